@@ -1,0 +1,1 @@
+//! Conformance suite for Engine.IO and Socket.IO servers.
