@@ -1,11 +1,30 @@
 //! Engine.IO 4 and 3 server.
 
 #![forbid(unsafe_code)]
-#![allow(dead_code, reason = "placeholder until the shell lands")]
 
+mod body;
+mod config;
+mod handler;
 mod http;
+mod jsonp;
+mod message;
 mod packet;
 mod payload;
 mod proto;
+mod request;
 mod server;
+mod session_id;
+#[cfg(test)]
+mod test_vectors;
 mod websocket;
+
+pub use body::{Body, BodyError};
+pub use config::{Config, ConfigError, Deflate, HookFuture, OverflowPolicy, Refusal};
+pub use handler::{Flow, Handler};
+pub use http::{AllowedOrigins, CookieOptions, Cors, SameSite};
+pub use message::{EncodedMessage, Message, MessageBuffer, Payload};
+pub use packet::{ParseError, Protocol};
+pub use proto::session::{CloseReason, Transport};
+pub use request::RequestView;
+pub use server::{Connection, ConnectionError, Engine, EngineService, ForeignStream, Listener, PeerAddr, SendError};
+pub use session_id::SessionId;

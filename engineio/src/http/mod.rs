@@ -1,1 +1,29 @@
-//! http.
+//! What a request comes to, decided without any I/O: query, order of checks, refusals, CORS, cookies.
+
+#![deny(
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions
+)]
+
+mod cookie;
+mod cors;
+mod decide;
+#[cfg(feature = "compression")]
+mod encoding;
+mod origins;
+mod path;
+mod query;
+mod reject;
+
+pub use cookie::{CookieOptions, SameSite};
+pub use cors::Cors;
+pub use origins::AllowedOrigins;
+
+pub(crate) use decide::{Decision, Facts, Gate, Options, admit_version, decide};
+#[cfg(feature = "compression")]
+pub(crate) use encoding::{accepted as accepted_encoding, compress};
+pub(crate) use path::PathMatcher;
+pub(crate) use query::Query;
+pub(crate) use reject::Rejection;

@@ -1,0 +1,436 @@
+//! Options, their defaults and their bounds.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::http::{AllowedOrigins, CookieOptions, Cors};
+use crate::proto::session::{Timing, Transport};
+use crate::request::RequestView;
+use crate::server::ConnectionError;
+
+/// A future that an asynchronous hook returns.
+pub type HookFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// Why an admission hook refuses a handshake.
+///
+/// ```
+/// let refusal = engineio::Refusal::forbidden().message("come back with a ticket");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    pub(crate) message: Option<String>,
+}
+
+impl Refusal {
+    /// Refused with the message `Forbidden` (code 4, EIO4-ERR-06).
+    #[must_use]
+    pub const fn forbidden() -> Self {
+        Self { message: None }
+    }
+
+    /// Replaces the text the client sees.
+    #[must_use]
+    pub fn message(mut self, message: impl Into<String>) -> Self {
+        self.message = Some(message.into());
+        self
+    }
+}
+
+type AdmissionHook = dyn for<'a> Fn(&RequestView<'a>) -> HookFuture<Result<(), Refusal>> + Send + Sync;
+type HeaderHook = dyn for<'a> Fn(&RequestView<'a>, &mut http::HeaderMap) + Send + Sync;
+type ErrorHook = dyn for<'a> Fn(&RequestView<'a>, &ConnectionError) + Send + Sync;
+type IdGenerator = dyn Fn() -> HookFuture<Option<[u8; 15]>> + Send + Sync;
+
+/// What happens when a client does not take its messages as fast as they come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OverflowPolicy {
+    /// Close the session: the client notices, reconnects and starts afresh.
+    #[default]
+    Disconnect,
+    /// Refuse the new message; the sender is told.
+    DropNew,
+    /// Forget the oldest waiting messages.
+    DropOldest,
+}
+
+/// The options of an [`Engine`](crate::Engine). Every bound has a default that is safe on the open internet.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// let config = engineio::Config::new()
+///     .ping_interval(Duration::from_secs(10))
+///     .max_payload(100_000);
+/// ```
+#[derive(Clone)]
+#[must_use]
+pub struct Config {
+    pub(crate) path: String,
+    pub(crate) add_trailing_slash: bool,
+    pub(crate) polling: bool,
+    pub(crate) websocket: bool,
+    pub(crate) allow_upgrades: bool,
+    pub(crate) allow_eio3: bool,
+    pub(crate) timing: Timing,
+    pub(crate) max_payload: usize,
+    pub(crate) max_packets_per_payload: usize,
+    pub(crate) max_sessions: usize,
+    pub(crate) max_sessions_per_peer: usize,
+    pub(crate) max_header_bytes: usize,
+    pub(crate) header_timeout: Duration,
+    pub(crate) body_timeout: Duration,
+    pub(crate) max_queued_bytes: usize,
+    pub(crate) high_watermark: usize,
+    pub(crate) overflow: OverflowPolicy,
+    pub(crate) cors: Option<Cors>,
+    pub(crate) allowed_origins: Option<AllowedOrigins>,
+    pub(crate) cookie: Option<CookieOptions>,
+    pub(crate) initial_packet: Option<String>,
+    pub(crate) compression_threshold: Option<usize>,
+    pub(crate) deflate: Option<Deflate>,
+    pub(crate) admission: Option<Arc<AdmissionHook>>,
+    pub(crate) handshake_headers: Option<Arc<HeaderHook>>,
+    pub(crate) response_headers: Option<Arc<HeaderHook>>,
+    pub(crate) on_connection_error: Option<Arc<ErrorHook>>,
+    pub(crate) id_generator: Option<Arc<IdGenerator>>,
+}
+
+/// permessage-deflate (RFC 7692), with feature `deflate`.
+#[derive(Clone, Copy, Debug)]
+#[must_use]
+pub struct Deflate {
+    /// Messages below this many bytes are sent uncompressed, when no context is kept on our side.
+    pub threshold: usize,
+}
+
+impl Default for Deflate {
+    fn default() -> Self {
+        Self { threshold: 1024 }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            path: "/engine.io/".to_owned(),
+            add_trailing_slash: true,
+            polling: true,
+            websocket: true,
+            allow_upgrades: true,
+            allow_eio3: false,
+            timing: Timing {
+                ping_interval: Duration::from_secs(25),
+                ping_timeout: Duration::from_secs(20),
+                upgrade_timeout: Duration::from_secs(10),
+                stall_timeout: Duration::from_secs(60),
+            },
+            max_payload: 1_000_000,
+            max_packets_per_payload: 10_000,
+            max_sessions: 1_000_000,
+            max_sessions_per_peer: usize::MAX,
+            max_header_bytes: 16 * 1024,
+            header_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(30),
+            max_queued_bytes: 4 * 1024 * 1024,
+            high_watermark: 256 * 1024,
+            overflow: OverflowPolicy::Disconnect,
+            cors: None,
+            allowed_origins: None,
+            cookie: None,
+            initial_packet: None,
+            compression_threshold: Some(1024),
+            deflate: None,
+            admission: None,
+            handshake_headers: None,
+            response_headers: None,
+            on_connection_error: None,
+            id_generator: None,
+        }
+    }
+}
+
+impl Config {
+    /// The defaults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The path served, `/engine.io/` by default, with the trailing slash (EIO4-QRY-01).
+    pub fn path(mut self, path: impl Into<String>) -> Self {
+        self.path = path.into();
+        self
+    }
+
+    /// With `false` the bare path is served too (EIO4-QRY-02). Default `true`.
+    pub fn add_trailing_slash(mut self, add: bool) -> Self {
+        self.add_trailing_slash = add;
+        self
+    }
+
+    /// The transports offered; both by default. An empty list refuses every handshake.
+    pub fn transports(mut self, transports: impl IntoIterator<Item = Transport>) -> Self {
+        self.polling = false;
+        self.websocket = false;
+        for transport in transports {
+            match transport {
+                Transport::Polling => self.polling = true,
+                Transport::WebSocket => self.websocket = true,
+            }
+        }
+        self
+    }
+
+    /// Whether a polling session may move to WebSocket. Default `true`.
+    pub fn allow_upgrades(mut self, allow: bool) -> Self {
+        self.allow_upgrades = allow;
+        self
+    }
+
+    /// Whether protocol 3 is spoken (clients of Socket.IO 2). Default `false`: there the session id is also the
+    /// public socket id.
+    pub fn allow_eio3(mut self, allow: bool) -> Self {
+        self.allow_eio3 = allow;
+        self
+    }
+
+    /// The time between a pong and the next ping; default 25 s. Lower finds dead clients sooner and wakes idle
+    /// ones more often.
+    pub fn ping_interval(mut self, interval: Duration) -> Self {
+        self.timing.ping_interval = interval;
+        self
+    }
+
+    /// How long a pong may take; default 20 s.
+    pub fn ping_timeout(mut self, timeout: Duration) -> Self {
+        self.timing.ping_timeout = timeout;
+        self
+    }
+
+    /// How long a candidate WebSocket may take to finish its upgrade; default 10 s.
+    pub fn upgrade_timeout(mut self, timeout: Duration) -> Self {
+        self.timing.upgrade_timeout = timeout;
+        self
+    }
+
+    /// How long reading may stand still on our side (a handler that paused, a client that does not take what
+    /// it asked for) before the session is closed; default 60 s.
+    pub fn stall_timeout(mut self, timeout: Duration) -> Self {
+        self.timing.stall_timeout = timeout;
+        self
+    }
+
+    /// The largest POST body and WebSocket message in bytes; default 1,000,000. Larger is answered 413 or ends
+    /// the WebSocket with code 1009. Memory per connection while a message arrives is bounded by this.
+    pub fn max_payload(mut self, bytes: usize) -> Self {
+        self.max_payload = bytes;
+        self
+    }
+
+    /// The most packets one POST may carry; default 10,000. One more is a parse error.
+    pub fn max_packets_per_payload(mut self, packets: usize) -> Self {
+        self.max_packets_per_payload = packets;
+        self
+    }
+
+    /// The most sessions at once; default 1,000,000. Past it handshakes are refused with 503 and `Retry-After`.
+    pub fn max_sessions(mut self, sessions: usize) -> Self {
+        self.max_sessions = sessions;
+        self
+    }
+
+    /// The most sessions at once from one peer address; unbounded by default, since many clients may share the
+    /// address of a proxy.
+    pub fn max_sessions_per_peer(mut self, sessions: usize) -> Self {
+        self.max_sessions_per_peer = sessions;
+        self
+    }
+
+    /// The largest request head [`Engine::serve`](crate::Engine::serve) reads, in bytes; default 16 KiB.
+    pub fn max_header_bytes(mut self, bytes: usize) -> Self {
+        self.max_header_bytes = bytes;
+        self
+    }
+
+    /// How long a request head may take to arrive at [`Engine::serve`](crate::Engine::serve); default 10 s.
+    pub fn header_timeout(mut self, timeout: Duration) -> Self {
+        self.header_timeout = timeout;
+        self
+    }
+
+    /// How long the body of a POST may take to arrive; default 30 s.
+    pub fn body_timeout(mut self, timeout: Duration) -> Self {
+        self.body_timeout = timeout;
+        self
+    }
+
+    /// The hard mark of the outgoing queue of one client, in bytes; default 4 MiB. Past it the
+    /// [`OverflowPolicy`] decides.
+    pub fn max_queued_bytes(mut self, bytes: usize) -> Self {
+        self.max_queued_bytes = bytes;
+        self
+    }
+
+    /// When this many bytes wait for one client its own messages are not read until half of them have left;
+    /// default 256 KiB.
+    pub fn high_watermark(mut self, bytes: usize) -> Self {
+        self.high_watermark = bytes;
+        self
+    }
+
+    /// What happens past the hard mark; default [`OverflowPolicy::Disconnect`].
+    pub fn overflow(mut self, policy: OverflowPolicy) -> Self {
+        self.overflow = policy;
+        self
+    }
+
+    /// Cross-origin resource sharing for browsers; off by default.
+    pub fn cors(mut self, cors: Cors) -> Self {
+        self.cors = Some(cors);
+        self
+    }
+
+    /// Refuses requests whose `Origin` is not in the list (code 3). Without a list every origin is served, as
+    /// the reference does; decide it when cookies authenticate, for WebSockets are not covered by CORS.
+    pub fn allowed_origins(mut self, origins: AllowedOrigins) -> Self {
+        self.allowed_origins = Some(origins);
+        self
+    }
+
+    /// Sets a cookie on the polling handshake (EIO4-CK-01); off by default.
+    pub fn cookie(mut self, cookie: CookieOptions) -> Self {
+        self.cookie = Some(cookie);
+        self
+    }
+
+    /// A message sent together with the handshake (EIO4-HS-06); none by default.
+    pub fn initial_packet(mut self, text: impl Into<String>) -> Self {
+        self.initial_packet = Some(text.into());
+        self
+    }
+
+    /// Compresses polling responses from this many bytes, with feature `compression`; default 1024, `None`
+    /// turns it off.
+    pub fn http_compression(mut self, threshold: Option<usize>) -> Self {
+        self.compression_threshold = threshold;
+        self
+    }
+
+    /// Negotiates permessage-deflate, with feature `deflate`; off by default.
+    pub fn per_message_deflate(mut self, deflate: Deflate) -> Self {
+        self.deflate = Some(deflate);
+        self
+    }
+
+    /// Asked before a session is created; a refusal is code 4. It sees the request while it is called and
+    /// returns a future that must own what it needs.
+    ///
+    /// ```
+    /// let config = engineio::Config::new().admission(|request| {
+    ///     let is_known = request.header("x-key") == Some(b"letmein");
+    ///     Box::pin(async move {
+    ///         if is_known { Ok(()) } else { Err(engineio::Refusal::forbidden()) }
+    ///     })
+    /// });
+    /// ```
+    pub fn admission<F>(mut self, hook: F) -> Self
+    where
+        F: for<'a> Fn(&RequestView<'a>) -> HookFuture<Result<(), Refusal>> + Send + Sync + 'static,
+    {
+        self.admission = Some(Arc::new(hook));
+        self
+    }
+
+    /// Adds headers to the response of every handshake, the 101 included.
+    pub fn handshake_headers<F>(mut self, hook: F) -> Self
+    where
+        F: for<'a> Fn(&RequestView<'a>, &mut http::HeaderMap) + Send + Sync + 'static,
+    {
+        self.handshake_headers = Some(Arc::new(hook));
+        self
+    }
+
+    /// Adds headers to every response, the 101 included.
+    pub fn response_headers<F>(mut self, hook: F) -> Self
+    where
+        F: for<'a> Fn(&RequestView<'a>, &mut http::HeaderMap) + Send + Sync + 'static,
+    {
+        self.response_headers = Some(Arc::new(hook));
+        self
+    }
+
+    /// Told of every refused request.
+    pub fn on_connection_error<F>(mut self, hook: F) -> Self
+    where
+        F: for<'a> Fn(&RequestView<'a>, &ConnectionError) + Send + Sync + 'static,
+    {
+        self.on_connection_error = Some(Arc::new(hook));
+        self
+    }
+
+    /// Replaces the source of the 15 random bytes behind a session id; `None` refuses the handshake (code 3).
+    /// They must be unpredictable: the id is a secret.
+    pub fn id_generator<F>(mut self, generator: F) -> Self
+    where
+        F: Fn() -> HookFuture<Option<[u8; 15]>> + Send + Sync + 'static,
+    {
+        self.id_generator = Some(Arc::new(generator));
+        self
+    }
+
+    pub(crate) fn validate(&self) -> Result<(), ConfigError> {
+        if !self.path.starts_with('/') {
+            return Err(ConfigError::Path);
+        }
+        if self.timing.ping_interval.is_zero() || self.timing.ping_timeout.is_zero() {
+            return Err(ConfigError::Heartbeat);
+        }
+        if self.max_payload == 0 {
+            return Err(ConfigError::MaxPayload);
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("path", &self.path)
+            .field("polling", &self.polling)
+            .field("websocket", &self.websocket)
+            .field("allow_upgrades", &self.allow_upgrades)
+            .field("allow_eio3", &self.allow_eio3)
+            .field("timing", &self.timing)
+            .field("max_payload", &self.max_payload)
+            .field("max_sessions", &self.max_sessions)
+            .field("max_queued_bytes", &self.max_queued_bytes)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why an engine cannot be built from a [`Config`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The path does not begin with a slash.
+    Path,
+    /// The ping interval or the ping timeout is zero.
+    Heartbeat,
+    /// The largest payload is zero.
+    MaxPayload,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Path => "the path must begin with a slash",
+            Self::Heartbeat => "ping interval and ping timeout must be longer than zero",
+            Self::MaxPayload => "the largest payload must be at least one byte",
+        })
+    }
+}
+
+impl std::error::Error for ConfigError {}

@@ -1,0 +1,49 @@
+//! What an application does with sessions.
+
+use crate::message::Message;
+use crate::proto::session::CloseReason;
+use crate::request::RequestView;
+use crate::server::Connection;
+
+/// Whether the connection may go on reading.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Flow {
+    /// Read on.
+    Continue,
+    /// Read nothing more from this client until [`Connection::resume`] is called. While it lasts the client
+    /// is not expected to answer pings; after [`Config::stall_timeout`](crate::Config::stall_timeout) without
+    /// a resume the session is closed.
+    Pause,
+}
+
+/// The application behind an [`Engine`](crate::Engine).
+///
+/// All calls for one connection are serial: none starts before the last one has returned. They run on the task
+/// that reads the connection, so they must not block; hand long work to a task of your own and answer with
+/// [`Connection::send`] from there.
+///
+/// A panic in a handler ends its own session and nothing else.
+pub trait Handler: Send + Sync + 'static {
+    /// What the application keeps for each connection, readable by [`Connection::data`].
+    type Data: Send + Sync + 'static;
+
+    /// A session was opened. What is sent from here follows the handshake.
+    fn on_open(&self, connection: &Connection<Self::Data>, request: &RequestView<'_>) -> Self::Data;
+
+    /// A message arrived. It borrows the read buffer; [`Message::to_bytes`] keeps it.
+    fn on_message(&self, connection: &Connection<Self::Data>, message: Message<'_>) -> Flow;
+
+    /// The session is over. Called once for every session that was opened.
+    fn on_close(&self, connection: &Connection<Self::Data>, reason: CloseReason);
+
+    /// The client moved from long-polling to WebSocket.
+    fn on_upgrade(&self, connection: &Connection<Self::Data>) {
+        let _ = connection;
+    }
+
+    /// The outgoing queue, which had passed its high watermark, is empty again.
+    fn on_drained(&self, connection: &Connection<Self::Data>) {
+        let _ = connection;
+    }
+}

@@ -1,0 +1,211 @@
+//! What is to be done with a request, in the order of checks of EIO4-ERR-02.
+
+use http::Method;
+
+use super::query::Query;
+use super::reject::Rejection;
+use crate::packet::Protocol;
+use crate::proto::session::Transport;
+
+/// What the server offers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Options {
+    pub(crate) polling: bool,
+    pub(crate) websocket: bool,
+    pub(crate) allow_eio3: bool,
+}
+
+/// What is known of the session a request names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Facts {
+    pub(crate) transport: Transport,
+    pub(crate) protocol: Protocol,
+}
+
+/// What kind of request it is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Gate<'a> {
+    pub(crate) method: &'a Method,
+    /// It asks for another protocol. Without WebSocket on offer it counts as a plain request (EIO4-ERR-12).
+    pub(crate) is_upgrade: bool,
+    pub(crate) origin: Option<&'a [u8]>,
+    pub(crate) is_origin_allowed: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Decision {
+    /// A new session; the admission hook and the version are still to be asked.
+    Open,
+    Poll,
+    Post,
+    /// A WebSocket for a live session.
+    Candidate,
+    /// A method that means nothing to a session: an empty 500 (EIO4-POL-09).
+    Unsupported,
+}
+
+/// Decides all that can be decided before the admission hook. `find` looks up the session.
+pub(crate) fn decide(
+    options: Options,
+    gate: Gate<'_>,
+    query: &Query<'_>,
+    find: impl FnOnce(&str) -> Option<Facts>,
+) -> Result<Decision, Rejection> {
+    let transport = match query.transport {
+        Some(Transport::Polling) if options.polling => Transport::Polling,
+        Some(Transport::WebSocket) if options.websocket => Transport::WebSocket,
+        _ => return Err(Rejection::TransportUnknown),
+    };
+    let has_control = |origin: &[u8]| origin.iter().any(|byte| byte.is_ascii_control());
+    if !gate.is_origin_allowed || gate.origin.is_some_and(has_control) {
+        return Err(Rejection::BadRequest);
+    }
+    // An upgrade request must be for WebSocket (EIO4-ERR-08), and WebSocket needs an upgrade request.
+    let is_coherent = gate.is_upgrade == (transport == Transport::WebSocket);
+    let Some(sid) = &query.sid else {
+        if gate.method != Method::GET {
+            return Err(Rejection::HandshakeMethod);
+        }
+        return if is_coherent { Ok(Decision::Open) } else { Err(Rejection::BadRequest) };
+    };
+    let facts = find(sid).ok_or(Rejection::SessionUnknown)?;
+    if !is_coherent || (!gate.is_upgrade && transport != facts.transport) {
+        return Err(Rejection::BadRequest);
+    }
+    if query.protocol != facts.protocol {
+        return Err(Rejection::BadRequest);
+    }
+    Ok(match *gate.method {
+        _ if gate.is_upgrade => Decision::Candidate,
+        Method::GET => Decision::Poll,
+        Method::POST => Decision::Post,
+        _ => Decision::Unsupported,
+    })
+}
+
+/// The last check of a handshake, after the admission hook.
+pub(crate) fn admit_version(options: Options, protocol: Protocol) -> Result<(), Rejection> {
+    match protocol {
+        Protocol::V3 if !options.allow_eio3 => Err(Rejection::UnsupportedVersion),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: Options = Options {
+        polling: true,
+        websocket: true,
+        allow_eio3: false,
+    };
+
+    fn query(transport: Option<Transport>, sid: Option<&'static str>) -> Query<'static> {
+        Query {
+            protocol: Protocol::V4,
+            transport,
+            sid: sid.map(Into::into),
+            is_base64: false,
+            jsonp: None,
+        }
+    }
+
+    fn gate(method: &Method, is_upgrade: bool) -> Gate<'_> {
+        Gate {
+            method,
+            is_upgrade,
+            origin: None,
+            is_origin_allowed: true,
+        }
+    }
+
+    const ON_POLLING: Facts = Facts {
+        transport: Transport::Polling,
+        protocol: Protocol::V4,
+    };
+
+    #[test]
+    fn each_rejection_comes_in_its_order() {
+        let (get, post) = (Method::GET, Method::POST);
+        let nowhere = |_: &str| None;
+        let bad_origin = Gate {
+            origin: Some(b"http://a\x07"),
+            ..gate(&get, false)
+        };
+        assert_eq!(
+            decide(ALL, bad_origin, &query(None, None), nowhere),
+            Err(Rejection::TransportUnknown),
+            "the transport comes before the origin"
+        );
+        let polling = Some(Transport::Polling);
+        assert_eq!(
+            decide(ALL, bad_origin, &query(polling, Some("x")), nowhere),
+            Err(Rejection::BadRequest),
+            "the origin comes before the session"
+        );
+        assert_eq!(
+            decide(ALL, gate(&post, false), &query(polling, Some("x")), nowhere),
+            Err(Rejection::SessionUnknown)
+        );
+        assert_eq!(
+            decide(ALL, gate(&post, false), &query(polling, None), nowhere),
+            Err(Rejection::HandshakeMethod)
+        );
+        let websocket = Some(Transport::WebSocket);
+        assert_eq!(
+            decide(ALL, gate(&get, false), &query(websocket, None), nowhere),
+            Err(Rejection::BadRequest),
+            "websocket needs an upgrade"
+        );
+        assert_eq!(
+            decide(ALL, gate(&get, true), &query(polling, None), nowhere),
+            Err(Rejection::BadRequest)
+        );
+        assert_eq!(admit_version(ALL, Protocol::V3), Err(Rejection::UnsupportedVersion));
+        assert_eq!(admit_version(ALL, Protocol::V4), Ok(()));
+    }
+
+    #[test]
+    fn disabled_transports_are_unknown() {
+        let get = Method::GET;
+        let only_polling = Options { websocket: false, ..ALL };
+        assert_eq!(
+            decide(only_polling, gate(&get, true), &query(Some(Transport::WebSocket), None), |_| None),
+            Err(Rejection::TransportUnknown)
+        );
+    }
+
+    #[test]
+    fn a_live_session_is_polled_posted_to_and_upgraded() {
+        let found = |_: &str| Some(ON_POLLING);
+        let polling = query(Some(Transport::Polling), Some("x"));
+        let on = |method: &Method| decide(ALL, gate(method, false), &polling, found);
+        assert_eq!(on(&Method::GET), Ok(Decision::Poll));
+        assert_eq!(on(&Method::POST), Ok(Decision::Post));
+        assert_eq!(on(&Method::PUT), Ok(Decision::Unsupported));
+        let websocket = query(Some(Transport::WebSocket), Some("x"));
+        assert_eq!(decide(ALL, gate(&Method::GET, true), &websocket, found), Ok(Decision::Candidate));
+    }
+
+    #[test]
+    fn another_transport_or_protocol_than_the_sessions_is_refused() {
+        let get = Method::GET;
+        let upgraded = |_: &str| {
+            Some(Facts {
+                transport: Transport::WebSocket,
+                ..ON_POLLING
+            })
+        };
+        let polling = query(Some(Transport::Polling), Some("x"));
+        assert_eq!(decide(ALL, gate(&get, false), &polling, upgraded), Err(Rejection::BadRequest));
+        let older = Query {
+            protocol: Protocol::V3,
+            ..polling
+        };
+        assert_eq!(
+            decide(ALL, gate(&get, false), &older, |_| Some(ON_POLLING)),
+            Err(Rejection::BadRequest)
+        );
+    }
+}

@@ -1,0 +1,260 @@
+//! Messages: borrowed when they arrive, encoded once when they leave.
+
+use std::fmt;
+
+use bytes::Bytes;
+
+use crate::websocket;
+
+/// The content of a [`Message`].
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Payload<'a> {
+    /// Text.
+    Text(&'a str),
+    /// Bytes.
+    Binary(&'a [u8]),
+}
+
+/// One message from a client, borrowed from the buffer it was read into.
+#[derive(Clone, Copy)]
+pub struct Message<'a> {
+    payload: Payload<'a>,
+    /// The buffer behind a large message, which can be kept without a copy.
+    backing: Option<&'a Bytes>,
+}
+
+impl<'a> Message<'a> {
+    pub(crate) fn text(text: &'a str) -> Self {
+        Self {
+            payload: Payload::Text(text),
+            backing: None,
+        }
+    }
+
+    pub(crate) fn binary(data: &'a [u8]) -> Self {
+        Self {
+            payload: Payload::Binary(data),
+            backing: None,
+        }
+    }
+
+    pub(crate) fn backed_by(mut self, backing: &'a Bytes) -> Self {
+        self.backing = Some(backing);
+        self
+    }
+
+    /// The content, for matching.
+    #[must_use]
+    pub fn payload(&self) -> Payload<'a> {
+        self.payload
+    }
+
+    /// The bytes, whichever kind it is.
+    #[must_use]
+    pub fn as_bytes(&self) -> &'a [u8] {
+        match self.payload {
+            Payload::Text(text) => text.as_bytes(),
+            Payload::Binary(data) => data,
+        }
+    }
+
+    /// The message's bytes to keep. A large message is shared, a small one copied.
+    #[must_use]
+    pub fn to_bytes(&self) -> Bytes {
+        let bytes = self.as_bytes();
+        match self.backing {
+            Some(backing) if !bytes.is_empty() => backing.slice_ref(bytes),
+            _ => Bytes::copy_from_slice(bytes),
+        }
+    }
+}
+
+impl fmt::Debug for Message<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self.payload {
+            Payload::Text(_) => "Text",
+            Payload::Binary(_) => "Binary",
+        };
+        write!(f, "Message::{kind}({} bytes)", self.as_bytes().len())
+    }
+}
+
+impl fmt::Debug for Payload<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Message {
+            payload: *self,
+            backing: None,
+        }
+        .fmt(f)
+    }
+}
+
+/// Messages in the form they are sent in, built up in one reusable buffer.
+///
+/// What one buffer holds is queued as one item: nothing else comes between its messages. Send it with
+/// [`Connection::send_buffer`](crate::Connection::send_buffer), or freeze it into an [`EncodedMessage`] to send
+/// the same bytes to many.
+///
+/// ```
+/// let mut buffer = engineio::MessageBuffer::new();
+/// buffer.push_text("header of two attachments");
+/// buffer.push_binary(&[1, 2, 3]);
+/// buffer.push_binary(&[4, 5, 6]);
+/// assert_eq!(buffer.message_count(), 3);
+/// ```
+#[derive(Default)]
+pub struct MessageBuffer {
+    frames: Vec<u8>,
+    message_count: usize,
+}
+
+impl MessageBuffer {
+    /// An empty buffer.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    pub(crate) fn with_storage(frames: Vec<u8>) -> Self {
+        Self {
+            frames,
+            message_count: 0,
+        }
+    }
+
+    pub(crate) fn into_storage(self) -> Vec<u8> {
+        self.frames
+    }
+
+    pub(crate) fn frames_mut(&mut self) -> &mut Vec<u8> {
+        &mut self.frames
+    }
+
+    /// Appends a text message.
+    pub fn push_text(&mut self, text: &str) {
+        websocket::write_header(&mut self.frames, websocket::Opcode::Text, text.len() + 1);
+        self.frames.push(b'4');
+        self.frames.extend_from_slice(text.as_bytes());
+        self.message_count += 1;
+    }
+
+    /// Appends a text message that `write` produces, without an intermediate copy.
+    ///
+    /// `write` must append UTF-8 and nothing else than append.
+    ///
+    /// # Errors
+    ///
+    /// The error of `write`; nothing is appended then.
+    pub fn push_text_with<E>(
+        &mut self,
+        write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let start = self.frames.len();
+        self.frames.extend_from_slice(&[0; websocket::HEADER_ROOM]);
+        self.frames.push(b'4');
+        match write(&mut self.frames) {
+            Ok(()) => {
+                websocket::finish_text_frame(&mut self.frames, start);
+                self.message_count += 1;
+                Ok(())
+            }
+            Err(error) => {
+                self.frames.truncate(start);
+                Err(error)
+            }
+        }
+    }
+
+    /// Appends a binary message.
+    pub fn push_binary(&mut self, data: &[u8]) {
+        websocket::write_header(&mut self.frames, websocket::Opcode::Binary, data.len());
+        self.frames.extend_from_slice(data);
+        self.message_count += 1;
+    }
+
+    /// How many messages it holds.
+    #[must_use]
+    pub fn message_count(&self) -> usize {
+        self.message_count
+    }
+
+    /// True when it holds nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.frames.is_empty()
+    }
+
+    /// Forgets the messages, keeps the memory.
+    pub fn clear(&mut self) {
+        self.frames.clear();
+        self.message_count = 0;
+    }
+}
+
+impl fmt::Debug for MessageBuffer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "MessageBuffer({} messages, {} bytes)",
+            self.message_count,
+            self.frames.len()
+        )
+    }
+}
+
+/// Messages encoded once, to be sent to any number of connections.
+///
+/// Cloning shares the bytes. Every recipient on WebSocket writes these very bytes; a recipient on long-polling,
+/// on protocol 3 or with compression has them translated when they leave.
+///
+/// ```
+/// let notice = engineio::EncodedMessage::text("restarting at noon");
+/// let same = notice.clone();
+/// ```
+#[derive(Clone)]
+pub struct EncodedMessage {
+    frames: Bytes,
+}
+
+impl EncodedMessage {
+    /// One text message.
+    #[must_use]
+    pub fn text(text: &str) -> Self {
+        let mut buffer = MessageBuffer::new();
+        buffer.push_text(text);
+        buffer.into()
+    }
+
+    /// One binary message.
+    #[must_use]
+    pub fn binary(data: &[u8]) -> Self {
+        let mut buffer = MessageBuffer::new();
+        buffer.push_binary(data);
+        buffer.into()
+    }
+
+    pub(crate) fn frames(&self) -> &Bytes {
+        &self.frames
+    }
+
+    /// The size of the messages as they leave over WebSocket, in bytes.
+    #[must_use]
+    pub fn len_bytes(&self) -> usize {
+        self.frames.len()
+    }
+}
+
+impl From<MessageBuffer> for EncodedMessage {
+    fn from(buffer: MessageBuffer) -> Self {
+        Self {
+            frames: buffer.frames.into(),
+        }
+    }
+}
+
+impl fmt::Debug for EncodedMessage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "EncodedMessage({} bytes)", self.frames.len())
+    }
+}

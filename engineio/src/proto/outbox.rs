@@ -1,0 +1,468 @@
+//! What waits to be sent to one client, counted in bytes.
+//!
+//! Messages are kept as the WebSocket frames they would leave in. A session on WebSocket writes them as they
+//! are, many in one write; a session on long-polling reads them back frame by frame when its poll is answered.
+//! So a message is encoded once, whichever transport it leaves by.
+//!
+//! Ping and pong have a lane of their own: a full queue never keeps a live client from its heartbeat.
+//!
+//! The right to write is a flag here. Whoever takes it writes outside the lock and gives it back; while it is
+//! taken, or anything is queued, everyone else queues, so the order of pushes is the order on the wire.
+
+use std::collections::VecDeque;
+
+use bytes::{Buf, Bytes};
+
+/// Messages up to this size are copied together so that they leave in one write.
+const FLATTEN_MAX_BYTES: usize = 4096;
+
+/// A run of whole WebSocket frames, or what is left of one after a partial write.
+#[derive(Debug)]
+pub(crate) enum Chunk {
+    /// Frames of this connection alone; the vector goes back to the worker's pool.
+    Own { frames: Vec<u8>, written: usize },
+    /// Bytes already in the form this connection's WebSocket wants (protocol 3, base64, compressed).
+    Wire { frames: Vec<u8>, written: usize },
+    /// Frames shared with other recipients of the same broadcast.
+    Shared(Bytes),
+}
+
+impl Chunk {
+    pub(crate) fn own(frames: Vec<u8>) -> Self {
+        Self::Own { frames, written: 0 }
+    }
+
+    /// The bytes still to be written.
+    pub(crate) fn remaining(&self) -> &[u8] {
+        match self {
+            Self::Own { frames, written } | Self::Wire { frames, written } => {
+                frames.get(*written..).unwrap_or_default()
+            }
+            Self::Shared(bytes) => bytes,
+        }
+    }
+
+    pub(crate) fn advance(&mut self, count: usize) {
+        match self {
+            Self::Own { frames, written } | Self::Wire { frames, written } => {
+                *written = (*written + count).min(frames.len());
+            }
+            Self::Shared(bytes) => bytes.advance(count.min(bytes.len())),
+        }
+    }
+}
+
+/// Which control packets wait in the reserved lane. Each kind needs at most one place: a second pong to a
+/// client that has not read the first tells it nothing new.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Control {
+    pub(crate) ping: bool,
+    pub(crate) pong: bool,
+}
+
+impl Control {
+    fn is_empty(self) -> bool {
+        !self.ping && !self.pong
+    }
+
+    /// The packets as text, one at a time.
+    pub(crate) fn packets(self) -> impl Iterator<Item = &'static str> {
+        self.ping
+            .then_some("2")
+            .into_iter()
+            .chain(self.pong.then_some("3"))
+    }
+
+    /// Appends the packets as WebSocket text frames.
+    fn append_frames(self, out: &mut Vec<u8>) {
+        for packet in self.packets() {
+            out.extend_from_slice(&[0x81, 0x01]);
+            out.extend_from_slice(packet.as_bytes());
+        }
+    }
+}
+
+/// What a push did to the queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pushed {
+    /// It is queued; the caller may flush.
+    Queued,
+    /// The queue is past its hard mark; nothing was queued.
+    Full,
+}
+
+/// The outgoing queue of one session.
+#[derive(Debug)]
+pub(crate) struct Outbox {
+    chunks: VecDeque<Chunk>,
+    /// The last WebSocket ping's data, waiting to be echoed.
+    websocket_pong: Option<Box<[u8]>>,
+    /// Bytes in `chunks`.
+    queued: usize,
+    /// Bytes taken by the writer and not yet written.
+    in_flight: usize,
+    /// The length of each pushed item, oldest first; kept only when old items may be dropped.
+    items: VecDeque<usize>,
+    /// Bytes at the front that belong to an item already partly on the wire.
+    front_locked: usize,
+    max_bytes: usize,
+    control: Control,
+    is_writing: bool,
+    is_held: bool,
+    drops_oldest: bool,
+}
+
+impl Outbox {
+    /// An empty queue that refuses pushes once more than `max_bytes` wait, or, with `drops_oldest`, makes room.
+    pub(crate) fn new(max_bytes: usize, drops_oldest: bool) -> Self {
+        Self {
+            chunks: VecDeque::new(),
+            websocket_pong: None,
+            queued: 0,
+            in_flight: 0,
+            items: VecDeque::new(),
+            front_locked: 0,
+            max_bytes,
+            control: Control::default(),
+            is_writing: false,
+            is_held: false,
+            drops_oldest,
+        }
+    }
+
+    /// Queues frames of this client alone, taking the caller's buffer when that saves a copy.
+    ///
+    /// `spare` yields an empty vector when the queue needs a new buffer of its own.
+    pub(crate) fn push_own(&mut self, frames: &mut Vec<u8>, spare: impl FnOnce() -> Vec<u8>) -> Pushed {
+        if !self.make_room(frames.len()) {
+            return Pushed::Full;
+        }
+        let length = frames.len();
+        if length > FLATTEN_MAX_BYTES {
+            self.chunks.push_back(Chunk::own(std::mem::take(frames)));
+        } else {
+            self.append_copy(frames, spare);
+        }
+        self.count(length);
+        Pushed::Queued
+    }
+
+    /// Queues frames shared with other recipients.
+    pub(crate) fn push_shared(&mut self, frames: &Bytes, spare: impl FnOnce() -> Vec<u8>) -> Pushed {
+        if !self.make_room(frames.len()) {
+            return Pushed::Full;
+        }
+        if frames.len() > FLATTEN_MAX_BYTES {
+            self.chunks.push_back(Chunk::Shared(frames.clone()));
+        } else {
+            self.append_copy(frames, spare);
+        }
+        self.count(frames.len());
+        Pushed::Queued
+    }
+
+    /// Puts bytes that are no frame before everything else: the answer to the handshake. With `joins_frames` they
+    /// leave in one write with the frames behind them.
+    pub(crate) fn push_head(&mut self, mut head: Vec<u8>, joins_frames: bool) {
+        self.queued += head.len();
+        if joins_frames && let Some(Chunk::Own { frames, .. }) = self.chunks.front_mut() {
+            head.append(frames);
+            *frames = head;
+        } else {
+            self.chunks.push_front(Chunk::Wire {
+                frames: head,
+                written: 0,
+            });
+        }
+    }
+
+    pub(crate) fn push_ping(&mut self) {
+        self.control.ping = true;
+    }
+
+    pub(crate) fn push_pong(&mut self) {
+        self.control.pong = true;
+    }
+
+    /// A WebSocket ping is to be echoed (RFC 6455 §5.5.3: answering the latest is enough).
+    pub(crate) fn push_websocket_pong(&mut self, data: &[u8]) {
+        self.websocket_pong = Some(data.into());
+    }
+
+    /// Bytes of messages accepted and not yet handed to the transport.
+    pub(crate) fn queued_bytes(&self) -> usize {
+        self.queued + self.in_flight
+    }
+
+    /// True when a poll answered now would carry nothing.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.queued == 0 && self.control.is_empty()
+    }
+
+    /// True when everything, the reserved lane included, has been handed to the transport.
+    pub(crate) fn is_flushed(&self) -> bool {
+        self.is_empty() && self.in_flight == 0 && self.websocket_pong.is_none()
+    }
+
+    /// While held, nobody else writes: what is pushed leaves in one write when the holder flushes.
+    pub(crate) fn hold(&mut self) {
+        self.is_held = true;
+    }
+
+    pub(crate) fn release(&mut self) {
+        self.is_held = false;
+    }
+
+    /// Takes the right to write together with the next bytes to write.
+    ///
+    /// `None` when nothing waits or someone else has the right. The holder of a chunk must give it back with
+    /// [`Outbox::end_write`].
+    pub(crate) fn begin_write(&mut self, spare: impl FnOnce() -> Vec<u8>) -> Option<Chunk> {
+        if self.is_writing || self.is_held {
+            return None;
+        }
+        let has_control = !self.control.is_empty() || self.websocket_pong.is_some();
+        // A frame that is half on the wire must be finished before a control frame may follow.
+        if has_control && self.front_locked == 0 {
+            let mut frames = spare();
+            if let Some(data) = self.websocket_pong.take() {
+                frames.push(0x8a);
+                frames.push(u8::try_from(data.len()).unwrap_or(0));
+                frames.extend_from_slice(&data);
+            }
+            std::mem::take(&mut self.control).append_frames(&mut frames);
+            // Control frames are not messages: they do not count against the queue.
+            self.is_writing = true;
+            return Some(Chunk::own(frames));
+        }
+        let chunk = self.chunks.pop_front()?;
+        let length = chunk.remaining().len();
+        self.queued -= length;
+        self.in_flight = length;
+        self.front_locked = 0;
+        self.forget_items(length);
+        self.is_writing = true;
+        Some(chunk)
+    }
+
+    /// True when a writer that came now would be given something.
+    pub(crate) fn has_writable(&self) -> bool {
+        !self.is_writing && !self.is_held && (!self.is_empty() || self.websocket_pong.is_some())
+    }
+
+    /// Keeps everyone from writing for good, so that a close frame can be the last. False when a frame is half
+    /// on the wire or being written, and nothing can follow it.
+    pub(crate) fn seal(&mut self) -> bool {
+        let is_between_frames = !self.is_writing && self.front_locked == 0;
+        self.is_writing = true;
+        self.clear();
+        is_between_frames
+    }
+
+    /// True when a shared message may be written at once, bypassing the queue. Takes the right to write.
+    pub(crate) fn begin_direct(&mut self, length: usize) -> bool {
+        if self.is_writing || self.is_held || !self.is_flushed() {
+            return false;
+        }
+        self.in_flight = length;
+        self.is_writing = true;
+        true
+    }
+
+    /// Gives the right to write back, with what could not be written.
+    pub(crate) fn end_write(&mut self, rest: Option<Chunk>) {
+        self.is_writing = false;
+        self.in_flight = 0;
+        let Some(rest) = rest else { return };
+        let length = rest.remaining().len();
+        if length > 0 {
+            self.queued += length;
+            self.front_locked = length;
+            if self.drops_oldest {
+                self.items.push_front(length);
+            }
+            self.chunks.push_front(rest);
+        }
+    }
+
+    /// Takes everything for a poll: the control packets, then the frames in order.
+    pub(crate) fn drain(&mut self) -> (Control, VecDeque<Chunk>) {
+        self.queued = 0;
+        self.front_locked = 0;
+        self.items.clear();
+        (std::mem::take(&mut self.control), std::mem::take(&mut self.chunks))
+    }
+
+    /// Drops everything that waits: the session is over.
+    pub(crate) fn clear(&mut self) {
+        self.drain();
+        self.websocket_pong = None;
+    }
+
+    fn append_copy(&mut self, frames: &[u8], spare: impl FnOnce() -> Vec<u8>) {
+        if let Some(Chunk::Own { frames: tail, .. }) = self.chunks.back_mut() {
+            tail.extend_from_slice(frames);
+        } else {
+            let mut tail = spare();
+            tail.extend_from_slice(frames);
+            self.chunks.push_back(Chunk::own(tail));
+        }
+    }
+
+    fn count(&mut self, length: usize) {
+        self.queued += length;
+        if self.drops_oldest {
+            self.items.push_back(length);
+        }
+    }
+
+    /// One message larger than the mark may still be queued: the mark bounds what waits before it.
+    fn make_room(&mut self, length: usize) -> bool {
+        if self.queued_bytes() <= self.max_bytes {
+            return true;
+        }
+        if !self.drops_oldest {
+            return false;
+        }
+        while self.queued_bytes().saturating_add(length) > self.max_bytes {
+            if !self.drop_oldest() {
+                break;
+            }
+        }
+        true
+    }
+
+    /// Drops the oldest item that has not begun to leave.
+    fn drop_oldest(&mut self) -> bool {
+        if self.front_locked > 0 {
+            return false;
+        }
+        let Some(length) = self.items.pop_front() else {
+            return false;
+        };
+        if let Some(front) = self.chunks.front_mut() {
+            front.advance(length);
+            if front.remaining().is_empty() {
+                self.chunks.pop_front();
+            }
+        }
+        self.queued = self.queued.saturating_sub(length);
+        true
+    }
+
+    fn forget_items(&mut self, mut length: usize) {
+        while length > 0 {
+            let Some(item) = self.items.pop_front() else {
+                return;
+            };
+            length = length.saturating_sub(item);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn push(outbox: &mut Outbox, text: &[u8]) -> Pushed {
+        outbox.push_own(&mut text.to_vec(), Vec::new)
+    }
+
+    fn next(outbox: &mut Outbox) -> Option<Vec<u8>> {
+        let chunk = outbox.begin_write(Vec::new)?;
+        let bytes = chunk.remaining().to_vec();
+        outbox.end_write(None);
+        Some(bytes)
+    }
+
+    #[test]
+    fn small_messages_leave_in_one_write_and_in_order() {
+        let mut outbox = Outbox::new(100, false);
+        push(&mut outbox, b"one");
+        outbox.push_shared(&Bytes::from_static(b"two"), Vec::new);
+        push(&mut outbox, b"three");
+        assert_eq!(next(&mut outbox).unwrap(), b"onetwothree");
+        assert!(outbox.is_flushed());
+    }
+
+    #[test]
+    fn large_messages_are_not_copied() {
+        let mut outbox = Outbox::new(100_000, false);
+        let big = Bytes::from(vec![7; FLATTEN_MAX_BYTES + 1]);
+        push(&mut outbox, b"a");
+        outbox.push_shared(&big, Vec::new);
+        push(&mut outbox, b"b");
+        assert_eq!(next(&mut outbox).unwrap(), b"a");
+        let chunk = outbox.begin_write(Vec::new).unwrap();
+        assert!(matches!(&chunk, Chunk::Shared(bytes) if bytes.as_ptr() == big.as_ptr()));
+        outbox.end_write(None);
+        assert_eq!(next(&mut outbox).unwrap(), b"b");
+    }
+
+    #[test]
+    fn a_partial_write_stays_at_the_front_and_control_waits_for_it() {
+        let mut outbox = Outbox::new(100, false);
+        push(&mut outbox, b"half");
+        let mut chunk = outbox.begin_write(Vec::new).unwrap();
+        chunk.advance(2);
+        outbox.push_ping();
+        push(&mut outbox, b"next");
+        outbox.end_write(Some(chunk));
+        assert_eq!(outbox.queued_bytes(), 6);
+        assert_eq!(next(&mut outbox).unwrap(), b"lfnext");
+        assert_eq!(next(&mut outbox).unwrap(), b"\x81\x012");
+        assert!(next(&mut outbox).is_none());
+    }
+
+    #[test]
+    fn a_full_queue_refuses_messages_but_not_a_ping() {
+        let mut outbox = Outbox::new(4, false);
+        assert_eq!(push(&mut outbox, b"1234"), Pushed::Queued);
+        assert_eq!(push(&mut outbox, b"5"), Pushed::Queued, "exactly at the mark is not past it");
+        assert_eq!(push(&mut outbox, b"6"), Pushed::Full, "one past the mark");
+        outbox.push_ping();
+        assert_eq!(next(&mut outbox).unwrap(), b"\x81\x012");
+        assert_eq!(next(&mut outbox).unwrap(), b"12345");
+    }
+
+    #[test]
+    fn dropping_the_oldest_never_tears_what_is_half_written() {
+        let mut outbox = Outbox::new(6, true);
+        push(&mut outbox, b"aaaa");
+        let mut chunk = outbox.begin_write(Vec::new).unwrap();
+        chunk.advance(1);
+        outbox.end_write(Some(chunk));
+        push(&mut outbox, b"bbbb");
+        push(&mut outbox, b"cccc");
+        let mut left = Vec::new();
+        while let Some(bytes) = next(&mut outbox) {
+            left.extend(bytes);
+        }
+        assert_eq!(left, b"aaabbbbcccc", "nothing may be dropped behind a half-written item");
+
+        let mut outbox = Outbox::new(6, true);
+        push(&mut outbox, b"aaaa");
+        push(&mut outbox, b"bbbb");
+        push(&mut outbox, b"cc");
+        assert_eq!(next(&mut outbox).unwrap(), b"bbbbcc");
+    }
+
+    #[test]
+    fn only_one_may_write_and_a_holder_keeps_everyone_queueing() {
+        let mut outbox = Outbox::new(100, false);
+        push(&mut outbox, b"a");
+        let chunk = outbox.begin_write(Vec::new).unwrap();
+        push(&mut outbox, b"b");
+        assert!(outbox.begin_write(Vec::new).is_none());
+        assert!(!outbox.begin_direct(1));
+        outbox.end_write(None);
+        drop(chunk);
+        outbox.hold();
+        assert!(outbox.begin_write(Vec::new).is_none());
+        outbox.release();
+        assert_eq!(next(&mut outbox).unwrap(), b"b");
+        assert!(outbox.begin_direct(1));
+        assert!(outbox.begin_write(Vec::new).is_none());
+        outbox.end_write(None);
+    }
+}

@@ -1,0 +1,772 @@
+//! One Engine.IO client, over whichever transport it is on.
+//!
+//! ```text
+//!                        Close (application)
+//!   Open ───────────────────────────────────────────▶ Lingering ──┐ GET collected / time out / flushed
+//!    │  fault of the peer, Discard, transport gone                ▼
+//!    └──────────────────────────────────────────────────────────▶ Gone
+//!
+//!   transport:   Polling ──5──▶ (Switching while a POST is being read) ──▶ WebSocket
+//!   candidate:   None ──attached──▶ Attached ──5──▶ (the transport)
+//!                  ▲                   │ other packet, time out, gone
+//!                  └───────────────────┘
+//! ```
+//!
+//! Feed one [`Input`], then call [`Session::poll_output`] until `None`, then ask [`Session::poll_timeout`] when
+//! to come back with [`Input::Timeout`]. Early time-outs are harmless.
+
+use std::time::{Duration, Instant};
+
+use super::outbox::Outbox;
+use crate::packet::Protocol;
+
+/// How long a session closed by the application waits for its client to collect the last packets
+/// (EIO4-CLS-04), and a WebSocket for the peer to take them and answer the close frame.
+pub(crate) const LINGER: Duration = Duration::from_secs(30);
+
+/// How often a waiting poll is released while an upgrade is under way (EIO4-UPG-03).
+pub(crate) const NOOP_INTERVAL: Duration = Duration::from_millis(100);
+
+/// The times a session lives by.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Timing {
+    pub(crate) ping_interval: Duration,
+    pub(crate) ping_timeout: Duration,
+    pub(crate) upgrade_timeout: Duration,
+    pub(crate) stall_timeout: Duration,
+}
+
+/// Why a session ended, with the reference's words (EIO4-CLS-09).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum CloseReason {
+    /// The peer closed: a close packet over polling, a close frame or the end of the stream on WebSocket.
+    TransportClose,
+    /// The peer broke a rule of the transport, or its connection failed.
+    TransportError,
+    /// The heartbeat was not answered in time.
+    PingTimeout,
+    /// A packet could not be decoded.
+    ParseError,
+    /// This side closed it.
+    ForcedClose,
+}
+
+impl CloseReason {
+    /// The reference's string for this reason, as JavaScript applications see it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::TransportClose => "transport close",
+            Self::TransportError => "transport error",
+            Self::PingTimeout => "ping timeout",
+            Self::ParseError => "parse error",
+            Self::ForcedClose => "forced close",
+        }
+    }
+}
+
+impl std::fmt::Display for CloseReason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The transport a session is on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Transport {
+    /// HTTP long-polling.
+    Polling,
+    /// WebSocket.
+    WebSocket,
+}
+
+impl Transport {
+    /// The name used in the `transport` query parameter.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Polling => "polling",
+            Self::WebSocket => "websocket",
+        }
+    }
+}
+
+/// A packet that arrived on the session's own transport; its bytes stay with the caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Received {
+    Message,
+    Ping,
+    Pong,
+    Close,
+    /// Open, upgrade and noop mean nothing here (EIO4-PKT-07).
+    Meaningless,
+    /// It could not be decoded.
+    Undecodable,
+}
+
+/// A packet that arrived on a candidate transport.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Probing {
+    Probe,
+    Upgrade,
+    Other,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Input {
+    /// The time [`Session::poll_timeout`] named has come.
+    Timeout,
+    /// A GET arrived.
+    PollArrived,
+    /// The connection of the waiting GET is gone.
+    PollDropped,
+    /// A POST's headers arrived.
+    PostArrived,
+    /// The POST's body is complete and about to be dispatched.
+    PostRead,
+    /// The POST's packets were dispatched.
+    PostDone,
+    /// The POST's connection went away, or its body did not come, before it was complete.
+    PostDropped,
+    /// The POST's content type is not one this protocol reads (EIO4-POL-08).
+    PostUnreadable,
+    /// A packet arrived on the current transport.
+    Packet(Received),
+    /// A WebSocket with this session's id completed its handshake.
+    CandidateAttached,
+    /// A packet arrived on the candidate.
+    CandidatePacket(Probing),
+    /// The candidate's connection is gone.
+    CandidateGone,
+    /// The WebSocket ended by a close frame or the end of the stream.
+    WebSocketClosed,
+    /// The WebSocket broke RFC 6455, or its connection failed.
+    WebSocketFailed,
+    /// Something was pushed into the outbox.
+    Queued,
+    /// Reading stopped on our side: the peer cannot be blamed for silence.
+    Paused,
+    /// Progress was made, or reading goes on.
+    Resumed,
+    /// The application closes the session; what is queued still leaves.
+    Close,
+    /// The application closes the session at once (EIO4-CLS-07).
+    Discard,
+}
+
+/// What a GET is answered with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PollAnswer {
+    /// Everything that waits in the outbox.
+    Queued,
+    Noop,
+    Close,
+    NoopThenClose,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Output {
+    /// Hand the message just received to the application.
+    Deliver,
+    /// Answer the GET: the one that waits, else the one that just arrived.
+    AnswerPoll(PollAnswer),
+    /// Answer the GET that just arrived with an empty 400.
+    RefusePoll,
+    /// Answer the POST that just arrived with an empty 400.
+    RefusePost,
+    /// End the connection of the POST being read without an answer.
+    DestroyPost,
+    /// Send `3probe` on the candidate.
+    AnswerProbe,
+    /// The candidate may start to probe.
+    Upgrading,
+    /// End the WebSocket that just completed its handshake, or the candidate, with an empty close frame.
+    CloseCandidate,
+    /// The candidate is the transport now; write the outbox to it.
+    Upgraded,
+    /// Write what waits on the WebSocket.
+    Flush,
+    /// Write what waits, then the close frame.
+    FinishWebSocket,
+    /// The WebSocket's connection is to end now, with an empty close frame if it can still be written.
+    AbortWebSocket,
+    /// Tell the application, once.
+    Closed(CloseReason),
+    /// Forget the session.
+    Gone,
+}
+
+/// At most this many outputs follow one input.
+const OUTPUTS_MAX: usize = 8;
+
+/// Outputs in order, without an allocation.
+#[derive(Debug)]
+struct Outputs {
+    slots: [Option<Output>; OUTPUTS_MAX],
+    next: u8,
+    end: u8,
+}
+
+impl Outputs {
+    const fn new() -> Self {
+        Self {
+            slots: [None; OUTPUTS_MAX],
+            next: 0,
+            end: 0,
+        }
+    }
+
+    fn push(&mut self, output: Output) {
+        debug_assert!(usize::from(self.end) < OUTPUTS_MAX, "drain the outputs after every input");
+        if let Some(slot) = self.slots.get_mut(usize::from(self.end)) {
+            *slot = Some(output);
+            self.end += 1;
+        }
+    }
+
+    fn pop(&mut self) -> Option<Output> {
+        if self.next == self.end {
+            self.next = 0;
+            self.end = 0;
+            return None;
+        }
+        let output = self.slots.get_mut(usize::from(self.next))?.take();
+        self.next += 1;
+        output
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Open,
+    /// Closed by the application; the client has not collected the last packets yet.
+    Lingering { until: Instant },
+    Gone,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Post {
+    None,
+    Reading,
+    Dispatching,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Carrier {
+    Polling { is_poll_waiting: bool, post: Post },
+    WebSocket,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Candidate {
+    None,
+    Attached {
+        expires_at: Instant,
+        noop_at: Option<Instant>,
+        /// `5` came while a POST was being read; the switch waits for its packets.
+        is_switching: bool,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Heartbeat {
+    /// Protocol 4: the next ping is due.
+    PingAt(Instant),
+    /// Protocol 4: a ping is out.
+    PongBy { deadline: Instant, is_extended: bool },
+    /// Protocol 3: the client pings.
+    PingBy(Instant),
+    /// We are not reading; only the stall timer runs.
+    Stalled { deadline: Instant },
+}
+
+/// The state machine of one session; see the module documentation.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) outbox: Outbox,
+    timing: Timing,
+    phase: Phase,
+    carrier: Carrier,
+    candidate: Candidate,
+    heartbeat: Heartbeat,
+    outputs: Outputs,
+    protocol: Protocol,
+    allows_upgrades: bool,
+}
+
+impl Session {
+    /// A session whose handshake has just been accepted on `transport`.
+    pub(crate) fn new(
+        now: Instant,
+        protocol: Protocol,
+        transport: Transport,
+        timing: Timing,
+        allows_upgrades: bool,
+        outbox: Outbox,
+    ) -> Self {
+        let carrier = match transport {
+            Transport::Polling => Carrier::Polling {
+                is_poll_waiting: false,
+                post: Post::None,
+            },
+            Transport::WebSocket => Carrier::WebSocket,
+        };
+        let mut session = Self {
+            outbox,
+            timing,
+            phase: Phase::Open,
+            carrier,
+            candidate: Candidate::None,
+            heartbeat: Heartbeat::PingAt(now),
+            outputs: Outputs::new(),
+            protocol,
+            allows_upgrades,
+        };
+        session.restart_heartbeat(now);
+        session
+    }
+
+    pub(crate) fn protocol(&self) -> Protocol {
+        self.protocol
+    }
+
+    pub(crate) fn transport(&self) -> Transport {
+        match self.carrier {
+            Carrier::Polling { .. } => Transport::Polling,
+            Carrier::WebSocket => Transport::WebSocket,
+        }
+    }
+
+    /// True until the session is closed by either side: the application may send.
+    pub(crate) fn is_open(&self) -> bool {
+        self.phase == Phase::Open
+    }
+
+    pub(crate) fn is_gone(&self) -> bool {
+        self.phase == Phase::Gone
+    }
+
+    /// True when a packet sent now would reach the network at once (SRV-VOL-01).
+    pub(crate) fn is_writable(&self) -> bool {
+        self.is_open()
+            && match self.carrier {
+                Carrier::Polling { is_poll_waiting, .. } => is_poll_waiting && self.outbox.is_empty(),
+                Carrier::WebSocket => self.outbox.is_flushed(),
+            }
+    }
+
+    /// When to come back with [`Input::Timeout`].
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        match self.phase {
+            Phase::Gone => None,
+            Phase::Lingering { until } => Some(until),
+            Phase::Open => {
+                let heartbeat = match self.heartbeat {
+                    Heartbeat::PingAt(at) | Heartbeat::PingBy(at) => at,
+                    Heartbeat::PongBy { deadline, .. } | Heartbeat::Stalled { deadline } => deadline,
+                };
+                let upgrade = match self.candidate {
+                    Candidate::None => None,
+                    Candidate::Attached {
+                        expires_at, noop_at, ..
+                    } => Some(noop_at.map_or(expires_at, |at| at.min(expires_at))),
+                };
+                Some(upgrade.map_or(heartbeat, |at| at.min(heartbeat)))
+            }
+        }
+    }
+
+    /// The next thing to do; `None` when the input has had its effect.
+    pub(crate) fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop()
+    }
+
+    pub(crate) fn handle_input(&mut self, now: Instant, input: Input) {
+        debug_assert_eq!(self.outputs.next, self.outputs.end, "drain the outputs after every input");
+        match self.phase {
+            Phase::Open => self.handle_open(now, input),
+            Phase::Lingering { until } => self.handle_lingering(now, until, input),
+            Phase::Gone => self.handle_gone(input),
+        }
+    }
+
+    fn handle_open(&mut self, now: Instant, input: Input) {
+        match input {
+            Input::Packet(packet) => self.receive(now, packet),
+            Input::Queued => self.flush(),
+            Input::Timeout => self.time_out(now),
+            Input::PollArrived => self.poll_arrived(),
+            Input::PollDropped | Input::PostDropped | Input::PostUnreadable => {
+                self.end(CloseReason::TransportError);
+            }
+            Input::PostArrived => self.post_arrived(),
+            Input::PostRead => self.set_post(Post::Dispatching),
+            Input::PostDone => self.post_done(),
+            Input::CandidateAttached => self.candidate_attached(now),
+            Input::CandidatePacket(packet) => self.candidate_packet(now, packet),
+            Input::CandidateGone => self.candidate = Candidate::None,
+            Input::WebSocketClosed => self.end(CloseReason::TransportClose),
+            Input::WebSocketFailed => self.end(CloseReason::TransportError),
+            Input::Paused => {
+                self.heartbeat = Heartbeat::Stalled {
+                    deadline: now + self.timing.stall_timeout,
+                };
+            }
+            Input::Resumed => {
+                if matches!(self.heartbeat, Heartbeat::Stalled { .. }) {
+                    self.restart_heartbeat(now);
+                }
+            }
+            Input::Close => self.close(now),
+            Input::Discard => self.end(CloseReason::ForcedClose),
+        }
+    }
+
+    /// The application has closed; only the client's collecting of the last packets matters (EIO4-CLS-04..06).
+    fn handle_lingering(&mut self, now: Instant, until: Instant, input: Input) {
+        match input {
+            Input::PollArrived => {
+                if self.outbox.is_empty() {
+                    self.outputs.push(Output::AnswerPoll(PollAnswer::NoopThenClose));
+                    self.gone();
+                } else {
+                    self.outputs.push(Output::AnswerPoll(PollAnswer::Queued));
+                }
+            }
+            Input::Queued if self.carrier == Carrier::WebSocket => {
+                self.outputs.push(Output::FinishWebSocket);
+            }
+            Input::PostArrived => self.set_post(Post::Reading),
+            Input::PostRead => self.set_post(Post::Dispatching),
+            Input::PostDone | Input::PostDropped | Input::PostUnreadable => self.set_post(Post::None),
+            Input::CandidateAttached | Input::CandidatePacket(_) => {
+                self.outputs.push(Output::CloseCandidate);
+            }
+            Input::WebSocketClosed | Input::WebSocketFailed => self.gone(),
+            Input::Discard => {
+                self.abort_carrier();
+                self.gone();
+            }
+            Input::Timeout if now >= until => {
+                self.abort_carrier();
+                self.gone();
+            }
+            Input::Timeout
+            | Input::PollDropped
+            | Input::Packet(_)
+            | Input::CandidateGone
+            | Input::Queued
+            | Input::Paused
+            | Input::Resumed
+            | Input::Close => {}
+        }
+    }
+
+    fn handle_gone(&mut self, input: Input) {
+        match input {
+            Input::PollArrived => self.outputs.push(Output::RefusePoll),
+            Input::PostArrived => self.outputs.push(Output::RefusePost),
+            Input::CandidateAttached | Input::CandidatePacket(_) => {
+                self.outputs.push(Output::CloseCandidate);
+            }
+            _ => {}
+        }
+    }
+
+    fn receive(&mut self, now: Instant, packet: Received) {
+        match packet {
+            Received::Message => {
+                self.heard(now);
+                self.outputs.push(Output::Deliver);
+            }
+            Received::Ping if self.protocol == Protocol::V3 => {
+                self.restart_heartbeat(now);
+                self.outbox.push_pong();
+                self.flush();
+            }
+            Received::Pong if self.protocol == Protocol::V4 => {
+                if !matches!(self.heartbeat, Heartbeat::Stalled { .. }) {
+                    self.restart_heartbeat(now);
+                }
+            }
+            // The wrong direction of the heartbeat (EIO4-HB-06, EIO3-HB-03).
+            Received::Ping | Received::Pong => self.end(CloseReason::TransportError),
+            Received::Close => match self.carrier {
+                Carrier::Polling { .. } => self.closed_by_packet(),
+                // A close packet means nothing there (EIO4-CLS-02).
+                Carrier::WebSocket => self.heard(now),
+            },
+            Received::Meaningless => self.heard(now),
+            Received::Undecodable => self.end(CloseReason::ParseError),
+        }
+    }
+
+    /// Any packet but a pong extends the wait for the pong, once per ping (EIO4-HB-04).
+    fn heard(&mut self, now: Instant) {
+        if let Heartbeat::PongBy {
+            deadline,
+            is_extended: is_extended @ false,
+        } = &mut self.heartbeat
+        {
+            *is_extended = true;
+            *deadline = now + self.timing.ping_timeout;
+        }
+    }
+
+    fn restart_heartbeat(&mut self, now: Instant) {
+        self.heartbeat = match self.protocol {
+            Protocol::V4 => Heartbeat::PingAt(now + self.timing.ping_interval),
+            Protocol::V3 => {
+                Heartbeat::PingBy(now + self.timing.ping_interval + self.timing.ping_timeout)
+            }
+        };
+    }
+
+    fn time_out(&mut self, now: Instant) {
+        match self.heartbeat {
+            Heartbeat::PingAt(at) if now >= at => {
+                self.heartbeat = Heartbeat::PongBy {
+                    deadline: now + self.timing.ping_timeout,
+                    is_extended: false,
+                };
+                self.outbox.push_ping();
+                self.flush();
+            }
+            Heartbeat::PongBy { deadline: at, .. } | Heartbeat::PingBy(at) if now >= at => {
+                self.end(CloseReason::PingTimeout);
+                return;
+            }
+            Heartbeat::Stalled { deadline } if now >= deadline => {
+                self.end(CloseReason::ForcedClose);
+                return;
+            }
+            _ => {}
+        }
+        self.time_out_candidate(now);
+    }
+
+    fn time_out_candidate(&mut self, now: Instant) {
+        let Candidate::Attached {
+            expires_at,
+            noop_at,
+            is_switching,
+        } = self.candidate
+        else {
+            return;
+        };
+        if now >= expires_at {
+            self.candidate = Candidate::None;
+            self.outputs.push(Output::CloseCandidate);
+        } else if noop_at.is_some_and(|at| now >= at) {
+            self.candidate = Candidate::Attached {
+                expires_at,
+                noop_at: Some(now + NOOP_INTERVAL),
+                is_switching,
+            };
+            self.answer_waiting_poll(PollAnswer::Noop);
+        }
+    }
+
+    fn poll_arrived(&mut self) {
+        match &mut self.carrier {
+            Carrier::WebSocket => self.outputs.push(Output::RefusePoll),
+            Carrier::Polling {
+                is_poll_waiting: true,
+                ..
+            } => {
+                // A second GET ends the session; the first is answered with a close (EIO4-POL-04).
+                self.outputs.push(Output::RefusePoll);
+                self.end(CloseReason::TransportError);
+            }
+            Carrier::Polling { is_poll_waiting, .. } => {
+                *is_poll_waiting = true;
+                self.flush();
+            }
+        }
+    }
+
+    fn post_arrived(&mut self) {
+        match &mut self.carrier {
+            Carrier::WebSocket => self.outputs.push(Output::RefusePost),
+            Carrier::Polling {
+                post: post @ Post::None,
+                ..
+            } => *post = Post::Reading,
+            Carrier::Polling { .. } => {
+                self.outputs.push(Output::RefusePost);
+                self.end(CloseReason::TransportError);
+            }
+        }
+    }
+
+    fn post_done(&mut self) {
+        self.set_post(Post::None);
+        if let Candidate::Attached {
+            is_switching: true, ..
+        } = self.candidate
+        {
+            self.switch();
+        }
+    }
+
+    fn set_post(&mut self, state: Post) {
+        if let Carrier::Polling { post, .. } = &mut self.carrier {
+            *post = state;
+        }
+    }
+
+    fn candidate_attached(&mut self, now: Instant) {
+        let may_upgrade = self.allows_upgrades
+            && self.candidate == Candidate::None
+            && matches!(self.carrier, Carrier::Polling { .. });
+        if may_upgrade {
+            self.candidate = Candidate::Attached {
+                expires_at: now + self.timing.upgrade_timeout,
+                noop_at: None,
+                is_switching: false,
+            };
+            self.outputs.push(Output::Upgrading);
+        } else {
+            self.outputs.push(Output::CloseCandidate);
+        }
+    }
+
+    fn candidate_packet(&mut self, now: Instant, packet: Probing) {
+        let Candidate::Attached {
+            noop_at,
+            is_switching,
+            ..
+        } = &mut self.candidate
+        else {
+            self.outputs.push(Output::CloseCandidate);
+            return;
+        };
+        match packet {
+            _ if *is_switching => self.drop_candidate(),
+            Probing::Probe => {
+                *noop_at = Some(now + NOOP_INTERVAL);
+                self.outputs.push(Output::AnswerProbe);
+            }
+            Probing::Upgrade => {
+                let is_reading_post = matches!(
+                    self.carrier,
+                    Carrier::Polling {
+                        post: Post::Reading | Post::Dispatching,
+                        ..
+                    }
+                );
+                if is_reading_post {
+                    *is_switching = true;
+                } else {
+                    self.switch();
+                }
+            }
+            Probing::Other => self.drop_candidate(),
+        }
+    }
+
+    fn drop_candidate(&mut self) {
+        self.candidate = Candidate::None;
+        self.outputs.push(Output::CloseCandidate);
+    }
+
+    /// The candidate becomes the transport (EIO4-UPG-05, EIO4-UPG-06). The heartbeat goes on.
+    fn switch(&mut self) {
+        self.answer_waiting_poll(PollAnswer::Close);
+        self.candidate = Candidate::None;
+        self.carrier = Carrier::WebSocket;
+        self.outputs.push(Output::Upgraded);
+    }
+
+    /// Something waits: answer the poll, or have the WebSocket write.
+    fn flush(&mut self) {
+        match self.carrier {
+            Carrier::WebSocket => self.outputs.push(Output::Flush),
+            Carrier::Polling { .. } if !self.outbox.is_empty() => {
+                self.answer_waiting_poll(PollAnswer::Queued);
+            }
+            Carrier::Polling { .. } => {}
+        }
+    }
+
+    fn answer_waiting_poll(&mut self, answer: PollAnswer) {
+        if let Carrier::Polling {
+            is_poll_waiting: is_poll_waiting @ true,
+            ..
+        } = &mut self.carrier
+        {
+            *is_poll_waiting = false;
+            self.outputs.push(Output::AnswerPoll(answer));
+        }
+    }
+
+    /// The client said goodbye over polling (EIO4-CLS-01).
+    fn closed_by_packet(&mut self) {
+        self.answer_waiting_poll(PollAnswer::Noop);
+        self.end(CloseReason::TransportClose);
+    }
+
+    /// The application closes: what is queued still leaves.
+    fn close(&mut self, now: Instant) {
+        self.close_candidate();
+        let lingering = Phase::Lingering { until: now + LINGER };
+        match self.carrier {
+            Carrier::Polling {
+                is_poll_waiting: true,
+                ..
+            } => {
+                self.answer_waiting_poll(PollAnswer::Close);
+                self.outputs.push(Output::Closed(CloseReason::ForcedClose));
+                self.gone();
+            }
+            Carrier::Polling { .. } => {
+                self.phase = lingering;
+                self.outputs.push(Output::Closed(CloseReason::ForcedClose));
+            }
+            Carrier::WebSocket => {
+                self.phase = lingering;
+                self.outputs.push(Output::FinishWebSocket);
+                self.outputs.push(Output::Closed(CloseReason::ForcedClose));
+            }
+        }
+    }
+
+    /// The session is over at once (EIO4-CLS-10).
+    fn end(&mut self, reason: CloseReason) {
+        self.close_candidate();
+        self.abort_carrier();
+        self.outputs.push(Output::Closed(reason));
+        self.gone();
+    }
+
+    fn abort_carrier(&mut self) {
+        match self.carrier {
+            Carrier::Polling { post, .. } => {
+                let last = if self.outbox.is_empty() {
+                    PollAnswer::Close
+                } else {
+                    PollAnswer::Queued
+                };
+                self.answer_waiting_poll(last);
+                // A POST whose own packets ended the session is still answered (EIO4-POL-03).
+                if post == Post::Reading {
+                    self.outputs.push(Output::DestroyPost);
+                }
+            }
+            Carrier::WebSocket => self.outputs.push(Output::AbortWebSocket),
+        }
+    }
+
+    fn close_candidate(&mut self) {
+        if self.candidate != Candidate::None {
+            self.drop_candidate();
+        }
+    }
+
+    fn gone(&mut self) {
+        self.phase = Phase::Gone;
+        self.outputs.push(Output::Gone);
+    }
+}

@@ -1,0 +1,203 @@
+//! A request as hooks and handlers see it.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::net::SocketAddr;
+
+use http::{HeaderMap, Method};
+use percent_encoding::percent_decode_str;
+
+/// Where the headers are.
+#[derive(Clone, Copy)]
+pub(crate) enum Headers<'a> {
+    Map(&'a HeaderMap),
+    Raw(&'a [httparse::Header<'a>]),
+}
+
+/// A borrowed view of a request: method, target, headers and peer.
+///
+/// Nothing of it is kept by the engine; what must outlive the call is copied by whoever needs it.
+#[derive(Clone, Copy)]
+pub struct RequestView<'a> {
+    method: &'a Method,
+    path: &'a str,
+    query: &'a str,
+    headers: Headers<'a>,
+    peer: Option<SocketAddr>,
+    is_secure: bool,
+}
+
+impl<'a> RequestView<'a> {
+    pub(crate) fn new(
+        method: &'a Method,
+        target: &'a str,
+        headers: Headers<'a>,
+        peer: Option<SocketAddr>,
+        is_secure: bool,
+    ) -> Self {
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        Self {
+            method,
+            path,
+            query,
+            headers,
+            peer,
+            is_secure,
+        }
+    }
+
+    /// The method.
+    #[must_use]
+    pub fn method(&self) -> &'a Method {
+        self.method
+    }
+
+    /// The path, as sent.
+    #[must_use]
+    pub fn path(&self) -> &'a str {
+        self.path
+    }
+
+    /// The query string, as sent, without the question mark.
+    #[must_use]
+    pub fn query(&self) -> &'a str {
+        self.query
+    }
+
+    /// Every value of a query parameter, decoded, in order.
+    pub fn query_values<'n>(&self, name: &'n str) -> impl Iterator<Item = Cow<'a, str>> + use<'a, 'n> {
+        form_pairs(self.query)
+            .filter(move |(found, _)| found == name)
+            .map(|(_, value)| value)
+    }
+
+    /// Every query parameter, decoded, in order.
+    pub fn query_pairs(&self) -> impl Iterator<Item = (Cow<'a, str>, Cow<'a, str>)> + use<'a> {
+        form_pairs(self.query)
+    }
+
+    /// The value of a query parameter; the last one wins when it is repeated (EIO4-QRY-04).
+    #[must_use]
+    pub fn query_value(&self, name: &str) -> Option<Cow<'a, str>> {
+        self.query_values(name).last()
+    }
+
+    /// Every value of a header, in order.
+    pub fn header_values<'n>(&self, name: &'n str) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
+        let (map, raw) = match self.headers {
+            Headers::Map(map) => (Some(map), &[][..]),
+            Headers::Raw(raw) => (None, raw),
+        };
+        let from_map = map
+            .into_iter()
+            .flat_map(move |map| map.get_all(name).iter().map(http::HeaderValue::as_bytes));
+        let from_raw = raw
+            .iter()
+            .filter(move |header| header.name.eq_ignore_ascii_case(name))
+            .map(|header| header.value);
+        from_map.chain(from_raw)
+    }
+
+    /// The first value of a header.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&'a [u8]> {
+        self.header_values(name).next()
+    }
+
+    /// The first value of a header, if it is text.
+    #[must_use]
+    pub fn header_str(&self, name: &str) -> Option<&'a str> {
+        std::str::from_utf8(self.header(name)?).ok()
+    }
+
+    /// Every header, in order, with its name in lower case where the front door gives it so.
+    pub fn headers(&self) -> impl Iterator<Item = (&'a str, &'a [u8])> + use<'a> {
+        let (map, raw) = match self.headers {
+            Headers::Map(map) => (Some(map), &[][..]),
+            Headers::Raw(raw) => (None, raw),
+        };
+        let from_map = map
+            .into_iter()
+            .flat_map(|map| map.iter().map(|(name, value)| (name.as_str(), value.as_bytes())));
+        from_map.chain(raw.iter().map(|header| (header.name, header.value)))
+    }
+
+    /// The `Origin` header.
+    #[must_use]
+    pub fn origin(&self) -> Option<&'a str> {
+        self.header_str("origin")
+    }
+
+    /// The address of the peer, when the front door knows it.
+    #[must_use]
+    pub fn peer(&self) -> Option<SocketAddr> {
+        self.peer
+    }
+
+    /// True when the request came over TLS, as far as the front door knows.
+    #[must_use]
+    pub fn is_secure(&self) -> bool {
+        self.is_secure
+    }
+}
+
+impl fmt::Debug for RequestView<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Query and headers may carry credentials.
+        f.debug_struct("RequestView")
+            .field("method", self.method)
+            .field("path", &self.path)
+            .field("peer", &self.peer)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The pairs of a form-encoded string, decoded. Text without escapes is borrowed.
+pub(crate) fn form_pairs(text: &str) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
+    text.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        (decode(name), decode(value))
+    })
+}
+
+fn decode(text: &str) -> Cow<'_, str> {
+    if text.contains('+') {
+        let spaced = text.replace('+', " ");
+        return Cow::Owned(percent_decode_str(&spaced).decode_utf8_lossy().into_owned());
+    }
+    percent_decode_str(text).decode_utf8_lossy()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_are_decoded_and_the_last_one_wins() {
+        let headers = HeaderMap::new();
+        let view = RequestView::new(
+            &Method::GET,
+            "/engine.io/?EIO=3&EIO=%34&a=b+c&flag&=x",
+            Headers::Map(&headers),
+            None,
+            false,
+        );
+        assert_eq!(view.path(), "/engine.io/");
+        assert_eq!(view.query_value("EIO").as_deref(), Some("4"));
+        assert_eq!(view.query_values("EIO").count(), 2);
+        assert_eq!(view.query_value("a").as_deref(), Some("b c"));
+        assert_eq!(view.query_value("flag").as_deref(), Some(""));
+        assert_eq!(view.query_value("missing"), None);
+    }
+
+    #[test]
+    fn headers_are_found_in_any_case_and_debug_reveals_none() {
+        let raw = [httparse::Header {
+            name: "X-Token",
+            value: b"secret",
+        }];
+        let view = RequestView::new(&Method::GET, "/?token=secret", Headers::Raw(&raw), None, false);
+        assert_eq!(view.header("x-token"), Some(&b"secret"[..]));
+        assert!(!format!("{view:?}").contains("secret"));
+    }
+}

@@ -1,0 +1,51 @@
+//! Buffers that belong to the worker thread, so that an idle connection holds none.
+//!
+//! A buffer is taken out of its cell for the time it is used and put back afterwards; a second user on the same
+//! thread, such as a handler that sends from within a serializer, simply finds the cell empty and makes its own.
+
+use std::cell::Cell;
+
+/// One read takes at most this much.
+pub(crate) const SCRATCH_BYTES: usize = 64 * 1024;
+
+/// Vectors larger than this are not kept.
+const POOLED_MAX_BYTES: usize = 64 * 1024;
+
+/// How many vectors one worker keeps.
+const POOLED_MAX_COUNT: usize = 32;
+
+thread_local! {
+    static SCRATCH: Cell<Option<Box<[u8]>>> = const { Cell::new(None) };
+    static POOL: Cell<Vec<Vec<u8>>> = const { Cell::new(Vec::new()) };
+}
+
+/// Lends the worker's read buffer. It is zeroed once in the worker's life.
+pub(crate) fn with_scratch<R>(use_it: impl FnOnce(&mut [u8]) -> R) -> R {
+    let mut scratch = SCRATCH
+        .take()
+        .unwrap_or_else(|| vec![0; SCRATCH_BYTES].into_boxed_slice());
+    let result = use_it(&mut scratch);
+    SCRATCH.set(Some(scratch));
+    result
+}
+
+/// An empty vector, used before if there is one.
+pub(crate) fn take() -> Vec<u8> {
+    let mut pool = POOL.take();
+    let vector = pool.pop().unwrap_or_default();
+    POOL.set(pool);
+    vector
+}
+
+/// Gives a vector back to the worker.
+pub(crate) fn give_back(mut vector: Vec<u8>) {
+    if vector.capacity() == 0 || vector.capacity() > POOLED_MAX_BYTES {
+        return;
+    }
+    vector.clear();
+    let mut pool = POOL.take();
+    if pool.len() < POOLED_MAX_COUNT {
+        pool.push(vector);
+    }
+    POOL.set(pool);
+}

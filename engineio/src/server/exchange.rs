@@ -1,0 +1,453 @@
+//! From a request to an answer: the decisions of `http` with the facts of the registry, for both front doors.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use http_body::Body as HttpBody;
+
+use super::connection::{Connection, Opening, PollBody, Shared};
+use super::error::ConnectionError;
+use super::hub::Hub;
+use super::polling::{self, PostContent, Polled, Posted};
+use super::upgrade::Upgrade;
+use super::writer::FrameForm;
+use crate::body::Body;
+use crate::jsonp;
+use crate::http::{self as rules, Decision, Facts, Gate, Options, Query, Rejection};
+use crate::payload::{PayloadContent, PayloadEncoder};
+use crate::proto::session::{Input, Transport};
+use crate::request::RequestView;
+use crate::session_id::SessionId;
+use crate::websocket::{self, Handshake, HandshakeError};
+
+const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=UTF-8");
+const HTML: HeaderValue = HeaderValue::from_static("text/html");
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const OCTET_STREAM: HeaderValue = HeaderValue::from_static("application/octet-stream");
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+
+/// After how many seconds a refused client may come back.
+const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
+
+/// What a request comes to.
+pub(super) enum Answer<D: Send + Sync + 'static> {
+    Response(http::Response<Body>),
+    /// Switch protocols, then run the WebSocket.
+    Upgrade(Upgrade<D>),
+}
+
+/// Why a request is refused.
+enum Refused {
+    Rejection(Rejection, &'static str),
+    Handshake(HandshakeError),
+    Busy(&'static str),
+}
+
+/// Answers one request inside the path.
+pub(super) async fn answer<D, B>(hub: &Arc<Hub<D>>, request: &RequestView<'_>, body: B) -> Answer<D>
+where
+    D: Send + Sync + 'static,
+    B: HttpBody<Data = Bytes> + Send,
+{
+    let config = &hub.config;
+    if request.method() == Method::OPTIONS && config.cors.is_some() {
+        return Answer::Response(preflight(hub, request));
+    }
+    let is_upgrade = config.websocket && request.header("upgrade").is_some();
+    let query = Query::parse(request);
+    let mut found = None;
+    let gate = Gate {
+        method: request.method(),
+        is_upgrade,
+        origin: request.header("origin"),
+        is_origin_allowed: is_origin_allowed(hub, request),
+    };
+    let decision = rules::decide(options(hub), gate, &query, |sid| {
+        let session = hub.registry.get(&SessionId::parse(sid)?)?;
+        let facts = Facts {
+            transport: session.lock().session.transport(),
+            protocol: session.protocol(),
+        };
+        found = Some(session);
+        Some(facts)
+    });
+    let outcome = match (decision, found) {
+        (Err(rejection), _) => Err(Refused::Rejection(rejection, "the request fits no rule")),
+        (Ok(Decision::Open), _) if is_upgrade => open_websocket(hub, request, &query).await.map(Answer::Upgrade),
+        (Ok(Decision::Open), _) => open_polling(hub, request, &query).await.map(Answer::Response),
+        (Ok(Decision::Poll), Some(session)) => Ok(Answer::Response(get(hub, request, &session).await)),
+        (Ok(Decision::Post), Some(session)) => Ok(Answer::Response(post(request, &session, body).await)),
+        (Ok(Decision::Candidate), Some(session)) => {
+            attach_candidate(hub, request, &query, session).map(Answer::Upgrade)
+        }
+        (Ok(_), _) => Ok(Answer::Response(respond(StatusCode::INTERNAL_SERVER_ERROR, None, Bytes::new()))),
+    };
+    match outcome {
+        Ok(Answer::Response(mut response)) => {
+            decorate(hub, request, response.headers_mut());
+            Answer::Response(response)
+        }
+        Ok(Answer::Upgrade(mut upgrade)) => {
+            decorate(hub, request, upgrade.headers_mut());
+            Answer::Upgrade(upgrade)
+        }
+        Err(refused) => Answer::Response(refuse(hub, request, is_upgrade, refused)),
+    }
+}
+
+fn options<D>(hub: &Hub<D>) -> Options {
+    Options {
+        polling: hub.config.polling,
+        websocket: hub.config.websocket,
+        allow_eio3: hub.config.allow_eio3,
+    }
+}
+
+/// A request without an origin passes: it does not come from a page.
+fn is_origin_allowed<D>(hub: &Hub<D>, request: &RequestView<'_>) -> bool {
+    match (&hub.config.allowed_origins, request.header("origin")) {
+        (Some(origins), Some(origin)) => std::str::from_utf8(origin).is_ok_and(|origin| origins.allows(origin)),
+        _ => true,
+    }
+}
+
+/// Creates a session, after the last questions were asked.
+async fn open<D: Send + Sync + 'static>(
+    hub: &Arc<Hub<D>>,
+    request: &RequestView<'_>,
+    query: &Query<'_>,
+    transport: Transport,
+) -> Result<Arc<Shared<D>>, Refused> {
+    if let Some(admission) = &hub.config.admission {
+        let asked = admission(request);
+        if let Err(refusal) = asked.await {
+            let rejection = Rejection::Forbidden(refusal.message);
+            return Err(Refused::Rejection(rejection, "the admission hook refused"));
+        }
+    }
+    rules::admit_version(options(hub), query.protocol)
+        .map_err(|rejection| Refused::Rejection(rejection, "the protocol version is not served"))?;
+    if *hub.is_draining.lock() {
+        return Err(Refused::Busy("the server is closing"));
+    }
+    let random = match &hub.config.id_generator {
+        Some(generator) => generator().await.map(SessionId::from_random_bytes),
+        None => SessionId::generate().ok(),
+    };
+    let id_fault = Refused::Rejection(Rejection::BadRequest, "no session id could be made");
+    let Some(id) = random else {
+        return Err(id_fault);
+    };
+    let peer = request.peer().map(|peer| peer.ip());
+    hub.registry
+        .reserve(peer)
+        .map_err(|_| Refused::Busy("there are too many sessions"))?;
+    let opening = Opening {
+        id,
+        protocol: query.protocol,
+        transport,
+        peer: request.peer(),
+        is_base64: query.is_base64,
+        jsonp: query.jsonp.clone().filter(|_| transport == Transport::Polling),
+    };
+    let shared = Arc::new(Shared::new(Arc::clone(hub), hub.now(), opening));
+    if !hub.registry.insert(id, Arc::clone(&shared)) {
+        hub.registry.release(peer);
+        return Err(id_fault);
+    }
+    Ok(shared)
+}
+
+/// The open packet (EIO4-HS-01).
+fn open_packet<D: Send + Sync + 'static>(hub: &Hub<D>, shared: &Shared<D>, transport: Transport) -> String {
+    let config = &hub.config;
+    let upgrades = if transport == Transport::Polling && config.websocket && config.allow_upgrades {
+        "\"websocket\""
+    } else {
+        ""
+    };
+    format!(
+        "0{{\"sid\":\"{}\",\"upgrades\":[{upgrades}],\"pingInterval\":{},\"pingTimeout\":{},\"maxPayload\":{}}}",
+        shared.id().as_str(),
+        config.timing.ping_interval.as_millis(),
+        config.timing.ping_timeout.as_millis(),
+        config.max_payload,
+    )
+}
+
+async fn open_polling<D: Send + Sync + 'static>(
+    hub: &Arc<Hub<D>>,
+    request: &RequestView<'_>,
+    query: &Query<'_>,
+) -> Result<http::Response<Body>, Refused> {
+    let shared = open(hub, request, query, Transport::Polling).await?;
+    // Only what comes before the application's own packets travels with the handshake (EIO4-HS-04).
+    let mut payload = PayloadEncoder::new(query.protocol, !query.is_base64);
+    payload.push_text(&open_packet(hub, &shared, Transport::Polling));
+    if let Some(initial) = &hub.config.initial_packet {
+        payload.push_text(&format!("4{initial}"));
+    }
+    let (bytes, content) = payload.finish();
+    let mut response = respond_payload(hub, request, &shared, PollBody { bytes, content });
+    if let Some(cookie) = &hub.config.cookie
+        && let Ok(value) = HeaderValue::from_str(&cookie.header(shared.id().as_str()))
+    {
+        response.headers_mut().append(header::SET_COOKIE, value);
+    }
+    if let Some(hook) = &hub.config.handshake_headers {
+        hook(request, response.headers_mut());
+    }
+    tell_open(&shared, request);
+    Ok(response)
+}
+
+async fn open_websocket<D: Send + Sync + 'static>(
+    hub: &Arc<Hub<D>>,
+    request: &RequestView<'_>,
+    query: &Query<'_>,
+) -> Result<Upgrade<D>, Refused> {
+    let mut upgrade = shake_hands(hub, request, query)?;
+    let shared = open(hub, request, query, Transport::WebSocket).await?;
+    if let Some(hook) = &hub.config.handshake_headers {
+        hook(request, upgrade.headers_mut());
+    }
+    let mut frames = super::buffers::take();
+    let open = open_packet(hub, &shared, Transport::WebSocket);
+    websocket::write_frame(&mut frames, websocket::Opcode::Text, open.as_bytes());
+    if let Some(initial) = &hub.config.initial_packet {
+        let initial = format!("4{initial}");
+        websocket::write_frame(&mut frames, websocket::Opcode::Text, initial.as_bytes());
+    }
+    shared.push_first(&mut frames);
+    super::buffers::give_back(frames);
+    tell_open(&shared, request);
+    Ok(upgrade.for_session(shared))
+}
+
+/// A WebSocket for a session that is on polling (EIO4-UPG-01, EIO4-UPG-10).
+fn attach_candidate<D: Send + Sync + 'static>(
+    hub: &Arc<Hub<D>>,
+    request: &RequestView<'_>,
+    query: &Query<'_>,
+    shared: Arc<Shared<D>>,
+) -> Result<Upgrade<D>, Refused> {
+    let upgrade = shake_hands(hub, request, query)?;
+    let effects = shared.handle(hub.now(), Input::CandidateAttached);
+    Ok(if effects.is_candidate_refused {
+        upgrade
+    } else {
+        upgrade.for_candidate(shared)
+    })
+}
+
+fn shake_hands<D: Send + Sync + 'static>(
+    hub: &Hub<D>,
+    request: &RequestView<'_>,
+    query: &Query<'_>,
+) -> Result<Upgrade<D>, Refused> {
+    let handshake = Handshake::parse(request).map_err(Refused::Handshake)?;
+    let form = FrameForm::new(query.protocol, query.is_base64);
+    Ok(Upgrade::new(
+        handshake.accept,
+        handshake.subprotocol,
+        form,
+        hub.config.max_payload,
+    ))
+}
+
+/// Tells the application of a session, and sends what it sent meanwhile.
+fn tell_open<D: Send + Sync + 'static>(shared: &Arc<Shared<D>>, request: &RequestView<'_>) {
+    let connection = Connection(Arc::clone(shared));
+    let mut data = None;
+    let is_sound = shared
+        .hub
+        .guard(|handler| data = Some(handler.on_open(&connection, request)));
+    if let Some(data) = data {
+        shared.set_data(data);
+    }
+    let now = shared.hub.now();
+    if !is_sound {
+        shared.handle(now, Input::Discard);
+    }
+    shared.end_dispatch(now);
+    shared.schedule();
+}
+
+async fn get<D: Send + Sync + 'static>(
+    hub: &Hub<D>,
+    request: &RequestView<'_>,
+    shared: &Arc<Shared<D>>,
+) -> http::Response<Body> {
+    match polling::poll(shared).await {
+        Polled::Body(body) => respond_payload(hub, request, shared, body),
+        Polled::Refused => respond(StatusCode::BAD_REQUEST, None, Bytes::new()),
+    }
+}
+
+async fn post<D, B>(request: &RequestView<'_>, shared: &Arc<Shared<D>>, body: B) -> http::Response<Body>
+where
+    D: Send + Sync + 'static,
+    B: HttpBody<Data = Bytes> + Send,
+{
+    // The test for binary is an exact match (EIO4-POL-08).
+    let content = match request.header("content-type") {
+        Some(b"application/octet-stream") => PostContent::OctetStream,
+        _ if shared.jsonp.is_some() => PostContent::Jsonp,
+        _ => PostContent::Text,
+    };
+    match polling::post(shared, body, content).await {
+        Posted::Ok => {
+            let mut response = respond(StatusCode::OK, Some(HTML), "ok");
+            response.headers_mut().insert(header::CACHE_CONTROL, NO_STORE);
+            guard_old_browsers(request, response.headers_mut());
+            response
+        }
+        Posted::Refused => respond(StatusCode::BAD_REQUEST, None, Bytes::new()),
+        Posted::TooLarge => respond(StatusCode::PAYLOAD_TOO_LARGE, None, Bytes::new()),
+        Posted::Destroyed | Posted::Incomplete => http::Response::new(Body::destroyed()),
+    }
+}
+
+fn respond(status: StatusCode, content_type: Option<HeaderValue>, body: impl Into<Bytes>) -> http::Response<Body> {
+    let mut response = http::Response::new(Body::full(body));
+    *response.status_mut() = status;
+    if let Some(content_type) = content_type {
+        response.headers_mut().insert(header::CONTENT_TYPE, content_type);
+    }
+    response
+}
+
+/// The answer to a poll (EIO4-POL-14).
+fn respond_payload<D: Send + Sync + 'static>(
+    hub: &Hub<D>,
+    request: &RequestView<'_>,
+    shared: &Shared<D>,
+    body: PollBody,
+) -> http::Response<Body> {
+    let content_type = match body.content {
+        PayloadContent::Text => TEXT,
+        PayloadContent::OctetStream => OCTET_STREAM,
+    };
+    let bytes = match &shared.jsonp {
+        Some(index) => jsonp::jsonp_response(index, &String::from_utf8_lossy(&body.bytes)),
+        None => body.bytes,
+    };
+    let (bytes, encoding) = compress(hub, request, bytes);
+    let mut response = respond(StatusCode::OK, Some(content_type), bytes);
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, NO_STORE);
+    if let Some(encoding) = encoding {
+        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(encoding));
+    }
+    guard_old_browsers(request, headers);
+    response
+}
+
+#[cfg(feature = "compression")]
+fn compress<D>(hub: &Hub<D>, request: &RequestView<'_>, bytes: Vec<u8>) -> (Vec<u8>, Option<&'static str>) {
+    let is_large = hub
+        .config
+        .compression_threshold
+        .is_some_and(|threshold| bytes.len() >= threshold);
+    let encoding = request
+        .header_str("accept-encoding")
+        .filter(|_| is_large)
+        .and_then(rules::accepted_encoding);
+    match encoding.map(|encoding| (encoding, rules::compress(encoding, &bytes))) {
+        Some((encoding, Ok(compressed))) => (compressed, Some(encoding.name())),
+        _ => (bytes, None),
+    }
+}
+
+#[cfg(not(feature = "compression"))]
+fn compress<D>(_hub: &Hub<D>, _request: &RequestView<'_>, bytes: Vec<u8>) -> (Vec<u8>, Option<&'static str>) {
+    (bytes, None)
+}
+
+/// Internet Explorer took payloads for scripts (EIO4-POL-14).
+fn guard_old_browsers(request: &RequestView<'_>, headers: &mut HeaderMap) {
+    let is_old = request
+        .header_str("user-agent")
+        .is_some_and(|agent| agent.contains(";MSIE") || agent.contains("Trident/"));
+    if is_old {
+        headers.insert("x-xss-protection", HeaderValue::from_static("0"));
+    }
+}
+
+/// Every OPTIONS is answered before any other check (EIO4-COR-02).
+fn preflight<D: Send + Sync + 'static>(hub: &Hub<D>, request: &RequestView<'_>) -> http::Response<Body> {
+    let mut response = respond(StatusCode::NO_CONTENT, None, Bytes::new());
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
+    decorate(hub, request, headers);
+    if let Some(cors) = &hub.config.cors {
+        cors.preflight_headers(request, &mut |name, value| append(headers, name, value));
+    }
+    response
+}
+
+/// What configuration adds to every answer.
+fn decorate<D>(hub: &Hub<D>, request: &RequestView<'_>, headers: &mut HeaderMap) {
+    if let Some(cors) = &hub.config.cors {
+        cors.headers(request, &mut |name, value| append(headers, name, value));
+    }
+    if let Some(hook) = &hub.config.response_headers {
+        hook(request, headers);
+    }
+}
+
+fn append(headers: &mut HeaderMap, name: &'static str, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        headers.append(HeaderName::from_static(name), value);
+    }
+}
+
+/// A refusal in the form its kind of request expects (EIO4-ERR-01, EIO4-ERR-05).
+fn refuse<D: Send + Sync + 'static>(
+    hub: &Hub<D>,
+    request: &RequestView<'_>,
+    is_upgrade: bool,
+    refused: Refused,
+) -> http::Response<Body> {
+    let error = match &refused {
+        Refused::Rejection(rejection, context) => ConnectionError::rejected(rejection, context),
+        Refused::Handshake(error) => ConnectionError::refused(error.status(), error.message()),
+        Refused::Busy(context) => ConnectionError::refused(503, context),
+    };
+    if let Some(hook) = &hub.config.on_connection_error {
+        hook(request, &error);
+    }
+    let mut response = match &refused {
+        Refused::Rejection(rejection, _) if !is_upgrade => {
+            let status = StatusCode::from_u16(rejection.status()).unwrap_or(StatusCode::BAD_REQUEST);
+            respond(status, Some(JSON), rejection.json())
+        }
+        Refused::Rejection(rejection, _) => {
+            respond(StatusCode::BAD_REQUEST, Some(HTML), rejection.message().to_owned())
+        }
+        Refused::Handshake(error) => {
+            let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_REQUEST);
+            let mut response = respond(status, Some(HTML), error.message());
+            if *error == HandshakeError::Version {
+                response
+                    .headers_mut()
+                    .insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+            }
+            response
+        }
+        Refused::Busy(_) => {
+            let mut response = respond(StatusCode::SERVICE_UNAVAILABLE, None, Bytes::new());
+            response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
+            response
+        }
+    };
+    if is_upgrade {
+        response
+            .headers_mut()
+            .insert(header::CONNECTION, HeaderValue::from_static("close"));
+    } else {
+        decorate(hub, request, response.headers_mut());
+    }
+    response
+}

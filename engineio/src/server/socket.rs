@@ -1,0 +1,603 @@
+//! The task of one WebSocket: a hand-written poll loop over reads, signals and cut-short writes.
+//!
+//! It holds no buffer while the connection is idle. Bytes are read into the worker's scratch buffer, frames are
+//! unmasked and handed out in place, and all that is sent in answer to one read leaves in one write.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::net::{TcpStream, UnixStream, tcp, unix};
+
+use super::buffers;
+use super::connection::{Connection, Shared, signal};
+use super::writer::{FrameForm, Wrote, Writer};
+use crate::handler::Flow;
+use crate::message::Message;
+use crate::packet::{self, Packet, ParseError};
+use crate::proto::outbox::Chunk;
+use crate::proto::session::{Input, Probing, Received};
+use crate::websocket::{self, Decoder, Event};
+
+/// How long the peer may take to answer our close frame before the connection is dropped.
+const CLOSE_WAIT: Duration = Duration::from_secs(2);
+
+/// A stream that is neither TCP nor a Unix socket.
+pub trait ForeignStream: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> ForeignStream for S {}
+
+/// A connection after its handshake.
+pub(super) enum Stream {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+    Foreign(Box<dyn ForeignStream>),
+}
+
+/// The reading side; for a foreign stream, both.
+enum Reader {
+    Tcp(tcp::OwnedReadHalf),
+    Unix(unix::OwnedReadHalf),
+    Foreign(Box<dyn ForeignStream>),
+}
+
+impl Stream {
+    fn split(self) -> (Reader, Writer) {
+        match self {
+            Self::Tcp(stream) => {
+                let (read, write) = stream.into_split();
+                (Reader::Tcp(read), Writer::Tcp(write))
+            }
+            Self::Unix(stream) => {
+                let (read, write) = stream.into_split();
+                (Reader::Unix(read), Writer::Unix(write))
+            }
+            Self::Foreign(stream) => (Reader::Foreign(stream), Writer::Owner),
+        }
+    }
+}
+
+/// Calls the same method of whichever stream it is.
+macro_rules! delegate {
+    ($self:ident, $method:ident($($argument:expr),*)) => {
+        match $self.get_mut() {
+            Stream::Tcp(stream) => Pin::new(stream).$method($($argument),*),
+            Stream::Unix(stream) => Pin::new(stream).$method($($argument),*),
+            Stream::Foreign(stream) => Pin::new(stream).$method($($argument),*),
+        }
+    };
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        delegate!(self, poll_read(cx, buffer))
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        delegate!(self, poll_write(cx, bytes))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        delegate!(self, poll_flush(cx))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        delegate!(self, poll_shutdown(cx))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match self {
+            Self::Tcp(stream) => stream.is_write_vectored(),
+            Self::Unix(stream) => stream.is_write_vectored(),
+            Self::Foreign(stream) => stream.is_write_vectored(),
+        }
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        delegate!(self, poll_write_vectored(cx, slices))
+    }
+}
+
+impl Reader {
+    fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Tcp(half) => Pin::new(half).poll_read(cx, buffer),
+            Self::Unix(half) => Pin::new(half).poll_read(cx, buffer),
+            Self::Foreign(stream) => Pin::new(stream).poll_read(cx, buffer),
+        }
+    }
+}
+
+/// How the conversation over this WebSocket ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// The stream is of no use any more.
+    Lost,
+    /// The peer sent a close frame.
+    PeerClosed(Option<u16>),
+    /// The peer broke RFC 6455.
+    Fault(u16),
+    /// Everything was sent; our close frame is next.
+    Finished,
+    /// The session, or the candidate, is over.
+    Aborted,
+}
+
+/// Whether this WebSocket carries the session yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Role {
+    Transport,
+    Candidate,
+    /// It asked for the switch, which waits for a POST to be dispatched.
+    Switching,
+}
+
+struct Socket<D> {
+    connection: Connection<D>,
+    reader: Reader,
+    writer: Arc<Writer>,
+    decoder: Decoder,
+    /// Bytes read and not yet decoded, while reading is paused.
+    held: Vec<u8>,
+    waker: Option<Waker>,
+    /// The form of this stream's frames, until it is the transport.
+    form: Option<FrameForm>,
+    role: Role,
+    is_blocked: bool,
+    is_throttled: bool,
+    is_paused: bool,
+    is_finishing: bool,
+}
+
+/// Runs a WebSocket: one whose session was opened on it, a candidate for a session, or, without a session, one
+/// that is only closed.
+///
+/// `head` is the answer to the handshake where it is still to be sent, `rest` what arrived behind the handshake.
+pub(super) async fn run<D: Send + Sync + 'static>(
+    shared: Option<Arc<Shared<D>>>,
+    stream: Stream,
+    head: Option<Vec<u8>>,
+    rest: Vec<u8>,
+    form: FrameForm,
+    decoder: Decoder,
+    is_candidate: bool,
+) {
+    let (mut reader, writer) = stream.split();
+    let writer = Arc::new(writer);
+    let Some(shared) = shared else {
+        let mut last = head.unwrap_or_default();
+        websocket::write_close(&mut last, None);
+        Box::pin(say_goodbye(reader, writer, last)).await;
+        return;
+    };
+    let (role, form) = if is_candidate {
+        if let Some(head) = head {
+            write_beside(&mut reader, &writer, head);
+        }
+        (Role::Candidate, Some(form))
+    } else {
+        shared.attach(Arc::clone(&writer), Some(form), head);
+        (Role::Transport, None)
+    };
+    let mut socket = Socket {
+        connection: Connection(shared),
+        reader,
+        writer,
+        decoder,
+        held: rest,
+        waker: None,
+        form,
+        role,
+        is_blocked: false,
+        is_throttled: false,
+        is_paused: false,
+        is_finishing: false,
+    };
+    if !is_candidate {
+        socket.shared().flush();
+    }
+    let end = poll_fn(|cx| socket.poll(cx)).await;
+    socket.conclude(end);
+    if let Some(last) = socket.last_frame(end) {
+        // Seldom taken, so its state must not make every connection's task larger.
+        Box::pin(say_goodbye(socket.reader, socket.writer, last)).await;
+    }
+}
+
+/// Writes past the session's queue, on a stream that does not carry the session. False when the stream does not
+/// take so little: it is of no use then.
+fn write_beside(reader: &mut Reader, writer: &Writer, bytes: Vec<u8>) -> bool {
+    match reader {
+        Reader::Foreign(stream) => {
+            let mut cx = Context::from_waker(Waker::noop());
+            matches!(
+                Pin::new(stream).poll_write(&mut cx, &bytes),
+                Poll::Ready(Ok(count)) if count == bytes.len()
+            )
+        }
+        _ => writer.try_write(Chunk::own(bytes)).0 == Wrote::All,
+    }
+}
+
+impl<D: Send + Sync + 'static> Socket<D> {
+    fn shared(&self) -> &Arc<Shared<D>> {
+        &self.connection.0
+    }
+
+    fn now(&self) -> Instant {
+        self.shared().hub.now()
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        self.remember(cx.waker());
+        loop {
+            let signals = self.shared().take_signals();
+            if signals != 0 {
+                if let Some(end) = self.heed(signals) {
+                    return Poll::Ready(end);
+                }
+            }
+            if self.is_blocked && self.poll_unblocked(cx) == Poll::Ready(Wrote::Failed) {
+                return Poll::Ready(End::Lost);
+            }
+            if self.is_finishing && !self.is_blocked {
+                return Poll::Ready(End::Finished);
+            }
+            if self.is_paused || self.is_throttled || self.role == Role::Switching {
+                return Poll::Pending;
+            }
+            match self.poll_input(cx) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Some(end)) => return Poll::Ready(end),
+                Poll::Ready(None) => {}
+            }
+        }
+    }
+
+    fn remember(&mut self, waker: &Waker) {
+        if self.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
+            return;
+        }
+        self.waker = Some(waker.clone());
+        self.shared().set_task(waker.clone());
+    }
+
+    /// Acts on what others asked of this task.
+    fn heed(&mut self, signals: u8) -> Option<End> {
+        let has = |signal| signals & signal != 0;
+        if has(signal::FAILED) {
+            return Some(End::Lost);
+        }
+        if has(signal::ABORT) || has(signal::DROP_CANDIDATE) {
+            return Some(End::Aborted);
+        }
+        if has(signal::UPGRADED) {
+            self.become_transport();
+        }
+        if has(signal::BLOCKED) {
+            self.is_blocked = true;
+        }
+        if has(signal::FINISH) {
+            self.is_finishing = true;
+            self.shared().flush();
+            self.is_blocked |= self.connection.queued_bytes() > 0;
+        }
+        if has(signal::RESUME) && self.is_paused && !self.shared().is_paused() {
+            self.is_paused = false;
+            self.shared().handle(self.now(), Input::Resumed);
+        }
+        None
+    }
+
+    fn become_transport(&mut self) {
+        self.role = Role::Transport;
+        let form = self.form.take();
+        self.shared().attach(Arc::clone(&self.writer), form, None);
+        let connection = self.connection.clone();
+        self.shared().hub.guard(|handler| handler.on_upgrade(&connection));
+        self.shared().flush();
+    }
+
+    /// Goes on with a write that was cut short.
+    fn poll_unblocked(&mut self, cx: &mut Context<'_>) -> Poll<Wrote> {
+        let is_ready = match &*self.writer {
+            Writer::Tcp(half) => half.as_ref().poll_write_ready(cx).is_ready(),
+            Writer::Unix(half) => half.as_ref().poll_write_ready(cx).is_ready(),
+            Writer::Owner => return self.poll_owned_write(cx),
+        };
+        if !is_ready {
+            return Poll::Pending;
+        }
+        self.is_blocked = false;
+        self.shared().flush();
+        // What the flush left behind is a signal for the next turn of the loop.
+        self.after_progress();
+        Poll::Ready(Wrote::All)
+    }
+
+    /// Writes to a stream that only this task can write to.
+    fn poll_owned_write(&mut self, cx: &mut Context<'_>) -> Poll<Wrote> {
+        let shared = Arc::clone(self.shared());
+        let Reader::Foreign(stream) = &mut self.reader else {
+            return Poll::Ready(Wrote::All);
+        };
+        while let Some(mut chunk) = shared.begin_owned_write() {
+            while !chunk.remaining().is_empty() {
+                match Pin::new(&mut *stream).poll_write(cx, chunk.remaining()) {
+                    Poll::Ready(Ok(count)) if count > 0 => chunk.advance(count),
+                    Poll::Ready(_) => {
+                        shared.end_owned_write(None);
+                        return Poll::Ready(Wrote::Failed);
+                    }
+                    Poll::Pending => {
+                        shared.end_owned_write(Some(chunk));
+                        self.after_progress();
+                        return Poll::Pending;
+                    }
+                }
+            }
+            super::writer::recycle(chunk);
+            shared.end_owned_write(None);
+        }
+        if Pin::new(stream).poll_flush(cx).is_pending() {
+            return Poll::Pending;
+        }
+        self.is_blocked = false;
+        self.after_progress();
+        Poll::Ready(Wrote::All)
+    }
+
+    /// Stops reading from a client that does not take what it asked for, and reads on when half has left.
+    fn after_progress(&mut self) {
+        let queued = self.connection.queued_bytes();
+        let high = self.shared().hub.config.high_watermark;
+        if self.is_throttled {
+            let now = self.now();
+            // Progress restarts the stall timer; being below half ends the stall.
+            self.shared().handle(now, Input::Resumed);
+            if queued > high / 2 {
+                self.shared().handle(now, Input::Paused);
+            } else {
+                self.is_throttled = false;
+            }
+        }
+    }
+
+    fn throttle_if_behind(&mut self) {
+        if !self.is_throttled && self.connection.queued_bytes() > self.shared().hub.config.high_watermark {
+            self.is_throttled = true;
+            self.shared().handle(self.now(), Input::Paused);
+        }
+    }
+
+    /// Takes what was held back, else reads, and processes it.
+    fn poll_input(&mut self, cx: &mut Context<'_>) -> Poll<Option<End>> {
+        if !self.held.is_empty() {
+            let mut held = std::mem::take(&mut self.held);
+            return self.process(&mut held, cx);
+        }
+        if let Some(room) = self.decoder.read_room() {
+            // A large frame is read straight into its own buffer.
+            let mut buffer = ReadBuf::new(room);
+            match self.reader.poll_read(cx, &mut buffer) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Err(_)) => return Poll::Ready(Some(End::Lost)),
+                Poll::Ready(Ok(())) if buffer.filled().is_empty() => {
+                    return Poll::Ready(Some(End::Lost));
+                }
+                Poll::Ready(Ok(())) => {
+                    let count = buffer.filled().len();
+                    self.decoder.note_read(count);
+                    return self.process(&mut [], cx);
+                }
+            }
+        }
+        buffers::with_scratch(|scratch| {
+            let mut buffer = ReadBuf::new(scratch);
+            match self.reader.poll_read(cx, &mut buffer) {
+                Poll::Pending => Poll::Pending,
+                Poll::Ready(Err(_)) => Poll::Ready(Some(End::Lost)),
+                Poll::Ready(Ok(())) if buffer.filled().is_empty() => Poll::Ready(Some(End::Lost)),
+                Poll::Ready(Ok(())) => self.process(buffer.filled_mut(), cx),
+            }
+        })
+    }
+
+    fn process(&mut self, bytes: &mut [u8], cx: &mut Context<'_>) -> Poll<Option<End>> {
+        if self.role == Role::Candidate {
+            return Poll::Ready(self.process_candidate(bytes));
+        }
+        if !self.shared().begin_dispatch() {
+            // A handler runs for this session on another thread; it is brief, so come back at once.
+            self.held.extend_from_slice(bytes);
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let now = self.now();
+        let end = self.dispatch(bytes, now);
+        self.shared().end_dispatch(now);
+        if self.is_blocked || self.shared().has_signal(signal::BLOCKED) {
+            self.throttle_if_behind();
+        }
+        if self.is_paused {
+            self.shared().handle(now, Input::Paused);
+        }
+        Poll::Ready(end)
+    }
+
+    fn dispatch(&mut self, mut bytes: &mut [u8], now: Instant) -> Option<End> {
+        let Self {
+            connection,
+            decoder,
+            held,
+            is_paused,
+            ..
+        } = self;
+        loop {
+            let (event, rest) = match decoder.decode(bytes) {
+                Ok(Some(decoded)) => decoded,
+                Ok(None) => return None,
+                Err(error) => return Some(End::Fault(error.close_code())),
+            };
+            let flow = match event {
+                Event::Close(code) => return Some(End::PeerClosed(code)),
+                event => receive(connection, now, event),
+            };
+            bytes = rest;
+            if flow == Flow::Pause {
+                *is_paused = true;
+                held.extend_from_slice(bytes);
+                return None;
+            }
+        }
+    }
+
+    fn process_candidate(&mut self, mut bytes: &mut [u8]) -> Option<End> {
+        loop {
+            let (event, rest) = match self.decoder.decode(bytes) {
+                Ok(Some(decoded)) => decoded,
+                Ok(None) => return None,
+                Err(error) => return Some(End::Fault(error.close_code())),
+            };
+            let probing = match event {
+                Event::Close(code) => return Some(End::PeerClosed(code)),
+                Event::Ping(data) => {
+                    let mut pong = Vec::new();
+                    websocket::write_frame(&mut pong, websocket::Opcode::Pong, data);
+                    self.write_beside(pong);
+                    bytes = rest;
+                    continue;
+                }
+                Event::Pong => {
+                    bytes = rest;
+                    continue;
+                }
+                Event::Text("2probe") => Probing::Probe,
+                Event::Text(text) if text.starts_with('5') => Probing::Upgrade,
+                _ => Probing::Other,
+            };
+            bytes = rest;
+            let shared = Arc::clone(&self.connection.0);
+            let effects = shared.handle(shared.hub.now(), Input::CandidatePacket(probing));
+            if effects.is_probe_answered {
+                self.write_beside(b"\x81\x063probe".to_vec());
+            }
+            if probing != Probing::Probe {
+                // The switch may have to wait for a POST; what follows belongs to the session.
+                self.held.extend_from_slice(bytes);
+                self.role = Role::Switching;
+                return None;
+            }
+        }
+    }
+
+    fn write_beside(&mut self, frame: Vec<u8>) {
+        if !write_beside(&mut self.reader, &self.writer, frame) {
+            self.connection.0.fail_candidate();
+        }
+    }
+
+    /// Tells the session that its WebSocket, or candidate, is gone.
+    fn conclude(&mut self, end: End) {
+        let input = match (self.role, end) {
+            (Role::Candidate | Role::Switching, _) => Input::CandidateGone,
+            (Role::Transport, End::Fault(_)) => Input::WebSocketFailed,
+            (Role::Transport, _) => Input::WebSocketClosed,
+        };
+        let now = self.now();
+        self.shared().handle(now, input);
+    }
+
+    /// The close frame to end with, if one can still be written.
+    fn last_frame(&self, end: End) -> Option<Vec<u8>> {
+        let can_write = match self.role {
+            Role::Transport => self.shared().detach(),
+            Role::Candidate | Role::Switching => {
+                self.shared().detach_candidate();
+                true
+            }
+        };
+        let code = match end {
+            End::Lost => return None,
+            End::PeerClosed(code) => code,
+            End::Fault(code) => Some(code),
+            End::Finished | End::Aborted => None,
+        };
+        let mut frame = Vec::new();
+        websocket::write_close(&mut frame, code);
+        can_write.then_some(frame)
+    }
+}
+
+/// The decoded packet as the session sees it, with its bytes if it is a message.
+pub(super) fn classify<'p>(packet: &'p Result<Packet<'_>, ParseError>) -> (Received, Option<Message<'p>>) {
+    match packet {
+        Ok(Packet::Text(text)) => (Received::Message, Some(Message::text(text))),
+        Ok(Packet::Binary(data)) => (Received::Message, Some(Message::binary(data))),
+        Ok(Packet::Ping(_)) => (Received::Ping, None),
+        Ok(Packet::Pong(_)) => (Received::Pong, None),
+        Ok(Packet::Close) => (Received::Close, None),
+        Ok(Packet::Open(_) | Packet::Upgrade | Packet::Noop) => (Received::Meaningless, None),
+        Err(_) => (Received::Undecodable, None),
+    }
+}
+
+/// Hands one decoded event to the session.
+fn receive<D: Send + Sync + 'static>(connection: &Connection<D>, now: Instant, event: Event<'_>) -> Flow {
+    let shared = &connection.0;
+    let packet = match event {
+        Event::Text(text) => packet::parse_text(shared.protocol(), text),
+        Event::Binary(data) => match packet::parse_binary(shared.protocol(), data) {
+            Ok(Some(packet)) => Ok(packet),
+            Ok(None) => return Flow::Continue,
+            Err(error) => Err(error),
+        },
+        Event::Ping(data) => {
+            shared.echo_websocket_ping(data);
+            return Flow::Continue;
+        }
+        Event::Pong | Event::Close(_) => return Flow::Continue,
+    };
+    let (received, message) = classify(&packet);
+    shared.receive(connection, now, received, message)
+}
+
+/// Ends the connection in order: the close frame, our end of the stream, then whatever the peer still sends,
+/// so that the frame is not lost to a reset.
+async fn say_goodbye(reader: Reader, writer: Arc<Writer>, last: Vec<u8>) {
+    let drained = async move {
+        match reader {
+            Reader::Tcp(mut half) => {
+                let _ = writer.try_write(Chunk::own(last));
+                drop(writer);
+                drain(&mut half).await;
+            }
+            Reader::Unix(mut half) => {
+                let _ = writer.try_write(Chunk::own(last));
+                drop(writer);
+                drain(&mut half).await;
+            }
+            Reader::Foreign(mut stream) => {
+                if stream.write_all(&last).await.is_ok() && stream.shutdown().await.is_ok() {
+                    drain(&mut stream).await;
+                }
+            }
+        }
+    };
+    let _ = tokio::time::timeout(CLOSE_WAIT, drained).await;
+}
+
+async fn drain(stream: &mut (impl AsyncRead + Unpin)) {
+    let mut sink = [0; 512];
+    while matches!(stream.read(&mut sink).await, Ok(count) if count > 0) {}
+}

@@ -1,0 +1,140 @@
+//! A WebSocket handshake that was accepted, until its stream is there.
+
+use std::sync::Arc;
+
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+
+use super::connection::Shared;
+use super::socket::{self, Stream};
+use super::writer::FrameForm;
+use crate::body::Body;
+use crate::proto::session::Input;
+use crate::websocket::Decoder;
+
+/// What the WebSocket is for.
+enum Purpose<D: Send + Sync + 'static> {
+    /// A session that was opened on it.
+    Session(Arc<Shared<D>>),
+    /// A session that is to move to it.
+    Candidate(Arc<Shared<D>>),
+    /// Nothing: it is closed as soon as it is there (EIO4-UPG-10).
+    Refused,
+}
+
+/// A handshake to be answered with 101. Dropped without its stream, it tells the session.
+pub(super) struct Upgrade<D: Send + Sync + 'static> {
+    accept: [u8; 28],
+    subprotocol: Option<Box<str>>,
+    /// What configuration adds; most servers add nothing.
+    headers: HeaderMap,
+    purpose: Purpose<D>,
+    form: FrameForm,
+    max_payload: usize,
+}
+
+impl<D: Send + Sync + 'static> Upgrade<D> {
+    pub(super) fn new(accept: [u8; 28], subprotocol: Option<&str>, form: FrameForm, max_payload: usize) -> Self {
+        Self {
+            accept,
+            subprotocol: subprotocol.map(Into::into),
+            headers: HeaderMap::new(),
+            purpose: Purpose::Refused,
+            form,
+            max_payload,
+        }
+    }
+
+    pub(super) fn for_session(mut self, shared: Arc<Shared<D>>) -> Self {
+        self.purpose = Purpose::Session(shared);
+        self
+    }
+
+    pub(super) fn for_candidate(mut self, shared: Arc<Shared<D>>) -> Self {
+        self.purpose = Purpose::Candidate(shared);
+        self
+    }
+
+    pub(super) fn headers_mut(&mut self) -> &mut HeaderMap {
+        &mut self.headers
+    }
+
+    /// The 101 for a hyper server.
+    pub(super) fn response(&mut self) -> http::Response<Body> {
+        let mut response = http::Response::new(Body::empty());
+        *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+        *response.headers_mut() = std::mem::take(&mut self.headers);
+        let headers = response.headers_mut();
+        headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+        headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+        if let Ok(accept) = HeaderValue::from_bytes(&self.accept) {
+            headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+        }
+        if let Some(Ok(subprotocol)) = self.subprotocol.as_deref().map(HeaderValue::from_str) {
+            headers.insert(header::SEC_WEBSOCKET_PROTOCOL, subprotocol);
+        }
+        response
+    }
+
+    /// The 101 as bytes, for the engine's own front door.
+    fn head(&self) -> Vec<u8> {
+        let mut head = super::buffers::take();
+        head.extend_from_slice(
+            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ",
+        );
+        head.extend_from_slice(&self.accept);
+        head.extend_from_slice(b"\r\n");
+        if let Some(subprotocol) = &self.subprotocol {
+            append_header(&mut head, &header::SEC_WEBSOCKET_PROTOCOL, subprotocol.as_bytes());
+        }
+        for (name, value) in &self.headers {
+            append_header(&mut head, name, value.as_bytes());
+        }
+        head.extend_from_slice(b"\r\n");
+        head
+    }
+
+    /// Answers 101 on a stream of ours, together with what is queued, and runs the WebSocket.
+    pub(super) async fn answer_and_run(self, stream: Stream, rest: Vec<u8>) {
+        let head = self.head();
+        self.start(stream, rest, Some(head)).await;
+    }
+
+    /// Runs the WebSocket on a stream whose 101 was sent. `rest` is what arrived behind the handshake.
+    pub(super) async fn run(self, stream: Stream, rest: Vec<u8>) {
+        self.start(stream, rest, None).await;
+    }
+
+    fn start(mut self, stream: Stream, rest: Vec<u8>, head: Option<Vec<u8>>) -> impl Future<Output = ()> + Send {
+        let form = std::mem::replace(&mut self.form, FrameForm::Plain);
+        let decoder = Decoder::new(self.max_payload);
+        let purpose = std::mem::replace(&mut self.purpose, Purpose::Refused);
+        drop(self);
+        let (shared, is_candidate) = match purpose {
+            Purpose::Session(shared) => (Some(shared), false),
+            Purpose::Candidate(shared) => (Some(shared), true),
+            Purpose::Refused => (None, true),
+        };
+        socket::run(shared, stream, head, rest, form, decoder, is_candidate)
+    }
+}
+
+fn append_header(head: &mut Vec<u8>, name: &HeaderName, value: &[u8]) {
+    head.extend_from_slice(name.as_str().as_bytes());
+    head.extend_from_slice(b": ");
+    head.extend_from_slice(value);
+    head.extend_from_slice(b"\r\n");
+}
+
+impl<D: Send + Sync + 'static> Drop for Upgrade<D> {
+    fn drop(&mut self) {
+        match &self.purpose {
+            Purpose::Session(shared) => {
+                shared.handle(shared.hub.now(), Input::WebSocketClosed);
+            }
+            Purpose::Candidate(shared) => {
+                shared.handle(shared.hub.now(), Input::CandidateGone);
+            }
+            Purpose::Refused => {}
+        }
+    }
+}

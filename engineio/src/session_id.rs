@@ -1,0 +1,86 @@
+//! Session ids: secrets that name a session.
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+/// The length of an id in characters (EIO4-QRY-10).
+pub(crate) const LENGTH: usize = 20;
+
+/// The id of one Engine.IO session: 20 URL-safe characters from 120 random bits.
+///
+/// Whoever knows the id can read and write the session over long-polling, so it is a secret: `Debug` shows none
+/// of it and there is no `Display`. Send it nowhere but to its own client.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SessionId([u8; LENGTH]);
+
+impl SessionId {
+    /// An id from 15 random bytes.
+    #[must_use]
+    pub fn from_random_bytes(bytes: [u8; 15]) -> Self {
+        let mut id = [b'A'; LENGTH];
+        // 15 bytes are exactly 20 characters, so the slice always fits.
+        let written = URL_SAFE_NO_PAD.encode_slice(bytes, &mut id);
+        debug_assert_eq!(written, Ok(LENGTH));
+        Self(id)
+    }
+
+    /// A fresh id from the operating system's generator.
+    ///
+    /// # Errors
+    ///
+    /// When the operating system gives no random bytes.
+    pub fn generate() -> Result<Self, getrandom::Error> {
+        let mut bytes = [0; 15];
+        getrandom::fill(&mut bytes)?;
+        Ok(Self::from_random_bytes(bytes))
+    }
+
+    /// The id a client sent; `None` when it cannot be one that was issued here.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let bytes: [u8; LENGTH] = text.as_bytes().try_into().ok()?;
+        bytes
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+            .then_some(Self(bytes))
+    }
+
+    /// The id as text, to be sent to its own client and nowhere else.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SessionId(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_twenty_url_safe_characters_and_parse_back() {
+        let id = SessionId::generate().unwrap();
+        assert_eq!(id.as_str().len(), LENGTH);
+        assert_eq!(SessionId::parse(id.as_str()), Some(id));
+        assert_ne!(id, SessionId::generate().unwrap());
+    }
+
+    #[test]
+    fn what_was_never_issued_does_not_parse() {
+        for text in ["", "__proto__", "AAAAAAAAAAAAAAAAAAA", "AAAAAAAAAAAAAAAAAAAAA", "AAAAAAAAAAAAAAAAAAA/"] {
+            assert_eq!(SessionId::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn debug_output_does_not_reveal_the_id() {
+        let id = SessionId::from_random_bytes([7; 15]);
+        assert!(!format!("{id:?}").contains(id.as_str()));
+    }
+}

@@ -1,0 +1,472 @@
+//! Frames of a client, decoded where they were read.
+
+use super::{Fault, Opcode, mask};
+
+/// The most fragments one message may come in.
+const FRAGMENTS_MAX: u32 = 65_536;
+
+/// A frame this large or larger is read straight into a buffer of its own.
+const OWN_BUFFER_MIN_BYTES: usize = 16 * 1024;
+
+/// A buffer grows by at most this much ahead of the bytes that have really come.
+const GROWTH_MAX_BYTES: usize = 256 * 1024;
+
+/// What a client sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Event<'a> {
+    Text(&'a str),
+    Binary(&'a [u8]),
+    Ping(&'a [u8]),
+    Pong,
+    /// A close frame, with its status code.
+    Close(Option<u16>),
+}
+
+/// Decodes the frames of one client.
+///
+/// A frame that lies whole in the input is unmasked in place and handed out from there. Only a frame cut short
+/// by the end of a read is kept, and only until it is complete; an idle decoder owns no memory.
+#[derive(Debug)]
+pub(crate) struct Decoder {
+    max_message_bytes: usize,
+    /// A frame that is not complete yet, header included. Bytes past `filled` are room to read into.
+    partial: Vec<u8>,
+    filled: usize,
+    /// The payload of the event handed out last, when it was not in the input.
+    current: Vec<u8>,
+    /// The fragments so far of a message.
+    fragments: Option<Box<Fragments>>,
+    is_over: bool,
+}
+
+#[derive(Debug)]
+struct Fragments {
+    opcode: Opcode,
+    data: Vec<u8>,
+    count: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Header {
+    opcode: Opcode,
+    is_final: bool,
+    mask: [u8; 4],
+    length: usize,
+    header_bytes: usize,
+}
+
+impl Header {
+    fn frame_bytes(self) -> usize {
+        self.header_bytes.saturating_add(self.length)
+    }
+}
+
+impl Decoder {
+    pub(crate) const fn new(max_message_bytes: usize) -> Self {
+        Self {
+            max_message_bytes,
+            partial: Vec::new(),
+            filled: 0,
+            current: Vec::new(),
+            fragments: None,
+            is_over: false,
+        }
+    }
+
+    /// Room for the rest of a large frame, to be read into directly; then call [`Decoder::note_read`].
+    pub(crate) fn read_room(&mut self) -> Option<&mut [u8]> {
+        if self.filled == 0 {
+            return None;
+        }
+        let header = self.parse_header(self.partial.get(..self.filled)?).ok().flatten()?;
+        let missing = header.frame_bytes().checked_sub(self.filled)?;
+        if header.length < OWN_BUFFER_MIN_BYTES || missing == 0 {
+            return None;
+        }
+        let end = self.filled.saturating_add(missing.min(GROWTH_MAX_BYTES));
+        self.partial.resize(end, 0);
+        self.partial.get_mut(self.filled..)
+    }
+
+    /// `count` bytes were read into the room.
+    pub(crate) fn note_read(&mut self, count: usize) {
+        self.filled = self.filled.saturating_add(count).min(self.partial.len());
+    }
+
+    /// The next event, and the input behind it; `None` when the input holds no further whole frame. All of the
+    /// input is consumed then.
+    pub(crate) fn decode<'d, 'i: 'd>(
+        &'d mut self,
+        mut input: &'i mut [u8],
+    ) -> Result<Option<(Event<'d>, &'i mut [u8])>, Fault> {
+        self.current = Vec::new();
+        loop {
+            if self.is_over {
+                return Ok(None);
+            }
+            if self.filled > 0 {
+                input = self.take_from(input)?;
+                let Some(header) = self.complete_partial()? else {
+                    return Ok(None);
+                };
+                let mut frame = std::mem::take(&mut self.partial);
+                frame.truncate(self.filled);
+                self.filled = 0;
+                frame.drain(..header.header_bytes);
+                mask::apply(&mut frame, header.mask);
+                if self.absorb(header, &frame)? {
+                    if !header.opcode.is_control() && header.opcode != Opcode::Continuation {
+                        self.current = frame;
+                        return Ok(Some((self.event(header.opcode)?, input)));
+                    }
+                    if header.opcode == Opcode::Continuation {
+                        let opcode = self.take_fragments();
+                        return Ok(Some((self.event(opcode)?, input)));
+                    }
+                    self.current = frame;
+                    return Ok(Some((self.control(header.opcode)?, input)));
+                }
+                continue;
+            }
+            let Some(header) = self.parse_header(input)? else {
+                self.stash(input);
+                return Ok(None);
+            };
+            if input.len() < header.frame_bytes() {
+                self.stash(input);
+                return Ok(None);
+            }
+            let (frame, rest) = input.split_at_mut(header.frame_bytes());
+            input = rest;
+            let payload = frame.get_mut(header.header_bytes..).unwrap_or_default();
+            mask::apply(payload, header.mask);
+            if !self.absorb(header, payload)? {
+                continue;
+            }
+            let event = match header.opcode {
+                Opcode::Text => Event::Text(self.text(payload)?),
+                Opcode::Binary => Event::Binary(payload),
+                Opcode::Continuation => {
+                    let opcode = self.take_fragments();
+                    self.event(opcode)?
+                }
+                Opcode::Ping => Event::Ping(payload),
+                Opcode::Pong => Event::Pong,
+                Opcode::Close => Event::Close(self.close_code(payload)?),
+            };
+            return Ok(Some((event, input)));
+        }
+    }
+
+    /// Moves bytes into the partial frame: first until its header is whole, then until it is.
+    fn take_from<'i>(&mut self, mut input: &'i mut [u8]) -> Result<&'i mut [u8], Fault> {
+        loop {
+            let have = self.partial.get(..self.filled).unwrap_or_default();
+            let wanted = match self.parse_header(have)? {
+                Some(header) => header.frame_bytes().saturating_sub(self.filled),
+                // The header's own length shows with its second byte.
+                None => 1,
+            };
+            if wanted == 0 || input.is_empty() {
+                return Ok(input);
+            }
+            let (taken, rest) = input.split_at_mut(wanted.min(input.len()));
+            self.partial.truncate(self.filled);
+            self.partial.extend_from_slice(taken);
+            self.filled = self.partial.len();
+            input = rest;
+        }
+    }
+
+    fn complete_partial(&self) -> Result<Option<Header>, Fault> {
+        let have = self.partial.get(..self.filled).unwrap_or_default();
+        Ok(self.parse_header(have)?.filter(|header| header.frame_bytes() <= self.filled))
+    }
+
+    fn stash(&mut self, input: &[u8]) {
+        self.partial.clear();
+        self.partial.extend_from_slice(input);
+        self.filled = self.partial.len();
+    }
+
+    /// Reads a header and checks all that it shows, before any of the payload is kept.
+    fn parse_header(&self, bytes: &[u8]) -> Result<Option<Header>, Fault> {
+        let [first, second, rest @ ..] = bytes else {
+            return Ok(None);
+        };
+        let opcode = Opcode::from_bits(first & 0x0f).ok_or(Fault::Protocol)?;
+        let is_final = first & 0x80 != 0;
+        let has_reserved_bits = first & 0x70 != 0;
+        let is_masked = second & 0x80 != 0;
+        if has_reserved_bits || !is_masked {
+            return Err(Fault::Protocol);
+        }
+        if opcode.is_control() && (!is_final || second & 0x7f > 125) {
+            return Err(Fault::Protocol);
+        }
+        match (opcode, &self.fragments) {
+            (Opcode::Continuation, None) | (Opcode::Text | Opcode::Binary, Some(_)) => {
+                return Err(Fault::Protocol);
+            }
+            _ => {}
+        }
+        let (length, length_bytes, rest) = match second & 0x7f {
+            126 => match rest.split_first_chunk::<2>() {
+                Some((bytes, rest)) => (u64::from(u16::from_be_bytes(*bytes)), 2, rest),
+                None => return Ok(None),
+            },
+            127 => match rest.split_first_chunk::<8>() {
+                Some((bytes, rest)) => (u64::from_be_bytes(*bytes), 8, rest),
+                None => return Ok(None),
+            },
+            length => (u64::from(length), 0, rest),
+        };
+        let length = usize::try_from(length).map_err(|_| Fault::TooBig)?;
+        let so_far = self.fragments.as_ref().map_or(0, |fragments| fragments.data.len());
+        if !opcode.is_control() && length.saturating_add(so_far) > self.max_message_bytes {
+            return Err(Fault::TooBig);
+        }
+        let Some((mask, _)) = rest.split_first_chunk::<4>() else {
+            return Ok(None);
+        };
+        Ok(Some(Header {
+            opcode,
+            is_final,
+            mask: *mask,
+            length,
+            header_bytes: 6_usize.saturating_add(length_bytes),
+        }))
+    }
+
+    /// Takes note of a whole frame; true when an event is complete with it.
+    fn absorb(&mut self, header: Header, payload: &[u8]) -> Result<bool, Fault> {
+        match header.opcode {
+            Opcode::Continuation => {
+                let fragments = self.fragments.as_mut().ok_or(Fault::Protocol)?;
+                fragments.count = fragments.count.saturating_add(1);
+                if fragments.count > FRAGMENTS_MAX {
+                    return Err(Fault::Protocol);
+                }
+                fragments.data.extend_from_slice(payload);
+                Ok(header.is_final)
+            }
+            Opcode::Text | Opcode::Binary if !header.is_final => {
+                self.fragments = Some(Box::new(Fragments {
+                    opcode: header.opcode,
+                    data: payload.to_vec(),
+                    count: 1,
+                }));
+                Ok(false)
+            }
+            _ => Ok(true),
+        }
+    }
+
+    fn take_fragments(&mut self) -> Opcode {
+        match self.fragments.take() {
+            Some(fragments) => {
+                self.current = fragments.data;
+                fragments.opcode
+            }
+            None => Opcode::Binary,
+        }
+    }
+
+    /// The message in `current`.
+    fn event(&self, opcode: Opcode) -> Result<Event<'_>, Fault> {
+        Ok(match opcode {
+            Opcode::Text => Event::Text(self.text(&self.current)?),
+            _ => Event::Binary(&self.current),
+        })
+    }
+
+    fn control(&mut self, opcode: Opcode) -> Result<Event<'_>, Fault> {
+        Ok(match opcode {
+            Opcode::Ping => Event::Ping(&self.current),
+            Opcode::Close => {
+                let payload = std::mem::take(&mut self.current);
+                Event::Close(self.close_code(&payload)?)
+            }
+            _ => Event::Pong,
+        })
+    }
+
+    #[expect(clippy::unused_self, reason = "reads as a step of decoding")]
+    fn text<'t>(&self, payload: &'t [u8]) -> Result<&'t str, Fault> {
+        std::str::from_utf8(payload).map_err(|_| Fault::InvalidUtf8)
+    }
+
+    /// The code of a close frame (RFC 6455 §5.5.1, §7.4). Nothing follows it.
+    fn close_code(&mut self, payload: &[u8]) -> Result<Option<u16>, Fault> {
+        self.is_over = true;
+        let Some((code, reason)) = payload.split_first_chunk::<2>() else {
+            return if payload.is_empty() { Ok(None) } else { Err(Fault::Protocol) };
+        };
+        let code = u16::from_be_bytes(*code);
+        if !matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999) {
+            return Err(Fault::Protocol);
+        }
+        std::str::from_utf8(reason).map_err(|_| Fault::InvalidUtf8)?;
+        Ok(Some(code))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+        let key = [0x37, 0xfa, 0x21, 0x3d];
+        let mut out = Vec::new();
+        super::super::write_header(&mut out, Opcode::Text, payload.len());
+        out[0] = first;
+        out[1] |= 0x80;
+        out.extend_from_slice(&key);
+        let mut masked = payload.to_vec();
+        mask::apply(&mut masked, key);
+        out.extend_from_slice(&masked);
+        out
+    }
+
+    /// Decodes a stream that arrives in pieces; events as text, then the fault.
+    fn decode(max: usize, pieces: &[&[u8]]) -> Vec<String> {
+        let mut decoder = Decoder::new(max);
+        let mut out = Vec::new();
+        for piece in pieces {
+            let mut bytes = piece.to_vec();
+            let mut rest = &mut bytes[..];
+            loop {
+                match decoder.decode(rest) {
+                    Ok(Some((event, after))) => {
+                        out.push(match event {
+                            Event::Text(text) if text.len() > 100 => format!("text of {}", text.len()),
+                            Event::Binary(data) if data.len() > 100 => format!("binary of {}", data.len()),
+                            event => format!("{event:?}"),
+                        });
+                        rest = after;
+                    }
+                    Ok(None) => break,
+                    Err(fault) => {
+                        out.push(format!("{fault:?}"));
+                        return out;
+                    }
+                }
+            }
+        }
+        out
+    }
+
+    #[test]
+    fn the_example_of_the_rfc_decodes() {
+        let stream = [0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58];
+        assert_eq!(decode(100, &[&stream]), [r#"Text("Hello")"#]);
+    }
+
+    #[test]
+    fn every_cut_of_a_stream_gives_the_same_events() {
+        let mut stream = Vec::new();
+        for part in [
+            frame(0x81, b"one"),
+            frame(0x01, b"tw\xe2\x82"),
+            frame(0x89, b"ping"),
+            frame(0x00, b""),
+            frame(0x80, b"\xac!"),
+            frame(0x82, &[7; 130]),
+            frame(0x8a, b""),
+            frame(0x82, b""),
+            frame(0x88, b"\x03\xe8bye"),
+        ] {
+            stream.extend(part);
+        }
+        let whole = decode(1000, &[&stream]);
+        assert_eq!(whole.len(), 7);
+        for cut in 0..=stream.len() {
+            let (a, b) = stream.split_at(cut);
+            assert_eq!(decode(1000, &[a, b]), whole, "cut at {cut}");
+        }
+        let bytes: Vec<&[u8]> = stream.chunks(1).collect();
+        assert_eq!(decode(1000, &bytes), whole);
+    }
+
+    #[test]
+    fn the_limit_counts_the_whole_message_and_shows_before_it_is_kept() {
+        let limit = 70_000;
+        assert_eq!(decode(limit, &[&frame(0x82, &vec![0; limit])]), ["binary of 70000"]);
+        assert_eq!(decode(limit, &[&frame(0x82, &vec![0; limit + 1])]), ["TooBig"]);
+        let head = &frame(0x82, &vec![0; limit + 1])[..14];
+        assert_eq!(decode(limit, &[head]), ["TooBig"], "the header is enough");
+        let parts = [frame(0x02, &vec![0; limit]), frame(0x80, b"x")].concat();
+        assert_eq!(decode(limit, &[&parts]), ["TooBig"]);
+        assert_eq!(decode(limit, &[&[0x82, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]]), ["TooBig"]);
+    }
+
+    #[test]
+    fn what_the_rfc_forbids_is_a_protocol_fault() {
+        for (what, stream) in [
+            ("unmasked", vec![0x81, 0x01, b'x']),
+            ("reserved bit", frame(0xc1, b"x")),
+            ("reserved opcode", frame(0x83, b"x")),
+            ("reserved control opcode", frame(0x8b, b"x")),
+            ("fragmented control", frame(0x09, b"x")),
+            ("long control", frame(0x89, &[0; 126])),
+            ("continuation of nothing", frame(0x80, b"x")),
+            ("text within fragments", [frame(0x01, b"x"), frame(0x81, b"y")].concat()),
+            ("close of one byte", frame(0x88, b"\x03")),
+            ("close code 1004", frame(0x88, &1004_u16.to_be_bytes())),
+            ("close code 1005", frame(0x88, &1005_u16.to_be_bytes())),
+            ("close code 1006", frame(0x88, &1006_u16.to_be_bytes())),
+            ("close code 999", frame(0x88, &999_u16.to_be_bytes())),
+            ("close code 2999", frame(0x88, &2999_u16.to_be_bytes())),
+            ("close code 5000", frame(0x88, &5000_u16.to_be_bytes())),
+        ] {
+            assert_eq!(decode(1000, &[&stream]), ["Protocol"], "{what}");
+        }
+    }
+
+    #[test]
+    fn text_must_be_utf8() {
+        assert_eq!(decode(1000, &[&frame(0x81, b"\xff")]), ["InvalidUtf8"]);
+        assert_eq!(decode(1000, &[&frame(0x88, b"\x03\xe8\xff")]), ["InvalidUtf8"]);
+        let parts = [frame(0x01, b"\xe2\x82"), frame(0x80, b"x")].concat();
+        assert_eq!(decode(1000, &[&parts]), ["InvalidUtf8"]);
+    }
+
+    #[test]
+    fn nothing_is_read_after_a_close() {
+        let stream = [frame(0x88, b""), frame(0x81, b"late")].concat();
+        assert_eq!(decode(1000, &[&stream]), ["Close(None)"]);
+    }
+
+    #[test]
+    fn a_flood_of_fragments_is_cut() {
+        let mut stream = frame(0x01, b"");
+        for _ in 0..FRAGMENTS_MAX {
+            stream.extend(frame(0x00, b""));
+        }
+        assert_eq!(decode(1000, &[&stream]), ["Protocol"]);
+    }
+
+    #[test]
+    fn a_large_frame_is_read_into_its_own_buffer() {
+        let payload = vec![b'x'; 600_000];
+        let stream = frame(0x81, &payload);
+        let mut decoder = Decoder::new(1_000_000);
+        let (head, mut tail) = stream.split_at(1000);
+        assert!(decoder.read_room().is_none());
+        assert_eq!(decoder.decode(&mut head.to_vec()), Ok(None));
+        let mut claimed = 0;
+        while let Some(room) = decoder.read_room() {
+            claimed = claimed.max(room.len());
+            let count = room.len().min(tail.len()).min(100_000);
+            let (now, later) = tail.split_at(count);
+            room[..count].copy_from_slice(now);
+            decoder.note_read(count);
+            tail = later;
+        }
+        assert!(claimed <= GROWTH_MAX_BYTES);
+        let (event, _) = decoder.decode(&mut []).unwrap().unwrap();
+        assert!(matches!(event, Event::Text(text) if text.len() == 600_000));
+        assert_eq!(decoder.decode(&mut []), Ok(None));
+        assert_eq!(decoder.partial.capacity() + decoder.current.capacity(), 0, "an idle decoder owns nothing");
+    }
+}

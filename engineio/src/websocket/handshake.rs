@@ -1,0 +1,154 @@
+//! The opening handshake (RFC 6455 §4.2).
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::Method;
+
+use crate::request::RequestView;
+
+const MAGIC: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+
+/// A handshake that may be answered with 101.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Handshake<'a> {
+    /// The value of `Sec-WebSocket-Accept`.
+    pub(crate) accept: [u8; 28],
+    /// The first subprotocol the client offered.
+    pub(crate) subprotocol: Option<&'a str>,
+}
+
+/// Why a request is no WebSocket handshake (EIO4-ERR-11).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum HandshakeError {
+    Method,
+    Upgrade,
+    Version,
+    Key,
+    Subprotocol,
+}
+
+impl HandshakeError {
+    pub(crate) const fn message(self) -> &'static str {
+        match self {
+            Self::Method => "Invalid HTTP method",
+            Self::Upgrade => "Invalid Upgrade header",
+            Self::Version => "Missing or invalid Sec-WebSocket-Version header",
+            Self::Key => "Missing or invalid Sec-WebSocket-Key header",
+            Self::Subprotocol => "Invalid Sec-WebSocket-Protocol header",
+        }
+    }
+
+    pub(crate) const fn status(self) -> u16 {
+        match self {
+            Self::Method => 405,
+            _ => 400,
+        }
+    }
+}
+
+impl<'a> Handshake<'a> {
+    pub(crate) fn parse(request: &RequestView<'a>) -> Result<Self, HandshakeError> {
+        if request.method() != Method::GET {
+            return Err(HandshakeError::Method);
+        }
+        if !has_token(request, "upgrade", "websocket") || !has_token(request, "connection", "upgrade") {
+            return Err(HandshakeError::Upgrade);
+        }
+        if request.header("sec-websocket-version") != Some(b"13") {
+            return Err(HandshakeError::Version);
+        }
+        let key = request.header("sec-websocket-key").ok_or(HandshakeError::Key)?;
+        let mut nonce = [0; 18];
+        if key.len() != 24 || STANDARD.decode_slice(key, &mut nonce) != Ok(16) {
+            return Err(HandshakeError::Key);
+        }
+        Ok(Self {
+            accept: accept_key(key),
+            subprotocol: first_subprotocol(request)?,
+        })
+    }
+}
+
+/// The accept key for a client's key (RFC 6455 §4.2.2).
+fn accept_key(key: &[u8]) -> [u8; 28] {
+    let mut sha1 = sha1_smol::Sha1::new();
+    sha1.update(key);
+    sha1.update(MAGIC);
+    let mut accept = [b'='; 28];
+    // Twenty bytes are exactly 28 characters.
+    let written = STANDARD.encode_slice(sha1.digest().bytes(), &mut accept);
+    debug_assert_eq!(written, Ok(28));
+    accept
+}
+
+/// True when a comma-separated header holds the token, in any case.
+pub(crate) fn has_token(request: &RequestView<'_>, header: &str, token: &str) -> bool {
+    request.header_values(header).any(|value| {
+        value
+            .split(|&byte| byte == b',')
+            .any(|item| item.trim_ascii().eq_ignore_ascii_case(token.as_bytes()))
+    })
+}
+
+fn first_subprotocol<'a>(request: &RequestView<'a>) -> Result<Option<&'a str>, HandshakeError> {
+    let Some(value) = request.header("sec-websocket-protocol") else {
+        return Ok(None);
+    };
+    let value = std::str::from_utf8(value).map_err(|_| HandshakeError::Subprotocol)?;
+    let first = value.split(',').next().unwrap_or_default().trim();
+    let is_token = !first.is_empty()
+        && first
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte));
+    if is_token { Ok(Some(first)) } else { Err(HandshakeError::Subprotocol) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::request::Headers;
+    use http::{HeaderMap, HeaderName, HeaderValue};
+
+    const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
+
+    fn parse(changes: &[(&'static str, Option<&'static str>)]) -> Result<[u8; 28], HandshakeError> {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            ("connection", "keep-alive, Upgrade"),
+            ("upgrade", "WebSocket"),
+            ("sec-websocket-version", "13"),
+            ("sec-websocket-key", KEY),
+        ] {
+            headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+        }
+        for (name, value) in changes {
+            headers.remove(*name);
+            if let Some(value) = value {
+                headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+            }
+        }
+        let view = RequestView::new(&Method::GET, "/", Headers::Map(&headers), None, false);
+        Handshake::parse(&view).map(|handshake| handshake.accept)
+    }
+
+    #[test]
+    fn the_accept_key_is_that_of_the_rfc() {
+        assert_eq!(parse(&[]), Ok(*b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="));
+    }
+
+    #[test]
+    fn each_missing_or_wrong_header_has_its_own_error() {
+        for (name, value, error) in [
+            ("upgrade", Some("h2c"), HandshakeError::Upgrade),
+            ("connection", Some("close"), HandshakeError::Upgrade),
+            ("sec-websocket-version", None, HandshakeError::Version),
+            ("sec-websocket-version", Some("8"), HandshakeError::Version),
+            ("sec-websocket-key", None, HandshakeError::Key),
+            ("sec-websocket-key", Some("c2hvcnQ="), HandshakeError::Key),
+            ("sec-websocket-key", Some("not base64 at all !!!!!!"), HandshakeError::Key),
+            ("sec-websocket-protocol", Some("a b"), HandshakeError::Subprotocol),
+        ] {
+            assert_eq!(parse(&[(name, value)]), Err(error), "{name}: {value:?}");
+        }
+    }
+}
