@@ -39,7 +39,8 @@ impl Refusal {
     }
 }
 
-type AdmissionHook = dyn for<'a> Fn(&RequestView<'a>) -> HookFuture<Result<(), Refusal>> + Send + Sync;
+type AdmissionHook =
+    dyn for<'a> Fn(&RequestView<'a>) -> HookFuture<Result<(), Refusal>> + Send + Sync;
 type HeaderHook = dyn for<'a> Fn(&RequestView<'a>, &mut http::HeaderMap) + Send + Sync;
 type ErrorHook = dyn for<'a> Fn(&RequestView<'a>, &ConnectionError) + Send + Sync;
 type IdGenerator = dyn Fn() -> HookFuture<Option<[u8; 15]>> + Send + Sync;
@@ -91,26 +92,11 @@ pub struct Config {
     pub(crate) cookie: Option<CookieOptions>,
     pub(crate) initial_packet: Option<String>,
     pub(crate) compression_threshold: Option<usize>,
-    pub(crate) deflate: Option<Deflate>,
     pub(crate) admission: Option<Arc<AdmissionHook>>,
     pub(crate) handshake_headers: Option<Arc<HeaderHook>>,
     pub(crate) response_headers: Option<Arc<HeaderHook>>,
     pub(crate) on_connection_error: Option<Arc<ErrorHook>>,
     pub(crate) id_generator: Option<Arc<IdGenerator>>,
-}
-
-/// permessage-deflate (RFC 7692), with feature `deflate`.
-#[derive(Clone, Copy, Debug)]
-#[must_use]
-pub struct Deflate {
-    /// Messages below this many bytes are sent uncompressed, when no context is kept on our side.
-    pub threshold: usize,
-}
-
-impl Default for Deflate {
-    fn default() -> Self {
-        Self { threshold: 1024 }
-    }
 }
 
 impl Default for Config {
@@ -143,7 +129,6 @@ impl Default for Config {
             cookie: None,
             initial_packet: None,
             compression_threshold: Some(1024),
-            deflate: None,
             admission: None,
             handshake_headers: None,
             response_headers: None,
@@ -316,12 +301,6 @@ impl Config {
     /// turns it off.
     pub fn http_compression(mut self, threshold: Option<usize>) -> Self {
         self.compression_threshold = threshold;
-        self
-    }
-
-    /// Negotiates permessage-deflate, with feature `deflate`; off by default.
-    pub fn per_message_deflate(mut self, deflate: Deflate) -> Self {
-        self.deflate = Some(deflate);
         self
     }
 

@@ -29,7 +29,8 @@ pub trait Handler: Send + Sync + 'static {
     type Data: Send + Sync + 'static;
 
     /// A session was opened. What is sent from here follows the handshake.
-    fn on_open(&self, connection: &Connection<Self::Data>, request: &RequestView<'_>) -> Self::Data;
+    fn on_open(&self, connection: &Connection<Self::Data>, request: &RequestView<'_>)
+    -> Self::Data;
 
     /// A message arrived. It borrows the read buffer; [`Message::to_bytes`] keeps it.
     fn on_message(&self, connection: &Connection<Self::Data>, message: Message<'_>) -> Flow;

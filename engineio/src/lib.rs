@@ -19,12 +19,15 @@ mod test_vectors;
 mod websocket;
 
 pub use body::{Body, BodyError};
-pub use config::{Config, ConfigError, Deflate, HookFuture, OverflowPolicy, Refusal};
+pub use config::{Config, ConfigError, HookFuture, OverflowPolicy, Refusal};
 pub use handler::{Flow, Handler};
 pub use http::{AllowedOrigins, CookieOptions, Cors, SameSite};
 pub use message::{EncodedMessage, Message, MessageBuffer, Payload};
 pub use packet::{ParseError, Protocol};
 pub use proto::session::{CloseReason, Transport};
 pub use request::RequestView;
-pub use server::{Connection, ConnectionError, Engine, EngineService, ForeignStream, Listener, PeerAddr, SendError};
+pub use server::{
+    Connection, ConnectionError, Engine, EngineService, ForeignStream, Listener, PeerAddr,
+    SendError,
+};
 pub use session_id::SessionId;

@@ -20,28 +20,19 @@ pub enum Payload<'a> {
 #[derive(Clone, Copy)]
 pub struct Message<'a> {
     payload: Payload<'a>,
-    /// The buffer behind a large message, which can be kept without a copy.
-    backing: Option<&'a Bytes>,
 }
 
 impl<'a> Message<'a> {
     pub(crate) fn text(text: &'a str) -> Self {
         Self {
             payload: Payload::Text(text),
-            backing: None,
         }
     }
 
     pub(crate) fn binary(data: &'a [u8]) -> Self {
         Self {
             payload: Payload::Binary(data),
-            backing: None,
         }
-    }
-
-    pub(crate) fn backed_by(mut self, backing: &'a Bytes) -> Self {
-        self.backing = Some(backing);
-        self
     }
 
     /// The content, for matching.
@@ -59,14 +50,10 @@ impl<'a> Message<'a> {
         }
     }
 
-    /// The message's bytes to keep. A large message is shared, a small one copied.
+    /// A copy of the message's bytes, to keep.
     #[must_use]
     pub fn to_bytes(&self) -> Bytes {
-        let bytes = self.as_bytes();
-        match self.backing {
-            Some(backing) if !bytes.is_empty() => backing.slice_ref(bytes),
-            _ => Bytes::copy_from_slice(bytes),
-        }
+        Bytes::copy_from_slice(self.as_bytes())
     }
 }
 
@@ -82,11 +69,7 @@ impl fmt::Debug for Message<'_> {
 
 impl fmt::Debug for Payload<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Message {
-            payload: *self,
-            backing: None,
-        }
-        .fmt(f)
+        Message { payload: *self }.fmt(f)
     }
 }
 

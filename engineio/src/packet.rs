@@ -122,6 +122,7 @@ pub(crate) enum Packet<'a> {
 }
 
 impl<'a> Packet<'a> {
+    #[cfg(test)]
     pub(crate) fn kind(&self) -> PacketKind {
         match self {
             Self::Open(_) => PacketKind::Open,
@@ -135,6 +136,7 @@ impl<'a> Packet<'a> {
     }
 
     /// Appends the packet as text; a binary message takes its base64 form.
+    #[cfg(test)]
     pub(crate) fn encode_text(&self, protocol: Protocol, out: &mut Vec<u8>) {
         let data = match self {
             Self::Binary(data) => return encode_base64(protocol, data, out),
@@ -185,6 +187,8 @@ pub enum ParseError {
     UnknownEntryFlag,
     /// A text entry of a binary payload is not UTF-8.
     InvalidUtf8,
+    /// A payload carries more packets than the server takes.
+    TooManyPackets,
 }
 
 impl fmt::Display for ParseError {
@@ -197,6 +201,7 @@ impl fmt::Display for ParseError {
             Self::SplitCharacter => "packet length ends inside a character",
             Self::UnknownEntryFlag => "payload entry is neither text nor binary",
             Self::InvalidUtf8 => "packet text is not utf-8",
+            Self::TooManyPackets => "a payload carries too many packets",
         })
     }
 }

@@ -65,7 +65,10 @@ impl<'a> RequestView<'a> {
     }
 
     /// Every value of a query parameter, decoded, in order.
-    pub fn query_values<'n>(&self, name: &'n str) -> impl Iterator<Item = Cow<'a, str>> + use<'a, 'n> {
+    pub fn query_values<'n>(
+        &self,
+        name: &'n str,
+    ) -> impl Iterator<Item = Cow<'a, str>> + use<'a, 'n> {
         form_pairs(self.query)
             .filter(move |(found, _)| found == name)
             .map(|(_, value)| value)
@@ -116,9 +119,10 @@ impl<'a> RequestView<'a> {
             Headers::Map(map) => (Some(map), &[][..]),
             Headers::Raw(raw) => (None, raw),
         };
-        let from_map = map
-            .into_iter()
-            .flat_map(|map| map.iter().map(|(name, value)| (name.as_str(), value.as_bytes())));
+        let from_map = map.into_iter().flat_map(|map| {
+            map.iter()
+                .map(|(name, value)| (name.as_str(), value.as_bytes()))
+        });
         from_map.chain(raw.iter().map(|header| (header.name, header.value)))
     }
 
@@ -196,7 +200,13 @@ mod tests {
             name: "X-Token",
             value: b"secret",
         }];
-        let view = RequestView::new(&Method::GET, "/?token=secret", Headers::Raw(&raw), None, false);
+        let view = RequestView::new(
+            &Method::GET,
+            "/?token=secret",
+            Headers::Raw(&raw),
+            None,
+            false,
+        );
         assert_eq!(view.header("x-token"), Some(&b"secret"[..]));
         assert!(!format!("{view:?}").contains("secret"));
     }

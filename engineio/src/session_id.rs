@@ -73,7 +73,13 @@ mod tests {
 
     #[test]
     fn what_was_never_issued_does_not_parse() {
-        for text in ["", "__proto__", "AAAAAAAAAAAAAAAAAAA", "AAAAAAAAAAAAAAAAAAAAA", "AAAAAAAAAAAAAAAAAAA/"] {
+        for text in [
+            "",
+            "__proto__",
+            "AAAAAAAAAAAAAAAAAAA",
+            "AAAAAAAAAAAAAAAAAAAAA",
+            "AAAAAAAAAAAAAAAAAAA/",
+        ] {
             assert_eq!(SessionId::parse(text), None, "{text}");
         }
     }

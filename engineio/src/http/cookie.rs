@@ -134,6 +134,9 @@ mod tests {
             .max_age(Duration::from_secs(86_400))
             .http_only(false)
             .same_site(SameSite::Strict);
-        assert_eq!(cookie.header("abc"), "foo=abc; Max-Age=86400; Path=/x; SameSite=Strict");
+        assert_eq!(
+            cookie.header("abc"),
+            "foo=abc; Max-Age=86400; Path=/x; SameSite=Strict"
+        );
     }
 }

@@ -98,7 +98,11 @@ impl Cors {
     }
 
     /// The headers of every answer but upgrade refusals (EIO4-COR-03).
-    pub(crate) fn headers(&self, request: &RequestView<'_>, add: &mut dyn FnMut(&'static str, &str)) {
+    pub(crate) fn headers(
+        &self,
+        request: &RequestView<'_>,
+        add: &mut dyn FnMut(&'static str, &str),
+    ) {
         match &self.origins {
             Origins::Any => add("access-control-allow-origin", "*"),
             Origins::Fixed(origin) => {
@@ -173,7 +177,10 @@ mod tests {
         if let Some(origin) = origin {
             headers.insert("origin", HeaderValue::from_static(origin));
         }
-        headers.insert("access-control-request-headers", HeaderValue::from_static("x-a,x-b"));
+        headers.insert(
+            "access-control-request-headers",
+            HeaderValue::from_static("x-a,x-b"),
+        );
         let view = RequestView::new(&Method::OPTIONS, "/", Headers::Map(&headers), None, false);
         let mut out = Vec::new();
         let mut add = |name: &'static str, value: &str| out.push(format!("{name}: {value}"));
@@ -186,7 +193,10 @@ mod tests {
 
     #[test]
     fn any_origin_is_a_star_without_vary() {
-        assert_eq!(answer(&Cors::any(), Some("http://x"), false), ["access-control-allow-origin: *"]);
+        assert_eq!(
+            answer(&Cors::any(), Some("http://x"), false),
+            ["access-control-allow-origin: *"]
+        );
     }
 
     #[test]
@@ -210,7 +220,9 @@ mod tests {
 
     #[test]
     fn a_preflight_echoes_the_headers_asked_for_unless_they_are_configured() {
-        let cors = Cors::any().credentials(true).max_age(Duration::from_secs(60));
+        let cors = Cors::any()
+            .credentials(true)
+            .max_age(Duration::from_secs(60));
         assert_eq!(
             answer(&cors, None, true),
             [
@@ -222,7 +234,9 @@ mod tests {
                 "access-control-max-age: 60",
             ]
         );
-        let cors = Cors::any().methods(["GET", "POST"]).allowed_headers(["content-type"]);
+        let cors = Cors::any()
+            .methods(["GET", "POST"])
+            .allowed_headers(["content-type"]);
         assert_eq!(
             answer(&cors, None, true),
             [

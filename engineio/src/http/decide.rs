@@ -66,7 +66,11 @@ pub(crate) fn decide(
         if gate.method != Method::GET {
             return Err(Rejection::HandshakeMethod);
         }
-        return if is_coherent { Ok(Decision::Open) } else { Err(Rejection::BadRequest) };
+        return if is_coherent {
+            Ok(Decision::Open)
+        } else {
+            Err(Rejection::BadRequest)
+        };
     };
     let facts = find(sid).ok_or(Rejection::SessionUnknown)?;
     if !is_coherent || (!gate.is_upgrade && transport != facts.transport) {
@@ -162,16 +166,27 @@ mod tests {
             decide(ALL, gate(&get, true), &query(polling, None), nowhere),
             Err(Rejection::BadRequest)
         );
-        assert_eq!(admit_version(ALL, Protocol::V3), Err(Rejection::UnsupportedVersion));
+        assert_eq!(
+            admit_version(ALL, Protocol::V3),
+            Err(Rejection::UnsupportedVersion)
+        );
         assert_eq!(admit_version(ALL, Protocol::V4), Ok(()));
     }
 
     #[test]
     fn disabled_transports_are_unknown() {
         let get = Method::GET;
-        let only_polling = Options { websocket: false, ..ALL };
+        let only_polling = Options {
+            websocket: false,
+            ..ALL
+        };
         assert_eq!(
-            decide(only_polling, gate(&get, true), &query(Some(Transport::WebSocket), None), |_| None),
+            decide(
+                only_polling,
+                gate(&get, true),
+                &query(Some(Transport::WebSocket), None),
+                |_| None
+            ),
             Err(Rejection::TransportUnknown)
         );
     }
@@ -185,7 +200,10 @@ mod tests {
         assert_eq!(on(&Method::POST), Ok(Decision::Post));
         assert_eq!(on(&Method::PUT), Ok(Decision::Unsupported));
         let websocket = query(Some(Transport::WebSocket), Some("x"));
-        assert_eq!(decide(ALL, gate(&Method::GET, true), &websocket, found), Ok(Decision::Candidate));
+        assert_eq!(
+            decide(ALL, gate(&Method::GET, true), &websocket, found),
+            Ok(Decision::Candidate)
+        );
     }
 
     #[test]
@@ -198,7 +216,10 @@ mod tests {
             })
         };
         let polling = query(Some(Transport::Polling), Some("x"));
-        assert_eq!(decide(ALL, gate(&get, false), &polling, upgraded), Err(Rejection::BadRequest));
+        assert_eq!(
+            decide(ALL, gate(&get, false), &polling, upgraded),
+            Err(Rejection::BadRequest)
+        );
         let older = Query {
             protocol: Protocol::V3,
             ..polling

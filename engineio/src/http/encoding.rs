@@ -46,7 +46,10 @@ fn parse_quality(text: &str) -> Option<u16> {
     }
     let thousandths: u16 = format!("{fraction:0<3}").parse().ok()?;
     let whole: u16 = whole.parse().ok()?;
-    whole.checked_mul(1000)?.checked_add(thousandths).filter(|&quality| quality <= 1000)
+    whole
+        .checked_mul(1000)?
+        .checked_add(thousandths)
+        .filter(|&quality| quality <= 1000)
 }
 
 pub(crate) fn compress(encoding: Encoding, bytes: &[u8]) -> std::io::Result<Vec<u8>> {

@@ -16,7 +16,10 @@ impl AllowedOrigins {
     /// These origins and no others.
     pub fn new<S: AsRef<str>>(origins: impl IntoIterator<Item = S>) -> Self {
         Self {
-            origins: origins.into_iter().map(|origin| normal(origin.as_ref())).collect(),
+            origins: origins
+                .into_iter()
+                .map(|origin| normal(origin.as_ref()))
+                .collect(),
         }
     }
 
@@ -36,7 +39,9 @@ fn normal(origin: &str) -> String {
         Some(("https" | "wss", _)) => ":443",
         _ => return origin,
     };
-    origin.strip_suffix(default_port).map_or(origin.clone(), str::to_owned)
+    origin
+        .strip_suffix(default_port)
+        .map_or_else(|| origin.clone(), str::to_owned)
 }
 
 #[cfg(test)]
@@ -46,7 +51,11 @@ mod tests {
     #[test]
     fn origins_are_compared_whole() {
         let origins = AllowedOrigins::new(["https://A.example", "http://b.example:8080"]);
-        for allowed in ["https://a.example", "https://a.example:443", "http://b.example:8080"] {
+        for allowed in [
+            "https://a.example",
+            "https://a.example:443",
+            "http://b.example:8080",
+        ] {
             assert!(origins.allows(allowed), "{allowed}");
         }
         for refused in [

@@ -30,7 +30,11 @@ impl<'a> Query<'a> {
         for (name, value) in request.query_pairs() {
             match &*name {
                 "EIO" => {
-                    query.protocol = if value == "4" { Protocol::V4 } else { Protocol::V3 };
+                    query.protocol = if value == "4" {
+                        Protocol::V4
+                    } else {
+                        Protocol::V3
+                    };
                 }
                 "transport" => {
                     query.transport = match &*value {
@@ -92,8 +96,14 @@ mod tests {
 
     #[test]
     fn transports_are_matched_exactly() {
-        assert_eq!(parse("transport=%70olling").transport, Some(Transport::Polling));
-        assert_eq!(parse("transport=websocket").transport, Some(Transport::WebSocket));
+        assert_eq!(
+            parse("transport=%70olling").transport,
+            Some(Transport::Polling)
+        );
+        assert_eq!(
+            parse("transport=websocket").transport,
+            Some(Transport::WebSocket)
+        );
         assert_eq!(parse("transport=WebSocket").transport, None);
         assert_eq!(parse("transport=webtransport").transport, None);
     }

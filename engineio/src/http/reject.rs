@@ -47,7 +47,11 @@ impl Rejection {
 
     /// The body of a plain request's refusal (EIO4-ERR-01).
     pub(crate) fn json(&self) -> String {
-        format!("{{\"code\":{},\"message\":{}}}", self.code(), json_string(self.message()))
+        format!(
+            "{{\"code\":{},\"message\":{}}}",
+            self.code(),
+            json_string(self.message())
+        )
     }
 }
 
@@ -74,11 +78,31 @@ mod tests {
     #[test]
     fn every_row_of_the_table_has_its_bytes() {
         for (rejection, status, json) in [
-            (Rejection::TransportUnknown, 400, r#"{"code":0,"message":"Transport unknown"}"#),
-            (Rejection::SessionUnknown, 400, r#"{"code":1,"message":"Session ID unknown"}"#),
-            (Rejection::HandshakeMethod, 400, r#"{"code":2,"message":"Bad handshake method"}"#),
-            (Rejection::BadRequest, 400, r#"{"code":3,"message":"Bad request"}"#),
-            (Rejection::Forbidden(None), 403, r#"{"code":4,"message":"Forbidden"}"#),
+            (
+                Rejection::TransportUnknown,
+                400,
+                r#"{"code":0,"message":"Transport unknown"}"#,
+            ),
+            (
+                Rejection::SessionUnknown,
+                400,
+                r#"{"code":1,"message":"Session ID unknown"}"#,
+            ),
+            (
+                Rejection::HandshakeMethod,
+                400,
+                r#"{"code":2,"message":"Bad handshake method"}"#,
+            ),
+            (
+                Rejection::BadRequest,
+                400,
+                r#"{"code":3,"message":"Bad request"}"#,
+            ),
+            (
+                Rejection::Forbidden(None),
+                403,
+                r#"{"code":4,"message":"Forbidden"}"#,
+            ),
             (
                 Rejection::Forbidden(Some("no \"ticket\"".to_owned())),
                 403,

@@ -23,6 +23,7 @@ impl<'a> ByteCursor<'a> {
         Some(taken)
     }
 
+    #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
         self.rest.is_empty()
     }

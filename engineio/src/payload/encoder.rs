@@ -113,11 +113,13 @@ impl PayloadEncoder {
         }
     }
 
+    #[cfg(test)]
     /// The length of the body in bytes, if nothing else is added to it.
     pub(crate) fn len(&self) -> usize {
         self.body.len()
     }
 
+    #[cfg(test)]
     /// Whether no packet was added.
     pub(crate) fn is_empty(&self) -> bool {
         self.body.is_empty()

@@ -68,7 +68,10 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    #[expect(clippy::disallowed_methods, reason = "a starting point for virtual time")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a starting point for virtual time"
+    )]
     fn entries_come_due_in_order_and_leave_when_removed() {
         let start = Instant::now();
         let at = |ms| start + Duration::from_millis(ms);

@@ -133,7 +133,11 @@ impl Outbox {
     /// Queues frames of this client alone, taking the caller's buffer when that saves a copy.
     ///
     /// `spare` yields an empty vector when the queue needs a new buffer of its own.
-    pub(crate) fn push_own(&mut self, frames: &mut Vec<u8>, spare: impl FnOnce() -> Vec<u8>) -> Pushed {
+    pub(crate) fn push_own(
+        &mut self,
+        frames: &mut Vec<u8>,
+        spare: impl FnOnce() -> Vec<u8>,
+    ) -> Pushed {
         if !self.make_room(frames.len()) {
             return Pushed::Full;
         }
@@ -148,7 +152,11 @@ impl Outbox {
     }
 
     /// Queues frames shared with other recipients.
-    pub(crate) fn push_shared(&mut self, frames: &Bytes, spare: impl FnOnce() -> Vec<u8>) -> Pushed {
+    pub(crate) fn push_shared(
+        &mut self,
+        frames: &Bytes,
+        spare: impl FnOnce() -> Vec<u8>,
+    ) -> Pushed {
         if !self.make_room(frames.len()) {
             return Pushed::Full;
         }
@@ -290,7 +298,10 @@ impl Outbox {
         self.queued = 0;
         self.front_locked = 0;
         self.items.clear();
-        (std::mem::take(&mut self.control), std::mem::take(&mut self.chunks))
+        (
+            std::mem::take(&mut self.control),
+            std::mem::take(&mut self.chunks),
+        )
     }
 
     /// Drops everything that waits: the session is over.
@@ -409,8 +420,9 @@ mod tests {
         push(&mut outbox, b"next");
         outbox.end_write(Some(chunk));
         assert_eq!(outbox.queued_bytes(), 6);
-        assert_eq!(next(&mut outbox).unwrap(), b"lfnext");
+        assert_eq!(next(&mut outbox).unwrap(), b"lf");
         assert_eq!(next(&mut outbox).unwrap(), b"\x81\x012");
+        assert_eq!(next(&mut outbox).unwrap(), b"next");
         assert!(next(&mut outbox).is_none());
     }
 
@@ -418,7 +430,11 @@ mod tests {
     fn a_full_queue_refuses_messages_but_not_a_ping() {
         let mut outbox = Outbox::new(4, false);
         assert_eq!(push(&mut outbox, b"1234"), Pushed::Queued);
-        assert_eq!(push(&mut outbox, b"5"), Pushed::Queued, "exactly at the mark is not past it");
+        assert_eq!(
+            push(&mut outbox, b"5"),
+            Pushed::Queued,
+            "exactly at the mark is not past it"
+        );
         assert_eq!(push(&mut outbox, b"6"), Pushed::Full, "one past the mark");
         outbox.push_ping();
         assert_eq!(next(&mut outbox).unwrap(), b"\x81\x012");
@@ -438,7 +454,10 @@ mod tests {
         while let Some(bytes) = next(&mut outbox) {
             left.extend(bytes);
         }
-        assert_eq!(left, b"aaabbbbcccc", "nothing may be dropped behind a half-written item");
+        assert_eq!(
+            left, b"aaabbbbcccc",
+            "nothing may be dropped behind a half-written item"
+        );
 
         let mut outbox = Outbox::new(6, true);
         push(&mut outbox, b"aaaa");

@@ -219,7 +219,10 @@ impl Outputs {
     }
 
     fn push(&mut self, output: Output) {
-        debug_assert!(usize::from(self.end) < OUTPUTS_MAX, "drain the outputs after every input");
+        debug_assert!(
+            usize::from(self.end) < OUTPUTS_MAX,
+            "drain the outputs after every input"
+        );
         if let Some(slot) = self.slots.get_mut(usize::from(self.end)) {
             *slot = Some(output);
             self.end += 1;
@@ -242,7 +245,9 @@ impl Outputs {
 enum Phase {
     Open,
     /// Closed by the application; the client has not collected the last packets yet.
-    Lingering { until: Instant },
+    Lingering {
+        until: Instant,
+    },
     Gone,
 }
 
@@ -275,7 +280,10 @@ enum Heartbeat {
     /// Protocol 4: the next ping is due.
     PingAt(Instant),
     /// Protocol 4: a ping is out.
-    PongBy { deadline: Instant, is_extended: bool },
+    PongBy {
+        deadline: Instant,
+        is_extended: bool,
+    },
     /// Protocol 3: the client pings.
     PingBy(Instant),
     /// We are not reading; only the stall timer runs.
@@ -344,15 +352,13 @@ impl Session {
         self.phase == Phase::Open
     }
 
-    pub(crate) fn is_gone(&self) -> bool {
-        self.phase == Phase::Gone
-    }
-
     /// True when a packet sent now would reach the network at once (SRV-VOL-01).
     pub(crate) fn is_writable(&self) -> bool {
         self.is_open()
             && match self.carrier {
-                Carrier::Polling { is_poll_waiting, .. } => is_poll_waiting && self.outbox.is_empty(),
+                Carrier::Polling {
+                    is_poll_waiting, ..
+                } => is_poll_waiting && self.outbox.is_empty(),
                 Carrier::WebSocket => self.outbox.is_flushed(),
             }
     }
@@ -365,12 +371,16 @@ impl Session {
             Phase::Open => {
                 let heartbeat = match self.heartbeat {
                     Heartbeat::PingAt(at) | Heartbeat::PingBy(at) => at,
-                    Heartbeat::PongBy { deadline, .. } | Heartbeat::Stalled { deadline } => deadline,
+                    Heartbeat::PongBy { deadline, .. } | Heartbeat::Stalled { deadline } => {
+                        deadline
+                    }
                 };
                 let upgrade = match self.candidate {
                     Candidate::None => None,
                     Candidate::Attached {
-                        expires_at, noop_at, ..
+                        expires_at,
+                        noop_at,
+                        ..
                     } => Some(noop_at.map_or(expires_at, |at| at.min(expires_at))),
                 };
                 Some(upgrade.map_or(heartbeat, |at| at.min(heartbeat)))
@@ -384,7 +394,10 @@ impl Session {
     }
 
     pub(crate) fn handle_input(&mut self, now: Instant, input: Input) {
-        debug_assert_eq!(self.outputs.next, self.outputs.end, "drain the outputs after every input");
+        debug_assert_eq!(
+            self.outputs.next, self.outputs.end,
+            "drain the outputs after every input"
+        );
         match self.phase {
             Phase::Open => self.handle_open(now, input),
             Phase::Lingering { until } => self.handle_lingering(now, until, input),
@@ -429,7 +442,8 @@ impl Session {
         match input {
             Input::PollArrived => {
                 if self.outbox.is_empty() {
-                    self.outputs.push(Output::AnswerPoll(PollAnswer::NoopThenClose));
+                    self.outputs
+                        .push(Output::AnswerPoll(PollAnswer::NoopThenClose));
                     self.gone();
                 } else {
                     self.outputs.push(Output::AnswerPoll(PollAnswer::Queued));
@@ -440,7 +454,9 @@ impl Session {
             }
             Input::PostArrived => self.set_post(Post::Reading),
             Input::PostRead => self.set_post(Post::Dispatching),
-            Input::PostDone | Input::PostDropped | Input::PostUnreadable => self.set_post(Post::None),
+            Input::PostDone | Input::PostDropped | Input::PostUnreadable => {
+                self.set_post(Post::None);
+            }
             Input::CandidateAttached | Input::CandidatePacket(_) => {
                 self.outputs.push(Output::CloseCandidate);
             }
@@ -580,7 +596,9 @@ impl Session {
                 self.outputs.push(Output::RefusePoll);
                 self.end(CloseReason::TransportError);
             }
-            Carrier::Polling { is_poll_waiting, .. } => {
+            Carrier::Polling {
+                is_poll_waiting, ..
+            } => {
                 *is_poll_waiting = true;
                 self.flush();
             }
@@ -711,7 +729,9 @@ impl Session {
     /// The application closes: what is queued still leaves.
     fn close(&mut self, now: Instant) {
         self.close_candidate();
-        let lingering = Phase::Lingering { until: now + LINGER };
+        let lingering = Phase::Lingering {
+            until: now + LINGER,
+        };
         match self.carrier {
             Carrier::Polling {
                 is_poll_waiting: true,

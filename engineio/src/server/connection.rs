@@ -16,7 +16,8 @@ use tokio::sync::oneshot;
 use super::buffers;
 use super::hub::Hub;
 use super::lock::Lock;
-use super::writer::{self, FrameForm, Wrote, Writer};
+use super::writer::{self, FrameForm, Writer, Wrote};
+use crate::config::OverflowPolicy;
 use crate::handler::Flow;
 use crate::message::{EncodedMessage, Message, MessageBuffer};
 use crate::packet::Protocol;
@@ -24,7 +25,6 @@ use crate::payload::{PayloadContent, PayloadEncoder};
 use crate::proto::deadlines::DeadlineKey;
 use crate::proto::outbox::{Chunk, Outbox, Pushed};
 use crate::proto::session::{CloseReason, Input, Output, PollAnswer, Received, Session, Transport};
-use crate::config::OverflowPolicy;
 use crate::session_id::SessionId;
 use crate::websocket;
 
@@ -181,10 +181,6 @@ impl<D: Send + Sync + 'static> Shared<D> {
         let _ = self.data.set(data);
     }
 
-    pub(super) fn peer(&self) -> Option<SocketAddr> {
-        self.peer
-    }
-
     pub(super) fn take_signals(&self) -> u8 {
         if self.signals.load(Ordering::Acquire) == 0 {
             return 0;
@@ -288,7 +284,8 @@ impl<D: Send + Sync + 'static> Shared<D> {
         inner.is_dispatching = true;
         drop(inner);
         let connection = Connection(Arc::clone(self));
-        self.hub.guard(|handler| handler.on_close(&connection, reason));
+        self.hub
+            .guard(|handler| handler.on_close(&connection, reason));
         self.lock().is_dispatching = false;
     }
 
@@ -367,7 +364,12 @@ impl<D: Send + Sync + 'static> Shared<D> {
     }
 
     /// The WebSocket of this task is the transport from here on. `head` leaves before all that is queued.
-    pub(super) fn attach(&self, writer: Arc<Writer>, form: Option<FrameForm>, head: Option<Vec<u8>>) {
+    pub(super) fn attach(
+        &self,
+        writer: Arc<Writer>,
+        form: Option<FrameForm>,
+        head: Option<Vec<u8>>,
+    ) {
         let mut inner = self.lock();
         inner.writer = Some(writer);
         if let Some(form) = form {
@@ -513,7 +515,11 @@ impl<D: Send + Sync + 'static> Shared<D> {
     /// The connection of a parked GET went away.
     pub(super) fn unpark(self: &Arc<Self>, token: u32) {
         let mut inner = self.lock();
-        if inner.parked.as_ref().is_none_or(|parked| parked.token != token) {
+        if inner
+            .parked
+            .as_ref()
+            .is_none_or(|parked| parked.token != token)
+        {
             return;
         }
         inner.parked = None;
@@ -632,19 +638,28 @@ impl Inner {
 
     /// The same for whoever is not the stream's owner.
     fn begin_direct_write(&mut self) -> Option<(Arc<Writer>, Chunk)> {
-        let writer = self.writer.clone().filter(|writer| writer.writes_directly())?;
+        let writer = self
+            .writer
+            .clone()
+            .filter(|writer| writer.writes_directly())?;
         let chunk = self.begin_write()?;
         Some((writer, chunk))
     }
 
     /// Takes the right to write a shared message past the empty queue.
     fn begin_bypass(&mut self, length: usize) -> Option<Arc<Writer>> {
-        let writer = self.writer.as_ref().filter(|writer| writer.writes_directly())?;
-        (self.form.is_plain() && self.session.outbox.begin_direct(length)).then(|| Arc::clone(writer))
+        let writer = self
+            .writer
+            .as_ref()
+            .filter(|writer| writer.writes_directly())?;
+        (self.form.is_plain() && self.session.outbox.begin_direct(length))
+            .then(|| Arc::clone(writer))
     }
 
     fn needs_owner_to_write(&self) -> bool {
-        self.writer.as_ref().is_some_and(|writer| !writer.writes_directly())
+        self.writer
+            .as_ref()
+            .is_some_and(|writer| !writer.writes_directly())
             && self.session.outbox.has_writable()
     }
 

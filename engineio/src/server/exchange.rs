@@ -9,22 +9,20 @@ use http_body::Body as HttpBody;
 use super::connection::{Connection, Opening, PollBody, Shared};
 use super::error::ConnectionError;
 use super::hub::Hub;
-use super::polling::{self, PostContent, Polled, Posted};
+use super::polling::{self, Polled, PostContent, Posted};
 use super::upgrade::Upgrade;
 use super::writer::FrameForm;
 use crate::body::Body;
-use crate::jsonp;
 use crate::http::{self as rules, Decision, Facts, Gate, Options, Query, Rejection};
-use crate::payload::{PayloadContent, PayloadEncoder};
+use crate::jsonp;
+use crate::payload::PayloadEncoder;
 use crate::proto::session::{Input, Transport};
 use crate::request::RequestView;
 use crate::session_id::SessionId;
 use crate::websocket::{self, Handshake, HandshakeError};
 
-const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=UTF-8");
 const HTML: HeaderValue = HeaderValue::from_static("text/html");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
-const OCTET_STREAM: HeaderValue = HeaderValue::from_static("application/octet-stream");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
 /// After how many seconds a refused client may come back.
@@ -74,14 +72,26 @@ where
     });
     let outcome = match (decision, found) {
         (Err(rejection), _) => Err(Refused::Rejection(rejection, "the request fits no rule")),
-        (Ok(Decision::Open), _) if is_upgrade => open_websocket(hub, request, &query).await.map(Answer::Upgrade),
-        (Ok(Decision::Open), _) => open_polling(hub, request, &query).await.map(Answer::Response),
-        (Ok(Decision::Poll), Some(session)) => Ok(Answer::Response(get(hub, request, &session).await)),
-        (Ok(Decision::Post), Some(session)) => Ok(Answer::Response(post(request, &session, body).await)),
+        (Ok(Decision::Open), _) if is_upgrade => open_websocket(hub, request, &query)
+            .await
+            .map(Answer::Upgrade),
+        (Ok(Decision::Open), _) => open_polling(hub, request, &query)
+            .await
+            .map(Answer::Response),
+        (Ok(Decision::Poll), Some(session)) => {
+            Ok(Answer::Response(get(hub, request, &session).await))
+        }
+        (Ok(Decision::Post), Some(session)) => {
+            Ok(Answer::Response(post(request, &session, body).await))
+        }
         (Ok(Decision::Candidate), Some(session)) => {
             attach_candidate(hub, request, &query, session).map(Answer::Upgrade)
         }
-        (Ok(_), _) => Ok(Answer::Response(respond(StatusCode::INTERNAL_SERVER_ERROR, None, Bytes::new()))),
+        (Ok(_), _) => Ok(Answer::Response(respond(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            None,
+            Bytes::new(),
+        ))),
     };
     match outcome {
         Ok(Answer::Response(mut response)) => {
@@ -92,7 +102,7 @@ where
             decorate(hub, request, upgrade.headers_mut());
             Answer::Upgrade(upgrade)
         }
-        Err(refused) => Answer::Response(refuse(hub, request, is_upgrade, refused)),
+        Err(refused) => Answer::Response(refuse(hub, request, is_upgrade, &refused)),
     }
 }
 
@@ -107,7 +117,9 @@ fn options<D>(hub: &Hub<D>) -> Options {
 /// A request without an origin passes: it does not come from a page.
 fn is_origin_allowed<D>(hub: &Hub<D>, request: &RequestView<'_>) -> bool {
     match (&hub.config.allowed_origins, request.header("origin")) {
-        (Some(origins), Some(origin)) => std::str::from_utf8(origin).is_ok_and(|origin| origins.allows(origin)),
+        (Some(origins), Some(origin)) => {
+            std::str::from_utf8(origin).is_ok_and(|origin| origins.allows(origin))
+        }
         _ => true,
     }
 }
@@ -149,7 +161,10 @@ async fn open<D: Send + Sync + 'static>(
         transport,
         peer: request.peer(),
         is_base64: query.is_base64,
-        jsonp: query.jsonp.clone().filter(|_| transport == Transport::Polling),
+        jsonp: query
+            .jsonp
+            .clone()
+            .filter(|_| transport == Transport::Polling),
     };
     let shared = Arc::new(Shared::new(Arc::clone(hub), hub.now(), opening));
     if !hub.registry.insert(id, Arc::clone(&shared)) {
@@ -160,7 +175,11 @@ async fn open<D: Send + Sync + 'static>(
 }
 
 /// The open packet (EIO4-HS-01).
-fn open_packet<D: Send + Sync + 'static>(hub: &Hub<D>, shared: &Shared<D>, transport: Transport) -> String {
+fn open_packet<D: Send + Sync + 'static>(
+    hub: &Hub<D>,
+    shared: &Shared<D>,
+    transport: Transport,
+) -> String {
     let config = &hub.config;
     let upgrades = if transport == Transport::Polling && config.websocket && config.allow_upgrades {
         "\"websocket\""
@@ -285,7 +304,11 @@ async fn get<D: Send + Sync + 'static>(
     }
 }
 
-async fn post<D, B>(request: &RequestView<'_>, shared: &Arc<Shared<D>>, body: B) -> http::Response<Body>
+async fn post<D, B>(
+    request: &RequestView<'_>,
+    shared: &Arc<Shared<D>>,
+    body: B,
+) -> http::Response<Body>
 where
     D: Send + Sync + 'static,
     B: HttpBody<Data = Bytes> + Send,
@@ -299,7 +322,9 @@ where
     match polling::post(shared, body, content).await {
         Posted::Ok => {
             let mut response = respond(StatusCode::OK, Some(HTML), "ok");
-            response.headers_mut().insert(header::CACHE_CONTROL, NO_STORE);
+            response
+                .headers_mut()
+                .insert(header::CACHE_CONTROL, NO_STORE);
             guard_old_browsers(request, response.headers_mut());
             response
         }
@@ -309,11 +334,17 @@ where
     }
 }
 
-fn respond(status: StatusCode, content_type: Option<HeaderValue>, body: impl Into<Bytes>) -> http::Response<Body> {
+fn respond(
+    status: StatusCode,
+    content_type: Option<HeaderValue>,
+    body: impl Into<Bytes>,
+) -> http::Response<Body> {
     let mut response = http::Response::new(Body::full(body));
     *response.status_mut() = status;
     if let Some(content_type) = content_type {
-        response.headers_mut().insert(header::CONTENT_TYPE, content_type);
+        response
+            .headers_mut()
+            .insert(header::CONTENT_TYPE, content_type);
     }
     response
 }
@@ -325,10 +356,7 @@ fn respond_payload<D: Send + Sync + 'static>(
     shared: &Shared<D>,
     body: PollBody,
 ) -> http::Response<Body> {
-    let content_type = match body.content {
-        PayloadContent::Text => TEXT,
-        PayloadContent::OctetStream => OCTET_STREAM,
-    };
+    let content_type = HeaderValue::from_static(body.content.content_type());
     let bytes = match &shared.jsonp {
         Some(index) => jsonp::jsonp_response(index, &String::from_utf8_lossy(&body.bytes)),
         None => body.bytes,
@@ -345,7 +373,11 @@ fn respond_payload<D: Send + Sync + 'static>(
 }
 
 #[cfg(feature = "compression")]
-fn compress<D>(hub: &Hub<D>, request: &RequestView<'_>, bytes: Vec<u8>) -> (Vec<u8>, Option<&'static str>) {
+fn compress<D>(
+    hub: &Hub<D>,
+    request: &RequestView<'_>,
+    bytes: Vec<u8>,
+) -> (Vec<u8>, Option<&'static str>) {
     let is_large = hub
         .config
         .compression_threshold
@@ -361,7 +393,11 @@ fn compress<D>(hub: &Hub<D>, request: &RequestView<'_>, bytes: Vec<u8>) -> (Vec<
 }
 
 #[cfg(not(feature = "compression"))]
-fn compress<D>(_hub: &Hub<D>, _request: &RequestView<'_>, bytes: Vec<u8>) -> (Vec<u8>, Option<&'static str>) {
+fn compress<D>(
+    _hub: &Hub<D>,
+    _request: &RequestView<'_>,
+    bytes: Vec<u8>,
+) -> (Vec<u8>, Option<&'static str>) {
     (bytes, None)
 }
 
@@ -376,7 +412,10 @@ fn guard_old_browsers(request: &RequestView<'_>, headers: &mut HeaderMap) {
 }
 
 /// Every OPTIONS is answered before any other check (EIO4-COR-02).
-fn preflight<D: Send + Sync + 'static>(hub: &Hub<D>, request: &RequestView<'_>) -> http::Response<Body> {
+fn preflight<D: Send + Sync + 'static>(
+    hub: &Hub<D>,
+    request: &RequestView<'_>,
+) -> http::Response<Body> {
     let mut response = respond(StatusCode::NO_CONTENT, None, Bytes::new());
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
@@ -408,9 +447,9 @@ fn refuse<D: Send + Sync + 'static>(
     hub: &Hub<D>,
     request: &RequestView<'_>,
     is_upgrade: bool,
-    refused: Refused,
+    refused: &Refused,
 ) -> http::Response<Body> {
-    let error = match &refused {
+    let error = match refused {
         Refused::Rejection(rejection, context) => ConnectionError::rejected(rejection, context),
         Refused::Handshake(error) => ConnectionError::refused(error.status(), error.message()),
         Refused::Busy(context) => ConnectionError::refused(503, context),
@@ -418,27 +457,33 @@ fn refuse<D: Send + Sync + 'static>(
     if let Some(hook) = &hub.config.on_connection_error {
         hook(request, &error);
     }
-    let mut response = match &refused {
+    let mut response = match refused {
         Refused::Rejection(rejection, _) if !is_upgrade => {
-            let status = StatusCode::from_u16(rejection.status()).unwrap_or(StatusCode::BAD_REQUEST);
+            let status =
+                StatusCode::from_u16(rejection.status()).unwrap_or(StatusCode::BAD_REQUEST);
             respond(status, Some(JSON), rejection.json())
         }
-        Refused::Rejection(rejection, _) => {
-            respond(StatusCode::BAD_REQUEST, Some(HTML), rejection.message().to_owned())
-        }
+        Refused::Rejection(rejection, _) => respond(
+            StatusCode::BAD_REQUEST,
+            Some(HTML),
+            rejection.message().to_owned(),
+        ),
         Refused::Handshake(error) => {
             let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_REQUEST);
             let mut response = respond(status, Some(HTML), error.message());
             if *error == HandshakeError::Version {
-                response
-                    .headers_mut()
-                    .insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+                response.headers_mut().insert(
+                    header::SEC_WEBSOCKET_VERSION,
+                    HeaderValue::from_static("13"),
+                );
             }
             response
         }
         Refused::Busy(_) => {
             let mut response = respond(StatusCode::SERVICE_UNAVAILABLE, None, Bytes::new());
-            response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, RETRY_AFTER);
             response
         }
     };

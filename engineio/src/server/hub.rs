@@ -44,7 +44,10 @@ impl<D: Send + Sync + 'static> Hub<D> {
 
     /// The one place where the engine reads the clock.
     #[expect(clippy::disallowed_methods, reason = "the shell's one clock")]
-    #[expect(clippy::unused_self, reason = "a clock of the hub's own may replace the system's in tests")]
+    #[expect(
+        clippy::unused_self,
+        reason = "a clock of the hub's own may replace the system's in tests"
+    )]
     pub(super) fn now(&self) -> Instant {
         Instant::now()
     }
@@ -102,7 +105,10 @@ impl<D: Send + Sync + 'static> DeadlineDriver<D> {
     }
 
     /// Runs until the engine is dropped.
-    #[expect(clippy::disallowed_methods, reason = "the timer task; ends with the engine")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the timer task; ends with the engine"
+    )]
     fn start(&self) {
         let hub = Weak::clone(&self.hub);
         let earlier = Arc::clone(&self.earlier);

@@ -40,7 +40,9 @@ pub struct Accepted {
 
 impl std::fmt::Debug for Accepted {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Accepted").field("peer", &self.peer).finish_non_exhaustive()
+        f.debug_struct("Accepted")
+            .field("peer", &self.peer)
+            .finish_non_exhaustive()
     }
 }
 
@@ -76,7 +78,6 @@ impl Listener for UnixListener {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "waiting for descriptors to be given back")]
 pub(super) async fn serve<D, L>(hub: &Arc<Hub<D>>, mut listener: L) -> io::Result<()>
 where
     D: Send + Sync + 'static,
@@ -89,7 +90,9 @@ where
                 spawn(async move { serve_stream(&hub, stream, peer).await });
             }
             Err(error) => match error.kind() {
-                io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::Interrupted => {}
+                io::ErrorKind::ConnectionAborted
+                | io::ErrorKind::ConnectionReset
+                | io::ErrorKind::Interrupted => {}
                 io::ErrorKind::InvalidInput | io::ErrorKind::NotConnected => return Err(error),
                 _ => tokio::time::sleep(EXHAUSTED_PAUSE).await,
             },
@@ -144,7 +147,13 @@ async fn first_request<D: Send + Sync + 'static>(
         return First::Http(head);
     }
     let target = request.path.unwrap_or("/");
-    let view = RequestView::new(&Method::GET, target, Headers::Raw(request.headers), peer, false);
+    let view = RequestView::new(
+        &Method::GET,
+        target,
+        Headers::Raw(request.headers),
+        peer,
+        false,
+    );
     match exchange::answer(hub, &view, Empty::<Bytes>::new()).await {
         Answer::Upgrade(upgrade) => {
             let rest = head.get(length..).unwrap_or_default().to_vec();
@@ -197,7 +206,11 @@ async fn read_head<D: Send + Sync + 'static>(
                         .headers
                         .iter()
                         .any(|header| header.name.eq_ignore_ascii_case("upgrade"));
-                return Ok(if is_websocket { Head::WebSocket(length) } else { Head::Other });
+                return Ok(if is_websocket {
+                    Head::WebSocket(length)
+                } else {
+                    Head::Other
+                });
             }
             // Hyper knows how to answer what it cannot parse either.
             Err(_) => return Ok(Head::Other),
@@ -211,7 +224,11 @@ async fn read_head<D: Send + Sync + 'static>(
 
 async fn write_response(stream: &mut Stream, response: http::Response<Body>) {
     let (parts, body) = response.into_parts();
-    let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+    let body = body
+        .collect()
+        .await
+        .map(http_body_util::Collected::to_bytes)
+        .unwrap_or_default();
     let reason = parts.status.canonical_reason().unwrap_or_default();
     let mut out = format!("HTTP/1.1 {} {reason}\r\n", parts.status.as_str()).into_bytes();
     for (name, value) in &parts.headers {
@@ -226,7 +243,11 @@ async fn write_response(stream: &mut Stream, response: http::Response<Body>) {
     let _ = stream.shutdown().await;
 }
 
-async fn serve_http<D: Send + Sync + 'static>(hub: &Arc<Hub<D>>, stream: Rewound, peer: Option<SocketAddr>) {
+async fn serve_http<D: Send + Sync + 'static>(
+    hub: &Arc<Hub<D>>,
+    stream: Rewound,
+    peer: Option<SocketAddr>,
+) {
     let mut service = EngineService::new(Arc::clone(hub));
     if let Some(peer) = peer {
         service = service.peer(peer);
@@ -250,7 +271,11 @@ pub(super) struct Rewound {
 
 impl Rewound {
     fn new(stream: Stream, head: Vec<u8>) -> Self {
-        Self { stream, head, taken: 0 }
+        Self {
+            stream,
+            head,
+            taken: 0,
+        }
     }
 
     /// The stream, and what was read of it and not used: by hyper, and before hyper.
@@ -262,7 +287,11 @@ impl Rewound {
 }
 
 impl AsyncRead for Rewound {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let this = &mut *self;
         let left = this.head.get(this.taken..).unwrap_or_default();
         if left.is_empty() {
@@ -280,7 +309,11 @@ impl AsyncRead for Rewound {
 }
 
 impl AsyncWrite for Rewound {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, bytes)
     }
 

@@ -106,7 +106,12 @@ impl<D: Send + Sync + 'static> Engine<D> {
     /// The live sessions.
     #[must_use]
     pub fn connections(&self) -> Vec<Connection<D>> {
-        self.hub.registry.all().into_iter().map(Connection).collect()
+        self.hub
+            .registry
+            .all()
+            .into_iter()
+            .map(Connection)
+            .collect()
     }
 
     /// A service for a hyper server, and with feature `tower` for a tower one.
@@ -154,7 +159,6 @@ impl<D: Send + Sync + 'static> Engine<D> {
 
     /// Refuses new sessions, then closes the live ones spread evenly over `deadline`, so that the clients do
     /// not reconnect elsewhere all at once. Returns when all are closed.
-    #[expect(clippy::disallowed_methods, reason = "the pace of the drain")]
     pub async fn drain(&self, deadline: Duration) {
         *self.hub.is_draining.lock() = true;
         let sessions = self.hub.registry.all();

@@ -11,8 +11,8 @@ use http_body::Body as HttpBody;
 
 use super::connection::{Connection, Effects, Parking, PollBody, Shared};
 use crate::handler::Flow;
-use crate::packet::{Packet, ParseError, Protocol};
 use crate::jsonp;
+use crate::packet::{Packet, ParseError, Protocol};
 use crate::payload;
 use crate::proto::session::{Input, Received};
 
@@ -114,7 +114,10 @@ where
         return Posted::Refused;
     }
     let limit = shared.hub.config.max_payload;
-    let read = tokio::time::timeout(shared.hub.config.body_timeout, read_body(shared, body, limit));
+    let read = tokio::time::timeout(
+        shared.hub.config.body_timeout,
+        read_body(shared, body, limit),
+    );
     let bytes = match read.await {
         Ok(Ok(bytes)) => bytes,
         Ok(Err(Posted::TooLarge)) => {
@@ -152,7 +155,9 @@ where
             None => return Ok(bytes),
             Some(Err(_)) => return Err(Posted::Incomplete),
             Some(Ok(frame)) => {
-                let Ok(data) = frame.into_data() else { continue };
+                let Ok(data) = frame.into_data() else {
+                    continue;
+                };
                 if bytes.len() + data.len() > limit {
                     return Err(Posted::TooLarge);
                 }
@@ -162,10 +167,14 @@ where
     }
 }
 
-async fn dispatch<D: Send + Sync + 'static>(shared: &Arc<Shared<D>>, bytes: &[u8], content: PostContent) {
+async fn dispatch<D: Send + Sync + 'static>(
+    shared: &Arc<Shared<D>>,
+    bytes: &[u8],
+    content: PostContent,
+) {
     let limit = shared.hub.config.max_packets_per_payload;
     if content == PostContent::OctetStream {
-        return each(shared, payload::decode_v3_binary(bytes).take(limit)).await;
+        return each(shared, bounded(payload::decode_v3_binary(bytes), limit)).await;
     }
     let text = String::from_utf8_lossy(bytes);
     let text = match content {
@@ -177,9 +186,23 @@ async fn dispatch<D: Send + Sync + 'static>(shared: &Arc<Shared<D>>, bytes: &[u8
         _ => text,
     };
     match shared.protocol() {
-        Protocol::V3 => each(shared, payload::decode_v3_text(&text).take(limit)).await,
-        Protocol::V4 => each(shared, payload::decode_v4(&text).take(limit)).await,
+        Protocol::V3 => each(shared, bounded(payload::decode_v3_text(&text), limit)).await,
+        Protocol::V4 => each(shared, bounded(payload::decode_v4(&text), limit)).await,
     }
+}
+
+/// The packets up to the limit; one more is an error.
+fn bounded<'p>(
+    packets: impl Iterator<Item = Result<Packet<'p>, ParseError>>,
+    limit: usize,
+) -> impl Iterator<Item = Result<Packet<'p>, ParseError>> {
+    packets.enumerate().map(move |(index, packet)| {
+        if index < limit {
+            packet
+        } else {
+            Err(ParseError::TooManyPackets)
+        }
+    })
 }
 
 /// Hands the packets to the session in order. What handlers send meanwhile answers a poll once, at the end.
@@ -229,4 +252,3 @@ fn dispatch_run<'p, D: Send + Sync + 'static>(
     }
     Flow::Continue
 }
-

@@ -46,7 +46,9 @@ impl<D> Clone for EngineService<D> {
 
 impl<D> fmt::Debug for EngineService<D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EngineService").field("peer", &self.peer).finish_non_exhaustive()
+        f.debug_struct("EngineService")
+            .field("peer", &self.peer)
+            .finish_non_exhaustive()
     }
 }
 
@@ -100,7 +102,10 @@ where
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
 
-    fn poll_ready(&mut self, _: &mut std::task::Context<'_>) -> std::task::Poll<Result<(), Infallible>> {
+    fn poll_ready(
+        &mut self,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Result<(), Infallible>> {
         std::task::Poll::Ready(Ok(()))
     }
 
@@ -121,10 +126,23 @@ where
     B: HttpBody<Data = Bytes> + Send + 'static,
 {
     let (mut parts, body) = request.into_parts();
-    let peer = parts.extensions.get::<PeerAddr>().map(|peer| peer.0).or(peer);
+    let peer = parts
+        .extensions
+        .get::<PeerAddr>()
+        .map(|peer| peer.0)
+        .or(peer);
     let on_upgrade = parts.extensions.remove::<OnUpgrade>();
-    let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
-    let view = RequestView::new(&parts.method, target, Headers::Map(&parts.headers), peer, is_secure);
+    let target = parts
+        .uri
+        .path_and_query()
+        .map_or("/", |target| target.as_str());
+    let view = RequestView::new(
+        &parts.method,
+        target,
+        Headers::Map(&parts.headers),
+        peer,
+        is_secure,
+    );
     if !hub.path.matches(view.path()) {
         return status(StatusCode::NOT_FOUND);
     }
@@ -154,7 +172,10 @@ fn status(status: StatusCode) -> http::Response<Body> {
     response
 }
 
-#[expect(clippy::disallowed_methods, reason = "the task of one WebSocket; ends with its stream")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the task of one WebSocket; ends with its stream"
+)]
 pub(super) fn spawn(task: impl Future<Output = ()> + Send + 'static) {
     tokio::spawn(task);
 }
@@ -175,6 +196,9 @@ fn into_stream(upgraded: Upgraded) -> (Stream, Vec<u8>) {
     };
     match hyper_util::server::conn::auto::upgrade::downcast::<TokioIo<TcpStream>>(upgraded) {
         Ok(parts) => (Stream::Tcp(parts.io.into_inner()), parts.read_buf.into()),
-        Err(upgraded) => (Stream::Foreign(Box::new(TokioIo::new(upgraded))), Vec::new()),
+        Err(upgraded) => (
+            Stream::Foreign(Box::new(TokioIo::new(upgraded))),
+            Vec::new(),
+        ),
     }
 }

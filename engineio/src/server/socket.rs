@@ -15,7 +15,7 @@ use tokio::net::{TcpStream, UnixStream, tcp, unix};
 
 use super::buffers;
 use super::connection::{Connection, Shared, signal};
-use super::writer::{FrameForm, Wrote, Writer};
+use super::writer::{FrameForm, Writer, Wrote};
 use crate::handler::Flow;
 use crate::message::Message;
 use crate::packet::{self, Packet, ParseError};
@@ -73,13 +73,21 @@ macro_rules! delegate {
 }
 
 impl AsyncRead for Stream {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         delegate!(self, poll_read(cx, buffer))
     }
 }
 
 impl AsyncWrite for Stream {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         delegate!(self, poll_write(cx, bytes))
     }
 
@@ -109,7 +117,11 @@ impl AsyncWrite for Stream {
 }
 
 impl Reader {
-    fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         match self {
             Self::Tcp(half) => Pin::new(half).poll_read(cx, buffer),
             Self::Unix(half) => Pin::new(half).poll_read(cx, buffer),
@@ -242,10 +254,10 @@ impl<D: Send + Sync + 'static> Socket<D> {
         self.remember(cx.waker());
         loop {
             let signals = self.shared().take_signals();
-            if signals != 0 {
-                if let Some(end) = self.heed(signals) {
-                    return Poll::Ready(end);
-                }
+            if signals != 0
+                && let Some(end) = self.heed(signals)
+            {
+                return Poll::Ready(end);
             }
             if self.is_blocked && self.poll_unblocked(cx) == Poll::Ready(Wrote::Failed) {
                 return Poll::Ready(End::Lost);
@@ -265,7 +277,11 @@ impl<D: Send + Sync + 'static> Socket<D> {
     }
 
     fn remember(&mut self, waker: &Waker) {
-        if self.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
+        if self
+            .waker
+            .as_ref()
+            .is_some_and(|known| known.will_wake(waker))
+        {
             return;
         }
         self.waker = Some(waker.clone());
@@ -304,7 +320,9 @@ impl<D: Send + Sync + 'static> Socket<D> {
         let form = self.form.take();
         self.shared().attach(Arc::clone(&self.writer), form, None);
         let connection = self.connection.clone();
-        self.shared().hub.guard(|handler| handler.on_upgrade(&connection));
+        self.shared()
+            .hub
+            .guard(|handler| handler.on_upgrade(&connection));
         self.shared().flush();
     }
 
@@ -374,7 +392,9 @@ impl<D: Send + Sync + 'static> Socket<D> {
     }
 
     fn throttle_if_behind(&mut self) {
-        if !self.is_throttled && self.connection.queued_bytes() > self.shared().hub.config.high_watermark {
+        if !self.is_throttled
+            && self.connection.queued_bytes() > self.shared().hub.config.high_watermark
+        {
             self.is_throttled = true;
             self.shared().handle(self.now(), Input::Paused);
         }
@@ -413,7 +433,7 @@ impl<D: Send + Sync + 'static> Socket<D> {
         })
     }
 
-    fn process(&mut self, bytes: &mut [u8], cx: &mut Context<'_>) -> Poll<Option<End>> {
+    fn process(&mut self, bytes: &mut [u8], cx: &Context<'_>) -> Poll<Option<End>> {
         if self.role == Role::Candidate {
             return Poll::Ready(self.process_candidate(bytes));
         }
@@ -508,7 +528,7 @@ impl<D: Send + Sync + 'static> Socket<D> {
     }
 
     /// Tells the session that its WebSocket, or candidate, is gone.
-    fn conclude(&mut self, end: End) {
+    fn conclude(&self, end: End) {
         let input = match (self.role, end) {
             (Role::Candidate | Role::Switching, _) => Input::CandidateGone,
             (Role::Transport, End::Fault(_)) => Input::WebSocketFailed,
@@ -540,7 +560,9 @@ impl<D: Send + Sync + 'static> Socket<D> {
 }
 
 /// The decoded packet as the session sees it, with its bytes if it is a message.
-pub(super) fn classify<'p>(packet: &'p Result<Packet<'_>, ParseError>) -> (Received, Option<Message<'p>>) {
+pub(super) fn classify<'p>(
+    packet: &'p Result<Packet<'_>, ParseError>,
+) -> (Received, Option<Message<'p>>) {
     match packet {
         Ok(Packet::Text(text)) => (Received::Message, Some(Message::text(text))),
         Ok(Packet::Binary(data)) => (Received::Message, Some(Message::binary(data))),
@@ -553,7 +575,11 @@ pub(super) fn classify<'p>(packet: &'p Result<Packet<'_>, ParseError>) -> (Recei
 }
 
 /// Hands one decoded event to the session.
-fn receive<D: Send + Sync + 'static>(connection: &Connection<D>, now: Instant, event: Event<'_>) -> Flow {
+fn receive<D: Send + Sync + 'static>(
+    connection: &Connection<D>,
+    now: Instant,
+    event: Event<'_>,
+) -> Flow {
     let shared = &connection.0;
     let packet = match event {
         Event::Text(text) => packet::parse_text(shared.protocol(), text),

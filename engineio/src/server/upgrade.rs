@@ -33,7 +33,12 @@ pub(super) struct Upgrade<D: Send + Sync + 'static> {
 }
 
 impl<D: Send + Sync + 'static> Upgrade<D> {
-    pub(super) fn new(accept: [u8; 28], subprotocol: Option<&str>, form: FrameForm, max_payload: usize) -> Self {
+    pub(super) fn new(
+        accept: [u8; 28],
+        subprotocol: Option<&str>,
+        form: FrameForm,
+        max_payload: usize,
+    ) -> Self {
         Self {
             accept,
             subprotocol: subprotocol.map(Into::into),
@@ -84,7 +89,11 @@ impl<D: Send + Sync + 'static> Upgrade<D> {
         head.extend_from_slice(&self.accept);
         head.extend_from_slice(b"\r\n");
         if let Some(subprotocol) = &self.subprotocol {
-            append_header(&mut head, &header::SEC_WEBSOCKET_PROTOCOL, subprotocol.as_bytes());
+            append_header(
+                &mut head,
+                &header::SEC_WEBSOCKET_PROTOCOL,
+                subprotocol.as_bytes(),
+            );
         }
         for (name, value) in &self.headers {
             append_header(&mut head, name, value.as_bytes());
@@ -104,7 +113,12 @@ impl<D: Send + Sync + 'static> Upgrade<D> {
         self.start(stream, rest, None).await;
     }
 
-    fn start(mut self, stream: Stream, rest: Vec<u8>, head: Option<Vec<u8>>) -> impl Future<Output = ()> + Send {
+    fn start(
+        mut self,
+        stream: Stream,
+        rest: Vec<u8>,
+        head: Option<Vec<u8>>,
+    ) -> impl Future<Output = ()> + Send {
         let form = std::mem::replace(&mut self.form, FrameForm::Plain);
         let decoder = Decoder::new(self.max_payload);
         let purpose = std::mem::replace(&mut self.purpose, Purpose::Refused);

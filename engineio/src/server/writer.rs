@@ -94,8 +94,6 @@ pub(super) enum FrameForm {
     Base64(Protocol),
     /// Binary messages begin with their type byte (EIO3-PKT-01).
     TypeByte,
-    #[cfg(feature = "deflate")]
-    Deflate(Box<websocket::Compressor>),
 }
 
 impl FrameForm {
@@ -139,11 +137,8 @@ impl FrameForm {
             }
             Self::TypeByte if opcode == websocket::Opcode::Binary => {
                 websocket::write_header(out, opcode, body.len() + 1);
-                out.push(4);
-                out.extend_from_slice(body);
+                packet::encode_binary(Protocol::V3, body, out);
             }
-            #[cfg(feature = "deflate")]
-            Self::Deflate(compressor) if opcode.is_data() => compressor.write_frame(out, opcode, body),
             _ => websocket::write_frame(out, opcode, body),
         }
     }

@@ -78,7 +78,10 @@ impl Decoder {
         if self.filled == 0 {
             return None;
         }
-        let header = self.parse_header(self.partial.get(..self.filled)?).ok().flatten()?;
+        let header = self
+            .parse_header(self.partial.get(..self.filled)?)
+            .ok()
+            .flatten()?;
         let missing = header.frame_bytes().checked_sub(self.filled)?;
         if header.length < OWN_BUFFER_MIN_BYTES || missing == 0 {
             return None;
@@ -180,7 +183,9 @@ impl Decoder {
 
     fn complete_partial(&self) -> Result<Option<Header>, Fault> {
         let have = self.partial.get(..self.filled).unwrap_or_default();
-        Ok(self.parse_header(have)?.filter(|header| header.frame_bytes() <= self.filled))
+        Ok(self
+            .parse_header(have)?
+            .filter(|header| header.frame_bytes() <= self.filled))
     }
 
     fn stash(&mut self, input: &[u8]) {
@@ -222,7 +227,10 @@ impl Decoder {
             length => (u64::from(length), 0, rest),
         };
         let length = usize::try_from(length).map_err(|_| Fault::TooBig)?;
-        let so_far = self.fragments.as_ref().map_or(0, |fragments| fragments.data.len());
+        let so_far = self
+            .fragments
+            .as_ref()
+            .map_or(0, |fragments| fragments.data.len());
         if !opcode.is_control() && length.saturating_add(so_far) > self.max_message_bytes {
             return Err(Fault::TooBig);
         }
@@ -300,7 +308,11 @@ impl Decoder {
     fn close_code(&mut self, payload: &[u8]) -> Result<Option<u16>, Fault> {
         self.is_over = true;
         let Some((code, reason)) = payload.split_first_chunk::<2>() else {
-            return if payload.is_empty() { Ok(None) } else { Err(Fault::Protocol) };
+            return if payload.is_empty() {
+                Ok(None)
+            } else {
+                Err(Fault::Protocol)
+            };
         };
         let code = u16::from_be_bytes(*code);
         if !matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999) {
@@ -339,8 +351,12 @@ mod tests {
                 match decoder.decode(rest) {
                     Ok(Some((event, after))) => {
                         out.push(match event {
-                            Event::Text(text) if text.len() > 100 => format!("text of {}", text.len()),
-                            Event::Binary(data) if data.len() > 100 => format!("binary of {}", data.len()),
+                            Event::Text(text) if text.len() > 100 => {
+                                format!("text of {}", text.len())
+                            }
+                            Event::Binary(data) if data.len() > 100 => {
+                                format!("binary of {}", data.len())
+                            }
                             event => format!("{event:?}"),
                         });
                         rest = after;
@@ -358,7 +374,9 @@ mod tests {
 
     #[test]
     fn the_example_of_the_rfc_decodes() {
-        let stream = [0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58];
+        let stream = [
+            0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58,
+        ];
         assert_eq!(decode(100, &[&stream]), [r#"Text("Hello")"#]);
     }
 
@@ -391,13 +409,25 @@ mod tests {
     #[test]
     fn the_limit_counts_the_whole_message_and_shows_before_it_is_kept() {
         let limit = 70_000;
-        assert_eq!(decode(limit, &[&frame(0x82, &vec![0; limit])]), ["binary of 70000"]);
-        assert_eq!(decode(limit, &[&frame(0x82, &vec![0; limit + 1])]), ["TooBig"]);
+        assert_eq!(
+            decode(limit, &[&frame(0x82, &vec![0; limit])]),
+            ["binary of 70000"]
+        );
+        assert_eq!(
+            decode(limit, &[&frame(0x82, &vec![0; limit + 1])]),
+            ["TooBig"]
+        );
         let head = &frame(0x82, &vec![0; limit + 1])[..14];
         assert_eq!(decode(limit, &[head]), ["TooBig"], "the header is enough");
         let parts = [frame(0x02, &vec![0; limit]), frame(0x80, b"x")].concat();
         assert_eq!(decode(limit, &[&parts]), ["TooBig"]);
-        assert_eq!(decode(limit, &[&[0x82, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]]), ["TooBig"]);
+        assert_eq!(
+            decode(
+                limit,
+                &[&[0x82, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]]
+            ),
+            ["TooBig"]
+        );
     }
 
     #[test]
@@ -410,7 +440,10 @@ mod tests {
             ("fragmented control", frame(0x09, b"x")),
             ("long control", frame(0x89, &[0; 126])),
             ("continuation of nothing", frame(0x80, b"x")),
-            ("text within fragments", [frame(0x01, b"x"), frame(0x81, b"y")].concat()),
+            (
+                "text within fragments",
+                [frame(0x01, b"x"), frame(0x81, b"y")].concat(),
+            ),
             ("close of one byte", frame(0x88, b"\x03")),
             ("close code 1004", frame(0x88, &1004_u16.to_be_bytes())),
             ("close code 1005", frame(0x88, &1005_u16.to_be_bytes())),
@@ -426,7 +459,10 @@ mod tests {
     #[test]
     fn text_must_be_utf8() {
         assert_eq!(decode(1000, &[&frame(0x81, b"\xff")]), ["InvalidUtf8"]);
-        assert_eq!(decode(1000, &[&frame(0x88, b"\x03\xe8\xff")]), ["InvalidUtf8"]);
+        assert_eq!(
+            decode(1000, &[&frame(0x88, b"\x03\xe8\xff")]),
+            ["InvalidUtf8"]
+        );
         let parts = [frame(0x01, b"\xe2\x82"), frame(0x80, b"x")].concat();
         assert_eq!(decode(1000, &[&parts]), ["InvalidUtf8"]);
     }
@@ -467,6 +503,10 @@ mod tests {
         let (event, _) = decoder.decode(&mut []).unwrap().unwrap();
         assert!(matches!(event, Event::Text(text) if text.len() == 600_000));
         assert_eq!(decoder.decode(&mut []), Ok(None));
-        assert_eq!(decoder.partial.capacity() + decoder.current.capacity(), 0, "an idle decoder owns nothing");
+        assert_eq!(
+            decoder.partial.capacity() + decoder.current.capacity(),
+            0,
+            "an idle decoder owns nothing"
+        );
     }
 }

@@ -99,7 +99,10 @@ mod tests {
             whole.extend_from_slice(b"\x82\x01y");
             let (opcode, read, rest) = split_frame(&whole).unwrap();
             assert_eq!((opcode, read), (Opcode::Text, &payload[..]));
-            assert_eq!(split_frame(rest), Some((Opcode::Binary, &b"y"[..], &b""[..])));
+            assert_eq!(
+                split_frame(rest),
+                Some((Opcode::Binary, &b"y"[..], &b""[..]))
+            );
         }
     }
 

@@ -51,13 +51,17 @@ impl<'a> Handshake<'a> {
         if request.method() != Method::GET {
             return Err(HandshakeError::Method);
         }
-        if !has_token(request, "upgrade", "websocket") || !has_token(request, "connection", "upgrade") {
+        if !has_token(request, "upgrade", "websocket")
+            || !has_token(request, "connection", "upgrade")
+        {
             return Err(HandshakeError::Upgrade);
         }
         if request.header("sec-websocket-version") != Some(b"13") {
             return Err(HandshakeError::Version);
         }
-        let key = request.header("sec-websocket-key").ok_or(HandshakeError::Key)?;
+        let key = request
+            .header("sec-websocket-key")
+            .ok_or(HandshakeError::Key)?;
         let mut nonce = [0; 18];
         if key.len() != 24 || STANDARD.decode_slice(key, &mut nonce) != Ok(16) {
             return Err(HandshakeError::Key);
@@ -100,7 +104,11 @@ fn first_subprotocol<'a>(request: &RequestView<'a>) -> Result<Option<&'a str>, H
         && first
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte));
-    if is_token { Ok(Some(first)) } else { Err(HandshakeError::Subprotocol) }
+    if is_token {
+        Ok(Some(first))
+    } else {
+        Err(HandshakeError::Subprotocol)
+    }
 }
 
 #[cfg(test)]
@@ -119,12 +127,18 @@ mod tests {
             ("sec-websocket-version", "13"),
             ("sec-websocket-key", KEY),
         ] {
-            headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+            headers.insert(
+                HeaderName::from_static(name),
+                HeaderValue::from_static(value),
+            );
         }
         for (name, value) in changes {
             headers.remove(*name);
             if let Some(value) = value {
-                headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+                headers.insert(
+                    HeaderName::from_static(name),
+                    HeaderValue::from_static(value),
+                );
             }
         }
         let view = RequestView::new(&Method::GET, "/", Headers::Map(&headers), None, false);
@@ -145,8 +159,16 @@ mod tests {
             ("sec-websocket-version", Some("8"), HandshakeError::Version),
             ("sec-websocket-key", None, HandshakeError::Key),
             ("sec-websocket-key", Some("c2hvcnQ="), HandshakeError::Key),
-            ("sec-websocket-key", Some("not base64 at all !!!!!!"), HandshakeError::Key),
-            ("sec-websocket-protocol", Some("a b"), HandshakeError::Subprotocol),
+            (
+                "sec-websocket-key",
+                Some("not base64 at all !!!!!!"),
+                HandshakeError::Key,
+            ),
+            (
+                "sec-websocket-protocol",
+                Some("a b"),
+                HandshakeError::Subprotocol,
+            ),
         ] {
             assert_eq!(parse(&[(name, value)]), Err(error), "{name}: {value:?}");
         }

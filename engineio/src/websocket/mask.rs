@@ -25,7 +25,11 @@ mod tests {
         let key = [0x12, 0x34, 0x56, 0x78];
         for length in 0..40_u8 {
             let plain: Vec<u8> = (0..length).collect();
-            let expected: Vec<u8> = plain.iter().zip(key.iter().cycle()).map(|(a, b)| a ^ b).collect();
+            let expected: Vec<u8> = plain
+                .iter()
+                .zip(key.iter().cycle())
+                .map(|(a, b)| a ^ b)
+                .collect();
             let mut masked = plain.clone();
             apply(&mut masked, key);
             assert_eq!(masked, expected);
