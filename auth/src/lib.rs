@@ -1,1 +1,32 @@
-//! auth.
+//! Authentication for Socket.IO servers: who may join a namespace, and for how long.
+//!
+//! This crate knows nothing of sockets. It defines what a credential is and where it may come from, the
+//! [`Authenticator`] trait that turns one into a typed identity, the policies that a server attaches to a
+//! namespace, and the pure state machine that runs them. Someone who only writes an authenticator depends on
+//! this crate alone.
+//!
+//! Socket.IO has no authentication of its own; two conventions exist, and both are here:
+//!
+//! * **Handshake**: the token travels with the first request or the CONNECT packet. A bad one means that the
+//!   client never gets in.
+//! * **Two round trips**: the client connects without a token, so that none appears in a URL or a proxy log, is
+//!   not part of the namespace yet, and must emit `authenticate {token}` in time. It then hears `authenticated`,
+//!   or `unauthorized` and is disconnected.
+//!
+//! # Features
+//!
+//! None is on by default. `jwt-aws-lc` and `jwt-rust-crypto` add the `jwt` module on one of two cryptographic
+//! backends; with both, aws-lc is used.
+#![forbid(unsafe_code)]
+
+mod code;
+mod credential;
+mod request;
+mod secret;
+mod sources;
+
+pub use code::{Code, Rejection};
+pub use credential::{Credential, CredentialSource, Extract, Or, SourceKind};
+pub use request::{NoRequest, RequestSource, RequestView};
+pub use secret::Secret;
+pub use sources::{AllowedOrigins, AuthField, BearerHeader, Cookie, Header, Query};
