@@ -19,14 +19,24 @@
 //! backends; with both, aws-lc is used.
 #![forbid(unsafe_code)]
 
+mod authenticator;
 mod code;
+mod combinators;
+mod context;
 mod credential;
+mod grant;
+#[cfg(test)]
+mod ready;
 mod request;
 mod secret;
 mod sources;
 
+pub use authenticator::{AuthFn, Authenticator, BoxFuture, DynAuthenticator, Outcome, auth_fn};
 pub use code::{Code, Rejection};
+pub use combinators::{AnyOf, Check, MapIdentity, OrElse, any_of};
+pub use context::AuthContext;
 pub use credential::{Credential, CredentialSource, Extract, Or, SourceKind};
+pub use grant::{Grant, Scopes};
 pub use request::{NoRequest, RequestSource, RequestView};
 pub use secret::Secret;
 pub use sources::{AllowedOrigins, AuthField, BearerHeader, Cookie, Header, Query};
