@@ -25,6 +25,8 @@ mod combinators;
 mod context;
 mod credential;
 mod grant;
+#[cfg(any(feature = "jwt-aws-lc", feature = "jwt-rust-crypto"))]
+pub mod jwt;
 #[cfg(test)]
 mod ready;
 mod request;
