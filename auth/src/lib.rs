@@ -27,11 +27,14 @@ mod credential;
 mod grant;
 #[cfg(any(feature = "jwt-aws-lc", feature = "jwt-rust-crypto"))]
 pub mod jwt;
+mod policy;
 #[cfg(test)]
 mod ready;
 mod request;
 mod secret;
+mod settings;
 mod sources;
+mod wire;
 
 pub use authenticator::{AuthFn, Authenticator, BoxFuture, DynAuthenticator, Outcome, auth_fn};
 pub use code::{Code, Rejection};
@@ -39,6 +42,12 @@ pub use combinators::{AnyOf, Check, MapIdentity, OrElse, any_of};
 pub use context::AuthContext;
 pub use credential::{Credential, CredentialSource, Extract, Or, SourceKind};
 pub use grant::{Grant, Scopes};
+pub use policy::{Collected, DynPolicy, Either, ErasedIdentity, Handshake, Policy, TwoRoundTrip};
 pub use request::{NoRequest, RequestSource, RequestView};
 pub use secret::Secret;
+pub use settings::{Mode, NamespacePolicy, OnExpiry};
 pub use sources::{AllowedOrigins, AuthField, BearerHeader, Cookie, Header, Query};
+pub use wire::{
+    Dialect, ack_authenticated, ack_unauthorized, connect_error, connect_error_v4,
+    connect_reply_auth, token_expiring,
+};
