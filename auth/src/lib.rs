@@ -34,6 +34,7 @@ mod request;
 mod secret;
 mod settings;
 mod sources;
+mod state_machine;
 mod wire;
 
 pub use authenticator::{AuthFn, Authenticator, BoxFuture, DynAuthenticator, Outcome, auth_fn};
@@ -47,6 +48,7 @@ pub use request::{NoRequest, RequestSource, RequestView};
 pub use secret::Secret;
 pub use settings::{Mode, NamespacePolicy, OnExpiry};
 pub use sources::{AllowedOrigins, AuthField, BearerHeader, Cookie, Header, Query};
+pub use state_machine::{AuthMachine, Input, Output, Queued};
 pub use wire::{
     Dialect, ack_authenticated, ack_unauthorized, connect_error, connect_error_v4,
     connect_reply_auth, token_expiring,
