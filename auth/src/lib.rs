@@ -1,1 +1,55 @@
-//! auth.
+//! Authentication for Socket.IO servers: who may join a namespace, and for how long.
+//!
+//! This crate knows nothing of sockets. It defines what a credential is and where it may come from, the
+//! [`Authenticator`] trait that turns one into a typed identity, the policies that a server attaches to a
+//! namespace, and the pure state machine that runs them. Someone who only writes an authenticator depends on
+//! this crate alone.
+//!
+//! Socket.IO has no authentication of its own; two conventions exist, and both are here:
+//!
+//! * **Handshake**: the token travels with the first request or the CONNECT packet. A bad one means that the
+//!   client never gets in.
+//! * **Two round trips**: the client connects without a token, so that none appears in a URL or a proxy log, is
+//!   not part of the namespace yet, and must emit `authenticate {token}` in time. It then hears `authenticated`,
+//!   or `unauthorized` and is disconnected.
+//!
+//! # Features
+//!
+//! None is on by default. `jwt-aws-lc` and `jwt-rust-crypto` add the `jwt` module on one of two cryptographic
+//! backends; with both, aws-lc is used.
+#![forbid(unsafe_code)]
+
+mod authenticator;
+mod code;
+mod combinators;
+mod context;
+mod credential;
+mod grant;
+#[cfg(any(feature = "jwt-aws-lc", feature = "jwt-rust-crypto"))]
+pub mod jwt;
+mod policy;
+#[cfg(test)]
+mod ready;
+mod request;
+mod secret;
+mod settings;
+mod sources;
+mod state_machine;
+mod wire;
+
+pub use authenticator::{AuthFn, Authenticator, BoxFuture, DynAuthenticator, Outcome, auth_fn};
+pub use code::{Code, Rejection};
+pub use combinators::{AnyOf, Check, MapIdentity, OrElse, any_of};
+pub use context::AuthContext;
+pub use credential::{Credential, CredentialSource, Extract, Or, SourceKind};
+pub use grant::{Grant, Scopes};
+pub use policy::{Collected, DynPolicy, Either, ErasedIdentity, Handshake, Policy, TwoRoundTrip};
+pub use request::{NoRequest, RequestSource, RequestView};
+pub use secret::Secret;
+pub use settings::{Mode, NamespacePolicy, OnExpiry};
+pub use sources::{AllowedOrigins, AuthField, BearerHeader, Cookie, Header, Query};
+pub use state_machine::{AuthMachine, Input, Output, Queued};
+pub use wire::{
+    Dialect, ack_authenticated, ack_unauthorized, connect_error, connect_error_v4,
+    connect_reply_auth, token_expiring,
+};

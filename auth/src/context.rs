@@ -1,0 +1,115 @@
+//! What an authenticator learns about the attempt besides the credential.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// The circumstances of one attempt. A clone is cheap.
+///
+/// ```
+/// use socketio_auth::AuthContext;
+///
+/// let context = AuthContext::new("/admin").with_origin("https://app.example");
+/// assert_eq!(context.namespace(), "/admin");
+/// assert!(!context.is_renewal());
+/// ```
+#[derive(Clone)]
+pub struct AuthContext(Arc<Inner>);
+
+#[derive(Clone)]
+struct Inner {
+    namespace: Arc<str>,
+    peer: Option<SocketAddr>,
+    origin: Option<Arc<str>>,
+    binding: Option<Arc<str>>,
+    renewed_subject: Option<Arc<str>>,
+}
+
+impl AuthContext {
+    /// An attempt to join `namespace`, of which nothing else is known.
+    pub fn new(namespace: impl Into<Arc<str>>) -> Self {
+        Self(Arc::new(Inner {
+            namespace: namespace.into(),
+            peer: None,
+            origin: None,
+            binding: None,
+            renewed_subject: None,
+        }))
+    }
+
+    /// Sets the address of the client.
+    #[must_use]
+    pub fn with_peer(mut self, peer: SocketAddr) -> Self {
+        Arc::make_mut(&mut self.0).peer = Some(peer);
+        self
+    }
+
+    /// Sets the `Origin` of the opening request.
+    #[must_use]
+    pub fn with_origin(mut self, origin: impl Into<Arc<str>>) -> Self {
+        Arc::make_mut(&mut self.0).origin = Some(origin.into());
+        self
+    }
+
+    /// Sets the value that stands for this connection, see [`binding`](Self::binding).
+    #[must_use]
+    pub fn with_binding(mut self, binding: impl Into<Arc<str>>) -> Self {
+        Arc::make_mut(&mut self.0).binding = Some(binding.into());
+        self
+    }
+
+    /// Marks the attempt as the renewal of a grant of `subject`.
+    #[must_use]
+    pub fn with_renewed_subject(mut self, subject: impl Into<Arc<str>>) -> Self {
+        Arc::make_mut(&mut self.0).renewed_subject = Some(subject.into());
+        self
+    }
+
+    /// The namespace that the client wants to join, as it spelled it.
+    #[must_use]
+    pub fn namespace(&self) -> &str {
+        &self.0.namespace
+    }
+
+    /// The address of the client, after trusted proxies were resolved.
+    #[must_use]
+    pub fn peer(&self) -> Option<SocketAddr> {
+        self.0.peer
+    }
+
+    /// The `Origin` of the opening request.
+    #[must_use]
+    pub fn origin(&self) -> Option<&str> {
+        self.0.origin.as_deref()
+    }
+
+    /// A one-way value of this connection's id, for proofs of possession. The id itself is a secret.
+    #[must_use]
+    pub fn binding(&self) -> Option<&str> {
+        self.0.binding.as_deref()
+    }
+
+    /// True when the client is in already and renews its grant.
+    #[must_use]
+    pub fn is_renewal(&self) -> bool {
+        self.0.renewed_subject.is_some()
+    }
+
+    /// The subject of the grant that is being renewed.
+    #[must_use]
+    pub fn renewed_subject(&self) -> Option<&str> {
+        self.0.renewed_subject.as_deref()
+    }
+}
+
+/// Leaves the binding out.
+impl fmt::Debug for AuthContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuthContext")
+            .field("namespace", &self.0.namespace)
+            .field("peer", &self.0.peer)
+            .field("origin", &self.0.origin)
+            .field("is_renewal", &self.is_renewal())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,158 @@
+//! Credentials and how they are collected: every source is asked, none overrides another.
+
+use crate::{Code, RequestView, Secret};
+
+/// Where a credential came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SourceKind {
+    /// The payload of the CONNECT packet.
+    Payload,
+    /// The `Authorization` header.
+    Authorization,
+    /// Another header.
+    Header,
+    /// A cookie.
+    Cookie,
+    /// The query string.
+    Query,
+    /// An `authenticate` event.
+    Event,
+    /// A source of the application's own.
+    Custom,
+}
+
+/// What a client presented to prove who it is.
+///
+/// ```
+/// use socketio_auth::{Credential, SourceKind};
+///
+/// let credential = Credential::new("eyJhbGciOi", SourceKind::Payload);
+/// assert_eq!(credential.token(), "eyJhbGciOi");
+/// assert!(!format!("{credential:?}").contains("eyJ"));
+/// ```
+#[derive(Clone, Debug)]
+pub struct Credential {
+    secret: Secret,
+    source: SourceKind,
+}
+
+impl Credential {
+    /// A credential with this text.
+    #[must_use]
+    pub fn new(token: impl Into<String>, source: SourceKind) -> Self {
+        Self {
+            secret: Secret::new(token),
+            source,
+        }
+    }
+
+    /// The text as the client sent it, without a `Bearer` prefix. Do not log it.
+    #[must_use]
+    pub fn token(&self) -> &str {
+        self.secret.expose()
+    }
+
+    /// The text, still guarded.
+    #[must_use]
+    pub const fn secret(&self) -> &Secret {
+        &self.secret
+    }
+
+    /// Where it came from.
+    #[must_use]
+    pub const fn source(&self) -> SourceKind {
+        self.source
+    }
+}
+
+/// What one source, or several together, found in a request.
+#[derive(Clone, Debug)]
+pub enum Extract {
+    /// One credential.
+    Found(Credential),
+    /// Nothing.
+    Absent,
+    /// An `Authorization` header of a scheme that is not ours: nothing, if another source has a credential.
+    ForeignScheme,
+    /// Something that ends the attempt, whatever other sources found.
+    Malformed(Code),
+}
+
+impl Extract {
+    /// Joins what two sources found. The order does not matter.
+    ///
+    /// Two equal credentials are one; two different ones are [`Code::AmbiguousCredentials`]; a malformed source
+    /// spoils a good one.
+    #[must_use]
+    pub fn merge(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Malformed(a), Self::Malformed(b)) => Self::Malformed(graver(a, b)),
+            (Self::Malformed(code), _) | (_, Self::Malformed(code)) => Self::Malformed(code),
+            (Self::Found(a), Self::Found(b)) if a.secret == b.secret => Self::Found(a),
+            (Self::Found(_), Self::Found(_)) => Self::Malformed(Code::AmbiguousCredentials),
+            (Self::Found(found), _) | (_, Self::Found(found)) => Self::Found(found),
+            (Self::ForeignScheme, _) | (_, Self::ForeignScheme) => Self::ForeignScheme,
+            (Self::Absent, Self::Absent) => Self::Absent,
+        }
+    }
+}
+
+/// A foreign origin outweighs a wrong form, which outweighs a contradiction.
+fn graver(a: Code, b: Code) -> Code {
+    for code in [Code::OriginNotAllowed, Code::CredentialsBadFormat] {
+        if a == code || b == code {
+            return code;
+        }
+    }
+    a
+}
+
+/// A place in the handshake where a credential may be.
+///
+/// Sources are pure and do no I/O. A source looks either at the HTTP request or at the CONNECT payload, not at
+/// both: the server asks at the opening request without a payload and at CONNECT without a request, and
+/// [merges](Extract::merge) the answers, so that headers need not be kept.
+///
+/// ```
+/// use socketio_auth::{AuthField, BearerHeader, CredentialSource};
+///
+/// let sources = AuthField("token").or(BearerHeader);
+/// # let _ = sources;
+/// ```
+pub trait CredentialSource: Send + Sync + 'static {
+    /// Looks for a credential.
+    fn extract(&self, request: &RequestView<'_>) -> Extract;
+
+    /// The code for a client that sent nothing; [`Code::CredentialsRequired`] unless overridden.
+    fn missing_code(&self) -> Code {
+        Code::CredentialsRequired
+    }
+
+    /// Asks another source as well. Both are always asked, see [`Extract::merge`].
+    fn or<B: CredentialSource>(self, other: B) -> Or<Self, B>
+    where
+        Self: Sized,
+    {
+        Or(self, other)
+    }
+}
+
+/// Two sources, made by [`CredentialSource::or`].
+#[derive(Clone, Debug)]
+pub struct Or<A, B>(A, B);
+
+impl<A: CredentialSource, B: CredentialSource> CredentialSource for Or<A, B> {
+    fn extract(&self, request: &RequestView<'_>) -> Extract {
+        self.0.extract(request).merge(self.1.extract(request))
+    }
+
+    fn missing_code(&self) -> Code {
+        let (first, second) = (self.0.missing_code(), self.1.missing_code());
+        if first == second {
+            first
+        } else {
+            Code::CredentialsRequired
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! What a successful authentication yields.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+/// The scopes of a grant: a set of words such as `chat:write`, compared exactly.
+///
+/// ```
+/// use socketio_auth::Scopes;
+///
+/// let scopes = Scopes::parse("chat:read chat:write");
+/// assert!(scopes.contains("chat:write"));
+/// assert!(!scopes.contains("chat"));
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scopes(Arc<[Box<str>]>);
+
+impl Scopes {
+    /// Reads the space-separated form of OAuth (RFC 6749 §3.3).
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        text.split_ascii_whitespace().collect()
+    }
+
+    /// True when the scope is granted.
+    #[must_use]
+    pub fn contains(&self, scope: &str) -> bool {
+        self.0
+            .binary_search_by(|known| known.as_ref().cmp(scope))
+            .is_ok()
+    }
+
+    /// The scopes in ascending order.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(AsRef::as_ref)
+    }
+
+    /// True when nothing is granted.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl<S: AsRef<str>> FromIterator<S> for Scopes {
+    fn from_iter<T: IntoIterator<Item = S>>(scopes: T) -> Self {
+        let mut scopes: Vec<Box<str>> = scopes
+            .into_iter()
+            .map(|scope| scope.as_ref().into())
+            .collect();
+        scopes.sort_unstable();
+        scopes.dedup();
+        Self(scopes.into())
+    }
+}
+
+/// An accepted identity with the facts that the server needs about it: whose it is, until when it holds, and how
+/// it can be revoked.
+///
+/// ```
+/// use std::time::{Duration, SystemTime};
+/// use socketio_auth::{Grant, Scopes};
+///
+/// struct User { name: &'static str }
+///
+/// let grant = Grant::new(User { name: "ann" }, "user-7")
+///     .with_scopes(Scopes::parse("chat:write"))
+///     .with_expires_at(SystemTime::UNIX_EPOCH + Duration::from_secs(60));
+/// assert_eq!(grant.subject(), "user-7");
+/// assert_eq!(grant.identity().name, "ann");
+/// ```
+#[derive(Clone)]
+pub struct Grant<I> {
+    identity: I,
+    subject: Arc<str>,
+    issuer: Option<Arc<str>>,
+    token_id: Option<Arc<str>>,
+    session_id: Option<Arc<str>>,
+    issued_at: Option<SystemTime>,
+    expires_at: Option<SystemTime>,
+    scopes: Scopes,
+}
+
+impl<I> Grant<I> {
+    /// A grant for `identity` that does not expire by itself. `subject` names whose it is: a renewal must name the
+    /// same one, and revocation goes by it.
+    pub fn new(identity: I, subject: impl Into<Arc<str>>) -> Self {
+        Self {
+            identity,
+            subject: subject.into(),
+            issuer: None,
+            token_id: None,
+            session_id: None,
+            issued_at: None,
+            expires_at: None,
+            scopes: Scopes::default(),
+        }
+    }
+
+    /// Sets who issued the credential.
+    #[must_use]
+    pub fn with_issuer(mut self, issuer: impl Into<Arc<str>>) -> Self {
+        self.issuer = Some(issuer.into());
+        self
+    }
+
+    /// Sets the id of the token (`jti`), by which it alone can be revoked.
+    #[must_use]
+    pub fn with_token_id(mut self, id: impl Into<Arc<str>>) -> Self {
+        self.token_id = Some(id.into());
+        self
+    }
+
+    /// Sets the id of the login session (`sid`), by which all its tokens can be revoked.
+    #[must_use]
+    pub fn with_session_id(mut self, id: impl Into<Arc<str>>) -> Self {
+        self.session_id = Some(id.into());
+        self
+    }
+
+    /// Sets when the credential was issued.
+    #[must_use]
+    pub const fn with_issued_at(mut self, at: SystemTime) -> Self {
+        self.issued_at = Some(at);
+        self
+    }
+
+    /// Sets when the grant ends; the connection ends with it, unless it is renewed.
+    #[must_use]
+    pub const fn with_expires_at(mut self, at: SystemTime) -> Self {
+        self.expires_at = Some(at);
+        self
+    }
+
+    /// Sets what the grant allows.
+    #[must_use]
+    pub fn with_scopes(mut self, scopes: Scopes) -> Self {
+        self.scopes = scopes;
+        self
+    }
+
+    /// The identity.
+    pub const fn identity(&self) -> &I {
+        &self.identity
+    }
+
+    /// The identity, taken out.
+    pub fn into_identity(self) -> I {
+        self.identity
+    }
+
+    /// Whose grant it is.
+    #[must_use]
+    pub fn subject(&self) -> &str {
+        &self.subject
+    }
+
+    /// The subject, shared.
+    #[must_use]
+    pub fn shared_subject(&self) -> Arc<str> {
+        Arc::clone(&self.subject)
+    }
+
+    /// Who issued the credential.
+    #[must_use]
+    pub fn issuer(&self) -> Option<&str> {
+        self.issuer.as_deref()
+    }
+
+    /// The id of the token.
+    #[must_use]
+    pub fn token_id(&self) -> Option<&str> {
+        self.token_id.as_deref()
+    }
+
+    /// The id of the login session.
+    #[must_use]
+    pub fn session_id(&self) -> Option<&str> {
+        self.session_id.as_deref()
+    }
+
+    /// When the credential was issued.
+    #[must_use]
+    pub const fn issued_at(&self) -> Option<SystemTime> {
+        self.issued_at
+    }
+
+    /// When the grant ends, as the authenticator said. The server's policy may end it earlier.
+    #[must_use]
+    pub const fn expires_at(&self) -> Option<SystemTime> {
+        self.expires_at
+    }
+
+    /// How long the grant still holds at `now`: zero when it has ended, `None` when it does not end.
+    #[must_use]
+    pub fn expires_in(&self, now: SystemTime) -> Option<Duration> {
+        self.expires_at
+            .map(|at| at.duration_since(now).unwrap_or_default())
+    }
+
+    /// What the grant allows.
+    #[must_use]
+    pub const fn scopes(&self) -> &Scopes {
+        &self.scopes
+    }
+
+    /// The same grant with another identity.
+    pub fn map<J>(self, convert: impl FnOnce(I) -> J) -> Grant<J> {
+        Grant {
+            identity: convert(self.identity),
+            subject: self.subject,
+            issuer: self.issuer,
+            token_id: self.token_id,
+            session_id: self.session_id,
+            issued_at: self.issued_at,
+            expires_at: self.expires_at,
+            scopes: self.scopes,
+        }
+    }
+}
+
+/// Leaves the identity out: it may hold anything.
+impl<I> fmt::Debug for Grant<I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Grant")
+            .field("subject", &self.subject)
+            .field("issuer", &self.issuer)
+            .field("expires_at", &self.expires_at)
+            .field("scopes", &self.scopes)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_grant_in_the_past_expires_in_zero() {
+        let at = SystemTime::UNIX_EPOCH + Duration::from_secs(10);
+        let grant = Grant::new((), "a").with_expires_at(at);
+        let before = at - Duration::from_secs(4);
+        assert_eq!(grant.expires_in(before), Some(Duration::from_secs(4)));
+        let after = at + Duration::from_secs(4);
+        assert_eq!(grant.expires_in(after), Some(Duration::ZERO));
+        assert_eq!(Grant::new((), "a").expires_in(after), None);
+    }
+
+    #[test]
+    fn scopes_are_a_set() {
+        let scopes: Scopes = ["b", "a", "b"].into_iter().collect();
+        assert_eq!(scopes.iter().collect::<Vec<_>>(), ["a", "b"]);
+        assert_eq!(scopes, Scopes::parse(" a  b "));
+    }
+}

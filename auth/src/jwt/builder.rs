@@ -1,0 +1,232 @@
+//! Configures a [`JwtAuthenticator`]; everything that can be wrong is found by `build`.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+
+use super::authenticator::Inner;
+use super::claims::Expectations;
+use super::{
+    Algorithm, Clock, JwtAuthenticator, KeyError, SystemClock, VerifyingKey, backend, jwks,
+};
+
+/// Why an authenticator cannot be built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// A key was refused.
+    Key(KeyError),
+    /// No key was given.
+    NoKey,
+    /// Neither [`issuer`](JwtBuilder::issuer) nor [`any_issuer`](JwtBuilder::any_issuer) was called.
+    IssuerUndecided,
+    /// Neither [`audience`](JwtBuilder::audience) nor [`any_audience`](JwtBuilder::any_audience) was called.
+    AudienceUndecided,
+    /// The cryptographic backend failed a known-answer test.
+    Backend,
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Key(_) => f.write_str("a key was refused"),
+            Self::NoKey => f.write_str("no key was given"),
+            Self::IssuerUndecided => f.write_str("the issuer is not decided"),
+            Self::AudienceUndecided => f.write_str("the audience is not decided"),
+            Self::Backend => f.write_str("the cryptographic backend does not work"),
+        }
+    }
+}
+
+impl std::error::Error for BuildError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Key(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl From<KeyError> for BuildError {
+    fn from(error: KeyError) -> Self {
+        Self::Key(error)
+    }
+}
+
+/// The configuration of a [`JwtAuthenticator`].
+#[must_use]
+pub struct JwtBuilder<C> {
+    keys: Result<Vec<VerifyingKey>, KeyError>,
+    issuer: Option<Option<Box<str>>>,
+    audiences: Option<Vec<Box<str>>>,
+    leeway: Duration,
+    max_session: Duration,
+    max_token_lifetime: Option<Duration>,
+    token_type: Option<Box<str>>,
+    max_token_bytes: usize,
+    clock: Arc<dyn Clock>,
+    claims: PhantomData<fn() -> C>,
+}
+
+impl<C: DeserializeOwned + Send + Sync + 'static> JwtBuilder<C> {
+    pub(super) fn new() -> Self {
+        Self {
+            keys: Ok(Vec::new()),
+            issuer: None,
+            audiences: None,
+            leeway: Duration::from_secs(30),
+            max_session: Duration::from_secs(24 * 60 * 60),
+            max_token_lifetime: None,
+            token_type: None,
+            max_token_bytes: 8 * 1024,
+            clock: Arc::new(SystemClock),
+            claims: PhantomData,
+        }
+    }
+
+    /// Trusts tokens signed with this secret of at least 32 bytes under HS256.
+    pub fn hs256(self, secret: impl AsRef<[u8]>) -> Self {
+        self.try_key(VerifyingKey::hmac(Algorithm::Hs256, secret.as_ref()))
+    }
+
+    /// As [`hs256`](Self::hs256), the secret written in Base64.
+    pub fn hs256_base64(self, secret: &str) -> Self {
+        self.try_key(VerifyingKey::hmac_base64(Algorithm::Hs256, secret))
+    }
+
+    /// Trusts tokens signed under `algorithm` with the private half of this PEM public key.
+    pub fn pem(self, algorithm: Algorithm, pem: &str) -> Self {
+        self.try_key(VerifyingKey::pem(algorithm, pem))
+    }
+
+    /// Trusts every signing key of a JWK set (or a single JWK), given as JSON. Symmetric keys and keys for
+    /// encryption are passed over; RSA keys that name no algorithm are bound to RS256. At most 64 keys.
+    pub fn jwks(mut self, json: &str) -> Self {
+        let more = jwks::parse_set(json, Algorithm::Rs256);
+        self.keys = self.keys.and_then(|mut keys| {
+            keys.extend(more?);
+            Ok(keys)
+        });
+        self
+    }
+
+    /// Trusts one more key. For rotation give each an id: for a token without a key id at most four keys of its
+    /// algorithm are tried.
+    pub fn key(self, key: VerifyingKey) -> Self {
+        self.try_key(Ok(key))
+    }
+
+    /// Requires `iss` to be exactly this string.
+    pub fn issuer(mut self, issuer: &str) -> Self {
+        self.issuer = Some(Some(issuer.into()));
+        self
+    }
+
+    /// Accepts any issuer, and none: whoever holds a key may issue.
+    pub fn any_issuer(mut self) -> Self {
+        self.issuer = Some(None);
+        self
+    }
+
+    /// Requires `aud` to be or contain this string. Several calls allow several audiences.
+    pub fn audience(mut self, audience: &str) -> Self {
+        self.audiences.get_or_insert_default().push(audience.into());
+        self
+    }
+
+    /// Accepts any audience: tokens that the issuer made for other services are good here, too.
+    pub fn any_audience(mut self) -> Self {
+        self.audiences = Some(Vec::new());
+        self
+    }
+
+    /// How much clocks may differ, for `exp`, `nbf` and `iat`; 30 s by default. Raising it lets expired tokens in
+    /// for longer, lowering it refuses clients whose issuer's clock is ahead.
+    pub fn leeway(mut self, leeway: Duration) -> Self {
+        self.leeway = leeway;
+        self
+    }
+
+    /// How long a session may last at most, whatever `exp` says; 24 h by default.
+    pub fn max_session(mut self, max: Duration) -> Self {
+        self.max_session = max;
+        self
+    }
+
+    /// Refuses tokens made to live longer than this, and those without `iat`. Off by default.
+    pub fn max_token_lifetime(mut self, max: Duration) -> Self {
+        self.max_token_lifetime = Some(max);
+        self
+    }
+
+    /// Requires the `typ` header, for instance `at+jwt` (RFC 9068), and refuses OpenID Connect ID tokens. Off by
+    /// default.
+    pub fn token_type(mut self, name: &str) -> Self {
+        self.token_type = Some(name.into());
+        self
+    }
+
+    /// The longest token that is looked at, in bytes; 8192 by default. Every byte of a token costs before the
+    /// signature is known to be good.
+    pub fn max_token_len(mut self, bytes: usize) -> Self {
+        self.max_token_bytes = bytes;
+        self
+    }
+
+    /// Replaces the clock, for tests.
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Checks the configuration and the cryptographic backend.
+    ///
+    /// # Errors
+    ///
+    /// The first [`BuildError`] found.
+    pub fn build(self) -> Result<JwtAuthenticator<C>, BuildError> {
+        let keys = self.keys?;
+        if keys.is_empty() {
+            return Err(BuildError::NoKey);
+        }
+        let issuer = self.issuer.ok_or(BuildError::IssuerUndecided)?;
+        let audiences = self.audiences.ok_or(BuildError::AudienceUndecided)?;
+        if !backend::self_test() {
+            return Err(BuildError::Backend);
+        }
+        Ok(JwtAuthenticator::new(Inner {
+            keys,
+            expectations: Expectations {
+                issuer,
+                audiences,
+                leeway: self.leeway,
+                max_session: self.max_session,
+                max_token_lifetime: self.max_token_lifetime,
+            },
+            token_type: self.token_type,
+            max_token_bytes: self.max_token_bytes,
+            clock: self.clock,
+        }))
+    }
+
+    fn try_key(mut self, key: Result<VerifyingKey, KeyError>) -> Self {
+        self.keys = self.keys.and_then(|mut keys| {
+            keys.push(key?);
+            Ok(keys)
+        });
+        self
+    }
+}
+
+impl<C> fmt::Debug for JwtBuilder<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JwtBuilder")
+            .field("keys", &self.keys)
+            .field("issuer", &self.issuer)
+            .field("audiences", &self.audiences)
+            .finish_non_exhaustive()
+    }
+}

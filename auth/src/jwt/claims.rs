@@ -1,0 +1,186 @@
+//! The registered claims (RFC 7519 §4.1), read strictly from a payload whose signature holds.
+
+use std::time::{Duration, SystemTime};
+
+use serde_json::{Map, Value};
+
+use crate::{Code, Scopes};
+
+/// What the payload must say.
+#[derive(Clone, Debug)]
+pub(super) struct Expectations {
+    pub(super) issuer: Option<Box<str>>,
+    pub(super) audiences: Vec<Box<str>>,
+    pub(super) leeway: Duration,
+    pub(super) max_session: Duration,
+    pub(super) max_token_lifetime: Option<Duration>,
+}
+
+/// The registered claims that a grant is made of.
+#[derive(Debug)]
+pub(super) struct Registered {
+    pub(super) subject: String,
+    pub(super) issuer: Option<String>,
+    pub(super) token_id: Option<String>,
+    pub(super) session_id: Option<String>,
+    pub(super) issued_at: Option<SystemTime>,
+    pub(super) expires_at: SystemTime,
+    pub(super) scopes: Scopes,
+}
+
+type Failure = (Code, &'static str);
+
+const fn invalid(detail: &'static str) -> Failure {
+    (Code::InvalidToken, detail)
+}
+
+impl Expectations {
+    /// Checks every claim. Expiry comes last, so that `token_expired` is said only of tokens that are good
+    /// otherwise.
+    pub(super) fn check(
+        &self,
+        claims: &Map<String, Value>,
+        now: SystemTime,
+    ) -> Result<Registered, Failure> {
+        let issuer = text(claims, "iss")?;
+        if self.issuer.is_some() && issuer != self.issuer.as_deref() {
+            return Err(invalid("iss is missing or another"));
+        }
+        self.check_audience(claims)?;
+        let issued_at = date(claims, "iat")?;
+        let not_before = date(claims, "nbf")?;
+        let expires = date(claims, "exp")?.ok_or(invalid("exp is missing"))?;
+        let latest = now.checked_add(self.leeway);
+        if [issued_at, not_before]
+            .into_iter()
+            .flatten()
+            .any(|date| latest.is_some_and(|latest| date.is_after(latest)))
+        {
+            return Err(invalid("iat or nbf is in the future"));
+        }
+        self.check_lifetime(issued_at, expires)?;
+        let registered = Registered {
+            subject: text(claims, "sub")?
+                .ok_or(invalid("sub is missing"))?
+                .to_owned(),
+            issuer: issuer.map(str::to_owned),
+            token_id: text(claims, "jti")?.map(str::to_owned),
+            session_id: text(claims, "sid")?.map(str::to_owned),
+            issued_at: issued_at.and_then(NumericDate::time),
+            expires_at: self.clamp(expires, now),
+            scopes: scopes(claims)?,
+        };
+        let deadline = expires.time().and_then(|at| at.checked_add(self.leeway));
+        if deadline.is_some_and(|deadline| deadline <= now) {
+            return Err((Code::TokenExpired, "exp has passed"));
+        }
+        Ok(registered)
+    }
+
+    fn check_audience(&self, claims: &Map<String, Value>) -> Result<(), Failure> {
+        let named: Vec<&str> = match claims.get("aud") {
+            None => Vec::new(),
+            Some(Value::String(one)) => vec![one],
+            Some(Value::Array(list)) => list
+                .iter()
+                .map(Value::as_str)
+                .collect::<Option<_>>()
+                .ok_or(invalid("aud has the wrong type"))?,
+            Some(_) => return Err(invalid("aud has the wrong type")),
+        };
+        let is_named = self
+            .audiences
+            .iter()
+            .any(|expected| named.contains(&expected.as_ref()));
+        if self.audiences.is_empty() || is_named {
+            Ok(())
+        } else {
+            Err(invalid("aud is missing or another"))
+        }
+    }
+
+    fn check_lifetime(
+        &self,
+        issued_at: Option<NumericDate>,
+        expires: NumericDate,
+    ) -> Result<(), Failure> {
+        let Some(most) = self.max_token_lifetime else {
+            return Ok(());
+        };
+        let issued = issued_at.ok_or(invalid("iat is missing"))?;
+        if expires.0.saturating_sub(issued.0) > most.as_secs() {
+            return Err(invalid("the token lives too long"));
+        }
+        Ok(())
+    }
+
+    /// The end of the session: `exp`, but no later than `max_session` from now. Only a token that was accepted
+    /// thanks to the leeway has the rest of the leeway, else it would be let in and thrown out at once.
+    fn clamp(&self, expires: NumericDate, now: SystemTime) -> SystemTime {
+        let Some(cap) = now.checked_add(self.max_session) else {
+            return now;
+        };
+        let end = match expires.time() {
+            Some(at) if at <= now => at.checked_add(self.leeway),
+            other => other,
+        };
+        end.map_or(cap, |at| at.min(cap))
+    }
+}
+
+/// Whole seconds since 1970 (RFC 7519 §2, fractions cut off).
+#[derive(Clone, Copy, Debug)]
+struct NumericDate(u64);
+
+impl NumericDate {
+    /// `None` when the time is beyond what the system can express.
+    fn time(self) -> Option<SystemTime> {
+        SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(self.0))
+    }
+
+    fn is_after(self, other: SystemTime) -> bool {
+        self.time().is_none_or(|time| time > other)
+    }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "checked to be finite and not negative; `as` saturates at the top"
+)]
+fn date(claims: &Map<String, Value>, name: &str) -> Result<Option<NumericDate>, Failure> {
+    let Some(value) = claims.get(name) else {
+        return Ok(None);
+    };
+    if let Some(seconds) = value.as_u64() {
+        return Ok(Some(NumericDate(seconds)));
+    }
+    match value.as_f64() {
+        Some(seconds) if value.is_f64() && seconds.is_finite() && seconds >= 0.0 => {
+            Ok(Some(NumericDate(seconds as u64)))
+        }
+        _ => Err(invalid("a date is not a number of seconds")),
+    }
+}
+
+fn text<'a>(claims: &'a Map<String, Value>, name: &str) -> Result<Option<&'a str>, Failure> {
+    match claims.get(name) {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(invalid("a registered claim has the wrong type")),
+    }
+}
+
+/// `scope` as one string (RFC 8693 §4.2), or `scope`/`scp` as a list of strings.
+fn scopes(claims: &Map<String, Value>) -> Result<Scopes, Failure> {
+    match claims.get("scope").or_else(|| claims.get("scp")) {
+        None => Ok(Scopes::default()),
+        Some(Value::String(text)) => Ok(Scopes::parse(text)),
+        Some(Value::Array(list)) => list
+            .iter()
+            .map(Value::as_str)
+            .collect::<Option<Scopes>>()
+            .ok_or(invalid("scope has the wrong type")),
+        Some(_) => Err(invalid("scope has the wrong type")),
+    }
+}

@@ -1,0 +1,23 @@
+//! The wall clock, as an argument.
+
+use std::time::SystemTime;
+
+/// Tells the wall-clock time that `exp`, `nbf` and `iat` are compared with.
+pub trait Clock: Send + Sync + 'static {
+    /// The time now.
+    fn now(&self) -> SystemTime;
+}
+
+/// The clock of the operating system; the default.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place of this crate that reads a clock, replaceable by the caller"
+    )]
+    fn now(&self) -> SystemTime {
+        SystemTime::now()
+    }
+}

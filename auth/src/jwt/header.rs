@@ -1,0 +1,69 @@
+//! The JOSE header: read once, strictly, before any cryptography.
+
+use serde_json::{Map, Value};
+
+use super::Algorithm;
+use super::strict_json::parse_object;
+
+const MAX_KID_BYTES: usize = 128;
+
+/// Members that would bring a key along, or change what the signature means.
+const REFUSED: [&str; 9] = [
+    "crit", "jku", "jwk", "x5u", "x5c", "b64", "zip", "enc", "epk",
+];
+
+#[derive(Debug)]
+pub(super) struct JoseHeader {
+    pub(super) algorithm: Algorithm,
+    pub(super) key_id: Option<String>,
+    pub(super) token_type: Option<String>,
+}
+
+impl JoseHeader {
+    /// Reads the decoded header segment. The error is a detail for the log.
+    pub(super) fn parse(json: &[u8]) -> Result<Self, &'static str> {
+        let mut members = parse_object(json).ok_or("the header is not a strict JSON object")?;
+        if REFUSED.iter().any(|name| members.contains_key(*name)) {
+            return Err("the header has a member that is refused");
+        }
+        let algorithm = take_text(&mut members, "alg")?
+            .as_deref()
+            .and_then(Algorithm::from_name)
+            .ok_or("the algorithm is missing or unknown")?;
+        let key_id = take_text(&mut members, "kid")?;
+        if key_id.as_deref().is_some_and(|id| !is_key_id(id)) {
+            return Err("the key id is too long or has odd characters");
+        }
+        Ok(Self {
+            algorithm,
+            key_id,
+            token_type: take_text(&mut members, "typ")?,
+        })
+    }
+
+    /// Media types compare without case, and the `application/` prefix may be left out (RFC 7515 §4.1.9).
+    pub(super) fn is_of_type(&self, expected: &str) -> bool {
+        let short = |name: &str| {
+            let name = name.to_ascii_lowercase();
+            name.strip_prefix("application/")
+                .map(str::to_owned)
+                .unwrap_or(name)
+        };
+        self.token_type
+            .as_deref()
+            .is_some_and(|given| short(given) == short(expected))
+    }
+}
+
+/// Visible ASCII of at most 128 bytes: a key id is a name in a table, never a path or a URL.
+pub(super) fn is_key_id(id: &str) -> bool {
+    !id.is_empty() && id.len() <= MAX_KID_BYTES && id.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+fn take_text(members: &mut Map<String, Value>, name: &str) -> Result<Option<String>, &'static str> {
+    match members.remove(name) {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err("a header member has the wrong type"),
+    }
+}

@@ -1,0 +1,90 @@
+//! JWK sets (RFC 7517): the keys of an issuer, as it publishes them.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Map, Value};
+
+use super::strict_json::parse_object;
+use super::{Algorithm, KeyError, VerifyingKey};
+
+const MAX_KEYS: usize = 64;
+
+/// Reads a key set, or a single JWK. Keys that are symmetric, not for verifying, or of an unknown type are
+/// passed over; `default_rsa` is the algorithm of RSA keys that name none.
+pub(super) fn parse_set(json: &str, default_rsa: Algorithm) -> Result<Vec<VerifyingKey>, KeyError> {
+    let mut members = parse_object(json.as_bytes()).ok_or(KeyError::Malformed)?;
+    let found = match members.remove("keys") {
+        Some(Value::Array(keys)) => keys,
+        Some(_) => return Err(KeyError::Malformed),
+        None => vec![Value::Object(members)],
+    };
+    if found.len() > MAX_KEYS {
+        return Err(KeyError::NoUsableKey);
+    }
+    let keys: Vec<_> = found
+        .iter()
+        .filter_map(Value::as_object)
+        .filter_map(|jwk| parse_key(jwk, default_rsa))
+        .collect();
+    if keys.is_empty() {
+        return Err(KeyError::NoUsableKey);
+    }
+    Ok(keys)
+}
+
+fn parse_key(jwk: &Map<String, Value>, default_rsa: Algorithm) -> Option<VerifyingKey> {
+    if !may_verify(jwk) || jwk.contains_key("d") {
+        return None;
+    }
+    let text = |name: &str| jwk.get(name).and_then(Value::as_str);
+    let named = match jwk.get("alg") {
+        None => None,
+        Some(alg) => Some(Algorithm::from_name(alg.as_str()?)?),
+    };
+    let key = match (text("kty")?, text("crv")) {
+        ("RSA", _) => {
+            let algorithm = named.unwrap_or(default_rsa);
+            VerifyingKey::rsa(algorithm, &number(text("n")?)?, &number(text("e")?)?)
+        }
+        ("EC", Some(curve)) => {
+            let algorithm = match curve {
+                "P-256" => Algorithm::Es256,
+                "P-384" => Algorithm::Es384,
+                _ => return None,
+            };
+            let mut point = vec![4];
+            point.extend(number(text("x")?)?);
+            point.extend(number(text("y")?)?);
+            agree(named, algorithm)?;
+            VerifyingKey::point(algorithm, &point)
+        }
+        ("OKP", Some("Ed25519")) => {
+            agree(named, Algorithm::EdDsa)?;
+            VerifyingKey::point(Algorithm::EdDsa, &number(text("x")?)?)
+        }
+        _ => return None,
+    }
+    .ok()?;
+    match jwk.get("kid") {
+        None => Some(key),
+        Some(id) => key.with_id(id.as_str()?).ok(),
+    }
+}
+
+fn may_verify(jwk: &Map<String, Value>) -> bool {
+    let for_signatures = jwk.get("use").is_none_or(|usage| usage == "sig");
+    let for_verifying = jwk.get("key_ops").is_none_or(|operations| {
+        operations
+            .as_array()
+            .is_some_and(|list| list.iter().any(|operation| operation == "verify"))
+    });
+    for_signatures && for_verifying
+}
+
+fn agree(named: Option<Algorithm>, fixed: Algorithm) -> Option<()> {
+    (named.unwrap_or(fixed) == fixed).then_some(())
+}
+
+fn number(text: &str) -> Option<Vec<u8>> {
+    URL_SAFE_NO_PAD.decode(text).ok()
+}

@@ -1,0 +1,271 @@
+//! Keys, each bound to one algorithm and checked when it is loaded.
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use jsonwebtoken::DecodingKey;
+
+use super::algorithm::Family;
+use super::{Algorithm, backend, header};
+
+/// Why a key was refused at load.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum KeyError {
+    /// The secret is empty.
+    EmptySecret,
+    /// The secret is shorter than the hash of its algorithm (RFC 7518 §3.2), or one byte repeated.
+    WeakSecret,
+    /// The text is not Base64, neither the standard nor the URL-safe kind.
+    Base64,
+    /// A public key was given as an HMAC secret, a secret as a public key, or the key is of another type than the
+    /// algorithm needs.
+    WrongKind,
+    /// A private key was given where the public one belongs.
+    PrivateKey,
+    /// The key cannot be read.
+    Malformed,
+    /// The RSA modulus has less than 2048 or more than 8192 bits.
+    RsaSize,
+    /// The key id is longer than 128 bytes, empty, or has characters outside visible ASCII.
+    KeyId,
+    /// The JWK set has no key that can verify signatures here, or more than 64 keys.
+    NoUsableKey,
+}
+
+impl fmt::Display for KeyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::EmptySecret => "the secret is empty",
+            Self::WeakSecret => "the secret is too short or too regular for its algorithm",
+            Self::Base64 => "the secret is not Base64",
+            Self::WrongKind => "the key is of the wrong kind for its algorithm",
+            Self::PrivateKey => "a private key was given, the public key is needed",
+            Self::Malformed => "the key cannot be read",
+            Self::RsaSize => "the RSA modulus must have 2048 to 8192 bits",
+            Self::KeyId => "the key id is not 1 to 128 visible ASCII characters",
+            Self::NoUsableKey => "the key set has no usable key, or too many keys",
+        })
+    }
+}
+
+impl std::error::Error for KeyError {}
+
+/// A key that verifies signatures of one algorithm. Its `Debug` shows the algorithm and the id only.
+///
+/// ```
+/// # fn main() -> Result<(), socketio_auth::jwt::KeyError> {
+/// use socketio_auth::jwt::{Algorithm, VerifyingKey};
+///
+/// let key = VerifyingKey::hmac(Algorithm::Hs256, b"correct horse battery staple and more")?.with_id("2026-01")?;
+/// assert_eq!(key.algorithm(), Algorithm::Hs256);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct VerifyingKey {
+    algorithm: Algorithm,
+    id: Option<Box<str>>,
+    key: DecodingKey,
+}
+
+impl VerifyingKey {
+    /// A shared secret, used as it is.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError::EmptySecret`], [`KeyError::WeakSecret`], or [`KeyError::WrongKind`] when `algorithm` is not an
+    /// HMAC or the secret is a PEM text.
+    pub fn hmac(algorithm: Algorithm, secret: &[u8]) -> Result<Self, KeyError> {
+        let key = Self::hmac_of_any_length(algorithm, secret)?;
+        let is_constant = secret.windows(2).all(|pair| pair.first() == pair.last());
+        if secret.len() < algorithm.min_secret_bytes() || is_constant {
+            return Err(KeyError::WeakSecret);
+        }
+        Ok(key)
+    }
+
+    /// A shared secret that may be too short to be safe: anyone who sees one token can search for it.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError::EmptySecret`] or [`KeyError::WrongKind`].
+    pub fn insecure_allow_short_secret(
+        algorithm: Algorithm,
+        secret: &[u8],
+    ) -> Result<Self, KeyError> {
+        Self::hmac_of_any_length(algorithm, secret)
+    }
+
+    /// A shared secret written in Base64, standard or URL-safe, padded or not.
+    ///
+    /// # Errors
+    ///
+    /// As [`hmac`](Self::hmac), and [`KeyError::Base64`].
+    pub fn hmac_base64(algorithm: Algorithm, secret: &str) -> Result<Self, KeyError> {
+        let text = secret.trim();
+        let bytes = STANDARD
+            .decode(text)
+            .or_else(|_| STANDARD_NO_PAD.decode(text))
+            .or_else(|_| URL_SAFE_NO_PAD.decode(text.trim_end_matches('=')))
+            .map_err(|_| KeyError::Base64)?;
+        let bytes = zeroize::Zeroizing::new(bytes);
+        Self::hmac(algorithm, &bytes)
+    }
+
+    /// A public key in PEM form: `PUBLIC KEY`, or `RSA PUBLIC KEY` for RSA.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError::PrivateKey`], [`KeyError::WrongKind`], [`KeyError::RsaSize`] or [`KeyError::Malformed`].
+    pub fn pem(algorithm: Algorithm, pem: &str) -> Result<Self, KeyError> {
+        if pem.contains("PRIVATE KEY-----") {
+            return Err(KeyError::PrivateKey);
+        }
+        if !pem.contains("-----BEGIN PUBLIC KEY-----")
+            && !pem.contains("-----BEGIN RSA PUBLIC KEY-----")
+        {
+            return Err(KeyError::Malformed);
+        }
+        let bytes = pem.as_bytes();
+        let key = match algorithm.family() {
+            Family::Hmac => return Err(KeyError::WrongKind),
+            Family::Rsa => DecodingKey::from_rsa_pem(bytes),
+            Family::Ec => DecodingKey::from_ec_pem(bytes),
+            Family::Ed => DecodingKey::from_ed_pem(bytes),
+        }
+        .map_err(|_| KeyError::WrongKind)?;
+        let raw = key.try_get_as_bytes().map_err(|_| KeyError::Malformed)?;
+        match algorithm.family() {
+            Family::Rsa => {
+                let (modulus, exponent) =
+                    (backend::provider()
+                        .key_utils
+                        .rsa_pub_components_from_public_key)(raw)
+                    .map_err(|_| KeyError::Malformed)?;
+                Self::rsa(algorithm, &modulus, &exponent)
+            }
+            _ => Self::point(algorithm, raw),
+        }
+    }
+
+    /// Gives the key an id. A token that names a key id is verified only with keys of that id or without one.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError::KeyId`].
+    pub fn with_id(mut self, id: &str) -> Result<Self, KeyError> {
+        if !header::is_key_id(id) {
+            return Err(KeyError::KeyId);
+        }
+        self.id = Some(id.into());
+        Ok(self)
+    }
+
+    /// The algorithm that the key is bound to.
+    #[must_use]
+    pub const fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// The id of the key.
+    #[must_use]
+    pub fn id(&self) -> Option<&str> {
+        self.id.as_deref()
+    }
+
+    /// True when a token with this header may be tried with this key.
+    pub(super) fn fits(&self, algorithm: Algorithm, key_id: Option<&str>) -> bool {
+        self.algorithm == algorithm
+            && match (self.id(), key_id) {
+                (Some(mine), Some(theirs)) => mine == theirs,
+                _ => true,
+            }
+    }
+
+    pub(super) fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
+        backend::verify(self.algorithm, &self.key, message, signature)
+    }
+
+    /// An RSA key of its big-endian numbers.
+    pub(super) fn rsa(
+        algorithm: Algorithm,
+        modulus: &[u8],
+        exponent: &[u8],
+    ) -> Result<Self, KeyError> {
+        if algorithm.family() != Family::Rsa {
+            return Err(KeyError::WrongKind);
+        }
+        let strip = |number: &[u8]| -> Vec<u8> {
+            number
+                .iter()
+                .copied()
+                .skip_while(|byte| *byte == 0)
+                .collect()
+        };
+        let (modulus, exponent) = (strip(modulus), strip(exponent));
+        let leading = modulus
+            .first()
+            .map_or(0, |byte| byte.leading_zeros() as usize);
+        let bits = (modulus.len() * 8).saturating_sub(leading);
+        if !(2048..=8192).contains(&bits) {
+            return Err(KeyError::RsaSize);
+        }
+        // Odd and at least 3, as RFC 8017 §3.1 has it.
+        let is_odd = exponent.last().is_some_and(|byte| byte % 2 == 1);
+        if !is_odd || exponent == [1] || exponent.len() > 8 {
+            return Err(KeyError::Malformed);
+        }
+        let key = DecodingKey::from_rsa_raw_components(&modulus, &exponent);
+        Ok(Self::bound(algorithm, key))
+    }
+
+    /// An elliptic-curve point in uncompressed form, or the 32 bytes of an Ed25519 key.
+    pub(super) fn point(algorithm: Algorithm, raw: &[u8]) -> Result<Self, KeyError> {
+        let is_uncompressed = raw.first() == Some(&4);
+        let fits = match algorithm {
+            Algorithm::Es256 => raw.len() == 65 && is_uncompressed,
+            Algorithm::Es384 => raw.len() == 97 && is_uncompressed,
+            Algorithm::EdDsa => raw.len() == 32,
+            _ => false,
+        };
+        if !fits {
+            return Err(KeyError::WrongKind);
+        }
+        let key = match algorithm.family() {
+            Family::Ed => DecodingKey::from_ed_der(raw),
+            _ => DecodingKey::from_ec_der(raw),
+        };
+        Ok(Self::bound(algorithm, key))
+    }
+
+    fn hmac_of_any_length(algorithm: Algorithm, secret: &[u8]) -> Result<Self, KeyError> {
+        if secret.is_empty() {
+            return Err(KeyError::EmptySecret);
+        }
+        if algorithm.family() != Family::Hmac
+            || secret.trim_ascii_start().starts_with(b"-----BEGIN")
+        {
+            return Err(KeyError::WrongKind);
+        }
+        Ok(Self::bound(algorithm, DecodingKey::from_secret(secret)))
+    }
+
+    const fn bound(algorithm: Algorithm, key: DecodingKey) -> Self {
+        Self {
+            algorithm,
+            id: None,
+            key,
+        }
+    }
+}
+
+impl fmt::Debug for VerifyingKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VerifyingKey")
+            .field("algorithm", &self.algorithm)
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}

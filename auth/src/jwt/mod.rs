@@ -1,0 +1,29 @@
+//! JSON Web Tokens (RFC 7519) as credentials, in a strict profile.
+//!
+//! The algorithm belongs to the key, never to the token alone. `exp` and `sub` are required, and so are `iss` and `aud` once
+//! configured; `nbf` and `iat` are checked; headers that could bring their own key or change the meaning of
+//! the signature (`crit`, `jku`, `jwk`, `x5u`, `x5c`, `b64`, `zip`, `enc`) are refused; duplicate JSON members are
+//! refused at every depth; a token longer than the limit is refused before it is decoded (RFC 8725).
+//!
+//! What a client hears is a fixed sentence per [code](crate::Code). `token_expired` is said only when the
+//! signature holds; everything else is `invalid_token`, so that a forger learns nothing.
+
+mod algorithm;
+mod authenticator;
+mod backend;
+mod builder;
+mod claims;
+mod clock;
+mod header;
+mod jwks;
+mod key;
+mod strict_json;
+
+pub use algorithm::Algorithm;
+pub use authenticator::JwtAuthenticator;
+pub use builder::{BuildError, JwtBuilder};
+pub use clock::{Clock, SystemClock};
+pub use key::{KeyError, VerifyingKey};
+
+#[cfg(test)]
+mod tests;

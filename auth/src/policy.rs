@@ -1,0 +1,353 @@
+//! What a server attaches to a namespace: an authenticator, the sources of its credentials, and the settings.
+
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::sources::from_json;
+use crate::{
+    AuthContext, AuthField, Authenticator, BearerHeader, BoxFuture, Code, Credential,
+    CredentialSource, Dialect, Extract, Grant, Mode, NamespacePolicy, OnExpiry, Outcome, Rejection,
+    RequestView, SourceKind,
+};
+
+/// An identity whose type only the handlers know.
+#[derive(Clone)]
+pub struct ErasedIdentity(Arc<dyn Any + Send + Sync>);
+
+impl ErasedIdentity {
+    /// Hides the type of `identity`.
+    pub fn new<I: Send + Sync + 'static>(identity: I) -> Self {
+        Self(Arc::new(identity))
+    }
+
+    /// The identity as an `I`, or `None` when it is something else.
+    #[must_use]
+    pub fn downcast<I: Send + Sync + 'static>(&self) -> Option<Arc<I>> {
+        Arc::clone(&self.0).downcast().ok()
+    }
+}
+
+impl fmt::Debug for ErasedIdentity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ErasedIdentity")
+    }
+}
+
+/// What a client presented, after the policy looked at it.
+#[derive(Clone, Debug)]
+pub enum Collected {
+    /// A credential to verify.
+    Credential(Credential),
+    /// Nothing, and the policy lets such clients in.
+    Guest,
+    /// Nothing, and the policy wants something.
+    Missing(Rejection),
+    /// Something that cannot be a credential.
+    Rejected(Rejection),
+}
+
+/// A policy with its identity type, before the server stores it.
+///
+/// Implemented by [`Handshake`], [`TwoRoundTrip`] and [`Either`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an authentication policy",
+    note = "wrap an authenticator: `Handshake::new(authenticator)` or `TwoRoundTrip::new(authenticator)`"
+)]
+pub trait Policy {
+    /// What the handlers of the namespace receive.
+    type Identity: Send + Sync + 'static;
+
+    /// Erases the type. [`ErasedIdentity::downcast`] to [`Self::Identity`] succeeds on everything it yields.
+    fn into_dyn(self) -> Arc<dyn DynPolicy>;
+}
+
+/// A policy as the server stores it.
+pub trait DynPolicy: Send + Sync + 'static {
+    /// The settings.
+    fn settings(&self) -> &Arc<NamespacePolicy>;
+
+    /// What the sources find. The server asks once with the opening request and once with the CONNECT payload,
+    /// and [merges](Extract::merge) the two.
+    fn extract(&self, request: &RequestView<'_>) -> Extract;
+
+    /// What to make of what was found.
+    fn decide(&self, found: Extract) -> Collected;
+
+    /// The identity of a client that presented nothing, where the policy has guests.
+    fn guest(&self) -> Option<ErasedIdentity>;
+
+    /// Judges a credential. The shell bounds it by [`NamespacePolicy::verify_timeout`], drops it when the machine
+    /// says so, and turns a panic into [`Code::AuthUnavailable`].
+    fn authenticate(
+        self: Arc<Self>,
+        cx: AuthContext,
+        credential: Credential,
+    ) -> BoxFuture<'static, Result<Grant<ErasedIdentity>, Rejection>>;
+
+    /// [`extract`](Self::extract) and [`decide`](Self::decide) at once.
+    fn collect(&self, request: &RequestView<'_>) -> Collected {
+        self.decide(self.extract(request))
+    }
+
+    /// Reads the argument of an `authenticate` event: `{"token": …}`.
+    fn collect_event(&self, argument: Option<&serde_json::Value>) -> Collected {
+        let token = match argument {
+            None | Some(serde_json::Value::Null) => None,
+            Some(serde_json::Value::Object(members)) => members.get("token"),
+            Some(_) => {
+                return Collected::Rejected(Code::CredentialsBadFormat.into());
+            }
+        };
+        match (from_json(token, SourceKind::Event), self.guest()) {
+            (Extract::Absent, None) => Collected::Missing(Code::CredentialsRequired.into()),
+            (found, _) => self.decide(found),
+        }
+    }
+}
+
+struct Parts<A: Authenticator> {
+    authenticator: A,
+    sources: Box<dyn CredentialSource>,
+    guest: Option<Box<dyn Fn() -> A::Identity + Send + Sync>>,
+    settings: Arc<NamespacePolicy>,
+}
+
+impl<A: Authenticator> DynPolicy for Parts<A> {
+    fn settings(&self) -> &Arc<NamespacePolicy> {
+        &self.settings
+    }
+
+    fn extract(&self, request: &RequestView<'_>) -> Extract {
+        if self.settings.mode == Mode::TwoRoundTrip {
+            return Extract::Absent;
+        }
+        self.sources.extract(request)
+    }
+
+    fn decide(&self, found: Extract) -> Collected {
+        match found {
+            Extract::Found(credential) => Collected::Credential(credential),
+            Extract::Absent if self.guest.is_some() => Collected::Guest,
+            Extract::Absent => Collected::Missing(self.sources.missing_code().into()),
+            Extract::ForeignScheme => Collected::Rejected(Code::CredentialsBadScheme.into()),
+            Extract::Malformed(code) => Collected::Rejected(code.into()),
+        }
+    }
+
+    fn guest(&self) -> Option<ErasedIdentity> {
+        self.guest.as_ref().map(|make| ErasedIdentity::new(make()))
+    }
+
+    fn authenticate(
+        self: Arc<Self>,
+        cx: AuthContext,
+        credential: Credential,
+    ) -> BoxFuture<'static, Result<Grant<ErasedIdentity>, Rejection>> {
+        Box::pin(async move {
+            match self.authenticator.authenticate(&cx, &credential).await {
+                Outcome::Accept(grant) => Ok(grant.map(ErasedIdentity::new)),
+                Outcome::NotMine => Err(Rejection::new(Code::InvalidToken)
+                    .with_detail("no authenticator judges such a credential")),
+                Outcome::Reject(rejection) => Err(rejection),
+            }
+        })
+    }
+}
+
+macro_rules! policies {
+    ($($(#[$doc:meta])* $name:ident: $mode:expr;)*) => {$(
+        $(#[$doc])*
+        #[must_use]
+        pub struct $name<A: Authenticator>(Parts<A>);
+
+        impl<A: Authenticator> $name<A> {
+            /// The policy with its default settings. The token comes from the `token` field of the CONNECT payload
+            /// or from the `Authorization` header, unless [`sources`](Self::sources) says otherwise.
+            pub fn new(authenticator: A) -> Self {
+                let settings = NamespacePolicy { mode: $mode, ..NamespacePolicy::default() };
+                Self(Parts {
+                    authenticator,
+                    sources: Box::new(AuthField("token").or(BearerHeader)),
+                    guest: None,
+                    settings: Arc::new(settings),
+                })
+            }
+
+            /// Replaces where the handshake is searched for a credential.
+            pub fn sources(mut self, sources: impl CredentialSource) -> Self {
+                self.0.sources = Box::new(sources);
+                self
+            }
+
+            /// Lets clients in that present no credential at all. A credential that does not hold is refused all
+            /// the same.
+            pub fn guest(mut self, make: impl Fn() -> A::Identity + Send + Sync + 'static) -> Self {
+                self.0.guest = Some(Box::new(make));
+                self
+            }
+
+            /// Sets [`NamespacePolicy::deadline`]: how long the client may take to authenticate; 5 s by default.
+            pub fn timeout(self, deadline: Duration) -> Self {
+                self.settings(|settings| settings.deadline = deadline)
+            }
+
+            /// Sets [`NamespacePolicy::dialect`].
+            pub fn dialect(self, dialect: Dialect) -> Self {
+                self.settings(|settings| settings.dialect = dialect)
+            }
+
+            /// Sets [`NamespacePolicy::on_expiry`].
+            pub fn on_expiry(self, action: OnExpiry) -> Self {
+                self.settings(|settings| settings.on_expiry = action)
+            }
+
+            /// Changes any setting. The mode stays what the type says.
+            pub fn settings(mut self, change: impl FnOnce(&mut NamespacePolicy)) -> Self {
+                let settings = Arc::make_mut(&mut self.0.settings);
+                change(settings);
+                settings.mode = $mode;
+                self
+            }
+        }
+
+        impl<A: Authenticator> Policy for $name<A> {
+            type Identity = A::Identity;
+
+            fn into_dyn(self) -> Arc<dyn DynPolicy> {
+                Arc::new(self.0)
+            }
+        }
+
+        impl<A: Authenticator> fmt::Debug for $name<A> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_struct(stringify!($name))
+                    .field("settings", &self.0.settings)
+                    .finish_non_exhaustive()
+            }
+        }
+    )*};
+}
+
+policies! {
+    /// The credential travels with the handshake; a client without a good one never gets in.
+    ///
+    /// ```
+    /// use socketio_auth::{auth_fn, AuthContext, AuthField, Code, Credential, Grant, Handshake, Outcome};
+    ///
+    /// let keys = auth_fn(|_: AuthContext, key: Credential| async move {
+    ///     match key.token() {
+    ///         "key-1" => Outcome::Accept(Grant::new(1, "tenant-1")),
+    ///         _ => Outcome::Reject(Code::InvalidToken.into()),
+    ///     }
+    /// });
+    /// let policy = Handshake::new(keys).sources(AuthField("key")).guest(|| 0);
+    /// # let _ = policy;
+    /// ```
+    Handshake: Mode::Handshake;
+
+    /// The client connects, is not in the namespace yet, and must emit `authenticate` in time.
+    ///
+    /// With [`guest`](Self::guest), an `authenticate` without a token makes the client a guest.
+    TwoRoundTrip: Mode::TwoRoundTrip;
+
+    /// A credential in the handshake is judged there; a client without one goes on as in [`TwoRoundTrip`].
+    Either: Mode::Either;
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::{NoRequest, auth_fn, ready::now_or_never};
+
+    fn policy() -> Handshake<impl Authenticator<Identity = u32>> {
+        Handshake::new(auth_fn(|_cx, credential: Credential| async move {
+            if credential.token() == "good" {
+                Outcome::Accept(Grant::new(7u32, "ann"))
+            } else {
+                Outcome::NotMine
+            }
+        }))
+    }
+
+    fn code(collected: &Collected) -> &str {
+        match collected {
+            Collected::Credential(credential) => credential.token(),
+            Collected::Guest => "guest",
+            Collected::Missing(rejection) | Collected::Rejected(rejection) => {
+                rejection.code().as_str()
+            }
+        }
+    }
+
+    fn from_payload(policy: &Arc<dyn DynPolicy>, payload: &serde_json::Value) -> Collected {
+        policy.collect(&RequestView::new(&NoRequest).with_payload(Some(payload)))
+    }
+
+    #[test]
+    fn the_identity_survives_erasure() {
+        let policy = policy().into_dyn();
+        let judge = |token: &str| {
+            let credential = Credential::new(token, SourceKind::Payload);
+            now_or_never(Arc::clone(&policy).authenticate(AuthContext::new("/"), credential))
+                .expect("does not wait")
+        };
+        let grant = judge("good").expect("accepted");
+        assert_eq!(grant.identity().downcast::<u32>().as_deref(), Some(&7));
+        assert!(grant.identity().downcast::<u64>().is_none());
+        let rejection = judge("other").expect_err("nobody's");
+        assert_eq!(rejection.code(), Code::InvalidToken);
+    }
+
+    #[test]
+    fn only_the_absence_of_a_credential_makes_a_guest() {
+        let (strict, open) = (policy().into_dyn(), policy().guest(|| 0).into_dyn());
+        for (payload, refused, guest) in [
+            (json!({}), "credentials_required", "guest"),
+            (json!({"token": ""}), "credentials_required", "guest"),
+            (json!({"token": "bad"}), "bad", "bad"),
+            (
+                json!({"token": 1}),
+                "credentials_bad_format",
+                "credentials_bad_format",
+            ),
+        ] {
+            assert_eq!(code(&from_payload(&strict, &payload)), refused, "{payload}");
+            assert_eq!(code(&from_payload(&open, &payload)), guest, "{payload}");
+            assert_eq!(
+                code(&strict.collect_event(Some(&payload))),
+                refused,
+                "{payload}"
+            );
+            assert_eq!(
+                code(&open.collect_event(Some(&payload))),
+                guest,
+                "{payload}"
+            );
+        }
+        assert_eq!(
+            code(&open.collect_event(Some(&json!("token")))),
+            "credentials_bad_format"
+        );
+        assert_eq!(code(&open.collect_event(None)), "guest");
+    }
+
+    #[test]
+    fn a_policy_of_the_header_alone_misses_the_header_only_in_the_handshake() {
+        let policy = policy().sources(BearerHeader).into_dyn();
+        let missing = policy.collect(&RequestView::new(&NoRequest));
+        assert_eq!(code(&missing), "missing_authorization_header");
+        assert_eq!(code(&policy.collect_event(None)), "credentials_required");
+    }
+
+    #[test]
+    fn two_round_trips_do_not_look_at_the_handshake() {
+        let policy = TwoRoundTrip::new(auth_fn(|_, _| async { Outcome::<()>::NotMine })).into_dyn();
+        let payload = json!({"token": "good"});
+        let found = policy.extract(&RequestView::new(&NoRequest).with_payload(Some(&payload)));
+        assert!(matches!(found, Extract::Absent));
+    }
+}

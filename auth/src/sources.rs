@@ -1,0 +1,245 @@
+//! The sources that come with the crate.
+
+use serde_json::Value;
+
+use crate::{Code, Credential, CredentialSource, Extract, RequestView, SourceKind};
+
+/// A field of the CONNECT payload: `io(url, { auth: { token } })` on the client.
+///
+/// Takes the token bare or as `Bearer <token>` (in any case). A missing, `null` or empty field is no credential;
+/// any other type than a string is malformed.
+#[derive(Clone, Copy, Debug)]
+pub struct AuthField(
+    /// The name of the field, usually `token`.
+    pub &'static str,
+);
+
+impl CredentialSource for AuthField {
+    fn extract(&self, request: &RequestView<'_>) -> Extract {
+        let field = request.payload().and_then(|payload| payload.get(self.0));
+        from_json(field, SourceKind::Payload)
+    }
+}
+
+/// The `Authorization: Bearer <token>` header (RFC 6750 §2.1; the scheme in any case).
+///
+/// Another scheme is ignored when another source has a credential. Browsers cannot send this header with a
+/// WebSocket, only with long-polling.
+#[derive(Clone, Copy, Debug)]
+pub struct BearerHeader;
+
+impl CredentialSource for BearerHeader {
+    fn extract(&self, request: &RequestView<'_>) -> Extract {
+        let mut seen = Extract::Absent;
+        request.headers("authorization", |value| {
+            join(&mut seen, parse_authorization(value));
+        });
+        seen
+    }
+
+    fn missing_code(&self) -> Code {
+        Code::MissingAuthorizationHeader
+    }
+}
+
+/// A header with the token as its whole value, bare or as `Bearer <token>`.
+#[derive(Clone, Copy, Debug)]
+pub struct Header(
+    /// The name of the header, for instance `x-auth-token`.
+    pub &'static str,
+);
+
+impl CredentialSource for Header {
+    fn extract(&self, request: &RequestView<'_>) -> Extract {
+        let mut seen = Extract::Absent;
+        request.headers(self.0, |value| {
+            join(
+                &mut seen,
+                match visible_text(value) {
+                    Some(text) => from_text(text, SourceKind::Header),
+                    None => Extract::Malformed(Code::CredentialsBadFormat),
+                },
+            );
+        });
+        seen
+    }
+}
+
+/// A query parameter. Opt in knowingly: URLs end up in logs, histories and `Referer` headers.
+///
+/// Every occurrence counts: repeated with different values it is ambiguous.
+#[derive(Clone, Copy, Debug)]
+pub struct Query(
+    /// The name of the parameter, case-sensitive.
+    pub &'static str,
+);
+
+impl CredentialSource for Query {
+    fn extract(&self, request: &RequestView<'_>) -> Extract {
+        let mut seen = Extract::Absent;
+        request.query(self.0, |value| {
+            join(&mut seen, from_text(value, SourceKind::Query));
+        });
+        seen
+    }
+}
+
+/// The origins whose pages may use a cookie.
+///
+/// Compared exactly, apart from ASCII case: `https://app.example`, with a port when it is not the default one.
+#[derive(Clone, Debug)]
+pub struct AllowedOrigins(Vec<Box<str>>);
+
+impl AllowedOrigins {
+    /// Allows these origins and no other. An empty list allows requests without an `Origin` only.
+    pub fn new<O: AsRef<str>>(origins: impl IntoIterator<Item = O>) -> Self {
+        Self(
+            origins
+                .into_iter()
+                .map(|origin| {
+                    origin
+                        .as_ref()
+                        .trim_end_matches('/')
+                        .to_ascii_lowercase()
+                        .into()
+                })
+                .collect(),
+        )
+    }
+
+    /// True when `origin`, as found in an `Origin` header, is on the list.
+    #[must_use]
+    pub fn contains(&self, origin: &str) -> bool {
+        self.0
+            .iter()
+            .any(|allowed| allowed.eq_ignore_ascii_case(origin))
+    }
+}
+
+/// A cookie that holds the token.
+///
+/// A browser sends cookies with WebSockets that any page opens (they are not subject to CORS), so a cookie cannot
+/// be a credential without a list of origins. A request without an `Origin` does not come from a page of another
+/// site and counts; one with a foreign `Origin` is refused with [`Code::OriginNotAllowed`]. Set the cookie with
+/// `SameSite` and the `__Host-` prefix as well.
+#[derive(Clone, Debug)]
+pub struct Cookie {
+    name: Box<str>,
+    origins: AllowedOrigins,
+}
+
+impl Cookie {
+    /// The cookie called `name` (case-sensitive), for pages of `origins`.
+    #[must_use]
+    pub fn new(name: &str, origins: AllowedOrigins) -> Self {
+        Self {
+            name: name.into(),
+            origins,
+        }
+    }
+
+    fn origin_is_foreign(&self, request: &RequestView<'_>) -> bool {
+        let mut foreign = false;
+        request.headers("origin", |origin| {
+            foreign |= !std::str::from_utf8(origin).is_ok_and(|text| self.origins.contains(text));
+        });
+        foreign
+    }
+}
+
+impl CredentialSource for Cookie {
+    fn extract(&self, request: &RequestView<'_>) -> Extract {
+        let mut seen = Extract::Absent;
+        request.headers("cookie", |header| {
+            for pair in header.split(|byte| *byte == b';') {
+                let pair = pair.trim_ascii();
+                let Some(value) = pair
+                    .strip_prefix(self.name.as_bytes())
+                    .and_then(|rest| rest.strip_prefix(b"="))
+                else {
+                    continue;
+                };
+                let value = value
+                    .strip_prefix(b"\"")
+                    .and_then(|inner| inner.strip_suffix(b"\""))
+                    .unwrap_or(value);
+                join(
+                    &mut seen,
+                    match visible_text(value) {
+                        Some("") => Extract::Absent,
+                        Some(text) => Extract::Found(Credential::new(text, SourceKind::Cookie)),
+                        None => Extract::Malformed(Code::CredentialsBadFormat),
+                    },
+                );
+            }
+        });
+        if !matches!(seen, Extract::Absent) && self.origin_is_foreign(request) {
+            return Extract::Malformed(Code::OriginNotAllowed);
+        }
+        seen
+    }
+}
+
+/// Reads a JSON field that should hold a token.
+pub(crate) fn from_json(field: Option<&Value>, source: SourceKind) -> Extract {
+    match field {
+        None | Some(Value::Null) => Extract::Absent,
+        Some(Value::String(text)) => from_text(text, source),
+        Some(_) => Extract::Malformed(Code::CredentialsBadFormat),
+    }
+}
+
+/// A token, bare or behind `Bearer `.
+fn from_text(text: &str, source: SourceKind) -> Extract {
+    let text = text.trim();
+    let token = match text.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
+        Some(_) => return Extract::Malformed(Code::CredentialsBadFormat),
+        None if text.eq_ignore_ascii_case("bearer") => {
+            return Extract::Malformed(Code::CredentialsBadFormat);
+        }
+        None => text,
+    };
+    if token.is_empty() {
+        Extract::Absent
+    } else if token.contains(char::is_whitespace) {
+        Extract::Malformed(Code::CredentialsBadFormat)
+    } else {
+        Extract::Found(Credential::new(token, source))
+    }
+}
+
+fn parse_authorization(value: &[u8]) -> Extract {
+    let Some(text) = visible_text(value) else {
+        return Extract::Malformed(Code::CredentialsBadFormat);
+    };
+    if text.is_empty() {
+        return Extract::Absent;
+    }
+    let Some((scheme, token)) = text.split_once(' ') else {
+        return Extract::Malformed(Code::CredentialsBadFormat);
+    };
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return Extract::ForeignScheme;
+    }
+    let token = token.trim();
+    if token.is_empty() || token.contains(char::is_whitespace) {
+        return Extract::Malformed(Code::CredentialsBadFormat);
+    }
+    Extract::Found(Credential::new(token, SourceKind::Authorization))
+}
+
+/// The trimmed text of a header value, if it is printable ASCII.
+fn visible_text(value: &[u8]) -> Option<&str> {
+    let value = value.trim_ascii();
+    let printable = value.iter().all(|byte| matches!(byte, b' '..=b'~' | b'\t'));
+    printable.then(|| std::str::from_utf8(value).ok()).flatten()
+}
+
+fn join(seen: &mut Extract, next: Extract) {
+    let before = std::mem::replace(seen, Extract::Absent);
+    *seen = before.merge(next);
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,609 @@
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::{Input, Output, Queued};
+use crate::{Code, Collected, Credential, Mode, NamespacePolicy, OnExpiry, Rejection};
+
+/// Runs a policy for one namespace of one connection. Pure: time is an argument, effects are outputs.
+///
+/// ```text
+///            handshake                two round trips
+///                │                          │
+///                ▼                          ▼
+///           Connecting ──► refused       Pending ◄────────┐ rejected
+///                │                          │ authenticate│
+///                │ accepted                 ▼             │
+///                │                      Verifying ────────┘
+///                ▼                          │ accepted
+///             Active ◄──────────────────────┘
+///                │ ▲
+///   authenticate ▼ │ accepted or rejected
+///            Refreshing
+///
+///   from every state: Closed, which nothing leaves
+/// ```
+///
+/// After every [`handle_input`](Self::handle_input) the caller drains [`poll_output`](Self::poll_output) and asks
+/// [`poll_timeout`](Self::poll_timeout). A deadline that has passed takes effect before the input that arrives
+/// after it, so there is one order of events whatever the timer does. Results of verifications that were
+/// cancelled are ignored by their epoch.
+pub struct AuthMachine<M, G> {
+    policy: Arc<NamespacePolicy>,
+    state: State,
+    epoch: u32,
+    /// The end of the patience with a client that is not in, counted from its first CONNECT.
+    auth_by: Option<Instant>,
+    verify_by: Option<Instant>,
+    /// Armed by the `unauthorized` whose number is in `armed_notice`.
+    close_at: Option<Instant>,
+    armed_notice: Option<u32>,
+    notices: u32,
+    warn_at: Option<Instant>,
+    expires_at: Option<Instant>,
+    /// Whose grant is active; `None` for a guest.
+    subject: Option<Arc<str>>,
+    renewed_at: Option<Instant>,
+    /// The ack id of the `authenticate` under verification.
+    ack: Option<u64>,
+    has_guests: bool,
+    ignored_packets: u32,
+    queue: VecDeque<M>,
+    queued_bytes: usize,
+    outputs: VecDeque<Output<M, G>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    /// Before CONNECT.
+    New,
+    /// A handshake credential is being verified; the CONNECT is not answered.
+    Connecting,
+    Pending,
+    Verifying,
+    Active,
+    Refreshing,
+    Closed,
+}
+
+impl<M: Queued, G> AuthMachine<M, G> {
+    /// A machine before CONNECT. `first_connect` is when this connection first asked for this namespace; coming
+    /// back does not restart the deadline. `has_guests` tells whether the policy lets clients in that present
+    /// nothing.
+    #[must_use]
+    pub fn new(policy: Arc<NamespacePolicy>, has_guests: bool, first_connect: Instant) -> Self {
+        Self {
+            auth_by: first_connect.checked_add(policy.deadline),
+            policy,
+            state: State::New,
+            epoch: 0,
+            verify_by: None,
+            close_at: None,
+            armed_notice: None,
+            notices: 0,
+            warn_at: None,
+            expires_at: None,
+            subject: None,
+            renewed_at: None,
+            ack: None,
+            has_guests,
+            ignored_packets: 0,
+            queue: VecDeque::new(),
+            queued_bytes: 0,
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// Takes in what happened at `now`.
+    pub fn handle_input(&mut self, now: Instant, input: Input<M, G>) {
+        debug_assert!(self.outputs.is_empty(), "outputs are drained first");
+        self.run_timers(now);
+        match input {
+            Input::Connect {
+                presented,
+                failed_attempts,
+            } => self.on_connect(now, presented, failed_attempts),
+            Input::Authenticate {
+                presented,
+                ack,
+                failed_attempts,
+            } => self.on_authenticate(now, presented, ack, failed_attempts),
+            Input::Packet(packet) => self.on_packet(packet),
+            Input::UnauthorizedAcked { notice } => self.on_acked(notice),
+            Input::VerifyOk {
+                epoch,
+                grant,
+                subject,
+                expires_in,
+            } => self.on_verified(now, epoch, grant, subject, expires_in),
+            Input::VerifyErr { epoch, rejection } => self.on_refused(now, epoch, rejection),
+            Input::Revoked(rejection) => self.on_revoked(rejection),
+            Input::Left => {
+                self.cancel_verification();
+                self.close();
+            }
+            Input::Timeout => {}
+        }
+        debug_assert!(self.queue.len() <= self.policy.max_pending_packets);
+        debug_assert!(self.state == State::Verifying || self.queue.is_empty());
+    }
+
+    /// The next thing to do; `None` when all is done.
+    pub fn poll_output(&mut self) -> Option<Output<M, G>> {
+        self.outputs.pop_front()
+    }
+
+    /// When to come back with [`Input::Timeout`].
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        match self.state {
+            State::New | State::Closed => None,
+            State::Connecting | State::Verifying => self.verify_by,
+            State::Pending => earlier(self.auth_by, self.close_at),
+            State::Active => earlier(self.expires_at, self.warn_at),
+            State::Refreshing => earlier(
+                earlier(self.verify_by, self.warn_at),
+                self.expiry_while_refreshing(),
+            ),
+        }
+    }
+
+    /// True when the socket is in the namespace and may be sent to.
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        matches!(self.state, State::Active | State::Refreshing)
+    }
+
+    /// True when nothing more will come of this machine.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.state == State::Closed
+    }
+
+    /// True while the client waits to be let in; such clients count towards the server's `max_pending`.
+    #[must_use]
+    pub fn is_pending(&self) -> bool {
+        matches!(
+            self.state,
+            State::Connecting | State::Pending | State::Verifying
+        )
+    }
+
+    fn on_connect(&mut self, now: Instant, presented: Collected, failed_attempts: u32) {
+        if self.state != State::New {
+            return;
+        }
+        match (self.policy.mode, presented) {
+            (Mode::TwoRoundTrip, _) | (Mode::Either, Collected::Guest | Collected::Missing(_)) => {
+                self.state = State::Pending;
+                self.emit(Output::AcceptConnect);
+                self.run_timers(now);
+            }
+            (_, Collected::Credential(credential)) => {
+                if failed_attempts >= self.policy.max_attempts {
+                    self.refuse_connect(Code::TooManyAttempts.into());
+                } else {
+                    self.state = State::Connecting;
+                    self.start_verification(now, credential);
+                }
+            }
+            (Mode::Handshake, Collected::Guest) => {
+                self.state = State::Active;
+                self.emit(Output::Admit {
+                    grant: None,
+                    expires_in: None,
+                });
+            }
+            (_, Collected::Missing(rejection) | Collected::Rejected(rejection)) => {
+                self.refuse_connect(rejection);
+            }
+        }
+    }
+
+    fn on_authenticate(
+        &mut self,
+        now: Instant,
+        presented: Collected,
+        ack: Option<u64>,
+        failed_attempts: u32,
+    ) {
+        match self.state {
+            State::New | State::Closed => {}
+            State::Connecting => self.close_connection(),
+            State::Verifying | State::Refreshing => {
+                self.unauthorized(Code::AuthInProgress.into(), ack);
+                if self.state == State::Verifying {
+                    self.count_ignored();
+                }
+            }
+            State::Pending => self.authenticate_pending(now, presented, ack, failed_attempts),
+            State::Active => self.renew(now, presented, ack, failed_attempts),
+        }
+    }
+
+    fn authenticate_pending(
+        &mut self,
+        now: Instant,
+        presented: Collected,
+        ack: Option<u64>,
+        failed_attempts: u32,
+    ) {
+        match presented {
+            Collected::Credential(credential) => {
+                if failed_attempts >= self.policy.max_attempts {
+                    self.unauthorized(Code::TooManyAttempts.into(), ack);
+                    self.disconnect();
+                } else {
+                    self.close_at = None;
+                    self.armed_notice = None;
+                    self.ack = ack;
+                    self.state = State::Verifying;
+                    self.start_verification(now, credential);
+                }
+            }
+            Collected::Guest => {
+                self.state = State::Active;
+                self.emit(Output::Activate {
+                    grant: None,
+                    expires_in: None,
+                });
+                self.emit(Output::Authenticated {
+                    ack,
+                    expires_in: None,
+                });
+                self.emit(Output::RunConnectHandler);
+            }
+            Collected::Missing(rejection) | Collected::Rejected(rejection) => {
+                self.unauthorized_and_arm(now, rejection, ack);
+                self.count_ignored();
+            }
+        }
+    }
+
+    fn renew(
+        &mut self,
+        now: Instant,
+        presented: Collected,
+        ack: Option<u64>,
+        failed_attempts: u32,
+    ) {
+        let credential = match presented {
+            Collected::Credential(credential) => credential,
+            Collected::Guest => {
+                return self.unauthorized(Code::CredentialsRequired.into(), ack);
+            }
+            Collected::Missing(rejection) | Collected::Rejected(rejection) => {
+                return self.unauthorized(rejection, ack);
+            }
+        };
+        if failed_attempts >= self.policy.max_attempts {
+            return self.unauthorized(Code::TooManyAttempts.into(), ack);
+        }
+        let is_too_soon = self.renewed_at.is_some_and(|last| {
+            now.saturating_duration_since(last) < self.policy.min_renewal_interval
+        });
+        if is_too_soon {
+            return self.unauthorized(Code::RateLimited.into(), ack);
+        }
+        self.renewed_at = Some(now);
+        self.ack = ack;
+        self.state = State::Refreshing;
+        self.start_verification(now, credential);
+    }
+
+    fn on_packet(&mut self, packet: M) {
+        match self.state {
+            State::New | State::Closed => {}
+            State::Connecting => self.close_connection(),
+            State::Pending => self.count_ignored(),
+            State::Verifying => {
+                let bytes = self.queued_bytes.saturating_add(packet.size_bytes());
+                if self.queue.len() >= self.policy.max_pending_packets
+                    || bytes > self.policy.max_pending_bytes
+                {
+                    self.close_connection();
+                } else {
+                    self.queued_bytes = bytes;
+                    self.queue.push_back(packet);
+                }
+            }
+            State::Active | State::Refreshing => self.emit(Output::Deliver(packet)),
+        }
+    }
+
+    fn on_acked(&mut self, notice: u32) {
+        if self.state == State::Pending && self.armed_notice == Some(notice) {
+            self.disconnect();
+        }
+    }
+
+    fn on_verified(
+        &mut self,
+        now: Instant,
+        epoch: u32,
+        grant: G,
+        subject: Arc<str>,
+        expires_in: Option<Duration>,
+    ) {
+        if !self.is_current(epoch) {
+            return;
+        }
+        self.verify_by = None;
+        let ack = self.ack.take();
+        let is_foreign = self
+            .subject
+            .as_ref()
+            .is_some_and(|current| *current != subject);
+        if self.state == State::Refreshing && is_foreign {
+            self.state = State::Active;
+            self.unauthorized(Code::IdentityMismatch.into(), ack);
+            return self.run_timers(now);
+        }
+        self.subject = Some(subject);
+        let expires_in = self.arm_expiry(now, expires_in);
+        let before = std::mem::replace(&mut self.state, State::Active);
+        let success = Output::Authenticated { ack, expires_in };
+        match before {
+            State::Connecting => self.emit(Output::Admit {
+                grant: Some(grant),
+                expires_in,
+            }),
+            State::Refreshing => {
+                self.emit(Output::ReplaceGrant { grant, expires_in });
+                self.emit(success);
+            }
+            _ => {
+                self.emit(Output::Activate {
+                    grant: Some(grant),
+                    expires_in,
+                });
+                self.emit(success);
+                self.emit(Output::RunConnectHandler);
+                self.queued_bytes = 0;
+                for packet in std::mem::take(&mut self.queue) {
+                    self.emit(Output::Deliver(packet));
+                }
+            }
+        }
+    }
+
+    fn on_refused(&mut self, now: Instant, epoch: u32, rejection: Rejection) {
+        if !self.is_current(epoch) {
+            return;
+        }
+        // A server that cannot judge does not use up the client's attempts.
+        if rejection.code() != Code::AuthUnavailable {
+            self.emit(Output::AttemptFailed);
+        }
+        self.fail_verification(now, rejection);
+        self.run_timers(now);
+    }
+
+    fn fail_verification(&mut self, now: Instant, rejection: Rejection) {
+        self.verify_by = None;
+        let ack = self.ack.take();
+        match self.state {
+            State::Connecting => self.refuse_connect(rejection),
+            State::Verifying => {
+                self.queue.clear();
+                self.queued_bytes = 0;
+                self.state = State::Pending;
+                self.unauthorized_and_arm(now, rejection, ack);
+            }
+            State::Refreshing => {
+                self.state = State::Active;
+                self.unauthorized(rejection, ack);
+            }
+            State::New | State::Pending | State::Active | State::Closed => {}
+        }
+    }
+
+    fn on_revoked(&mut self, rejection: Rejection) {
+        match self.state {
+            State::New | State::Closed => {}
+            State::Connecting => {
+                self.cancel_verification();
+                self.refuse_connect(rejection);
+            }
+            State::Pending => self.disconnect(),
+            State::Verifying => {
+                self.cancel_verification();
+                self.disconnect();
+            }
+            State::Active | State::Refreshing => {
+                self.cancel_verification();
+                self.unauthorized(rejection, None);
+                self.disconnect();
+            }
+        }
+    }
+
+    fn run_timers(&mut self, now: Instant) {
+        let due = |deadline: Option<Instant>| deadline.is_some_and(|at| at <= now);
+        if self.state == State::Refreshing && due(self.expiry_while_refreshing()) {
+            self.cancel_verification();
+            self.state = State::Active;
+        }
+        let is_verifying = matches!(
+            self.state,
+            State::Connecting | State::Verifying | State::Refreshing
+        );
+        if is_verifying && due(self.verify_by) {
+            self.cancel_verification();
+            let rejection = Rejection::unavailable("the verification took too long");
+            self.fail_verification(now, rejection);
+        }
+        match self.state {
+            State::Pending if due(self.close_at) => self.disconnect(),
+            State::Pending if due(self.auth_by) => {
+                // One `unauthorized` is enough when another one was sent just before.
+                if self.close_at.is_none() && self.policy.notify_timeout {
+                    self.unauthorized(Code::AuthTimeout.into(), None);
+                }
+                self.disconnect();
+            }
+            State::Active if due(self.expires_at) => self.expire(),
+            State::Active | State::Refreshing if due(self.warn_at) => {
+                self.warn_at = None;
+                let left = self
+                    .expires_at
+                    .map(|at| at.saturating_duration_since(now))
+                    .filter(|left| !left.is_zero());
+                if let Some(expires_in) = left {
+                    self.emit(Output::TokenExpiring { expires_in });
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn expire(&mut self) {
+        self.expires_at = None;
+        self.warn_at = None;
+        self.unauthorized(Code::TokenExpired.into(), None);
+        match self.policy.on_expiry {
+            OnExpiry::NotifyOnly => {}
+            OnExpiry::DisconnectNamespace => self.disconnect(),
+            OnExpiry::Downgrade if self.has_guests => {
+                self.subject = None;
+                self.emit(Output::Downgrade);
+            }
+            OnExpiry::Downgrade | OnExpiry::ReconnectTransport => self.close_connection(),
+        }
+    }
+
+    /// Sets the deadlines of a grant and says how long it really holds.
+    fn arm_expiry(&mut self, now: Instant, expires_in: Option<Duration>) -> Option<Duration> {
+        let left = match (expires_in, self.policy.max_session) {
+            (Some(left), Some(cap)) => Some(left.min(cap)),
+            (left, cap) => left.or(cap),
+        };
+        let notice = self.policy.warn_before;
+        self.expires_at = left.and_then(|left| now.checked_add(left));
+        self.warn_at = left
+            .filter(|_| !notice.is_zero())
+            .map(|left| {
+                if left < notice.saturating_mul(2) {
+                    left.saturating_sub(left / 3)
+                } else {
+                    left.saturating_sub(notice)
+                }
+            })
+            .and_then(|wait| now.checked_add(wait));
+        left
+    }
+
+    fn expiry_while_refreshing(&self) -> Option<Instant> {
+        self.expires_at
+            .and_then(|at| at.checked_add(self.policy.refresh_grace))
+    }
+
+    fn start_verification(&mut self, now: Instant, credential: Credential) {
+        self.epoch = self.epoch.wrapping_add(1);
+        self.verify_by = now.checked_add(self.policy.verify_timeout);
+        self.emit(Output::StartVerify {
+            epoch: self.epoch,
+            credential,
+            renewed_subject: self.subject.clone(),
+        });
+    }
+
+    /// Drops the verification, if one is under way. Its result will carry an epoch that is not current.
+    fn cancel_verification(&mut self) {
+        if matches!(
+            self.state,
+            State::Connecting | State::Verifying | State::Refreshing
+        ) {
+            self.emit(Output::CancelVerify { epoch: self.epoch });
+            self.epoch = self.epoch.wrapping_add(1);
+            self.verify_by = None;
+        }
+    }
+
+    fn is_current(&self, epoch: u32) -> bool {
+        epoch == self.epoch
+            && matches!(
+                self.state,
+                State::Connecting | State::Verifying | State::Refreshing
+            )
+    }
+
+    fn unauthorized_and_arm(&mut self, now: Instant, rejection: Rejection, ack: Option<u64>) {
+        self.unauthorized(rejection, ack);
+        self.armed_notice = Some(self.notices);
+        self.close_at = now.checked_add(self.policy.reject_grace);
+    }
+
+    fn unauthorized(&mut self, rejection: Rejection, ack: Option<u64>) {
+        self.notices = self.notices.wrapping_add(1);
+        self.emit(Output::Unauthorized {
+            rejection,
+            notice: self.notices,
+            ack,
+        });
+    }
+
+    fn count_ignored(&mut self) {
+        self.ignored_packets = self.ignored_packets.saturating_add(1);
+        if self.ignored_packets > self.policy.max_ignored_packets {
+            self.close_connection();
+        }
+    }
+
+    fn refuse_connect(&mut self, rejection: Rejection) {
+        self.emit(Output::RefuseConnect(rejection));
+        self.close();
+    }
+
+    fn disconnect(&mut self) {
+        self.emit(Output::Disconnect);
+        self.close();
+    }
+
+    fn close_connection(&mut self) {
+        self.cancel_verification();
+        self.emit(Output::CloseConnection);
+        self.close();
+    }
+
+    fn close(&mut self) {
+        self.state = State::Closed;
+        self.queue = VecDeque::new();
+        self.queued_bytes = 0;
+    }
+
+    fn emit(&mut self, output: Output<M, G>) {
+        self.outputs.push_back(output);
+    }
+
+    #[cfg(test)]
+    pub(super) const fn state(&self) -> State {
+        self.state
+    }
+}
+
+fn earlier(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
+    a.into_iter().chain(b).min()
+}
+
+impl<M: Clone, G: Clone> Clone for AuthMachine<M, G> {
+    fn clone(&self) -> Self {
+        Self {
+            policy: Arc::clone(&self.policy),
+            subject: self.subject.clone(),
+            queue: self.queue.clone(),
+            outputs: self.outputs.clone(),
+            ..*self
+        }
+    }
+}
+
+impl<M, G> fmt::Debug for AuthMachine<M, G> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuthMachine")
+            .field("state", &self.state)
+            .field("queued", &self.queue.len())
+            .finish_non_exhaustive()
+    }
+}

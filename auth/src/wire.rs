@@ -1,0 +1,238 @@
+//! The exact JSON of every message, for both dialects.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::{Code, Rejection};
+
+/// Which convention of two-round-trip messages a namespace speaks. It names events and shapes, nothing else.
+///
+/// ```
+/// use socketio_auth::{Code, Dialect};
+///
+/// assert_eq!(Dialect::SocketIoJwt.authenticated(), r#"["authenticated"]"#);
+/// assert_eq!(
+///     Dialect::SocketIoAuth.unauthorized(&Code::InvalidToken.into(), false),
+///     r#"["unauthorized",{"message":"the token is not valid"}]"#,
+/// );
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// `authenticate`, `authenticated`, and errors with a code, as the socketio-jwt package has them.
+    SocketIoJwt,
+    /// `authentication`, `authenticated` with `true`, and errors with a message, as socketio-auth has them.
+    SocketIoAuth,
+}
+
+#[derive(Serialize)]
+struct Message<'a> {
+    message: &'a str,
+}
+
+#[derive(Serialize)]
+struct ErrorData<'a> {
+    message: &'a str,
+    code: &'a str,
+    #[serde(rename = "type")]
+    kind: &'static str,
+}
+
+#[derive(Serialize)]
+struct ErrorEvent<'a> {
+    message: &'a str,
+    inner: Message<'a>,
+    data: ErrorData<'a>,
+}
+
+#[derive(Serialize)]
+struct ConnectError<'a> {
+    message: &'a str,
+    data: ErrorData<'a>,
+}
+
+#[derive(Serialize)]
+struct AckError<'a> {
+    error: ErrorCode<'a>,
+}
+
+#[derive(Serialize)]
+struct ErrorCode<'a> {
+    message: &'a str,
+    code: &'a str,
+}
+
+#[derive(Serialize)]
+struct Lifetime {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_in: Option<u64>,
+}
+
+impl Lifetime {
+    fn of(expires_in: Option<Duration>) -> Self {
+        Self {
+            expires_in: expires_in.map(|left| left.as_secs()),
+        }
+    }
+}
+
+impl Dialect {
+    /// The event that the client sends; reserved in every namespace with an authenticating policy.
+    #[must_use]
+    pub const fn authenticate_event(self) -> &'static str {
+        match self {
+            Self::SocketIoJwt => "authenticate",
+            Self::SocketIoAuth => "authentication",
+        }
+    }
+
+    /// The arguments of the event that tells success, its name included.
+    #[must_use]
+    pub const fn authenticated(self) -> &'static str {
+        match self {
+            Self::SocketIoJwt => r#"["authenticated"]"#,
+            Self::SocketIoAuth => r#"["authenticated",true]"#,
+        }
+    }
+
+    /// The arguments of the `unauthorized` event, its name included. It is sent with an ack id.
+    #[must_use]
+    pub fn unauthorized(self, rejection: &Rejection, legacy_codes: bool) -> String {
+        let (message, code) = texts(rejection, legacy_codes);
+        match self {
+            Self::SocketIoJwt => json(&(
+                "unauthorized",
+                ErrorEvent {
+                    message,
+                    inner: Message { message },
+                    data: error_data(message, code),
+                },
+            )),
+            Self::SocketIoAuth => json(&("unauthorized", Message { message })),
+        }
+    }
+}
+
+/// The payload of a CONNECT_ERROR packet of protocol 5.
+#[must_use]
+pub fn connect_error(rejection: &Rejection, legacy_codes: bool) -> String {
+    let (message, code) = texts(rejection, legacy_codes);
+    json(&ConnectError {
+        message,
+        data: error_data(message, code),
+    })
+}
+
+/// The payload of an ERROR packet of protocol 4.
+#[must_use]
+pub fn connect_error_v4(rejection: &Rejection, legacy_codes: bool) -> String {
+    let (message, code) = texts(rejection, legacy_codes);
+    json(&error_data(message, code))
+}
+
+/// The arguments of the acknowledgement of a successful `authenticate`.
+#[must_use]
+pub fn ack_authenticated(expires_in: Option<Duration>) -> String {
+    json(&(Lifetime::of(expires_in),))
+}
+
+/// The arguments of the acknowledgement of a refused `authenticate`.
+#[must_use]
+pub fn ack_unauthorized(rejection: &Rejection, legacy_codes: bool) -> String {
+    let (message, code) = texts(rejection, legacy_codes);
+    json(&(AckError {
+        error: ErrorCode { message, code },
+    },))
+}
+
+/// The arguments of the notice that a grant is about to end, the event's name included.
+#[must_use]
+pub fn token_expiring(expires_in: Duration) -> String {
+    json(&("token_expiring", Lifetime::of(Some(expires_in))))
+}
+
+/// The value of the `auth` member of the CONNECT reply: present only for grants that end.
+#[must_use]
+pub fn connect_reply_auth(expires_in: Option<Duration>) -> Option<String> {
+    expires_in.map(|left| json(&Lifetime::of(Some(left))))
+}
+
+fn texts(rejection: &Rejection, legacy_codes: bool) -> (&str, &str) {
+    if legacy_codes && rejection.code() == Code::TokenExpired {
+        ("jwt expired", Code::InvalidToken.as_str())
+    } else {
+        (rejection.message(), rejection.code().as_str())
+    }
+}
+
+const fn error_data<'a>(message: &'a str, code: &'a str) -> ErrorData<'a> {
+    ErrorData {
+        message,
+        code,
+        kind: "UnauthorizedError",
+    }
+}
+
+fn json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).expect("strings, numbers and structs always have a JSON form")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rejection() -> Rejection {
+        Rejection::new(Code::InvalidToken)
+            .with_message("no \"way\"")
+            .with_detail("secret")
+    }
+
+    #[test]
+    fn messages_are_exactly_these() {
+        let m = r#"no \"way\""#;
+        let data =
+            format!(r#"{{"message":"{m}","code":"invalid_token","type":"UnauthorizedError"}}"#);
+        assert_eq!(
+            Dialect::SocketIoJwt.unauthorized(&rejection(), false),
+            format!(
+                r#"["unauthorized",{{"message":"{m}","inner":{{"message":"{m}"}},"data":{data}}}]"#
+            )
+        );
+        assert_eq!(
+            Dialect::SocketIoAuth.unauthorized(&rejection(), false),
+            format!(r#"["unauthorized",{{"message":"{m}"}}]"#)
+        );
+        assert_eq!(
+            connect_error(&rejection(), false),
+            format!(r#"{{"message":"{m}","data":{data}}}"#)
+        );
+        assert_eq!(connect_error_v4(&rejection(), false), data);
+        assert_eq!(
+            ack_unauthorized(&rejection(), false),
+            format!(r#"[{{"error":{{"message":"{m}","code":"invalid_token"}}}}]"#)
+        );
+        let minute = Some(Duration::from_millis(60_999));
+        assert_eq!(ack_authenticated(minute), r#"[{"expires_in":60}]"#);
+        assert_eq!(ack_authenticated(None), "[{}]");
+        assert_eq!(
+            token_expiring(Duration::from_secs(30)),
+            r#"["token_expiring",{"expires_in":30}]"#
+        );
+        assert_eq!(
+            connect_reply_auth(minute).as_deref(),
+            Some(r#"{"expires_in":60}"#)
+        );
+        assert_eq!(connect_reply_auth(None), None);
+    }
+
+    #[test]
+    fn legacy_codes_change_expiry_only() {
+        let expired = connect_error_v4(&Code::TokenExpired.into(), true);
+        assert_eq!(
+            expired,
+            r#"{"message":"jwt expired","code":"invalid_token","type":"UnauthorizedError"}"#
+        );
+        let other = connect_error_v4(&Code::AuthTimeout.into(), true);
+        assert!(other.contains("auth_timeout"));
+    }
+}
