@@ -43,6 +43,11 @@ pub trait Handler: Send + Sync + 'static {
         let _ = connection;
     }
 
+    /// The time set with [`Connection::wake_at`] has come.
+    fn on_deadline(&self, connection: &Connection<Self::Data>) {
+        let _ = connection;
+    }
+
     /// The outgoing queue, which had passed its high watermark, is empty again.
     fn on_drained(&self, connection: &Connection<Self::Data>) {
         let _ = connection;

@@ -28,6 +28,9 @@ use crate::proto::session::{CloseReason, Input, Output, PollAnswer, Received, Se
 use crate::session_id::SessionId;
 use crate::websocket;
 
+/// How soon the application's own deadline is tried again when a handler was running.
+const DISPATCH_RETRY: std::time::Duration = std::time::Duration::from_millis(1);
+
 /// What the WebSocket task has to look at when it is woken for another reason than readability.
 pub(super) mod signal {
     /// A write was cut short; wait for writability and go on.
@@ -61,6 +64,8 @@ struct Parked {
 pub(super) struct Inner {
     pub(super) session: Session,
     deadline: Option<DeadlineKey>,
+    /// When the application wants to be called.
+    wake_at: Option<Instant>,
     /// The stream of the WebSocket that is the transport; gone with its task, so that a handle kept by the
     /// application keeps no descriptor open.
     writer: Option<Arc<Writer>>,
@@ -139,6 +144,7 @@ impl<D: Send + Sync + 'static> Shared<D> {
             inner: Lock::new(Inner {
                 session,
                 deadline: None,
+                wake_at: None,
                 writer: None,
                 task: None,
                 post: None,
@@ -301,7 +307,7 @@ impl<D: Send + Sync + 'static> Shared<D> {
     /// Enters the next deadline if it is earlier than the one entered.
     pub(super) fn schedule(self: &Arc<Self>) {
         let mut inner = self.lock();
-        let Some(at) = inner.session.poll_timeout() else {
+        let Some(at) = inner.next_deadline() else {
             return;
         };
         match inner.deadline {
@@ -317,6 +323,12 @@ impl<D: Send + Sync + 'static> Shared<D> {
     pub(super) fn handle_deadline(self: &Arc<Self>, now: Instant) {
         let mut inner = self.lock();
         inner.deadline = None;
+        let must_wake = inner.wake_at.is_some_and(|at| at <= now) && inner.session.is_open();
+        if must_wake {
+            // A handler that runs just now is about to return.
+            inner.wake_at = inner.is_dispatching.then(|| now + DISPATCH_RETRY);
+        }
+        let must_wake = must_wake && !inner.is_dispatching;
         let is_due = inner.session.poll_timeout().is_some_and(|at| at <= now);
         let mut effects = if is_due {
             self.feed(&mut inner, now, Input::Timeout)
@@ -325,6 +337,11 @@ impl<D: Send + Sync + 'static> Shared<D> {
         };
         drop(inner);
         self.run(&mut effects);
+        if must_wake && self.begin_dispatch() {
+            let connection = Connection(Arc::clone(self));
+            self.hub.guard(|handler| handler.on_deadline(&connection));
+            self.end_dispatch(now);
+        }
     }
 
     /// Writes what waits, if the transport is a WebSocket and nobody else is writing.
@@ -621,6 +638,11 @@ impl<D: Send + Sync + 'static> Shared<D> {
 pub(super) type Parking = (u32, oneshot::Receiver<PollBody>);
 
 impl Inner {
+    fn next_deadline(&self) -> Option<Instant> {
+        let protocol = self.session.poll_timeout()?;
+        Some(self.wake_at.map_or(protocol, |at| at.min(protocol)))
+    }
+
     /// Parks a GET that was not answered at once.
     pub(super) fn park(&mut self) -> Parking {
         let (reply, answer) = oneshot::channel();
@@ -859,6 +881,13 @@ impl<D: Send + Sync + 'static> Connection<D> {
         let (task, post) = (inner.task.clone(), inner.post.take());
         drop(inner);
         task.into_iter().chain(post).for_each(Waker::wake);
+    }
+
+    /// Has [`Handler::on_deadline`](crate::Handler::on_deadline) called at `at`, once; `None` calls it off. A later
+    /// call replaces an earlier one.
+    pub fn wake_at(&self, at: Option<Instant>) {
+        self.0.lock().wake_at = at;
+        self.0.schedule();
     }
 
     /// Closes the session; what is queued still leaves, for up to 30 seconds.

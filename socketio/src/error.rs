@@ -1,0 +1,164 @@
+//! One error type per operation.
+
+use std::fmt;
+
+/// Why an event was not sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EmitError {
+    /// The socket is not connected any more.
+    Disconnected,
+    /// Too many bytes wait for this client; with the default policy it is disconnected now.
+    QueueFull {
+        /// The bytes that wait.
+        queued_bytes: usize,
+    },
+    /// The arguments could not be serialized.
+    Encode(String),
+    /// The event has one of the reserved names (SIO5-PKT-07).
+    ReservedName,
+    /// Too many acknowledgements are awaited from this client.
+    TooManyAcks,
+}
+
+impl fmt::Display for EmitError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Disconnected => f.write_str("the socket is disconnected"),
+            Self::QueueFull { queued_bytes } => {
+                write!(f, "the client's queue is full: {queued_bytes} bytes wait")
+            }
+            Self::Encode(error) => write!(f, "the arguments cannot be serialized: {error}"),
+            Self::ReservedName => f.write_str("the event name is reserved"),
+            Self::TooManyAcks => f.write_str("too many acknowledgements are awaited"),
+        }
+    }
+}
+
+impl std::error::Error for EmitError {}
+
+impl From<engineio::SendError> for EmitError {
+    fn from(error: engineio::SendError) -> Self {
+        match error {
+            engineio::SendError::QueueFull { queued_bytes } => Self::QueueFull { queued_bytes },
+            _ => Self::Disconnected,
+        }
+    }
+}
+
+/// Why an acknowledgement did not come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AckError {
+    /// The event was not sent at all.
+    Emit(EmitError),
+    /// The client did not answer in time.
+    Timeout,
+    /// The client disconnected before it answered.
+    Disconnected,
+    /// The answer is not of the expected type.
+    Decode(String),
+}
+
+impl fmt::Display for AckError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Emit(error) => write!(f, "the event was not sent: {error}"),
+            Self::Timeout => f.write_str("operation has timed out"),
+            Self::Disconnected => f.write_str("the client disconnected before it answered"),
+            Self::Decode(error) => write!(f, "the answer is not of the expected type: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for AckError {}
+
+/// Why a server or a namespace cannot be built.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// The engine's options contradict themselves.
+    Config(engineio::ConfigError),
+    /// A namespace must begin with a slash and hold no comma or question mark.
+    NamespaceName,
+    /// The namespace is open already.
+    NamespaceTaken,
+    /// The event has one of the reserved names (SIO5-PKT-07).
+    ReservedName(&'static str),
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Config(error) => error.fmt(f),
+            Self::NamespaceName => f.write_str("a namespace must begin with a slash and hold no comma or question mark"),
+            Self::NamespaceTaken => f.write_str("the namespace is open already"),
+            Self::ReservedName(name) => write!(f, "the event name {name} is reserved"),
+        }
+    }
+}
+
+impl std::error::Error for BuildError {}
+
+impl From<engineio::ConfigError> for BuildError {
+    fn from(error: engineio::ConfigError) -> Self {
+        Self::Config(error)
+    }
+}
+
+/// Why a socket left its namespace, with the reference's words (SIO5-DIS-05).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum DisconnectReason {
+    /// The client left the namespace.
+    ClientNamespaceDisconnect,
+    /// The server disconnected the socket.
+    ServerNamespaceDisconnect,
+    /// The server is shutting down.
+    ServerShuttingDown,
+    /// The connection was closed.
+    TransportClose,
+    /// The connection failed.
+    TransportError,
+    /// The client did not answer the heartbeat.
+    PingTimeout,
+    /// The client sent what cannot be decoded.
+    ParseError,
+    /// The client broke the rules of the protocol, or the server closed the connection.
+    ForcedClose,
+}
+
+impl DisconnectReason {
+    /// The reference's string.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ClientNamespaceDisconnect => "client namespace disconnect",
+            Self::ServerNamespaceDisconnect => "server namespace disconnect",
+            Self::ServerShuttingDown => "server shutting down",
+            Self::TransportClose => "transport close",
+            Self::TransportError => "transport error",
+            Self::PingTimeout => "ping timeout",
+            Self::ParseError => "parse error",
+            Self::ForcedClose => "forced close",
+        }
+    }
+}
+
+impl fmt::Display for DisconnectReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl From<engineio::CloseReason> for DisconnectReason {
+    fn from(reason: engineio::CloseReason) -> Self {
+        match reason {
+            engineio::CloseReason::TransportClose => Self::TransportClose,
+            engineio::CloseReason::TransportError => Self::TransportError,
+            engineio::CloseReason::PingTimeout => Self::PingTimeout,
+            engineio::CloseReason::ParseError => Self::ParseError,
+            _ => Self::ForcedClose,
+        }
+    }
+}
