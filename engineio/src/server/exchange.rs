@@ -6,10 +6,11 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use http_body::Body as HttpBody;
 
-use super::connection::{Connection, Opening, PollBody, Shared};
+use super::connection::Connection;
 use super::error::ConnectionError;
 use super::hub::Hub;
 use super::polling::{self, Polled, PostContent, Posted};
+use super::shared::{Opening, PollBody, Shared};
 use super::upgrade::Upgrade;
 use super::writer::FrameForm;
 use crate::body::Body;

@@ -6,9 +6,9 @@ use std::time::Instant;
 
 use tokio::sync::Notify;
 
-use super::connection::Shared;
 use super::lock::Lock;
 use super::registry::Registry;
+use super::shared::Shared;
 use crate::config::Config;
 use crate::handler::Handler;
 use crate::http::PathMatcher;

@@ -9,7 +9,8 @@ use std::time::Instant;
 use bytes::Bytes;
 use http_body::Body as HttpBody;
 
-use super::connection::{Connection, Effects, Parking, PollBody, Shared};
+use super::connection::Connection;
+use super::shared::{Effects, Parking, PollBody, Shared};
 use crate::handler::Flow;
 use crate::jsonp;
 use crate::packet::{Packet, ParseError, Protocol};

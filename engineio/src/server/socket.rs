@@ -14,7 +14,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::{TcpStream, UnixStream, tcp, unix};
 
 use super::buffers;
-use super::connection::{Connection, Shared, signal};
+use super::connection::Connection;
+use super::shared::{Shared, signal};
 use super::writer::{FrameForm, Writer, Wrote};
 use crate::handler::Flow;
 use crate::message::Message;

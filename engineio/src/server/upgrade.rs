@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
-use super::connection::Shared;
+use super::shared::Shared;
 use super::socket::{self, Stream};
 use super::writer::FrameForm;
 use crate::body::Body;
