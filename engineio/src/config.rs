@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::http::{AllowedOrigins, CookieOptions, Cors};
 use crate::proto::session::{Timing, Transport};
 use crate::request::RequestView;
+use crate::send_options::OverflowPolicy;
 use crate::server::ConnectionError;
 
 /// A future that an asynchronous hook returns.
@@ -45,19 +46,6 @@ type HeaderHook = dyn for<'a> Fn(&RequestView<'a>, &mut http::HeaderMap) + Send 
 type ErrorHook = dyn for<'a> Fn(&RequestView<'a>, &ConnectionError) + Send + Sync;
 type IdGenerator = dyn Fn() -> HookFuture<Option<[u8; 15]>> + Send + Sync;
 
-/// What happens when a client does not take its messages as fast as they come.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum OverflowPolicy {
-    /// Close the session: the client notices, reconnects and starts afresh.
-    #[default]
-    Disconnect,
-    /// Refuse the new message; the sender is told.
-    DropNew,
-    /// Forget the oldest waiting messages.
-    DropOldest,
-}
-
 /// The options of an [`Engine`](crate::Engine). Every bound has a default that is safe on the open internet.
 ///
 /// ```
@@ -84,11 +72,13 @@ pub struct Config {
     pub(crate) max_header_bytes: usize,
     pub(crate) header_timeout: Duration,
     pub(crate) body_timeout: Duration,
+    pub(crate) retry_after: Duration,
     pub(crate) max_queued_bytes: usize,
     pub(crate) high_watermark: usize,
     pub(crate) overflow: OverflowPolicy,
     pub(crate) cors: Option<Cors>,
     pub(crate) allowed_origins: Option<AllowedOrigins>,
+    pub(crate) bind_origin: bool,
     pub(crate) cookie: Option<CookieOptions>,
     pub(crate) initial_packet: Option<String>,
     pub(crate) compression_threshold: Option<usize>,
@@ -121,11 +111,13 @@ impl Default for Config {
             max_header_bytes: 16 * 1024,
             header_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(30),
+            retry_after: Duration::from_secs(5),
             max_queued_bytes: 4 * 1024 * 1024,
             high_watermark: 256 * 1024,
             overflow: OverflowPolicy::Disconnect,
             cors: None,
             allowed_origins: None,
+            bind_origin: true,
             cookie: None,
             initial_packet: None,
             compression_threshold: Some(1024),
@@ -252,6 +244,13 @@ impl Config {
         self
     }
 
+    /// How long a client that is refused with 503 is asked to wait; default 5 s, in whole seconds of at least
+    /// one. Each is told a time at random between this and twice this, so that they do not come back together.
+    pub fn retry_after(mut self, wait: Duration) -> Self {
+        self.retry_after = wait;
+        self
+    }
+
     /// The hard mark of the outgoing queue of one client, in bytes; default 4 MiB. Past it the
     /// [`OverflowPolicy`] decides.
     pub fn max_queued_bytes(mut self, bytes: usize) -> Self {
@@ -282,6 +281,14 @@ impl Config {
     /// the reference does; decide it when cookies authenticate, for WebSockets are not covered by CORS.
     pub fn allowed_origins(mut self, origins: AllowedOrigins) -> Self {
         self.allowed_origins = Some(origins);
+        self
+    }
+
+    /// Whether a session belongs to the first `Origin` it was used from: a later request that carries another is
+    /// refused with code 3, and the session goes on. A request without an origin passes. Default `true`; turn it
+    /// off for clients that change their origin within a session.
+    pub fn bind_origin(mut self, bind: bool) -> Self {
+        self.bind_origin = bind;
         self
     }
 

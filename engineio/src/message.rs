@@ -1,6 +1,7 @@
 //! Messages: borrowed when they arrive, encoded once when they leave.
 
 use std::fmt;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -162,6 +163,12 @@ impl MessageBuffer {
         self.message_count
     }
 
+    /// The size of the messages as they leave over WebSocket, in bytes.
+    #[must_use]
+    pub fn len_bytes(&self) -> usize {
+        self.frames.len()
+    }
+
     /// True when it holds nothing.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -196,8 +203,11 @@ impl fmt::Debug for MessageBuffer {
 /// let same = notice.clone();
 /// ```
 #[derive(Clone)]
-pub struct EncodedMessage {
+pub struct EncodedMessage(Arc<Encoded>);
+
+struct Encoded {
     frames: Bytes,
+    message_count: usize,
 }
 
 impl EncodedMessage {
@@ -218,26 +228,33 @@ impl EncodedMessage {
     }
 
     pub(crate) fn frames(&self) -> &Bytes {
-        &self.frames
+        &self.0.frames
+    }
+
+    /// How many messages it holds.
+    #[must_use]
+    pub fn message_count(&self) -> usize {
+        self.0.message_count
     }
 
     /// The size of the messages as they leave over WebSocket, in bytes.
     #[must_use]
     pub fn len_bytes(&self) -> usize {
-        self.frames.len()
+        self.0.frames.len()
     }
 }
 
 impl From<MessageBuffer> for EncodedMessage {
     fn from(buffer: MessageBuffer) -> Self {
-        Self {
+        Self(Arc::new(Encoded {
             frames: buffer.frames.into(),
-        }
+            message_count: buffer.message_count,
+        }))
     }
 }
 
 impl fmt::Debug for EncodedMessage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "EncodedMessage({} bytes)", self.frames.len())
+        write!(f, "EncodedMessage({} bytes)", self.len_bytes())
     }
 }

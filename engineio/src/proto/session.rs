@@ -53,6 +53,15 @@ pub enum CloseReason {
 }
 
 impl CloseReason {
+    /// Every reason there is.
+    pub const ALL: [Self; 5] = [
+        Self::TransportClose,
+        Self::TransportError,
+        Self::PingTimeout,
+        Self::ParseError,
+        Self::ForcedClose,
+    ];
+
     /// The reference's string for this reason, as JavaScript applications see it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -6,10 +6,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::buffers;
+use super::ready::Ready;
 use super::shared::Shared;
 use crate::message::{EncodedMessage, MessageBuffer};
 use crate::packet::Protocol;
 use crate::proto::session::{Input, Transport};
+use crate::send_options::{SendOptions, Sent};
 use crate::session_id::SessionId;
 
 /// Why a message was not accepted.
@@ -135,12 +137,26 @@ impl<D: Send + Sync + 'static> Connection<D> {
     ///
     /// When the session is closed or its queue is full; see [`SendError`].
     pub fn send_buffer(&self, buffer: &mut MessageBuffer) -> Result<(), SendError> {
+        self.send_buffer_as(buffer, SendOptions::new()).map(drop)
+    }
+
+    /// The same, in another way than the default. An empty buffer counts as queued.
+    ///
+    /// # Errors
+    ///
+    /// When the session is closed or its queue is full; see [`SendError`].
+    pub fn send_buffer_as(
+        &self,
+        buffer: &mut MessageBuffer,
+        options: SendOptions,
+    ) -> Result<Sent, SendError> {
         if buffer.is_empty() {
-            return Ok(());
+            return Ok(Sent::Queued);
         }
-        let sent = self
-            .0
-            .push(|outbox| outbox.push_own(buffer.frames_mut(), buffers::take));
+        let size = (buffer.message_count(), buffer.len_bytes());
+        let sent = self.0.push(options, size, |outbox, placing| {
+            outbox.push_own(buffer.frames_mut(), placing, buffers::take)
+        });
         buffer.clear();
         sent
     }
@@ -151,7 +167,37 @@ impl<D: Send + Sync + 'static> Connection<D> {
     ///
     /// When the session is closed or its queue is full; see [`SendError`].
     pub fn send(&self, message: &EncodedMessage) -> Result<(), SendError> {
-        self.0.send_shared(message.frames())
+        self.send_as(message, SendOptions::new()).map(drop)
+    }
+
+    /// The same, in another way than the default.
+    ///
+    /// # Errors
+    ///
+    /// When the session is closed or its queue is full; see [`SendError`].
+    pub fn send_as(
+        &self,
+        message: &EncodedMessage,
+        options: SendOptions,
+    ) -> Result<Sent, SendError> {
+        self.0.send_shared(message, options)
+    }
+
+    /// Waits until at most [`Config::high_watermark`](crate::Config::high_watermark) bytes are queued.
+    ///
+    /// Dropping the future is harmless; any number may wait. Nothing is reserved: others may fill the queue
+    /// again before this one sends.
+    ///
+    /// ```
+    /// # async fn stream(connection: engineio::Connection<()>) -> Result<(), engineio::SendError> {
+    /// for part in 0..1_000 {
+    ///     connection.ready().await?;
+    ///     connection.send_text(&format!("part {part}"))?;
+    /// }
+    /// # Ok(()) }
+    /// ```
+    pub fn ready(&self) -> Ready<D> {
+        Ready::new(Arc::clone(&self.0))
     }
 
     /// Reads on after a handler returned [`Flow::Pause`].

@@ -26,9 +26,6 @@ const HTML: HeaderValue = HeaderValue::from_static("text/html");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
-/// After how many seconds a refused client may come back.
-const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
-
 /// What a request comes to.
 pub(super) enum Answer<D: Send + Sync + 'static> {
     Response(http::Response<Body>),
@@ -67,10 +64,17 @@ where
         let facts = Facts {
             transport: session.lock().session.transport(),
             protocol: session.protocol(),
+            is_origin_bound: session.is_origin_bound(bound_origin(hub, request)),
         };
         found = Some(session);
         Some(facts)
     });
+    let decision = match &found {
+        Some(session) if decision.is_ok() && !session.bind_origin(bound_origin(hub, request)) => {
+            Err(Rejection::BadRequest)
+        }
+        _ => decision,
+    };
     let outcome = match (decision, found) {
         (Err(rejection), _) => Err(Refused::Rejection(rejection, "the request fits no rule")),
         (Ok(Decision::Open), _) if is_upgrade => open_websocket(hub, request, &query)
@@ -125,6 +129,11 @@ fn is_origin_allowed<D>(hub: &Hub<D>, request: &RequestView<'_>) -> bool {
     }
 }
 
+/// The origin a session is bound to, if it is bound at all.
+fn bound_origin<'r, D>(hub: &Hub<D>, request: &RequestView<'r>) -> Option<&'r [u8]> {
+    request.header("origin").filter(|_| hub.config.bind_origin)
+}
+
 /// Creates a session, after the last questions were asked.
 async fn open<D: Send + Sync + 'static>(
     hub: &Arc<Hub<D>>,
@@ -168,9 +177,13 @@ async fn open<D: Send + Sync + 'static>(
             .filter(|_| transport == Transport::Polling),
     };
     let shared = Arc::new(Shared::new(Arc::clone(hub), hub.now(), opening));
+    shared.bind_origin(bound_origin(hub, request));
     if !hub.registry.insert(id, Arc::clone(&shared)) {
         hub.registry.release(peer);
         return Err(id_fault);
+    }
+    if transport == Transport::WebSocket {
+        hub.counters.websocket_attached();
     }
     Ok(shared)
 }
@@ -482,9 +495,8 @@ fn refuse<D: Send + Sync + 'static>(
         }
         Refused::Busy(_) => {
             let mut response = respond(StatusCode::SERVICE_UNAVAILABLE, None, Bytes::new());
-            response
-                .headers_mut()
-                .insert(header::RETRY_AFTER, RETRY_AFTER);
+            let seconds = HeaderValue::from(hub.retry_after_secs());
+            response.headers_mut().insert(header::RETRY_AFTER, seconds);
             response
         }
     };

@@ -129,6 +129,7 @@ where
         Err(_) => return Posted::Incomplete,
     };
     guard.outcome = Input::PostDone;
+    shared.hub.counters.received(0, bytes.len());
     shared.handle(shared.hub.now(), Input::PostRead);
     dispatch(shared, &bytes, content).await;
     Posted::Ok
@@ -243,6 +244,7 @@ fn dispatch_run<'p, D: Send + Sync + 'static>(
     packets: &mut impl Iterator<Item = Result<Packet<'p>, ParseError>>,
 ) -> Flow {
     for packet in packets {
+        shared.hub.counters.received(1, 0);
         let (received, message) = super::socket::classify(&packet);
         if shared.receive(connection, now, received, message) == Flow::Pause {
             return Flow::Pause;

@@ -1,17 +1,18 @@
 //! What leaves: pushing into the outbox, the right to write, and the body of a poll.
 
 use std::sync::{Arc, MutexGuard};
-
-use bytes::Bytes;
+use std::task::Waker;
 
 use super::buffers;
 use super::connection::{Connection, SendError};
 use super::shared::{Inner, PollBody, Shared, signal};
 use super::writer::{self, FrameForm, Writer, Wrote};
-use crate::config::OverflowPolicy;
+use crate::message::EncodedMessage;
 use crate::payload::PayloadEncoder;
-use crate::proto::outbox::{Chunk, Outbox, Pushed};
+use crate::proto::chunk::{Chunk, Shape};
+use crate::proto::outbox::{Outbox, Placing, Pushed};
 use crate::proto::session::{Input, PollAnswer, Transport};
+use crate::send_options::{OverflowPolicy, SendOptions, Sent};
 use crate::websocket;
 
 impl<D: Send + Sync + 'static> Shared<D> {
@@ -32,12 +33,11 @@ impl<D: Send + Sync + 'static> Shared<D> {
             self.wake_writer(inner, Wrote::Blocked);
             return;
         }
-        inner.note_drained();
-        self.tell_drained(inner);
+        self.settle(inner);
     }
 
     /// Leaves the rest to the task that owns the stream.
-    fn wake_writer(&self, mut inner: MutexGuard<'_, Inner>, wrote: Wrote) {
+    fn wake_writer(self: &Arc<Self>, mut inner: MutexGuard<'_, Inner>, wrote: Wrote) {
         if wrote == Wrote::Failed {
             inner.session.outbox.clear();
             self.raise(signal::FAILED);
@@ -45,7 +45,7 @@ impl<D: Send + Sync + 'static> Shared<D> {
             self.raise(signal::BLOCKED);
         }
         let task = inner.task.clone();
-        drop(inner);
+        self.settle(inner);
         if let Some(task) = task {
             task.wake();
         }
@@ -85,19 +85,21 @@ impl<D: Send + Sync + 'static> Shared<D> {
     pub(super) fn end_owned_write(self: &Arc<Self>, rest: Option<Chunk>) {
         let mut inner = self.lock();
         inner.session.outbox.end_write(rest);
-        inner.note_drained();
-        self.tell_drained(inner);
+        self.settle(inner);
     }
 
-    fn tell_drained(self: &Arc<Self>, mut inner: MutexGuard<'_, Inner>) {
-        if !inner.is_drained_due || inner.is_dispatching {
-            return;
-        }
-        inner.is_drained_due = false;
-        inner.is_dispatching = true;
+    /// Tells whoever waits for the queue that it has grown or shrunk.
+    pub(super) fn settle(self: &Arc<Self>, mut inner: MutexGuard<'_, Inner>) {
+        let ready = inner.take_ready(self.hub.config.high_watermark);
+        let notice = inner.take_notice(self.hub.config.high_watermark);
         drop(inner);
+        ready.into_iter().for_each(Waker::wake);
+        let Some(notice) = notice else { return };
         let connection = Connection(Arc::clone(self));
-        self.hub.guard(|handler| handler.on_drained(&connection));
+        self.hub.guard(|handler| match notice {
+            Notice::Slow => handler.on_slow(&connection),
+            Notice::Drained => handler.on_drained(&connection),
+        });
         self.end_dispatch(self.hub.now());
     }
 
@@ -106,56 +108,94 @@ impl<D: Send + Sync + 'static> Shared<D> {
     }
     /// Queues the packets that precede everything the application sends.
     pub(super) fn push_first(&self, frames: &mut Vec<u8>) {
-        self.lock().session.outbox.push_own(frames, buffers::take);
+        let placing = self.placing(SendOptions::new());
+        self.lock()
+            .session
+            .outbox
+            .push_own(frames, placing, buffers::take);
     }
 
+    /// Queues one item, of so many messages and bytes, and has it leave.
     pub(super) fn push(
         self: &Arc<Self>,
-        push: impl FnOnce(&mut Outbox) -> Pushed,
-    ) -> Result<(), SendError> {
+        options: SendOptions,
+        size: (usize, usize),
+        push: impl FnOnce(&mut Outbox, Placing) -> Pushed,
+    ) -> Result<Sent, SendError> {
         let mut inner = self.lock();
         if !inner.session.is_open() {
             return Err(SendError::Closed);
         }
-        let was_idle = inner.session.outbox.queued_bytes() == 0;
-        if push(&mut inner.session.outbox) == Pushed::Full {
-            let queued_bytes = inner.session.outbox.queued_bytes();
-            drop(inner);
-            if self.hub.config.overflow == OverflowPolicy::Disconnect {
-                self.handle(self.hub.now(), Input::Discard);
+        if options.is_volatile && !inner.session.is_writable() {
+            return Ok(Sent::Dropped);
+        }
+        let before = inner.session.outbox.queued_bytes();
+        let placing = self.placing(options);
+        let sent = match push(&mut inner.session.outbox, placing) {
+            Pushed::Queued => Sent::Queued,
+            Pushed::Replaced => return Ok(Sent::Replaced),
+            Pushed::Full => {
+                drop(inner);
+                if placing.policy == OverflowPolicy::Disconnect {
+                    self.handle(self.hub.now(), Input::Discard);
+                }
+                return Err(SendError::QueueFull {
+                    queued_bytes: before,
+                });
             }
-            return Err(SendError::QueueFull { queued_bytes });
-        }
-        if inner.session.outbox.queued_bytes() > self.hub.config.high_watermark {
-            inner.is_above_watermark = true;
-        }
+        };
+        let (message_count, length) = size;
+        self.hub.counters.sent(message_count, length);
         match inner.session.transport() {
             _ if inner.is_dispatching => {}
             Transport::WebSocket => {
                 drop(inner);
                 self.flush();
             }
-            Transport::Polling if was_idle => {
+            Transport::Polling if before == 0 => {
                 let now = self.hub.now();
                 let mut effects = self.feed(&mut inner, now, Input::Queued);
                 drop(inner);
                 self.run(&mut effects);
             }
-            Transport::Polling => {}
+            Transport::Polling => self.settle(inner),
         }
-        Ok(())
+        Ok(sent)
     }
 
-    pub(super) fn send_shared(self: &Arc<Self>, frames: &Bytes) -> Result<(), SendError> {
+    fn placing(&self, options: SendOptions) -> Placing {
+        Placing {
+            policy: options.overflow.unwrap_or(self.hub.config.overflow),
+            key: options.key,
+            shape: if options.is_incompressible {
+                Shape::Incompressible
+            } else {
+                Shape::Frames
+            },
+        }
+    }
+
+    pub(super) fn send_shared(
+        self: &Arc<Self>,
+        message: &EncodedMessage,
+        options: SendOptions,
+    ) -> Result<Sent, SendError> {
+        let frames = message.frames();
         let mut inner = self.lock();
         if !inner.session.is_open() {
             return Err(SendError::Closed);
         }
         let Some(writer) = inner.begin_bypass(frames.len()) else {
             drop(inner);
-            return self.push(|outbox| outbox.push_shared(frames, buffers::take));
+            let size = (message.message_count(), frames.len());
+            return self.push(options, size, |outbox, placing| {
+                outbox.push_shared(frames, placing, buffers::take)
+            });
         };
         drop(inner);
+        self.hub
+            .counters
+            .sent(message.message_count(), frames.len());
         // Nothing waits, so the shared bytes are written as they are; what does not fit is queued.
         let (wrote, written) = writer.try_write_slice(frames);
         inner = self.lock();
@@ -165,14 +205,22 @@ impl<D: Send + Sync + 'static> Shared<D> {
                 drop(inner);
                 self.flush();
             }
-            return Ok(());
+            return Ok(Sent::Queued);
         }
-        let mut rest = Chunk::Shared(frames.clone());
+        let mut rest = Chunk::shared(frames.clone(), Shape::Frames);
         rest.advance(written);
         inner.session.outbox.end_write(Some(rest));
         self.wake_writer(inner, wrote);
-        Ok(())
+        Ok(Sent::Queued)
     }
+}
+
+/// What the handler is told of the queue.
+enum Notice {
+    /// It has passed the high watermark.
+    Slow,
+    /// It has passed it, and is empty.
+    Drained,
 }
 
 impl Inner {
@@ -209,11 +257,33 @@ impl Inner {
             && self.session.outbox.has_writable()
     }
 
-    pub(super) fn note_drained(&mut self) {
-        if self.is_above_watermark && self.session.outbox.queued_bytes() == 0 {
-            self.is_above_watermark = false;
-            self.is_drained_due = true;
+    /// Whoever may send again, or has to learn that nobody may.
+    fn take_ready(&mut self, high_watermark: usize) -> Vec<Waker> {
+        if self.ready.is_empty() || !self.is_ready(high_watermark) {
+            return Vec::new();
         }
+        std::mem::take(&mut self.ready)
+    }
+
+    pub(super) fn is_ready(&self, high_watermark: usize) -> bool {
+        !self.session.is_open() || self.session.outbox.queued_bytes() <= high_watermark
+    }
+
+    /// What the handler is to be told of the queue; with the right to call it.
+    fn take_notice(&mut self, high_watermark: usize) -> Option<Notice> {
+        if self.is_dispatching || !self.session.is_open() {
+            return None;
+        }
+        let queued = self.session.outbox.queued_bytes();
+        let notice = match self.is_slow {
+            false if queued > high_watermark => Notice::Slow,
+            true if queued == 0 => Notice::Drained,
+            _ => return None,
+        };
+        self.is_slow = !self.is_slow;
+        self.is_dispatching = true;
+        self.session.outbox.hold();
+        Some(notice)
     }
 
     pub(super) fn poll_body(&mut self, answer: PollAnswer) -> PollBody {

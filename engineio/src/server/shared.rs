@@ -4,7 +4,7 @@
 //! system call and no other lock happens under it.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, MutexGuard, OnceLock};
 use std::task::Waker;
 use std::time::Instant;
@@ -15,7 +15,6 @@ use super::connection::Connection;
 use super::hub::Hub;
 use super::lock::Lock;
 use super::writer::{FrameForm, Writer};
-use crate::config::OverflowPolicy;
 use crate::handler::Flow;
 use crate::message::Message;
 use crate::packet::Protocol;
@@ -23,6 +22,7 @@ use crate::payload::PayloadContent;
 use crate::proto::deadlines::DeadlineKey;
 use crate::proto::outbox::Outbox;
 use crate::proto::session::{CloseReason, Input, Output, Received, Session, Transport};
+use crate::send_options::OverflowPolicy;
 use crate::session_id::SessionId;
 
 /// How soon the application's own deadline is tried again when a handler was running.
@@ -80,8 +80,10 @@ pub(super) struct Inner {
     is_post_destroyed: bool,
     is_paused: bool,
     is_resumed_early: bool,
-    pub(super) is_above_watermark: bool,
-    pub(super) is_drained_due: bool,
+    /// The handler was told that the queue has passed its high watermark.
+    pub(super) is_slow: bool,
+    /// Who waits for the queue to be below it.
+    pub(super) ready: Vec<Waker>,
 }
 
 /// What is left to do once the lock is released.
@@ -95,6 +97,7 @@ pub(super) struct Effects {
     /// The answer for the GET that just arrived.
     pub(super) poll: Option<PollBody>,
     flush: bool,
+    is_queue_taken: bool,
     closed: Option<CloseReason>,
     is_gone: bool,
     wake: Option<Waker>,
@@ -108,6 +111,8 @@ pub(crate) struct Shared<D> {
     pub(super) peer: Option<SocketAddr>,
     id: SessionId,
     signals: AtomicU8,
+    /// The mark of the first `Origin` seen, zero before that.
+    origin: AtomicU64,
     pub(super) protocol: Protocol,
     pub(super) jsonp: Option<Box<str>>,
 }
@@ -155,14 +160,15 @@ impl<D: Send + Sync + 'static> Shared<D> {
                 is_post_destroyed: false,
                 is_paused: false,
                 is_resumed_early: false,
-                is_above_watermark: false,
-                is_drained_due: false,
+                is_slow: false,
+                ready: Vec::new(),
             }),
             hub,
             data: OnceLock::new(),
             peer: opening.peer,
             id: opening.id,
             signals: AtomicU8::new(0),
+            origin: AtomicU64::new(0),
             protocol: opening.protocol,
             jsonp: opening.jsonp,
         }
@@ -228,7 +234,7 @@ impl<D: Send + Sync + 'static> Shared<D> {
                     Some(parked) => drop(parked.reply.send(body)),
                     None => effects.poll = Some(body),
                 }
-                inner.note_drained();
+                effects.is_queue_taken = true;
             }
             Output::RefusePoll => effects.is_poll_refused = true,
             Output::RefusePost => effects.is_post_refused = true,
@@ -242,7 +248,10 @@ impl<D: Send + Sync + 'static> Shared<D> {
                 effects.is_candidate_refused = true;
             }
             Output::CloseCandidate => self.signal(inner, signal::DROP_CANDIDATE, effects),
-            Output::Upgraded => self.signal(inner, signal::UPGRADED, effects),
+            Output::Upgraded => {
+                self.hub.counters.websocket_attached();
+                self.signal(inner, signal::UPGRADED, effects);
+            }
             Output::Flush => effects.flush = true,
             Output::FinishWebSocket => self.signal(inner, signal::FINISH, effects),
             Output::AbortWebSocket => self.signal(inner, signal::ABORT, effects),
@@ -267,7 +276,11 @@ impl<D: Send + Sync + 'static> Shared<D> {
         if let Some(waker) = effects.wake_post.take() {
             waker.wake();
         }
+        if std::mem::take(&mut effects.is_queue_taken) || effects.closed.is_some() {
+            self.settle(self.lock());
+        }
         if let Some(reason) = effects.closed.take() {
+            self.hub.counters.closed(reason);
             self.tell_closed(reason);
         }
         if std::mem::take(&mut effects.is_gone) {
@@ -293,11 +306,41 @@ impl<D: Send + Sync + 'static> Shared<D> {
     }
 
     fn forget(&self) {
-        if let Some(key) = self.lock().deadline.take() {
+        let mut inner = self.lock();
+        let transport = inner.session.transport();
+        let deadline = inner.deadline.take();
+        drop(inner);
+        if let Some(key) = deadline {
             self.hub.deadlines.remove(key);
         }
         if self.hub.registry.remove(&self.id).is_some() {
             self.hub.registry.release(self.peer.map(|peer| peer.ip()));
+            if transport == Transport::WebSocket {
+                self.hub.counters.websocket_gone();
+            }
+        }
+    }
+
+    /// False when the request comes from another origin than one before it. A request without
+    /// an origin passes: browsers leave it out when they read from their own.
+    pub(super) fn is_origin_bound(&self, origin: Option<&[u8]>) -> bool {
+        let Some(origin) = origin else { return true };
+        match self.origin.load(Ordering::Acquire) {
+            0 => true,
+            bound => bound == self.hub.origin_mark(origin),
+        }
+    }
+
+    /// Remembers the first origin; false when another request was first with another.
+    pub(super) fn bind_origin(&self, origin: Option<&[u8]>) -> bool {
+        let Some(origin) = origin else { return true };
+        let mark = self.hub.origin_mark(origin);
+        match self
+            .origin
+            .compare_exchange(0, mark, Ordering::AcqRel, Ordering::Acquire)
+        {
+            Ok(_) => true,
+            Err(bound) => bound == mark,
         }
     }
 
@@ -365,7 +408,7 @@ impl<D: Send + Sync + 'static> Shared<D> {
             drop(inner);
             self.flush();
         } else if inner.session.outbox.is_empty() {
-            drop(inner);
+            self.settle(inner);
         } else {
             let mut effects = self.feed(&mut inner, now, Input::Queued);
             drop(inner);

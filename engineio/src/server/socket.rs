@@ -20,7 +20,7 @@ use super::writer::{FrameForm, Writer, Wrote};
 use crate::handler::Flow;
 use crate::message::Message;
 use crate::packet::{self, Packet, ParseError};
-use crate::proto::outbox::Chunk;
+use crate::proto::chunk::{Chunk, Shape};
 use crate::proto::session::{Input, Probing, Received};
 use crate::websocket::{self, Decoder, Event};
 
@@ -238,7 +238,7 @@ fn write_beside(reader: &mut Reader, writer: &Writer, bytes: Vec<u8>) -> bool {
                 Poll::Ready(Ok(count)) if count == bytes.len()
             )
         }
-        _ => writer.try_write(Chunk::own(bytes)).0 == Wrote::All,
+        _ => writer.try_write(Chunk::own(bytes, Shape::Wire)).0 == Wrote::All,
     }
 }
 
@@ -445,7 +445,9 @@ impl<D: Send + Sync + 'static> Socket<D> {
             return Poll::Pending;
         }
         let now = self.now();
-        let end = self.dispatch(bytes, now);
+        let (mut packets, length) = (0, bytes.len());
+        let end = self.dispatch(bytes, now, &mut packets);
+        self.shared().hub.counters.received(packets, length);
         self.shared().end_dispatch(now);
         if self.is_blocked || self.shared().has_signal(signal::BLOCKED) {
             self.throttle_if_behind();
@@ -456,7 +458,7 @@ impl<D: Send + Sync + 'static> Socket<D> {
         Poll::Ready(end)
     }
 
-    fn dispatch(&mut self, mut bytes: &mut [u8], now: Instant) -> Option<End> {
+    fn dispatch(&mut self, mut bytes: &mut [u8], now: Instant, packets: &mut u64) -> Option<End> {
         let Self {
             connection,
             decoder,
@@ -470,6 +472,7 @@ impl<D: Send + Sync + 'static> Socket<D> {
                 Ok(None) => return None,
                 Err(error) => return Some(End::Fault(error.close_code())),
             };
+            *packets += 1;
             let flow = match event {
                 Event::Close(code) => return Some(End::PeerClosed(code)),
                 event => receive(connection, now, event),
@@ -605,12 +608,12 @@ async fn say_goodbye(reader: Reader, writer: Arc<Writer>, last: Vec<u8>) {
     let drained = async move {
         match reader {
             Reader::Tcp(mut half) => {
-                let _ = writer.try_write(Chunk::own(last));
+                let _ = writer.try_write(Chunk::own(last, Shape::Wire));
                 drop(writer);
                 drain(&mut half).await;
             }
             Reader::Unix(mut half) => {
-                let _ = writer.try_write(Chunk::own(last));
+                let _ = writer.try_write(Chunk::own(last, Shape::Wire));
                 drop(writer);
                 drain(&mut half).await;
             }

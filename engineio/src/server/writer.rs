@@ -7,7 +7,7 @@ use tokio::net::{tcp, unix};
 
 use super::buffers;
 use crate::packet::{self, Protocol};
-use crate::proto::outbox::Chunk;
+use crate::proto::chunk::{Chunk, Shape};
 use crate::websocket;
 
 /// What became of a write.
@@ -79,9 +79,8 @@ impl Writer {
 
 /// Gives a written chunk's memory back to the worker.
 pub(super) fn recycle(chunk: Chunk) {
-    match chunk {
-        Chunk::Own { frames, .. } | Chunk::Wire { frames, .. } => buffers::give_back(frames),
-        Chunk::Shared(_) => {}
+    if let Some(frames) = chunk.into_vec() {
+        buffers::give_back(frames);
     }
 }
 
@@ -111,7 +110,7 @@ impl FrameForm {
 
     /// The chunk as it has to leave.
     pub(super) fn shape(&mut self, chunk: Chunk) -> Chunk {
-        if self.is_plain() || matches!(chunk, Chunk::Wire { .. }) {
+        if self.is_plain() || chunk.shape() == Shape::Wire {
             return chunk;
         }
         let mut shaped = buffers::take();
@@ -121,10 +120,7 @@ impl FrameForm {
             frames = rest;
         }
         recycle(chunk);
-        Chunk::Wire {
-            frames: shaped,
-            written: 0,
-        }
+        Chunk::own(shaped, Shape::Wire)
     }
 
     fn shape_frame(&mut self, opcode: websocket::Opcode, body: &[u8], out: &mut Vec<u8>) {
