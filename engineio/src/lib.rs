@@ -33,3 +33,4 @@ pub use server::{
     SendError, Stats,
 };
 pub use session_id::SessionId;
+pub use websocket::PerMessageDeflate;

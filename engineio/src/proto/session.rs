@@ -15,6 +15,7 @@
 //! Feed one [`Input`], then call [`Session::poll_output`] until `None`, then ask [`Session::poll_timeout`] when
 //! to come back with [`Input::Timeout`]. Early time-outs are harmless.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::outbox::Outbox;
@@ -303,7 +304,7 @@ enum Heartbeat {
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) outbox: Outbox,
-    timing: Timing,
+    timing: Arc<Timing>,
     phase: Phase,
     carrier: Carrier,
     candidate: Candidate,
@@ -319,7 +320,7 @@ impl Session {
         now: Instant,
         protocol: Protocol,
         transport: Transport,
-        timing: Timing,
+        timing: Arc<Timing>,
         allows_upgrades: bool,
         outbox: Outbox,
     ) -> Self {

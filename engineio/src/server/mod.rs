@@ -6,6 +6,7 @@ mod counters;
 mod drain;
 mod error;
 mod exchange;
+mod form;
 mod hub;
 mod listener;
 mod lock;
