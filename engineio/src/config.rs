@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::http::{AllowedOrigins, CookieOptions, Cors};
-use crate::proto::session::{Timing, Transport};
+use crate::proto::transport::{Timing, Transport};
 use crate::request::RequestView;
 use crate::send_options::OverflowPolicy;
 use crate::server::ConnectionError;

@@ -16,7 +16,7 @@ use crate::config::Config;
 use crate::handler::Handler;
 use crate::http::PathMatcher;
 use crate::proto::deadlines::{DeadlineKey, Deadlines};
-use crate::proto::session::Timing;
+use crate::proto::transport::Timing;
 
 pub(crate) struct Hub<D> {
     pub(super) config: Config,

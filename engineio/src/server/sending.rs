@@ -11,8 +11,9 @@ use super::writer::{self, Writer, Wrote};
 use crate::message::EncodedMessage;
 use crate::payload::PayloadEncoder;
 use crate::proto::chunk::{Chunk, Shape};
+use crate::proto::event::{Input, PollAnswer};
 use crate::proto::outbox::{Outbox, Placing, Pushed};
-use crate::proto::session::{Input, PollAnswer, Transport};
+use crate::proto::transport::Transport;
 use crate::send_options::{OverflowPolicy, SendOptions, Sent};
 use crate::websocket;
 

@@ -20,9 +20,12 @@ use crate::handler::Flow;
 use crate::message::Message;
 use crate::packet::Protocol;
 use crate::payload::PayloadContent;
+use crate::proto::close_reason::CloseReason;
 use crate::proto::deadlines::DeadlineKey;
+use crate::proto::event::{Input, Output, Received};
 use crate::proto::outbox::Outbox;
-use crate::proto::session::{CloseReason, Input, Output, Received, Session, Transport};
+use crate::proto::session::Session;
+use crate::proto::transport::Transport;
 use crate::send_options::OverflowPolicy;
 use crate::session_id::SessionId;
 
@@ -224,6 +227,9 @@ impl<D: Send + Sync + 'static> Shared<D> {
     /// Feeds one input under the lock and collects what is to be done without it.
     pub(super) fn feed(&self, inner: &mut Inner, now: Instant, input: Input) -> Effects {
         let mut effects = Effects::default();
+        if input == Input::PostArrived {
+            inner.is_post_destroyed = false;
+        }
         inner.session.handle_input(now, input);
         while let Some(output) = inner.session.poll_output() {
             self.collect(inner, input, output, &mut effects);

@@ -22,7 +22,7 @@ use crate::handler::Flow;
 use crate::message::Message;
 use crate::packet::{self, Packet, ParseError};
 use crate::proto::chunk::{Chunk, Shape};
-use crate::proto::session::{Input, Probing, Received};
+use crate::proto::event::{Input, Probing, Received};
 use crate::websocket::{self, Decoder, Event};
 
 /// How long the peer may take to answer our close frame before the connection is dropped.

@@ -8,7 +8,7 @@ use super::form::FrameForm;
 use super::shared::Shared;
 use super::socket::{self, Stream};
 use crate::body::Body;
-use crate::proto::session::Input;
+use crate::proto::event::Input;
 use crate::websocket::Decoder;
 
 /// What the WebSocket is for.
