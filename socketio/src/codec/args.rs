@@ -313,7 +313,7 @@ impl Serialize for Parts<'_> {
     }
 }
 
-struct AsBytes<'a>(&'a [u8]);
+pub(super) struct AsBytes<'a>(pub(super) &'a [u8]);
 
 impl Serialize for AsBytes<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -186,7 +186,7 @@ impl Codec {
         }
     }
 
-    fn control(
+    pub(super) fn control(
         &self,
         kind: PacketKind,
         namespace: &str,

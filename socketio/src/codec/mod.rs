@@ -20,6 +20,8 @@ mod limits;
 mod msgpack;
 mod outgoing;
 mod parser;
+#[cfg(test)]
+mod vectors;
 
 pub use args::{Args, FromArgs, OwnedArgs, RawArgs};
 pub use binary::Binary;

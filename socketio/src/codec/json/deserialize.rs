@@ -10,10 +10,12 @@ use serde::de::{
     DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Error, IgnoredAny, MapAccess,
     SeqAccess, Unexpected, VariantAccess, Visitor,
 };
-use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
+use serde::ser::{Error as _, Serialize, SerializeMap, SerializeSeq, Serializer};
 use serde_json::Value;
 
+use super::scan::{split_first, split_member};
 use crate::codec::args::Argument;
+use crate::codec::binary::Binary;
 
 /// The first value of some JSON text that was scanned before.
 #[inline]
@@ -32,62 +34,71 @@ pub(in crate::codec) fn deserialize<T: DeserializeOwned>(
     }
 }
 
-/// Writes one JSON value with another serializer, binary as bytes.
+/// Writes one JSON value with another serializer, binary as bytes and members in order.
 pub(in crate::codec) fn transcode<S: Serializer>(
     text: &str,
     attachments: &[Bytes],
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
-    let value: Value = serde_json::from_str(text).map_err(serde::ser::Error::custom)?;
-    Filled {
-        value: &value,
-        attachments,
-    }
-    .serialize(serializer)
+    Transcoded { text, attachments }.serialize(serializer)
 }
 
-/// A value with its attachments back in place.
-struct Filled<'a> {
-    value: &'a Value,
+/// One value that has been scanned before, with its attachments.
+struct Transcoded<'a> {
+    text: &'a str,
     attachments: &'a [Bytes],
 }
 
-impl Filled<'_> {
-    fn attachment(&self) -> Option<&Bytes> {
-        if self.value.get("_placeholder") != Some(&Value::Bool(true)) {
+impl<'a> Transcoded<'a> {
+    fn inside(&self, text: &'a str) -> Self {
+        Self {
+            text,
+            attachments: self.attachments,
+        }
+    }
+
+    fn attachment(&self) -> Option<Binary> {
+        if self.attachments.is_empty() {
             return None;
         }
-        find(self.attachments, self.value.get("num")?.as_u64())
+        deserialize(self.text, self.attachments).ok()
     }
 }
 
-impl Serialize for Filled<'_> {
+impl Serialize for Transcoded<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let inside = |value| Self {
-            value,
-            attachments: self.attachments,
-        };
-        if let Some(attachment) = self.attachment() {
-            return serializer.serialize_bytes(attachment);
-        }
-        match self.value {
-            Value::Array(elements) => {
-                let mut seq = serializer.serialize_seq(Some(elements.len()))?;
-                for element in elements {
-                    seq.serialize_element(&inside(element))?;
-                }
-                seq.end()
+        let text = self.text.trim_ascii();
+        if let Some(mut elements) = strip(text, '[', ']') {
+            let mut seq = serializer.serialize_seq(None)?;
+            while !elements.is_empty() {
+                let (element, rest) = split_first(elements);
+                seq.serialize_element(&self.inside(element))?;
+                elements = rest;
             }
-            Value::Object(members) => {
-                let mut map = serializer.serialize_map(Some(members.len()))?;
-                for (name, member) in members {
-                    map.serialize_entry(name, &inside(member))?;
-                }
-                map.end()
-            }
-            scalar => scalar.serialize(serializer),
+            return seq.end();
         }
+        if let Some(mut members) = strip(text, '{', '}') {
+            if let Some(attachment) = self.attachment() {
+                return serializer.serialize_bytes(&attachment);
+            }
+            let mut map = serializer.serialize_map(None)?;
+            while !members.is_empty() {
+                let (name, value, rest) = split_member(members);
+                let name: String = serde_json::from_str(name).map_err(S::Error::custom)?;
+                map.serialize_entry(&name, &self.inside(value))?;
+                members = rest;
+            }
+            return map.end();
+        }
+        let scalar: Value = serde_json::from_str(text).map_err(S::Error::custom)?;
+        scalar.serialize(serializer)
     }
+}
+
+/// What is between the brackets of an array or object, without white space around it.
+fn strip(text: &str, open: char, close: char) -> Option<&str> {
+    let inside = text.strip_prefix(open)?.strip_suffix(close)?;
+    Some(inside.trim_ascii())
 }
 
 fn find(attachments: &[Bytes], num: Option<u64>) -> Option<&Bytes> {

@@ -45,6 +45,20 @@ pub(in crate::codec) fn split_first(values: &str) -> (&str, &str) {
     (first, scanner.slice(scanner.offset(), values.len()))
 }
 
+/// The first of some members that have been scanned before: its name with quotes, its value, and the members behind
+/// its comma.
+pub(super) fn split_member(members: &str) -> (&str, &str, &str) {
+    let mut scanner = Scanner::new(members);
+    let start = scanner.offset();
+    let scanned = scanner.expect(b'"').and_then(|()| scanner.string());
+    debug_assert!(scanned.is_ok(), "no member: it was not scanned before");
+    let name = scanner.slice(start, scanner.offset());
+    scanner.skip_whitespace();
+    scanner.take_if(b':');
+    let (value, rest) = split_first(scanner.slice(scanner.offset(), members.len()));
+    (name, value, rest.trim_ascii_start())
+}
+
 /// For text that has been scanned within the limits of its packet.
 const UNLIMITED: Limits = Limits {
     max_attachments: usize::MAX,
