@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use bytes::Bytes;
+
 use crate::codec::{ArgsSource, OwnedArgs, RawArgs};
 
 /// The names that no event may have, in either direction (SIO5-PKT-07).
@@ -98,8 +100,9 @@ impl<'a> Packet<'a> {
         self
     }
 
-    pub(crate) fn source_mut(&mut self) -> &mut ArgsSource<'a> {
-        &mut self.args
+    pub(crate) fn with_attachments(mut self, attachments: Vec<Bytes>) -> Self {
+        self.args = self.args.with_attachments(attachments);
+        self
     }
 
     /// What type of packet it is.

@@ -360,9 +360,14 @@ impl<'a> ArgsSource<'a> {
         }
     }
 
-    pub(super) fn attach(&mut self, received: Vec<Bytes>) {
-        if let Self::Json { attachments, .. } = self {
-            *attachments = received;
+    pub(crate) fn with_attachments(self, attachments: Vec<Bytes>) -> Self {
+        match self {
+            Self::Json { text, count, .. } => Self::Json {
+                text,
+                attachments,
+                count,
+            },
+            other => other,
         }
     }
 

@@ -21,6 +21,8 @@ mod msgpack;
 mod outgoing;
 mod parser;
 #[cfg(test)]
+mod tests;
+#[cfg(test)]
 mod vectors;
 
 pub use args::{Args, FromArgs, OwnedArgs, RawArgs};

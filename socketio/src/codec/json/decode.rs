@@ -27,15 +27,15 @@ impl Incomplete {
         &self.packet
     }
 
-    /// Takes the next attachment; the packet is complete with the last.
+    /// Takes the next attachment. The packet is complete with the last, and nothing is left here then.
     //= SIO5-BIN-02
     //= SIO5-BIN-07
     //= SIO5-BIN-08
     pub(in crate::codec) fn receive(
-        mut self: Box<Self>,
+        &mut self,
         message: Payload<'_>,
         limits: &Limits,
-    ) -> Result<Received<'static>, PacketError> {
+    ) -> Result<Option<Packet<'static>>, PacketError> {
         let Payload::Binary(data) = message else {
             return Err(PacketError::UnexpectedText);
         };
@@ -47,26 +47,24 @@ impl Incomplete {
         }
         self.attachments.push(Bytes::copy_from_slice(data));
         if self.attachments.len() < self.references.attachment_count() {
-            return Ok(Received::Incomplete(self));
+            return Ok(None);
         }
         //= SIO5-BIN-03
         if self.references.has_stray() {
             return Err(PacketError::Placeholder);
         }
-        let Self {
-            mut packet,
-            attachments,
-            ..
-        } = *self;
-        packet.source_mut().attach(attachments);
-        Ok(Received::Packet(packet))
+        let nothing = Packet::new(self.packet.kind(), "/");
+        let packet = std::mem::replace(&mut self.packet, nothing);
+        Ok(Some(
+            packet.with_attachments(std::mem::take(&mut self.attachments)),
+        ))
     }
 }
 
 /// What a message led to.
 pub(in crate::codec) enum Received<'a> {
     Packet(Packet<'a>),
-    Incomplete(Box<Incomplete>),
+    Incomplete(Incomplete),
 }
 
 /// Decodes a message while no attachment is awaited.
@@ -119,12 +117,12 @@ fn decode_binary<'a>(
     }
     let mut references = References::new(count);
     let packet = decode_rest(kind, cursor, protocol, limits, &mut references)?;
-    Ok(Received::Incomplete(Box::new(Incomplete {
+    Ok(Received::Incomplete(Incomplete {
         packet: packet.into_owned(),
         references,
         attachments: Vec::new(),
         attachment_bytes: 0,
-    })))
+    }))
 }
 
 /// Namespace, id and payload.
