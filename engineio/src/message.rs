@@ -169,6 +169,26 @@ impl MessageBuffer {
         self.frames.len()
     }
 
+    /// The messages, in order, as a client reads them.
+    ///
+    /// ```
+    /// let mut buffer = engineio::MessageBuffer::new();
+    /// buffer.push_text("hello");
+    /// assert!(matches!(buffer.messages().next(), Some(engineio::Payload::Text("hello"))));
+    /// ```
+    pub fn messages(&self) -> impl Iterator<Item = Payload<'_>> {
+        let mut frames = self.frames.as_slice();
+        std::iter::from_fn(move || {
+            let (opcode, body, rest) = websocket::split_frame(frames)?;
+            frames = rest;
+            if opcode != websocket::Opcode::Text {
+                return Some(Payload::Binary(body));
+            }
+            let (_, text) = body.split_first()?;
+            std::str::from_utf8(text).ok().map(Payload::Text)
+        })
+    }
+
     /// True when it holds nothing.
     #[must_use]
     pub fn is_empty(&self) -> bool {
