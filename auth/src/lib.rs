@@ -20,10 +20,12 @@
 #![forbid(unsafe_code)]
 
 mod authenticator;
+mod clock;
 mod code;
 mod combinators;
 mod context;
 mod credential;
+mod fingerprint;
 mod grant;
 #[cfg(any(feature = "jwt-aws-lc", feature = "jwt-rust-crypto"))]
 pub mod jwt;
@@ -38,11 +40,13 @@ mod state_machine;
 mod wire;
 
 pub use authenticator::{AuthFn, Authenticator, BoxFuture, DynAuthenticator, Outcome, auth_fn};
+pub use clock::{Clock, SystemClock};
 pub use code::{Code, Rejection};
 pub use combinators::{AnyOf, Check, MapIdentity, OrElse, any_of};
 pub use context::AuthContext;
 pub use credential::{Credential, CredentialSource, Extract, Or, SourceKind};
-pub use grant::{Grant, Scopes};
+pub use fingerprint::Fingerprint;
+pub use grant::{Grant, GrantFacts, Scopes};
 pub use policy::{Collected, DynPolicy, Either, ErasedIdentity, Handshake, Policy, TwoRoundTrip};
 pub use request::{NoRequest, RequestSource, RequestView};
 pub use secret::Secret;

@@ -13,16 +13,15 @@ mod authenticator;
 mod backend;
 mod builder;
 mod claims;
-mod clock;
 mod header;
 mod jwks;
 mod key;
 mod strict_json;
 
+pub use crate::{Clock, SystemClock};
 pub use algorithm::Algorithm;
 pub use authenticator::JwtAuthenticator;
 pub use builder::{BuildError, JwtBuilder};
-pub use clock::{Clock, SystemClock};
 pub use key::{KeyError, VerifyingKey};
 
 #[cfg(test)]

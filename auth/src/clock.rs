@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-/// Tells the wall-clock time that `exp`, `nbf` and `iat` are compared with.
+/// Tells the wall-clock time that expiry and revocation are compared with.
 pub trait Clock: Send + Sync + 'static {
     /// The time now.
     fn now(&self) -> SystemTime;
