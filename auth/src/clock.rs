@@ -1,5 +1,6 @@
 //! The wall clock, as an argument.
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
 /// Tells the wall-clock time that expiry and revocation are compared with.
@@ -19,5 +20,11 @@ impl Clock for SystemClock {
     )]
     fn now(&self) -> SystemTime {
         SystemTime::now()
+    }
+}
+
+impl<C: Clock + ?Sized> Clock for Arc<C> {
+    fn now(&self) -> SystemTime {
+        (**self).now()
     }
 }

@@ -29,26 +29,39 @@ mod fingerprint;
 mod grant;
 #[cfg(any(feature = "jwt-aws-lc", feature = "jwt-rust-crypto"))]
 pub mod jwt;
+mod lock;
+mod panic_guard;
 mod policy;
 #[cfg(test)]
 mod ready;
+mod recent;
 mod request;
+mod revocation;
 mod secret;
 mod settings;
 mod sources;
 mod state_machine;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 mod wire;
 
 pub use authenticator::{AuthFn, Authenticator, BoxFuture, DynAuthenticator, Outcome, auth_fn};
 pub use clock::{Clock, SystemClock};
 pub use code::{Code, Rejection};
-pub use combinators::{AnyOf, Check, MapIdentity, OrElse, any_of};
+pub use combinators::{
+    AnyOf, ByIssuer, Cached, Check, MapIdentity, MaxConcurrent, OrElse, Revocable, Timeout, any_of,
+    by_issuer,
+};
 pub use context::AuthContext;
 pub use credential::{Credential, CredentialSource, Extract, Or, SourceKind};
 pub use fingerprint::Fingerprint;
 pub use grant::{Grant, GrantFacts, Scopes};
 pub use policy::{Collected, DynPolicy, Either, ErasedIdentity, Handshake, Policy, TwoRoundTrip};
 pub use request::{NoRequest, RequestSource, RequestView};
+pub use revocation::{
+    MemoryRevocations, Revocation, RevocationList, RevocationListener, RevocationOrigin,
+    RevocationsFull,
+};
 pub use secret::Secret;
 pub use settings::{Mode, NamespacePolicy, OnExpiry};
 pub use sources::{AllowedOrigins, AuthField, BearerHeader, Cookie, Header, Query};

@@ -5,11 +5,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::panic_guard::contain_panic;
 use crate::sources::from_json;
 use crate::{
     AuthContext, AuthField, Authenticator, BearerHeader, BoxFuture, Code, Credential,
-    CredentialSource, Dialect, Extract, Grant, Mode, NamespacePolicy, OnExpiry, Outcome, Rejection,
-    RequestView, SourceKind,
+    CredentialSource, Dialect, Extract, Grant, GrantFacts, Mode, NamespacePolicy, OnExpiry,
+    Outcome, Rejection, RequestView, RevocationList, SourceKind,
 };
 
 /// An identity whose type only the handlers know.
@@ -78,13 +79,25 @@ pub trait DynPolicy: Send + Sync + 'static {
     /// The identity of a client that presented nothing, where the policy has guests.
     fn guest(&self) -> Option<ErasedIdentity>;
 
-    /// Judges a credential. The shell bounds it by [`NamespacePolicy::verify_timeout`], drops it when the machine
-    /// says so, and turns a panic into [`Code::AuthUnavailable`].
+    /// Judges a credential. The shell bounds it by [`NamespacePolicy::verify_timeout`] and drops it when the machine
+    /// says so. A panic of the authenticator is [`Code::AuthUnavailable`].
     fn authenticate(
         self: Arc<Self>,
         cx: AuthContext,
         credential: Credential,
     ) -> BoxFuture<'static, Result<Grant<ErasedIdentity>, Rejection>>;
+
+    /// Shows every revocation list in use. The server subscribes to each, see [`RevocationList::subscribe`].
+    fn revocations(&self, visit: &mut dyn FnMut(&Arc<dyn RevocationList>));
+
+    /// True when a grant that was accepted earlier is revoked by now. The server asks once more when it has
+    /// entered an accepted socket among those that a revocation ends, so that none slips through in between; and
+    /// when it restores one.
+    fn is_revoked(&self, grant: &GrantFacts) -> bool {
+        let mut is_revoked = false;
+        self.revocations(&mut |list| is_revoked |= list.is_revoked(grant));
+        is_revoked
+    }
 
     /// [`extract`](Self::extract) and [`decide`](Self::decide) at once.
     fn collect(&self, request: &RequestView<'_>) -> Collected {
@@ -145,14 +158,18 @@ impl<A: Authenticator> DynPolicy for Parts<A> {
         cx: AuthContext,
         credential: Credential,
     ) -> BoxFuture<'static, Result<Grant<ErasedIdentity>, Rejection>> {
-        Box::pin(async move {
+        Box::pin(contain_panic(async move {
             match self.authenticator.authenticate(&cx, &credential).await {
                 Outcome::Accept(grant) => Ok(grant.map(ErasedIdentity::new)),
                 Outcome::NotMine => Err(Rejection::new(Code::InvalidToken)
                     .with_detail("no authenticator judges such a credential")),
                 Outcome::Reject(rejection) => Err(rejection),
             }
-        })
+        }))
+    }
+
+    fn revocations(&self, visit: &mut dyn FnMut(&Arc<dyn RevocationList>)) {
+        self.authenticator.revocations(visit);
     }
 }
 
