@@ -20,6 +20,7 @@
 #![forbid(unsafe_code)]
 
 mod authenticator;
+mod authorize;
 mod clock;
 mod code;
 mod combinators;
@@ -46,6 +47,11 @@ pub mod testing;
 mod wire;
 
 pub use authenticator::{AuthFn, Authenticator, BoxFuture, DynAuthenticator, Outcome, auth_fn};
+pub use authorize::{
+    Action, ActionKind, Authorizer, AuthorizerFn, BothAllow, ByCapabilities, Capabilities,
+    Decision, EitherAllows, Holder, JoinClaims, JoinRequest, JoinTickets, Pattern, PatternError,
+    ScopeMap, ScopeMapBuilder, authorizer_fn, by_capabilities,
+};
 pub use clock::{Clock, SystemClock};
 pub use code::{Code, Rejection};
 pub use combinators::{
@@ -67,6 +73,6 @@ pub use settings::{Mode, NamespacePolicy, OnExpiry};
 pub use sources::{AllowedOrigins, AuthField, BearerHeader, Cookie, Header, Query};
 pub use state_machine::{AuthMachine, Input, Output, Queued};
 pub use wire::{
-    Dialect, ack_authenticated, ack_unauthorized, connect_error, connect_error_v4,
+    Dialect, ack_authenticated, ack_denied, ack_unauthorized, connect_error, connect_error_v4,
     connect_reply_auth, token_expiring,
 };

@@ -2,15 +2,16 @@
 
 use std::any::Any;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::panic_guard::contain_panic;
 use crate::sources::from_json;
 use crate::{
-    AuthContext, AuthField, Authenticator, BearerHeader, BoxFuture, Code, Credential,
-    CredentialSource, Dialect, Extract, Grant, GrantFacts, Mode, NamespacePolicy, OnExpiry,
-    Outcome, Rejection, RequestView, RevocationList, SourceKind,
+    Action, AuthContext, AuthField, Authenticator, Authorizer, BearerHeader, BoxFuture, Code,
+    Credential, CredentialSource, Decision, Dialect, Extract, Grant, GrantFacts, Holder, Mode,
+    NamespacePolicy, OnExpiry, Outcome, Rejection, RequestView, RevocationList, SourceKind,
 };
 
 /// An identity whose type only the handlers know.
@@ -27,6 +28,12 @@ impl ErasedIdentity {
     #[must_use]
     pub fn downcast<I: Send + Sync + 'static>(&self) -> Option<Arc<I>> {
         Arc::clone(&self.0).downcast().ok()
+    }
+
+    /// The identity as an `I`, borrowed.
+    #[must_use]
+    pub fn downcast_ref<I: Send + Sync + 'static>(&self) -> Option<&I> {
+        self.0.downcast_ref()
     }
 }
 
@@ -87,6 +94,21 @@ pub trait DynPolicy: Send + Sync + 'static {
         credential: Credential,
     ) -> BoxFuture<'static, Result<Grant<ErasedIdentity>, Rejection>>;
 
+    /// True when the policy has an authorizer: without one every action is allowed and need not be asked about.
+    fn has_authorizer(&self) -> bool;
+
+    /// Whether a member of the namespace may do something. `grant` is `None` for a guest.
+    ///
+    /// The server asks before every action of the client, when it has the [authorizer](Self::has_authorizer). After
+    /// a renewal it asks [`Action::Join`] again for every room that the socket is in, and makes it leave those
+    /// that are denied.
+    fn can(
+        &self,
+        identity: &ErasedIdentity,
+        grant: Option<&GrantFacts>,
+        action: Action<'_>,
+    ) -> Decision;
+
     /// Shows every revocation list in use. The server subscribes to each, see [`RevocationList::subscribe`].
     fn revocations(&self, visit: &mut dyn FnMut(&Arc<dyn RevocationList>));
 
@@ -124,6 +146,7 @@ struct Parts<A: Authenticator> {
     authenticator: A,
     sources: Box<dyn CredentialSource>,
     guest: Option<Box<dyn Fn() -> A::Identity + Send + Sync>>,
+    authorizer: Option<Box<dyn Authorizer<A::Identity>>>,
     settings: Arc<NamespacePolicy>,
 }
 
@@ -168,6 +191,29 @@ impl<A: Authenticator> DynPolicy for Parts<A> {
         }))
     }
 
+    fn has_authorizer(&self) -> bool {
+        self.authorizer.is_some()
+    }
+
+    fn can(
+        &self,
+        identity: &ErasedIdentity,
+        grant: Option<&GrantFacts>,
+        action: Action<'_>,
+    ) -> Decision {
+        let Some(authorizer) = &self.authorizer else {
+            return Decision::Allow;
+        };
+        let Some(identity) = identity.downcast_ref() else {
+            return Decision::Deny;
+        };
+        // Unwind safe: it has only shared references, and a lock that it poisons is its own.
+        catch_unwind(AssertUnwindSafe(|| {
+            authorizer.can(Holder::new(identity, grant), action)
+        }))
+        .unwrap_or(Decision::Deny)
+    }
+
     fn revocations(&self, visit: &mut dyn FnMut(&Arc<dyn RevocationList>)) {
         self.authenticator.revocations(visit);
     }
@@ -188,6 +234,7 @@ macro_rules! policies {
                     authenticator,
                     sources: Box::new(AuthField("token").or(BearerHeader)),
                     guest: None,
+                    authorizer: None,
                     settings: Arc::new(settings),
                 })
             }
@@ -202,6 +249,12 @@ macro_rules! policies {
             /// the same.
             pub fn guest(mut self, make: impl Fn() -> A::Identity + Send + Sync + 'static) -> Self {
                 self.0.guest = Some(Box::new(make));
+                self
+            }
+
+            /// Lets `authorizer` decide what those who are in may do. Without one they may do everything.
+            pub fn authorize(mut self, authorizer: impl Authorizer<A::Identity>) -> Self {
+                self.0.authorizer = Some(Box::new(authorizer));
                 self
             }
 
