@@ -30,6 +30,7 @@ mod fingerprint;
 mod grant;
 #[cfg(any(feature = "jwt-aws-lc", feature = "jwt-rust-crypto"))]
 pub mod jwt;
+mod limits;
 mod lock;
 mod panic_guard;
 mod policy;
@@ -62,6 +63,10 @@ pub use context::AuthContext;
 pub use credential::{Credential, CredentialSource, Extract, Or, SourceKind};
 pub use fingerprint::Fingerprint;
 pub use grant::{Grant, GrantFacts, Scopes};
+pub use limits::{
+    AddressKey, AuthLimiter, ExponentialLockout, Limits, Lockout, LockoutKey, NetworkError, Rate,
+    TrustedProxies,
+};
 pub use policy::{Collected, DynPolicy, Either, ErasedIdentity, Handshake, Policy, TwoRoundTrip};
 pub use request::{NoRequest, RequestSource, RequestView};
 pub use revocation::{
