@@ -72,6 +72,7 @@ pub struct GrantFacts {
     subject: Arc<str>,
     issuer: Option<Arc<str>>,
     key_id: Option<Arc<str>>,
+    algorithm: Option<&'static str>,
     token_id: Option<Arc<str>>,
     session_id: Option<Arc<str>>,
     issued_at: Option<SystemTime>,
@@ -85,6 +86,7 @@ impl GrantFacts {
             subject,
             issuer: None,
             key_id: None,
+            algorithm: None,
             token_id: None,
             session_id: None,
             issued_at: None,
@@ -109,6 +111,12 @@ impl GrantFacts {
     #[must_use]
     pub fn key_id(&self) -> Option<&str> {
         self.key_id.as_deref()
+    }
+
+    /// The name of the algorithm of the signature.
+    #[must_use]
+    pub const fn algorithm(&self) -> Option<&'static str> {
+        self.algorithm
     }
 
     /// The id of the token.
@@ -202,6 +210,13 @@ impl<I> Grant<I> {
     #[must_use]
     pub fn with_key_id(mut self, id: impl Into<Arc<str>>) -> Self {
         self.facts.key_id = Some(id.into());
+        self
+    }
+
+    /// Sets the algorithm of the signature (`alg`), for the audit.
+    #[must_use]
+    pub const fn with_algorithm(mut self, name: &'static str) -> Self {
+        self.facts.algorithm = Some(name);
         self
     }
 

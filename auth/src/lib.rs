@@ -19,6 +19,7 @@
 //! backends; with both, aws-lc is used.
 #![forbid(unsafe_code)]
 
+mod audit;
 mod authenticator;
 mod authorize;
 mod clock;
@@ -40,6 +41,7 @@ mod recent;
 mod request;
 mod revocation;
 mod secret;
+mod session_binding;
 mod settings;
 mod sources;
 mod state_machine;
@@ -47,6 +49,10 @@ mod state_machine;
 pub mod testing;
 mod wire;
 
+#[cfg(test)]
+mod leak_tests;
+
+pub use audit::{AuditKind, AuditSink, AuthEvent};
 pub use authenticator::{AuthFn, Authenticator, BoxFuture, DynAuthenticator, Outcome, auth_fn};
 pub use authorize::{
     Action, ActionKind, Authorizer, AuthorizerFn, BothAllow, ByCapabilities, Capabilities,
@@ -74,6 +80,7 @@ pub use revocation::{
     RevocationsFull,
 };
 pub use secret::Secret;
+pub use session_binding::SessionBinding;
 pub use settings::{Mode, NamespacePolicy, OnExpiry};
 pub use sources::{AllowedOrigins, AuthField, BearerHeader, Cookie, Header, Query};
 pub use state_machine::{AuthMachine, Input, Output, Queued};
