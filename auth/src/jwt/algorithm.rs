@@ -97,3 +97,29 @@ impl Algorithm {
         }
     }
 }
+
+/// Which algorithms are allowed, as a set of bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct AlgorithmSet(u16);
+
+impl AlgorithmSet {
+    pub(super) const ALL: Self = Self(u16::MAX);
+
+    pub(super) const fn contains(self, algorithm: Algorithm) -> bool {
+        self.0 & Self::bit(algorithm) != 0
+    }
+
+    const fn bit(algorithm: Algorithm) -> u16 {
+        1 << algorithm as u16
+    }
+}
+
+impl FromIterator<Algorithm> for AlgorithmSet {
+    fn from_iter<T: IntoIterator<Item = Algorithm>>(algorithms: T) -> Self {
+        Self(
+            algorithms
+                .into_iter()
+                .fold(0, |bits, algorithm| bits | Self::bit(algorithm)),
+        )
+    }
+}

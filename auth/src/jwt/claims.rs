@@ -1,15 +1,15 @@
 //! The registered claims (RFC 7519 §4.1), read strictly from a payload whose signature holds.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use serde_json::{Map, Value};
 
-use crate::{Code, Scopes};
+use crate::{Code, Grant, Scopes};
 
 /// What the payload must say.
 #[derive(Clone, Debug)]
 pub(super) struct Expectations {
-    pub(super) issuer: Option<Box<str>>,
     pub(super) audiences: Vec<Box<str>>,
     pub(super) leeway: Duration,
     pub(super) max_session: Duration,
@@ -21,11 +21,37 @@ pub(super) struct Expectations {
 pub(super) struct Registered {
     pub(super) subject: String,
     pub(super) issuer: Option<String>,
+    /// Not a claim: the key that verified them.
+    pub(super) key_id: Option<Arc<str>>,
     pub(super) token_id: Option<String>,
     pub(super) session_id: Option<String>,
     pub(super) issued_at: Option<SystemTime>,
     pub(super) expires_at: SystemTime,
     pub(super) scopes: Scopes,
+}
+
+impl Registered {
+    pub(super) fn into_grant<C>(self, identity: C) -> Grant<C> {
+        let mut grant = Grant::new(identity, self.subject)
+            .with_expires_at(self.expires_at)
+            .with_scopes(self.scopes);
+        if let Some(issuer) = self.issuer {
+            grant = grant.with_issuer(issuer);
+        }
+        if let Some(id) = self.key_id {
+            grant = grant.with_key_id(id);
+        }
+        if let Some(id) = self.token_id {
+            grant = grant.with_token_id(id);
+        }
+        if let Some(id) = self.session_id {
+            grant = grant.with_session_id(id);
+        }
+        if let Some(at) = self.issued_at {
+            grant = grant.with_issued_at(at);
+        }
+        grant
+    }
 }
 
 type Failure = (Code, &'static str);
@@ -35,15 +61,16 @@ const fn invalid(detail: &'static str) -> Failure {
 }
 
 impl Expectations {
-    /// Checks every claim. Expiry comes last, so that `token_expired` is said only of tokens that are good
-    /// otherwise.
+    /// Checks every claim, and that the token names `expected_issuer` when there is one. Expiry comes last, so
+    /// that `token_expired` is said only of tokens that are good otherwise.
     pub(super) fn check(
         &self,
         claims: &Map<String, Value>,
+        expected_issuer: Option<&str>,
         now: SystemTime,
     ) -> Result<Registered, Failure> {
         let issuer = text(claims, "iss")?;
-        if self.issuer.is_some() && issuer != self.issuer.as_deref() {
+        if expected_issuer.is_some() && issuer != expected_issuer {
             return Err(invalid("iss is missing or another"));
         }
         self.check_audience(claims)?;
@@ -64,6 +91,7 @@ impl Expectations {
                 .ok_or(invalid("sub is missing"))?
                 .to_owned(),
             issuer: issuer.map(str::to_owned),
+            key_id: None,
             token_id: text(claims, "jti")?.map(str::to_owned),
             session_id: text(claims, "sid")?.map(str::to_owned),
             issued_at: issued_at.and_then(NumericDate::time),

@@ -9,6 +9,9 @@ use super::{Algorithm, KeyError, VerifyingKey};
 
 const MAX_KEYS: usize = 64;
 
+/// Members of private and symmetric keys (RFC 7518 §6). Who publishes them has lost the key.
+const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
+
 /// Reads a key set, or a single JWK. Keys that are symmetric, not for verifying, or of an unknown type are
 /// passed over; `default_rsa` is the algorithm of RSA keys that name none.
 pub(super) fn parse_set(json: &str, default_rsa: Algorithm) -> Result<Vec<VerifyingKey>, KeyError> {
@@ -32,8 +35,9 @@ pub(super) fn parse_set(json: &str, default_rsa: Algorithm) -> Result<Vec<Verify
     Ok(keys)
 }
 
-fn parse_key(jwk: &Map<String, Value>, default_rsa: Algorithm) -> Option<VerifyingKey> {
-    if !may_verify(jwk) || jwk.contains_key("d") {
+/// Reads one public key for signatures, bound to its algorithm; `default_rsa` where it is RSA and names none.
+pub(super) fn parse_key(jwk: &Map<String, Value>, default_rsa: Algorithm) -> Option<VerifyingKey> {
+    if !may_verify(jwk) || PRIVATE.iter().any(|name| jwk.contains_key(*name)) {
         return None;
     }
     let text = |name: &str| jwk.get(name).and_then(Value::as_str);

@@ -14,15 +14,28 @@ mod backend;
 mod builder;
 mod claims;
 mod header;
+mod issuer;
 mod jwks;
 mod key;
+mod key_set;
+mod key_source;
 mod strict_json;
 
 pub use crate::{Clock, SystemClock};
 pub use algorithm::Algorithm;
 pub use authenticator::JwtAuthenticator;
 pub use builder::{BuildError, JwtBuilder};
+pub use issuer::Issuer;
 pub use key::{KeyError, VerifyingKey};
+pub use key_set::KeySet;
+pub use key_source::{KeyRequest, KeySource, LookupError};
+
+use crate::{Code, Rejection};
+
+/// The refusal that tells the client nothing and the log why.
+fn invalid(detail: &'static str) -> Rejection {
+    Rejection::new(Code::InvalidToken).with_detail(detail)
+}
 
 #[cfg(test)]
 mod tests;
