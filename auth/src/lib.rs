@@ -16,12 +16,13 @@
 //! # Features
 //!
 //! None is on by default. `jwt-aws-lc` and `jwt-rust-crypto` add the `jwt` module on one of two cryptographic
-//! backends; with both, aws-lc is used.
+//! backends; with both, aws-lc is used. `testing` adds the `testing` module for the tests of applications.
 #![forbid(unsafe_code)]
 
 mod audit;
 mod authenticator;
 mod authorize;
+mod binding;
 mod clock;
 mod code;
 mod combinators;
@@ -35,6 +36,8 @@ mod limits;
 mod lock;
 mod panic_guard;
 mod policy;
+#[cfg(any(feature = "jwt-aws-lc", feature = "jwt-rust-crypto"))]
+mod proven_field;
 #[cfg(test)]
 mod ready;
 mod recent;
@@ -59,6 +62,7 @@ pub use authorize::{
     Decision, EitherAllows, Holder, JoinClaims, JoinRequest, JoinTickets, Pattern, PatternError,
     ScopeMap, ScopeMapBuilder, authorizer_fn, by_capabilities,
 };
+pub use binding::connection_binding;
 pub use clock::{Clock, SystemClock};
 pub use code::{Code, Rejection};
 pub use combinators::{
@@ -74,6 +78,8 @@ pub use limits::{
     TrustedProxies,
 };
 pub use policy::{Collected, DynPolicy, Either, ErasedIdentity, Handshake, Policy, TwoRoundTrip};
+#[cfg(any(feature = "jwt-aws-lc", feature = "jwt-rust-crypto"))]
+pub use proven_field::ProvenAuthField;
 pub use request::{NoRequest, RequestSource, RequestView};
 pub use revocation::{
     MemoryRevocations, Revocation, RevocationList, RevocationListener, RevocationOrigin,

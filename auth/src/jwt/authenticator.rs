@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 use super::claims::{Expectations, Registered};
 use super::header::JoseHeader;
 use super::issuer::Trust;
+use super::proof::{PROOF_SEPARATOR, ProofOfPossession, Proven};
 use super::strict_json::parse_object;
 use super::{JwtBuilder, KeyRequest, LookupError, VerifyingKey, invalid};
 use crate::{AuthContext, Authenticator, Clock, Credential, Outcome, Rejection};
@@ -57,6 +58,7 @@ pub(super) struct Inner {
     /// The one without a name, if any, is last.
     pub(super) trusted: Vec<Trust>,
     pub(super) expectations: Expectations,
+    pub(super) proof: Option<ProofOfPossession>,
     pub(super) token_type: Option<Box<str>>,
     pub(super) max_token_bytes: usize,
     pub(super) clock: Arc<dyn Clock>,
@@ -113,8 +115,12 @@ impl Inner {
     async fn judge(
         &self,
         cx: &AuthContext,
-        token: &str,
+        credential: &str,
     ) -> Result<(Map<String, Value>, Registered), Refusal> {
+        let (token, proof) = match credential.split_once(PROOF_SEPARATOR) {
+            Some((token, proof)) if self.proof.is_some() => (token, Some(proof)),
+            _ => (credential, None),
+        };
         if token.len() > self.max_token_bytes {
             return Err("the token is too long".into());
         }
@@ -137,6 +143,14 @@ impl Inner {
             .check(&claims, trust.issuer.as_deref(), now)
             .map_err(|(code, detail)| Rejection::new(code).with_detail(detail))?;
         registered.key_id = key_id;
+        if let Some(possession) = &self.proof {
+            let proven = Proven {
+                token,
+                claims: &claims,
+                proof,
+            };
+            possession.check(cx, &proven, now)?;
+        }
         Ok((claims, registered))
     }
 

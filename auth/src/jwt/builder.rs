@@ -12,8 +12,8 @@ use super::authenticator::Inner;
 use super::claims::Expectations;
 use super::issuer::{KeyConfig, Trust};
 use super::{
-    Algorithm, Clock, Issuer, JwtAuthenticator, KeyError, KeySource, SystemClock, VerifyingKey,
-    backend,
+    Algorithm, Clock, Issuer, JwtAuthenticator, KeyError, KeySource, ProofOfPossession,
+    SystemClock, VerifyingKey, backend,
 };
 
 /// Why an authenticator cannot be built.
@@ -78,6 +78,7 @@ pub struct JwtBuilder<C> {
     token_type: Option<Box<str>>,
     max_token_bytes: usize,
     clock: Arc<dyn Clock>,
+    proof: Option<ProofOfPossession>,
     claims: PhantomData<fn() -> C>,
 }
 
@@ -94,6 +95,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> JwtBuilder<C> {
             token_type: None,
             max_token_bytes: 8 * 1024,
             clock: Arc::new(SystemClock),
+            proof: None,
             claims: PhantomData,
         }
     }
@@ -192,6 +194,13 @@ impl<C: DeserializeOwned + Send + Sync + 'static> JwtBuilder<C> {
         self
     }
 
+    /// Requires that the client proves to hold the key that its token is bound to, see [`ProofOfPossession`]. Off by
+    /// default: whoever has a token may use it, and a `cnf` claim is not looked at.
+    pub fn proof_of_possession(mut self, proof: ProofOfPossession) -> Self {
+        self.proof = Some(proof);
+        self
+    }
+
     /// Replaces the clock, for tests.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
@@ -217,6 +226,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> JwtBuilder<C> {
                 max_session: self.max_session,
                 max_token_lifetime: self.max_token_lifetime,
             },
+            proof: self.proof,
             token_type: self.token_type,
             max_token_bytes: self.max_token_bytes,
             clock: self.clock,

@@ -28,7 +28,7 @@ impl JoseHeader {
     }
 
     /// Reads the members of a header. The error is a detail for the log.
-    fn from_members(mut members: Map<String, Value>) -> Result<Self, &'static str> {
+    pub(super) fn from_members(mut members: Map<String, Value>) -> Result<Self, &'static str> {
         if REFUSED.iter().any(|name| members.contains_key(*name)) {
             return Err("the header has a member that is refused");
         }

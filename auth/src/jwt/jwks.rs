@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
+use sha2::{Digest as _, Sha256};
 
 use super::strict_json::parse_object;
 use super::{Algorithm, KeyError, VerifyingKey};
@@ -73,6 +74,27 @@ pub(super) fn parse_key(jwk: &Map<String, Value>, default_rsa: Algorithm) -> Opt
         None => Some(key),
         Some(id) => key.with_id(id.as_str()?).ok(),
     }
+}
+
+/// The SHA-256 thumbprint of a public key (RFC 7638), in Base64url.
+pub(crate) fn thumbprint(jwk: &Map<String, Value>) -> Option<String> {
+    let members: &[&str] = match jwk.get("kty")?.as_str()? {
+        "RSA" => &["e", "kty", "n"],
+        "EC" => &["crv", "kty", "x", "y"],
+        "OKP" => &["crv", "kty", "x"],
+        _ => return None,
+    };
+    // In the order of their names, without white space: what RFC 7638 §3 hashes.
+    let canonical = members
+        .iter()
+        .map(|name| {
+            let value = jwk.get(*name)?.as_str()?;
+            Some(format!("{}:{}", Value::from(*name), Value::from(value)))
+        })
+        .collect::<Option<Vec<_>>>()?
+        .join(",");
+    let digest = Sha256::digest(format!("{{{canonical}}}"));
+    Some(URL_SAFE_NO_PAD.encode(digest))
 }
 
 fn may_verify(jwk: &Map<String, Value>) -> bool {

@@ -10,7 +10,7 @@
 
 mod algorithm;
 mod authenticator;
-mod backend;
+pub(crate) mod backend;
 mod builder;
 mod claims;
 mod header;
@@ -19,6 +19,7 @@ mod jwks;
 mod key;
 mod key_set;
 mod key_source;
+mod proof;
 mod strict_json;
 
 pub use crate::{Clock, SystemClock};
@@ -29,6 +30,11 @@ pub use issuer::Issuer;
 pub use key::{KeyError, VerifyingKey};
 pub use key_set::KeySet;
 pub use key_source::{KeyRequest, KeySource, LookupError};
+pub use proof::ProofOfPossession;
+
+#[cfg(any(test, feature = "testing"))]
+pub(crate) use jwks::thumbprint;
+pub(crate) use proof::PROOF_SEPARATOR;
 
 use crate::{Code, Rejection};
 

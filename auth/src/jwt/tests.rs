@@ -1,3 +1,5 @@
+mod proof;
+
 use std::time::{Duration, SystemTime};
 
 use base64::Engine as _;
@@ -77,7 +79,12 @@ fn ask<A: Authenticator>(jwt: &A, token: &str) -> Outcome<A::Identity> {
 }
 
 fn verdict<A: Authenticator>(jwt: &A, token: &str) -> &'static str {
-    match ask(jwt, token) {
+    verdict_at(&AuthContext::new("/"), jwt, token)
+}
+
+fn verdict_at<A: Authenticator>(cx: &AuthContext, jwt: &A, token: &str) -> &'static str {
+    let credential = Credential::new(token, SourceKind::Payload);
+    match now_or_never(jwt.authenticate(cx, &credential)).unwrap() {
         Outcome::Accept(_) => "ok",
         Outcome::NotMine => "not mine",
         Outcome::Reject(rejection) => rejection.code().as_str(),
@@ -364,7 +371,7 @@ fn weak_and_mistaken_secrets_are_refused() {
         Some(KeyError::WeakSecret)
     );
     assert_eq!(hmac(Algorithm::Rs256, SECRET), Some(KeyError::WrongKind));
-    let public = include_str!("test_keys/rsa2048.pub.pem");
+    let public = include_str!("../testing/pem/rsa2048.pub.pem");
     assert_eq!(
         hmac(Algorithm::Hs256, public.as_bytes()),
         Some(KeyError::WrongKind)
@@ -388,26 +395,26 @@ fn base64_secrets_are_decoded_before_use() {
 }
 
 fn pairs() -> Vec<(Algorithm, EncodingKey, &'static str)> {
-    let rsa = include_bytes!("test_keys/rsa2048.pem");
-    let rsa_public = include_str!("test_keys/rsa2048.pub.pem");
-    let p256 = include_bytes!("test_keys/p256.pem");
-    let p384 = include_bytes!("test_keys/p384.pem");
-    let ed = include_bytes!("test_keys/ed25519.pem");
+    let rsa = include_bytes!("../testing/pem/rsa2048.pem");
+    let rsa_public = include_str!("../testing/pem/rsa2048.pub.pem");
+    let p256 = include_bytes!("../testing/pem/p256.pem");
+    let p384 = include_bytes!("../testing/pem/p384.pem");
+    let ed = include_bytes!("../testing/pem/ed25519.pem");
     let mut pairs = vec![
         (
             Algorithm::Es256,
             EncodingKey::from_ec_pem(p256).unwrap(),
-            include_str!("test_keys/p256.pub.pem"),
+            include_str!("../testing/pem/p256.pub.pem"),
         ),
         (
             Algorithm::Es384,
             EncodingKey::from_ec_pem(p384).unwrap(),
-            include_str!("test_keys/p384.pub.pem"),
+            include_str!("../testing/pem/p384.pub.pem"),
         ),
         (
             Algorithm::EdDsa,
             EncodingKey::from_ed_pem(ed).unwrap(),
-            include_str!("test_keys/ed25519.pub.pem"),
+            include_str!("../testing/pem/ed25519.pub.pem"),
         ),
     ];
     for algorithm in [
@@ -460,12 +467,15 @@ fn a_key_verifies_its_own_algorithm_and_no_other() {
 
 #[test]
 fn ed25519_is_known_by_both_names() {
-    let ed = include_bytes!("test_keys/ed25519.pem");
+    let ed = include_bytes!("../testing/pem/ed25519.pem");
     let key = EncodingKey::from_ed_pem(ed).unwrap();
     let header = r#"{"alg":"Ed25519"}"#;
     let token = sign(Algorithm::EdDsa, &key, header, &good().to_string());
     let jwt = builder::<Value>()
-        .pem(Algorithm::EdDsa, include_str!("test_keys/ed25519.pub.pem"))
+        .pem(
+            Algorithm::EdDsa,
+            include_str!("../testing/pem/ed25519.pub.pem"),
+        )
         .build()
         .unwrap();
     assert_eq!(verdict(&jwt, &token), "ok");
@@ -473,7 +483,7 @@ fn ed25519_is_known_by_both_names() {
 
 #[test]
 fn a_public_key_does_not_verify_an_hmac_made_with_its_text() {
-    let public = include_str!("test_keys/rsa2048.pub.pem");
+    let public = include_str!("../testing/pem/rsa2048.pub.pem");
     let secret = EncodingKey::from_secret(public.as_bytes());
     let token = sign(Algorithm::Hs256, &secret, HEADER, &good().to_string());
     let jwt = builder::<Value>()
@@ -486,15 +496,15 @@ fn a_public_key_does_not_verify_an_hmac_made_with_its_text() {
 #[test]
 fn unfit_public_keys_are_refused_at_load() {
     let pem = |algorithm, text: &str| VerifyingKey::pem(algorithm, text).err();
-    let rsa = include_str!("test_keys/rsa2048.pub.pem");
-    let p384 = include_str!("test_keys/p384.pub.pem");
-    let small = include_str!("test_keys/rsa1024.pub.pem");
+    let rsa = include_str!("../testing/pem/rsa2048.pub.pem");
+    let p384 = include_str!("../testing/pem/p384.pub.pem");
+    let small = include_str!("../testing/pem/rsa1024.pub.pem");
     assert_eq!(pem(Algorithm::Rs256, small), Some(KeyError::RsaSize));
     assert_eq!(pem(Algorithm::Es256, p384), Some(KeyError::WrongKind));
     assert_eq!(pem(Algorithm::Es256, rsa), Some(KeyError::WrongKind));
     assert_eq!(pem(Algorithm::Hs256, rsa), Some(KeyError::WrongKind));
     assert_eq!(pem(Algorithm::Rs256, "nonsense"), Some(KeyError::Malformed));
-    let private = include_str!("test_keys/p256.pem");
+    let private = include_str!("../testing/pem/p256.pem");
     assert_eq!(pem(Algorithm::Es256, private), Some(KeyError::PrivateKey));
     assert!(VerifyingKey::point(Algorithm::EdDsa, &[1; 3]).is_err());
     assert!(VerifyingKey::point(Algorithm::EdDsa, &[1; 33]).is_err());
