@@ -28,6 +28,7 @@ mod code;
 mod combinators;
 mod context;
 mod credential;
+mod fetch;
 mod fingerprint;
 mod grant;
 #[cfg(any(feature = "jwt-aws-lc", feature = "jwt-rust-crypto"))]
@@ -71,6 +72,7 @@ pub use combinators::{
 };
 pub use context::AuthContext;
 pub use credential::{Credential, CredentialSource, Extract, Or, SourceKind};
+pub use fetch::{Fetch, FetchError, FetchRequest, FetchResponse, InsecureUrl};
 pub use fingerprint::Fingerprint;
 pub use grant::{Grant, GrantFacts, Scopes};
 pub use limits::{

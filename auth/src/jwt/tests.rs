@@ -1,4 +1,6 @@
+mod jwks_cache;
 mod proof;
+mod routing;
 
 use std::time::{Duration, SystemTime};
 

@@ -4,11 +4,13 @@
 //! Nothing here is secret: the private keys are published with the crate. Never trust them outside tests.
 
 mod fake_clock;
+mod keys;
 #[cfg(any(feature = "jwt-aws-lc", feature = "jwt-rust-crypto"))]
 mod mint;
 #[cfg(any(feature = "jwt-aws-lc", feature = "jwt-rust-crypto"))]
 mod mint_keys;
 
 pub use fake_clock::FakeClock;
+pub use keys::{FakeFetch, Tasks};
 #[cfg(any(feature = "jwt-aws-lc", feature = "jwt-rust-crypto"))]
 pub use mint::{TokenDraft, TokenMint};
