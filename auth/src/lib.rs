@@ -19,6 +19,7 @@
 //! backends; with both, aws-lc is used. `testing` adds the `testing` module for the tests of applications.
 #![forbid(unsafe_code)]
 
+mod api_keys;
 mod audit;
 mod authenticator;
 mod authorize;
@@ -39,6 +40,7 @@ mod panic_guard;
 mod policy;
 #[cfg(any(feature = "jwt-aws-lc", feature = "jwt-rust-crypto"))]
 mod proven_field;
+mod random;
 #[cfg(test)]
 mod ready;
 mod recent;
@@ -51,11 +53,13 @@ mod sources;
 mod state_machine;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+mod tickets;
 mod wire;
 
 #[cfg(test)]
 mod leak_tests;
 
+pub use api_keys::{ApiKeyDigest, ApiKeys};
 pub use audit::{AuditKind, AuditSink, AuthEvent};
 pub use authenticator::{AuthFn, Authenticator, BoxFuture, DynAuthenticator, Outcome, auth_fn};
 pub use authorize::{
@@ -92,6 +96,7 @@ pub use session_binding::SessionBinding;
 pub use settings::{Mode, NamespacePolicy, OnExpiry};
 pub use sources::{AllowedOrigins, AuthField, BearerHeader, Cookie, Header, Query};
 pub use state_machine::{AuthMachine, Input, Output, Queued};
+pub use tickets::{TicketError, Tickets};
 pub use wire::{
     Dialect, ack_authenticated, ack_denied, ack_unauthorized, connect_error, connect_error_v4,
     connect_reply_auth, token_expiring,
