@@ -16,7 +16,8 @@
 //! # Features
 //!
 //! None is on by default. `jwt-aws-lc` and `jwt-rust-crypto` add the `jwt` module on one of two cryptographic
-//! backends; with both, aws-lc is used. `testing` adds the `testing` module for the tests of applications.
+//! backends; with both, aws-lc is used. `introspection` adds
+//! an authenticator that asks the issuer. `testing` adds the `testing` module for the tests of applications.
 #![forbid(unsafe_code)]
 
 mod api_keys;
@@ -24,14 +25,27 @@ mod audit;
 mod authenticator;
 mod authorize;
 mod binding;
+#[cfg(any(
+    feature = "jwt-aws-lc",
+    feature = "jwt-rust-crypto",
+    feature = "introspection"
+))]
+mod claims;
 mod clock;
 mod code;
 mod combinators;
 mod context;
 mod credential;
+#[cfg(any(
+    feature = "jwt-aws-lc",
+    feature = "jwt-rust-crypto",
+    feature = "introspection"
+))]
 mod fetch;
 mod fingerprint;
 mod grant;
+#[cfg(feature = "introspection")]
+mod introspection;
 #[cfg(any(feature = "jwt-aws-lc", feature = "jwt-rust-crypto"))]
 pub mod jwt;
 mod limits;
@@ -51,6 +65,12 @@ mod session_binding;
 mod settings;
 mod sources;
 mod state_machine;
+#[cfg(any(
+    feature = "jwt-aws-lc",
+    feature = "jwt-rust-crypto",
+    feature = "introspection"
+))]
+mod strict_json;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod tickets;
@@ -76,9 +96,16 @@ pub use combinators::{
 };
 pub use context::AuthContext;
 pub use credential::{Credential, CredentialSource, Extract, Or, SourceKind};
+#[cfg(any(
+    feature = "jwt-aws-lc",
+    feature = "jwt-rust-crypto",
+    feature = "introspection"
+))]
 pub use fetch::{Fetch, FetchError, FetchRequest, FetchResponse, InsecureUrl};
 pub use fingerprint::Fingerprint;
 pub use grant::{Grant, GrantFacts, Scopes};
+#[cfg(feature = "introspection")]
+pub use introspection::Introspection;
 pub use limits::{
     AddressKey, AuthLimiter, ExponentialLockout, Limits, Lockout, LockoutKey, NetworkError, Rate,
     TrustedProxies,

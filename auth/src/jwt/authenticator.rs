@@ -11,12 +11,12 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::claims::{Expectations, Registered};
 use super::header::JoseHeader;
 use super::issuer::Trust;
 use super::proof::{PROOF_SEPARATOR, ProofOfPossession, Proven};
-use super::strict_json::parse_object;
 use super::{JwtBuilder, KeyRequest, LookupError, VerifyingKey, invalid};
+use crate::claims::{Expectations, Registered};
+use crate::strict_json::parse_object;
 use crate::{AuthContext, Authenticator, Clock, Credential, Outcome, Rejection};
 
 /// Accepts JSON Web Tokens; the identity is their claims, as the application's type `C`.

@@ -9,12 +9,12 @@ use serde::de::DeserializeOwned;
 
 use super::algorithm::AlgorithmSet;
 use super::authenticator::Inner;
-use super::claims::Expectations;
 use super::issuer::{KeyConfig, Trust};
 use super::{
     Algorithm, Clock, Issuer, JwtAuthenticator, KeyError, KeySource, ProofOfPossession,
     SystemClock, VerifyingKey, backend,
 };
+use crate::claims::Expectations;
 
 /// Why an authenticator cannot be built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -225,6 +225,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> JwtBuilder<C> {
                 leeway: self.leeway,
                 max_session: self.max_session,
                 max_token_lifetime: self.max_token_lifetime,
+                is_expiry_required: true,
             },
             proof: self.proof,
             token_type: self.token_type,

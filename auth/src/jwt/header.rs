@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::Algorithm;
-use super::strict_json::parse_object;
+use crate::strict_json::parse_object;
 
 const MAX_KID_BYTES: usize = 128;
 

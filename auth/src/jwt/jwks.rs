@@ -5,8 +5,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
-use super::strict_json::parse_object;
 use super::{Algorithm, KeyError, VerifyingKey};
+use crate::strict_json::parse_object;
 
 const MAX_KEYS: usize = 64;
 

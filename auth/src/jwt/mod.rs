@@ -12,7 +12,6 @@ mod algorithm;
 mod authenticator;
 pub(crate) mod backend;
 mod builder;
-mod claims;
 mod header;
 mod issuer;
 mod jwks;
@@ -22,7 +21,6 @@ mod key;
 mod key_set;
 mod key_source;
 mod proof;
-mod strict_json;
 
 pub use crate::{Clock, SystemClock};
 pub use algorithm::Algorithm;

@@ -13,8 +13,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::authenticator::{Parts, decode};
 use super::header::JoseHeader;
-use super::strict_json::parse_object;
 use super::{invalid, jwks};
+use crate::strict_json::parse_object;
 use crate::{AuthContext, Rejection, connection_binding};
 
 /// Between the token and its proof where both travel as one text; in neither alphabet.

@@ -4,6 +4,11 @@
 //! Nothing here is secret: the private keys are published with the crate. Never trust them outside tests.
 
 mod fake_clock;
+#[cfg(any(
+    feature = "jwt-aws-lc",
+    feature = "jwt-rust-crypto",
+    feature = "introspection"
+))]
 mod keys;
 #[cfg(any(feature = "jwt-aws-lc", feature = "jwt-rust-crypto"))]
 mod mint;
@@ -11,6 +16,11 @@ mod mint;
 mod mint_keys;
 
 pub use fake_clock::FakeClock;
+#[cfg(any(
+    feature = "jwt-aws-lc",
+    feature = "jwt-rust-crypto",
+    feature = "introspection"
+))]
 pub use keys::{FakeFetch, Tasks};
 #[cfg(any(feature = "jwt-aws-lc", feature = "jwt-rust-crypto"))]
 pub use mint::{TokenDraft, TokenMint};
