@@ -16,25 +16,45 @@
 //! # Features
 //!
 //! None is on by default. `jwt-aws-lc` and `jwt-rust-crypto` add the `jwt` module on one of two cryptographic
-//! backends; with both, aws-lc is used.
+//! backends; with both, aws-lc is used. `introspection` adds
+//! an authenticator that asks the issuer. `testing` adds the `testing` module for the tests of applications.
 #![forbid(unsafe_code)]
 
+mod api_keys;
 mod audit;
 mod authenticator;
 mod authorize;
+mod binding;
+#[cfg(any(
+    feature = "jwt-aws-lc",
+    feature = "jwt-rust-crypto",
+    feature = "introspection"
+))]
+mod claims;
 mod clock;
 mod code;
 mod combinators;
 mod context;
 mod credential;
+#[cfg(any(
+    feature = "jwt-aws-lc",
+    feature = "jwt-rust-crypto",
+    feature = "introspection"
+))]
+mod fetch;
 mod fingerprint;
 mod grant;
+#[cfg(feature = "introspection")]
+mod introspection;
 #[cfg(any(feature = "jwt-aws-lc", feature = "jwt-rust-crypto"))]
 pub mod jwt;
 mod limits;
 mod lock;
 mod panic_guard;
 mod policy;
+#[cfg(any(feature = "jwt-aws-lc", feature = "jwt-rust-crypto"))]
+mod proven_field;
+mod random;
 #[cfg(test)]
 mod ready;
 mod recent;
@@ -45,13 +65,21 @@ mod session_binding;
 mod settings;
 mod sources;
 mod state_machine;
+#[cfg(any(
+    feature = "jwt-aws-lc",
+    feature = "jwt-rust-crypto",
+    feature = "introspection"
+))]
+mod strict_json;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+mod tickets;
 mod wire;
 
 #[cfg(test)]
 mod leak_tests;
 
+pub use api_keys::{ApiKeyDigest, ApiKeys};
 pub use audit::{AuditKind, AuditSink, AuthEvent};
 pub use authenticator::{AuthFn, Authenticator, BoxFuture, DynAuthenticator, Outcome, auth_fn};
 pub use authorize::{
@@ -59,6 +87,7 @@ pub use authorize::{
     Decision, EitherAllows, Holder, JoinClaims, JoinRequest, JoinTickets, Pattern, PatternError,
     ScopeMap, ScopeMapBuilder, authorizer_fn, by_capabilities,
 };
+pub use binding::connection_binding;
 pub use clock::{Clock, SystemClock};
 pub use code::{Code, Rejection};
 pub use combinators::{
@@ -67,13 +96,23 @@ pub use combinators::{
 };
 pub use context::AuthContext;
 pub use credential::{Credential, CredentialSource, Extract, Or, SourceKind};
+#[cfg(any(
+    feature = "jwt-aws-lc",
+    feature = "jwt-rust-crypto",
+    feature = "introspection"
+))]
+pub use fetch::{Fetch, FetchError, FetchRequest, FetchResponse, InsecureUrl};
 pub use fingerprint::Fingerprint;
 pub use grant::{Grant, GrantFacts, Scopes};
+#[cfg(feature = "introspection")]
+pub use introspection::Introspection;
 pub use limits::{
     AddressKey, AuthLimiter, ExponentialLockout, Limits, Lockout, LockoutKey, NetworkError, Rate,
     TrustedProxies,
 };
 pub use policy::{Collected, DynPolicy, Either, ErasedIdentity, Handshake, Policy, TwoRoundTrip};
+#[cfg(any(feature = "jwt-aws-lc", feature = "jwt-rust-crypto"))]
+pub use proven_field::ProvenAuthField;
 pub use request::{NoRequest, RequestSource, RequestView};
 pub use revocation::{
     MemoryRevocations, Revocation, RevocationList, RevocationListener, RevocationOrigin,
@@ -84,6 +123,7 @@ pub use session_binding::SessionBinding;
 pub use settings::{Mode, NamespacePolicy, OnExpiry};
 pub use sources::{AllowedOrigins, AuthField, BearerHeader, Cookie, Header, Query};
 pub use state_machine::{AuthMachine, Input, Output, Queued};
+pub use tickets::{TicketError, Tickets};
 pub use wire::{
     Dialect, ack_authenticated, ack_denied, ack_unauthorized, connect_error, connect_error_v4,
     connect_reply_auth, token_expiring,
