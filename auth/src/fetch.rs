@@ -8,7 +8,7 @@ use crate::{BoxFuture, Secret};
 
 /// Sends one HTTP request: what key sets and introspection need of an HTTP client.
 ///
-/// `HttpFetch` (feature `jwks-http` or `introspection`) implements it; over another client it is a few lines. An
+/// `HttpFetch` (feature `jwks-http`) implements it; over another client it is a few lines. An
 /// implementation must not follow redirects to other hosts, must end by itself within seconds, and must stop
 /// reading at [`max_body_bytes`](FetchRequest::max_body_bytes).
 ///

@@ -16,8 +16,9 @@
 //! # Features
 //!
 //! None is on by default. `jwt-aws-lc` and `jwt-rust-crypto` add the `jwt` module on one of two cryptographic
-//! backends; with both, aws-lc is used. `introspection` adds
-//! an authenticator that asks the issuer. `testing` adds the `testing` module for the tests of applications.
+//! backends; with both, aws-lc is used. `introspection` adds an authenticator that
+//! asks the issuer, `jwks-http` the HTTPS client that it and key sets can use, on tokio. `testing` adds the `testing`
+//! module for the tests of applications.
 #![forbid(unsafe_code)]
 
 mod api_keys;
@@ -39,11 +40,14 @@ mod credential;
 #[cfg(any(
     feature = "jwt-aws-lc",
     feature = "jwt-rust-crypto",
-    feature = "introspection"
+    feature = "introspection",
+    feature = "jwks-http"
 ))]
 mod fetch;
 mod fingerprint;
 mod grant;
+#[cfg(feature = "jwks-http")]
+mod http_fetch;
 #[cfg(feature = "introspection")]
 mod introspection;
 #[cfg(any(feature = "jwt-aws-lc", feature = "jwt-rust-crypto"))]
@@ -99,11 +103,14 @@ pub use credential::{Credential, CredentialSource, Extract, Or, SourceKind};
 #[cfg(any(
     feature = "jwt-aws-lc",
     feature = "jwt-rust-crypto",
-    feature = "introspection"
+    feature = "introspection",
+    feature = "jwks-http"
 ))]
 pub use fetch::{Fetch, FetchError, FetchRequest, FetchResponse, InsecureUrl};
 pub use fingerprint::Fingerprint;
 pub use grant::{Grant, GrantFacts, Scopes};
+#[cfg(feature = "jwks-http")]
+pub use http_fetch::{HttpFetch, NoRoots};
 #[cfg(feature = "introspection")]
 pub use introspection::Introspection;
 pub use limits::{

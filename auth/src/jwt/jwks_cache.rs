@@ -126,6 +126,38 @@ impl JwksCache {
         Self::with_options(url, fetch, spawn, JwksOptions::default(), SystemClock)
     }
 
+    /// A cache that fetches with `client`, in tasks of the tokio runtime that the tokens are verified on.
+    ///
+    /// ```
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// use socketio_auth::HttpFetch;
+    /// use socketio_auth::jwt::{Issuer, JwksCache, JwtAuthenticator};
+    ///
+    /// let keys = JwksCache::over_http("https://id.example/.well-known/jwks.json", HttpFetch::new()?)?;
+    /// let jwt = JwtAuthenticator::<serde_json::Value>::builder()
+    ///     .issuer(Issuer::new("https://id.example").key_source(keys))
+    ///     .audience("chat")
+    ///     .build()?;
+    /// # let _ = jwt;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new).
+    #[cfg(feature = "jwks-http")]
+    pub fn over_http(url: &str, client: crate::HttpFetch) -> Result<Self, InsecureUrl> {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "owned by the cache; ends with its fetch, which the client's timeout bounds"
+        )]
+        fn spawn(task: BoxFuture<'static, ()>) {
+            tokio::spawn(task);
+        }
+        Self::new(url, client, spawn)
+    }
+
     /// A cache with other bounds, and another clock in tests.
     ///
     /// # Errors

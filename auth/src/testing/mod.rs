@@ -21,7 +21,8 @@ mod fake_clock;
 #[cfg(any(
     feature = "jwt-aws-lc",
     feature = "jwt-rust-crypto",
-    feature = "introspection"
+    feature = "introspection",
+    feature = "jwks-http"
 ))]
 mod keys;
 #[cfg(any(feature = "jwt-aws-lc", feature = "jwt-rust-crypto"))]
@@ -37,7 +38,8 @@ pub use fake_clock::FakeClock;
 #[cfg(any(
     feature = "jwt-aws-lc",
     feature = "jwt-rust-crypto",
-    feature = "introspection"
+    feature = "introspection",
+    feature = "jwks-http"
 ))]
 pub use keys::{FakeFetch, Tasks};
 #[cfg(any(feature = "jwt-aws-lc", feature = "jwt-rust-crypto"))]

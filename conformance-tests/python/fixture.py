@@ -1,0 +1,116 @@
+"""Profiles `engine` and `socket` of conformance-tests/spec/FIXTURE.md on python-engineio and python-socketio.
+
+    .venv/bin/python fixture.py --profile engine|socket [--port 0]
+
+A second opinion beside the Node fixture; protocol 3 is not spoken (`EIO3` is ignored).
+"""
+
+import argparse
+import asyncio
+import os
+import signal
+
+import engineio
+import socketio
+from aiohttp import web
+
+
+def number(name, default):
+    """A number from the environment."""
+    return int(os.environ.get(name, default))
+
+
+def limits(ping_interval, ping_timeout):
+    """What both servers are configured with; the environment's word counts above the profile's."""
+    return {
+        "async_mode": "aiohttp",
+        "cors_allowed_origins": "*",
+        "ping_interval": number("PING_INTERVAL", ping_interval) / 1000,
+        "ping_timeout": number("PING_TIMEOUT", ping_timeout) / 1000,
+        "max_http_buffer_size": number("MAX_PAYLOAD", 1_000_000),
+    }
+
+
+def engine(app):
+    """Every message is sent back unchanged on its session."""
+    server = engineio.AsyncServer(**limits(300, 200))
+    server.attach(app)
+
+    @server.on("message")
+    async def message(sid, data):
+        await server.send(sid, data)
+
+
+def socket(app):
+    """What load generators and the official clients talk to."""
+    serializer = os.environ.get("PARSER", "default")
+    server = socketio.AsyncServer(serializer=serializer, **limits(25_000, 20_000))
+    server.attach(app)
+    for name in ("/", "/custom"):
+        server.register_namespace(Table(name))
+
+
+class Table(socketio.AsyncNamespace):
+    """The handlers of one namespace."""
+
+    async def on_connect(self, sid, environ, auth=None):
+        if os.environ.get("NO_AUTH_EVENT") != "1":
+            # Not before the client knows that it is connected.
+            self.server.start_background_task(self.emit, "auth", auth or {}, to=sid)
+
+    async def trigger_event(self, event, *args):
+        """Event names may hold characters that method names cannot."""
+        name = "on_" + event.replace("-", "_")
+        return await getattr(self, name)(*args) if hasattr(self, name) else None
+
+    async def on_message(self, sid, *args):
+        await self.emit("message-back", args, to=sid)
+
+    async def on_message_with_ack(self, sid, *args):
+        return args
+
+    async def on_emit_with_ack(self, sid, *args):
+        async def answered(*answer):
+            await self.emit("emit-with-ack", answer, to=sid)
+
+        await self.emit("emit-with-ack", args, to=sid, callback=answered)
+
+    async def on_ack(self, sid, value):
+        return value
+
+    async def on_join(self, sid, room):
+        await self.enter_room(sid, room)
+
+    async def on_leave(self, sid, room):
+        await self.leave_room(sid, room)
+
+    async def on_broadcast(self, sid, value):
+        await self.emit("broadcast", value)
+
+    async def on_roomcast(self, sid, room, value):
+        await self.emit("broadcast", value, room=room)
+
+
+async def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--profile", choices=["engine", "socket"], default="engine")
+    parser.add_argument("--port", type=int, default=3000)
+    options = parser.parse_args()
+
+    app = web.Application()
+    {"engine": engine, "socket": socket}[options.profile](app)
+    runner = web.AppRunner(app, shutdown_timeout=1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", options.port)
+    await site.start()
+    port = runner.addresses[0][1]
+    print(f"listening on 127.0.0.1:{port}", flush=True)
+
+    ended = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
+    await ended.wait()
+    await runner.cleanup()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
