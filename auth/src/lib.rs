@@ -46,6 +46,12 @@ mod credential;
 mod fetch;
 mod fingerprint;
 mod grant;
+#[cfg(all(
+    any(doc, doctest),
+    feature = "testing",
+    any(feature = "jwt-aws-lc", feature = "jwt-rust-crypto")
+))]
+pub mod guide;
 #[cfg(feature = "jwks-http")]
 mod http_fetch;
 #[cfg(feature = "introspection")]

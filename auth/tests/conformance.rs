@@ -24,7 +24,7 @@ fn jwt(algorithm: Algorithm) -> JwtAuthenticator<Value> {
         .issuer(ISSUER)
         .audience("chat")
         .build()
-        .unwrap()
+        .expect("valid")
 }
 
 fn good(algorithm: Algorithm) -> String {
@@ -56,7 +56,9 @@ static TICKETS: LazyLock<Tickets<Value>> =
     LazyLock::new(|| Tickets::new(Duration::from_secs(600), 10_000));
 
 fn ticket() -> String {
-    let ticket = TICKETS.issue(Grant::new(Value::Null, "ann")).unwrap();
+    let ticket = TICKETS
+        .issue(Grant::new(Value::Null, "ann"))
+        .expect("valid");
     ticket.expose().to_owned()
 }
 
