@@ -689,3 +689,12 @@ fn the_longest_sessions_end_spread_over_a_twentieth() {
     let own_end = Some(Duration::from_secs(60));
     assert_eq!(end(50, own_end), Some(60), "only what the cap ends");
 }
+
+#[test]
+fn a_machine_at_rest_is_small_and_owns_nothing_but_itself() {
+    assert!(size_of::<AuthMachine<Box<[u8]>, Arc<u8>>>() <= 256);
+    for state in [State::Pending, State::Active] {
+        let bench = Bench::at(state);
+        assert_eq!(bench.machine.buffered_capacity(), 0, "{state:?}");
+    }
+}
