@@ -48,8 +48,9 @@ pub struct FetchRequest {
 }
 
 impl FetchRequest {
-    /// A GET request.
-    pub(crate) const fn get(url: Arc<str>, max_body_bytes: usize) -> Self {
+    /// A GET request. Check the URL with [`InsecureUrl::check`] when it is configured.
+    #[must_use]
+    pub const fn get(url: Arc<str>, max_body_bytes: usize) -> Self {
         Self {
             url,
             headers: Vec::new(),
@@ -59,13 +60,15 @@ impl FetchRequest {
     }
 
     /// Makes it a POST request with this `application/x-www-form-urlencoded` body.
-    #[cfg(feature = "introspection")]
-    pub(crate) fn with_form(mut self, form: Secret) -> Self {
+    #[must_use]
+    pub fn with_form(mut self, form: Secret) -> Self {
         self.form = Some(form);
         self
     }
 
-    pub(crate) fn with_header(mut self, name: &'static str, value: Secret) -> Self {
+    /// Adds a header, its name in lower case.
+    #[must_use]
+    pub fn with_header(mut self, name: &'static str, value: Secret) -> Self {
         self.headers.push((name, value));
         self
     }
@@ -198,8 +201,12 @@ impl fmt::Display for InsecureUrl {
 impl std::error::Error for InsecureUrl {}
 
 impl InsecureUrl {
-    /// Refuses what would not be safe to ask. The scheme is compared in lower case, as it is to be written.
-    pub(crate) fn check(url: &str) -> Result<(), Self> {
+    /// Accepts what is safe to ask. The scheme is to be written in lower case; a user name is refused.
+    ///
+    /// # Errors
+    ///
+    /// This error, for everything else.
+    pub fn check(url: &str) -> Result<(), Self> {
         let host_of = |rest: &str| -> Option<String> {
             let authority = rest.split(['/', '?', '#']).next()?;
             let without_port = match authority.strip_prefix('[') {
