@@ -147,6 +147,7 @@ impl Inner {
             .check(&claims, trust.issuer.as_deref(), now)
             .map_err(|(code, detail)| Rejection::new(code).with_detail(detail))?;
         registered.key_id = key_id;
+        registered.algorithm = Some(header.algorithm.name());
         if let Some(possession) = &self.proof {
             let proven = Proven {
                 token,
