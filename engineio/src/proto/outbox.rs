@@ -104,7 +104,8 @@ impl Outbox {
     /// An empty queue that is full once more than `max_bytes` wait.
     pub(crate) fn new(max_bytes: usize, tracks_items: bool) -> Self {
         Self {
-            chunks: VecDeque::new(),
+            // Small messages share a chunk, so one place is what most connections ever need.
+            chunks: VecDeque::with_capacity(1),
             websocket_pong: None,
             queued: 0,
             in_flight: 0,
