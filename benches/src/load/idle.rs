@@ -35,6 +35,7 @@ pub(super) fn play(target: &Target) -> Result<Sample, Failure> {
     let after = target.process.resident_bytes()?;
     Ok(Sample {
         units: CLIENTS as u64,
+        warm_up_units: 0,
         cpu_nanos,
         wall,
         latencies: Latencies::default(),

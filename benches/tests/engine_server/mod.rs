@@ -33,8 +33,8 @@ impl Handler for Echo {
                     connection.send(&message).unwrap();
                 }
             }
-            Payload::Text(text) => drop(connection.send_text(text).unwrap()),
-            Payload::Binary(data) => drop(connection.send_binary(data).unwrap()),
+            Payload::Text(text) => connection.send_text(text).unwrap(),
+            Payload::Binary(data) => connection.send_binary(data).unwrap(),
             _ => {}
         }
         Flow::Continue
