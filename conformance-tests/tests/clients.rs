@@ -37,6 +37,18 @@ const ENGINE_HEARTBEAT: Suite = Suite {
     ],
 };
 
+const SOCKET: Suite = Suite {
+    script: "node/clients/socket.test.mjs",
+    profile: "socket",
+    environment: &[("EIO3", "1")],
+};
+
+const SOCKET_MSGPACK: Suite = Suite {
+    script: "node/clients/socket.test.mjs",
+    profile: "socket",
+    environment: &[("PARSER", "msgpack")],
+};
+
 #[test]
 fn engine_clients_are_served() {
     ENGINE.passes_on(&Server::ours());
@@ -65,6 +77,16 @@ fn engine_heartbeat_is_kept() {
 #[test]
 fn engine_heartbeat_passes_on_the_reference() {
     ENGINE_HEARTBEAT.passes_on(&Server::node());
+}
+
+#[test]
+fn socket_clients_pass_on_the_reference() {
+    SOCKET.passes_on(&Server::node());
+}
+
+#[test]
+fn socket_clients_with_msgpack_pass_on_the_reference() {
+    SOCKET_MSGPACK.passes_on(&Server::node());
 }
 
 /// How to start a fixture.
