@@ -168,17 +168,17 @@ impl Running {
             .envs(suite.environment.iter().copied())
             .stdout(Stdio::piped())
             .spawn()
-            .unwrap_or_else(|error| panic!("{}: {error}", program.display()));
+            .expect("the fixture's program is there");
         let mut line = String::new();
         let stdout = process.stdout.take().expect("stdout is piped");
         BufReader::new(stdout)
             .read_line(&mut line)
             .expect("the fixture says where it listens");
-        let address = line.trim_end().strip_prefix("listening on ");
-        let url = format!(
-            "http://{}",
-            address.unwrap_or_else(|| panic!("the fixture said {line:?}"))
-        );
+        let address = line
+            .trim_end()
+            .strip_prefix("listening on ")
+            .expect("the fixture says where it listens");
+        let url = format!("http://{address}");
         Self { process, url }
     }
 }
