@@ -1,0 +1,351 @@
+//! Namespaces: their handlers, their policy and the sockets in them.
+
+use std::fmt;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde::Serialize;
+use socketio_auth::{DynPolicy, ErasedIdentity, Policy};
+
+use crate::ack::AckStream;
+use crate::broadcast::Broadcast;
+use crate::codec::{Codec, FromArgs};
+use crate::error::{BuildError, ConnectError, DisconnectReason, EmitError};
+use crate::handler::{Handlers, IntoAck, IntoConnect, OnAdmit, OnConnect, OnDisconnect, OnEvent};
+use crate::id::SocketId;
+use crate::lock::Lock;
+use crate::packet::is_reserved;
+use crate::rooms::{Room, Rooms, Selection};
+use crate::server::Server;
+use crate::settings::Settings;
+use crate::socket::{Core, Socket};
+
+/// A policy in its place among all those of the server.
+#[derive(Clone)]
+pub(crate) struct Guard {
+    /// Where the server keeps it; what the opening request presented is remembered by this number.
+    pub(crate) index: usize,
+    pub(crate) policy: Arc<dyn DynPolicy>,
+}
+
+/// A namespace as the sockets in it share it.
+pub(crate) struct Space {
+    pub(crate) name: Arc<str>,
+    pub(crate) codec: Codec,
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) rooms: Lock<Rooms<Arc<Core>>>,
+    pub(crate) handlers: Arc<Handlers>,
+    pub(crate) guard: Option<Guard>,
+    /// The identity of a socket that has none yet, and in a public namespace of every socket.
+    pub(crate) nobody: ErasedIdentity,
+    ack_ids: AtomicU64,
+}
+
+impl Space {
+    //= SIO5-ACK-02
+    pub(crate) fn next_ack_id(&self) -> u64 {
+        self.ack_ids.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// The event that authenticates, which handlers never see.
+    pub(crate) fn authenticate_event(&self) -> Option<&'static str> {
+        let guard = self.guard.as_ref()?;
+        Some(guard.policy.settings().dialect.authenticate_event())
+    }
+
+    /// The identity of a client that presented nothing.
+    pub(crate) fn guest(&self) -> ErasedIdentity {
+        let guest = self.guard.as_ref().and_then(|guard| guard.policy.guest());
+        guest.unwrap_or_else(|| self.nobody.clone())
+    }
+}
+
+/// The policy of the server holds; it may still be replaced.
+#[derive(Debug)]
+pub struct Inherited(());
+
+/// The policy is decided.
+#[derive(Debug)]
+pub struct Decided(());
+
+/// A namespace that is being set up: its policy first, then its handlers, then [`open`](Self::open).
+///
+/// Handlers belong to the namespace: a connection costs no memory for them. Events of one socket start in the
+/// order in which they arrived; a handler that waits does not hold up the next event, unless
+/// [`max_handlers_in_flight`](crate::SocketIoBuilder::max_handlers_in_flight) are waiting.
+#[must_use = "a namespace serves nobody before `open`"]
+pub struct NamespaceBuilder<D, S> {
+    server: Arc<Server>,
+    name: String,
+    policy: Choice,
+    handlers: Handlers,
+    reserved: Option<&'static str>,
+    types: PhantomData<fn() -> (D, S)>,
+}
+
+enum Choice {
+    Inherit,
+    Public,
+    Own(Arc<dyn DynPolicy>),
+}
+
+impl<D> NamespaceBuilder<D, Inherited> {
+    pub(crate) fn new(server: Arc<Server>, name: &str) -> Self {
+        Self {
+            server,
+            name: name.to_owned(),
+            policy: Choice::Inherit,
+            handlers: Handlers::default(),
+            reserved: None,
+            types: PhantomData,
+        }
+    }
+
+    /// Replaces the policy of the server for this namespace. Its handlers receive the policy's identity.
+    pub fn authenticate<P: Policy>(self, policy: P) -> NamespaceBuilder<P::Identity, Decided> {
+        self.decide(Choice::Own(policy.into_dyn()))
+    }
+
+    /// Opens the namespace to everyone, whatever the policy of the server says. No credential is looked at.
+    pub fn public(self) -> NamespaceBuilder<(), Decided> {
+        self.decide(Choice::Public)
+    }
+
+    fn decide<E>(self, policy: Choice) -> NamespaceBuilder<E, Decided> {
+        Self { policy, ..self }.retype()
+    }
+}
+
+impl<D, S> NamespaceBuilder<D, S> {
+    fn retype<E, T>(self) -> NamespaceBuilder<E, T> {
+        NamespaceBuilder {
+            server: self.server,
+            name: self.name,
+            policy: self.policy,
+            handlers: self.handlers,
+            reserved: self.reserved,
+            types: PhantomData,
+        }
+    }
+}
+
+impl<D: Send + Sync + 'static, S> NamespaceBuilder<D, S> {
+    /// Adds a handler of an event. What it returns acknowledges the event, see [`IntoAck`].
+    ///
+    /// The arguments are read before the handler starts. When they are not of the type asked for the handler is not
+    /// called, and the event is acknowledged with `{"error":"invalid_arguments"}`. A panic disconnects the socket.
+    /// With several handlers of one event all run, in the order in which they were added.
+    pub fn on<T, F, Fut>(mut self, event: &'static str, handler: F) -> NamespaceBuilder<D, Decided>
+    where
+        T: FromArgs + Send + 'static,
+        F: Fn(Socket<D>, T) -> Fut + Send + Sync + 'static,
+        Fut: Future + Send + 'static,
+        Fut::Output: IntoAck,
+    {
+        if is_reserved(event) {
+            self.reserved = Some(event);
+        }
+        let handler = Box::new(OnEvent::new(handler));
+        self.handlers.add_event(event, handler);
+        self.retype()
+    }
+
+    /// Adds connect middleware: it decides, after authentication, whether a client may join, and the client waits
+    /// meanwhile. Several are asked one after the other; an error ends the attempt and is sent to the client.
+    ///
+    /// What the socket joins here takes effect when it is let in; what is emitted to it precedes the answer to its
+    /// CONNECT (SRV-ORD-04). It is dropped when the client leaves. A panic refuses with `internal error`.
+    pub fn middleware<F, Fut, E>(mut self, middleware: F) -> NamespaceBuilder<D, Decided>
+    where
+        F: Fn(Socket<D>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<(), E>> + Send + 'static,
+        E: Into<ConnectError> + 'static,
+    {
+        let middleware = Box::new(OnAdmit::new(middleware));
+        self.handlers.middleware.push(middleware);
+        self.retype()
+    }
+
+    /// Adds a handler that is called when a socket has joined, after its CONNECT was answered.
+    ///
+    /// An error, or a panic, disconnects the socket. Events do not wait for a connect handler that waits.
+    pub fn on_connect<F, Fut>(mut self, handler: F) -> NamespaceBuilder<D, Decided>
+    where
+        F: Fn(Socket<D>) -> Fut + Send + Sync + 'static,
+        Fut: Future + Send + 'static,
+        Fut::Output: IntoConnect,
+    {
+        let handler = Box::new(OnConnect::new(handler));
+        self.handlers.connect.push(handler);
+        self.retype()
+    }
+
+    /// Adds a hook that is called when a socket is about to leave, while it is still in its rooms (SIO5-DIS-06).
+    pub fn on_disconnecting<F>(mut self, hook: F) -> NamespaceBuilder<D, Decided>
+    where
+        F: Fn(Socket<D>, DisconnectReason) + Send + Sync + 'static,
+    {
+        self.handlers
+            .disconnecting
+            .push(Box::new(move |socket, reason| {
+                hook(Socket::new(Arc::clone(socket)), reason);
+            }));
+        self.retype()
+    }
+
+    /// Adds a handler that is called when a socket has left, once for every socket that had joined.
+    pub fn on_disconnect<F, Fut>(mut self, handler: F) -> NamespaceBuilder<D, Decided>
+    where
+        F: Fn(Socket<D>, DisconnectReason) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        let handler = Box::new(OnDisconnect::new(handler));
+        self.handlers.disconnect.push(handler);
+        self.retype()
+    }
+
+    /// Opens the namespace.
+    ///
+    /// # Errors
+    ///
+    /// When the name cannot be one, is taken, or a handler is for a reserved event.
+    pub fn open(self) -> Result<Namespace<D>, BuildError> {
+        if let Some(event) = self.reserved {
+            return Err(BuildError::ReservedName(event));
+        }
+        if !self.name.starts_with('/') || self.name.contains([',', '?']) {
+            return Err(BuildError::NamespaceName);
+        }
+        let guard = match self.policy {
+            Choice::Inherit => self.server.default_guard(),
+            Choice::Public => None,
+            Choice::Own(policy) => Some(self.server.add_policy(policy)),
+        };
+        let space = Arc::new(Space {
+            name: self.name.into(),
+            codec: self.server.codec.clone(),
+            settings: Arc::clone(&self.server.settings),
+            rooms: Lock::new(Rooms::new()),
+            handlers: Arc::new(self.handlers),
+            guard,
+            nobody: ErasedIdentity::new(()),
+            ack_ids: AtomicU64::new(0),
+        });
+        self.server.open(&space)?;
+        Ok(Namespace::new(space))
+    }
+}
+
+impl<D, S> fmt::Debug for NamespaceBuilder<D, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NamespaceBuilder")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
+/// An open namespace: what reaches all its sockets, or some of them.
+///
+/// Cheap to clone and valid anywhere, in plain HTTP handlers for instance.
+pub struct Namespace<D> {
+    space: Arc<Space>,
+    data: PhantomData<fn() -> D>,
+}
+
+impl<D> Clone for Namespace<D> {
+    fn clone(&self) -> Self {
+        Self::new(Arc::clone(&self.space))
+    }
+}
+
+impl<D> Namespace<D> {
+    pub(crate) fn new(space: Arc<Space>) -> Self {
+        Self {
+            space,
+            data: PhantomData,
+        }
+    }
+
+    /// The name, `/` or `/chat` for instance.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.space.name
+    }
+
+    /// Everyone in the namespace.
+    pub fn all(&self) -> Broadcast {
+        Broadcast::new(Arc::clone(&self.space), Selection::default())
+    }
+
+    /// The members of a room.
+    pub fn to(&self, room: impl Into<Room>) -> Broadcast {
+        self.all().to(room)
+    }
+
+    /// Everyone but the members of a room.
+    pub fn except(&self, room: impl Into<Room>) -> Broadcast {
+        self.all().except(room)
+    }
+
+    /// Sends an event to everyone.
+    ///
+    /// # Errors
+    ///
+    /// See [`Broadcast::emit`].
+    pub fn emit<A: Serialize + ?Sized>(&self, event: &str, args: &A) -> Result<(), EmitError> {
+        self.all().emit(event, args)
+    }
+
+    /// Sends an event to everyone, to be acknowledged.
+    ///
+    /// # Errors
+    ///
+    /// See [`Broadcast::emit_with_ack`].
+    pub fn emit_with_ack<R: FromArgs>(
+        &self,
+        event: &str,
+        args: &(impl Serialize + ?Sized),
+    ) -> Result<AckStream<R>, EmitError> {
+        self.all().emit_with_ack(event, args)
+    }
+
+    /// The socket with this id.
+    #[must_use]
+    pub fn socket(&self, id: &str) -> Option<Socket<D>> {
+        self.space.rooms.lock().get(id).map(Socket::new)
+    }
+
+    /// The sockets in the namespace.
+    #[must_use]
+    pub fn sockets(&self) -> Vec<Socket<D>> {
+        let sockets = self.space.rooms.lock().select(&Selection::default());
+        sockets.into_iter().map(Socket::new).collect()
+    }
+
+    /// How many sockets are in the namespace.
+    #[must_use]
+    pub fn socket_count(&self) -> usize {
+        self.space.rooms.lock().count()
+    }
+
+    /// The ids of the sockets in a room.
+    #[must_use]
+    pub fn ids_in(&self, room: impl Into<Room>) -> Vec<SocketId> {
+        let selection = Selection {
+            rooms: vec![room.into()],
+            except: Vec::new(),
+        };
+        let sockets = self.space.rooms.lock().select(&selection);
+        sockets.iter().map(|socket| socket.id.clone()).collect()
+    }
+}
+
+impl<D> fmt::Debug for Namespace<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Namespace")
+            .field("name", &self.space.name)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,3 @@
+//! The pure machines: no clock, no lock, no task. Time and packets are arguments, effects are outputs.
+
+pub(crate) mod client;

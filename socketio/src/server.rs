@@ -1,0 +1,448 @@
+//! The server: its namespaces, its policies, and the doors clients come in by.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::marker::PhantomData;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use engineio::{Body, Engine, EngineService, ForeignStream, Listener};
+use http_body::Body as HttpBody;
+use socketio_auth::{DynPolicy, Extract, Policy, RequestView};
+use tokio::sync::watch;
+
+use crate::codec::Codec;
+use crate::connection::{Client, Shell};
+use crate::error::BuildError;
+use crate::handshake::Opening;
+use crate::lock::Lock;
+use crate::namespace::{Guard, Inherited, NamespaceBuilder, Space};
+use crate::settings::Settings;
+
+/// What the connections and namespaces of a server share.
+pub(crate) struct Server {
+    pub(crate) codec: Codec,
+    pub(crate) settings: Arc<Settings>,
+    spaces: Lock<HashMap<Arc<str>, Arc<Space>>>,
+    /// Every policy in use, so that the opening request is searched once for each.
+    policies: Lock<Vec<Arc<dyn DynPolicy>>>,
+    is_guarded: bool,
+    is_closing: AtomicBool,
+    /// True when handlers that still wait are to be dropped.
+    stop: watch::Sender<bool>,
+}
+
+impl Server {
+    pub(crate) fn open(&self, space: &Arc<Space>) -> Result<(), BuildError> {
+        let mut spaces = self.spaces.lock();
+        if spaces.contains_key(&space.name) {
+            return Err(BuildError::NamespaceTaken);
+        }
+        spaces.insert(Arc::clone(&space.name), Arc::clone(space));
+        Ok(())
+    }
+
+    pub(crate) fn find(&self, name: &str) -> Option<Arc<Space>> {
+        self.spaces.lock().get(name).cloned()
+    }
+
+    pub(crate) fn default_guard(&self) -> Option<Guard> {
+        let policies = self.policies.lock();
+        let policy = policies.first().filter(|_| self.is_guarded)?;
+        Some(Guard {
+            index: 0,
+            policy: Arc::clone(policy),
+        })
+    }
+
+    pub(crate) fn add_policy(&self, policy: Arc<dyn DynPolicy>) -> Guard {
+        let mut policies = self.policies.lock();
+        policies.push(Arc::clone(&policy));
+        let index = policies.len() - 1;
+        Guard { index, policy }
+    }
+
+    /// What the opening request presents to each policy; nothing is kept of requests that present nothing.
+    pub(crate) fn extract(&self, request: &engineio::RequestView<'_>) -> Vec<(usize, Extract)> {
+        let policies = self.policies.lock().clone();
+        let opening = Opening(request);
+        let view = RequestView::new(&opening);
+        policies
+            .iter()
+            .map(|policy| policy.extract(&view))
+            .enumerate()
+            .filter(|(_, found)| !matches!(found, Extract::Absent))
+            .collect()
+    }
+
+    pub(crate) fn is_closing(&self) -> bool {
+        self.is_closing.load(Ordering::Acquire)
+    }
+
+    /// Runs what must outlive the call that started it, until it ends or the server stops.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a handler that waits; ends with it, or with the server"
+    )]
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let mut stop = self.stop.subscribe();
+        tokio::spawn(async move {
+            let stopped = stop.wait_for(|stop| *stop);
+            let mut stopped = std::pin::pin!(stopped);
+            let mut task = std::pin::pin!(task);
+            std::future::poll_fn(|cx| {
+                if task.as_mut().poll(cx).is_ready() {
+                    return std::task::Poll::Ready(());
+                }
+                stopped.as_mut().poll(cx).map(|_| ())
+            })
+            .await;
+        });
+    }
+}
+
+/// The options of a [`SocketIo`].
+///
+/// ```
+/// use std::time::Duration;
+/// use socketio::SocketIo;
+///
+/// # fn main() -> Result<(), socketio::BuildError> {
+/// let io = SocketIo::builder()
+///     .engine(|config| config.ping_interval(Duration::from_secs(10)))
+///     .connect_timeout(Duration::from_secs(5))
+///     .build()?;
+/// # let _ = io; Ok(()) }
+/// ```
+#[must_use = "a builder serves nobody before `build`"]
+pub struct SocketIoBuilder<D = ()> {
+    engine: engineio::Config,
+    codec: Codec,
+    settings: Settings,
+    policy: Option<Arc<dyn DynPolicy>>,
+    data: PhantomData<fn() -> D>,
+}
+
+impl SocketIoBuilder<()> {
+    /// Guards every namespace that does not say otherwise.
+    pub fn authenticate<P: Policy>(self, policy: P) -> SocketIoBuilder<P::Identity> {
+        SocketIoBuilder {
+            engine: self.engine,
+            codec: self.codec,
+            settings: self.settings,
+            policy: Some(policy.into_dyn()),
+            data: PhantomData,
+        }
+    }
+}
+
+impl<D> SocketIoBuilder<D> {
+    /// Changes the options of the engine: transports, heartbeat, sizes, CORS, cookies, protocol 3. The path is
+    /// `/socket.io/` unless changed here.
+    pub fn engine(mut self, change: impl FnOnce(engineio::Config) -> engineio::Config) -> Self {
+        self.engine = change(self.engine);
+        self
+    }
+
+    /// How packets are written; [`Codec::json`] by default. Every client must be configured alike.
+    pub fn codec(mut self, codec: Codec) -> Self {
+        self.codec = codec;
+        self
+    }
+
+    /// How long a client may be connected without having joined a namespace; 45 s by default (SIO5-CON-08).
+    /// Raising it lets idle strangers stay longer.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.client.connect_timeout = timeout;
+        self
+    }
+
+    /// How long the attachments of a binary packet may take to arrive; 45 s by default.
+    pub fn attachment_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.client.attachment_timeout = timeout;
+        self
+    }
+
+    /// How long acknowledgements are waited for unless the call says otherwise; for ever by default, as the
+    /// reference does: until the client leaves.
+    pub fn ack_timeout(mut self, timeout: Option<Duration>) -> Self {
+        self.settings.ack_timeout = timeout;
+        self
+    }
+
+    /// How many acknowledgements one socket may owe; 1,024 by default. One more is
+    /// [`EmitError::TooManyAcks`](crate::EmitError::TooManyAcks).
+    pub fn max_pending_acks(mut self, acks: usize) -> Self {
+        self.settings.max_pending_acks = acks;
+        self
+    }
+
+    /// How many rooms one socket may be in; 1,024 by default. One more is
+    /// [`JoinError::TooManyRooms`](crate::JoinError::TooManyRooms).
+    pub fn max_rooms_per_socket(mut self, rooms: usize) -> Self {
+        self.settings.max_rooms_per_socket = rooms;
+        self
+    }
+
+    /// How many namespaces one connection may have joined or be joining; 64 by default. One more CONNECT is
+    /// refused.
+    pub fn max_namespaces_per_connection(mut self, namespaces: usize) -> Self {
+        self.settings.client.max_namespaces = namespaces;
+        self
+    }
+
+    /// How many CONNECTs of one connection may wait for their answer; 16 by default. One more is refused.
+    pub fn max_concurrent_connects(mut self, connects: usize) -> Self {
+        self.settings.client.max_connecting = connects;
+        self
+    }
+
+    /// How many handlers of one connection may wait at once; 64 by default. Further events start when one ends;
+    /// with 1 events are handled strictly one after the other.
+    pub fn max_handlers_in_flight(mut self, handlers: usize) -> Self {
+        self.settings.max_handlers_in_flight = handlers.max(1);
+        self
+    }
+
+    /// How many bytes of events may wait for a handler to end, for each connection; 64 KiB by default. When they
+    /// are reached nothing more is read from the client until half of them have started.
+    pub fn inbox_max_bytes(mut self, bytes: usize) -> Self {
+        self.settings.inbox_max_bytes = bytes;
+        self
+    }
+
+    /// What a client may send in one packet.
+    pub fn limits(mut self, change: impl FnOnce(&mut crate::Limits)) -> Self {
+        change(&mut self.settings.packets);
+        self
+    }
+
+    /// Whether the headers of the opening request are kept for [`Handshake::header`](crate::Handshake::header);
+    /// on by default. Those that carry credentials never are. Off saves their size for every connection.
+    pub fn keep_headers(mut self, keep: bool) -> Self {
+        self.settings.keeps_headers = keep;
+        self
+    }
+
+    /// The server.
+    ///
+    /// # Errors
+    ///
+    /// When the engine's options contradict themselves.
+    pub fn build(self) -> Result<SocketIo<D>, BuildError> {
+        let is_guarded = self.policy.is_some();
+        let server = Arc::new(Server {
+            codec: self.codec,
+            settings: Arc::new(self.settings),
+            spaces: Lock::new(HashMap::new()),
+            policies: Lock::new(self.policy.into_iter().collect()),
+            is_guarded,
+            is_closing: AtomicBool::new(false),
+            stop: watch::Sender::new(false),
+        });
+        let engine = Engine::new(self.engine, Shell::new(Arc::clone(&server)))?;
+        Ok(SocketIo {
+            server,
+            engine,
+            data: PhantomData,
+        })
+    }
+}
+
+impl<D> fmt::Debug for SocketIoBuilder<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SocketIoBuilder")
+            .field("engine", &self.engine)
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A Socket.IO server. `D` is the identity that the policy of the server yields, `()` without one.
+///
+/// Cheap to clone; clones are the same server. There are two front doors: [`serve`](Self::serve) owns a listener
+/// and is the cheaper one to connect to, [`service`](Self::service) goes behind any hyper or tower server.
+///
+/// ```no_run
+/// use socketio::SocketIo;
+///
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// let io = SocketIo::new();
+/// io.namespace("/")
+///     .on("echo", |socket, text: String| async move {
+///         let _ = socket.emit("echo", &text);
+///     })
+///     .open()?;
+/// io.serve(tokio::net::TcpListener::bind("127.0.0.1:3000").await?).await?;
+/// # Ok(()) }
+/// ```
+pub struct SocketIo<D = ()> {
+    server: Arc<Server>,
+    engine: Engine<Client>,
+    data: PhantomData<fn() -> D>,
+}
+
+impl<D> Clone for SocketIo<D> {
+    fn clone(&self) -> Self {
+        Self {
+            server: Arc::clone(&self.server),
+            engine: self.engine.clone(),
+            data: PhantomData,
+        }
+    }
+}
+
+impl SocketIo {
+    /// A server with the default options, open to everyone.
+    ///
+    /// # Panics
+    ///
+    /// Never: the default options do not contradict themselves.
+    #[must_use]
+    #[expect(
+        clippy::new_without_default,
+        reason = "a server that came about by default would surprise"
+    )]
+    pub fn new() -> Self {
+        let built = Self::builder().build();
+        built.expect("the default options do not contradict themselves")
+    }
+
+    /// The options of a server.
+    pub fn builder() -> SocketIoBuilder {
+        SocketIoBuilder {
+            engine: engineio::Config::new().path("/socket.io/"),
+            codec: Codec::default(),
+            settings: Settings::default(),
+            policy: None,
+            data: PhantomData,
+        }
+    }
+}
+
+impl<D: Send + Sync + 'static> SocketIo<D> {
+    /// A namespace to be set up and opened. Clients can join only what was opened.
+    pub fn namespace(&self, name: &str) -> NamespaceBuilder<D, Inherited> {
+        NamespaceBuilder::new(Arc::clone(&self.server), name)
+    }
+
+    /// How many connections are live, in however many namespaces each is.
+    #[must_use]
+    pub fn connection_count(&self) -> usize {
+        self.engine.session_count()
+    }
+
+    /// A service for a hyper server, and with feature `tower` for a tower one.
+    #[must_use]
+    pub fn service(&self) -> Service {
+        Service(self.engine.service())
+    }
+
+    /// Accepts connections until accepting fails for good. Requests outside the path are answered 404.
+    ///
+    /// # Errors
+    ///
+    /// When the listener cannot accept any more.
+    pub async fn serve<L: Listener>(&self, listener: L) -> io::Result<()> {
+        self.engine.serve(listener).await
+    }
+
+    /// Serves one accepted stream of any kind, TLS for example.
+    pub async fn serve_stream<S: ForeignStream>(&self, stream: S, peer: Option<SocketAddr>) {
+        self.engine.serve_stream(stream, peer).await;
+    }
+
+    /// Serves one accepted TCP connection.
+    pub async fn serve_tcp(&self, stream: tokio::net::TcpStream, peer: Option<SocketAddr>) {
+        self.engine.serve_tcp(stream, peer).await;
+    }
+
+    /// Closes every connection at once and refuses new ones; the reason that handlers see is
+    /// [`ServerShuttingDown`](crate::DisconnectReason::ServerShuttingDown) (SIO5-DIS-04). Handlers that wait are
+    /// dropped.
+    pub fn close(&self) {
+        self.server.is_closing.store(true, Ordering::Release);
+        self.engine.close();
+        self.server.stop.send_replace(true);
+    }
+
+    /// Refuses new connections, closes the live ones spread over `deadline` so that clients do not reconnect
+    /// elsewhere all at once, and then drops the handlers that still wait.
+    pub async fn drain(&self, deadline: Duration) {
+        self.server.is_closing.store(true, Ordering::Release);
+        self.engine.drain(deadline).await;
+        self.server.stop.send_replace(true);
+    }
+}
+
+impl<D> fmt::Debug for SocketIo<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SocketIo")
+            .field("engine", &self.engine)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A server as a service: hyper's, and with feature `tower` tower's.
+///
+/// Serve it on connections that allow upgrades, or WebSockets cannot be opened.
+#[derive(Clone, Debug)]
+pub struct Service(EngineService<Client>);
+
+impl Service {
+    /// The same service for one connection whose peer is known. An [`engineio::PeerAddr`] extension of the request
+    /// wins.
+    #[must_use]
+    pub fn peer(self, peer: SocketAddr) -> Self {
+        Self(self.0.peer(peer))
+    }
+
+    /// Marks the connection as secured by TLS.
+    #[must_use]
+    pub fn secure(self, is_secure: bool) -> Self {
+        Self(self.0.secure(is_secure))
+    }
+}
+
+type ServiceFuture = Pin<Box<dyn Future<Output = Result<http::Response<Body>, Infallible>> + Send>>;
+
+impl<B> hyper::service::Service<http::Request<B>> for Service
+where
+    B: HttpBody<Data = Bytes> + Send + 'static,
+{
+    type Response = http::Response<Body>;
+    type Error = Infallible;
+    type Future = ServiceFuture;
+
+    fn call(&self, request: http::Request<B>) -> Self::Future {
+        hyper::service::Service::call(&self.0, request)
+    }
+}
+
+#[cfg(feature = "tower")]
+impl<B> tower_service::Service<http::Request<B>> for Service
+where
+    B: HttpBody<Data = Bytes> + Send + 'static,
+{
+    type Response = http::Response<Body>;
+    type Error = Infallible;
+    type Future = ServiceFuture;
+
+    fn poll_ready(
+        &mut self,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Result<(), Infallible>> {
+        std::task::Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: http::Request<B>) -> Self::Future {
+        hyper::service::Service::call(self, request)
+    }
+}
