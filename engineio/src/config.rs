@@ -7,10 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::http::{AllowedOrigins, CookieOptions, Cors};
-use crate::proto::session::{Timing, Transport};
+use crate::proto::transport::{Timing, Transport};
 use crate::request::RequestView;
 use crate::send_options::OverflowPolicy;
 use crate::server::ConnectionError;
+use crate::websocket::PerMessageDeflate;
 
 /// A future that an asynchronous hook returns.
 pub type HookFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -82,6 +83,7 @@ pub struct Config {
     pub(crate) cookie: Option<CookieOptions>,
     pub(crate) initial_packet: Option<String>,
     pub(crate) compression_threshold: Option<usize>,
+    pub(crate) per_message_deflate: Option<PerMessageDeflate>,
     pub(crate) admission: Option<Arc<AdmissionHook>>,
     pub(crate) handshake_headers: Option<Arc<HeaderHook>>,
     pub(crate) response_headers: Option<Arc<HeaderHook>>,
@@ -121,6 +123,7 @@ impl Default for Config {
             cookie: None,
             initial_packet: None,
             compression_threshold: Some(1024),
+            per_message_deflate: None,
             admission: None,
             handshake_headers: None,
             response_headers: None,
@@ -308,6 +311,13 @@ impl Config {
     /// turns it off.
     pub fn http_compression(mut self, threshold: Option<usize>) -> Self {
         self.compression_threshold = threshold;
+        self
+    }
+
+    /// Compresses WebSocket messages for clients that offer it, with feature `deflate`; off by default, for it
+    /// costs memory and time, and compressing secrets beside text that others choose can reveal them.
+    pub fn per_message_deflate(mut self, options: PerMessageDeflate) -> Self {
+        self.per_message_deflate = Some(options);
         self
     }
 

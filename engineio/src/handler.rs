@@ -1,7 +1,7 @@
 //! What an application does with sessions.
 
 use crate::message::Message;
-use crate::proto::session::CloseReason;
+use crate::proto::close_reason::CloseReason;
 use crate::request::RequestView;
 use crate::server::Connection;
 

@@ -25,7 +25,8 @@ pub use handler::{Flow, Handler};
 pub use http::{AllowedOrigins, CookieOptions, Cors, SameSite};
 pub use message::{EncodedMessage, Message, MessageBuffer, Payload};
 pub use packet::{ParseError, Protocol};
-pub use proto::session::{CloseReason, Transport};
+pub use proto::close_reason::CloseReason;
+pub use proto::transport::Transport;
 pub use request::{RequestView, decode_form};
 pub use send_options::{ConflationKey, OverflowPolicy, SendOptions, Sent};
 pub use server::{
@@ -33,3 +34,4 @@ pub use server::{
     SendError, Stats,
 };
 pub use session_id::SessionId;
+pub use websocket::PerMessageDeflate;

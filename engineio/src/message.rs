@@ -1,11 +1,11 @@
 //! Messages: borrowed when they arrive, encoded once when they leave.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 
-use crate::websocket;
+use crate::websocket::{self, Settings};
 
 /// The content of a [`Message`].
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -228,6 +228,8 @@ pub struct EncodedMessage(Arc<Encoded>);
 struct Encoded {
     frames: Bytes,
     message_count: usize,
+    /// The same with every message compressed by itself, once a recipient wanted it.
+    compressed: OnceLock<(Settings, Bytes)>,
 }
 
 impl EncodedMessage {
@@ -251,6 +253,24 @@ impl EncodedMessage {
         &self.0.frames
     }
 
+    /// The compressed frames, made by `compress` when nobody asked for them with the same settings before.
+    pub(crate) fn compressed(
+        &self,
+        settings: Settings,
+        compress: impl FnOnce(&[u8]) -> Bytes,
+    ) -> Bytes {
+        match self.0.compressed.get() {
+            Some((known, frames)) if *known == settings => frames.clone(),
+            // Another engine, or a client with a window of its own, was first.
+            Some(_) => compress(self.frames()),
+            None => {
+                let frames = compress(self.frames());
+                let _ = self.0.compressed.set((settings, frames.clone()));
+                frames
+            }
+        }
+    }
+
     /// How many messages it holds.
     #[must_use]
     pub fn message_count(&self) -> usize {
@@ -269,6 +289,7 @@ impl From<MessageBuffer> for EncodedMessage {
         Self(Arc::new(Encoded {
             frames: buffer.frames.into(),
             message_count: buffer.message_count,
+            compressed: OnceLock::new(),
         }))
     }
 }

@@ -5,7 +5,7 @@ use http::Method;
 use super::query::Query;
 use super::reject::Rejection;
 use crate::packet::Protocol;
-use crate::proto::session::Transport;
+use crate::proto::transport::Transport;
 
 /// What the server offers.
 #[derive(Clone, Copy, Debug)]

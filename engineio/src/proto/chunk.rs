@@ -14,6 +14,7 @@ pub(crate) enum Shape {
 }
 
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 enum Storage {
     /// Bytes of this connection alone; the vector goes back to the worker's pool.
     Own { frames: Vec<u8>, written: usize },
@@ -23,6 +24,7 @@ enum Storage {
 
 /// A run of whole WebSocket frames, or what is left of one after a partial write.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub(crate) struct Chunk {
     storage: Storage,
     shape: Shape,

@@ -77,6 +77,7 @@ struct Item {
 
 /// The outgoing queue of one session.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub(crate) struct Outbox {
     chunks: VecDeque<Chunk>,
     /// The last WebSocket ping's data, waiting to be echoed.
@@ -86,14 +87,17 @@ pub(crate) struct Outbox {
     /// Bytes taken by the writer and not yet written.
     in_flight: usize,
     /// What `chunks` is made of, oldest first; kept only once items may be dropped or replaced.
-    items: VecDeque<Item>,
+    #[expect(
+        clippy::box_collection,
+        reason = "absent from most connections, whose size counts"
+    )]
+    items: Option<Box<VecDeque<Item>>>,
     /// Bytes at the front that belong to an item already partly on the wire.
     front_locked: usize,
     max_bytes: usize,
     control: Control,
     is_writing: bool,
     is_held: bool,
-    tracks_items: bool,
 }
 
 impl Outbox {
@@ -104,13 +108,12 @@ impl Outbox {
             websocket_pong: None,
             queued: 0,
             in_flight: 0,
-            items: VecDeque::new(),
+            items: tracks_items.then(Box::default),
             front_locked: 0,
             max_bytes,
             control: Control::default(),
             is_writing: false,
             is_held: false,
-            tracks_items,
         }
     }
 
@@ -161,8 +164,8 @@ impl Outbox {
     /// leave in one write with the frames behind them.
     pub(crate) fn push_head(&mut self, mut head: Vec<u8>, joins_frames: bool) {
         self.queued += head.len();
-        if self.tracks_items {
-            self.items.push_front(Item {
+        if let Some(items) = &mut self.items {
+            items.push_front(Item {
                 length: head.len(),
                 key: None,
             });
@@ -279,8 +282,8 @@ impl Outbox {
         if length > 0 {
             self.queued += length;
             self.front_locked = length;
-            if self.tracks_items {
-                self.items.push_front(Item { length, key: None });
+            if let Some(items) = &mut self.items {
+                items.push_front(Item { length, key: None });
             }
             self.chunks.push_front(rest);
         }
@@ -290,7 +293,9 @@ impl Outbox {
     pub(crate) fn drain(&mut self) -> (Control, VecDeque<Chunk>) {
         self.queued = 0;
         self.front_locked = 0;
-        self.items.clear();
+        if let Some(items) = &mut self.items {
+            items.clear();
+        }
         (
             std::mem::take(&mut self.control),
             std::mem::take(&mut self.chunks),
@@ -317,20 +322,21 @@ impl Outbox {
 
     fn count(&mut self, length: usize, key: Option<ConflationKey>) {
         self.queued += length;
-        if self.tracks_items {
-            self.items.push_back(Item { length, key });
+        if let Some(items) = &mut self.items {
+            items.push_back(Item { length, key });
         }
     }
 
     /// Replaces or makes room as asked; `None` when the item is to be queued at the end.
     fn place(&mut self, frames: &[u8], placing: Placing) -> Option<Pushed> {
         let drops_oldest = placing.policy == OverflowPolicy::DropOldest;
-        if (drops_oldest || placing.key.is_some()) && !self.tracks_items {
-            self.tracks_items = true;
-            if self.queued > 0 {
-                let length = self.queued;
-                self.items.push_back(Item { length, key: None });
-            }
+        if (drops_oldest || placing.key.is_some()) && self.items.is_none() {
+            let waiting = Item {
+                length: self.queued,
+                key: None,
+            };
+            let items = (self.queued > 0).then_some(waiting).into_iter().collect();
+            self.items = Some(Box::new(items));
         }
         if let Some(key) = placing.key
             && self.replace(key, frames, placing.shape)
@@ -356,11 +362,16 @@ impl Outbox {
     /// mark already: then the policy decides.
     fn replace(&mut self, key: ConflationKey, frames: &[u8], shape: Shape) -> bool {
         let mut start = 0;
-        let Some(item) = self.items.iter_mut().find(|item| {
-            let is_wanted = item.key == Some(key) && start >= self.front_locked;
-            start += if is_wanted { 0 } else { item.length };
-            is_wanted
-        }) else {
+        let Some(item) = self
+            .items
+            .iter_mut()
+            .flat_map(|items| items.iter_mut())
+            .find(|item| {
+                let is_wanted = item.key == Some(key) && start >= self.front_locked;
+                start += if is_wanted { 0 } else { item.length };
+                is_wanted
+            })
+        else {
             return false;
         };
         let length = item.length;
@@ -397,7 +408,7 @@ impl Outbox {
         if self.front_locked > 0 {
             return false;
         }
-        let Some(item) = self.items.pop_front() else {
+        let Some(item) = self.items.as_mut().and_then(|items| items.pop_front()) else {
             return false;
         };
         let mut left = item.length;
@@ -416,10 +427,10 @@ impl Outbox {
     }
 
     fn forget_items(&mut self, mut length: usize) {
-        while length > 0 {
-            let Some(item) = self.items.pop_front() else {
-                return;
-            };
+        let Some(items) = &mut self.items else { return };
+        while length > 0
+            && let Some(item) = items.pop_front()
+        {
             length = length.saturating_sub(item.length);
         }
     }

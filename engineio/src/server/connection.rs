@@ -10,7 +10,8 @@ use super::ready::Ready;
 use super::shared::Shared;
 use crate::message::{EncodedMessage, MessageBuffer};
 use crate::packet::Protocol;
-use crate::proto::session::{Input, Transport};
+use crate::proto::event::Input;
+use crate::proto::transport::Transport;
 use crate::send_options::{SendOptions, Sent};
 use crate::session_id::SessionId;
 

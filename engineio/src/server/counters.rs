@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use crate::proto::session::CloseReason;
+use crate::proto::close_reason::CloseReason;
 
 /// Threads count in this many separate places, so that they do not wait for each other's cache lines.
 const SHARD_COUNT: usize = 8;

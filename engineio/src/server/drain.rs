@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::hub::Hub;
 use super::random;
 use super::shared::Shared;
-use crate::proto::session::Input;
+use crate::proto::event::Input;
 
 /// The share of the deadline over which sessions are asked to close; the rest is for them to take what is
 /// queued.

@@ -8,19 +8,20 @@ use http_body::Body as HttpBody;
 
 use super::connection::Connection;
 use super::error::ConnectionError;
+use super::form::{Compression, FrameForm};
 use super::hub::Hub;
 use super::polling::{self, Polled, PostContent, Posted};
 use super::shared::{Opening, PollBody, Shared};
 use super::upgrade::Upgrade;
-use super::writer::FrameForm;
 use crate::body::Body;
 use crate::http::{self as rules, Decision, Facts, Gate, Options, Query, Rejection};
 use crate::jsonp;
 use crate::payload::PayloadEncoder;
-use crate::proto::session::{Input, Transport};
+use crate::proto::event::Input;
+use crate::proto::transport::Transport;
 use crate::request::RequestView;
 use crate::session_id::SessionId;
-use crate::websocket::{self, Handshake, HandshakeError};
+use crate::websocket::{self, Decoder, Handshake, HandshakeError, Inflater};
 
 const HTML: HeaderValue = HeaderValue::from_static("text/html");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -222,7 +223,16 @@ async fn open_polling<D: Send + Sync + 'static>(
         payload.push_text(&format!("4{initial}"));
     }
     let (bytes, content) = payload.finish();
-    let mut response = respond_payload(hub, request, &shared, PollBody { bytes, content });
+    let mut response = respond_payload(
+        hub,
+        request,
+        &shared,
+        PollBody {
+            bytes,
+            content,
+            is_compressible: true,
+        },
+    );
     if let Some(cookie) = &hub.config.cookie
         && let Ok(value) = HeaderValue::from_str(&cookie.header(shared.id().as_str()))
     {
@@ -280,13 +290,33 @@ fn shake_hands<D: Send + Sync + 'static>(
     query: &Query<'_>,
 ) -> Result<Upgrade<D>, Refused> {
     let handshake = Handshake::parse(request).map_err(Refused::Handshake)?;
-    let form = FrameForm::new(query.protocol, query.is_base64);
-    Ok(Upgrade::new(
-        handshake.accept,
-        handshake.subprotocol,
-        form,
-        hub.config.max_payload,
-    ))
+    let options = &hub.config.per_message_deflate;
+    let agreement = options.as_ref().and_then(|options| {
+        let offers = request.header_values("sec-websocket-extensions");
+        websocket::negotiate(offers, options).map(|agreement| (agreement, options))
+    });
+    let inflater = agreement
+        .as_ref()
+        .and_then(|(agreement, _)| Inflater::new(agreement));
+    // Without the feature nothing inflates, and nothing is agreed on.
+    let agreement = agreement.filter(|_| inflater.is_some());
+    let compression = agreement.as_ref().map(|(agreement, options)| {
+        let settings = agreement.settings(options);
+        if agreement.is_server_contextless {
+            Compression::Contextless(settings)
+        } else {
+            Compression::Context(settings, None)
+        }
+    });
+    let form = FrameForm::new(query.protocol, query.is_base64, compression);
+    let decoder = Decoder::new(hub.config.max_payload).with_inflater(inflater);
+    let mut upgrade = Upgrade::new(handshake.accept, handshake.subprotocol, form, decoder);
+    if let Some(value) = agreement.and_then(|(agreement, _)| agreement.header().try_into().ok()) {
+        upgrade
+            .headers_mut()
+            .insert(header::SEC_WEBSOCKET_EXTENSIONS, value);
+    }
+    Ok(upgrade)
 }
 
 /// Tells the application of a session, and sends what it sent meanwhile.
@@ -376,7 +406,11 @@ fn respond_payload<D: Send + Sync + 'static>(
         Some(index) => jsonp::jsonp_response(index, &String::from_utf8_lossy(&body.bytes)),
         None => body.bytes,
     };
-    let (bytes, encoding) = compress(hub, request, bytes);
+    let (bytes, encoding) = if body.is_compressible {
+        compress(hub, request, bytes)
+    } else {
+        (bytes, None)
+    };
     let mut response = respond(StatusCode::OK, Some(content_type), bytes);
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, NO_STORE);

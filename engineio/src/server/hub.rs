@@ -16,9 +16,12 @@ use crate::config::Config;
 use crate::handler::Handler;
 use crate::http::PathMatcher;
 use crate::proto::deadlines::{DeadlineKey, Deadlines};
+use crate::proto::transport::Timing;
 
 pub(crate) struct Hub<D> {
     pub(super) config: Config,
+    /// Shared with every session's machine.
+    pub(super) timing: Arc<Timing>,
     pub(super) path: PathMatcher,
     pub(super) registry: Registry<Shared<D>>,
     pub(super) counters: Counters,
@@ -33,6 +36,7 @@ impl<D: Send + Sync + 'static> Hub<D> {
         let path = PathMatcher::new(&config.path, config.add_trailing_slash);
         let registry = Registry::new(config.max_sessions, config.max_sessions_per_peer);
         Arc::new_cyclic(|hub| Self {
+            timing: Arc::new(config.timing),
             config,
             path,
             registry,

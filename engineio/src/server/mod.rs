@@ -6,6 +6,7 @@ mod counters;
 mod drain;
 mod error;
 mod exchange;
+mod form;
 mod hub;
 mod listener;
 mod lock;
@@ -39,7 +40,7 @@ pub use socket::ForeignStream;
 use crate::body::Body;
 use crate::config::{Config, ConfigError};
 use crate::handler::Handler;
-use crate::proto::session::Input;
+use crate::proto::event::Input;
 use hub::Hub;
 
 /// An Engine.IO server: the sessions, and the doors they come in by.

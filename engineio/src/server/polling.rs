@@ -15,7 +15,7 @@ use crate::handler::Flow;
 use crate::jsonp;
 use crate::packet::{Packet, ParseError, Protocol};
 use crate::payload;
-use crate::proto::session::{Input, Received};
+use crate::proto::event::{Input, Received};
 
 /// What a GET is answered with.
 pub(super) enum Polled {

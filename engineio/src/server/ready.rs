@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use super::connection::SendError;
-use super::shared::Shared;
+use super::shared::{Shared, Waiters};
 
 /// The future of [`Connection::ready`](crate::Connection::ready).
 #[must_use = "futures do nothing unless awaited"]
@@ -34,8 +34,9 @@ impl<D: Send + Sync + 'static> Future for Ready<D> {
                 Err(SendError::Closed)
             });
         }
-        if !inner.ready.iter().any(|known| known.will_wake(cx.waker())) {
-            inner.ready.push(cx.waker().clone());
+        let Waiters(waiting) = &mut **inner.ready.get_or_insert_default();
+        if !waiting.iter().any(|known| known.will_wake(cx.waker())) {
+            waiting.push(cx.waker().clone());
         }
         Poll::Pending
     }

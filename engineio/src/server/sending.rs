@@ -5,13 +5,15 @@ use std::task::Waker;
 
 use super::buffers;
 use super::connection::{Connection, SendError};
+use super::form::{self, FrameForm};
 use super::shared::{Inner, PollBody, Shared, signal};
-use super::writer::{self, FrameForm, Writer, Wrote};
+use super::writer::{self, Writer, Wrote};
 use crate::message::EncodedMessage;
 use crate::payload::PayloadEncoder;
 use crate::proto::chunk::{Chunk, Shape};
+use crate::proto::event::{Input, PollAnswer};
 use crate::proto::outbox::{Outbox, Placing, Pushed};
-use crate::proto::session::{Input, PollAnswer, Transport};
+use crate::proto::transport::Transport;
 use crate::send_options::{OverflowPolicy, SendOptions, Sent};
 use crate::websocket;
 
@@ -180,24 +182,32 @@ impl<D: Send + Sync + 'static> Shared<D> {
         message: &EncodedMessage,
         options: SendOptions,
     ) -> Result<Sent, SendError> {
-        let frames = message.frames();
         let mut inner = self.lock();
         if !inner.session.is_open() {
             return Err(SendError::Closed);
         }
-        let Some(writer) = inner.begin_bypass(frames.len()) else {
+        let settings = inner.form.shared_settings();
+        let (frames, wire) = match settings.filter(|_| !options.is_incompressible) {
+            Some(settings) => {
+                drop(inner);
+                let frames = form::shared_frames(message, settings);
+                inner = self.lock();
+                (frames, Some(Shape::Wire))
+            }
+            None => (message.frames().clone(), None),
+        };
+        let size = (message.message_count(), frames.len());
+        let Some(writer) = inner.begin_bypass(frames.len(), wire) else {
             drop(inner);
-            let size = (message.message_count(), frames.len());
             return self.push(options, size, |outbox, placing| {
-                outbox.push_shared(frames, placing, buffers::take)
+                let shape = wire.unwrap_or(placing.shape);
+                outbox.push_shared(&frames, Placing { shape, ..placing }, buffers::take)
             });
         };
         drop(inner);
-        self.hub
-            .counters
-            .sent(message.message_count(), frames.len());
+        self.hub.counters.sent(size.0, size.1);
         // Nothing waits, so the shared bytes are written as they are; what does not fit is queued.
-        let (wrote, written) = writer.try_write_slice(frames);
+        let (wrote, written) = writer.try_write_slice(&frames);
         inner = self.lock();
         if wrote == Wrote::All {
             inner.session.outbox.end_write(None);
@@ -207,7 +217,7 @@ impl<D: Send + Sync + 'static> Shared<D> {
             }
             return Ok(Sent::Queued);
         }
-        let mut rest = Chunk::shared(frames.clone(), Shape::Frames);
+        let mut rest = Chunk::shared(frames, Shape::Wire);
         rest.advance(written);
         inner.session.outbox.end_write(Some(rest));
         self.wake_writer(inner, wrote);
@@ -241,13 +251,13 @@ impl Inner {
     }
 
     /// Takes the right to write a shared message past the empty queue.
-    fn begin_bypass(&mut self, length: usize) -> Option<Arc<Writer>> {
+    fn begin_bypass(&mut self, length: usize, shape: Option<Shape>) -> Option<Arc<Writer>> {
+        let is_final = self.form.is_plain() || shape == Some(Shape::Wire);
         let writer = self
             .writer
             .as_ref()
             .filter(|writer| writer.writes_directly())?;
-        (self.form.is_plain() && self.session.outbox.begin_direct(length))
-            .then(|| Arc::clone(writer))
+        (is_final && self.session.outbox.begin_direct(length)).then(|| Arc::clone(writer))
     }
 
     fn needs_owner_to_write(&self) -> bool {
@@ -259,10 +269,10 @@ impl Inner {
 
     /// Whoever may send again, or has to learn that nobody may.
     fn take_ready(&mut self, high_watermark: usize) -> Vec<Waker> {
-        if self.ready.is_empty() || !self.is_ready(high_watermark) {
+        if self.ready.is_none() || !self.is_ready(high_watermark) {
             return Vec::new();
         }
-        std::mem::take(&mut self.ready)
+        self.ready.take().map_or_else(Vec::new, |waiters| waiters.0)
     }
 
     pub(super) fn is_ready(&self, high_watermark: usize) -> bool {
@@ -288,6 +298,7 @@ impl Inner {
 
     pub(super) fn poll_body(&mut self, answer: PollAnswer) -> PollBody {
         let mut payload = PayloadEncoder::new(self.session.protocol(), !self.polls_base64);
+        let mut is_compressible = false;
         match answer {
             PollAnswer::Noop => payload.push_text("6"),
             PollAnswer::Close => payload.push_text("1"),
@@ -301,13 +312,18 @@ impl Inner {
                     payload.push_text(packet);
                 }
                 for chunk in chunks {
+                    is_compressible |= chunk.shape() == Shape::Frames;
                     push_frames(&mut payload, chunk.remaining());
                     writer::recycle(chunk);
                 }
             }
         }
         let (bytes, content) = payload.finish();
-        PollBody { bytes, content }
+        PollBody {
+            bytes,
+            content,
+            is_compressible,
+        }
     }
 }
 

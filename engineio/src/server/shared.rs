@@ -12,16 +12,20 @@ use std::time::Instant;
 use tokio::sync::oneshot;
 
 use super::connection::Connection;
+use super::form::FrameForm;
 use super::hub::Hub;
 use super::lock::Lock;
-use super::writer::{FrameForm, Writer};
+use super::writer::Writer;
 use crate::handler::Flow;
 use crate::message::Message;
 use crate::packet::Protocol;
 use crate::payload::PayloadContent;
+use crate::proto::close_reason::CloseReason;
 use crate::proto::deadlines::DeadlineKey;
+use crate::proto::event::{Input, Output, Received};
 use crate::proto::outbox::Outbox;
-use crate::proto::session::{CloseReason, Input, Output, Received, Session, Transport};
+use crate::proto::session::Session;
+use crate::proto::transport::Transport;
 use crate::send_options::OverflowPolicy;
 use crate::session_id::SessionId;
 
@@ -51,6 +55,8 @@ pub(super) mod signal {
 pub(crate) struct PollBody {
     pub(crate) bytes: Vec<u8>,
     pub(crate) content: PayloadContent,
+    /// Something in it may be compressed (EIO4-CMP-02).
+    pub(crate) is_compressible: bool,
 }
 
 struct Parked {
@@ -83,8 +89,12 @@ pub(super) struct Inner {
     /// The handler was told that the queue has passed its high watermark.
     pub(super) is_slow: bool,
     /// Who waits for the queue to be below it.
-    pub(super) ready: Vec<Waker>,
+    pub(super) ready: Option<Box<Waiters>>,
 }
+
+/// Who waits for a client's queue; in a box of their own, for there are seldom any.
+#[derive(Debug, Default)]
+pub(super) struct Waiters(pub(super) Vec<Waker>);
 
 /// What is left to do once the lock is released.
 #[derive(Default)]
@@ -138,7 +148,7 @@ impl<D: Send + Sync + 'static> Shared<D> {
             now,
             opening.protocol,
             opening.transport,
-            config.timing,
+            Arc::clone(&hub.timing),
             config.allow_upgrades && config.websocket,
             outbox,
         );
@@ -153,7 +163,7 @@ impl<D: Send + Sync + 'static> Shared<D> {
                 parked: None,
                 next_token: 0,
                 pending_close: None,
-                form: FrameForm::new(opening.protocol, opening.is_base64),
+                form: FrameForm::new(opening.protocol, opening.is_base64, None),
                 polls_base64: opening.is_base64,
                 // Until the handler has been told of the session, nothing else may be told.
                 is_dispatching: true,
@@ -161,7 +171,7 @@ impl<D: Send + Sync + 'static> Shared<D> {
                 is_paused: false,
                 is_resumed_early: false,
                 is_slow: false,
-                ready: Vec::new(),
+                ready: None,
             }),
             hub,
             data: OnceLock::new(),
@@ -217,6 +227,9 @@ impl<D: Send + Sync + 'static> Shared<D> {
     /// Feeds one input under the lock and collects what is to be done without it.
     pub(super) fn feed(&self, inner: &mut Inner, now: Instant, input: Input) -> Effects {
         let mut effects = Effects::default();
+        if input == Input::PostArrived {
+            inner.is_post_destroyed = false;
+        }
         inner.session.handle_input(now, input);
         while let Some(output) = inner.session.poll_output() {
             self.collect(inner, input, output, &mut effects);
