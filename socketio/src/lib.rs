@@ -29,6 +29,7 @@ mod handshake;
 mod id;
 mod inbox;
 mod lock;
+mod matcher;
 mod namespace;
 mod packet;
 mod proto;
@@ -53,7 +54,9 @@ pub use error::{AckError, BuildError, ConnectError, DisconnectReason, EmitError,
 pub use handler::{Ack, AckSender, IntoAck, IntoConnect, NoAck};
 pub use handshake::Handshake;
 pub use id::SocketId;
-pub use namespace::{Decided, Inherited, Namespace, NamespaceBuilder};
+pub use namespace::{
+    Decided, DynamicNamespaces, Inherited, Many, Namespace, NamespaceBuilder, One,
+};
 pub use packet::{Packet, PacketKind};
 pub use rooms::Room;
 pub use server::{Service, SocketIo, SocketIoBuilder};

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
 
 use serde::Serialize;
 use socketio_auth::{DynPolicy, ErasedIdentity, Policy};
@@ -16,6 +16,7 @@ use crate::error::{BuildError, ConnectError, DisconnectReason, EmitError};
 use crate::handler::{Handlers, IntoAck, IntoConnect, OnAdmit, OnConnect, OnDisconnect, OnEvent};
 use crate::id::SocketId;
 use crate::lock::Lock;
+use crate::matcher::Matcher;
 use crate::packet::is_reserved;
 use crate::rooms::{Room, Rooms, Selection};
 use crate::server::Server;
@@ -41,9 +42,50 @@ pub(crate) struct Space {
     /// The identity of a socket that has none yet, and in a public namespace of every socket.
     pub(crate) nobody: ErasedIdentity,
     ack_ids: AtomicU64,
+    /// For a dynamic namespace that goes with its last socket: who keeps it, and how many sockets need it.
+    pub(crate) tenancy: Option<Tenancy>,
+}
+
+/// How long a dynamic namespace lasts.
+pub(crate) struct Tenancy {
+    pub(crate) server: Weak<Server>,
+    /// Sockets in it and on the way in. Changed under the lock of the server's namespaces only.
+    pub(crate) users: AtomicUsize,
+}
+
+/// What the namespaces of one set have in common.
+pub(crate) struct Family {
+    pub(crate) matcher: Matcher,
+    pub(crate) handlers: Arc<Handlers>,
+    pub(crate) guard: Option<Guard>,
 }
 
 impl Space {
+    pub(crate) fn new(
+        server: &Server,
+        name: Arc<str>,
+        handlers: Arc<Handlers>,
+        guard: Option<Guard>,
+        tenancy: Option<Tenancy>,
+    ) -> Self {
+        Self {
+            name,
+            codec: server.codec.clone(),
+            settings: Arc::clone(&server.settings),
+            rooms: Lock::new(Rooms::new()),
+            handlers,
+            guard,
+            nobody: ErasedIdentity::new(()),
+            ack_ids: AtomicU64::new(0),
+            tenancy,
+        }
+    }
+
+    /// Ends a lease for which no socket was made.
+    pub(crate) fn give_back(&self) {
+        Server::release(self);
+    }
+
     //= SIO5-ACK-02
     pub(crate) fn next_ack_id(&self) -> u64 {
         self.ack_ids.fetch_add(1, Ordering::Relaxed)
@@ -70,19 +112,32 @@ pub struct Inherited(());
 #[derive(Debug)]
 pub struct Decided(());
 
-/// A namespace that is being set up: its policy first, then its handlers, then [`open`](Self::open).
+/// The builder sets up one namespace.
+#[derive(Debug)]
+pub struct One(());
+
+/// The builder sets up a set of dynamic namespaces.
+#[derive(Debug)]
+pub struct Many(());
+
+/// A namespace, or a set of dynamic ones, that is being set up: its policy first, then its handlers, then [`open`](Self::open).
 ///
 /// Handlers belong to the namespace: a connection costs no memory for them. Events of one socket start in the
 /// order in which they arrived; a handler that waits does not hold up the next event, unless
 /// [`max_handlers_in_flight`](crate::SocketIoBuilder::max_handlers_in_flight) are waiting.
 #[must_use = "a namespace serves nobody before `open`"]
-pub struct NamespaceBuilder<D, S> {
+pub struct NamespaceBuilder<D, S, K = One> {
     server: Arc<Server>,
-    name: String,
+    target: Target,
     policy: Choice,
     handlers: Handlers,
     reserved: Option<&'static str>,
-    types: PhantomData<fn() -> (D, S)>,
+    types: PhantomData<fn() -> (D, S, K)>,
+}
+
+enum Target {
+    One(String),
+    Many(Matcher),
 }
 
 enum Choice {
@@ -91,11 +146,11 @@ enum Choice {
     Own(Arc<dyn DynPolicy>),
 }
 
-impl<D> NamespaceBuilder<D, Inherited> {
-    pub(crate) fn new(server: Arc<Server>, name: &str) -> Self {
+impl<D, K> NamespaceBuilder<D, Inherited, K> {
+    fn new(server: Arc<Server>, target: Target) -> Self {
         Self {
             server,
-            name: name.to_owned(),
+            target,
             policy: Choice::Inherit,
             handlers: Handlers::default(),
             reserved: None,
@@ -104,25 +159,37 @@ impl<D> NamespaceBuilder<D, Inherited> {
     }
 
     /// Replaces the policy of the server for this namespace. Its handlers receive the policy's identity.
-    pub fn authenticate<P: Policy>(self, policy: P) -> NamespaceBuilder<P::Identity, Decided> {
+    pub fn authenticate<P: Policy>(self, policy: P) -> NamespaceBuilder<P::Identity, Decided, K> {
         self.decide(Choice::Own(policy.into_dyn()))
     }
 
     /// Opens the namespace to everyone, whatever the policy of the server says. No credential is looked at.
-    pub fn public(self) -> NamespaceBuilder<(), Decided> {
+    pub fn public(self) -> NamespaceBuilder<(), Decided, K> {
         self.decide(Choice::Public)
     }
 
-    fn decide<E>(self, policy: Choice) -> NamespaceBuilder<E, Decided> {
+    fn decide<E>(self, policy: Choice) -> NamespaceBuilder<E, Decided, K> {
         Self { policy, ..self }.retype()
     }
 }
 
-impl<D, S> NamespaceBuilder<D, S> {
-    fn retype<E, T>(self) -> NamespaceBuilder<E, T> {
+impl<D> NamespaceBuilder<D, Inherited, One> {
+    pub(crate) fn one(server: Arc<Server>, name: &str) -> Self {
+        Self::new(server, Target::One(name.to_owned()))
+    }
+}
+
+impl<D> NamespaceBuilder<D, Inherited, Many> {
+    pub(crate) fn many(server: Arc<Server>, matcher: Matcher) -> Self {
+        Self::new(server, Target::Many(matcher))
+    }
+}
+
+impl<D, S, K> NamespaceBuilder<D, S, K> {
+    fn retype<E, T>(self) -> NamespaceBuilder<E, T, K> {
         NamespaceBuilder {
             server: self.server,
-            name: self.name,
+            target: self.target,
             policy: self.policy,
             handlers: self.handlers,
             reserved: self.reserved,
@@ -131,13 +198,17 @@ impl<D, S> NamespaceBuilder<D, S> {
     }
 }
 
-impl<D: Send + Sync + 'static, S> NamespaceBuilder<D, S> {
+impl<D: Send + Sync + 'static, S, K> NamespaceBuilder<D, S, K> {
     /// Adds a handler of an event. What it returns acknowledges the event, see [`IntoAck`].
     ///
     /// The arguments are read before the handler starts. When they are not of the type asked for the handler is not
     /// called, and the event is acknowledged with `{"error":"invalid_arguments"}`. A panic disconnects the socket.
     /// With several handlers of one event all run, in the order in which they were added.
-    pub fn on<T, F, Fut>(mut self, event: &'static str, handler: F) -> NamespaceBuilder<D, Decided>
+    pub fn on<T, F, Fut>(
+        mut self,
+        event: &'static str,
+        handler: F,
+    ) -> NamespaceBuilder<D, Decided, K>
     where
         T: FromArgs + Send + 'static,
         F: Fn(Socket<D>, T) -> Fut + Send + Sync + 'static,
@@ -157,7 +228,7 @@ impl<D: Send + Sync + 'static, S> NamespaceBuilder<D, S> {
     ///
     /// What the socket joins here takes effect when it is let in; what is emitted to it precedes the answer to its
     /// CONNECT (SRV-ORD-04). It is dropped when the client leaves. A panic refuses with `internal error`.
-    pub fn middleware<F, Fut, E>(mut self, middleware: F) -> NamespaceBuilder<D, Decided>
+    pub fn middleware<F, Fut, E>(mut self, middleware: F) -> NamespaceBuilder<D, Decided, K>
     where
         F: Fn(Socket<D>) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<(), E>> + Send + 'static,
@@ -171,7 +242,7 @@ impl<D: Send + Sync + 'static, S> NamespaceBuilder<D, S> {
     /// Adds a handler that is called when a socket has joined, after its CONNECT was answered.
     ///
     /// An error, or a panic, disconnects the socket. Events do not wait for a connect handler that waits.
-    pub fn on_connect<F, Fut>(mut self, handler: F) -> NamespaceBuilder<D, Decided>
+    pub fn on_connect<F, Fut>(mut self, handler: F) -> NamespaceBuilder<D, Decided, K>
     where
         F: Fn(Socket<D>) -> Fut + Send + Sync + 'static,
         Fut: Future + Send + 'static,
@@ -183,7 +254,7 @@ impl<D: Send + Sync + 'static, S> NamespaceBuilder<D, S> {
     }
 
     /// Adds a hook that is called when a socket is about to leave, while it is still in its rooms (SIO5-DIS-06).
-    pub fn on_disconnecting<F>(mut self, hook: F) -> NamespaceBuilder<D, Decided>
+    pub fn on_disconnecting<F>(mut self, hook: F) -> NamespaceBuilder<D, Decided, K>
     where
         F: Fn(Socket<D>, DisconnectReason) + Send + Sync + 'static,
     {
@@ -196,7 +267,7 @@ impl<D: Send + Sync + 'static, S> NamespaceBuilder<D, S> {
     }
 
     /// Adds a handler that is called when a socket has left, once for every socket that had joined.
-    pub fn on_disconnect<F, Fut>(mut self, handler: F) -> NamespaceBuilder<D, Decided>
+    pub fn on_disconnect<F, Fut>(mut self, handler: F) -> NamespaceBuilder<D, Decided, K>
     where
         F: Fn(Socket<D>, DisconnectReason) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = ()> + Send + 'static,
@@ -206,42 +277,79 @@ impl<D: Send + Sync + 'static, S> NamespaceBuilder<D, S> {
         self.retype()
     }
 
+    /// The policy that holds.
+    fn guard(&mut self) -> Option<Guard> {
+        match std::mem::replace(&mut self.policy, Choice::Inherit) {
+            Choice::Inherit => self.server.default_guard(),
+            Choice::Public => None,
+            Choice::Own(policy) => Some(self.server.add_policy(policy)),
+        }
+    }
+}
+
+impl<D: Send + Sync + 'static, S> NamespaceBuilder<D, S, One> {
     /// Opens the namespace.
     ///
     /// # Errors
     ///
     /// When the name cannot be one, is taken, or a handler is for a reserved event.
-    pub fn open(self) -> Result<Namespace<D>, BuildError> {
+    pub fn open(mut self) -> Result<Namespace<D>, BuildError> {
         if let Some(event) = self.reserved {
             return Err(BuildError::ReservedName(event));
         }
-        if !self.name.starts_with('/') || self.name.contains([',', '?']) {
-            return Err(BuildError::NamespaceName);
-        }
-        let guard = match self.policy {
-            Choice::Inherit => self.server.default_guard(),
-            Choice::Public => None,
-            Choice::Own(policy) => Some(self.server.add_policy(policy)),
+        let name = match &self.target {
+            Target::One(name) if name.starts_with('/') && !name.contains([',', '?']) => {
+                Arc::<str>::from(name.as_str())
+            }
+            _ => return Err(BuildError::NamespaceName),
         };
-        let space = Arc::new(Space {
-            name: self.name.into(),
-            codec: self.server.codec.clone(),
-            settings: Arc::clone(&self.server.settings),
-            rooms: Lock::new(Rooms::new()),
-            handlers: Arc::new(self.handlers),
-            guard,
-            nobody: ErasedIdentity::new(()),
-            ack_ids: AtomicU64::new(0),
-        });
+        let guard = self.guard();
+        let space = Space::new(&self.server, name, Arc::new(self.handlers), guard, None);
+        let space = Arc::new(space);
         self.server.open(&space)?;
         Ok(Namespace::new(space))
     }
 }
 
-impl<D, S> fmt::Debug for NamespaceBuilder<D, S> {
+impl<D: Send + Sync + 'static, S> NamespaceBuilder<D, S, Many> {
+    /// Takes clients from now on. A namespace of the set comes into being with its first socket and goes with its
+    /// last. Sets are asked in the order in which they were opened, and only about names that are not open
+    /// (SRV-DYN-01).
+    ///
+    /// # Errors
+    ///
+    /// When a handler is for a reserved event.
+    pub fn open(mut self) -> Result<DynamicNamespaces<D>, BuildError> {
+        if let Some(event) = self.reserved {
+            return Err(BuildError::ReservedName(event));
+        }
+        let guard = self.guard();
+        let Target::Many(matcher) = self.target else {
+            return Err(BuildError::NamespaceName);
+        };
+        let family = Arc::new(Family {
+            matcher,
+            handlers: Arc::new(self.handlers),
+            guard,
+        });
+        self.server.add_family(&family);
+        Ok(DynamicNamespaces {
+            server: self.server,
+            family,
+            data: PhantomData,
+        })
+    }
+}
+
+impl<D, S, K> fmt::Debug for NamespaceBuilder<D, S, K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = match &self.target {
+            Target::One(name) => name,
+            Target::Many(Matcher::Pattern(pattern)) => pattern.as_str(),
+            Target::Many(_) => "by predicate",
+        };
         f.debug_struct("NamespaceBuilder")
-            .field("name", &self.name)
+            .field("name", &name)
             .finish_non_exhaustive()
     }
 }
@@ -347,5 +455,55 @@ impl<D> fmt::Debug for Namespace<D> {
         f.debug_struct("Namespace")
             .field("name", &self.space.name)
             .finish_non_exhaustive()
+    }
+}
+
+/// A set of dynamic namespaces: those of its names that have a socket.
+pub struct DynamicNamespaces<D> {
+    server: Arc<Server>,
+    family: Arc<Family>,
+    data: PhantomData<fn() -> D>,
+}
+
+impl<D> Clone for DynamicNamespaces<D> {
+    fn clone(&self) -> Self {
+        Self {
+            server: Arc::clone(&self.server),
+            family: Arc::clone(&self.family),
+            data: PhantomData,
+        }
+    }
+}
+
+impl<D> DynamicNamespaces<D> {
+    /// The namespace with this name, if it has a socket now. A handle to one that has gone reaches nobody.
+    #[must_use]
+    pub fn namespace(&self, name: &str) -> Option<Namespace<D>> {
+        let space = self.server.find(name)?;
+        Arc::ptr_eq(&space.handlers, &self.family.handlers).then(|| Namespace::new(space))
+    }
+
+    /// The namespaces that have a socket now.
+    #[must_use]
+    pub fn namespaces(&self) -> Vec<Namespace<D>> {
+        let spaces = self.server.spaces_of(&self.family);
+        spaces.into_iter().map(Namespace::new).collect()
+    }
+
+    /// Sends an event to everyone in every namespace of the set.
+    ///
+    /// # Errors
+    ///
+    /// See [`Broadcast::emit`].
+    pub fn emit<A: Serialize + ?Sized>(&self, event: &str, args: &A) -> Result<(), EmitError> {
+        self.namespaces()
+            .iter()
+            .try_for_each(|namespace| namespace.emit(event, args))
+    }
+}
+
+impl<D> fmt::Debug for DynamicNamespaces<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DynamicNamespaces").finish_non_exhaustive()
     }
 }

@@ -9,7 +9,7 @@ use std::marker::PhantomData;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -23,14 +23,17 @@ use crate::connection::{Client, Shell};
 use crate::error::BuildError;
 use crate::handshake::Opening;
 use crate::lock::Lock;
-use crate::namespace::{Guard, Inherited, NamespaceBuilder, Space};
+use crate::matcher::{Matcher, Pattern};
+use crate::namespace::{Family, Guard, Inherited, Many, NamespaceBuilder, Space, Tenancy};
 use crate::settings::Settings;
 
 /// What the connections and namespaces of a server share.
 pub(crate) struct Server {
     pub(crate) codec: Codec,
     pub(crate) settings: Arc<Settings>,
-    spaces: Lock<HashMap<Arc<str>, Arc<Space>>>,
+    spaces: Lock<Spaces>,
+    /// Sets of dynamic namespaces, in the order in which they were opened.
+    families: Lock<Vec<Arc<Family>>>,
     /// Every policy in use, so that the opening request is searched once for each.
     policies: Lock<Vec<Arc<dyn DynPolicy>>>,
     is_guarded: bool,
@@ -39,18 +42,101 @@ pub(crate) struct Server {
     stop: watch::Sender<bool>,
 }
 
+/// The open namespaces.
+#[derive(Default)]
+struct Spaces {
+    by_name: HashMap<Arc<str>, Arc<Space>>,
+    dynamic_count: usize,
+}
+
+impl Spaces {
+    fn lease(&self, name: &str) -> Option<Arc<Space>> {
+        let space = self.by_name.get(name)?;
+        if let Some(tenancy) = &space.tenancy {
+            tenancy.users.fetch_add(1, Ordering::Relaxed);
+        }
+        Some(Arc::clone(space))
+    }
+}
+
 impl Server {
     pub(crate) fn open(&self, space: &Arc<Space>) -> Result<(), BuildError> {
         let mut spaces = self.spaces.lock();
-        if spaces.contains_key(&space.name) {
+        if spaces.by_name.contains_key(&space.name) {
             return Err(BuildError::NamespaceTaken);
         }
-        spaces.insert(Arc::clone(&space.name), Arc::clone(space));
+        spaces
+            .by_name
+            .insert(Arc::clone(&space.name), Arc::clone(space));
         Ok(())
     }
 
     pub(crate) fn find(&self, name: &str) -> Option<Arc<Space>> {
-        self.spaces.lock().get(name).cloned()
+        self.spaces.lock().by_name.get(name).cloned()
+    }
+
+    /// The namespace with this name, kept until the lease is given back.
+    pub(crate) fn lease(&self, name: &str) -> Option<Arc<Space>> {
+        self.spaces.lock().lease(name)
+    }
+
+    /// The same for a name that a set of dynamic namespaces takes; `None` when there are too many.
+    pub(crate) fn lease_of(
+        self: &Arc<Self>,
+        family: &Family,
+        name: &Arc<str>,
+    ) -> Option<Arc<Space>> {
+        let mut spaces = self.spaces.lock();
+        if let Some(space) = spaces.lease(name) {
+            // Another client was faster.
+            return Some(space);
+        }
+        if spaces.dynamic_count >= self.settings.max_dynamic_namespaces {
+            return None;
+        }
+        let tenancy = Tenancy {
+            server: Arc::downgrade(self),
+            users: AtomicUsize::new(1),
+        };
+        let handlers = Arc::clone(&family.handlers);
+        let guard = family.guard.clone();
+        let space = Space::new(self, Arc::clone(name), handlers, guard, Some(tenancy));
+        let space = Arc::new(space);
+        spaces.by_name.insert(Arc::clone(name), Arc::clone(&space));
+        spaces.dynamic_count += 1;
+        Some(space)
+    }
+
+    /// Gives a lease back. A dynamic namespace goes with its last.
+    pub(crate) fn release(space: &Space) {
+        let Some(tenancy) = &space.tenancy else {
+            return;
+        };
+        let Some(server) = tenancy.server.upgrade() else {
+            return;
+        };
+        let mut spaces = server.spaces.lock();
+        let is_last = tenancy.users.fetch_sub(1, Ordering::Relaxed) == 1;
+        if is_last && spaces.by_name.remove(&space.name).is_some() {
+            spaces.dynamic_count -= 1;
+        }
+    }
+
+    pub(crate) fn add_family(&self, family: &Arc<Family>) {
+        self.families.lock().push(Arc::clone(family));
+    }
+
+    pub(crate) fn families(&self) -> Vec<Arc<Family>> {
+        self.families.lock().clone()
+    }
+
+    pub(crate) fn spaces_of(&self, family: &Family) -> Vec<Arc<Space>> {
+        let spaces = self.spaces.lock();
+        let members = spaces
+            .by_name
+            .values()
+            .filter(|space| Arc::ptr_eq(&space.handlers, &family.handlers));
+        members.cloned().collect()
     }
 
     pub(crate) fn default_guard(&self) -> Option<Guard> {
@@ -198,6 +284,13 @@ impl<D> SocketIoBuilder<D> {
         self
     }
 
+    /// How many dynamic namespaces there may be at once; 10,000 by default. One more CONNECT that would make one is
+    /// refused.
+    pub fn max_dynamic_namespaces(mut self, namespaces: usize) -> Self {
+        self.settings.max_dynamic_namespaces = namespaces;
+        self
+    }
+
     /// How many CONNECTs of one connection may wait for their answer; 16 by default. One more is refused.
     pub fn max_concurrent_connects(mut self, connects: usize) -> Self {
         self.settings.client.max_connecting = connects;
@@ -241,7 +334,8 @@ impl<D> SocketIoBuilder<D> {
         let server = Arc::new(Server {
             codec: self.codec,
             settings: Arc::new(self.settings),
-            spaces: Lock::new(HashMap::new()),
+            spaces: Lock::new(Spaces::default()),
+            families: Lock::new(Vec::new()),
             policies: Lock::new(self.policy.into_iter().collect()),
             is_guarded,
             is_closing: AtomicBool::new(false),
@@ -330,7 +424,39 @@ impl SocketIo {
 impl<D: Send + Sync + 'static> SocketIo<D> {
     /// A namespace to be set up and opened. Clients can join only what was opened.
     pub fn namespace(&self, name: &str) -> NamespaceBuilder<D, Inherited> {
-        NamespaceBuilder::new(Arc::clone(&self.server), name)
+        NamespaceBuilder::one(Arc::clone(&self.server), name)
+    }
+
+    /// A set of dynamic namespaces by pattern: `*` stands for one or more characters other than a slash, `#` for
+    /// one or more digits, everything else for itself.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), socketio::BuildError> {
+    /// let io = socketio::SocketIo::new();
+    /// let tenants = io.namespaces("/tenant-#/chat").on("hi", |_, (): ()| async {}).open()?;
+    /// assert!(tenants.namespaces().is_empty());
+    /// # Ok(()) }
+    /// ```
+    pub fn namespaces(&self, pattern: &str) -> NamespaceBuilder<D, Inherited, Many> {
+        let matcher = Matcher::Pattern(Pattern::new(pattern));
+        NamespaceBuilder::many(Arc::clone(&self.server), matcher)
+    }
+
+    /// A set of dynamic namespaces by a predicate of the name and the payload of the CONNECT. A client that asks
+    /// waits for it, at most [`connect_timeout`](SocketIoBuilder::connect_timeout).
+    pub fn namespaces_where<F, Fut>(&self, decide: F) -> NamespaceBuilder<D, Inherited, Many>
+    where
+        F: Fn(String, serde_json::Value) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = bool> + Send + 'static,
+    {
+        let matcher = Matcher::predicate(decide);
+        NamespaceBuilder::many(Arc::clone(&self.server), matcher)
+    }
+
+    /// A set of dynamic namespaces by a regular expression, which must match somewhere in the name: anchor it.
+    #[cfg(feature = "regex")]
+    pub fn namespaces_regex(&self, regex: regex::Regex) -> NamespaceBuilder<D, Inherited, Many> {
+        self.namespaces_where(move |name, _| std::future::ready(regex.is_match(&name)))
     }
 
     /// How many connections are live, in however many namespaces each is.

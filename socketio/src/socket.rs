@@ -3,7 +3,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::SystemTime;
 
 use engineio::{Connection, MessageBuffer, Protocol};
@@ -24,6 +24,7 @@ use crate::lock::Lock;
 use crate::namespace::Space;
 use crate::proto::client::{Input, Ticket};
 use crate::rooms::{Room, Selection};
+use crate::server::Server;
 
 /// Where a socket stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +48,7 @@ pub(crate) struct Core {
     pub(crate) id: SocketId,
     pub(crate) ticket: Ticket,
     phase: AtomicU8,
+    is_released: AtomicBool,
     state: Lock<State>,
 }
 
@@ -98,6 +100,7 @@ impl Core {
             id,
             ticket,
             phase: AtomicU8::new(Phase::Joining as u8),
+            is_released: AtomicBool::new(false),
             state: Lock::new(State {
                 identity,
                 grant: None,
@@ -133,6 +136,7 @@ impl Core {
     pub(crate) fn go(&self) {
         self.phase.store(Phase::Gone as u8, Ordering::Release);
         self.space.rooms.lock().remove(&self.id);
+        self.release();
     }
 
     /// Lets the socket in, with the rooms it joined before.
@@ -157,6 +161,13 @@ impl Core {
         let extra = self.state.lock().extra.take();
         if let Some(extra) = extra {
             extra.pending.fail(&self.id);
+        }
+    }
+
+    /// The namespace is not needed any more, as far as this socket goes.
+    pub(crate) fn release(&self) {
+        if self.space.tenancy.is_some() && !self.is_released.swap(true, Ordering::AcqRel) {
+            Server::release(&self.space);
         }
     }
 
@@ -336,6 +347,13 @@ impl Core {
         if let Some(extra) = state.extra.as_mut() {
             extra.verification.take_if(|(running, _)| *running == epoch);
         }
+    }
+}
+
+/// An attempt that was forgotten gives its namespace back too.
+impl Drop for Core {
+    fn drop(&mut self) {
+        self.release();
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use engineio::{Connection, Protocol};
+use serde_json::{Map, Value};
 use socketio_auth as auth;
 use socketio_auth::{
     AuthContext, BoxFuture, Code, Collected, Credential, ErasedIdentity, Extract, Grant, NoRequest,
@@ -15,14 +16,67 @@ use socketio_auth::{
 use super::{Client, Payload, wall_clock};
 use crate::error::ConnectError;
 use crate::id::SocketId;
-use crate::namespace::Space;
+use crate::namespace::{Family, Space};
 use crate::proto::client::{Gate, Input, Ticket};
 use crate::running::{Guarded, Panicked, guard, poll_now};
 use crate::socket::Core;
 
 impl Client {
+    /// Looks for a namespace, at last among the sets of dynamic ones.
+    pub(super) fn find(
+        &self,
+        connection: &Connection<Self>,
+        ticket: Ticket,
+        name: Arc<str>,
+        payload: Payload,
+    ) {
+        if let Some(space) = self.server.lease(&name) {
+            return self.found(connection, ticket, space, payload);
+        }
+        let families = self.server.families();
+        if families.is_empty() {
+            return self.feed(connection, Input::NotFound { ticket });
+        }
+        let auth = payload
+            .auth
+            .clone()
+            .unwrap_or_else(|| Value::Object(Map::new()));
+        let asked = Arc::clone(&name);
+        let mut search = Box::pin(async move { first_match(families, &asked, &auth).await });
+        if let Poll::Ready(found) = poll_now(search.as_mut()) {
+            return self.searched(connection, ticket, &name, payload, found);
+        }
+        let limit = self.server.settings.client.connect_timeout;
+        let connection = connection.clone();
+        self.server.spawn(async move {
+            let found = tokio::time::timeout(limit, Guarded(search)).await;
+            if let Some(client) = connection.data() {
+                let found = found.unwrap_or(Ok(None));
+                client.searched(&connection, ticket, &name, payload, found);
+            }
+        });
+    }
+
+    //= SRV-DYN-01
+    fn searched(
+        &self,
+        connection: &Connection<Self>,
+        ticket: Ticket,
+        name: &Arc<str>,
+        payload: Payload,
+        found: Result<Option<Arc<Family>>, Panicked>,
+    ) {
+        let Ok(Some(family)) = found else {
+            return self.feed(connection, Input::NotFound { ticket });
+        };
+        match self.server.lease_of(&family, name) {
+            Some(space) => self.found(connection, ticket, space, payload),
+            None => self.feed(connection, Input::NoRoom { ticket }),
+        }
+    }
+
     /// Makes the socket of a CONNECT and collects its credential.
-    pub(super) fn found(
+    fn found(
         &self,
         connection: &Connection<Self>,
         ticket: Ticket,
@@ -31,6 +85,7 @@ impl Client {
     ) {
         let Some(id) = new_id(connection, &space) else {
             // The operating system has no random bytes; nobody can be let in.
+            space.give_back();
             return self.feed(connection, Input::Violation);
         };
         let gate = space.guard.as_ref().map(|guard| {
@@ -193,6 +248,16 @@ impl Client {
 }
 
 type Verified = Result<Grant<ErasedIdentity>, Rejection>;
+
+/// The first set that takes a name.
+async fn first_match(families: Vec<Arc<Family>>, name: &str, auth: &Value) -> Option<Arc<Family>> {
+    for family in families {
+        if family.matcher.decide(name, auth).await {
+            return Some(family);
+        }
+    }
+    None
+}
 
 /// Asks the connect middleware, one after the other.
 pub(super) async fn ask_middleware(socket: Arc<Core>) -> Result<(), ConnectError> {

@@ -119,10 +119,7 @@ impl Client {
                 ticket,
                 name,
                 payload,
-            } => match self.server.find(&name) {
-                Some(space) => self.found(connection, ticket, space, payload),
-                None => self.feed(connection, Input::NotFound { ticket }),
-            },
+            } => self.find(connection, ticket, name, payload),
             Call::Verify {
                 ticket,
                 socket,

@@ -64,9 +64,13 @@ impl Client {
             }
             Output::Dismiss { socket } => {
                 socket.leave();
+                socket.release();
                 send_disconnect(&socket);
             }
-            Output::Abandon { socket } => socket.leave(),
+            Output::Abandon { socket } => {
+                socket.leave();
+                socket.release();
+            }
             Output::Close => connection.close(),
         }
     }
@@ -107,6 +111,7 @@ impl Client {
         });
         if let Some(socket) = socket {
             socket.leave();
+            socket.release();
         }
     }
 

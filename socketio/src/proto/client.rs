@@ -47,8 +47,11 @@ pub(crate) enum Input<A: Application> {
         socket: A::Socket,
         gate: Option<Gate>,
     },
-    /// There is no such namespace.
+    /// There is no such namespace, or there can be no more.
     NotFound {
+        ticket: Ticket,
+    },
+    NoRoom {
         ticket: Ticket,
     },
     /// The client emitted `authenticate`.
@@ -246,6 +249,7 @@ impl<A: Application> Client<A> {
                 gate,
             } => self.on_found(now, limits, ticket, socket, gate),
             Input::NotFound { ticket } => self.refuse(ticket, Refusal::InvalidNamespace),
+            Input::NoRoom { ticket } => self.refuse(ticket, Refusal::TooManyNamespaces),
             Input::Authenticate {
                 ticket,
                 presented,

@@ -2,6 +2,7 @@
 
 mod acks;
 mod connecting;
+mod dynamic;
 mod events;
 mod leaving;
 mod rooms;
