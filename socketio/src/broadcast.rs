@@ -9,7 +9,7 @@ use serde::Serialize;
 use tokio::sync::mpsc;
 
 use crate::ack::{AckStream, Awaited};
-use crate::codec::{Event, FromArgs};
+use crate::codec::{Event, FromArgs, OwnedArgs};
 use crate::error::EmitError;
 use crate::namespace::Space;
 use crate::rooms::{Room, Selection};
@@ -71,8 +71,15 @@ impl Broadcast {
     /// a full queue for instance, is no error here.
     pub fn emit<A: Serialize + ?Sized>(self, event: &str, args: &A) -> Result<(), EmitError> {
         let message = self.encode(None, event, args)?;
+        let hooks = &self.space.handlers.any_outgoing;
+        let shown = (!hooks.is_empty())
+            .then(|| OwnedArgs::new(args))
+            .transpose()?;
         for socket in self.select() {
             if socket.is_joined() {
+                if let Some(args) = &shown {
+                    socket.show_outgoing(event, args.as_raw());
+                }
                 // A client that is gone, or whose queue is full, misses it.
                 let _ = socket.connection.send_as(&message, self.options);
             }

@@ -17,14 +17,18 @@ use serde_json::Value;
 use socketio_auth as auth;
 use socketio_auth::{Collected, ErasedIdentity, Extract, Grant, Queued};
 
+use self::calls::tell_invalid;
 use crate::ack::Awaited;
 use crate::codec::Decoder;
 use crate::error::DisconnectReason;
+use crate::event::Invalid;
+use crate::handler::{AckSender, SocketHook};
 use crate::handshake::{Handshake, auth_of_query};
 use crate::inbox::{Call, Inbox};
 use crate::lock::Lock;
 use crate::packet::{Packet, PacketKind};
 use crate::proto::client::{self, Application, Input, Route, Ticket};
+use crate::running::guard;
 use crate::server::Server;
 use crate::socket::Core;
 
@@ -76,6 +80,8 @@ struct State {
     inbox: Inbox,
     /// What the opening request presented to each policy.
     presented: Vec<(usize, Extract)>,
+    /// How far ahead of the pace of events the client is.
+    paid_until: Option<Instant>,
     /// When the engine is to wake the machine.
     wake_at: Option<Instant>,
 }
@@ -101,6 +107,7 @@ impl engineio::Handler for Shell {
                 is_pumping: false,
                 inbox: Inbox::default(),
                 presented: self.server.extract(request),
+                paid_until: None,
                 wake_at: None,
             }),
         }
@@ -129,6 +136,18 @@ impl engineio::Handler for Shell {
         if let Some(client) = connection.data() {
             client.state.lock().wake_at = None;
             client.feed(connection, Input::Timeout);
+        }
+    }
+
+    fn on_slow(&self, connection: &Connection<Client>) {
+        if let Some(client) = connection.data() {
+            client.tell_all(|socket| &socket.space.handlers.slow);
+        }
+    }
+
+    fn on_drained(&self, connection: &Connection<Client>) {
+        if let Some(client) = connection.data() {
+            client.tell_all(|socket| &socket.space.handlers.drained);
         }
     }
 
@@ -177,7 +196,27 @@ impl Client {
             Ok(Some(packet)) => self.take(connection, packet, size),
             Ok(None) => Flow::Continue,
             //= SIO5-INV-01
-            Err(_) => self.violation(connection),
+            Err(error) => {
+                for socket in self.joined() {
+                    tell_invalid(&socket, Invalid::Packet(error));
+                }
+                self.violation(connection)
+            }
+        }
+    }
+
+    fn joined(&self) -> Vec<Arc<Core>> {
+        self.state.lock().machine.joined().cloned().collect()
+    }
+
+    /// Calls hooks for every joined socket.
+    fn tell_all(&self, hooks: impl Fn(&Core) -> &[SocketHook]) {
+        for socket in self.joined() {
+            for hook in hooks(&socket) {
+                if guard(|| hook(&socket)).is_err() {
+                    socket.disconnect();
+                }
+            }
         }
     }
 
@@ -241,6 +280,13 @@ impl Client {
             }
             return Flow::Continue;
         }
+        if let Some(rate) = settings.event_rate
+            && !rate.admits(&mut state.paid_until, now())
+        {
+            drop(state);
+            self.drop_event(&socket, &packet);
+            return Flow::Continue;
+        }
         if state.inbox.begin_event(settings.max_handlers_in_flight) {
             drop(state);
             self.dispatch(connection, &socket, &packet);
@@ -257,6 +303,15 @@ impl Client {
         // Whoever had the right to call may have given it back meanwhile.
         self.call(connection);
         if is_full { Flow::Pause } else { Flow::Continue }
+    }
+
+    /// Refuses an event that came too fast.
+    fn drop_event(&self, socket: &Arc<Core>, packet: &Packet<'_>) {
+        let event = packet.name().unwrap_or_default();
+        tell_invalid(socket, Invalid::TooFast { event });
+        if let Some(id) = packet.id() {
+            AckSender::new(Arc::clone(socket), id, false).fail("rate_limited");
+        }
     }
 
     fn take_ack(&self, connection: &Connection<Self>, packet: Packet<'_>, size: usize) -> Flow {

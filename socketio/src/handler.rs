@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::codec::{ArgsError, FromArgs, RawArgs};
 use crate::error::{ConnectError, DisconnectReason};
+use crate::event::{Event, Invalid};
 use crate::socket::{Core, Socket};
 
 /// A running handler.
@@ -288,11 +289,90 @@ where
     }
 }
 
+/// Event middleware that runs.
+pub(crate) type Filtering = Pin<Box<dyn Future<Output = Option<Event>> + Send>>;
+
+/// Event middleware, whatever its types.
+pub(crate) trait Filter: Send + Sync {
+    fn start(&self, socket: &Arc<Core>, event: Event) -> Filtering;
+}
+
+pub(crate) struct OnFilter<D, F> {
+    call: F,
+    types: PhantomData<fn(D)>,
+}
+
+impl<D, F> OnFilter<D, F> {
+    pub(crate) fn new(call: F) -> Self {
+        Self {
+            call,
+            types: PhantomData,
+        }
+    }
+}
+
+impl<D, F, Fut> Filter for OnFilter<D, F>
+where
+    D: Send + Sync + 'static,
+    F: Fn(Socket<D>, Event) -> Fut + Send + Sync,
+    Fut: Future<Output = Option<Event>> + Send + 'static,
+{
+    fn start(&self, socket: &Arc<Core>, event: Event) -> Filtering {
+        Box::pin((self.call)(Socket::new(Arc::clone(socket)), event))
+    }
+}
+
+/// A handler of events that have none of their own, whatever its types.
+pub(crate) trait FallbackHandler: Send + Sync {
+    fn start(&self, socket: &Arc<Core>, event: Event, ack: Option<AckSender>) -> Running;
+}
+
+pub(crate) struct OnFallback<D, F> {
+    call: F,
+    types: PhantomData<fn(D)>,
+}
+
+impl<D, F> OnFallback<D, F> {
+    pub(crate) fn new(call: F) -> Self {
+        Self {
+            call,
+            types: PhantomData,
+        }
+    }
+}
+
+impl<D, F, Fut> FallbackHandler for OnFallback<D, F>
+where
+    D: Send + Sync + 'static,
+    F: Fn(Socket<D>, Event) -> Fut + Send + Sync,
+    Fut: Future + Send + 'static,
+    Fut::Output: IntoAck,
+{
+    fn start(&self, socket: &Arc<Core>, event: Event, ack: Option<AckSender>) -> Running {
+        let started = (self.call)(Socket::new(Arc::clone(socket)), event);
+        Box::pin(async move {
+            let answer = started.await;
+            if let Some(sender) = ack {
+                answer.answer(sender);
+            }
+        })
+    }
+}
+
+/// A hook that looks at an event.
+pub(crate) type EventHook = Box<dyn Fn(&Arc<Core>, &str, RawArgs<'_>) + Send + Sync>;
+
+/// A hook that hears of what cannot be handled.
+pub(crate) type InvalidHook = Box<dyn Fn(&Arc<Core>, Invalid<'_>) + Send + Sync>;
+
+/// A hook that hears of a slow client, or of one that has caught up.
+pub(crate) type SocketHook = Box<dyn Fn(&Arc<Core>) + Send + Sync>;
+
 /// A hook that is called and done.
 pub(crate) type Hook = Box<dyn Fn(&Arc<Core>, DisconnectReason) + Send + Sync>;
 
 /// The handlers of one event.
-struct Event {
+struct Named {
     name: Box<str>,
     handlers: Vec<Box<dyn EventHandler>>,
 }
@@ -301,10 +381,18 @@ struct Event {
 #[derive(Default)]
 pub(crate) struct Handlers {
     /// By name, sorted when the namespace is opened.
-    events: Vec<Event>,
+    events: Vec<Named>,
     /// Asked one after the other.
     pub(crate) middleware: Vec<Box<dyn Middleware>>,
     pub(crate) connect: Vec<Box<dyn ConnectHandler>>,
+    /// Asked one after the other before an event's handlers are.
+    pub(crate) filters: Vec<Box<dyn Filter>>,
+    pub(crate) any: Vec<EventHook>,
+    pub(crate) any_outgoing: Vec<EventHook>,
+    pub(crate) fallback: Option<Box<dyn FallbackHandler>>,
+    pub(crate) invalid: Vec<InvalidHook>,
+    pub(crate) slow: Vec<SocketHook>,
+    pub(crate) drained: Vec<SocketHook>,
     pub(crate) disconnecting: Vec<Hook>,
     pub(crate) disconnect: Vec<Box<dyn DisconnectHandler>>,
 }
@@ -319,7 +407,7 @@ impl Handlers {
             Ok(None) => {}
             Err(place) => self.events.insert(
                 place,
-                Event {
+                Named {
                     name: name.into(),
                     handlers: vec![handler],
                 },

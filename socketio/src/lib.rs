@@ -24,10 +24,12 @@ mod closed;
 mod codec;
 mod connection;
 mod error;
+mod event;
 mod handler;
 mod handshake;
 mod id;
 mod inbox;
+mod listeners;
 mod lock;
 mod matcher;
 mod namespace;
@@ -51,9 +53,11 @@ pub use codec::{
     PacketError, Parser, Partial, RawArgs,
 };
 pub use error::{AckError, BuildError, ConnectError, DisconnectReason, EmitError, JoinError};
+pub use event::{Event, Invalid};
 pub use handler::{Ack, AckSender, IntoAck, IntoConnect, NoAck};
 pub use handshake::Handshake;
 pub use id::SocketId;
+pub use listeners::ListenerId;
 pub use namespace::{
     Decided, DynamicNamespaces, Inherited, Many, Namespace, NamespaceBuilder, One,
 };

@@ -11,9 +11,12 @@ use socketio_auth::{DynPolicy, ErasedIdentity, Policy};
 
 use crate::ack::AckStream;
 use crate::broadcast::Broadcast;
-use crate::codec::{Codec, FromArgs};
+use crate::codec::{Codec, FromArgs, RawArgs};
 use crate::error::{BuildError, ConnectError, DisconnectReason, EmitError};
-use crate::handler::{Handlers, IntoAck, IntoConnect, OnAdmit, OnConnect, OnDisconnect, OnEvent};
+use crate::event::{Event, Invalid};
+use crate::handler::{
+    Handlers, IntoAck, IntoConnect, OnAdmit, OnConnect, OnDisconnect, OnEvent, OnFallback, OnFilter,
+};
 use crate::id::SocketId;
 use crate::lock::Lock;
 use crate::matcher::Matcher;
@@ -220,6 +223,103 @@ impl<D: Send + Sync + 'static, S, K> NamespaceBuilder<D, S, K> {
         }
         let handler = Box::new(OnEvent::new(handler));
         self.handlers.add_event(event, handler);
+        self.retype()
+    }
+
+    /// Adds event middleware: it sees every event before its handlers do, and passes it on, passes another one on,
+    /// or drops it by returning `None`. Several are asked one after the other.
+    ///
+    /// A dropped event is not acknowledged (SIO5-EVT-03). Middleware that waits delays its own event, not the ones
+    /// behind it; a panic disconnects the socket.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), socketio::BuildError> {
+    /// let io = socketio::SocketIo::new();
+    /// io.namespace("/")
+    ///     .event_middleware(|_socket, event| async move { (event.name() != "secret").then_some(event) })
+    ///     .on("secret", |_, (): ()| async {})
+    ///     .open()?;
+    /// # Ok(()) }
+    /// ```
+    pub fn event_middleware<F, Fut>(mut self, middleware: F) -> NamespaceBuilder<D, Decided, K>
+    where
+        F: Fn(Socket<D>, Event) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Option<Event>> + Send + 'static,
+    {
+        let middleware = Box::new(OnFilter::new(middleware));
+        self.handlers.filters.push(middleware);
+        self.retype()
+    }
+
+    /// Adds a hook that sees every event as it arrives, before middleware and handlers. It must not block.
+    pub fn on_any<F>(mut self, hook: F) -> NamespaceBuilder<D, Decided, K>
+    where
+        F: Fn(&Socket<D>, &str, RawArgs<'_>) + Send + Sync + 'static,
+    {
+        self.handlers.any.push(Box::new(move |socket, event, args| {
+            hook(&Socket::new(Arc::clone(socket)), event, args);
+        }));
+        self.retype()
+    }
+
+    /// Adds a hook that sees every event that is sent to a socket, broadcasts included, once for each socket. It
+    /// runs where the event is emitted and must not block. Arguments are encoded once more for it.
+    pub fn on_any_outgoing<F>(mut self, hook: F) -> NamespaceBuilder<D, Decided, K>
+    where
+        F: Fn(&Socket<D>, &str, RawArgs<'_>) + Send + Sync + 'static,
+    {
+        let outgoing = &mut self.handlers.any_outgoing;
+        outgoing.push(Box::new(move |socket, event, args| {
+            hook(&Socket::new(Arc::clone(socket)), event, args);
+        }));
+        self.retype()
+    }
+
+    /// Sets the handler of events that have no handler of their own; a later call replaces an earlier one.
+    pub fn fallback<F, Fut>(mut self, handler: F) -> NamespaceBuilder<D, Decided, K>
+    where
+        F: Fn(Socket<D>, Event) -> Fut + Send + Sync + 'static,
+        Fut: Future + Send + 'static,
+        Fut::Output: IntoAck,
+    {
+        self.handlers.fallback = Some(Box::new(OnFallback::new(handler)));
+        self.retype()
+    }
+
+    /// Adds a hook that hears of what a client sent and no handler will see: arguments of a wrong type, packets
+    /// that cannot be decoded (SIO5-INV-01), events that come too fast.
+    pub fn on_invalid<F>(mut self, hook: F) -> NamespaceBuilder<D, Decided, K>
+    where
+        F: Fn(&Socket<D>, Invalid<'_>) + Send + Sync + 'static,
+    {
+        self.handlers.invalid.push(Box::new(move |socket, invalid| {
+            hook(&Socket::new(Arc::clone(socket)), invalid);
+        }));
+        self.retype()
+    }
+
+    /// Adds a hook that hears when more bytes wait for a client than the engine's
+    /// [`high_watermark`](engineio::Config::high_watermark); called once until it has caught up.
+    pub fn on_slow<F>(mut self, hook: F) -> NamespaceBuilder<D, Decided, K>
+    where
+        F: Fn(&Socket<D>) + Send + Sync + 'static,
+    {
+        let slow = &mut self.handlers.slow;
+        slow.push(Box::new(move |socket| {
+            hook(&Socket::new(Arc::clone(socket)))
+        }));
+        self.retype()
+    }
+
+    /// Adds a hook that hears when a slow client has taken all that waited for it.
+    pub fn on_drained<F>(mut self, hook: F) -> NamespaceBuilder<D, Decided, K>
+    where
+        F: Fn(&Socket<D>) + Send + Sync + 'static,
+    {
+        let drained = &mut self.handlers.drained;
+        drained.push(Box::new(move |socket| {
+            hook(&Socket::new(Arc::clone(socket)))
+        }));
         self.retype()
     }
 

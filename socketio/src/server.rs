@@ -25,6 +25,7 @@ use crate::handshake::Opening;
 use crate::lock::Lock;
 use crate::matcher::{Matcher, Pattern};
 use crate::namespace::{Family, Guard, Inherited, Many, NamespaceBuilder, Space, Tenancy};
+use crate::proto::pace::Rate;
 use crate::settings::Settings;
 
 /// What the connections and namespaces of a server share.
@@ -308,6 +309,14 @@ impl<D> SocketIoBuilder<D> {
     /// are reached nothing more is read from the client until half of them have started.
     pub fn inbox_max_bytes(mut self, bytes: usize) -> Self {
         self.settings.inbox_max_bytes = bytes;
+        self
+    }
+
+    /// How many events a second one connection may send in the long run, over all its namespaces, and how many at
+    /// once; not limited by default. One more is dropped, told to
+    /// [`on_invalid`](crate::NamespaceBuilder::on_invalid), and acknowledged with `{"error":"rate_limited"}`.
+    pub fn events_per_second(mut self, events: u32, burst: u32) -> Self {
+        self.settings.event_rate = Some(Rate::new(events, burst));
         self
     }
 

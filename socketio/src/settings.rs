@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::codec::Limits;
 use crate::proto::client;
+use crate::proto::pace::Rate;
 
 /// What the builder has put together. It does not change once the server is built.
 #[derive(Clone, Debug)]
@@ -14,6 +15,7 @@ pub(crate) struct Settings {
     pub(crate) max_dynamic_namespaces: usize,
     pub(crate) max_handlers_in_flight: usize,
     pub(crate) inbox_max_bytes: usize,
+    pub(crate) event_rate: Option<Rate>,
     pub(crate) keeps_headers: bool,
     pub(crate) packets: Limits,
     pub(crate) client: client::Limits,
@@ -28,6 +30,7 @@ impl Default for Settings {
             max_dynamic_namespaces: 10_000,
             max_handlers_in_flight: 64,
             inbox_max_bytes: 64 * 1024,
+            event_rate: None,
             keeps_headers: true,
             packets: Limits::default(),
             client: client::Limits {

@@ -1,6 +1,7 @@
 //! One client in one namespace.
 
 use std::fmt;
+use std::future::Future;
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
@@ -9,17 +10,19 @@ use std::time::SystemTime;
 use engineio::{Connection, MessageBuffer, Protocol};
 use serde::Serialize;
 use serde_json::Value;
-use socketio_auth::{ErasedIdentity, Grant};
+use socketio_auth::{Action, Decision, ErasedIdentity, Grant};
 use tokio::sync::oneshot;
 
 use crate::ack::{AckFuture, Answer, Awaited, Pending};
 use crate::broadcast::Broadcast;
 use crate::closed::Closed;
-use crate::codec::{EncodeError, Event, FromArgs};
+use crate::codec::{EncodeError, Event, FromArgs, OwnedArgs, RawArgs};
 use crate::connection::Client;
 use crate::error::{EmitError, JoinError};
+use crate::handler::{EventHandler, IntoAck, OnEvent};
 use crate::handshake::Handshake;
 use crate::id::SocketId;
+use crate::listeners::{Lasts, ListenerId, Listeners};
 use crate::lock::Lock;
 use crate::namespace::Space;
 use crate::proto::client::{Input, Ticket};
@@ -49,6 +52,8 @@ pub(crate) struct Core {
     pub(crate) ticket: Ticket,
     phase: AtomicU8,
     is_released: AtomicBool,
+    /// Spares sockets without listeners of their own the look for them.
+    has_listeners: AtomicBool,
     state: Lock<State>,
 }
 
@@ -66,6 +71,7 @@ struct Extra {
     /// Rooms joined before the socket is in.
     staged: Vec<Room>,
     pending: Pending,
+    listeners: Listeners,
     /// Dropped when the socket leaves.
     closed: Vec<oneshot::Sender<()>>,
     /// Dropping it ends the verification that runs.
@@ -78,6 +84,7 @@ impl State {
             Box::new(Extra {
                 staged: Vec::new(),
                 pending: Pending::new(),
+                listeners: Listeners::default(),
                 closed: Vec::new(),
                 verification: None,
             })
@@ -101,6 +108,7 @@ impl Core {
             ticket,
             phase: AtomicU8::new(Phase::Joining as u8),
             is_released: AtomicBool::new(false),
+            has_listeners: AtomicBool::new(false),
             state: Lock::new(State {
                 identity,
                 grant: None,
@@ -206,7 +214,7 @@ impl Core {
     }
 
     pub(crate) fn emit<A: Serialize + ?Sized>(
-        &self,
+        self: &Arc<Self>,
         event: &str,
         id: Option<u64>,
         args: &A,
@@ -215,6 +223,9 @@ impl Core {
             return Err(EmitError::Disconnected);
         }
         let space = &self.space;
+        if !space.handlers.any_outgoing.is_empty() {
+            self.show_outgoing(event, OwnedArgs::new(args)?.as_raw());
+        }
         let event = Event {
             namespace: &space.name,
             id,
@@ -223,6 +234,15 @@ impl Core {
             offset: None,
         };
         self.send(|buffer| space.codec.event(event, buffer))
+    }
+
+    /// Shows an event that is being sent to the hooks.
+    pub(crate) fn show_outgoing(self: &Arc<Self>, event: &str, args: RawArgs<'_>) {
+        for hook in &self.space.handlers.any_outgoing {
+            if crate::running::guard(|| hook(self, event, args)).is_err() {
+                self.disconnect();
+            }
+        }
     }
 
     pub(crate) fn emit_with_ack<A: Serialize + ?Sized>(
@@ -251,6 +271,55 @@ impl Core {
         }
         pending.insert(id, awaited);
         Ok(())
+    }
+
+    fn add_listener(
+        &self,
+        event: &str,
+        lasts: Lasts,
+        handler: Arc<dyn EventHandler>,
+    ) -> ListenerId {
+        self.has_listeners.store(true, Ordering::Release);
+        let mut state = self.state.lock();
+        if self.has_left() {
+            return Listeners::default().add(event, lasts, handler);
+        }
+        state.extra().listeners.add(event, lasts, handler)
+    }
+
+    /// The handlers that only this socket has for an event.
+    pub(crate) fn listeners_of(&self, event: &str) -> Vec<Arc<dyn EventHandler>> {
+        if !self.has_listeners.load(Ordering::Acquire) {
+            return Vec::new();
+        }
+        let mut state = self.state.lock();
+        let extra = state.extra.as_mut();
+        extra
+            .map(|extra| extra.listeners.take(event))
+            .unwrap_or_default()
+    }
+
+    /// Whether the policy lets the client send an event.
+    pub(crate) fn may_emit(&self, event: &str, args_count: usize) -> bool {
+        self.may(Action::Emit { event, args_count })
+    }
+
+    /// Whether the policy allows an action of the client.
+    pub(crate) fn may(&self, action: Action<'_>) -> bool {
+        let Some(guard) = &self.space.guard else {
+            return true;
+        };
+        if !guard.policy.has_authorizer() {
+            return true;
+        }
+        let (identity, grant) = {
+            let state = self.state.lock();
+            (state.identity.clone(), state.grant.clone())
+        };
+        let facts = grant.as_ref().map(|grant| grant.facts());
+        let decided = crate::running::guard(|| guard.policy.can(&identity, facts, action));
+        // Who cannot be asked allows nothing.
+        decided.is_ok_and(|decision| decision == Decision::Allow)
     }
 
     /// Gives an acknowledgement up; true when it had not come.
@@ -473,6 +542,47 @@ impl<D> Socket<D> {
     ) -> AckFuture<R> {
         let sent = self.core.emit_with_ack(event, args);
         AckFuture::new(sent, self.core.space.settings.ack_timeout)
+    }
+
+    /// Adds a handler of an event to this socket alone, called after those of the namespace. It lives until it is
+    /// removed or the socket leaves. One of a reserved event is never called.
+    pub fn on<T, F, Fut>(&self, event: &str, handler: F) -> ListenerId
+    where
+        D: Send + Sync + 'static,
+        T: FromArgs + Send + 'static,
+        F: Fn(Self, T) -> Fut + Send + Sync + 'static,
+        Fut: Future + Send + 'static,
+        Fut::Output: IntoAck,
+    {
+        let handler = Arc::new(OnEvent::new(handler));
+        self.core.add_listener(event, Lasts::Always, handler)
+    }
+
+    /// The same for one time only.
+    pub fn once<T, F, Fut>(&self, event: &str, handler: F) -> ListenerId
+    where
+        D: Send + Sync + 'static,
+        T: FromArgs + Send + 'static,
+        F: Fn(Self, T) -> Fut + Send + Sync + 'static,
+        Fut: Future + Send + 'static,
+        Fut::Output: IntoAck,
+    {
+        let handler = Arc::new(OnEvent::new(handler));
+        self.core.add_listener(event, Lasts::Once, handler)
+    }
+
+    /// Removes a handler that was added to this socket.
+    pub fn off(&self, listener: ListenerId) {
+        if let Some(extra) = self.core.state.lock().extra.as_mut() {
+            extra.listeners.remove(listener);
+        }
+    }
+
+    /// Removes all handlers of an event that were added to this socket.
+    pub fn off_all(&self, event: &str) {
+        if let Some(extra) = self.core.state.lock().extra.as_mut() {
+            extra.listeners.remove_all(event);
+        }
     }
 
     /// Joins a room. In a connect middleware it takes effect when the socket is let in.

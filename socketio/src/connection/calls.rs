@@ -8,7 +8,10 @@ use socketio_auth::{Code, Collected};
 
 use super::Client;
 use super::admission::{ask_middleware, refused_by};
+use super::replies::ack_json;
+use crate::codec::RawArgs;
 use crate::error::ConnectError;
+use crate::event::{Event, Invalid};
 use crate::handler::{AckSender, Running};
 use crate::inbox::Call;
 use crate::packet::Packet;
@@ -137,30 +140,106 @@ impl Client {
         }
     }
 
-    /// Starts the handlers of an event.
+    /// Shows an event to the hooks and the middleware, then to its handlers.
     pub(super) fn dispatch(
         &self,
         connection: &Connection<Self>,
         socket: &Arc<Core>,
         packet: &Packet<'_>,
     ) {
+        let handlers = &socket.space.handlers;
+        for hook in &handlers.any {
+            let name = packet.name().unwrap_or_default();
+            if guard(|| hook(socket, name, packet.args())).is_err() {
+                return panicked(socket, None);
+            }
+        }
+        //= SIO5-PKT-09
         let Some(name) = packet.name() else {
             return;
         };
-        let handlers = socket.space.handlers.of_event(name);
-        let ack = packet
-            .id()
-            .map(|id| AckSender::new(Arc::clone(socket), id, handlers.len() > 1));
-        for handler in handlers {
-            match guard(|| handler.start(socket, packet.args(), ack.clone())) {
+        if !socket.may_emit(name, packet.args().len()) {
+            if let Some(id) = packet.id() {
+                ack_json(socket, id, &socketio_auth::ack_denied());
+            }
+            return;
+        }
+        if handlers.filters.is_empty() {
+            return self.start_handlers(connection, socket, name, packet.args(), packet.id());
+        }
+        let event = Event::from_parts(name, packet.args().to_owned());
+        let mut filtering = Box::pin(filter(Arc::clone(socket), event));
+        let id = packet.id();
+        match poll_now(filtering.as_mut()) {
+            Poll::Ready(event) => self.filtered(connection, socket, event, id),
+            Poll::Pending => {
+                self.state.lock().inbox.begin_flight();
+                let (connection, socket) = (connection.clone(), Arc::clone(socket));
+                self.server.spawn(async move {
+                    let event = Guarded(filtering).await;
+                    if let Some(client) = connection.data() {
+                        client.filtered(&connection, &socket, event, id);
+                        client.state.lock().inbox.end_flight();
+                        client.call(&connection);
+                    }
+                });
+            }
+        }
+    }
+
+    //= SIO5-EVT-03
+    fn filtered(
+        &self,
+        connection: &Connection<Self>,
+        socket: &Arc<Core>,
+        event: Result<Option<Event>, Panicked>,
+        id: Option<u64>,
+    ) {
+        match event {
+            Ok(Some(event)) if !socket.is_gone() => {
+                self.start_handlers(connection, socket, event.name(), event.args(), id);
+            }
+            Ok(_) => {}
+            Err(Panicked) => panicked(socket, None),
+        }
+    }
+
+    /// Starts the handlers of an event: those of the namespace, those of the socket, or else the fallback.
+    fn start_handlers(
+        &self,
+        connection: &Connection<Self>,
+        socket: &Arc<Core>,
+        name: &str,
+        args: RawArgs<'_>,
+        id: Option<u64>,
+    ) {
+        let of_space = socket.space.handlers.of_event(name);
+        let of_socket = socket.listeners_of(name);
+        let count = of_space.len() + of_socket.len();
+        let ack = id.map(|id| AckSender::new(Arc::clone(socket), id, count > 1));
+        let all = of_space.iter().map(|handler| &**handler);
+        for handler in all.chain(of_socket.iter().map(|handler| &**handler)) {
+            match guard(|| handler.start(socket, args, ack.clone())) {
                 Ok(Ok(running)) => self.run(connection, socket, running, ack.clone()),
-                Ok(Err(_)) => {
+                Ok(Err(error)) => {
+                    let invalid = Invalid::Arguments {
+                        event: name,
+                        error: &error,
+                    };
+                    tell_invalid(socket, invalid);
                     if let Some(ack) = ack.clone() {
                         ack.fail("invalid_arguments");
                     }
                 }
                 Err(Panicked) => panicked(socket, ack.clone()),
             }
+        }
+        if count == 0
+            && let Some(fallback) = &socket.space.handlers.fallback
+        {
+            let event = Event::from_parts(name, args.to_owned());
+            let started = guard(|| fallback.start(socket, event, ack.clone()));
+            self.run_started(connection, socket, started, ack);
         }
     }
 
@@ -201,6 +280,23 @@ impl Client {
                     }
                 });
             }
+        }
+    }
+}
+
+/// Asks the event middleware, one after the other.
+async fn filter(socket: Arc<Core>, mut event: Event) -> Option<Event> {
+    for middleware in &socket.space.handlers.filters {
+        event = middleware.start(&socket, event).await?;
+    }
+    Some(event)
+}
+
+/// Tells the hooks what no handler will see.
+pub(super) fn tell_invalid(socket: &Arc<Core>, invalid: Invalid<'_>) {
+    for hook in &socket.space.handlers.invalid {
+        if guard(|| hook(socket, invalid)).is_err() {
+            panicked(socket, None);
         }
     }
 }

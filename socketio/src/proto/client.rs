@@ -321,6 +321,14 @@ impl<A: Application> Client<A> {
         }
     }
 
+    /// The joined sockets, in join order.
+    pub(crate) fn joined(&self) -> impl Iterator<Item = &A::Socket> {
+        self.entries
+            .iter()
+            .filter(|entry| entry.phase == Phase::Joined)
+            .filter_map(|entry| entry.socket.as_ref())
+    }
+
     //= SIO5-CON-06
     //= SIO5-CON-11 exception: the second CONNECT closes, whatever the first is waiting for
     fn on_connect(&mut self, limits: &Limits, name: Arc<str>, payload: A::Payload) {

@@ -4,6 +4,7 @@ mod acks;
 mod connecting;
 mod dynamic;
 mod events;
+mod hooks;
 mod leaving;
 mod rooms;
 
