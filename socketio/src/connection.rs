@@ -106,7 +106,7 @@ impl engineio::Handler for Shell {
                 inputs: VecDeque::new(),
                 is_pumping: false,
                 inbox: Inbox::default(),
-                presented: self.server.extract(request),
+                presented: self.server.authority.extract(request),
                 paid_until: None,
                 wake_at: None,
             }),
@@ -355,6 +355,7 @@ impl Client {
         };
         let argument: Option<Value> = packet.args().deserialize().ok();
         let presented = gate.policy.collect_event(argument.as_ref());
+        let presented = self.within_limits(presented, socket.subject().as_deref());
         let ack = packet.id();
         let asks_first = socket.is_held() && !socket.space.handlers.middleware.is_empty();
         if asks_first && matches!(presented, Collected::Guest) {

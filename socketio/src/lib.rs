@@ -19,6 +19,7 @@
 #![forbid(unsafe_code)]
 
 mod ack;
+mod authority;
 mod broadcast;
 mod closed;
 mod codec;

@@ -380,7 +380,7 @@ impl<D: Send + Sync + 'static, S, K> NamespaceBuilder<D, S, K> {
     /// The policy that holds.
     fn guard(&mut self) -> Option<Guard> {
         match std::mem::replace(&mut self.policy, Choice::Inherit) {
-            Choice::Inherit => self.server.default_guard(),
+            Choice::Inherit => self.server.authority.default_guard(),
             Choice::Public => None,
             Choice::Own(policy) => Some(self.server.add_policy(policy)),
         }

@@ -8,24 +8,27 @@ use std::io;
 use std::marker::PhantomData;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
 use engineio::{Body, Engine, EngineService, ForeignStream, Listener};
 use http_body::Body as HttpBody;
-use socketio_auth::{DynPolicy, Extract, Policy, RequestView};
+use socketio_auth::{
+    self as auth, DynPolicy, Policy, Revocation, RevocationListener, RevocationOrigin,
+};
 use tokio::sync::watch;
 
+use crate::authority::Authority;
 use crate::codec::Codec;
 use crate::connection::{Client, Shell};
 use crate::error::BuildError;
-use crate::handshake::Opening;
 use crate::lock::Lock;
 use crate::matcher::{Matcher, Pattern};
 use crate::namespace::{Family, Guard, Inherited, Many, NamespaceBuilder, Space, Tenancy};
 use crate::proto::pace::Rate;
+use crate::rooms::Selection;
 use crate::settings::Settings;
 
 /// What the connections and namespaces of a server share.
@@ -35,9 +38,7 @@ pub(crate) struct Server {
     spaces: Lock<Spaces>,
     /// Sets of dynamic namespaces, in the order in which they were opened.
     families: Lock<Vec<Arc<Family>>>,
-    /// Every policy in use, so that the opening request is searched once for each.
-    policies: Lock<Vec<Arc<dyn DynPolicy>>>,
-    is_guarded: bool,
+    pub(crate) authority: Authority,
     is_closing: AtomicBool,
     /// True when handlers that still wait are to be dropped.
     stop: watch::Sender<bool>,
@@ -140,33 +141,17 @@ impl Server {
         members.cloned().collect()
     }
 
-    pub(crate) fn default_guard(&self) -> Option<Guard> {
-        let policies = self.policies.lock();
-        let policy = policies.first().filter(|_| self.is_guarded)?;
-        Some(Guard {
-            index: 0,
-            policy: Arc::clone(policy),
-        })
+    /// Takes a policy in, and hears of its revocations from now on.
+    pub(crate) fn add_policy(self: &Arc<Self>, policy: Arc<dyn DynPolicy>) -> Guard {
+        self.subscribe(&*policy);
+        self.authority.add(policy)
     }
 
-    pub(crate) fn add_policy(&self, policy: Arc<dyn DynPolicy>) -> Guard {
-        let mut policies = self.policies.lock();
-        policies.push(Arc::clone(&policy));
-        let index = policies.len() - 1;
-        Guard { index, policy }
-    }
-
-    /// What the opening request presents to each policy; nothing is kept of requests that present nothing.
-    pub(crate) fn extract(&self, request: &engineio::RequestView<'_>) -> Vec<(usize, Extract)> {
-        let policies = self.policies.lock().clone();
-        let opening = Opening(request);
-        let view = RequestView::new(&opening);
-        policies
-            .iter()
-            .map(|policy| policy.extract(&view))
-            .enumerate()
-            .filter(|(_, found)| !matches!(found, Extract::Absent))
-            .collect()
+    fn subscribe(self: &Arc<Self>, policy: &dyn DynPolicy) {
+        policy.revocations(&mut |list| {
+            let server: Weak<Self> = Arc::downgrade(self);
+            list.subscribe(server);
+        });
     }
 
     pub(crate) fn is_closing(&self) -> bool {
@@ -195,6 +180,19 @@ impl Server {
     }
 }
 
+/// Ends live sockets whose grant is revoked.
+impl RevocationListener for Server {
+    fn on_revoked(&self, revocation: &Revocation, _: RevocationOrigin) {
+        let spaces: Vec<_> = self.spaces.lock().by_name.values().cloned().collect();
+        for space in spaces.iter().filter(|space| space.guard.is_some()) {
+            let sockets = space.rooms.lock().select(&Selection::default());
+            for socket in sockets {
+                socket.revoke_if(|facts| revocation.covers(facts));
+            }
+        }
+    }
+}
+
 /// The options of a [`SocketIo`].
 ///
 /// ```
@@ -214,6 +212,7 @@ pub struct SocketIoBuilder<D = ()> {
     codec: Codec,
     settings: Settings,
     policy: Option<Arc<dyn DynPolicy>>,
+    auth_limits: auth::Limits,
     data: PhantomData<fn() -> D>,
 }
 
@@ -225,6 +224,7 @@ impl SocketIoBuilder<()> {
             codec: self.codec,
             settings: self.settings,
             policy: Some(policy.into_dyn()),
+            auth_limits: self.auth_limits,
             data: PhantomData,
         }
     }
@@ -320,6 +320,12 @@ impl<D> SocketIoBuilder<D> {
         self
     }
 
+    /// The bounds of authentication over all clients: how many may wait to be let in, how often they may fail.
+    pub fn auth_limits(mut self, limits: auth::Limits) -> Self {
+        self.auth_limits = limits;
+        self
+    }
+
     /// What a client may send in one packet.
     pub fn limits(mut self, change: impl FnOnce(&mut crate::Limits)) -> Self {
         change(&mut self.settings.packets);
@@ -339,17 +345,18 @@ impl<D> SocketIoBuilder<D> {
     ///
     /// When the engine's options contradict themselves.
     pub fn build(self) -> Result<SocketIo<D>, BuildError> {
-        let is_guarded = self.policy.is_some();
         let server = Arc::new(Server {
             codec: self.codec,
             settings: Arc::new(self.settings),
             spaces: Lock::new(Spaces::default()),
             families: Lock::new(Vec::new()),
-            policies: Lock::new(self.policy.into_iter().collect()),
-            is_guarded,
+            authority: Authority::new(self.policy.clone(), self.auth_limits),
             is_closing: AtomicBool::new(false),
             stop: watch::Sender::new(false),
         });
+        if let Some(policy) = &self.policy {
+            server.subscribe(&**policy);
+        }
         let engine = Engine::new(self.engine, Shell::new(Arc::clone(&server)))?;
         Ok(SocketIo {
             server,
@@ -425,6 +432,7 @@ impl SocketIo {
             codec: Codec::default(),
             settings: Settings::default(),
             policy: None,
+            auth_limits: auth::Limits::default(),
             data: PhantomData,
         }
     }

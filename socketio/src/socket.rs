@@ -10,7 +10,7 @@ use std::time::SystemTime;
 use engineio::{Connection, MessageBuffer, Protocol};
 use serde::Serialize;
 use serde_json::Value;
-use socketio_auth::{Action, Decision, ErasedIdentity, Grant};
+use socketio_auth::{Action, Code, Decision, ErasedIdentity, Grant, GrantFacts};
 use tokio::sync::oneshot;
 
 use crate::ack::{AckFuture, Answer, Awaited, Pending};
@@ -52,6 +52,8 @@ pub(crate) struct Core {
     pub(crate) ticket: Ticket,
     phase: AtomicU8,
     is_released: AtomicBool,
+    /// Counted among the clients that wait to be let in.
+    is_pending: AtomicBool,
     /// Spares sockets without listeners of their own the look for them.
     has_listeners: AtomicBool,
     state: Lock<State>,
@@ -108,6 +110,7 @@ impl Core {
             ticket,
             phase: AtomicU8::new(Phase::Joining as u8),
             is_released: AtomicBool::new(false),
+            is_pending: AtomicBool::new(false),
             has_listeners: AtomicBool::new(false),
             state: Lock::new(State {
                 identity,
@@ -147,6 +150,56 @@ impl Core {
         self.release();
     }
 
+    pub(crate) fn set_pending(&self) {
+        self.is_pending.store(true, Ordering::Release);
+    }
+
+    /// The socket is in or gone: nobody waits any more.
+    fn settle(&self) {
+        if self.is_pending.swap(false, Ordering::AcqRel)
+            && let Some(client) = self.connection.data()
+        {
+            client.leave_pending();
+        }
+    }
+
+    /// Ends the socket if its grant is one of those.
+    pub(crate) fn revoke_if(&self, is_meant: impl FnOnce(&GrantFacts) -> bool) {
+        let grant = self.grant();
+        if grant.is_some_and(|grant| is_meant(grant.facts())) {
+            self.feed(Input::Auth {
+                ticket: self.ticket,
+                input: socketio_auth::Input::Revoked(Code::TokenRevoked.into()),
+            });
+        }
+    }
+
+    /// What was accepted may have been revoked before the socket was among those that a revocation ends.
+    fn revoke_if_late(&self) {
+        if let Some(guard) = &self.space.guard {
+            let policy = &guard.policy;
+            self.revoke_if(|facts| {
+                crate::running::guard(|| policy.is_revoked(facts)).unwrap_or(true)
+            });
+        }
+    }
+
+    /// Leaves the rooms that a renewed grant does not allow any more.
+    pub(crate) fn leave_forbidden_rooms(&self) {
+        let rooms = self.space.rooms.lock().rooms_of(&self.id);
+        for room in rooms {
+            if !self.may(Action::Join {
+                room: room.as_str(),
+            }) {
+                self.leave_room(&room);
+            }
+        }
+    }
+
+    pub(crate) fn subject(&self) -> Option<Arc<str>> {
+        self.grant().map(|grant| grant.shared_subject())
+    }
+
     /// Lets the socket in, with the rooms it joined before.
     pub(crate) fn enter(self: &Arc<Self>) {
         self.phase.store(Phase::Joined as u8, Ordering::Release);
@@ -161,11 +214,15 @@ impl Core {
         for room in staged.into_iter().flatten() {
             rooms.join(&self.id, room);
         }
+        drop(rooms);
+        self.settle();
+        self.revoke_if_late();
     }
 
     /// Nothing is sent to the socket from here on, and what it owes is not waited for any longer.
     pub(crate) fn leave(&self) {
         self.phase.store(Phase::Left as u8, Ordering::Release);
+        self.settle();
         let extra = self.state.lock().extra.take();
         if let Some(extra) = extra {
             extra.pending.fail(&self.id);
@@ -422,6 +479,7 @@ impl Core {
 /// An attempt that was forgotten gives its namespace back too.
 impl Drop for Core {
     fn drop(&mut self) {
+        self.settle();
         self.release();
     }
 }
@@ -656,7 +714,7 @@ impl<D: Send + Sync + 'static> Socket<D> {
     /// Whose grant it is; `None` for guests and in public namespaces.
     #[must_use]
     pub fn subject(&self) -> Option<Arc<str>> {
-        self.core.grant().map(|grant| grant.shared_subject())
+        self.core.subject()
     }
 
     /// The facts of the accepted credential; `None` for guests and in public namespaces.

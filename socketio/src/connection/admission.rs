@@ -1,6 +1,7 @@
 //! Letting clients in: credentials, verifications, connect middleware.
 
 use std::future::Future;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -9,11 +10,11 @@ use engineio::{Connection, Protocol};
 use serde_json::{Map, Value};
 use socketio_auth as auth;
 use socketio_auth::{
-    AuthContext, BoxFuture, Code, Collected, Credential, ErasedIdentity, Extract, Grant, NoRequest,
-    Rejection,
+    Action, AuthContext, BoxFuture, Code, Collected, Credential, Decision, ErasedIdentity, Extract,
+    Grant, NoRequest, Rejection,
 };
 
-use super::{Client, Payload, wall_clock};
+use super::{Client, Payload, now, wall_clock};
 use crate::error::ConnectError;
 use crate::id::SocketId;
 use crate::namespace::{Family, Space};
@@ -93,12 +94,18 @@ impl Client {
             Gate {
                 policy: Arc::clone(policy.settings()),
                 has_guests: policy.guest().is_some(),
-                presented: self.collect(guard.index, &**policy, &payload),
+                presented: self.collect(guard.index, &**policy, &payload, &space.name),
             }
         });
         // A payload that authenticates holds a secret, which is not kept.
         let auth = payload.auth.filter(|_| gate.is_none()).map(Box::new);
         let core = Core::new(connection.clone(), space, id, ticket, auth);
+        if gate.is_some() {
+            if let Err(rejection) = self.server.authority.enter_pending(self.address()) {
+                return self.feed(connection, Input::Unwelcome { ticket, rejection });
+            }
+            core.set_pending();
+        }
         self.feed(
             connection,
             Input::Found {
@@ -109,7 +116,32 @@ impl Client {
         );
     }
 
-    fn collect(&self, index: usize, policy: &dyn auth::DynPolicy, payload: &Payload) -> Collected {
+    fn address(&self) -> Option<IpAddr> {
+        self.handshake.peer().map(|peer| peer.ip())
+    }
+
+    pub(crate) fn leave_pending(&self) {
+        self.server.authority.leave_pending(self.address());
+    }
+
+    /// Refuses a credential unjudged when too many have failed.
+    pub(super) fn within_limits(&self, presented: Collected, renewed: Option<&str>) -> Collected {
+        if !matches!(presented, Collected::Credential(_)) {
+            return presented;
+        }
+        match self.server.authority.check(now(), self.address(), renewed) {
+            Ok(()) => presented,
+            Err(rejection) => Collected::Rejected(rejection),
+        }
+    }
+
+    fn collect(
+        &self,
+        index: usize,
+        policy: &dyn auth::DynPolicy,
+        payload: &Payload,
+        namespace: &str,
+    ) -> Collected {
         if payload.size > policy.settings().max_payload_bytes {
             return Collected::Rejected(Code::CredentialsBadFormat.into());
         }
@@ -121,7 +153,10 @@ impl Client {
         let view = auth::RequestView::new(&NoRequest).with_payload(payload.auth.as_ref());
         let found = guard(|| policy.extract(&view).merge(opening));
         match found.and_then(|found| guard(|| policy.decide(found))) {
-            Ok(collected) => collected,
+            Ok(Collected::Guest) if !may_connect(policy, None, namespace) => {
+                Collected::Rejected(Code::InsufficientScope.into())
+            }
+            Ok(collected) => self.within_limits(collected, None),
             Err(Panicked) => Collected::Rejected(Code::AuthUnavailable.into()),
         }
     }
@@ -146,19 +181,21 @@ impl Client {
         if let Some(Ok(origin)) = origin {
             context = context.with_origin(origin);
         }
+        let binding = auth::connection_binding(connection.id().as_str());
+        context = context.with_binding(binding);
         if let Some(subject) = renewed_subject {
             context = context.with_renewed_subject(subject);
         }
         let started = guard(|| Arc::clone(policy).authenticate(context, credential));
         let Ok(mut verification) = started else {
-            return self.verified(connection, ticket, epoch, Err(Panicked));
+            return self.verified(connection, ticket, socket, epoch, Err(Panicked));
         };
         if socket.is_held() && !socket.space.handlers.middleware.is_empty() {
             // The CONNECT was answered long ago, so the middleware is asked as a part of the verification.
             verification = Box::pin(then_ask_middleware(verification, Arc::clone(socket)));
         }
         match poll_now(verification.as_mut()) {
-            Poll::Ready(result) => self.verified(connection, ticket, epoch, result),
+            Poll::Ready(result) => self.verified(connection, ticket, socket, epoch, result),
             Poll::Pending => self.wait_for(connection, ticket, socket, epoch, verification),
         }
     }
@@ -205,7 +242,7 @@ impl Client {
         verification: BoxFuture<'static, Verified>,
     ) {
         let mut cancelled = socket.begin_verification(epoch);
-        let connection = connection.clone();
+        let (connection, socket) = (connection.clone(), Arc::clone(socket));
         let mut verification = Guarded(verification);
         self.server.spawn(async move {
             let result = std::future::poll_fn(|cx| {
@@ -218,18 +255,39 @@ impl Client {
             .await;
             drop(verification);
             if let (Some(result), Some(client)) = (result, connection.data()) {
-                client.verified(&connection, ticket, epoch, result);
+                client.verified(&connection, ticket, &socket, epoch, result);
             }
         });
+    }
+
+    /// Asks the authorizer whether the owner of a good credential may be here.
+    fn authorize(socket: &Core, grant: Grant<ErasedIdentity>) -> Verified {
+        let Some(guard) = &socket.space.guard else {
+            return Ok(grant);
+        };
+        if may_connect(&*guard.policy, Some(&grant), &socket.space.name) {
+            Ok(grant)
+        } else {
+            Err(Code::InsufficientScope.into())
+        }
     }
 
     fn verified(
         &self,
         connection: &Connection<Self>,
         ticket: Ticket,
+        socket: &Arc<Core>,
         epoch: u32,
         result: Result<Verified, Panicked>,
     ) {
+        let result = result.map(|result| result.and_then(|grant| Self::authorize(socket, grant)));
+        if let Ok(Err(rejection)) = &result
+            && rejection.code() != Code::AuthUnavailable
+        {
+            let renewed = socket.subject().filter(|_| socket.is_joined());
+            let authority = &self.server.authority;
+            authority.record_failure(now(), self.address(), renewed.as_deref());
+        }
         let input = match result {
             Ok(Ok(grant)) => auth::Input::VerifyOk {
                 epoch,
@@ -245,6 +303,25 @@ impl Client {
         };
         self.feed(connection, Input::Auth { ticket, input });
     }
+}
+
+/// Whether the authorizer of a policy lets somebody join a namespace.
+fn may_connect(
+    policy: &dyn auth::DynPolicy,
+    grant: Option<&Grant<ErasedIdentity>>,
+    namespace: &str,
+) -> bool {
+    if !policy.has_authorizer() {
+        return true;
+    }
+    let identity = grant.map(|grant| grant.identity().clone());
+    let Some(identity) = identity.or_else(|| policy.guest()) else {
+        return false;
+    };
+    let facts = grant.map(Grant::facts);
+    let action = Action::Connect { namespace };
+    // Who cannot be asked allows nothing.
+    guard(|| policy.can(&identity, facts, action)).is_ok_and(|found| found == Decision::Allow)
 }
 
 type Verified = Result<Grant<ErasedIdentity>, Rejection>;

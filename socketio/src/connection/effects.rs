@@ -158,6 +158,7 @@ impl Client {
             }
             auth::Output::ReplaceGrant { grant, expires_in } => {
                 socket.set_grant(Some(grant), end_of(expires_in));
+                socket.leave_forbidden_rooms();
             }
             auth::Output::Downgrade => socket.set_grant(None, None),
             auth::Output::Authenticated { ack, expires_in } => {

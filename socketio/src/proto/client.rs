@@ -54,6 +54,11 @@ pub(crate) enum Input<A: Application> {
     NoRoom {
         ticket: Ticket,
     },
+    /// The server takes nobody like this client now.
+    Unwelcome {
+        ticket: Ticket,
+        rejection: auth::Rejection,
+    },
     /// The client emitted `authenticate`.
     Authenticate {
         ticket: Ticket,
@@ -249,6 +254,9 @@ impl<A: Application> Client<A> {
                 gate,
             } => self.on_found(now, limits, ticket, socket, gate),
             Input::NotFound { ticket } => self.refuse(ticket, Refusal::InvalidNamespace),
+            Input::Unwelcome { ticket, rejection } => {
+                self.refuse(ticket, Refusal::Auth(rejection));
+            }
             Input::NoRoom { ticket } => self.refuse(ticket, Refusal::TooManyNamespaces),
             Input::Authenticate {
                 ticket,

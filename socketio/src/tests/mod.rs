@@ -1,6 +1,7 @@
 //! The server as its clients and its handlers see it, in memory.
 
 mod acks;
+mod auth;
 mod connecting;
 mod dynamic;
 mod events;
