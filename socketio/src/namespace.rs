@@ -306,7 +306,7 @@ impl<D: Send + Sync + 'static, S, K> NamespaceBuilder<D, S, K> {
     {
         let slow = &mut self.handlers.slow;
         slow.push(Box::new(move |socket| {
-            hook(&Socket::new(Arc::clone(socket)))
+            hook(&Socket::new(Arc::clone(socket)));
         }));
         self.retype()
     }
@@ -318,7 +318,7 @@ impl<D: Send + Sync + 'static, S, K> NamespaceBuilder<D, S, K> {
     {
         let drained = &mut self.handlers.drained;
         drained.push(Box::new(move |socket| {
-            hook(&Socket::new(Arc::clone(socket)))
+            hook(&Socket::new(Arc::clone(socket)));
         }));
         self.retype()
     }

@@ -57,7 +57,10 @@ async fn the_policy_of_the_server_guards_every_namespace_that_does_not_say_other
     open(io.namespaces("/dyn-#")).open().unwrap();
     io.namespace("/public")
         .public()
-        .on("who", |socket, (): ()| async move { Ack(*socket.data()) })
+        .on("who", |socket, (): ()| async move {
+            let () = *socket.data();
+            Ack("anybody")
+        })
         .open()
         .unwrap();
     for (headers, payload) in [
@@ -87,7 +90,7 @@ async fn the_policy_of_the_server_guards_every_namespace_that_does_not_say_other
             .starts_with("40/public,{")
     );
     client.send(r#"42/public,1["who"]"#).await;
-    assert_eq!(client.next_text().await, "43/public,1[]");
+    assert_eq!(client.next_text().await, r#"43/public,1["anybody"]"#);
 }
 
 #[tokio::test(start_paused = true)]
