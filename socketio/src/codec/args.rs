@@ -101,6 +101,15 @@ impl<'a> RawArgs<'a> {
         std::iter::from_fn(move || rest.take_first())
     }
 
+    /// The first argument, and the others.
+    ///
+    /// The attachments stay with both: where they are sent on, those that nothing names go along.
+    #[must_use]
+    pub fn split_first(mut self) -> Option<(Self, Self)> {
+        let first = self.take_first()?;
+        Some((first, self))
+    }
+
     /// The attachments that placeholders name by their position. Empty unless the packet was a binary one in
     /// JSON.
     #[must_use]
