@@ -1,0 +1,38 @@
+//! The cases, in files named after the area of the rules they check.
+#![allow(
+    clippy::too_many_lines,
+    reason = "each function of these files is a list of independent cases"
+)]
+
+use crate::case::Case;
+
+/// Names each file once.
+macro_rules! areas {
+    ($($name:ident),* $(,)?) => {
+        $(mod $name;)*
+
+        /// Every case of the suite, in the order of `spec/PROTOCOL.md`.
+        #[must_use]
+        pub fn all() -> Vec<Case> {
+            [$($name::cases()),*]
+                .into_iter()
+                .flat_map(|area| area.cases)
+                .collect()
+        }
+    };
+}
+
+areas![
+    eio4_query,
+    eio4_packet,
+    eio4_handshake,
+    eio4_polling,
+    eio4_errors,
+    eio4_websocket,
+    eio4_heartbeat,
+    eio4_upgrade,
+    eio4_close,
+    eio4_cors,
+    eio4_jsonp,
+    http_malformed,
+];
