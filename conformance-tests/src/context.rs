@@ -57,15 +57,6 @@ impl Open {
         })
     }
 
-    /// A member in milliseconds.
-    pub(crate) fn millis(&self, name: &str) -> Verdict<Duration> {
-        self.value
-            .get(name)
-            .and_then(Value::as_u64)
-            .map(Duration::from_millis)
-            .ok_or_else(|| Failure::unmet(format_args!("{name} as a number"), &self.text))
-    }
-
     /// A member is this.
     pub(crate) fn is(&self, name: &str, expected: &Value) -> Verdict {
         ensure(
@@ -94,13 +85,8 @@ impl Context {
         }
     }
 
-    /// The same case, on another of the `matrix` profile's ports.
     pub(crate) fn target(&self) -> &Target {
         &self.target
-    }
-
-    pub(crate) fn trace(&self) -> &Trace {
-        &self.trace
     }
 
     /// A connection without a word on it.
@@ -200,6 +186,23 @@ impl Context {
             Transport::Polling => self.polling().await.map(Link::Polling),
             Transport::WebSocket => self.ws().await.map(Link::WebSocket),
         }
+    }
+
+    /// A session that has joined `/`, and nothing else read.
+    pub(crate) async fn socket(&self, transport: Transport) -> Verdict<Link> {
+        Ok(self.joined(transport, "/", "").await?.0)
+    }
+
+    /// A session that has joined a namespace with this auth payload, and the socket's id.
+    pub(crate) async fn joined(
+        &self,
+        transport: Transport,
+        namespace: &str,
+        auth: &str,
+    ) -> Verdict<(Link, String)> {
+        let mut link = self.link(transport).await?;
+        let sid = link.join(namespace, auth).await?;
+        Ok((link, sid))
     }
 
     /// Gives the server a moment to notice what was sent.

@@ -17,7 +17,6 @@ const KEPT_LINES: usize = 400;
 pub(crate) enum Way {
     Sent,
     Came,
-    Note,
 }
 
 /// The record of one case's traffic; clones share it.
@@ -46,7 +45,6 @@ impl Trace {
         let arrow = match way {
             Way::Sent => '>',
             Way::Came => '<',
-            Way::Note => '-',
         };
         self.push(&format!("[{connection}] {arrow} {}", shown(bytes)));
     }
@@ -81,7 +79,7 @@ fn millis(time: Duration) -> String {
     format!("{} ms", time.as_millis())
 }
 
-/// Bytes for a human: text with escapes where they are text, hexadecimal where not.
+/// Bytes for a human: text as it is, the rest as `<xx>`.
 pub(crate) fn shown(bytes: &[u8]) -> String {
     let head = bytes.get(..SHOWN_BYTES).unwrap_or(bytes);
     let mut text = match std::str::from_utf8(head) {
@@ -90,7 +88,7 @@ pub(crate) fn shown(bytes: &[u8]) -> String {
         Err(error) if error.error_len().is_none() && head.len() < bytes.len() => escaped(
             &String::from_utf8_lossy(head.get(..error.valid_up_to()).unwrap_or_default()),
         ),
-        Err(_) => hexadecimal(head),
+        Err(_) => mixed(head),
     };
     if head.len() < bytes.len() {
         let _ = write!(text, "… ({} bytes)", bytes.len());
@@ -114,10 +112,16 @@ fn escaped(text: &str) -> String {
     out
 }
 
-fn hexadecimal(bytes: &[u8]) -> String {
-    let mut out = String::from("hex");
-    for byte in bytes {
-        let _ = write!(out, " {byte:02x}");
+/// Bytes that are no text, those that look like it as they are.
+fn mixed(bytes: &[u8]) -> String {
+    let mut out = String::new();
+    for &byte in bytes {
+        match byte {
+            b' '..=b'~' => out.push(char::from(byte)),
+            _ => {
+                let _ = write!(out, "<{byte:02x}>");
+            }
+        }
     }
     out
 }
@@ -129,7 +133,7 @@ mod tests {
     #[test]
     fn text_is_shown_as_text_and_the_rest_in_hexadecimal() {
         assert_eq!(shown("4a\u{1e}4€\r\n".as_bytes()), "4a<1e>4€\\r\\n");
-        assert_eq!(shown(&[0x88, 0x02, 0x03, 0xef]), "hex 88 02 03 ef");
+        assert_eq!(shown(&[0x88, 0x02, 0x03, 0xef]), "<88><02><03><ef>");
     }
 
     #[test]

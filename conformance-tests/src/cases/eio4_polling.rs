@@ -184,7 +184,9 @@ pub(super) fn cases() -> Area {
         let session = c.polling().await?;
         let mut poll = session.start_poll().await?;
         session.send_all(&["4a", "1", "4b"]).await?;
-        poll.is("4a").await?;
+        // Whether the echo still goes out is the server's own affair: the client has said goodbye.
+        let answer = poll.response().await?.text();
+        ensure(matches!(answer.as_str(), "4a" | "6"), "4a or a noop", answer)?;
         session.is_gone().await
     });
 

@@ -35,4 +35,11 @@ areas![
     eio4_cors,
     eio4_jsonp,
     http_malformed,
+    eio4_compression,
+    eio3,
+    sio5_packet,
+    sio5_connect,
+    sio5_event,
+    sio5_recovery,
+    srv_room,
 ];

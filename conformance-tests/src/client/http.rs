@@ -89,12 +89,12 @@ impl Request {
 
     /// Everything that goes over the wire.
     pub(crate) fn bytes(&self, server: &Target) -> Bytes {
-        /// Small, so that packets and characters are cut in the middle.
-        const CHUNK_BYTES: usize = 5;
+        /// Few enough for a large body, small enough to cut packets and characters in the middle.
+        const CHUNK_COUNT: usize = 64;
         let mut bytes = BytesMut::from(self.head(server).as_bytes());
         let body = self.body.clone().unwrap_or_default();
         if self.is_chunked {
-            for chunk in body.chunks(CHUNK_BYTES) {
+            for chunk in body.chunks(body.len().div_ceil(CHUNK_COUNT).max(5)) {
                 bytes.extend_from_slice(format!("{:x}\r\n", chunk.len()).as_bytes());
                 bytes.extend_from_slice(chunk);
                 bytes.extend_from_slice(b"\r\n");

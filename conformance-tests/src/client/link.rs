@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use serde_json::Value;
 
 use super::packet::is_same_packet;
 use super::polling::Polling;
@@ -33,6 +34,27 @@ impl fmt::Display for Transport {
 pub(crate) enum Link {
     Polling(Polling),
     WebSocket(WebSocket),
+}
+
+/// How packets name a namespace: not at all for `/`, else with a comma.
+fn prefix(namespace: &str) -> String {
+    match namespace {
+        "/" => String::new(),
+        other => format!("{other},"),
+    }
+}
+
+/// The id in a CONNECT reply, and the reply's data.
+pub(crate) fn sid_of(reply: &str, namespace: &str) -> Verdict<(String, Value)> {
+    let expected = format!("40{}", prefix(namespace));
+    let data: Option<Value> = reply
+        .strip_prefix(&expected)
+        .and_then(|data| serde_json::from_str(data).ok());
+    let sid = data.as_ref().and_then(|data| data.get("sid")?.as_str());
+    match sid {
+        Some(sid) => Ok((sid.to_owned(), data.clone().unwrap_or_default())),
+        None => Err(Failure::unmet(format_args!("{expected}{{\"sid\":…}}"), reply)),
+    }
 }
 
 impl Link {
@@ -76,6 +98,31 @@ impl Link {
             format_args!("packet {expected}"),
             shown(came.as_bytes()),
         )
+    }
+
+    /// The next packets are these.
+    pub(crate) async fn is_packets(&mut self, expected: &[&str]) -> Verdict {
+        for packet in expected {
+            self.is_packet(packet).await?;
+        }
+        Ok(())
+    }
+
+    /// Sends CONNECT and gives the socket's id from the reply.
+    pub(crate) async fn join(&mut self, namespace: &str, auth: &str) -> Verdict<String> {
+        Ok(self.join_reply(namespace, auth).await?.0)
+    }
+
+    /// Sends CONNECT and gives the socket's id and the reply's whole data.
+    pub(crate) async fn join_reply(
+        &mut self,
+        namespace: &str,
+        auth: &str,
+    ) -> Verdict<(String, Value)> {
+        let name = prefix(namespace);
+        self.send(&format!("40{name}{auth}")).await?;
+        let reply = self.next("a CONNECT reply").await?;
+        sid_of(&reply, namespace)
     }
 
     /// The next packet is a binary message with these bytes.

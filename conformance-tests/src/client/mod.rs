@@ -11,8 +11,7 @@ mod target;
 pub(crate) mod websocket;
 mod wire;
 
-pub(crate) use link::{Link, Transport};
-pub(crate) use packet::is_same_packet;
-pub(crate) use polling::{Pending, Polling};
+pub(crate) use link::{Link, Transport, sid_of};
+pub(crate) use polling::Polling;
 pub(crate) use target::Target;
 pub(crate) use wire::Wire;

@@ -31,7 +31,6 @@ pub(crate) struct Polling {
 #[derive(Debug)]
 pub(crate) struct Pending {
     pub(crate) wire: Wire,
-    is_eio3: bool,
 }
 
 impl Pending {
@@ -43,13 +42,6 @@ impl Pending {
     pub(crate) async fn is(&mut self, body: &str) -> Verdict {
         self.response().await?.is_status(200)?.is_body(body)?;
         Ok(())
-    }
-
-    /// The poll is answered with exactly these packets.
-    pub(crate) async fn is_packets(&mut self, expected: &[&str]) -> Verdict {
-        let response = self.response().await?;
-        response.is_status(200)?;
-        is_packets(&packets(&response, self.is_eio3)?, expected)
     }
 }
 
@@ -98,10 +90,7 @@ impl Polling {
             .start(&Request::get(self.query.as_str()))
             .await?;
         self.context.settle().await;
-        Ok(Pending {
-            wire,
-            is_eio3: self.is_eio3,
-        })
+        Ok(Pending { wire })
     }
 
     /// Starts a POST whose body is announced and not yet sent.

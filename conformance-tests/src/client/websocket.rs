@@ -165,18 +165,18 @@ impl WebSocket {
         self.send_frame(Frame::new(BINARY, bytes)).await
     }
 
-    #[expect(clippy::needless_pass_by_value, reason = "a frame is written once")]
     pub(crate) async fn send_frame(&mut self, frame: Frame) -> Verdict {
-        self.wire.send(&frame.bytes()).await
+        self.send_together(&[frame]).await
     }
 
     /// Several frames in one write, so that the server reads them together.
     pub(crate) async fn send_together(&mut self, frames: &[Frame]) -> Verdict {
-        let mut bytes = BytesMut::new();
+        let (mut bytes, mut plain) = (BytesMut::new(), BytesMut::new());
         for frame in frames {
             bytes.extend_from_slice(&frame.bytes());
+            plain.extend_from_slice(&frame.clone().unmasked().bytes());
         }
-        self.wire.send(&bytes).await
+        self.wire.send_as(&bytes, &plain).await
     }
 
     /// The next frame as it came, header bytes included, fragments not joined.

@@ -59,13 +59,14 @@ impl Wire {
         self.patience = patience;
     }
 
-    pub(crate) fn patience(&self) -> Duration {
-        self.patience
-    }
-
     /// Sends bytes in one write; a server that has closed meanwhile is no failure here, the next read shows it.
     pub(crate) async fn send(&mut self, bytes: &[u8]) -> Verdict {
-        self.trace.bytes(self.number, Way::Sent, bytes);
+        self.send_as(bytes, bytes).await
+    }
+
+    /// Sends bytes that the trace shows in another form, without their mask.
+    pub(crate) async fn send_as(&mut self, bytes: &[u8], plain: &[u8]) -> Verdict {
+        self.trace.bytes(self.number, Way::Sent, plain);
         match timeout(self.patience, self.stream.write_all(bytes)).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => {

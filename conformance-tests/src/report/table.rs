@@ -1,5 +1,6 @@
 //! The report for a terminal.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::{Report, Status};
@@ -7,6 +8,7 @@ use crate::case::Level;
 
 pub(super) fn write(report: &Report) -> String {
     let mut out = String::new();
+    let mut not_run = BTreeMap::new();
     for outcome in &report.outcomes {
         let rules = outcome.rules.join(" ");
         match &outcome.status {
@@ -18,10 +20,11 @@ pub(super) fn write(report: &Report) -> String {
                     let _ = writeln!(out, "    {line}");
                 }
             }
-            Status::NotRun { reason } => {
-                let _ = writeln!(out, "NOT RUN {} {}: {reason}", outcome.level, outcome.id);
-            }
+            Status::NotRun { reason } => *not_run.entry(reason).or_insert(0_usize) += 1,
         }
+    }
+    for (reason, count) in not_run {
+        let _ = writeln!(out, "NOT RUN {count} cases: {reason}");
     }
     if let Some(leak) = &report.leak {
         let _ = writeln!(out, "LEAK {leak}");
