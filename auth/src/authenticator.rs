@@ -3,9 +3,10 @@
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::combinators::{Check, MapIdentity, OrElse};
-use crate::{AuthContext, Credential, Grant, Rejection};
+use crate::combinators::{Cached, Check, MapIdentity, MaxConcurrent, OrElse, Revocable, Timeout};
+use crate::{AuthContext, Credential, Grant, Rejection, RevocationList};
 
 /// A boxed future that may move between threads.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -70,6 +71,12 @@ pub trait Authenticator: Send + Sync + 'static {
         credential: &Credential,
     ) -> impl Future<Output = Outcome<Self::Identity>> + Send;
 
+    /// Shows every revocation list in use to `visit`, so that the server can subscribe to them and caches can ask
+    /// them again. An authenticator that wraps another one passes this on.
+    fn revocations(&self, visit: &mut dyn FnMut(&Arc<dyn RevocationList>)) {
+        let _ = visit;
+    }
+
     /// Asks `other` about credentials that are [`Outcome::NotMine`] here. A rejection is final.
     fn or<B: Authenticator<Identity = Self::Identity>>(self, other: B) -> OrElse<Self, B>
     where
@@ -99,6 +106,60 @@ pub trait Authenticator: Send + Sync + 'static {
     {
         Check::new(self, check)
     }
+
+    /// Refuses what `list` has revoked as [`Code::TokenRevoked`](crate::Code::TokenRevoked), and lets the server
+    /// end live sockets when something is revoked later.
+    fn with_revocation(self, list: impl RevocationList) -> Revocable<Self>
+    where
+        Self: Sized,
+    {
+        Revocable::new(self, list)
+    }
+
+    /// Remembers accepted tokens for `ttl`, at most 60 s and never past their end, so that a storm of reconnecting
+    /// clients costs a hash each instead of a signature. At most `capacity` tokens, the least used are forgotten.
+    ///
+    /// The token itself is not kept, only its digest. Revocation lists are asked on every use, wherever they are
+    /// attached. Refusals are not remembered, nor are verdicts for which the authenticator looked at the peer, the
+    /// origin, the binding or the renewal: they hold for one connection only.
+    fn cached(self, ttl: Duration, capacity: usize) -> Cached<Self>
+    where
+        Self: Sized,
+        Self::Identity: Clone,
+    {
+        Cached::new(self, ttl, capacity)
+    }
+
+    /// Gives up after `limit`, as [`Code::AuthUnavailable`](crate::Code::AuthUnavailable), and drops the
+    /// verification. `sleep` is the runtime's timer, such as `tokio::time::sleep`.
+    ///
+    /// The policy's `verify_timeout` bounds every verification as a whole; this one is for one member of a chain,
+    /// for instance a remote service.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// # use socketio_auth::{auth_fn, AuthContext, Authenticator, Credential, Outcome};
+    /// # let remote = auth_fn(|_: AuthContext, _: Credential| async { Outcome::<()>::NotMine });
+    /// let patient_for_a_second = remote.timeout(Duration::from_secs(1), tokio::time::sleep);
+    /// # let _ = patient_for_a_second;
+    /// ```
+    fn timeout<S, Fut>(self, limit: Duration, sleep: S) -> Timeout<Self, S>
+    where
+        Self: Sized,
+        S: Fn(Duration) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = ()> + Send,
+    {
+        Timeout::new(self, limit, sleep)
+    }
+
+    /// Lets at most `max` verifications run at once; one more is refused at once as
+    /// [`Code::AuthUnavailable`](crate::Code::AuthUnavailable). For authenticators that use something scarce.
+    fn max_concurrent(self, max: usize) -> MaxConcurrent<Self>
+    where
+        Self: Sized,
+    {
+        MaxConcurrent::new(self, max)
+    }
 }
 
 impl<A: Authenticator> Authenticator for Arc<A> {
@@ -111,6 +172,10 @@ impl<A: Authenticator> Authenticator for Arc<A> {
     ) -> impl Future<Output = Outcome<Self::Identity>> + Send {
         (**self).authenticate(cx, credential)
     }
+
+    fn revocations(&self, visit: &mut dyn FnMut(&Arc<dyn RevocationList>)) {
+        (**self).revocations(visit);
+    }
 }
 
 /// The object-safe twin of [`Authenticator`], implemented for every one of them.
@@ -121,6 +186,9 @@ pub trait DynAuthenticator<I>: Send + Sync + 'static {
         cx: &'a AuthContext,
         credential: &'a Credential,
     ) -> BoxFuture<'a, Outcome<I>>;
+
+    /// Shows every revocation list in use, see [`Authenticator::revocations`].
+    fn revocations_dyn(&self, visit: &mut dyn FnMut(&Arc<dyn RevocationList>));
 }
 
 impl<A: Authenticator> DynAuthenticator<A::Identity> for A {
@@ -130,6 +198,10 @@ impl<A: Authenticator> DynAuthenticator<A::Identity> for A {
         credential: &'a Credential,
     ) -> BoxFuture<'a, Outcome<A::Identity>> {
         Box::pin(self.authenticate(cx, credential))
+    }
+
+    fn revocations_dyn(&self, visit: &mut dyn FnMut(&Arc<dyn RevocationList>)) {
+        self.revocations(visit);
     }
 }
 

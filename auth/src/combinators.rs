@@ -1,9 +1,24 @@
 //! Authenticators made of others.
 
+mod by_issuer;
+mod cached;
+mod concurrent;
+mod revocable;
+mod timeout;
+
 use std::fmt;
 use std::sync::Arc;
 
-use crate::{AuthContext, Authenticator, Credential, DynAuthenticator, Grant, Outcome, Rejection};
+use crate::{
+    AuthContext, Authenticator, Credential, DynAuthenticator, Grant, Outcome, Rejection,
+    RevocationList,
+};
+
+pub use by_issuer::{ByIssuer, by_issuer};
+pub use cached::Cached;
+pub use concurrent::MaxConcurrent;
+pub use revocable::Revocable;
+pub use timeout::Timeout;
 
 /// Two authenticators in a row, made by [`Authenticator::or`].
 #[derive(Clone, Debug)]
@@ -32,6 +47,11 @@ where
             decided => decided,
         }
     }
+
+    fn revocations(&self, visit: &mut dyn FnMut(&Arc<dyn RevocationList>)) {
+        self.0.revocations(visit);
+        self.1.revocations(visit);
+    }
 }
 
 /// Converts identities, made by [`Authenticator::map_identity`].
@@ -58,6 +78,10 @@ where
             Outcome::NotMine => Outcome::NotMine,
             Outcome::Reject(rejection) => Outcome::Reject(rejection),
         }
+    }
+
+    fn revocations(&self, visit: &mut dyn FnMut(&Arc<dyn RevocationList>)) {
+        self.0.revocations(visit);
     }
 }
 
@@ -95,6 +119,10 @@ where
             Outcome::Reject(rejection) => Outcome::Reject(rejection),
         }
     }
+
+    fn revocations(&self, visit: &mut dyn FnMut(&Arc<dyn RevocationList>)) {
+        self.0.revocations(visit);
+    }
 }
 
 impl<A: fmt::Debug, F> fmt::Debug for Check<A, F> {
@@ -127,6 +155,12 @@ impl<I: Send + Sync + 'static> Authenticator for AnyOf<I> {
         }
         Outcome::NotMine
     }
+
+    fn revocations(&self, visit: &mut dyn FnMut(&Arc<dyn RevocationList>)) {
+        for authenticator in &self.0 {
+            authenticator.revocations_dyn(visit);
+        }
+    }
 }
 
 impl<I> fmt::Debug for AnyOf<I> {
@@ -136,70 +170,4 @@ impl<I> fmt::Debug for AnyOf<I> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{Code, SourceKind, auth_fn, ready::now_or_never};
-
-    fn accepts(token: &'static str) -> impl Authenticator<Identity = String> {
-        auth_fn(move |_cx, credential: Credential| async move {
-            if credential.token() == token {
-                Outcome::Accept(Grant::new(token.to_owned(), token))
-            } else if credential.token() == "bad" {
-                Outcome::Reject(Code::InvalidToken.into())
-            } else {
-                Outcome::NotMine
-            }
-        })
-    }
-
-    fn ask<A: Authenticator>(authenticator: &A, token: &str) -> Outcome<A::Identity> {
-        let credential = Credential::new(token, SourceKind::Payload);
-        now_or_never(authenticator.authenticate(&AuthContext::new("/"), &credential))
-            .expect("these authenticators do not wait")
-    }
-
-    fn subject<I>(outcome: &Outcome<I>) -> &str {
-        match outcome {
-            Outcome::Accept(grant) => grant.subject(),
-            Outcome::NotMine => "not mine",
-            Outcome::Reject(rejection) => rejection.code().as_str(),
-        }
-    }
-
-    #[test]
-    fn the_second_is_asked_only_about_what_is_not_the_firsts() {
-        let both = accepts("a").or(accepts("b"));
-        assert_eq!(subject(&ask(&both, "a")), "a");
-        assert_eq!(subject(&ask(&both, "b")), "b");
-        assert_eq!(subject(&ask(&both, "c")), "not mine");
-        assert_eq!(subject(&ask(&both, "bad")), "invalid_token");
-        let second_would_accept = accepts("a").or(accepts("bad"));
-        assert_eq!(subject(&ask(&second_would_accept, "bad")), "invalid_token");
-    }
-
-    #[test]
-    fn any_of_stops_at_the_first_decision() {
-        let list: [Arc<dyn DynAuthenticator<String>>; 2] =
-            [Arc::new(accepts("a")), Arc::new(accepts("b"))];
-        let any = any_of(list);
-        assert_eq!(subject(&ask(&any, "b")), "b");
-        assert_eq!(subject(&ask(&any, "c")), "not mine");
-    }
-
-    #[test]
-    fn a_check_may_refuse_or_replace_the_identity() {
-        let checked = accepts("a").check(|grant: Grant<String>| async move {
-            if grant.subject() == "a" {
-                Ok(grant.map(|name| name.len()))
-            } else {
-                Err(Code::TokenRevoked.into())
-            }
-        });
-        assert!(matches!(ask(&checked, "a"), Outcome::Accept(grant) if *grant.identity() == 1));
-        let refusing = accepts("a")
-            .map_identity(|name| name.len())
-            .check(|_| async { Err::<Grant<()>, _>(Code::TokenRevoked.into()) });
-        assert_eq!(subject(&ask(&refusing, "a")), "token_revoked");
-        assert_eq!(subject(&ask(&refusing, "c")), "not mine");
-    }
-}
+mod tests;

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The circumstances of one attempt. A clone is cheap.
 ///
@@ -23,6 +24,17 @@ struct Inner {
     origin: Option<Arc<str>>,
     binding: Option<Arc<str>>,
     renewed_subject: Option<Arc<str>>,
+    is_looked_at: LookedAt,
+}
+
+/// Whether anything of this one connection was asked for. Every copy starts anew.
+#[derive(Default)]
+struct LookedAt(AtomicBool);
+
+impl Clone for LookedAt {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
 }
 
 impl AuthContext {
@@ -34,7 +46,30 @@ impl AuthContext {
             origin: None,
             binding: None,
             renewed_subject: None,
+            is_looked_at: LookedAt::default(),
         }))
+    }
+
+    /// The same circumstances, to see whether [anything of the connection](Self::is_looked_at) is asked for.
+    pub(crate) fn watched(&self) -> Self {
+        Self(Arc::new(Inner::clone(&self.0)))
+    }
+
+    /// True when the peer, the origin, the binding or the renewal was asked for: a verdict that depends on them
+    /// does not hold for another connection.
+    pub(crate) fn is_looked_at(&self) -> bool {
+        self.0.is_looked_at.0.load(Ordering::Relaxed)
+    }
+
+    /// Notes that a copy of this was asked.
+    pub(crate) fn note_looked_at(&self) {
+        self.connection();
+    }
+
+    /// The parts that differ between the connections of one client.
+    fn connection(&self) -> &Inner {
+        self.0.is_looked_at.0.store(true, Ordering::Relaxed);
+        &self.0
     }
 
     /// Sets the address of the client.
@@ -74,31 +109,31 @@ impl AuthContext {
     /// The address of the client, after trusted proxies were resolved.
     #[must_use]
     pub fn peer(&self) -> Option<SocketAddr> {
-        self.0.peer
+        self.connection().peer
     }
 
     /// The `Origin` of the opening request.
     #[must_use]
     pub fn origin(&self) -> Option<&str> {
-        self.0.origin.as_deref()
+        self.connection().origin.as_deref()
     }
 
     /// A one-way value of this connection's id, for proofs of possession. The id itself is a secret.
     #[must_use]
     pub fn binding(&self) -> Option<&str> {
-        self.0.binding.as_deref()
+        self.connection().binding.as_deref()
     }
 
     /// True when the client is in already and renews its grant.
     #[must_use]
     pub fn is_renewal(&self) -> bool {
-        self.0.renewed_subject.is_some()
+        self.connection().renewed_subject.is_some()
     }
 
     /// The subject of the grant that is being renewed.
     #[must_use]
     pub fn renewed_subject(&self) -> Option<&str> {
-        self.0.renewed_subject.as_deref()
+        self.connection().renewed_subject.as_deref()
     }
 }
 
@@ -109,7 +144,7 @@ impl fmt::Debug for AuthContext {
             .field("namespace", &self.0.namespace)
             .field("peer", &self.0.peer)
             .field("origin", &self.0.origin)
-            .field("is_renewal", &self.is_renewal())
+            .field("is_renewal", &self.0.renewed_subject.is_some())
             .finish_non_exhaustive()
     }
 }

@@ -1,6 +1,6 @@
 //! Credentials and how they are collected: every source is asked, none overrides another.
 
-use crate::{Code, RequestView, Secret};
+use crate::{Code, Fingerprint, RequestView, Secret};
 
 /// Where a credential came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -20,6 +20,22 @@ pub enum SourceKind {
     Event,
     /// A source of the application's own.
     Custom,
+}
+
+impl SourceKind {
+    /// A word for logs.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Payload => "payload",
+            Self::Authorization => "authorization",
+            Self::Header => "header",
+            Self::Cookie => "cookie",
+            Self::Query => "query",
+            Self::Event => "event",
+            Self::Custom => "custom",
+        }
+    }
 }
 
 /// What a client presented to prove who it is.
@@ -57,6 +73,12 @@ impl Credential {
     #[must_use]
     pub const fn secret(&self) -> &Secret {
         &self.secret
+    }
+
+    /// What a log may show of it.
+    #[must_use]
+    pub fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of(&self.secret)
     }
 
     /// Where it came from.

@@ -55,26 +55,24 @@ impl<S: AsRef<str>> FromIterator<S> for Scopes {
     }
 }
 
-/// An accepted identity with the facts that the server needs about it: whose it is, until when it holds, and how
-/// it can be revoked.
+/// What the server knows of an accepted credential, apart from the identity: whose it is, until when it holds, and
+/// how it can be revoked.
+///
+/// The part of a [`Grant`] that has the same type for every application; a clone is cheap.
 ///
 /// ```
-/// use std::time::{Duration, SystemTime};
-/// use socketio_auth::{Grant, Scopes};
+/// use socketio_auth::Grant;
 ///
-/// struct User { name: &'static str }
-///
-/// let grant = Grant::new(User { name: "ann" }, "user-7")
-///     .with_scopes(Scopes::parse("chat:write"))
-///     .with_expires_at(SystemTime::UNIX_EPOCH + Duration::from_secs(60));
-/// assert_eq!(grant.subject(), "user-7");
-/// assert_eq!(grant.identity().name, "ann");
+/// let grant = Grant::new((), "user-7").with_session_id("s-1");
+/// assert_eq!(grant.facts().subject(), "user-7");
+/// assert_eq!(grant.facts().session_id(), Some("s-1"));
 /// ```
-#[derive(Clone)]
-pub struct Grant<I> {
-    identity: I,
+#[derive(Clone, PartialEq, Eq)]
+pub struct GrantFacts {
     subject: Arc<str>,
     issuer: Option<Arc<str>>,
+    key_id: Option<Arc<str>>,
+    algorithm: Option<&'static str>,
     token_id: Option<Arc<str>>,
     session_id: Option<Arc<str>>,
     issued_at: Option<SystemTime>,
@@ -82,14 +80,13 @@ pub struct Grant<I> {
     scopes: Scopes,
 }
 
-impl<I> Grant<I> {
-    /// A grant for `identity` that does not expire by itself. `subject` names whose it is: a renewal must name the
-    /// same one, and revocation goes by it.
-    pub fn new(identity: I, subject: impl Into<Arc<str>>) -> Self {
+impl GrantFacts {
+    fn new(subject: Arc<str>) -> Self {
         Self {
-            identity,
-            subject: subject.into(),
+            subject,
             issuer: None,
+            key_id: None,
+            algorithm: None,
             token_id: None,
             session_id: None,
             issued_at: None,
@@ -98,74 +95,28 @@ impl<I> Grant<I> {
         }
     }
 
-    /// Sets who issued the credential.
-    #[must_use]
-    pub fn with_issuer(mut self, issuer: impl Into<Arc<str>>) -> Self {
-        self.issuer = Some(issuer.into());
-        self
-    }
-
-    /// Sets the id of the token (`jti`), by which it alone can be revoked.
-    #[must_use]
-    pub fn with_token_id(mut self, id: impl Into<Arc<str>>) -> Self {
-        self.token_id = Some(id.into());
-        self
-    }
-
-    /// Sets the id of the login session (`sid`), by which all its tokens can be revoked.
-    #[must_use]
-    pub fn with_session_id(mut self, id: impl Into<Arc<str>>) -> Self {
-        self.session_id = Some(id.into());
-        self
-    }
-
-    /// Sets when the credential was issued.
-    #[must_use]
-    pub const fn with_issued_at(mut self, at: SystemTime) -> Self {
-        self.issued_at = Some(at);
-        self
-    }
-
-    /// Sets when the grant ends; the connection ends with it, unless it is renewed.
-    #[must_use]
-    pub const fn with_expires_at(mut self, at: SystemTime) -> Self {
-        self.expires_at = Some(at);
-        self
-    }
-
-    /// Sets what the grant allows.
-    #[must_use]
-    pub fn with_scopes(mut self, scopes: Scopes) -> Self {
-        self.scopes = scopes;
-        self
-    }
-
-    /// The identity.
-    pub const fn identity(&self) -> &I {
-        &self.identity
-    }
-
-    /// The identity, taken out.
-    pub fn into_identity(self) -> I {
-        self.identity
-    }
-
     /// Whose grant it is.
     #[must_use]
     pub fn subject(&self) -> &str {
         &self.subject
     }
 
-    /// The subject, shared.
-    #[must_use]
-    pub fn shared_subject(&self) -> Arc<str> {
-        Arc::clone(&self.subject)
-    }
-
     /// Who issued the credential.
     #[must_use]
     pub fn issuer(&self) -> Option<&str> {
         self.issuer.as_deref()
+    }
+
+    /// The id of the key that signed the credential.
+    #[must_use]
+    pub fn key_id(&self) -> Option<&str> {
+        self.key_id.as_deref()
+    }
+
+    /// The name of the algorithm of the signature.
+    #[must_use]
+    pub const fn algorithm(&self) -> Option<&'static str> {
+        self.algorithm
     }
 
     /// The id of the token.
@@ -204,18 +155,186 @@ impl<I> Grant<I> {
     pub const fn scopes(&self) -> &Scopes {
         &self.scopes
     }
+}
+
+/// Leaves the ids of token and session out: whoever knows them may be able to revoke.
+impl fmt::Debug for GrantFacts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GrantFacts")
+            .field("subject", &self.subject)
+            .field("issuer", &self.issuer)
+            .field("expires_at", &self.expires_at)
+            .field("scopes", &self.scopes)
+            .finish_non_exhaustive()
+    }
+}
+
+/// An accepted identity with the [facts](GrantFacts) that the server needs about it.
+///
+/// ```
+/// use std::time::{Duration, SystemTime};
+/// use socketio_auth::{Grant, Scopes};
+///
+/// struct User { name: &'static str }
+///
+/// let grant = Grant::new(User { name: "ann" }, "user-7")
+///     .with_scopes(Scopes::parse("chat:write"))
+///     .with_expires_at(SystemTime::UNIX_EPOCH + Duration::from_secs(60));
+/// assert_eq!(grant.subject(), "user-7");
+/// assert_eq!(grant.identity().name, "ann");
+/// ```
+#[derive(Clone)]
+pub struct Grant<I> {
+    identity: I,
+    facts: GrantFacts,
+}
+
+impl<I> Grant<I> {
+    /// A grant for `identity` that does not expire by itself. `subject` names whose it is: a renewal must name the
+    /// same one, and revocation goes by it. Give the users of different issuers different subjects.
+    pub fn new(identity: I, subject: impl Into<Arc<str>>) -> Self {
+        Self {
+            identity,
+            facts: GrantFacts::new(subject.into()),
+        }
+    }
+
+    /// Sets who issued the credential.
+    #[must_use]
+    pub fn with_issuer(mut self, issuer: impl Into<Arc<str>>) -> Self {
+        self.facts.issuer = Some(issuer.into());
+        self
+    }
+
+    /// Sets the id of the key that signed the credential (`kid`), by which all its tokens can be revoked.
+    #[must_use]
+    pub fn with_key_id(mut self, id: impl Into<Arc<str>>) -> Self {
+        self.facts.key_id = Some(id.into());
+        self
+    }
+
+    /// Sets the algorithm of the signature (`alg`), for the audit.
+    #[must_use]
+    pub const fn with_algorithm(mut self, name: &'static str) -> Self {
+        self.facts.algorithm = Some(name);
+        self
+    }
+
+    /// Sets the id of the token (`jti`), by which it alone can be revoked.
+    #[must_use]
+    pub fn with_token_id(mut self, id: impl Into<Arc<str>>) -> Self {
+        self.facts.token_id = Some(id.into());
+        self
+    }
+
+    /// Sets the id of the login session (`sid`), by which all its tokens can be revoked.
+    #[must_use]
+    pub fn with_session_id(mut self, id: impl Into<Arc<str>>) -> Self {
+        self.facts.session_id = Some(id.into());
+        self
+    }
+
+    /// Sets when the credential was issued.
+    #[must_use]
+    pub const fn with_issued_at(mut self, at: SystemTime) -> Self {
+        self.facts.issued_at = Some(at);
+        self
+    }
+
+    /// Sets when the grant ends; the connection ends with it, unless it is renewed.
+    #[must_use]
+    pub const fn with_expires_at(mut self, at: SystemTime) -> Self {
+        self.facts.expires_at = Some(at);
+        self
+    }
+
+    /// Sets what the grant allows.
+    #[must_use]
+    pub fn with_scopes(mut self, scopes: Scopes) -> Self {
+        self.facts.scopes = scopes;
+        self
+    }
+
+    /// The identity.
+    pub const fn identity(&self) -> &I {
+        &self.identity
+    }
+
+    /// The identity, taken out.
+    pub fn into_identity(self) -> I {
+        self.identity
+    }
+
+    /// Everything but the identity.
+    #[must_use]
+    pub const fn facts(&self) -> &GrantFacts {
+        &self.facts
+    }
+
+    /// The identity and the facts, apart.
+    pub fn into_parts(self) -> (I, GrantFacts) {
+        (self.identity, self.facts)
+    }
+
+    /// Whose grant it is.
+    #[must_use]
+    pub fn subject(&self) -> &str {
+        self.facts.subject()
+    }
+
+    /// The subject, shared.
+    #[must_use]
+    pub fn shared_subject(&self) -> Arc<str> {
+        Arc::clone(&self.facts.subject)
+    }
+
+    /// Who issued the credential.
+    #[must_use]
+    pub fn issuer(&self) -> Option<&str> {
+        self.facts.issuer()
+    }
+
+    /// The id of the token.
+    #[must_use]
+    pub fn token_id(&self) -> Option<&str> {
+        self.facts.token_id()
+    }
+
+    /// The id of the login session.
+    #[must_use]
+    pub fn session_id(&self) -> Option<&str> {
+        self.facts.session_id()
+    }
+
+    /// When the credential was issued.
+    #[must_use]
+    pub const fn issued_at(&self) -> Option<SystemTime> {
+        self.facts.issued_at()
+    }
+
+    /// When the grant ends, see [`GrantFacts::expires_at`].
+    #[must_use]
+    pub const fn expires_at(&self) -> Option<SystemTime> {
+        self.facts.expires_at()
+    }
+
+    /// How long the grant still holds at `now`, see [`GrantFacts::expires_in`].
+    #[must_use]
+    pub fn expires_in(&self, now: SystemTime) -> Option<Duration> {
+        self.facts.expires_in(now)
+    }
+
+    /// What the grant allows.
+    #[must_use]
+    pub const fn scopes(&self) -> &Scopes {
+        self.facts.scopes()
+    }
 
     /// The same grant with another identity.
     pub fn map<J>(self, convert: impl FnOnce(I) -> J) -> Grant<J> {
         Grant {
             identity: convert(self.identity),
-            subject: self.subject,
-            issuer: self.issuer,
-            token_id: self.token_id,
-            session_id: self.session_id,
-            issued_at: self.issued_at,
-            expires_at: self.expires_at,
-            scopes: self.scopes,
+            facts: self.facts,
         }
     }
 }
@@ -223,12 +342,7 @@ impl<I> Grant<I> {
 /// Leaves the identity out: it may hold anything.
 impl<I> fmt::Debug for Grant<I> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Grant")
-            .field("subject", &self.subject)
-            .field("issuer", &self.issuer)
-            .field("expires_at", &self.expires_at)
-            .field("scopes", &self.scopes)
-            .finish_non_exhaustive()
+        f.debug_tuple("Grant").field(&self.facts).finish()
     }
 }
 

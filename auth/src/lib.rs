@@ -16,40 +16,122 @@
 //! # Features
 //!
 //! None is on by default. `jwt-aws-lc` and `jwt-rust-crypto` add the `jwt` module on one of two cryptographic
-//! backends; with both, aws-lc is used.
+//! backends; with both, aws-lc is used. `introspection` adds an authenticator that
+//! asks the issuer, `jwks-http` the HTTPS client that it and key sets can use, on tokio. `testing` adds the `testing`
+//! module for the tests of applications.
 #![forbid(unsafe_code)]
 
+mod api_keys;
+mod audit;
 mod authenticator;
+mod authorize;
+mod binding;
+#[cfg(any(
+    feature = "jwt-aws-lc",
+    feature = "jwt-rust-crypto",
+    feature = "introspection"
+))]
+mod claims;
+mod clock;
 mod code;
 mod combinators;
 mod context;
 mod credential;
+#[cfg(any(
+    feature = "jwt-aws-lc",
+    feature = "jwt-rust-crypto",
+    feature = "introspection",
+    feature = "jwks-http"
+))]
+mod fetch;
+mod fingerprint;
 mod grant;
+#[cfg(feature = "jwks-http")]
+mod http_fetch;
+#[cfg(feature = "introspection")]
+mod introspection;
 #[cfg(any(feature = "jwt-aws-lc", feature = "jwt-rust-crypto"))]
 pub mod jwt;
+mod limits;
+mod lock;
+mod panic_guard;
 mod policy;
+#[cfg(any(feature = "jwt-aws-lc", feature = "jwt-rust-crypto"))]
+mod proven_field;
+mod random;
 #[cfg(test)]
 mod ready;
+mod recent;
 mod request;
+mod revocation;
 mod secret;
+mod session_binding;
 mod settings;
 mod sources;
 mod state_machine;
+#[cfg(any(
+    feature = "jwt-aws-lc",
+    feature = "jwt-rust-crypto",
+    feature = "introspection"
+))]
+mod strict_json;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+mod tickets;
 mod wire;
 
+#[cfg(test)]
+mod leak_tests;
+
+pub use api_keys::{ApiKeyDigest, ApiKeys};
+pub use audit::{AuditKind, AuditSink, AuthEvent};
 pub use authenticator::{AuthFn, Authenticator, BoxFuture, DynAuthenticator, Outcome, auth_fn};
+pub use authorize::{
+    Action, ActionKind, Authorizer, AuthorizerFn, BothAllow, ByCapabilities, Capabilities,
+    Decision, EitherAllows, Holder, JoinClaims, JoinRequest, JoinTickets, Pattern, PatternError,
+    ScopeMap, ScopeMapBuilder, authorizer_fn, by_capabilities,
+};
+pub use binding::connection_binding;
+pub use clock::{Clock, SystemClock};
 pub use code::{Code, Rejection};
-pub use combinators::{AnyOf, Check, MapIdentity, OrElse, any_of};
+pub use combinators::{
+    AnyOf, ByIssuer, Cached, Check, MapIdentity, MaxConcurrent, OrElse, Revocable, Timeout, any_of,
+    by_issuer,
+};
 pub use context::AuthContext;
 pub use credential::{Credential, CredentialSource, Extract, Or, SourceKind};
-pub use grant::{Grant, Scopes};
+#[cfg(any(
+    feature = "jwt-aws-lc",
+    feature = "jwt-rust-crypto",
+    feature = "introspection",
+    feature = "jwks-http"
+))]
+pub use fetch::{Fetch, FetchError, FetchRequest, FetchResponse, InsecureUrl};
+pub use fingerprint::Fingerprint;
+pub use grant::{Grant, GrantFacts, Scopes};
+#[cfg(feature = "jwks-http")]
+pub use http_fetch::{HttpFetch, NoRoots};
+#[cfg(feature = "introspection")]
+pub use introspection::Introspection;
+pub use limits::{
+    AddressKey, AuthLimiter, ExponentialLockout, Limits, Lockout, LockoutKey, NetworkError, Rate,
+    TrustedProxies,
+};
 pub use policy::{Collected, DynPolicy, Either, ErasedIdentity, Handshake, Policy, TwoRoundTrip};
+#[cfg(any(feature = "jwt-aws-lc", feature = "jwt-rust-crypto"))]
+pub use proven_field::ProvenAuthField;
 pub use request::{NoRequest, RequestSource, RequestView};
+pub use revocation::{
+    MemoryRevocations, Revocation, RevocationList, RevocationListener, RevocationOrigin,
+    RevocationsFull,
+};
 pub use secret::Secret;
+pub use session_binding::SessionBinding;
 pub use settings::{Mode, NamespacePolicy, OnExpiry};
 pub use sources::{AllowedOrigins, AuthField, BearerHeader, Cookie, Header, Query};
 pub use state_machine::{AuthMachine, Input, Output, Queued};
+pub use tickets::{TicketError, Tickets};
 pub use wire::{
-    Dialect, ack_authenticated, ack_unauthorized, connect_error, connect_error_v4,
+    Dialect, ack_authenticated, ack_denied, ack_unauthorized, connect_error, connect_error_v4,
     connect_reply_auth, token_expiring,
 };

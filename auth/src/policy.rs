@@ -2,14 +2,16 @@
 
 use std::any::Any;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::panic_guard::contain_panic;
 use crate::sources::from_json;
 use crate::{
-    AuthContext, AuthField, Authenticator, BearerHeader, BoxFuture, Code, Credential,
-    CredentialSource, Dialect, Extract, Grant, Mode, NamespacePolicy, OnExpiry, Outcome, Rejection,
-    RequestView, SourceKind,
+    Action, AuthContext, AuthField, Authenticator, Authorizer, BearerHeader, BoxFuture, Code,
+    Credential, CredentialSource, Decision, Dialect, Extract, Grant, GrantFacts, Holder, Mode,
+    NamespacePolicy, OnExpiry, Outcome, Rejection, RequestView, RevocationList, SourceKind,
 };
 
 /// An identity whose type only the handlers know.
@@ -26,6 +28,12 @@ impl ErasedIdentity {
     #[must_use]
     pub fn downcast<I: Send + Sync + 'static>(&self) -> Option<Arc<I>> {
         Arc::clone(&self.0).downcast().ok()
+    }
+
+    /// The identity as an `I`, borrowed.
+    #[must_use]
+    pub fn downcast_ref<I: Send + Sync + 'static>(&self) -> Option<&I> {
+        self.0.downcast_ref()
     }
 }
 
@@ -78,13 +86,40 @@ pub trait DynPolicy: Send + Sync + 'static {
     /// The identity of a client that presented nothing, where the policy has guests.
     fn guest(&self) -> Option<ErasedIdentity>;
 
-    /// Judges a credential. The shell bounds it by [`NamespacePolicy::verify_timeout`], drops it when the machine
-    /// says so, and turns a panic into [`Code::AuthUnavailable`].
+    /// Judges a credential. The shell bounds it by [`NamespacePolicy::verify_timeout`] and drops it when the machine
+    /// says so. A panic of the authenticator is [`Code::AuthUnavailable`].
     fn authenticate(
         self: Arc<Self>,
         cx: AuthContext,
         credential: Credential,
     ) -> BoxFuture<'static, Result<Grant<ErasedIdentity>, Rejection>>;
+
+    /// True when the policy has an authorizer: without one every action is allowed and need not be asked about.
+    fn has_authorizer(&self) -> bool;
+
+    /// Whether a member of the namespace may do something. `grant` is `None` for a guest.
+    ///
+    /// The server asks before every action of the client, when it has the [authorizer](Self::has_authorizer). After
+    /// a renewal it asks [`Action::Join`] again for every room that the socket is in, and makes it leave those
+    /// that are denied.
+    fn can(
+        &self,
+        identity: &ErasedIdentity,
+        grant: Option<&GrantFacts>,
+        action: Action<'_>,
+    ) -> Decision;
+
+    /// Shows every revocation list in use. The server subscribes to each, see [`RevocationList::subscribe`].
+    fn revocations(&self, visit: &mut dyn FnMut(&Arc<dyn RevocationList>));
+
+    /// True when a grant that was accepted earlier is revoked by now. The server asks once more when it has
+    /// entered an accepted socket among those that a revocation ends, so that none slips through in between; and
+    /// when it restores one.
+    fn is_revoked(&self, grant: &GrantFacts) -> bool {
+        let mut is_revoked = false;
+        self.revocations(&mut |list| is_revoked |= list.is_revoked(grant));
+        is_revoked
+    }
 
     /// [`extract`](Self::extract) and [`decide`](Self::decide) at once.
     fn collect(&self, request: &RequestView<'_>) -> Collected {
@@ -111,6 +146,7 @@ struct Parts<A: Authenticator> {
     authenticator: A,
     sources: Box<dyn CredentialSource>,
     guest: Option<Box<dyn Fn() -> A::Identity + Send + Sync>>,
+    authorizer: Option<Box<dyn Authorizer<A::Identity>>>,
     settings: Arc<NamespacePolicy>,
 }
 
@@ -145,14 +181,41 @@ impl<A: Authenticator> DynPolicy for Parts<A> {
         cx: AuthContext,
         credential: Credential,
     ) -> BoxFuture<'static, Result<Grant<ErasedIdentity>, Rejection>> {
-        Box::pin(async move {
+        Box::pin(contain_panic(async move {
             match self.authenticator.authenticate(&cx, &credential).await {
                 Outcome::Accept(grant) => Ok(grant.map(ErasedIdentity::new)),
                 Outcome::NotMine => Err(Rejection::new(Code::InvalidToken)
                     .with_detail("no authenticator judges such a credential")),
                 Outcome::Reject(rejection) => Err(rejection),
             }
-        })
+        }))
+    }
+
+    fn has_authorizer(&self) -> bool {
+        self.authorizer.is_some()
+    }
+
+    fn can(
+        &self,
+        identity: &ErasedIdentity,
+        grant: Option<&GrantFacts>,
+        action: Action<'_>,
+    ) -> Decision {
+        let Some(authorizer) = &self.authorizer else {
+            return Decision::Allow;
+        };
+        let Some(identity) = identity.downcast_ref() else {
+            return Decision::Deny;
+        };
+        // Unwind safe: it has only shared references, and a lock that it poisons is its own.
+        catch_unwind(AssertUnwindSafe(|| {
+            authorizer.can(Holder::new(identity, grant), action)
+        }))
+        .unwrap_or(Decision::Deny)
+    }
+
+    fn revocations(&self, visit: &mut dyn FnMut(&Arc<dyn RevocationList>)) {
+        self.authenticator.revocations(visit);
     }
 }
 
@@ -171,6 +234,7 @@ macro_rules! policies {
                     authenticator,
                     sources: Box::new(AuthField("token").or(BearerHeader)),
                     guest: None,
+                    authorizer: None,
                     settings: Arc::new(settings),
                 })
             }
@@ -185,6 +249,12 @@ macro_rules! policies {
             /// the same.
             pub fn guest(mut self, make: impl Fn() -> A::Identity + Send + Sync + 'static) -> Self {
                 self.0.guest = Some(Box::new(make));
+                self
+            }
+
+            /// Lets `authorizer` decide what those who are in may do. Without one they may do everything.
+            pub fn authorize(mut self, authorizer: impl Authorizer<A::Identity>) -> Self {
+                self.0.authorizer = Some(Box::new(authorizer));
                 self
             }
 

@@ -145,6 +145,18 @@ pub fn ack_unauthorized(rejection: &Rejection, legacy_codes: bool) -> String {
     },))
 }
 
+/// The arguments of the acknowledgement of an event that the authorizer denied: a code and nothing else.
+#[must_use]
+pub fn ack_denied() -> String {
+    #[derive(Serialize)]
+    struct Denied {
+        error: &'static str,
+    }
+    json(&(Denied {
+        error: Code::InsufficientScope.as_str(),
+    },))
+}
+
 /// The arguments of the notice that a grant is about to end, the event's name included.
 #[must_use]
 pub fn token_expiring(expires_in: Duration) -> String {
@@ -214,6 +226,7 @@ mod tests {
         let minute = Some(Duration::from_millis(60_999));
         assert_eq!(ack_authenticated(minute), r#"[{"expires_in":60}]"#);
         assert_eq!(ack_authenticated(None), "[{}]");
+        assert_eq!(ack_denied(), r#"[{"error":"insufficient_scope"}]"#);
         assert_eq!(
             token_expiring(Duration::from_secs(30)),
             r#"["token_expiring",{"expires_in":30}]"#

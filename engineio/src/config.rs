@@ -7,9 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::http::{AllowedOrigins, CookieOptions, Cors};
-use crate::proto::session::{Timing, Transport};
+use crate::proto::transport::{Timing, Transport};
 use crate::request::RequestView;
+use crate::send_options::OverflowPolicy;
 use crate::server::ConnectionError;
+use crate::websocket::PerMessageDeflate;
 
 /// A future that an asynchronous hook returns.
 pub type HookFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -45,19 +47,6 @@ type HeaderHook = dyn for<'a> Fn(&RequestView<'a>, &mut http::HeaderMap) + Send 
 type ErrorHook = dyn for<'a> Fn(&RequestView<'a>, &ConnectionError) + Send + Sync;
 type IdGenerator = dyn Fn() -> HookFuture<Option<[u8; 15]>> + Send + Sync;
 
-/// What happens when a client does not take its messages as fast as they come.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum OverflowPolicy {
-    /// Close the session: the client notices, reconnects and starts afresh.
-    #[default]
-    Disconnect,
-    /// Refuse the new message; the sender is told.
-    DropNew,
-    /// Forget the oldest waiting messages.
-    DropOldest,
-}
-
 /// The options of an [`Engine`](crate::Engine). Every bound has a default that is safe on the open internet.
 ///
 /// ```
@@ -84,14 +73,17 @@ pub struct Config {
     pub(crate) max_header_bytes: usize,
     pub(crate) header_timeout: Duration,
     pub(crate) body_timeout: Duration,
+    pub(crate) retry_after: Duration,
     pub(crate) max_queued_bytes: usize,
     pub(crate) high_watermark: usize,
     pub(crate) overflow: OverflowPolicy,
     pub(crate) cors: Option<Cors>,
     pub(crate) allowed_origins: Option<AllowedOrigins>,
+    pub(crate) bind_origin: bool,
     pub(crate) cookie: Option<CookieOptions>,
     pub(crate) initial_packet: Option<String>,
     pub(crate) compression_threshold: Option<usize>,
+    pub(crate) per_message_deflate: Option<PerMessageDeflate>,
     pub(crate) admission: Option<Arc<AdmissionHook>>,
     pub(crate) handshake_headers: Option<Arc<HeaderHook>>,
     pub(crate) response_headers: Option<Arc<HeaderHook>>,
@@ -121,14 +113,17 @@ impl Default for Config {
             max_header_bytes: 16 * 1024,
             header_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(30),
+            retry_after: Duration::from_secs(5),
             max_queued_bytes: 4 * 1024 * 1024,
             high_watermark: 256 * 1024,
             overflow: OverflowPolicy::Disconnect,
             cors: None,
             allowed_origins: None,
+            bind_origin: true,
             cookie: None,
             initial_packet: None,
             compression_threshold: Some(1024),
+            per_message_deflate: None,
             admission: None,
             handshake_headers: None,
             response_headers: None,
@@ -252,6 +247,13 @@ impl Config {
         self
     }
 
+    /// How long a client that is refused with 503 is asked to wait; default 5 s, in whole seconds of at least
+    /// one. Each is told a time at random between this and twice this, so that they do not come back together.
+    pub fn retry_after(mut self, wait: Duration) -> Self {
+        self.retry_after = wait;
+        self
+    }
+
     /// The hard mark of the outgoing queue of one client, in bytes; default 4 MiB. Past it the
     /// [`OverflowPolicy`] decides.
     pub fn max_queued_bytes(mut self, bytes: usize) -> Self {
@@ -285,6 +287,14 @@ impl Config {
         self
     }
 
+    /// Whether a session belongs to the first `Origin` it was used from: a later request that carries another is
+    /// refused with code 3, and the session goes on. A request without an origin passes. Default `true`; turn it
+    /// off for clients that change their origin within a session.
+    pub fn bind_origin(mut self, bind: bool) -> Self {
+        self.bind_origin = bind;
+        self
+    }
+
     /// Sets a cookie on the polling handshake (EIO4-CK-01); off by default.
     pub fn cookie(mut self, cookie: CookieOptions) -> Self {
         self.cookie = Some(cookie);
@@ -301,6 +311,13 @@ impl Config {
     /// turns it off.
     pub fn http_compression(mut self, threshold: Option<usize>) -> Self {
         self.compression_threshold = threshold;
+        self
+    }
+
+    /// Compresses WebSocket messages for clients that offer it, with feature `deflate`; off by default, for it
+    /// costs memory and time, and compressing secrets beside text that others choose can reveal them.
+    pub fn per_message_deflate(mut self, options: PerMessageDeflate) -> Self {
+        self.per_message_deflate = Some(options);
         self
     }
 

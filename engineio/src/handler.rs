@@ -1,7 +1,7 @@
 //! What an application does with sessions.
 
 use crate::message::Message;
-use crate::proto::session::CloseReason;
+use crate::proto::close_reason::CloseReason;
 use crate::request::RequestView;
 use crate::server::Connection;
 
@@ -48,7 +48,13 @@ pub trait Handler: Send + Sync + 'static {
         let _ = connection;
     }
 
-    /// The outgoing queue, which had passed its high watermark, is empty again.
+    /// More than [`Config::high_watermark`](crate::Config::high_watermark) bytes wait for this client, which
+    /// does not take them as fast as they come. Called once until [`Handler::on_drained`].
+    fn on_slow(&self, connection: &Connection<Self::Data>) {
+        let _ = connection;
+    }
+
+    /// The outgoing queue, of which [`Handler::on_slow`] told, is empty again.
     fn on_drained(&self, connection: &Connection<Self::Data>) {
         let _ = connection;
     }

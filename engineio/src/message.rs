@@ -1,10 +1,11 @@
 //! Messages: borrowed when they arrive, encoded once when they leave.
 
 use std::fmt;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 
-use crate::websocket;
+use crate::websocket::{self, Settings};
 
 /// The content of a [`Message`].
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -162,6 +163,32 @@ impl MessageBuffer {
         self.message_count
     }
 
+    /// The size of the messages as they leave over WebSocket, in bytes.
+    #[must_use]
+    pub fn len_bytes(&self) -> usize {
+        self.frames.len()
+    }
+
+    /// The messages, in order, as a client reads them.
+    ///
+    /// ```
+    /// let mut buffer = engineio::MessageBuffer::new();
+    /// buffer.push_text("hello");
+    /// assert!(matches!(buffer.messages().next(), Some(engineio::Payload::Text("hello"))));
+    /// ```
+    pub fn messages(&self) -> impl Iterator<Item = Payload<'_>> {
+        let mut frames = self.frames.as_slice();
+        std::iter::from_fn(move || {
+            let (opcode, body, rest) = websocket::split_frame(frames)?;
+            frames = rest;
+            if opcode != websocket::Opcode::Text {
+                return Some(Payload::Binary(body));
+            }
+            let (_, text) = body.split_first()?;
+            std::str::from_utf8(text).ok().map(Payload::Text)
+        })
+    }
+
     /// True when it holds nothing.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -196,8 +223,13 @@ impl fmt::Debug for MessageBuffer {
 /// let same = notice.clone();
 /// ```
 #[derive(Clone)]
-pub struct EncodedMessage {
+pub struct EncodedMessage(Arc<Encoded>);
+
+struct Encoded {
     frames: Bytes,
+    message_count: usize,
+    /// The same with every message compressed by itself, once a recipient wanted it.
+    compressed: OnceLock<(Settings, Bytes)>,
 }
 
 impl EncodedMessage {
@@ -218,26 +250,52 @@ impl EncodedMessage {
     }
 
     pub(crate) fn frames(&self) -> &Bytes {
-        &self.frames
+        &self.0.frames
+    }
+
+    /// The compressed frames, made by `compress` when nobody asked for them with the same settings before.
+    pub(crate) fn compressed(
+        &self,
+        settings: Settings,
+        compress: impl FnOnce(&[u8]) -> Bytes,
+    ) -> Bytes {
+        match self.0.compressed.get() {
+            Some((known, frames)) if *known == settings => frames.clone(),
+            // Another engine, or a client with a window of its own, was first.
+            Some(_) => compress(self.frames()),
+            None => {
+                let frames = compress(self.frames());
+                let _ = self.0.compressed.set((settings, frames.clone()));
+                frames
+            }
+        }
+    }
+
+    /// How many messages it holds.
+    #[must_use]
+    pub fn message_count(&self) -> usize {
+        self.0.message_count
     }
 
     /// The size of the messages as they leave over WebSocket, in bytes.
     #[must_use]
     pub fn len_bytes(&self) -> usize {
-        self.frames.len()
+        self.0.frames.len()
     }
 }
 
 impl From<MessageBuffer> for EncodedMessage {
     fn from(buffer: MessageBuffer) -> Self {
-        Self {
+        Self(Arc::new(Encoded {
             frames: buffer.frames.into(),
-        }
+            message_count: buffer.message_count,
+            compressed: OnceLock::new(),
+        }))
     }
 }
 
 impl fmt::Debug for EncodedMessage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "EncodedMessage({} bytes)", self.frames.len())
+        write!(f, "EncodedMessage({} bytes)", self.len_bytes())
     }
 }

@@ -59,6 +59,25 @@ impl Algorithm {
         })
     }
 
+    /// The name in a header, which [`from_name`](Self::from_name) reads.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Hs256 => "HS256",
+            Self::Hs384 => "HS384",
+            Self::Hs512 => "HS512",
+            Self::Rs256 => "RS256",
+            Self::Rs384 => "RS384",
+            Self::Rs512 => "RS512",
+            Self::Ps256 => "PS256",
+            Self::Ps384 => "PS384",
+            Self::Ps512 => "PS512",
+            Self::Es256 => "ES256",
+            Self::Es384 => "ES384",
+            Self::EdDsa => "EdDSA",
+        }
+    }
+
     pub(super) const fn family(self) -> Family {
         match self {
             Self::Hs256 | Self::Hs384 | Self::Hs512 => Family::Hmac,
@@ -95,5 +114,31 @@ impl Algorithm {
             Self::Es384 => Theirs::ES384,
             Self::EdDsa => Theirs::EdDSA,
         }
+    }
+}
+
+/// Which algorithms are allowed, as a set of bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct AlgorithmSet(u16);
+
+impl AlgorithmSet {
+    pub(super) const ALL: Self = Self(u16::MAX);
+
+    pub(super) const fn contains(self, algorithm: Algorithm) -> bool {
+        self.0 & Self::bit(algorithm) != 0
+    }
+
+    const fn bit(algorithm: Algorithm) -> u16 {
+        1 << algorithm as u16
+    }
+}
+
+impl FromIterator<Algorithm> for AlgorithmSet {
+    fn from_iter<T: IntoIterator<Item = Algorithm>>(algorithms: T) -> Self {
+        Self(
+            algorithms
+                .into_iter()
+                .fold(0, |bits, algorithm| bits | Self::bit(algorithm)),
+        )
     }
 }

@@ -1,4 +1,5 @@
-//! The authenticator: length, shape, header, key, signature, claims, in this order.
+//! The authenticator: length, shape, header, issuer, key, signature, claims, in this order, so that what is refused
+//! costs the less the sooner.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -6,25 +7,25 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use super::claims::Expectations;
 use super::header::JoseHeader;
-use super::strict_json::parse_object;
-use super::{Clock, JwtBuilder, VerifyingKey};
-use crate::{AuthContext, Authenticator, Code, Credential, Grant, Outcome, Rejection};
-
-/// How many keys are tried for a token that names no key.
-const MAX_TRIED_KEYS: usize = 4;
+use super::issuer::Trust;
+use super::proof::{PROOF_SEPARATOR, ProofOfPossession, Proven};
+use super::{JwtBuilder, KeyRequest, LookupError, VerifyingKey, invalid};
+use crate::claims::{Expectations, Registered};
+use crate::strict_json::parse_object;
+use crate::{AuthContext, Authenticator, Clock, Credential, Outcome, Rejection};
 
 /// Accepts JSON Web Tokens; the identity is their claims, as the application's type `C`.
 ///
-/// A clone shares the keys. Verification takes 4 µs (HS256) to 200 µs (ES384) and does not wait.
+/// A clone shares the keys. Verification takes 4 µs (HS256) to 200 µs (ES384) and waits for nothing but a
+/// [key source](JwtBuilder::key_source), where there is one.
 ///
-/// A token that has not the form of a JWT, or names another issuer than the configured one, is
-/// [`Outcome::NotMine`], so that authenticators for several issuers can be chained with
-/// [`or`](Authenticator::or).
+/// A token that has not the form of a JWT, or names another issuer than the configured ones, is
+/// [`Outcome::NotMine`], so that authenticators can be chained with [`or`](Authenticator::or).
 ///
 /// ```
 /// use serde::Deserialize;
@@ -54,11 +55,31 @@ pub struct JwtAuthenticator<C> {
 }
 
 pub(super) struct Inner {
-    pub(super) keys: Vec<VerifyingKey>,
+    /// The one without a name, if any, is last.
+    pub(super) trusted: Vec<Trust>,
     pub(super) expectations: Expectations,
+    pub(super) proof: Option<ProofOfPossession>,
     pub(super) token_type: Option<Box<str>>,
     pub(super) max_token_bytes: usize,
     pub(super) clock: Arc<dyn Clock>,
+}
+
+/// Why a token was not accepted.
+enum Refusal {
+    NotMine,
+    Rejected(Rejection),
+}
+
+impl From<Rejection> for Refusal {
+    fn from(rejection: Rejection) -> Self {
+        Self::Rejected(rejection)
+    }
+}
+
+impl From<&'static str> for Refusal {
+    fn from(detail: &'static str) -> Self {
+        Self::Rejected(invalid(detail))
+    }
 }
 
 impl<C: DeserializeOwned + Send + Sync + 'static> JwtAuthenticator<C> {
@@ -73,81 +94,140 @@ impl<C: DeserializeOwned + Send + Sync + 'static> JwtAuthenticator<C> {
             claims: PhantomData,
         }
     }
-
-    fn judge(&self, token: &str) -> Outcome<C> {
-        let inner = &*self.inner;
-        if token.len() > inner.max_token_bytes {
-            return invalid("the token is too long");
-        }
-        let Some(parts) = Parts::split(token) else {
-            return Outcome::NotMine;
-        };
-        let header = match decode(parts.header)
-            .ok_or("the header is not Base64")
-            .and_then(|json| JoseHeader::parse(&json))
-        {
-            Ok(header) => header,
-            Err(detail) => return invalid(detail),
-        };
-        let Some(claims) = decode(parts.payload).and_then(|json| parse_object(&json)) else {
-            return invalid("the payload is not a strict JSON object");
-        };
-        if let (Some(expected), Some(Value::String(named))) =
-            (&inner.expectations.issuer, claims.get("iss"))
-            && **expected != **named
-        {
-            return Outcome::NotMine;
-        }
-        let Some(signature) = decode(parts.signature) else {
-            return invalid("the signature is not Base64");
-        };
-        let is_signed = inner
-            .keys
-            .iter()
-            .filter(|key| key.fits(header.algorithm, header.key_id.as_deref()))
-            .take(MAX_TRIED_KEYS)
-            .any(|key| key.verify(parts.signed.as_bytes(), &signature));
-        if !is_signed {
-            return invalid("no key verifies the signature");
-        }
-        if let Some(expected) = &inner.token_type {
-            let is_id_token = claims.contains_key("nonce") || claims.contains_key("at_hash");
-            if !header.is_of_type(expected) || is_id_token {
-                return invalid("the token is of another type");
-            }
-        }
-        match inner.expectations.check(&claims, inner.clock.now()) {
-            Ok(registered) => {
-                let Ok(identity) = serde_json::from_value(Value::Object(claims)) else {
-                    return invalid("the claims do not fit the application's type");
-                };
-                let mut grant = Grant::new(identity, registered.subject)
-                    .with_expires_at(registered.expires_at)
-                    .with_scopes(registered.scopes);
-                if let Some(issuer) = registered.issuer {
-                    grant = grant.with_issuer(issuer);
-                }
-                if let Some(id) = registered.token_id {
-                    grant = grant.with_token_id(id);
-                }
-                if let Some(id) = registered.session_id {
-                    grant = grant.with_session_id(id);
-                }
-                if let Some(at) = registered.issued_at {
-                    grant = grant.with_issued_at(at);
-                }
-                Outcome::Accept(grant)
-            }
-            Err((code, detail)) => Outcome::Reject(Rejection::new(code).with_detail(detail)),
-        }
-    }
 }
 
 impl<C: DeserializeOwned + Send + Sync + 'static> Authenticator for JwtAuthenticator<C> {
     type Identity = C;
 
-    async fn authenticate(&self, _cx: &AuthContext, credential: &Credential) -> Outcome<C> {
-        self.judge(credential.token())
+    async fn authenticate(&self, cx: &AuthContext, credential: &Credential) -> Outcome<C> {
+        match self.inner.judge(cx, credential.token()).await {
+            Ok((claims, registered)) => match serde_json::from_value(Value::Object(claims)) {
+                Ok(identity) => Outcome::Accept(registered.into_grant(identity)),
+                Err(_) => Outcome::Reject(invalid("the claims do not fit the application's type")),
+            },
+            Err(Refusal::NotMine) => Outcome::NotMine,
+            Err(Refusal::Rejected(rejection)) => Outcome::Reject(rejection),
+        }
+    }
+}
+
+impl Inner {
+    async fn judge(
+        &self,
+        cx: &AuthContext,
+        credential: &str,
+    ) -> Result<(Map<String, Value>, Registered), Refusal> {
+        let (token, proof) = match credential.split_once(PROOF_SEPARATOR) {
+            Some((token, proof)) if self.proof.is_some() => (token, Some(proof)),
+            _ => (credential, None),
+        };
+        if token.len() > self.max_token_bytes {
+            return Err("the token is too long".into());
+        }
+        let parts = Parts::split(token).ok_or(Refusal::NotMine)?;
+        let header = decode(parts.header)
+            .ok_or("the header is not Base64")
+            .and_then(|json| JoseHeader::parse(&json))?;
+        let payload = decode(parts.payload).ok_or("the payload is not Base64")?;
+        let issuer = self.peek_issuer(&payload)?;
+        let trust = self.trust(issuer.as_deref()).ok_or(Refusal::NotMine)?;
+        if !trust.algorithms.contains(header.algorithm) {
+            return Err("the algorithm is not one of the issuer's".into());
+        }
+        let key_id = self.verify(cx, trust, issuer, &header, &parts).await?;
+        let claims = parse_object(&payload).ok_or("the payload is not a strict JSON object")?;
+        self.check_type(&header, &claims)?;
+        let now = self.clock.now();
+        let mut registered = self
+            .expectations
+            .check(&claims, trust.issuer.as_deref(), now)
+            .map_err(|(code, detail)| Rejection::new(code).with_detail(detail))?;
+        registered.key_id = key_id;
+        if let Some(possession) = &self.proof {
+            let proven = Proven {
+                token,
+                claims: &claims,
+                proof,
+            };
+            possession.check(cx, &proven, now)?;
+        }
+        Ok((claims, registered))
+    }
+
+    /// The issuer that an unverified payload names, read only where it decides something.
+    fn peek_issuer(&self, payload: &[u8]) -> Result<Option<String>, &'static str> {
+        #[derive(Deserialize)]
+        struct Named {
+            iss: Option<String>,
+        }
+        if matches!(&*self.trusted, [Trust { issuer: None, keys, .. }] if keys.source.is_none()) {
+            return Ok(None);
+        }
+        serde_json::from_slice(payload)
+            .map(|named: Named| named.iss)
+            .map_err(|_| "the payload is not an object, or its iss is not a string")
+    }
+
+    /// A token that names no issuer belongs to the first one, which refuses it once the signature was looked at.
+    fn trust(&self, issuer: Option<&str>) -> Option<&Trust> {
+        let nameless = || self.trusted.last().filter(|trust| trust.issuer.is_none());
+        match issuer {
+            Some(name) => self
+                .trusted
+                .iter()
+                .find(|trust| trust.issuer.as_deref() == Some(name))
+                .or_else(nameless),
+            None => nameless().or_else(|| self.trusted.first()),
+        }
+    }
+
+    /// Verifies the signature; yields the id of the key, if it has one.
+    async fn verify(
+        &self,
+        cx: &AuthContext,
+        trust: &Trust,
+        issuer: Option<String>,
+        header: &JoseHeader,
+        parts: &Parts<'_>,
+    ) -> Result<Option<Arc<str>>, Rejection> {
+        let signature = decode(parts.signature).ok_or("the signature is not Base64");
+        let signature = signature.map_err(invalid)?;
+        let key_id = header.key_id.as_deref();
+        let fixed = &trust.keys.fixed;
+        let keys = match &trust.keys.source {
+            Some(source) if !fixed.has_key_for(header.algorithm, key_id) => {
+                let request = KeyRequest {
+                    key_id: key_id.map(Into::into),
+                    issuer: issuer.map(Into::into),
+                    algorithm: header.algorithm,
+                    context: cx.clone(),
+                };
+                let found = source.keys_dyn(&request).await;
+                &found.map_err(LookupError::into_rejection)?
+            }
+            _ => fixed,
+        };
+        keys.verifying(header, parts.signed.as_bytes(), &signature)
+            .map(VerifyingKey::shared_id)
+            .ok_or_else(|| invalid("no key verifies the signature"))
+    }
+
+    /// Refuses tokens of another type where one is required. An OpenID Connect ID token is recognised by its
+    /// claims, because few issuers give it a type.
+    fn check_type(
+        &self,
+        header: &JoseHeader,
+        claims: &Map<String, Value>,
+    ) -> Result<(), &'static str> {
+        let Some(expected) = &self.token_type else {
+            return Ok(());
+        };
+        let is_id_token = claims.contains_key("nonce") || claims.contains_key("at_hash");
+        if header.is_of_type(expected) && !is_id_token {
+            Ok(())
+        } else {
+            Err("the token is of another type")
+        }
     }
 }
 
@@ -163,22 +243,22 @@ impl<C> Clone for JwtAuthenticator<C> {
 impl<C> fmt::Debug for JwtAuthenticator<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("JwtAuthenticator")
-            .field("keys", &self.inner.keys)
+            .field("trusted", &self.inner.trusted)
             .field("expectations", &self.inner.expectations)
             .finish_non_exhaustive()
     }
 }
 
 /// The three segments of the compact form (RFC 7515 §7.1).
-struct Parts<'a> {
-    signed: &'a str,
-    header: &'a str,
-    payload: &'a str,
-    signature: &'a str,
+pub(super) struct Parts<'a> {
+    pub(super) signed: &'a str,
+    pub(super) header: &'a str,
+    pub(super) payload: &'a str,
+    pub(super) signature: &'a str,
 }
 
 impl<'a> Parts<'a> {
-    fn split(token: &'a str) -> Option<Self> {
+    pub(super) fn split(token: &'a str) -> Option<Self> {
         let (signed, signature) = token.rsplit_once('.')?;
         let (header, payload) = signed.split_once('.')?;
         (!payload.contains('.')).then_some(Self {
@@ -190,10 +270,6 @@ impl<'a> Parts<'a> {
     }
 }
 
-fn decode(segment: &str) -> Option<Vec<u8>> {
+pub(super) fn decode(segment: &str) -> Option<Vec<u8>> {
     URL_SAFE_NO_PAD.decode(segment).ok()
-}
-
-fn invalid<C>(detail: &'static str) -> Outcome<C> {
-    Outcome::Reject(Rejection::new(Code::InvalidToken).with_detail(detail))
 }

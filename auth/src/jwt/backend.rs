@@ -8,7 +8,7 @@ use jsonwebtoken::crypto::CryptoProvider;
 
 use super::Algorithm;
 
-pub(super) fn provider() -> &'static CryptoProvider {
+pub(crate) fn provider() -> &'static CryptoProvider {
     #[cfg(feature = "jwt-aws-lc")]
     {
         &jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER
@@ -28,6 +28,19 @@ pub(super) fn verify(
 ) -> bool {
     (provider().verifier_factory)(&algorithm.backend(), key)
         .is_ok_and(|verifier| verifier.verify(message, &signature.to_vec()).is_ok())
+}
+
+/// A signature of `key` over `message`, for the mint.
+#[cfg(any(test, feature = "testing"))]
+pub(crate) fn sign(
+    algorithm: Algorithm,
+    key: &jsonwebtoken::EncodingKey,
+    message: &[u8],
+) -> Vec<u8> {
+    (provider().signer_factory)(&algorithm.backend(), key)
+        .ok()
+        .and_then(|signer| signer.try_sign(message).ok())
+        .expect("the mint's keys fit their algorithms")
 }
 
 /// Verifies a known signature and refuses a wrong one, so that a broken backend fails at start-up.

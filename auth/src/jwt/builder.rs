@@ -7,11 +7,14 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 
+use super::algorithm::AlgorithmSet;
 use super::authenticator::Inner;
-use super::claims::Expectations;
+use super::issuer::{KeyConfig, Trust};
 use super::{
-    Algorithm, Clock, JwtAuthenticator, KeyError, SystemClock, VerifyingKey, backend, jwks,
+    Algorithm, Clock, Issuer, JwtAuthenticator, KeyError, KeySource, ProofOfPossession,
+    SystemClock, VerifyingKey, backend,
 };
+use crate::claims::Expectations;
 
 /// Why an authenticator cannot be built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,8 +22,12 @@ use super::{
 pub enum BuildError {
     /// A key was refused.
     Key(KeyError),
-    /// No key was given.
+    /// No key was given, or an issuer has none.
     NoKey,
+    /// Keys were given to the builder, but every issuer has its own.
+    UnusedKey,
+    /// An issuer was given twice.
+    DuplicateIssuer,
     /// Neither [`issuer`](JwtBuilder::issuer) nor [`any_issuer`](JwtBuilder::any_issuer) was called.
     IssuerUndecided,
     /// Neither [`audience`](JwtBuilder::audience) nor [`any_audience`](JwtBuilder::any_audience) was called.
@@ -34,6 +41,8 @@ impl fmt::Display for BuildError {
         match self {
             Self::Key(_) => f.write_str("a key was refused"),
             Self::NoKey => f.write_str("no key was given"),
+            Self::UnusedKey => f.write_str("a key belongs to no issuer"),
+            Self::DuplicateIssuer => f.write_str("an issuer was given twice"),
             Self::IssuerUndecided => f.write_str("the issuer is not decided"),
             Self::AudienceUndecided => f.write_str("the audience is not decided"),
             Self::Backend => f.write_str("the cryptographic backend does not work"),
@@ -59,8 +68,9 @@ impl From<KeyError> for BuildError {
 /// The configuration of a [`JwtAuthenticator`].
 #[must_use]
 pub struct JwtBuilder<C> {
-    keys: Result<Vec<VerifyingKey>, KeyError>,
-    issuer: Option<Option<Box<str>>>,
+    keys: KeyConfig,
+    issuers: Vec<Issuer>,
+    accepts_any_issuer: bool,
     audiences: Option<Vec<Box<str>>>,
     leeway: Duration,
     max_session: Duration,
@@ -68,14 +78,16 @@ pub struct JwtBuilder<C> {
     token_type: Option<Box<str>>,
     max_token_bytes: usize,
     clock: Arc<dyn Clock>,
+    proof: Option<ProofOfPossession>,
     claims: PhantomData<fn() -> C>,
 }
 
 impl<C: DeserializeOwned + Send + Sync + 'static> JwtBuilder<C> {
     pub(super) fn new() -> Self {
         Self {
-            keys: Ok(Vec::new()),
-            issuer: None,
+            keys: KeyConfig::default(),
+            issuers: Vec::new(),
+            accepts_any_issuer: false,
             audiences: None,
             leeway: Duration::from_secs(30),
             max_session: Duration::from_secs(24 * 60 * 60),
@@ -83,6 +95,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> JwtBuilder<C> {
             token_type: None,
             max_token_bytes: 8 * 1024,
             clock: Arc::new(SystemClock),
+            proof: None,
             claims: PhantomData,
         }
     }
@@ -105,11 +118,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> JwtBuilder<C> {
     /// Trusts every signing key of a JWK set (or a single JWK), given as JSON. Symmetric keys and keys for
     /// encryption are passed over; RSA keys that name no algorithm are bound to RS256. At most 64 keys.
     pub fn jwks(mut self, json: &str) -> Self {
-        let more = jwks::parse_set(json, Algorithm::Rs256);
-        self.keys = self.keys.and_then(|mut keys| {
-            keys.extend(more?);
-            Ok(keys)
-        });
+        self.keys.add_jwks(json);
         self
     }
 
@@ -119,15 +128,24 @@ impl<C: DeserializeOwned + Send + Sync + 'static> JwtBuilder<C> {
         self.try_key(Ok(key))
     }
 
-    /// Requires `iss` to be exactly this string.
-    pub fn issuer(mut self, issuer: &str) -> Self {
-        self.issuer = Some(Some(issuer.into()));
+    /// Looks keys up when no fixed key fits the token: a [`JwksCache`](super::JwksCache), or an async function of
+    /// the token's key id, its issuer and the handshake. The last call counts.
+    pub fn key_source(mut self, source: impl KeySource) -> Self {
+        self.keys.source = Some(Arc::new(source));
         self
     }
 
-    /// Accepts any issuer, and none: whoever holds a key may issue.
+    /// Requires `iss` to be exactly this string, or this [`Issuer`] with keys of its own. Several calls allow
+    /// several issuers.
+    pub fn issuer(mut self, issuer: impl Into<Issuer>) -> Self {
+        self.issuers.push(issuer.into());
+        self
+    }
+
+    /// Accepts any issuer, and none: whoever holds a key given to the builder may issue, except in the name of an
+    /// [`Issuer`] that has its own keys.
     pub fn any_issuer(mut self) -> Self {
-        self.issuer = Some(None);
+        self.accepts_any_issuer = true;
         self
     }
 
@@ -176,6 +194,13 @@ impl<C: DeserializeOwned + Send + Sync + 'static> JwtBuilder<C> {
         self
     }
 
+    /// Requires that the client proves to hold the key that its token is bound to, see [`ProofOfPossession`]. Off by
+    /// default: whoever has a token may use it, and a `cnf` claim is not looked at.
+    pub fn proof_of_possession(mut self, proof: ProofOfPossession) -> Self {
+        self.proof = Some(proof);
+        self
+    }
+
     /// Replaces the clock, for tests.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
@@ -188,24 +213,21 @@ impl<C: DeserializeOwned + Send + Sync + 'static> JwtBuilder<C> {
     ///
     /// The first [`BuildError`] found.
     pub fn build(self) -> Result<JwtAuthenticator<C>, BuildError> {
-        let keys = self.keys?;
-        if keys.is_empty() {
-            return Err(BuildError::NoKey);
-        }
-        let issuer = self.issuer.ok_or(BuildError::IssuerUndecided)?;
+        let trusted = trusted(self.keys, self.issuers, self.accepts_any_issuer)?;
         let audiences = self.audiences.ok_or(BuildError::AudienceUndecided)?;
         if !backend::self_test() {
             return Err(BuildError::Backend);
         }
         Ok(JwtAuthenticator::new(Inner {
-            keys,
+            trusted,
             expectations: Expectations {
-                issuer,
                 audiences,
                 leeway: self.leeway,
                 max_session: self.max_session,
                 max_token_lifetime: self.max_token_lifetime,
+                is_expiry_required: true,
             },
+            proof: self.proof,
             token_type: self.token_type,
             max_token_bytes: self.max_token_bytes,
             clock: self.clock,
@@ -213,19 +235,55 @@ impl<C: DeserializeOwned + Send + Sync + 'static> JwtBuilder<C> {
     }
 
     fn try_key(mut self, key: Result<VerifyingKey, KeyError>) -> Self {
-        self.keys = self.keys.and_then(|mut keys| {
-            keys.push(key?);
-            Ok(keys)
-        });
+        self.keys.add(key);
         self
     }
+}
+
+/// Gives every issuer its keys; the nameless one comes last, so that it takes what no other does.
+fn trusted(
+    shared: KeyConfig,
+    issuers: Vec<Issuer>,
+    accepts_any_issuer: bool,
+) -> Result<Vec<Trust>, BuildError> {
+    if issuers.is_empty() && shared.is_empty() {
+        return Err(BuildError::NoKey);
+    }
+    let shared = shared.finish()?;
+    if issuers.is_empty() && !accepts_any_issuer {
+        return Err(BuildError::IssuerUndecided);
+    }
+    let is_shared_used = accepts_any_issuer || issuers.iter().any(|issuer| issuer.keys.is_empty());
+    if !is_shared_used && !shared.is_empty() {
+        return Err(BuildError::UnusedKey);
+    }
+    let mut names: Vec<&str> = issuers.iter().map(|issuer| issuer.name.as_ref()).collect();
+    names.sort_unstable();
+    if names.windows(2).any(|pair| pair.first() == pair.last()) {
+        return Err(BuildError::DuplicateIssuer);
+    }
+    let mut trusted = issuers
+        .into_iter()
+        .map(|issuer| issuer.into_trust(&shared))
+        .collect::<Result<Vec<_>, _>>()?;
+    if accepts_any_issuer {
+        trusted.push(Trust {
+            issuer: None,
+            algorithms: AlgorithmSet::ALL,
+            keys: shared,
+        });
+    }
+    if trusted.iter().any(|trust| trust.keys.is_empty()) {
+        return Err(BuildError::NoKey);
+    }
+    Ok(trusted)
 }
 
 impl<C> fmt::Debug for JwtBuilder<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("JwtBuilder")
             .field("keys", &self.keys)
-            .field("issuer", &self.issuer)
+            .field("issuers", &self.issuers)
             .field("audiences", &self.audiences)
             .finish_non_exhaustive()
     }

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::Algorithm;
-use super::strict_json::parse_object;
+use crate::strict_json::parse_object;
 
 const MAX_KID_BYTES: usize = 128;
 
@@ -22,7 +22,13 @@ pub(super) struct JoseHeader {
 impl JoseHeader {
     /// Reads the decoded header segment. The error is a detail for the log.
     pub(super) fn parse(json: &[u8]) -> Result<Self, &'static str> {
-        let mut members = parse_object(json).ok_or("the header is not a strict JSON object")?;
+        parse_object(json)
+            .ok_or("the header is not a strict JSON object")
+            .and_then(Self::from_members)
+    }
+
+    /// Reads the members of a header. The error is a detail for the log.
+    pub(super) fn from_members(mut members: Map<String, Value>) -> Result<Self, &'static str> {
         if REFUSED.iter().any(|name| members.contains_key(*name)) {
             return Err("the header has a member that is refused");
         }

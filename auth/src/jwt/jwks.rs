@@ -3,11 +3,15 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
+use sha2::{Digest as _, Sha256};
 
-use super::strict_json::parse_object;
 use super::{Algorithm, KeyError, VerifyingKey};
+use crate::strict_json::parse_object;
 
 const MAX_KEYS: usize = 64;
+
+/// Members of private and symmetric keys (RFC 7518 §6). Who publishes them has lost the key.
+const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
 /// Reads a key set, or a single JWK. Keys that are symmetric, not for verifying, or of an unknown type are
 /// passed over; `default_rsa` is the algorithm of RSA keys that name none.
@@ -32,8 +36,9 @@ pub(super) fn parse_set(json: &str, default_rsa: Algorithm) -> Result<Vec<Verify
     Ok(keys)
 }
 
-fn parse_key(jwk: &Map<String, Value>, default_rsa: Algorithm) -> Option<VerifyingKey> {
-    if !may_verify(jwk) || jwk.contains_key("d") {
+/// Reads one public key for signatures, bound to its algorithm; `default_rsa` where it is RSA and names none.
+pub(super) fn parse_key(jwk: &Map<String, Value>, default_rsa: Algorithm) -> Option<VerifyingKey> {
+    if !may_verify(jwk) || PRIVATE.iter().any(|name| jwk.contains_key(*name)) {
         return None;
     }
     let text = |name: &str| jwk.get(name).and_then(Value::as_str);
@@ -69,6 +74,27 @@ fn parse_key(jwk: &Map<String, Value>, default_rsa: Algorithm) -> Option<Verifyi
         None => Some(key),
         Some(id) => key.with_id(id.as_str()?).ok(),
     }
+}
+
+/// The SHA-256 thumbprint of a public key (RFC 7638), in Base64url.
+pub(crate) fn thumbprint(jwk: &Map<String, Value>) -> Option<String> {
+    let members: &[&str] = match jwk.get("kty")?.as_str()? {
+        "RSA" => &["e", "kty", "n"],
+        "EC" => &["crv", "kty", "x", "y"],
+        "OKP" => &["crv", "kty", "x"],
+        _ => return None,
+    };
+    // In the order of their names, without white space: what RFC 7638 §3 hashes.
+    let canonical = members
+        .iter()
+        .map(|name| {
+            let value = jwk.get(*name)?.as_str()?;
+            Some(format!("{}:{}", Value::from(*name), Value::from(value)))
+        })
+        .collect::<Option<Vec<_>>>()?
+        .join(",");
+    let digest = Sha256::digest(format!("{{{canonical}}}"));
+    Some(URL_SAFE_NO_PAD.encode(digest))
 }
 
 fn may_verify(jwk: &Map<String, Value>) -> bool {

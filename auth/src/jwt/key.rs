@@ -1,6 +1,7 @@
 //! Keys, each bound to one algorithm and checked when it is loaded.
 
 use std::fmt;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
@@ -52,7 +53,8 @@ impl fmt::Display for KeyError {
 
 impl std::error::Error for KeyError {}
 
-/// A key that verifies signatures of one algorithm. Its `Debug` shows the algorithm and the id only.
+/// A key that verifies signatures of one algorithm. A clone shares it; its `Debug` shows the algorithm and the id
+/// only.
 ///
 /// ```
 /// # fn main() -> Result<(), socketio_auth::jwt::KeyError> {
@@ -66,8 +68,8 @@ impl std::error::Error for KeyError {}
 #[derive(Clone)]
 pub struct VerifyingKey {
     algorithm: Algorithm,
-    id: Option<Box<str>>,
-    key: DecodingKey,
+    id: Option<Arc<str>>,
+    key: Arc<DecodingKey>,
 }
 
 impl VerifyingKey {
@@ -175,6 +177,10 @@ impl VerifyingKey {
         self.id.as_deref()
     }
 
+    pub(super) fn shared_id(&self) -> Option<Arc<str>> {
+        self.id.clone()
+    }
+
     /// True when a token with this header may be tried with this key.
     pub(super) fn fits(&self, algorithm: Algorithm, key_id: Option<&str>) -> bool {
         self.algorithm == algorithm
@@ -252,11 +258,11 @@ impl VerifyingKey {
         Ok(Self::bound(algorithm, DecodingKey::from_secret(secret)))
     }
 
-    const fn bound(algorithm: Algorithm, key: DecodingKey) -> Self {
+    fn bound(algorithm: Algorithm, key: DecodingKey) -> Self {
         Self {
             algorithm,
             id: None,
-            key,
+            key: Arc::new(key),
         }
     }
 }

@@ -10,20 +10,39 @@
 
 mod algorithm;
 mod authenticator;
-mod backend;
+pub(crate) mod backend;
 mod builder;
-mod claims;
-mod clock;
 mod header;
+mod issuer;
 mod jwks;
+mod jwks_cache;
+mod jwks_state;
 mod key;
-mod strict_json;
+mod key_set;
+mod key_source;
+mod proof;
 
+pub use crate::{Clock, SystemClock};
 pub use algorithm::Algorithm;
 pub use authenticator::JwtAuthenticator;
 pub use builder::{BuildError, JwtBuilder};
-pub use clock::{Clock, SystemClock};
+pub use issuer::Issuer;
+pub use jwks_cache::{JwksCache, JwksOptions};
 pub use key::{KeyError, VerifyingKey};
+pub use key_set::KeySet;
+pub use key_source::{KeyRequest, KeySource, LookupError};
+pub use proof::ProofOfPossession;
+
+#[cfg(any(test, feature = "testing"))]
+pub(crate) use jwks::thumbprint;
+pub(crate) use proof::PROOF_SEPARATOR;
+
+use crate::{Code, Rejection};
+
+/// The refusal that tells the client nothing and the log why.
+fn invalid(detail: &'static str) -> Rejection {
+    Rejection::new(Code::InvalidToken).with_detail(detail)
+}
 
 #[cfg(test)]
 mod tests;

@@ -1,3 +1,8 @@
+mod jwks_cache;
+mod proof;
+mod routing;
+mod rows;
+
 use std::time::{Duration, SystemTime};
 
 use base64::Engine as _;
@@ -77,7 +82,12 @@ fn ask<A: Authenticator>(jwt: &A, token: &str) -> Outcome<A::Identity> {
 }
 
 fn verdict<A: Authenticator>(jwt: &A, token: &str) -> &'static str {
-    match ask(jwt, token) {
+    verdict_at(&AuthContext::new("/"), jwt, token)
+}
+
+fn verdict_at<A: Authenticator>(cx: &AuthContext, jwt: &A, token: &str) -> &'static str {
+    let credential = Credential::new(token, SourceKind::Payload);
+    match now_or_never(jwt.authenticate(cx, &credential)).unwrap() {
         Outcome::Accept(_) => "ok",
         Outcome::NotMine => "not mine",
         Outcome::Reject(rejection) => rejection.code().as_str(),
@@ -151,7 +161,7 @@ fn claims_are_judged_strictly() {
 }
 
 #[test]
-fn a_huge_exp_is_clamped_to_the_longest_session() {
+fn row_15_a_huge_exp_is_clamped_to_the_longest_session() {
     let day = 24 * 60 * 60;
     for exp in [json!(u64::MAX), json!(1e300), json!(NOW + 10 * day)] {
         let grant = granted(&strict(), &with(&json!({"exp": exp})));
@@ -208,7 +218,7 @@ fn headers_that_change_the_meaning_are_refused() {
 }
 
 #[test]
-fn duplicate_members_are_refused_for_untyped_claims_too() {
+fn row_34_duplicate_members_are_refused_for_untyped_claims_too() {
     let payload = good().to_string();
     let inner = payload.trim_end_matches('}');
     for extra in [r#","scope":"a","scope":"b"}"#, r#","x":{"y":1,"y":2}}"#] {
@@ -218,7 +228,7 @@ fn duplicate_members_are_refused_for_untyped_claims_too() {
 }
 
 #[test]
-fn expiry_is_told_only_when_the_signature_holds() {
+fn row_32_expiry_is_told_only_when_the_signature_holds() {
     let expired = with(&json!({"exp": NOW - 100}));
     assert_eq!(verdict(&strict(), &expired), "token_expired");
     let other = builder::<Value>()
@@ -252,7 +262,7 @@ fn what_is_not_a_jwt_is_for_another_authenticator() {
 }
 
 #[test]
-fn length_is_checked_before_anything_else() {
+fn row_33_length_is_checked_before_anything_else() {
     let token = with(&json!({"pad": "x".repeat(7000)}));
     assert!(token.len() > 8192);
     assert_eq!(verdict(&strict(), &token), "invalid_token");
@@ -287,7 +297,7 @@ fn typed_claims_must_fit() {
 }
 
 #[test]
-fn a_token_type_excludes_other_tokens() {
+fn row_10_a_token_type_excludes_other_tokens() {
     let jwt = builder::<Value>()
         .hs256(SECRET)
         .token_type("at+jwt")
@@ -342,7 +352,7 @@ fn undecided_configurations_do_not_build() {
 }
 
 #[test]
-fn weak_and_mistaken_secrets_are_refused() {
+fn row_07_weak_and_mistaken_secrets_are_refused() {
     let hmac = |algorithm, secret: &[u8]| VerifyingKey::hmac(algorithm, secret).err();
     assert_eq!(hmac(Algorithm::Hs256, b""), Some(KeyError::EmptySecret));
     assert_eq!(
@@ -364,7 +374,7 @@ fn weak_and_mistaken_secrets_are_refused() {
         Some(KeyError::WeakSecret)
     );
     assert_eq!(hmac(Algorithm::Rs256, SECRET), Some(KeyError::WrongKind));
-    let public = include_str!("test_keys/rsa2048.pub.pem");
+    let public = include_str!("../testing/pem/rsa2048.pub.pem");
     assert_eq!(
         hmac(Algorithm::Hs256, public.as_bytes()),
         Some(KeyError::WrongKind)
@@ -388,26 +398,26 @@ fn base64_secrets_are_decoded_before_use() {
 }
 
 fn pairs() -> Vec<(Algorithm, EncodingKey, &'static str)> {
-    let rsa = include_bytes!("test_keys/rsa2048.pem");
-    let rsa_public = include_str!("test_keys/rsa2048.pub.pem");
-    let p256 = include_bytes!("test_keys/p256.pem");
-    let p384 = include_bytes!("test_keys/p384.pem");
-    let ed = include_bytes!("test_keys/ed25519.pem");
+    let rsa = include_bytes!("../testing/pem/rsa2048.pem");
+    let rsa_public = include_str!("../testing/pem/rsa2048.pub.pem");
+    let p256 = include_bytes!("../testing/pem/p256.pem");
+    let p384 = include_bytes!("../testing/pem/p384.pem");
+    let ed = include_bytes!("../testing/pem/ed25519.pem");
     let mut pairs = vec![
         (
             Algorithm::Es256,
             EncodingKey::from_ec_pem(p256).unwrap(),
-            include_str!("test_keys/p256.pub.pem"),
+            include_str!("../testing/pem/p256.pub.pem"),
         ),
         (
             Algorithm::Es384,
             EncodingKey::from_ec_pem(p384).unwrap(),
-            include_str!("test_keys/p384.pub.pem"),
+            include_str!("../testing/pem/p384.pub.pem"),
         ),
         (
             Algorithm::EdDsa,
             EncodingKey::from_ed_pem(ed).unwrap(),
-            include_str!("test_keys/ed25519.pub.pem"),
+            include_str!("../testing/pem/ed25519.pub.pem"),
         ),
     ];
     for algorithm in [
@@ -460,20 +470,23 @@ fn a_key_verifies_its_own_algorithm_and_no_other() {
 
 #[test]
 fn ed25519_is_known_by_both_names() {
-    let ed = include_bytes!("test_keys/ed25519.pem");
+    let ed = include_bytes!("../testing/pem/ed25519.pem");
     let key = EncodingKey::from_ed_pem(ed).unwrap();
     let header = r#"{"alg":"Ed25519"}"#;
     let token = sign(Algorithm::EdDsa, &key, header, &good().to_string());
     let jwt = builder::<Value>()
-        .pem(Algorithm::EdDsa, include_str!("test_keys/ed25519.pub.pem"))
+        .pem(
+            Algorithm::EdDsa,
+            include_str!("../testing/pem/ed25519.pub.pem"),
+        )
         .build()
         .unwrap();
     assert_eq!(verdict(&jwt, &token), "ok");
 }
 
 #[test]
-fn a_public_key_does_not_verify_an_hmac_made_with_its_text() {
-    let public = include_str!("test_keys/rsa2048.pub.pem");
+fn row_02_a_public_key_does_not_verify_an_hmac_made_with_its_text() {
+    let public = include_str!("../testing/pem/rsa2048.pub.pem");
     let secret = EncodingKey::from_secret(public.as_bytes());
     let token = sign(Algorithm::Hs256, &secret, HEADER, &good().to_string());
     let jwt = builder::<Value>()
@@ -484,17 +497,17 @@ fn a_public_key_does_not_verify_an_hmac_made_with_its_text() {
 }
 
 #[test]
-fn unfit_public_keys_are_refused_at_load() {
+fn row_08_unfit_public_keys_are_refused_at_load() {
     let pem = |algorithm, text: &str| VerifyingKey::pem(algorithm, text).err();
-    let rsa = include_str!("test_keys/rsa2048.pub.pem");
-    let p384 = include_str!("test_keys/p384.pub.pem");
-    let small = include_str!("test_keys/rsa1024.pub.pem");
+    let rsa = include_str!("../testing/pem/rsa2048.pub.pem");
+    let p384 = include_str!("../testing/pem/p384.pub.pem");
+    let small = include_str!("../testing/pem/rsa1024.pub.pem");
     assert_eq!(pem(Algorithm::Rs256, small), Some(KeyError::RsaSize));
     assert_eq!(pem(Algorithm::Es256, p384), Some(KeyError::WrongKind));
     assert_eq!(pem(Algorithm::Es256, rsa), Some(KeyError::WrongKind));
     assert_eq!(pem(Algorithm::Hs256, rsa), Some(KeyError::WrongKind));
     assert_eq!(pem(Algorithm::Rs256, "nonsense"), Some(KeyError::Malformed));
-    let private = include_str!("test_keys/p256.pem");
+    let private = include_str!("../testing/pem/p256.pem");
     assert_eq!(pem(Algorithm::Es256, private), Some(KeyError::PrivateKey));
     assert!(VerifyingKey::point(Algorithm::EdDsa, &[1; 3]).is_err());
     assert!(VerifyingKey::point(Algorithm::EdDsa, &[1; 33]).is_err());
@@ -502,7 +515,7 @@ fn unfit_public_keys_are_refused_at_load() {
 
 /// The Ed25519 example of RFC 8037 appendix A.
 #[test]
-fn a_key_set_gives_signing_keys_only() {
+fn row_03_a_key_set_gives_asymmetric_signing_keys_only() {
     let ed = r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","kid":"e"}"#;
     let parse = |keys: &[&str]| {
         let set = format!(r#"{{"keys":[{}]}}"#, keys.join(","));
@@ -584,7 +597,7 @@ fn two_issuers_chain_and_neither_accepts_the_others_key() {
 }
 
 #[test]
-fn nothing_shown_holds_the_secret_or_the_token() {
+fn row_12_nothing_shown_holds_the_secret_or_the_token() {
     let shown = format!("{:?} {:?}", strict(), builder::<Value>().hs256(SECRET));
     assert!(!shown.contains("0123456789abcdef"));
     let token = with(&json!({"aud": "mallory"}));

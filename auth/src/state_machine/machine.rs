@@ -6,6 +6,9 @@ use std::time::{Duration, Instant};
 use super::{Input, Output, Queued};
 use crate::{Code, Collected, Credential, Mode, NamespacePolicy, OnExpiry, Rejection};
 
+/// The most by which a session is shortened to spread the ends, in thousandths.
+const MAX_SPREAD_PERMILLE: u32 = 50;
+
 /// Runs a policy for one namespace of one connection. Pure: time is an argument, effects are outputs.
 ///
 /// ```text
@@ -49,6 +52,8 @@ pub struct AuthMachine<M, G> {
     ack: Option<u64>,
     has_guests: bool,
     ignored_packets: u32,
+    /// By how many thousandths of itself the longest session is shortened.
+    spread_permille: u32,
     queue: VecDeque<M>,
     queued_bytes: usize,
     outputs: VecDeque<Output<M, G>>,
@@ -89,10 +94,19 @@ impl<M: Queued, G> AuthMachine<M, G> {
             ack: None,
             has_guests,
             ignored_packets: 0,
+            spread_permille: 0,
             queue: VecDeque::new(),
             queued_bytes: 0,
             outputs: VecDeque::new(),
         }
+    }
+
+    /// Spreads the ends of sessions that [`NamespacePolicy::max_session`] limits: each is shortened by up to 5 %,
+    /// as `random` says, so that those who came together do not all have to come back together.
+    #[must_use]
+    pub const fn with_spread(mut self, random: u32) -> Self {
+        self.spread_permille = random % (MAX_SPREAD_PERMILLE + 1);
+        self
     }
 
     /// Takes in what happened at `now`.
@@ -119,6 +133,7 @@ impl<M: Queued, G> AuthMachine<M, G> {
             } => self.on_verified(now, epoch, grant, subject, expires_in),
             Input::VerifyErr { epoch, rejection } => self.on_refused(now, epoch, rejection),
             Input::Revoked(rejection) => self.on_revoked(rejection),
+            Input::ExpireIn(margin) => self.on_expire_in(now, margin),
             Input::Left => {
                 self.cancel_verification();
                 self.close();
@@ -329,6 +344,11 @@ impl<M: Queued, G> AuthMachine<M, G> {
         if !self.is_current(epoch) {
             return;
         }
+        if expires_in.is_some_and(|left| left.is_zero()) {
+            // Accepted by its leeway only: letting it in would end it at once, and the client would come back with
+            // it again and again.
+            return self.on_refused(now, epoch, Code::TokenExpired.into());
+        }
         self.verify_by = None;
         let ack = self.ack.take();
         let is_foreign = self
@@ -419,6 +439,21 @@ impl<M: Queued, G> AuthMachine<M, G> {
         }
     }
 
+    fn on_expire_in(&mut self, now: Instant, margin: Duration) {
+        if !self.is_active() {
+            return;
+        }
+        let Some(at) = earlier(self.expires_at, now.checked_add(margin)) else {
+            return;
+        };
+        self.expires_at = Some(at);
+        self.warn_at = None;
+        self.emit(Output::TokenExpiring {
+            expires_in: at.saturating_duration_since(now),
+        });
+        self.run_timers(now);
+    }
+
     fn run_timers(&mut self, now: Instant) {
         let due = |deadline: Option<Instant>| deadline.is_some_and(|at| at <= now);
         if self.state == State::Refreshing && due(self.expiry_while_refreshing()) {
@@ -461,14 +496,14 @@ impl<M: Queued, G> AuthMachine<M, G> {
     fn expire(&mut self) {
         self.expires_at = None;
         self.warn_at = None;
-        self.unauthorized(Code::TokenExpired.into(), None);
+        // The renewal that was cut short by the end may still want its answer.
+        let ack = self.ack.take();
+        self.unauthorized(Code::TokenExpired.into(), ack);
         match self.policy.on_expiry {
             OnExpiry::NotifyOnly => {}
             OnExpiry::DisconnectNamespace => self.disconnect(),
-            OnExpiry::Downgrade if self.has_guests => {
-                self.subject = None;
-                self.emit(Output::Downgrade);
-            }
+            // The subject stays: who was somebody may come back as the same one only.
+            OnExpiry::Downgrade if self.has_guests => self.emit(Output::Downgrade),
             OnExpiry::Downgrade | OnExpiry::ReconnectTransport => self.close_connection(),
         }
     }
@@ -476,8 +511,9 @@ impl<M: Queued, G> AuthMachine<M, G> {
     /// Sets the deadlines of a grant and says how long it really holds.
     fn arm_expiry(&mut self, now: Instant, expires_in: Option<Duration>) -> Option<Duration> {
         let left = match (expires_in, self.policy.max_session) {
-            (Some(left), Some(cap)) => Some(left.min(cap)),
-            (left, cap) => left.or(cap),
+            (Some(left), Some(cap)) if left <= cap => Some(left),
+            (_, Some(cap)) => Some(cap.saturating_sub(cap / 1000 * self.spread_permille)),
+            (left, None) => left,
         };
         let notice = self.policy.warn_before;
         self.expires_at = left.and_then(|left| now.checked_add(left));

@@ -59,6 +59,9 @@ pub enum Input<M, G> {
     },
     /// The token, its subject or its session was revoked.
     Revoked(Rejection),
+    /// The grant is to end after this time at the latest, unless the client renews it: it is told at once. For
+    /// revocations that leave a client the chance to come up with a better token.
+    ExpireIn(Duration),
     /// The client left the namespace, or the connection is gone.
     Left,
     /// The time of [`poll_timeout`](super::AuthMachine::poll_timeout) has come. Early calls are harmless.

@@ -45,7 +45,7 @@ pub(super) fn connect(presented: Collected) -> In {
     }
 }
 
-pub(super) fn ok(epoch: u32, subject: &str, seconds: u64) -> In {
+pub(super) fn ok(epoch: u32, subject: &'static str, seconds: u64) -> In {
     Input::VerifyOk {
         epoch,
         grant: "grant",
@@ -633,4 +633,105 @@ fn a_renewal_may_outlast_the_grant_by_the_refresh_grace() {
         bench.step(22_500, err(3, Code::InvalidToken)),
         "failed unauthorized(invalid_token) unauthorized(token_expired) close"
     );
+}
+
+#[test]
+fn a_downgraded_client_comes_back_as_itself_only() {
+    let mut settings = policy(Mode::Handshake);
+    settings.on_expiry = OnExpiry::Downgrade;
+    let mut bench = Bench::new(settings);
+    bench.step(0, connect(token()));
+    bench.step(0, ok(1, "ann", 10));
+    bench.step(10_000, Input::Timeout);
+    bench.step(11_000, authenticate());
+    assert_eq!(
+        bench.step(11_001, ok(2, "bob", 10)),
+        "unauthorized(identity_mismatch)"
+    );
+    bench.step(13_000, authenticate());
+    assert_eq!(
+        bench.step(13_001, ok(3, "ann", 10)),
+        "replace(10) authenticated"
+    );
+}
+
+#[test]
+fn a_renewal_cut_short_by_the_end_is_answered() {
+    let mut settings = policy(Mode::TwoRoundTrip);
+    settings.on_expiry = OnExpiry::NotifyOnly;
+    let mut bench = Bench::new(settings);
+    bench.step(0, connect(token()));
+    bench.step(0, authenticate());
+    bench.step(0, ok(1, "ann", 10));
+    let with_ack = Input::Authenticate {
+        presented: token(),
+        ack: Some(5),
+        failed_attempts: 0,
+    };
+    bench.step(9000, with_ack);
+    assert_eq!(
+        bench.step(10_000, Input::Timeout),
+        "cancel(2) unauthorized(token_expired)+ack5"
+    );
+}
+
+#[test]
+fn a_grant_that_has_ended_when_it_is_accepted_lets_nobody_in() {
+    let mut bench = Bench::at(State::Verifying);
+    assert_eq!(
+        bench.step(1, ok(1, "ann", 0)),
+        "failed unauthorized(token_expired)"
+    );
+    let mut bench = Bench::at(State::Refreshing);
+    assert_eq!(
+        bench.step(1, ok(2, "ann", 0)),
+        "failed unauthorized(token_expired)"
+    );
+    assert_eq!(bench.machine.state(), State::Active);
+}
+
+#[test]
+fn a_margin_brings_the_end_nearer_and_a_renewal_averts_it() {
+    let mut bench = Bench::at(State::Active);
+    let margin = || Input::ExpireIn(Duration::from_secs(20));
+    assert_eq!(bench.step(1000, margin()), "expiring(20)");
+    assert_eq!(bench.timeout(), Some(21_000));
+    bench.step(2000, authenticate());
+    bench.step(2000, ok(2, "ann", 300));
+    assert_eq!(bench.timeout(), Some(272_000));
+    let mut bench = Bench::at(State::Active);
+    assert_eq!(bench.step(95_000, Input::Timeout), "expiring(5)");
+    assert_eq!(bench.step(95_000, margin()), "expiring(5)", "never later");
+    assert_eq!(
+        bench.step(100_000, Input::Timeout),
+        "unauthorized(token_expired) close"
+    );
+    assert_eq!(Bench::at(State::Verifying).step(1, margin()), "");
+}
+
+#[test]
+fn the_longest_sessions_end_spread_over_a_twentieth() {
+    let end = |random, expires_in| {
+        let start = origin();
+        let settings = Arc::new(policy(Mode::Handshake));
+        let mut machine = Machine::new(settings, false, start).with_spread(random);
+        machine.handle_input(start, connect(token()));
+        while machine.poll_output().is_some() {}
+        let accepted = Input::VerifyOk {
+            epoch: 1,
+            grant: "grant",
+            subject: "ann".into(),
+            expires_in,
+        };
+        machine.handle_input(start, accepted);
+        match machine.poll_output() {
+            Some(Output::Admit { expires_in, .. }) => expires_in.map(|left| left.as_secs()),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(end(0, None), Some(86_400));
+    assert_eq!(end(50, None), Some(86_400 - 4320));
+    assert_eq!(end(51, None), Some(86_400));
+    let own_end = Some(Duration::from_secs(60));
+    assert_eq!(end(50, own_end), Some(60), "only what the cap ends");
 }

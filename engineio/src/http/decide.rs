@@ -5,7 +5,7 @@ use http::Method;
 use super::query::Query;
 use super::reject::Rejection;
 use crate::packet::Protocol;
-use crate::proto::session::Transport;
+use crate::proto::transport::Transport;
 
 /// What the server offers.
 #[derive(Clone, Copy, Debug)]
@@ -20,6 +20,8 @@ pub(crate) struct Options {
 pub(crate) struct Facts {
     pub(crate) transport: Transport,
     pub(crate) protocol: Protocol,
+    /// The request carries no origin, or the one the session is bound to.
+    pub(crate) is_origin_bound: bool,
 }
 
 /// What kind of request it is.
@@ -76,7 +78,7 @@ pub(crate) fn decide(
     if !is_coherent || (!gate.is_upgrade && transport != facts.transport) {
         return Err(Rejection::BadRequest);
     }
-    if query.protocol != facts.protocol {
+    if query.protocol != facts.protocol || !facts.is_origin_bound {
         return Err(Rejection::BadRequest);
     }
     Ok(match *gate.method {
@@ -127,6 +129,7 @@ mod tests {
     const ON_POLLING: Facts = Facts {
         transport: Transport::Polling,
         protocol: Protocol::V4,
+        is_origin_bound: true,
     };
 
     #[test]
@@ -228,5 +231,26 @@ mod tests {
             decide(ALL, gate(&get, false), &older, |_| Some(ON_POLLING)),
             Err(Rejection::BadRequest)
         );
+    }
+
+    #[test]
+    fn a_session_bound_to_another_origin_is_refused_with_code_3() {
+        for (transport, is_upgrade) in [(Transport::Polling, false), (Transport::WebSocket, true)] {
+            let foreign = |_: &str| {
+                Some(Facts {
+                    is_origin_bound: false,
+                    ..ON_POLLING
+                })
+            };
+            assert_eq!(
+                decide(
+                    ALL,
+                    gate(&Method::GET, is_upgrade),
+                    &query(Some(transport), Some("x")),
+                    foreign
+                ),
+                Err(Rejection::BadRequest)
+            );
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::packet::Protocol;
-use crate::proto::session::Transport;
+use crate::proto::transport::Transport;
 use crate::request::RequestView;
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,9 +3,17 @@
 //! Nothing here reads a clock, owns a socket, takes a lock or draws a random number, so every race between
 //! timers, requests and frames is a sequence of inputs that a test can enumerate.
 
+pub(crate) mod chunk;
+pub(crate) mod close_reason;
 pub(crate) mod deadlines;
+pub(crate) mod event;
 pub(crate) mod outbox;
 pub(crate) mod session;
+pub(crate) mod transport;
 
 #[cfg(test)]
+mod exploration;
+#[cfg(test)]
 mod simulation;
+#[cfg(test)]
+mod testing;

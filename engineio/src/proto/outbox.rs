@@ -11,46 +11,13 @@
 
 use std::collections::VecDeque;
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
+
+use super::chunk::{Chunk, Shape};
+use crate::send_options::{ConflationKey, OverflowPolicy};
 
 /// Messages up to this size are copied together so that they leave in one write.
 const FLATTEN_MAX_BYTES: usize = 4096;
-
-/// A run of whole WebSocket frames, or what is left of one after a partial write.
-#[derive(Debug)]
-pub(crate) enum Chunk {
-    /// Frames of this connection alone; the vector goes back to the worker's pool.
-    Own { frames: Vec<u8>, written: usize },
-    /// Bytes already in the form this connection's WebSocket wants (protocol 3, base64, compressed).
-    Wire { frames: Vec<u8>, written: usize },
-    /// Frames shared with other recipients of the same broadcast.
-    Shared(Bytes),
-}
-
-impl Chunk {
-    pub(crate) fn own(frames: Vec<u8>) -> Self {
-        Self::Own { frames, written: 0 }
-    }
-
-    /// The bytes still to be written.
-    pub(crate) fn remaining(&self) -> &[u8] {
-        match self {
-            Self::Own { frames, written } | Self::Wire { frames, written } => {
-                frames.get(*written..).unwrap_or_default()
-            }
-            Self::Shared(bytes) => bytes,
-        }
-    }
-
-    pub(crate) fn advance(&mut self, count: usize) {
-        match self {
-            Self::Own { frames, written } | Self::Wire { frames, written } => {
-                *written = (*written + count).min(frames.len());
-            }
-            Self::Shared(bytes) => bytes.advance(count.min(bytes.len())),
-        }
-    }
-}
 
 /// Which control packets wait in the reserved lane. Each kind needs at most one place: a second pong to a
 /// client that has not read the first tells it nothing new.
@@ -82,17 +49,35 @@ impl Control {
     }
 }
 
+/// How one item is to be queued.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Placing {
+    pub(crate) policy: OverflowPolicy,
+    pub(crate) key: Option<ConflationKey>,
+    pub(crate) shape: Shape,
+}
+
 /// What a push did to the queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pushed {
     /// It is queued; the caller may flush.
     Queued,
+    /// It stands in the place of an item with the same key.
+    Replaced,
     /// The queue is past its hard mark; nothing was queued.
     Full,
 }
 
+/// One push: bytes that leave together or not at all.
+#[derive(Clone, Copy, Debug)]
+struct Item {
+    length: usize,
+    key: Option<ConflationKey>,
+}
+
 /// The outgoing queue of one session.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub(crate) struct Outbox {
     chunks: VecDeque<Chunk>,
     /// The last WebSocket ping's data, waiting to be echoed.
@@ -101,32 +86,34 @@ pub(crate) struct Outbox {
     queued: usize,
     /// Bytes taken by the writer and not yet written.
     in_flight: usize,
-    /// The length of each pushed item, oldest first; kept only when old items may be dropped.
-    items: VecDeque<usize>,
+    /// What `chunks` is made of, oldest first; kept only once items may be dropped or replaced.
+    #[expect(
+        clippy::box_collection,
+        reason = "absent from most connections, whose size counts"
+    )]
+    items: Option<Box<VecDeque<Item>>>,
     /// Bytes at the front that belong to an item already partly on the wire.
     front_locked: usize,
     max_bytes: usize,
     control: Control,
     is_writing: bool,
     is_held: bool,
-    drops_oldest: bool,
 }
 
 impl Outbox {
-    /// An empty queue that refuses pushes once more than `max_bytes` wait, or, with `drops_oldest`, makes room.
-    pub(crate) fn new(max_bytes: usize, drops_oldest: bool) -> Self {
+    /// An empty queue that is full once more than `max_bytes` wait.
+    pub(crate) fn new(max_bytes: usize, tracks_items: bool) -> Self {
         Self {
             chunks: VecDeque::new(),
             websocket_pong: None,
             queued: 0,
             in_flight: 0,
-            items: VecDeque::new(),
+            items: tracks_items.then(Box::default),
             front_locked: 0,
             max_bytes,
             control: Control::default(),
             is_writing: false,
             is_held: false,
-            drops_oldest,
         }
     }
 
@@ -136,18 +123,20 @@ impl Outbox {
     pub(crate) fn push_own(
         &mut self,
         frames: &mut Vec<u8>,
+        placing: Placing,
         spare: impl FnOnce() -> Vec<u8>,
     ) -> Pushed {
-        if !self.make_room(frames.len()) {
-            return Pushed::Full;
+        if let Some(pushed) = self.place(frames, placing) {
+            return pushed;
         }
         let length = frames.len();
         if length > FLATTEN_MAX_BYTES {
-            self.chunks.push_back(Chunk::own(std::mem::take(frames)));
+            let chunk = Chunk::own(std::mem::take(frames), placing.shape);
+            self.chunks.push_back(chunk);
         } else {
-            self.append_copy(frames, spare);
+            self.append_copy(frames, placing.shape, spare);
         }
-        self.count(length);
+        self.count(length, placing.key);
         Pushed::Queued
     }
 
@@ -155,17 +144,19 @@ impl Outbox {
     pub(crate) fn push_shared(
         &mut self,
         frames: &Bytes,
+        placing: Placing,
         spare: impl FnOnce() -> Vec<u8>,
     ) -> Pushed {
-        if !self.make_room(frames.len()) {
-            return Pushed::Full;
+        if let Some(pushed) = self.place(frames, placing) {
+            return pushed;
         }
         if frames.len() > FLATTEN_MAX_BYTES {
-            self.chunks.push_back(Chunk::Shared(frames.clone()));
+            self.chunks
+                .push_back(Chunk::shared(frames.clone(), placing.shape));
         } else {
-            self.append_copy(frames, spare);
+            self.append_copy(frames, placing.shape, spare);
         }
-        self.count(frames.len());
+        self.count(frames.len(), placing.key);
         Pushed::Queued
     }
 
@@ -173,14 +164,19 @@ impl Outbox {
     /// leave in one write with the frames behind them.
     pub(crate) fn push_head(&mut self, mut head: Vec<u8>, joins_frames: bool) {
         self.queued += head.len();
-        if joins_frames && let Some(Chunk::Own { frames, .. }) = self.chunks.front_mut() {
-            head.append(frames);
-            *frames = head;
-        } else {
-            self.chunks.push_front(Chunk::Wire {
-                frames: head,
-                written: 0,
+        if let Some(items) = &mut self.items {
+            items.push_front(Item {
+                length: head.len(),
+                key: None,
             });
+        }
+        let is_joined = joins_frames
+            && self
+                .chunks
+                .front_mut()
+                .is_some_and(|front| front.prepend(&mut head));
+        if !is_joined {
+            self.chunks.push_front(Chunk::own(head, Shape::Wire));
         }
     }
 
@@ -241,7 +237,7 @@ impl Outbox {
             std::mem::take(&mut self.control).append_frames(&mut frames);
             // Control frames are not messages: they do not count against the queue.
             self.is_writing = true;
-            return Some(Chunk::own(frames));
+            return Some(Chunk::own(frames, Shape::Wire));
         }
         let chunk = self.chunks.pop_front()?;
         let length = chunk.remaining().len();
@@ -286,8 +282,8 @@ impl Outbox {
         if length > 0 {
             self.queued += length;
             self.front_locked = length;
-            if self.drops_oldest {
-                self.items.push_front(length);
+            if let Some(items) = &mut self.items {
+                items.push_front(Item { length, key: None });
             }
             self.chunks.push_front(rest);
         }
@@ -297,7 +293,9 @@ impl Outbox {
     pub(crate) fn drain(&mut self) -> (Control, VecDeque<Chunk>) {
         self.queued = 0;
         self.front_locked = 0;
-        self.items.clear();
+        if let Some(items) = &mut self.items {
+            items.clear();
+        }
         (
             std::mem::take(&mut self.control),
             std::mem::take(&mut self.chunks),
@@ -310,63 +308,130 @@ impl Outbox {
         self.websocket_pong = None;
     }
 
-    fn append_copy(&mut self, frames: &[u8], spare: impl FnOnce() -> Vec<u8>) {
-        if let Some(Chunk::Own { frames: tail, .. }) = self.chunks.back_mut() {
-            tail.extend_from_slice(frames);
-        } else {
+    fn append_copy(&mut self, frames: &[u8], shape: Shape, spare: impl FnOnce() -> Vec<u8>) {
+        let is_appended = self
+            .chunks
+            .back_mut()
+            .is_some_and(|tail| tail.append(frames, shape));
+        if !is_appended {
             let mut tail = spare();
             tail.extend_from_slice(frames);
-            self.chunks.push_back(Chunk::own(tail));
+            self.chunks.push_back(Chunk::own(tail, shape));
         }
     }
 
-    fn count(&mut self, length: usize) {
+    fn count(&mut self, length: usize, key: Option<ConflationKey>) {
         self.queued += length;
-        if self.drops_oldest {
-            self.items.push_back(length);
+        if let Some(items) = &mut self.items {
+            items.push_back(Item { length, key });
         }
     }
 
-    /// One message larger than the mark may still be queued: the mark bounds what waits before it.
-    fn make_room(&mut self, length: usize) -> bool {
+    /// Replaces or makes room as asked; `None` when the item is to be queued at the end.
+    fn place(&mut self, frames: &[u8], placing: Placing) -> Option<Pushed> {
+        let drops_oldest = placing.policy == OverflowPolicy::DropOldest;
+        if (drops_oldest || placing.key.is_some()) && self.items.is_none() {
+            let waiting = Item {
+                length: self.queued,
+                key: None,
+            };
+            let items = (self.queued > 0).then_some(waiting).into_iter().collect();
+            self.items = Some(Box::new(items));
+        }
+        if let Some(key) = placing.key
+            && self.replace(key, frames, placing.shape)
+        {
+            return Some(Pushed::Replaced);
+        }
+        // One item larger than the mark may still be queued: the mark bounds what waits before it.
         if self.queued_bytes() <= self.max_bytes {
-            return true;
+            return None;
         }
-        if !self.drops_oldest {
-            return false;
+        if !drops_oldest {
+            return Some(Pushed::Full);
         }
-        while self.queued_bytes().saturating_add(length) > self.max_bytes {
+        while self.queued_bytes().saturating_add(frames.len()) > self.max_bytes {
             if !self.drop_oldest() {
                 break;
             }
         }
+        None
+    }
+
+    /// Puts an item in the place of a waiting one with the same key. Not if what waits beside it is past the
+    /// mark already: then the policy decides.
+    fn replace(&mut self, key: ConflationKey, frames: &[u8], shape: Shape) -> bool {
+        let mut start = 0;
+        let Some(item) = self
+            .items
+            .iter_mut()
+            .flat_map(|items| items.iter_mut())
+            .find(|item| {
+                let is_wanted = item.key == Some(key) && start >= self.front_locked;
+                start += if is_wanted { 0 } else { item.length };
+                is_wanted
+            })
+        else {
+            return false;
+        };
+        let length = item.length;
+        let others = (self.queued + self.in_flight).saturating_sub(length);
+        if others > self.max_bytes {
+            return false;
+        }
+        item.length = frames.len();
+        self.queued = self.queued.saturating_sub(length) + frames.len();
+        for index in 0..self.chunks.len() {
+            let Some(chunk) = self.chunks.get_mut(index) else {
+                break;
+            };
+            let chunk_length = chunk.remaining().len();
+            if start >= chunk_length {
+                start -= chunk_length;
+                continue;
+            }
+            if !chunk.splice(start, length, frames, shape) {
+                let mut old = chunk.split_off(start);
+                let behind = old.split_off(length);
+                let replacement = Chunk::own(frames.to_vec(), shape);
+                self.chunks.insert(index + 1, replacement);
+                self.chunks.insert(index + 2, behind);
+                self.chunks.retain(|chunk| !chunk.remaining().is_empty());
+            }
+            break;
+        }
         true
     }
 
-    /// Drops the oldest item that has not begun to leave.
+    /// Drops the oldest item; false when there is none that has not begun to leave.
     fn drop_oldest(&mut self) -> bool {
         if self.front_locked > 0 {
             return false;
         }
-        let Some(length) = self.items.pop_front() else {
+        let Some(item) = self.items.as_mut().and_then(|items| items.pop_front()) else {
             return false;
         };
-        if let Some(front) = self.chunks.front_mut() {
-            front.advance(length);
+        let mut left = item.length;
+        while left > 0
+            && let Some(front) = self.chunks.front_mut()
+        {
+            let count = left.min(front.remaining().len());
+            front.advance(count);
+            left -= count;
             if front.remaining().is_empty() {
                 self.chunks.pop_front();
             }
         }
-        self.queued = self.queued.saturating_sub(length);
+        self.queued = self.queued.saturating_sub(item.length);
         true
     }
 
     fn forget_items(&mut self, mut length: usize) {
-        while length > 0 {
-            let Some(item) = self.items.pop_front() else {
-                return;
-            };
-            length = length.saturating_sub(item);
+        let Some(items) = &mut self.items else { return };
+        while length > 0
+            && let Some(item) = items.pop_front()
+        {
+            length = length.saturating_sub(item.length);
         }
     }
 }
@@ -375,8 +440,37 @@ impl Outbox {
 mod tests {
     use super::*;
 
+    const PLAIN: Placing = Placing {
+        policy: OverflowPolicy::Disconnect,
+        key: None,
+        shape: Shape::Frames,
+    };
+    const DROP_OLDEST: Placing = Placing {
+        policy: OverflowPolicy::DropOldest,
+        ..PLAIN
+    };
+
     fn push(outbox: &mut Outbox, text: &[u8]) -> Pushed {
-        outbox.push_own(&mut text.to_vec(), Vec::new)
+        place(outbox, text, PLAIN)
+    }
+
+    fn place(outbox: &mut Outbox, text: &[u8], placing: Placing) -> Pushed {
+        outbox.push_own(&mut text.to_vec(), placing, Vec::new)
+    }
+
+    fn keyed(key: u64) -> Placing {
+        Placing {
+            key: Some(ConflationKey::new(key)),
+            ..PLAIN
+        }
+    }
+
+    fn rest(outbox: &mut Outbox) -> Vec<u8> {
+        let mut left = Vec::new();
+        while let Some(bytes) = next(outbox) {
+            left.extend(bytes);
+        }
+        left
     }
 
     fn next(outbox: &mut Outbox) -> Option<Vec<u8>> {
@@ -390,7 +484,7 @@ mod tests {
     fn small_messages_leave_in_one_write_and_in_order() {
         let mut outbox = Outbox::new(100, false);
         push(&mut outbox, b"one");
-        outbox.push_shared(&Bytes::from_static(b"two"), Vec::new);
+        outbox.push_shared(&Bytes::from_static(b"two"), PLAIN, Vec::new);
         push(&mut outbox, b"three");
         assert_eq!(next(&mut outbox).unwrap(), b"onetwothree");
         assert!(outbox.is_flushed());
@@ -401,11 +495,11 @@ mod tests {
         let mut outbox = Outbox::new(100_000, false);
         let big = Bytes::from(vec![7; FLATTEN_MAX_BYTES + 1]);
         push(&mut outbox, b"a");
-        outbox.push_shared(&big, Vec::new);
+        outbox.push_shared(&big, PLAIN, Vec::new);
         push(&mut outbox, b"b");
         assert_eq!(next(&mut outbox).unwrap(), b"a");
         let chunk = outbox.begin_write(Vec::new).unwrap();
-        assert!(matches!(&chunk, Chunk::Shared(bytes) if bytes.as_ptr() == big.as_ptr()));
+        assert_eq!(chunk.remaining().as_ptr(), big.as_ptr());
         outbox.end_write(None);
         assert_eq!(next(&mut outbox).unwrap(), b"b");
     }
@@ -444,26 +538,108 @@ mod tests {
     #[test]
     fn dropping_the_oldest_never_tears_what_is_half_written() {
         let mut outbox = Outbox::new(6, true);
-        push(&mut outbox, b"aaaa");
+        place(&mut outbox, b"aaaa", DROP_OLDEST);
         let mut chunk = outbox.begin_write(Vec::new).unwrap();
         chunk.advance(1);
         outbox.end_write(Some(chunk));
-        push(&mut outbox, b"bbbb");
-        push(&mut outbox, b"cccc");
-        let mut left = Vec::new();
-        while let Some(bytes) = next(&mut outbox) {
-            left.extend(bytes);
-        }
+        place(&mut outbox, b"bbbb", DROP_OLDEST);
+        place(&mut outbox, b"cccc", DROP_OLDEST);
         assert_eq!(
-            left, b"aaabbbbcccc",
+            rest(&mut outbox),
+            b"aaabbbbcccc",
             "nothing may be dropped behind a half-written item"
         );
 
         let mut outbox = Outbox::new(6, true);
-        push(&mut outbox, b"aaaa");
-        push(&mut outbox, b"bbbb");
-        push(&mut outbox, b"cc");
+        place(&mut outbox, b"aaaa", DROP_OLDEST);
+        place(&mut outbox, b"bbbb", DROP_OLDEST);
+        place(&mut outbox, b"cc", DROP_OLDEST);
         assert_eq!(next(&mut outbox).unwrap(), b"bbbbcc");
+    }
+
+    #[test]
+    fn one_message_may_drop_the_oldest_where_the_others_do_not() {
+        let mut outbox = Outbox::new(4, false);
+        push(&mut outbox, b"old1");
+        push(&mut outbox, b"old2");
+        assert_eq!(push(&mut outbox, b"no"), Pushed::Full);
+        assert_eq!(
+            place(&mut outbox, b"new", DROP_OLDEST),
+            Pushed::Queued,
+            "all that waited counts as one"
+        );
+        assert_eq!(outbox.queued_bytes(), 3);
+        assert_eq!(next(&mut outbox).unwrap(), b"new");
+    }
+
+    #[test]
+    fn a_message_replaces_a_waiting_one_with_its_key_in_place() {
+        let mut outbox = Outbox::new(100, false);
+        push(&mut outbox, b"first ");
+        assert_eq!(place(&mut outbox, b"x=1 ", keyed(1)), Pushed::Queued);
+        assert_eq!(place(&mut outbox, b"y=1 ", keyed(2)), Pushed::Queued);
+        push(&mut outbox, b"last");
+        assert_eq!(place(&mut outbox, b"x=22 ", keyed(1)), Pushed::Replaced);
+        assert_eq!(outbox.queued_bytes(), 19);
+        assert_eq!(next(&mut outbox).unwrap(), b"first x=22 y=1 last");
+        assert_eq!(place(&mut outbox, b"x=3", keyed(1)), Pushed::Queued);
+        assert_eq!(next(&mut outbox).unwrap(), b"x=3");
+    }
+
+    #[test]
+    fn a_replacement_of_another_shape_keeps_the_order() {
+        let mut outbox = Outbox::new(100, false);
+        let raw = Placing {
+            shape: Shape::Incompressible,
+            ..keyed(1)
+        };
+        push(&mut outbox, b"a");
+        place(&mut outbox, b"old", keyed(1));
+        push(&mut outbox, b"b");
+        assert_eq!(place(&mut outbox, b"new!", raw), Pushed::Replaced);
+        assert_eq!(outbox.queued_bytes(), 6);
+        assert_eq!(next(&mut outbox).unwrap(), b"a");
+        assert_eq!(next(&mut outbox).unwrap(), b"new!");
+        assert_eq!(next(&mut outbox).unwrap(), b"b");
+        assert!(outbox.is_flushed());
+    }
+
+    #[test]
+    fn what_is_half_written_is_not_replaced() {
+        let mut outbox = Outbox::new(100, false);
+        place(&mut outbox, b"x=1", keyed(1));
+        let mut chunk = outbox.begin_write(Vec::new).unwrap();
+        chunk.advance(1);
+        outbox.end_write(Some(chunk));
+        assert_eq!(place(&mut outbox, b"x=2", keyed(1)), Pushed::Queued);
+        assert_eq!(place(&mut outbox, b"x=3", keyed(1)), Pushed::Replaced);
+        assert_eq!(rest(&mut outbox), b"=1x=3");
+    }
+
+    #[test]
+    fn a_replacement_past_the_mark_is_for_the_policy() {
+        let mut outbox = Outbox::new(4, false);
+        place(&mut outbox, b"x", keyed(1));
+        push(&mut outbox, b"aaaa");
+        assert_eq!(place(&mut outbox, b"yy", keyed(1)), Pushed::Replaced);
+        assert_eq!(outbox.queued_bytes(), 6);
+        let mut outbox = Outbox::new(4, false);
+        place(&mut outbox, b"x", keyed(1));
+        push(&mut outbox, b"aa");
+        push(&mut outbox, b"bbb");
+        assert_eq!(place(&mut outbox, b"yy", keyed(1)), Pushed::Full);
+    }
+
+    #[test]
+    fn the_answer_to_the_handshake_precedes_what_may_be_dropped() {
+        let mut outbox = Outbox::new(3, true);
+        place(&mut outbox, b"open", DROP_OLDEST);
+        outbox.push_head(b"HTTP ".to_vec(), true);
+        let big = vec![b'x'; FLATTEN_MAX_BYTES + 1];
+        assert_eq!(next(&mut outbox).unwrap(), b"HTTP open");
+        place(&mut outbox, &big, DROP_OLDEST);
+        place(&mut outbox, b"y", DROP_OLDEST);
+        assert_eq!(rest(&mut outbox), b"y");
     }
 
     #[test]

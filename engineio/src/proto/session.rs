@@ -15,9 +15,13 @@
 //! Feed one [`Input`], then call [`Session::poll_output`] until `None`, then ask [`Session::poll_timeout`] when
 //! to come back with [`Input::Timeout`]. Early time-outs are harmless.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::close_reason::CloseReason;
+use super::event::{Input, Output, Outputs, PollAnswer, Probing, Received};
 use super::outbox::Outbox;
+use super::transport::{Timing, Transport};
 use crate::packet::Protocol;
 
 /// How long a session closed by the application waits for its client to collect the last packets
@@ -26,220 +30,6 @@ pub(crate) const LINGER: Duration = Duration::from_secs(30);
 
 /// How often a waiting poll is released while an upgrade is under way (EIO4-UPG-03).
 pub(crate) const NOOP_INTERVAL: Duration = Duration::from_millis(100);
-
-/// The times a session lives by.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Timing {
-    pub(crate) ping_interval: Duration,
-    pub(crate) ping_timeout: Duration,
-    pub(crate) upgrade_timeout: Duration,
-    pub(crate) stall_timeout: Duration,
-}
-
-/// Why a session ended, with the reference's words (EIO4-CLS-09).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum CloseReason {
-    /// The peer closed: a close packet over polling, a close frame or the end of the stream on WebSocket.
-    TransportClose,
-    /// The peer broke a rule of the transport, or its connection failed.
-    TransportError,
-    /// The heartbeat was not answered in time.
-    PingTimeout,
-    /// A packet could not be decoded.
-    ParseError,
-    /// This side closed it.
-    ForcedClose,
-}
-
-impl CloseReason {
-    /// The reference's string for this reason, as JavaScript applications see it.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::TransportClose => "transport close",
-            Self::TransportError => "transport error",
-            Self::PingTimeout => "ping timeout",
-            Self::ParseError => "parse error",
-            Self::ForcedClose => "forced close",
-        }
-    }
-}
-
-impl std::fmt::Display for CloseReason {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// The transport a session is on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Transport {
-    /// HTTP long-polling.
-    Polling,
-    /// WebSocket.
-    WebSocket,
-}
-
-impl Transport {
-    /// The name used in the `transport` query parameter.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Polling => "polling",
-            Self::WebSocket => "websocket",
-        }
-    }
-}
-
-/// A packet that arrived on the session's own transport; its bytes stay with the caller.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Received {
-    Message,
-    Ping,
-    Pong,
-    Close,
-    /// Open, upgrade and noop mean nothing here (EIO4-PKT-07).
-    Meaningless,
-    /// It could not be decoded.
-    Undecodable,
-}
-
-/// A packet that arrived on a candidate transport.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Probing {
-    Probe,
-    Upgrade,
-    Other,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Input {
-    /// The time [`Session::poll_timeout`] named has come.
-    Timeout,
-    /// A GET arrived.
-    PollArrived,
-    /// The connection of the waiting GET is gone.
-    PollDropped,
-    /// A POST's headers arrived.
-    PostArrived,
-    /// The POST's body is complete and about to be dispatched.
-    PostRead,
-    /// The POST's packets were dispatched.
-    PostDone,
-    /// The POST's connection went away, or its body did not come, before it was complete.
-    PostDropped,
-    /// The POST's content type is not one this protocol reads (EIO4-POL-08).
-    PostUnreadable,
-    /// A packet arrived on the current transport.
-    Packet(Received),
-    /// A WebSocket with this session's id completed its handshake.
-    CandidateAttached,
-    /// A packet arrived on the candidate.
-    CandidatePacket(Probing),
-    /// The candidate's connection is gone.
-    CandidateGone,
-    /// The WebSocket ended by a close frame or the end of the stream.
-    WebSocketClosed,
-    /// The WebSocket broke RFC 6455, or its connection failed.
-    WebSocketFailed,
-    /// Something was pushed into the outbox.
-    Queued,
-    /// Reading stopped on our side: the peer cannot be blamed for silence.
-    Paused,
-    /// Progress was made, or reading goes on.
-    Resumed,
-    /// The application closes the session; what is queued still leaves.
-    Close,
-    /// The application closes the session at once (EIO4-CLS-07).
-    Discard,
-}
-
-/// What a GET is answered with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum PollAnswer {
-    /// Everything that waits in the outbox.
-    Queued,
-    Noop,
-    Close,
-    NoopThenClose,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Output {
-    /// Hand the message just received to the application.
-    Deliver,
-    /// Answer the GET: the one that waits, else the one that just arrived.
-    AnswerPoll(PollAnswer),
-    /// Answer the GET that just arrived with an empty 400.
-    RefusePoll,
-    /// Answer the POST that just arrived with an empty 400.
-    RefusePost,
-    /// End the connection of the POST being read without an answer.
-    DestroyPost,
-    /// Send `3probe` on the candidate.
-    AnswerProbe,
-    /// The candidate may start to probe.
-    Upgrading,
-    /// End the WebSocket that just completed its handshake, or the candidate, with an empty close frame.
-    CloseCandidate,
-    /// The candidate is the transport now; write the outbox to it.
-    Upgraded,
-    /// Write what waits on the WebSocket.
-    Flush,
-    /// Write what waits, then the close frame.
-    FinishWebSocket,
-    /// The WebSocket's connection is to end now, with an empty close frame if it can still be written.
-    AbortWebSocket,
-    /// Tell the application, once.
-    Closed(CloseReason),
-    /// Forget the session.
-    Gone,
-}
-
-/// At most this many outputs follow one input.
-const OUTPUTS_MAX: usize = 8;
-
-/// Outputs in order, without an allocation.
-#[derive(Debug)]
-struct Outputs {
-    slots: [Option<Output>; OUTPUTS_MAX],
-    next: u8,
-    end: u8,
-}
-
-impl Outputs {
-    const fn new() -> Self {
-        Self {
-            slots: [None; OUTPUTS_MAX],
-            next: 0,
-            end: 0,
-        }
-    }
-
-    fn push(&mut self, output: Output) {
-        debug_assert!(
-            usize::from(self.end) < OUTPUTS_MAX,
-            "drain the outputs after every input"
-        );
-        if let Some(slot) = self.slots.get_mut(usize::from(self.end)) {
-            *slot = Some(output);
-            self.end += 1;
-        }
-    }
-
-    fn pop(&mut self) -> Option<Output> {
-        if self.next == self.end {
-            self.next = 0;
-            self.end = 0;
-            return None;
-        }
-        let output = self.slots.get_mut(usize::from(self.next))?.take();
-        self.next += 1;
-        output
-    }
-}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
@@ -292,9 +82,10 @@ enum Heartbeat {
 
 /// The state machine of one session; see the module documentation.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub(crate) struct Session {
     pub(crate) outbox: Outbox,
-    timing: Timing,
+    timing: Arc<Timing>,
     phase: Phase,
     carrier: Carrier,
     candidate: Candidate,
@@ -310,7 +101,7 @@ impl Session {
         now: Instant,
         protocol: Protocol,
         transport: Transport,
-        timing: Timing,
+        timing: Arc<Timing>,
         allows_upgrades: bool,
         outbox: Outbox,
     ) -> Self {
@@ -334,6 +125,42 @@ impl Session {
         };
         session.restart_heartbeat(now);
         session
+    }
+
+    /// The state as text, with every time as the distance from `now`.
+    #[cfg(test)]
+    pub(super) fn without_clock(&self, now: Instant) -> String {
+        let distance = |at: Instant| at.saturating_duration_since(now);
+        let phase = match self.phase {
+            Phase::Lingering { until } => format!("Lingering {:?}", distance(until)),
+            phase => format!("{phase:?}"),
+        };
+        let heartbeat = match self.heartbeat {
+            Heartbeat::PingAt(at) => format!("PingAt {:?}", distance(at)),
+            Heartbeat::PingBy(at) => format!("PingBy {:?}", distance(at)),
+            Heartbeat::PongBy {
+                deadline,
+                is_extended,
+            } => format!("PongBy {:?} {is_extended}", distance(deadline)),
+            Heartbeat::Stalled { deadline } => format!("Stalled {:?}", distance(deadline)),
+        };
+        let candidate = match self.candidate {
+            Candidate::None => String::new(),
+            Candidate::Attached {
+                expires_at,
+                noop_at,
+                is_switching,
+            } => format!(
+                "{:?} {:?} {is_switching}",
+                distance(expires_at),
+                noop_at.map(distance)
+            ),
+        };
+        let is_empty = self.outbox.is_empty();
+        format!(
+            "{phase} {heartbeat} {candidate} {:?} {is_empty}",
+            self.carrier
+        )
     }
 
     pub(crate) fn protocol(&self) -> Protocol {
@@ -394,8 +221,8 @@ impl Session {
     }
 
     pub(crate) fn handle_input(&mut self, now: Instant, input: Input) {
-        debug_assert_eq!(
-            self.outputs.next, self.outputs.end,
+        debug_assert!(
+            self.outputs.is_empty(),
             "drain the outputs after every input"
         );
         match self.phase {
@@ -411,7 +238,12 @@ impl Session {
             Input::Queued => self.flush(),
             Input::Timeout => self.time_out(now),
             Input::PollArrived => self.poll_arrived(),
-            Input::PollDropped | Input::PostDropped | Input::PostUnreadable => {
+            Input::PollDropped => {
+                self.take_waiting_poll();
+                self.end(CloseReason::TransportError);
+            }
+            Input::PostDropped | Input::PostUnreadable => {
+                self.set_post(Post::None);
                 self.end(CloseReason::TransportError);
             }
             Input::PostArrived => self.post_arrived(),
@@ -710,25 +542,37 @@ impl Session {
     }
 
     fn answer_waiting_poll(&mut self, answer: PollAnswer) {
-        if let Carrier::Polling {
-            is_poll_waiting: is_poll_waiting @ true,
-            ..
-        } = &mut self.carrier
-        {
-            *is_poll_waiting = false;
+        if self.take_waiting_poll() {
             self.outputs.push(Output::AnswerPoll(answer));
+        }
+    }
+
+    /// True when a GET waited; it does no longer.
+    fn take_waiting_poll(&mut self) -> bool {
+        match &mut self.carrier {
+            Carrier::Polling {
+                is_poll_waiting, ..
+            } => std::mem::take(is_poll_waiting),
+            Carrier::WebSocket => false,
         }
     }
 
     /// The client said goodbye over polling (EIO4-CLS-01).
     fn closed_by_packet(&mut self) {
-        self.answer_waiting_poll(PollAnswer::Noop);
+        // What was sent in answer to packets before the goodbye still leaves.
+        let last = if self.outbox.is_empty() {
+            PollAnswer::Noop
+        } else {
+            PollAnswer::Queued
+        };
+        self.answer_waiting_poll(last);
         self.end(CloseReason::TransportClose);
     }
 
     /// The application closes: what is queued still leaves.
     fn close(&mut self, now: Instant) {
         self.close_candidate();
+        self.destroy_post();
         let lingering = Phase::Lingering {
             until: now + LINGER,
         };
@@ -763,19 +607,28 @@ impl Session {
 
     fn abort_carrier(&mut self) {
         match self.carrier {
-            Carrier::Polling { post, .. } => {
+            Carrier::Polling { .. } => {
                 let last = if self.outbox.is_empty() {
                     PollAnswer::Close
                 } else {
                     PollAnswer::Queued
                 };
                 self.answer_waiting_poll(last);
-                // A POST whose own packets ended the session is still answered (EIO4-POL-03).
-                if post == Post::Reading {
-                    self.outputs.push(Output::DestroyPost);
-                }
+                self.destroy_post();
             }
             Carrier::WebSocket => self.outputs.push(Output::AbortWebSocket),
+        }
+    }
+
+    /// Ends a POST that is being read (EIO4-CLS-08). One whose own packets ended the session is still answered
+    /// (EIO4-POL-03).
+    fn destroy_post(&mut self) {
+        if let Carrier::Polling {
+            post: Post::Reading,
+            ..
+        } = self.carrier
+        {
+            self.outputs.push(Output::DestroyPost);
         }
     }
 
@@ -790,3 +643,6 @@ impl Session {
         self.outputs.push(Output::Gone);
     }
 }
+
+#[cfg(test)]
+mod tests;

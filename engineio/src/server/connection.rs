@@ -1,733 +1,19 @@
-//! One session as the shell holds it: the pure machine behind a lock, and the wakers of whoever waits for it.
-//!
-//! Effects of an input are collected under the lock and run after it is released, so that no user code, no
-//! system call and no other lock happens under it.
+//! The application's handle to a session.
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, MutexGuard, OnceLock};
-use std::task::Waker;
+use std::sync::Arc;
 use std::time::Instant;
 
-use bytes::Bytes;
-use tokio::sync::oneshot;
-
 use super::buffers;
-use super::hub::Hub;
-use super::lock::Lock;
-use super::writer::{self, FrameForm, Writer, Wrote};
-use crate::config::OverflowPolicy;
-use crate::handler::Flow;
-use crate::message::{EncodedMessage, Message, MessageBuffer};
+use super::ready::Ready;
+use super::shared::Shared;
+use crate::message::{EncodedMessage, MessageBuffer};
 use crate::packet::Protocol;
-use crate::payload::{PayloadContent, PayloadEncoder};
-use crate::proto::deadlines::DeadlineKey;
-use crate::proto::outbox::{Chunk, Outbox, Pushed};
-use crate::proto::session::{CloseReason, Input, Output, PollAnswer, Received, Session, Transport};
+use crate::proto::event::Input;
+use crate::proto::transport::Transport;
+use crate::send_options::{SendOptions, Sent};
 use crate::session_id::SessionId;
-use crate::websocket;
-
-/// How soon the application's own deadline is tried again when a handler was running.
-const DISPATCH_RETRY: std::time::Duration = std::time::Duration::from_millis(1);
-
-/// What the WebSocket task has to look at when it is woken for another reason than readability.
-pub(super) mod signal {
-    /// A write was cut short; wait for writability and go on.
-    pub(crate) const BLOCKED: u8 = 1;
-    /// Write what waits, then the close frame.
-    pub(crate) const FINISH: u8 = 2;
-    /// End now.
-    pub(crate) const ABORT: u8 = 4;
-    /// The candidate is refused or no longer wanted.
-    pub(crate) const DROP_CANDIDATE: u8 = 8;
-    /// The candidate is the transport.
-    pub(crate) const UPGRADED: u8 = 16;
-    /// A paused handler reads on.
-    pub(crate) const RESUME: u8 = 32;
-    /// A write failed.
-    pub(crate) const FAILED: u8 = 64;
-}
-
-/// The body of an answered poll.
-#[derive(Debug)]
-pub(crate) struct PollBody {
-    pub(crate) bytes: Vec<u8>,
-    pub(crate) content: PayloadContent,
-}
-
-struct Parked {
-    token: u32,
-    reply: oneshot::Sender<PollBody>,
-}
-
-pub(super) struct Inner {
-    pub(super) session: Session,
-    deadline: Option<DeadlineKey>,
-    /// When the application wants to be called.
-    wake_at: Option<Instant>,
-    /// The stream of the WebSocket that is the transport; gone with its task, so that a handle kept by the
-    /// application keeps no descriptor open.
-    writer: Option<Arc<Writer>>,
-    /// The task of the WebSocket, or of the candidate.
-    task: Option<Waker>,
-    /// The request that reads or dispatches a POST.
-    post: Option<Waker>,
-    parked: Option<Parked>,
-    next_token: u32,
-    pending_close: Option<CloseReason>,
-    pub(super) form: FrameForm,
-    /// Binary leaves as base64 over polling.
-    polls_base64: bool,
-    is_dispatching: bool,
-    is_post_destroyed: bool,
-    is_paused: bool,
-    is_resumed_early: bool,
-    is_above_watermark: bool,
-    is_drained_due: bool,
-}
-
-/// What is left to do once the lock is released.
-#[derive(Default)]
-pub(super) struct Effects {
-    pub(super) is_deliverable: bool,
-    pub(super) is_poll_refused: bool,
-    pub(super) is_post_refused: bool,
-    pub(super) is_candidate_refused: bool,
-    pub(super) is_probe_answered: bool,
-    /// The answer for the GET that just arrived.
-    pub(super) poll: Option<PollBody>,
-    flush: bool,
-    closed: Option<CloseReason>,
-    is_gone: bool,
-    wake: Option<Waker>,
-    wake_post: Option<Waker>,
-}
-
-pub(crate) struct Shared<D> {
-    pub(super) hub: Arc<Hub<D>>,
-    inner: Lock<Inner>,
-    data: OnceLock<D>,
-    peer: Option<SocketAddr>,
-    id: SessionId,
-    signals: AtomicU8,
-    protocol: Protocol,
-    pub(super) jsonp: Option<Box<str>>,
-}
-
-/// The facts of a handshake that a new session is made of.
-pub(super) struct Opening {
-    pub(super) id: SessionId,
-    pub(super) protocol: Protocol,
-    pub(super) transport: Transport,
-    pub(super) peer: Option<SocketAddr>,
-    pub(super) is_base64: bool,
-    pub(super) jsonp: Option<Box<str>>,
-}
-
-impl<D: Send + Sync + 'static> Shared<D> {
-    pub(super) fn new(hub: Arc<Hub<D>>, now: Instant, opening: Opening) -> Self {
-        let config = &hub.config;
-        let outbox = Outbox::new(
-            config.max_queued_bytes,
-            config.overflow == OverflowPolicy::DropOldest,
-        );
-        let session = Session::new(
-            now,
-            opening.protocol,
-            opening.transport,
-            config.timing,
-            config.allow_upgrades && config.websocket,
-            outbox,
-        );
-        Self {
-            inner: Lock::new(Inner {
-                session,
-                deadline: None,
-                wake_at: None,
-                writer: None,
-                task: None,
-                post: None,
-                parked: None,
-                next_token: 0,
-                pending_close: None,
-                form: FrameForm::new(opening.protocol, opening.is_base64),
-                polls_base64: opening.is_base64,
-                // Until the handler has been told of the session, nothing else may be told.
-                is_dispatching: true,
-                is_post_destroyed: false,
-                is_paused: false,
-                is_resumed_early: false,
-                is_above_watermark: false,
-                is_drained_due: false,
-            }),
-            hub,
-            data: OnceLock::new(),
-            peer: opening.peer,
-            id: opening.id,
-            signals: AtomicU8::new(0),
-            protocol: opening.protocol,
-            jsonp: opening.jsonp,
-        }
-    }
-
-    pub(super) fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock()
-    }
-
-    pub(super) fn id(&self) -> SessionId {
-        self.id
-    }
-
-    pub(super) fn protocol(&self) -> Protocol {
-        self.protocol
-    }
-
-    pub(super) fn set_data(&self, data: D) {
-        let _ = self.data.set(data);
-    }
-
-    pub(super) fn take_signals(&self) -> u8 {
-        if self.signals.load(Ordering::Acquire) == 0 {
-            return 0;
-        }
-        self.signals.swap(0, Ordering::AcqRel)
-    }
-
-    fn raise(&self, signal: u8) {
-        self.signals.fetch_or(signal, Ordering::AcqRel);
-    }
-
-    pub(super) fn set_task(&self, waker: Waker) {
-        self.lock().task = Some(waker);
-    }
-
-    /// Feeds one input and does what follows.
-    pub(super) fn handle(self: &Arc<Self>, now: Instant, input: Input) -> Effects {
-        let mut inner = self.lock();
-        let mut effects = self.feed(&mut inner, now, input);
-        drop(inner);
-        self.run(&mut effects);
-        effects
-    }
-
-    /// Feeds one input under the lock and collects what is to be done without it.
-    pub(super) fn feed(&self, inner: &mut Inner, now: Instant, input: Input) -> Effects {
-        let mut effects = Effects::default();
-        inner.session.handle_input(now, input);
-        while let Some(output) = inner.session.poll_output() {
-            self.collect(inner, input, output, &mut effects);
-        }
-        effects
-    }
-
-    fn collect(&self, inner: &mut Inner, input: Input, output: Output, effects: &mut Effects) {
-        match output {
-            Output::Deliver => effects.is_deliverable = true,
-            Output::AnswerPoll(answer) => {
-                let body = inner.poll_body(answer);
-                match inner.parked.take() {
-                    // A receiver that is gone has reported, or is about to report, its own end.
-                    Some(parked) => drop(parked.reply.send(body)),
-                    None => effects.poll = Some(body),
-                }
-                inner.note_drained();
-            }
-            Output::RefusePoll => effects.is_poll_refused = true,
-            Output::RefusePost => effects.is_post_refused = true,
-            Output::DestroyPost => {
-                inner.is_post_destroyed = true;
-                effects.wake_post = inner.post.take();
-            }
-            Output::AnswerProbe => effects.is_probe_answered = true,
-            Output::Upgrading => {}
-            Output::CloseCandidate if input == Input::CandidateAttached => {
-                effects.is_candidate_refused = true;
-            }
-            Output::CloseCandidate => self.signal(inner, signal::DROP_CANDIDATE, effects),
-            Output::Upgraded => self.signal(inner, signal::UPGRADED, effects),
-            Output::Flush => effects.flush = true,
-            Output::FinishWebSocket => self.signal(inner, signal::FINISH, effects),
-            Output::AbortWebSocket => self.signal(inner, signal::ABORT, effects),
-            Output::Closed(reason) => effects.closed = Some(reason),
-            Output::Gone => effects.is_gone = true,
-        }
-    }
-
-    fn signal(&self, inner: &Inner, signal: u8, effects: &mut Effects) {
-        self.raise(signal);
-        effects.wake.clone_from(&inner.task);
-    }
-
-    /// Does what an input asked for, outside the lock.
-    pub(super) fn run(self: &Arc<Self>, effects: &mut Effects) {
-        if std::mem::take(&mut effects.flush) {
-            self.flush();
-        }
-        if let Some(waker) = effects.wake.take() {
-            waker.wake();
-        }
-        if let Some(waker) = effects.wake_post.take() {
-            waker.wake();
-        }
-        if let Some(reason) = effects.closed.take() {
-            self.tell_closed(reason);
-        }
-        if std::mem::take(&mut effects.is_gone) {
-            self.forget();
-        } else {
-            self.schedule();
-        }
-    }
-
-    /// Tells the application, now or when the handler that is running has returned.
-    fn tell_closed(self: &Arc<Self>, reason: CloseReason) {
-        let mut inner = self.lock();
-        if inner.is_dispatching {
-            inner.pending_close = Some(reason);
-            return;
-        }
-        inner.is_dispatching = true;
-        drop(inner);
-        let connection = Connection(Arc::clone(self));
-        self.hub
-            .guard(|handler| handler.on_close(&connection, reason));
-        self.lock().is_dispatching = false;
-    }
-
-    fn forget(&self) {
-        if let Some(key) = self.lock().deadline.take() {
-            self.hub.deadlines.remove(key);
-        }
-        if self.hub.registry.remove(&self.id).is_some() {
-            self.hub.registry.release(self.peer.map(|peer| peer.ip()));
-        }
-    }
-
-    /// Enters the next deadline if it is earlier than the one entered.
-    pub(super) fn schedule(self: &Arc<Self>) {
-        let mut inner = self.lock();
-        let Some(at) = inner.next_deadline() else {
-            return;
-        };
-        match inner.deadline {
-            Some(entered) if entered.at() <= at => {}
-            entered => {
-                let key = self.hub.deadlines.enter(entered, at, Arc::clone(self));
-                inner.deadline = Some(key);
-            }
-        }
-    }
-
-    /// The entered deadline has come up.
-    pub(super) fn handle_deadline(self: &Arc<Self>, now: Instant) {
-        let mut inner = self.lock();
-        inner.deadline = None;
-        let must_wake = inner.wake_at.is_some_and(|at| at <= now) && inner.session.is_open();
-        if must_wake {
-            // A handler that runs just now is about to return.
-            inner.wake_at = inner.is_dispatching.then(|| now + DISPATCH_RETRY);
-        }
-        let must_wake = must_wake && !inner.is_dispatching;
-        let is_due = inner.session.poll_timeout().is_some_and(|at| at <= now);
-        let mut effects = if is_due {
-            self.feed(&mut inner, now, Input::Timeout)
-        } else {
-            Effects::default()
-        };
-        drop(inner);
-        self.run(&mut effects);
-        if must_wake && self.begin_dispatch() {
-            let connection = Connection(Arc::clone(self));
-            self.hub.guard(|handler| handler.on_deadline(&connection));
-            self.end_dispatch(now);
-        }
-    }
-
-    /// Writes what waits, if the transport is a WebSocket and nobody else is writing.
-    pub(super) fn flush(self: &Arc<Self>) {
-        let mut inner = self.lock();
-        while let Some((writer, chunk)) = inner.begin_direct_write() {
-            drop(inner);
-            let (wrote, rest) = writer.try_write(chunk);
-            inner = self.lock();
-            inner.session.outbox.end_write(rest);
-            if wrote != Wrote::All {
-                self.wake_writer(inner, wrote);
-                return;
-            }
-        }
-        if inner.needs_owner_to_write() {
-            self.wake_writer(inner, Wrote::Blocked);
-            return;
-        }
-        inner.note_drained();
-        self.tell_drained(inner);
-    }
-
-    /// Leaves the rest to the task that owns the stream.
-    fn wake_writer(&self, mut inner: MutexGuard<'_, Inner>, wrote: Wrote) {
-        if wrote == Wrote::Failed {
-            inner.session.outbox.clear();
-            self.raise(signal::FAILED);
-        } else {
-            self.raise(signal::BLOCKED);
-        }
-        let task = inner.task.clone();
-        drop(inner);
-        if let Some(task) = task {
-            task.wake();
-        }
-    }
-
-    /// The WebSocket of this task is the transport from here on. `head` leaves before all that is queued.
-    pub(super) fn attach(
-        &self,
-        writer: Arc<Writer>,
-        form: Option<FrameForm>,
-        head: Option<Vec<u8>>,
-    ) {
-        let mut inner = self.lock();
-        inner.writer = Some(writer);
-        if let Some(form) = form {
-            inner.form = form;
-        }
-        if let Some(head) = head {
-            let is_plain = inner.form.is_plain();
-            inner.session.outbox.push_head(head, is_plain);
-        }
-    }
-
-    /// The WebSocket is over. True when a close frame may still be written: no frame is half on the wire.
-    pub(super) fn detach(&self) -> bool {
-        let mut inner = self.lock();
-        inner.writer = None;
-        inner.task = None;
-        inner.session.outbox.seal()
-    }
-
-    /// For the task that owns a stream only it can write to: the next bytes to write.
-    pub(super) fn begin_owned_write(&self) -> Option<Chunk> {
-        self.lock().begin_write()
-    }
-
-    pub(super) fn end_owned_write(self: &Arc<Self>, rest: Option<Chunk>) {
-        let mut inner = self.lock();
-        inner.session.outbox.end_write(rest);
-        inner.note_drained();
-        self.tell_drained(inner);
-    }
-
-    fn tell_drained(self: &Arc<Self>, mut inner: MutexGuard<'_, Inner>) {
-        if !inner.is_drained_due || inner.is_dispatching {
-            return;
-        }
-        inner.is_drained_due = false;
-        inner.is_dispatching = true;
-        drop(inner);
-        let connection = Connection(Arc::clone(self));
-        self.hub.guard(|handler| handler.on_drained(&connection));
-        self.end_dispatch(self.hub.now());
-    }
-
-    /// Takes the right to call the handler, and makes what it sends wait until [`Shared::end_dispatch`].
-    /// False when the right is taken, which only a handler on another thread can have.
-    pub(super) fn begin_dispatch(&self) -> bool {
-        let mut inner = self.lock();
-        if inner.is_dispatching {
-            return false;
-        }
-        inner.is_dispatching = true;
-        inner.is_resumed_early = false;
-        inner.session.outbox.hold();
-        true
-    }
-
-    /// Gives the right back; sends what the handlers sent, in one write.
-    pub(super) fn end_dispatch(self: &Arc<Self>, now: Instant) {
-        let mut inner = self.lock();
-        inner.session.outbox.release();
-        inner.is_dispatching = false;
-        let closed = inner.pending_close.take();
-        let is_websocket = inner.session.transport() == Transport::WebSocket;
-        if is_websocket {
-            drop(inner);
-            self.flush();
-        } else if inner.session.outbox.is_empty() {
-            drop(inner);
-        } else {
-            let mut effects = self.feed(&mut inner, now, Input::Queued);
-            drop(inner);
-            self.run(&mut effects);
-        }
-        if let Some(reason) = closed {
-            self.tell_closed(reason);
-        }
-    }
-
-    /// Feeds one packet and hands it to the application if it is a message. Only between `begin_dispatch` and
-    /// `end_dispatch`.
-    pub(super) fn receive(
-        self: &Arc<Self>,
-        connection: &Connection<D>,
-        now: Instant,
-        received: Received,
-        message: Option<Message<'_>>,
-    ) -> Flow {
-        let mut inner = self.lock();
-        let mut effects = self.feed(&mut inner, now, Input::Packet(received));
-        drop(inner);
-        match message {
-            Some(message) if effects.is_deliverable => self.deliver(connection, message),
-            _ => {
-                self.run(&mut effects);
-                Flow::Continue
-            }
-        }
-    }
-
-    pub(super) fn echo_websocket_ping(&self, data: &[u8]) {
-        self.lock().session.outbox.push_websocket_pong(data);
-    }
-
-    pub(super) fn has_signal(&self, signal: u8) -> bool {
-        self.signals.load(Ordering::Acquire) & signal != 0
-    }
-
-    /// The candidate's stream failed.
-    pub(super) fn fail_candidate(&self) {
-        self.raise(signal::FAILED);
-    }
-
-    /// The candidate's task ends; what was asked of it is not asked of the next.
-    pub(super) fn detach_candidate(&self) {
-        self.lock().task = None;
-        self.signals.store(0, Ordering::Release);
-    }
-
-    /// Hands one message to the application. Only between `begin_dispatch` and `end_dispatch`.
-    fn deliver(self: &Arc<Self>, connection: &Connection<D>, message: Message<'_>) -> Flow {
-        let mut flow = Flow::Continue;
-        let is_sound = self
-            .hub
-            .guard(|handler| flow = handler.on_message(connection, message));
-        if !is_sound {
-            // A panic in a handler ends its own session.
-            self.handle(self.hub.now(), Input::Discard);
-        }
-        if flow == Flow::Pause {
-            let mut inner = self.lock();
-            if std::mem::take(&mut inner.is_resumed_early) {
-                return Flow::Continue;
-            }
-            inner.is_paused = true;
-        }
-        flow
-    }
-
-    pub(super) fn is_paused(&self) -> bool {
-        self.lock().is_paused
-    }
-
-    /// The connection of a parked GET went away.
-    pub(super) fn unpark(self: &Arc<Self>, token: u32) {
-        let mut inner = self.lock();
-        if inner
-            .parked
-            .as_ref()
-            .is_none_or(|parked| parked.token != token)
-        {
-            return;
-        }
-        inner.parked = None;
-        let now = self.hub.now();
-        let mut effects = self.feed(&mut inner, now, Input::PollDropped);
-        drop(inner);
-        self.run(&mut effects);
-    }
-
-    /// True when the POST being read is to end without an answer; else remembers whom to wake.
-    pub(super) fn poll_post_destroyed(&self, waker: &Waker) -> bool {
-        let mut inner = self.lock();
-        if inner.is_post_destroyed {
-            return true;
-        }
-        inner.post = Some(waker.clone());
-        false
-    }
-
-    /// Waits until a paused handler reads on, for a POST.
-    pub(super) fn poll_resumed(&self, waker: &Waker) -> bool {
-        let mut inner = self.lock();
-        if !inner.is_paused || !inner.session.is_open() {
-            return true;
-        }
-        inner.post = Some(waker.clone());
-        false
-    }
-
-    /// Queues the packets that precede everything the application sends.
-    pub(super) fn push_first(&self, frames: &mut Vec<u8>) {
-        self.lock().session.outbox.push_own(frames, buffers::take);
-    }
-
-    fn push(self: &Arc<Self>, push: impl FnOnce(&mut Outbox) -> Pushed) -> Result<(), SendError> {
-        let mut inner = self.lock();
-        if !inner.session.is_open() {
-            return Err(SendError::Closed);
-        }
-        let was_idle = inner.session.outbox.queued_bytes() == 0;
-        if push(&mut inner.session.outbox) == Pushed::Full {
-            let queued_bytes = inner.session.outbox.queued_bytes();
-            drop(inner);
-            if self.hub.config.overflow == OverflowPolicy::Disconnect {
-                self.handle(self.hub.now(), Input::Discard);
-            }
-            return Err(SendError::QueueFull { queued_bytes });
-        }
-        if inner.session.outbox.queued_bytes() > self.hub.config.high_watermark {
-            inner.is_above_watermark = true;
-        }
-        match inner.session.transport() {
-            _ if inner.is_dispatching => {}
-            Transport::WebSocket => {
-                drop(inner);
-                self.flush();
-            }
-            Transport::Polling if was_idle => {
-                let now = self.hub.now();
-                let mut effects = self.feed(&mut inner, now, Input::Queued);
-                drop(inner);
-                self.run(&mut effects);
-            }
-            Transport::Polling => {}
-        }
-        Ok(())
-    }
-
-    fn send_shared(self: &Arc<Self>, frames: &Bytes) -> Result<(), SendError> {
-        let mut inner = self.lock();
-        if !inner.session.is_open() {
-            return Err(SendError::Closed);
-        }
-        let Some(writer) = inner.begin_bypass(frames.len()) else {
-            drop(inner);
-            return self.push(|outbox| outbox.push_shared(frames, buffers::take));
-        };
-        drop(inner);
-        // Nothing waits, so the shared bytes are written as they are; what does not fit is queued.
-        let (wrote, written) = writer.try_write_slice(frames);
-        inner = self.lock();
-        if wrote == Wrote::All {
-            inner.session.outbox.end_write(None);
-            if !inner.session.outbox.is_flushed() {
-                drop(inner);
-                self.flush();
-            }
-            return Ok(());
-        }
-        let mut rest = Chunk::Shared(frames.clone());
-        rest.advance(written);
-        inner.session.outbox.end_write(Some(rest));
-        self.wake_writer(inner, wrote);
-        Ok(())
-    }
-}
-
-/// How a parked GET is known, and where its answer will come.
-pub(super) type Parking = (u32, oneshot::Receiver<PollBody>);
-
-impl Inner {
-    fn next_deadline(&self) -> Option<Instant> {
-        let protocol = self.session.poll_timeout()?;
-        Some(self.wake_at.map_or(protocol, |at| at.min(protocol)))
-    }
-
-    /// Parks a GET that was not answered at once.
-    pub(super) fn park(&mut self) -> Parking {
-        let (reply, answer) = oneshot::channel();
-        let token = self.next_token;
-        self.next_token = token.wrapping_add(1);
-        self.parked = Some(Parked { token, reply });
-        (token, answer)
-    }
-
-    /// Takes the right to write and the next bytes, in the form this WebSocket wants.
-    fn begin_write(&mut self) -> Option<Chunk> {
-        let chunk = self.session.outbox.begin_write(buffers::take)?;
-        Some(self.form.shape(chunk))
-    }
-
-    /// The same for whoever is not the stream's owner.
-    fn begin_direct_write(&mut self) -> Option<(Arc<Writer>, Chunk)> {
-        let writer = self
-            .writer
-            .clone()
-            .filter(|writer| writer.writes_directly())?;
-        let chunk = self.begin_write()?;
-        Some((writer, chunk))
-    }
-
-    /// Takes the right to write a shared message past the empty queue.
-    fn begin_bypass(&mut self, length: usize) -> Option<Arc<Writer>> {
-        let writer = self
-            .writer
-            .as_ref()
-            .filter(|writer| writer.writes_directly())?;
-        (self.form.is_plain() && self.session.outbox.begin_direct(length))
-            .then(|| Arc::clone(writer))
-    }
-
-    fn needs_owner_to_write(&self) -> bool {
-        self.writer
-            .as_ref()
-            .is_some_and(|writer| !writer.writes_directly())
-            && self.session.outbox.has_writable()
-    }
-
-    fn note_drained(&mut self) {
-        if self.is_above_watermark && self.session.outbox.queued_bytes() == 0 {
-            self.is_above_watermark = false;
-            self.is_drained_due = true;
-        }
-    }
-
-    fn poll_body(&mut self, answer: PollAnswer) -> PollBody {
-        let mut payload = PayloadEncoder::new(self.session.protocol(), !self.polls_base64);
-        match answer {
-            PollAnswer::Noop => payload.push_text("6"),
-            PollAnswer::Close => payload.push_text("1"),
-            PollAnswer::NoopThenClose => {
-                payload.push_text("6");
-                payload.push_text("1");
-            }
-            PollAnswer::Queued => {
-                let (control, chunks) = self.session.outbox.drain();
-                for packet in control.packets() {
-                    payload.push_text(packet);
-                }
-                for chunk in chunks {
-                    push_frames(&mut payload, chunk.remaining());
-                    writer::recycle(chunk);
-                }
-            }
-        }
-        let (bytes, content) = payload.finish();
-        PollBody { bytes, content }
-    }
-}
-
-/// Reads queued frames back as packets.
-fn push_frames(payload: &mut PayloadEncoder, mut frames: &[u8]) {
-    while let Some((opcode, body, rest)) = websocket::split_frame(frames) {
-        if opcode == websocket::Opcode::Binary {
-            payload.push_binary(body);
-        } else {
-            payload.push_text(std::str::from_utf8(body).unwrap_or_default());
-        }
-        frames = rest;
-    }
-}
 
 /// Why a message was not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -769,7 +55,7 @@ impl<D: Send + Sync + 'static> Connection<D> {
     /// The session's id. It is a secret.
     #[must_use]
     pub fn id(&self) -> SessionId {
-        self.0.id
+        self.0.id()
     }
 
     /// What [`Handler::on_open`](crate::Handler::on_open) returned; `None` only while that call runs.
@@ -787,7 +73,7 @@ impl<D: Send + Sync + 'static> Connection<D> {
     /// The protocol revision the client speaks.
     #[must_use]
     pub fn protocol(&self) -> Protocol {
-        self.0.protocol
+        self.0.protocol()
     }
 
     /// The transport the session is on.
@@ -852,12 +138,26 @@ impl<D: Send + Sync + 'static> Connection<D> {
     ///
     /// When the session is closed or its queue is full; see [`SendError`].
     pub fn send_buffer(&self, buffer: &mut MessageBuffer) -> Result<(), SendError> {
+        self.send_buffer_as(buffer, SendOptions::new()).map(drop)
+    }
+
+    /// The same, in another way than the default. An empty buffer counts as queued.
+    ///
+    /// # Errors
+    ///
+    /// When the session is closed or its queue is full; see [`SendError`].
+    pub fn send_buffer_as(
+        &self,
+        buffer: &mut MessageBuffer,
+        options: SendOptions,
+    ) -> Result<Sent, SendError> {
         if buffer.is_empty() {
-            return Ok(());
+            return Ok(Sent::Queued);
         }
-        let sent = self
-            .0
-            .push(|outbox| outbox.push_own(buffer.frames_mut(), buffers::take));
+        let size = (buffer.message_count(), buffer.len_bytes());
+        let sent = self.0.push(options, size, |outbox, placing| {
+            outbox.push_own(buffer.frames_mut(), placing, buffers::take)
+        });
         buffer.clear();
         sent
     }
@@ -868,26 +168,48 @@ impl<D: Send + Sync + 'static> Connection<D> {
     ///
     /// When the session is closed or its queue is full; see [`SendError`].
     pub fn send(&self, message: &EncodedMessage) -> Result<(), SendError> {
-        self.0.send_shared(message.frames())
+        self.send_as(message, SendOptions::new()).map(drop)
+    }
+
+    /// The same, in another way than the default.
+    ///
+    /// # Errors
+    ///
+    /// When the session is closed or its queue is full; see [`SendError`].
+    pub fn send_as(
+        &self,
+        message: &EncodedMessage,
+        options: SendOptions,
+    ) -> Result<Sent, SendError> {
+        self.0.send_shared(message, options)
+    }
+
+    /// Waits until at most [`Config::high_watermark`](crate::Config::high_watermark) bytes are queued.
+    ///
+    /// Dropping the future is harmless; any number may wait. Nothing is reserved: others may fill the queue
+    /// again before this one sends.
+    ///
+    /// ```
+    /// # async fn stream(connection: engineio::Connection<()>) -> Result<(), engineio::SendError> {
+    /// for part in 0..1_000 {
+    ///     connection.ready().await?;
+    ///     connection.send_text(&format!("part {part}"))?;
+    /// }
+    /// # Ok(()) }
+    /// ```
+    pub fn ready(&self) -> Ready<D> {
+        Ready::new(Arc::clone(&self.0))
     }
 
     /// Reads on after a handler returned [`Flow::Pause`].
     pub fn resume(&self) {
-        let mut inner = self.0.lock();
-        // The handler that is about to say "pause" may have been overtaken.
-        inner.is_resumed_early = inner.is_dispatching && !inner.is_paused;
-        inner.is_paused = false;
-        self.0.raise(signal::RESUME);
-        let (task, post) = (inner.task.clone(), inner.post.take());
-        drop(inner);
-        task.into_iter().chain(post).for_each(Waker::wake);
+        self.0.resume();
     }
 
     /// Has [`Handler::on_deadline`](crate::Handler::on_deadline) called at `at`, once; `None` calls it off. A later
     /// call replaces an earlier one.
     pub fn wake_at(&self, at: Option<Instant>) {
-        self.0.lock().wake_at = at;
-        self.0.schedule();
+        self.0.wake_at(at);
     }
 
     /// Closes the session; what is queued still leaves, for up to 30 seconds.

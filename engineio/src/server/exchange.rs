@@ -6,27 +6,26 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use http_body::Body as HttpBody;
 
-use super::connection::{Connection, Opening, PollBody, Shared};
+use super::connection::Connection;
 use super::error::ConnectionError;
+use super::form::{Compression, FrameForm};
 use super::hub::Hub;
 use super::polling::{self, Polled, PostContent, Posted};
+use super::shared::{Opening, PollBody, Shared};
 use super::upgrade::Upgrade;
-use super::writer::FrameForm;
 use crate::body::Body;
 use crate::http::{self as rules, Decision, Facts, Gate, Options, Query, Rejection};
 use crate::jsonp;
 use crate::payload::PayloadEncoder;
-use crate::proto::session::{Input, Transport};
+use crate::proto::event::Input;
+use crate::proto::transport::Transport;
 use crate::request::RequestView;
 use crate::session_id::SessionId;
-use crate::websocket::{self, Handshake, HandshakeError};
+use crate::websocket::{self, Decoder, Handshake, HandshakeError, Inflater};
 
 const HTML: HeaderValue = HeaderValue::from_static("text/html");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
-
-/// After how many seconds a refused client may come back.
-const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
 
 /// What a request comes to.
 pub(super) enum Answer<D: Send + Sync + 'static> {
@@ -66,10 +65,17 @@ where
         let facts = Facts {
             transport: session.lock().session.transport(),
             protocol: session.protocol(),
+            is_origin_bound: session.is_origin_bound(bound_origin(hub, request)),
         };
         found = Some(session);
         Some(facts)
     });
+    let decision = match &found {
+        Some(session) if decision.is_ok() && !session.bind_origin(bound_origin(hub, request)) => {
+            Err(Rejection::BadRequest)
+        }
+        _ => decision,
+    };
     let outcome = match (decision, found) {
         (Err(rejection), _) => Err(Refused::Rejection(rejection, "the request fits no rule")),
         (Ok(Decision::Open), _) if is_upgrade => open_websocket(hub, request, &query)
@@ -124,6 +130,11 @@ fn is_origin_allowed<D>(hub: &Hub<D>, request: &RequestView<'_>) -> bool {
     }
 }
 
+/// The origin a session is bound to, if it is bound at all.
+fn bound_origin<'r, D>(hub: &Hub<D>, request: &RequestView<'r>) -> Option<&'r [u8]> {
+    request.header("origin").filter(|_| hub.config.bind_origin)
+}
+
 /// Creates a session, after the last questions were asked.
 async fn open<D: Send + Sync + 'static>(
     hub: &Arc<Hub<D>>,
@@ -167,9 +178,13 @@ async fn open<D: Send + Sync + 'static>(
             .filter(|_| transport == Transport::Polling),
     };
     let shared = Arc::new(Shared::new(Arc::clone(hub), hub.now(), opening));
+    shared.bind_origin(bound_origin(hub, request));
     if !hub.registry.insert(id, Arc::clone(&shared)) {
         hub.registry.release(peer);
         return Err(id_fault);
+    }
+    if transport == Transport::WebSocket {
+        hub.counters.websocket_attached();
     }
     Ok(shared)
 }
@@ -208,7 +223,16 @@ async fn open_polling<D: Send + Sync + 'static>(
         payload.push_text(&format!("4{initial}"));
     }
     let (bytes, content) = payload.finish();
-    let mut response = respond_payload(hub, request, &shared, PollBody { bytes, content });
+    let mut response = respond_payload(
+        hub,
+        request,
+        &shared,
+        PollBody {
+            bytes,
+            content,
+            is_compressible: true,
+        },
+    );
     if let Some(cookie) = &hub.config.cookie
         && let Ok(value) = HeaderValue::from_str(&cookie.header(shared.id().as_str()))
     {
@@ -266,13 +290,33 @@ fn shake_hands<D: Send + Sync + 'static>(
     query: &Query<'_>,
 ) -> Result<Upgrade<D>, Refused> {
     let handshake = Handshake::parse(request).map_err(Refused::Handshake)?;
-    let form = FrameForm::new(query.protocol, query.is_base64);
-    Ok(Upgrade::new(
-        handshake.accept,
-        handshake.subprotocol,
-        form,
-        hub.config.max_payload,
-    ))
+    let options = &hub.config.per_message_deflate;
+    let agreement = options.as_ref().and_then(|options| {
+        let offers = request.header_values("sec-websocket-extensions");
+        websocket::negotiate(offers, options).map(|agreement| (agreement, options))
+    });
+    let inflater = agreement
+        .as_ref()
+        .and_then(|(agreement, _)| Inflater::new(agreement));
+    // Without the feature nothing inflates, and nothing is agreed on.
+    let agreement = agreement.filter(|_| inflater.is_some());
+    let compression = agreement.as_ref().map(|(agreement, options)| {
+        let settings = agreement.settings(options);
+        if agreement.is_server_contextless {
+            Compression::Contextless(settings)
+        } else {
+            Compression::Context(settings, None)
+        }
+    });
+    let form = FrameForm::new(query.protocol, query.is_base64, compression);
+    let decoder = Decoder::new(hub.config.max_payload).with_inflater(inflater);
+    let mut upgrade = Upgrade::new(handshake.accept, handshake.subprotocol, form, decoder);
+    if let Some(value) = agreement.and_then(|(agreement, _)| agreement.header().try_into().ok()) {
+        upgrade
+            .headers_mut()
+            .insert(header::SEC_WEBSOCKET_EXTENSIONS, value);
+    }
+    Ok(upgrade)
 }
 
 /// Tells the application of a session, and sends what it sent meanwhile.
@@ -361,7 +405,11 @@ fn respond_payload<D: Send + Sync + 'static>(
         Some(index) => jsonp::jsonp_response(index, &String::from_utf8_lossy(&body.bytes)),
         None => body.bytes,
     };
-    let (bytes, encoding) = compress(hub, request, bytes);
+    let (bytes, encoding) = if body.is_compressible {
+        compress(hub, request, bytes)
+    } else {
+        (bytes, None)
+    };
     let mut response = respond(StatusCode::OK, Some(content_type), bytes);
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, NO_STORE);
@@ -481,9 +529,8 @@ fn refuse<D: Send + Sync + 'static>(
         }
         Refused::Busy(_) => {
             let mut response = respond(StatusCode::SERVICE_UNAVAILABLE, None, Bytes::new());
-            response
-                .headers_mut()
-                .insert(header::RETRY_AFTER, RETRY_AFTER);
+            let seconds = HeaderValue::from(hub.retry_after_secs());
+            response.headers_mut().insert(header::RETRY_AFTER, seconds);
             response
         }
     };

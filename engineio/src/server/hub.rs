@@ -1,26 +1,34 @@
 //! What all sessions of an engine share.
 
+use std::hash::{BuildHasher as _, RandomState};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 use tokio::sync::Notify;
 
-use super::connection::Shared;
+use super::counters::Counters;
 use super::lock::Lock;
+use super::random;
 use super::registry::Registry;
+use super::shared::Shared;
 use crate::config::Config;
 use crate::handler::Handler;
 use crate::http::PathMatcher;
 use crate::proto::deadlines::{DeadlineKey, Deadlines};
+use crate::proto::transport::Timing;
 
 pub(crate) struct Hub<D> {
     pub(super) config: Config,
+    /// Shared with every session's machine.
+    pub(super) timing: Arc<Timing>,
     pub(super) path: PathMatcher,
     pub(super) registry: Registry<Shared<D>>,
+    pub(super) counters: Counters,
     pub(super) deadlines: DeadlineDriver<D>,
     handler: Arc<dyn Handler<Data = D>>,
     pub(super) is_draining: Lock<bool>,
+    origin_keys: RandomState,
 }
 
 impl<D: Send + Sync + 'static> Hub<D> {
@@ -28,18 +36,33 @@ impl<D: Send + Sync + 'static> Hub<D> {
         let path = PathMatcher::new(&config.path, config.add_trailing_slash);
         let registry = Registry::new(config.max_sessions, config.max_sessions_per_peer);
         Arc::new_cyclic(|hub| Self {
+            timing: Arc::new(config.timing),
             config,
             path,
             registry,
+            counters: Counters::new(),
             deadlines: DeadlineDriver::new(Weak::clone(hub)),
             handler,
             is_draining: Lock::new(false),
+            origin_keys: RandomState::new(),
         })
     }
 
     /// Calls the handler; false when it panicked.
     pub(super) fn guard(&self, call: impl FnOnce(&dyn Handler<Data = D>)) -> bool {
         catch_unwind(AssertUnwindSafe(|| call(&*self.handler))).is_ok()
+    }
+
+    /// What a session remembers of an origin: a keyed hash, never zero, so that nobody can look for another
+    /// origin with the same one.
+    pub(super) fn origin_mark(&self, origin: &[u8]) -> u64 {
+        self.origin_keys.hash_one(origin).max(1)
+    }
+
+    /// After how many seconds a refused client may come back: at random, so that they do not come together.
+    pub(super) fn retry_after_secs(&self) -> u64 {
+        let base = self.config.retry_after.as_secs().max(1);
+        base + random::below(base)
     }
 
     /// The one place where the engine reads the clock.

@@ -103,7 +103,7 @@ where
 /// What the first request turned out to be.
 enum First<D: Send + Sync + 'static> {
     /// A WebSocket handshake, accepted. The second value is what arrived behind it.
-    WebSocket(Upgrade<D>, Vec<u8>),
+    WebSocket(Box<Upgrade<D>>, Vec<u8>),
     /// Anything else, for hyper.
     Http(Vec<u8>),
     /// Answered, or not worth an answer.
@@ -158,7 +158,7 @@ async fn first_request<D: Send + Sync + 'static>(
         Answer::Upgrade(upgrade) => {
             let rest = head.get(length..).unwrap_or_default().to_vec();
             buffers::give_back(head);
-            First::WebSocket(upgrade, rest)
+            First::WebSocket(Box::new(upgrade), rest)
         }
         Answer::Response(response) => {
             write_response(stream, response).await;

@@ -2,14 +2,21 @@
 
 mod buffers;
 mod connection;
+mod counters;
+mod drain;
 mod error;
 mod exchange;
+mod form;
 mod hub;
 mod listener;
 mod lock;
 mod polling;
+mod random;
+mod ready;
 mod registry;
+mod sending;
 mod service;
+mod shared;
 mod socket;
 mod upgrade;
 mod writer;
@@ -23,15 +30,17 @@ use std::time::Duration;
 use http_body::Body as HttpBody;
 
 pub use connection::{Connection, SendError};
+pub use counters::Stats;
 pub use error::ConnectionError;
 pub use listener::Listener;
+pub use ready::Ready;
 pub use service::{EngineService, PeerAddr};
 pub use socket::ForeignStream;
 
 use crate::body::Body;
 use crate::config::{Config, ConfigError};
 use crate::handler::Handler;
-use crate::proto::session::Input;
+use crate::proto::event::Input;
 use hub::Hub;
 
 /// An Engine.IO server: the sessions, and the doors they come in by.
@@ -157,19 +166,19 @@ impl<D: Send + Sync + 'static> Engine<D> {
         }
     }
 
-    /// Refuses new sessions, then closes the live ones spread evenly over `deadline`, so that the clients do
-    /// not reconnect elsewhere all at once. Returns when all are closed.
+    /// Refuses new sessions, with 503 and `Retry-After`, then closes the live ones at random times spread evenly
+    /// over `deadline`, so that the clients do not reconnect elsewhere all at once.
+    ///
+    /// Returns as soon as all are gone, and at the deadline at the latest; whoever has not taken its last
+    /// messages by then loses them. Dropping the future stops the closing; new sessions stay refused.
     pub async fn drain(&self, deadline: Duration) {
         *self.hub.is_draining.lock() = true;
-        let sessions = self.hub.registry.all();
-        let count = u32::try_from(sessions.len()).unwrap_or(u32::MAX).max(1);
-        let pace = deadline / count;
-        for session in sessions {
-            session.handle(self.hub.now(), Input::Close);
-            tokio::time::sleep(pace).await;
-        }
-        for session in self.hub.registry.all() {
-            session.handle(self.hub.now(), Input::Discard);
-        }
+        drain::run(&self.hub, deadline).await;
+    }
+
+    /// The engine's counters.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.hub.counters.snapshot(self.session_count())
     }
 }

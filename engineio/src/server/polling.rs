@@ -9,12 +9,13 @@ use std::time::Instant;
 use bytes::Bytes;
 use http_body::Body as HttpBody;
 
-use super::connection::{Connection, Effects, Parking, PollBody, Shared};
+use super::connection::Connection;
+use super::shared::{Effects, Parking, PollBody, Shared};
 use crate::handler::Flow;
 use crate::jsonp;
 use crate::packet::{Packet, ParseError, Protocol};
 use crate::payload;
-use crate::proto::session::{Input, Received};
+use crate::proto::event::{Input, Received};
 
 /// What a GET is answered with.
 pub(super) enum Polled {
@@ -128,6 +129,7 @@ where
         Err(_) => return Posted::Incomplete,
     };
     guard.outcome = Input::PostDone;
+    shared.hub.counters.received(0, bytes.len());
     shared.handle(shared.hub.now(), Input::PostRead);
     dispatch(shared, &bytes, content).await;
     Posted::Ok
@@ -242,6 +244,7 @@ fn dispatch_run<'p, D: Send + Sync + 'static>(
     packets: &mut impl Iterator<Item = Result<Packet<'p>, ParseError>>,
 ) -> Flow {
     for packet in packets {
+        shared.hub.counters.received(1, 0);
         let (received, message) = super::socket::classify(&packet);
         if shared.receive(connection, now, received, message) == Flow::Pause {
             return Flow::Pause;

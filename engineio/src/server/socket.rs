@@ -14,13 +14,15 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::{TcpStream, UnixStream, tcp, unix};
 
 use super::buffers;
-use super::connection::{Connection, Shared, signal};
-use super::writer::{FrameForm, Writer, Wrote};
+use super::connection::Connection;
+use super::form::FrameForm;
+use super::shared::{Shared, signal};
+use super::writer::{Writer, Wrote};
 use crate::handler::Flow;
 use crate::message::Message;
 use crate::packet::{self, Packet, ParseError};
-use crate::proto::outbox::Chunk;
-use crate::proto::session::{Input, Probing, Received};
+use crate::proto::chunk::{Chunk, Shape};
+use crate::proto::event::{Input, Probing, Received};
 use crate::websocket::{self, Decoder, Event};
 
 /// How long the peer may take to answer our close frame before the connection is dropped.
@@ -175,7 +177,10 @@ struct Socket<D> {
 /// that is only closed.
 ///
 /// `head` is the answer to the handshake where it is still to be sent, `rest` what arrived behind the handshake.
-pub(super) async fn run<D: Send + Sync + 'static>(
+///
+/// What the future begins with is used where it lies, never moved within it: the future is all that an idle
+/// connection's task holds.
+pub(super) fn run<D: Send + Sync + 'static>(
     shared: Option<Arc<Shared<D>>>,
     stream: Stream,
     head: Option<Vec<u8>>,
@@ -183,14 +188,44 @@ pub(super) async fn run<D: Send + Sync + 'static>(
     form: FrameForm,
     decoder: Decoder,
     is_candidate: bool,
-) {
+) -> impl Future<Output = ()> + Send {
+    let mut begun = begin(shared, stream, head, rest, form, decoder, is_candidate);
+    async move {
+        let end = match &mut begun {
+            Begun::Refused(goodbye) => return goodbye.await,
+            Begun::Socket(socket) => poll_fn(|cx| socket.poll(cx)).await,
+        };
+        if let Begun::Socket(socket) = begun
+            && let Some(goodbye) = socket.end(end)
+        {
+            goodbye.await;
+        }
+    }
+}
+
+type Goodbye = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+enum Begun<D> {
+    Socket(Socket<D>),
+    /// It is only to be closed.
+    Refused(Goodbye),
+}
+
+fn begin<D: Send + Sync + 'static>(
+    shared: Option<Arc<Shared<D>>>,
+    stream: Stream,
+    head: Option<Vec<u8>>,
+    rest: Vec<u8>,
+    form: FrameForm,
+    decoder: Decoder,
+    is_candidate: bool,
+) -> Begun<D> {
     let (mut reader, writer) = stream.split();
     let writer = Arc::new(writer);
     let Some(shared) = shared else {
         let mut last = head.unwrap_or_default();
         websocket::write_close(&mut last, None);
-        Box::pin(say_goodbye(reader, writer, last)).await;
-        return;
+        return Begun::Refused(Box::pin(say_goodbye(reader, writer, last)));
     };
     let (role, form) = if is_candidate {
         if let Some(head) = head {
@@ -199,9 +234,10 @@ pub(super) async fn run<D: Send + Sync + 'static>(
         (Role::Candidate, Some(form))
     } else {
         shared.attach(Arc::clone(&writer), Some(form), head);
+        shared.flush();
         (Role::Transport, None)
     };
-    let mut socket = Socket {
+    Begun::Socket(Socket {
         connection: Connection(shared),
         reader,
         writer,
@@ -214,16 +250,7 @@ pub(super) async fn run<D: Send + Sync + 'static>(
         is_throttled: false,
         is_paused: false,
         is_finishing: false,
-    };
-    if !is_candidate {
-        socket.shared().flush();
-    }
-    let end = poll_fn(|cx| socket.poll(cx)).await;
-    socket.conclude(end);
-    if let Some(last) = socket.last_frame(end) {
-        // Seldom taken, so its state must not make every connection's task larger.
-        Box::pin(say_goodbye(socket.reader, socket.writer, last)).await;
-    }
+    })
 }
 
 /// Writes past the session's queue, on a stream that does not carry the session. False when the stream does not
@@ -237,7 +264,7 @@ fn write_beside(reader: &mut Reader, writer: &Writer, bytes: Vec<u8>) -> bool {
                 Poll::Ready(Ok(count)) if count == bytes.len()
             )
         }
-        _ => writer.try_write(Chunk::own(bytes)).0 == Wrote::All,
+        _ => writer.try_write(Chunk::own(bytes, Shape::Wire)).0 == Wrote::All,
     }
 }
 
@@ -444,7 +471,9 @@ impl<D: Send + Sync + 'static> Socket<D> {
             return Poll::Pending;
         }
         let now = self.now();
-        let end = self.dispatch(bytes, now);
+        let (mut packets, length) = (0, bytes.len());
+        let end = self.dispatch(bytes, now, &mut packets);
+        self.shared().hub.counters.received(packets, length);
         self.shared().end_dispatch(now);
         if self.is_blocked || self.shared().has_signal(signal::BLOCKED) {
             self.throttle_if_behind();
@@ -455,7 +484,7 @@ impl<D: Send + Sync + 'static> Socket<D> {
         Poll::Ready(end)
     }
 
-    fn dispatch(&mut self, mut bytes: &mut [u8], now: Instant) -> Option<End> {
+    fn dispatch(&mut self, mut bytes: &mut [u8], now: Instant, packets: &mut u64) -> Option<End> {
         let Self {
             connection,
             decoder,
@@ -469,6 +498,7 @@ impl<D: Send + Sync + 'static> Socket<D> {
                 Ok(None) => return None,
                 Err(error) => return Some(End::Fault(error.close_code())),
             };
+            *packets += 1;
             let flow = match event {
                 Event::Close(code) => return Some(End::PeerClosed(code)),
                 event => receive(connection, now, event),
@@ -525,6 +555,13 @@ impl<D: Send + Sync + 'static> Socket<D> {
         if !write_beside(&mut self.reader, &self.writer, frame) {
             self.connection.0.fail_candidate();
         }
+    }
+
+    /// Takes leave of the session, and of the peer if it can still be told.
+    fn end(self, end: End) -> Option<Goodbye> {
+        self.conclude(end);
+        let last = self.last_frame(end)?;
+        Some(Box::pin(say_goodbye(self.reader, self.writer, last)))
     }
 
     /// Tells the session that its WebSocket, or candidate, is gone.
@@ -604,12 +641,12 @@ async fn say_goodbye(reader: Reader, writer: Arc<Writer>, last: Vec<u8>) {
     let drained = async move {
         match reader {
             Reader::Tcp(mut half) => {
-                let _ = writer.try_write(Chunk::own(last));
+                let _ = writer.try_write(Chunk::own(last, Shape::Wire));
                 drop(writer);
                 drain(&mut half).await;
             }
             Reader::Unix(mut half) => {
-                let _ = writer.try_write(Chunk::own(last));
+                let _ = writer.try_write(Chunk::own(last, Shape::Wire));
                 drop(writer);
                 drain(&mut half).await;
             }

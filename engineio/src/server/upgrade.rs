@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
-use super::connection::Shared;
+use super::form::FrameForm;
+use super::shared::Shared;
 use super::socket::{self, Stream};
-use super::writer::FrameForm;
 use crate::body::Body;
-use crate::proto::session::Input;
+use crate::proto::event::Input;
 use crate::websocket::Decoder;
 
 /// What the WebSocket is for.
@@ -29,7 +29,7 @@ pub(super) struct Upgrade<D: Send + Sync + 'static> {
     headers: HeaderMap,
     purpose: Purpose<D>,
     form: FrameForm,
-    max_payload: usize,
+    decoder: Decoder,
 }
 
 impl<D: Send + Sync + 'static> Upgrade<D> {
@@ -37,7 +37,7 @@ impl<D: Send + Sync + 'static> Upgrade<D> {
         accept: [u8; 28],
         subprotocol: Option<&str>,
         form: FrameForm,
-        max_payload: usize,
+        decoder: Decoder,
     ) -> Self {
         Self {
             accept,
@@ -45,7 +45,7 @@ impl<D: Send + Sync + 'static> Upgrade<D> {
             headers: HeaderMap::new(),
             purpose: Purpose::Refused,
             form,
-            max_payload,
+            decoder,
         }
     }
 
@@ -103,24 +103,29 @@ impl<D: Send + Sync + 'static> Upgrade<D> {
     }
 
     /// Answers 101 on a stream of ours, together with what is queued, and runs the WebSocket.
-    pub(super) async fn answer_and_run(self, stream: Stream, rest: Vec<u8>) {
+    pub(super) fn answer_and_run(
+        self,
+        stream: Stream,
+        rest: Vec<u8>,
+    ) -> impl Future<Output = ()> + Send {
         let head = self.head();
-        self.start(stream, rest, Some(head)).await;
+        self.start(stream, rest, Some(head))
     }
 
     /// Runs the WebSocket on a stream whose 101 was sent. `rest` is what arrived behind the handshake.
-    pub(super) async fn run(self, stream: Stream, rest: Vec<u8>) {
-        self.start(stream, rest, None).await;
+    pub(super) fn run(self, stream: Stream, rest: Vec<u8>) -> impl Future<Output = ()> + Send {
+        self.start(stream, rest, None)
     }
 
+    /// Not an `async fn`, so that nothing of the handshake is kept in the task of the WebSocket.
     fn start(
         mut self,
         stream: Stream,
         rest: Vec<u8>,
         head: Option<Vec<u8>>,
     ) -> impl Future<Output = ()> + Send {
-        let form = std::mem::replace(&mut self.form, FrameForm::Plain);
-        let decoder = Decoder::new(self.max_payload);
+        let form = std::mem::take(&mut self.form);
+        let decoder = std::mem::replace(&mut self.decoder, Decoder::new(0));
         let purpose = std::mem::replace(&mut self.purpose, Purpose::Refused);
         drop(self);
         let (shared, is_candidate) = match purpose {
@@ -150,5 +155,24 @@ impl<D: Send + Sync + 'static> Drop for Upgrade<D> {
             }
             Purpose::Refused => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::shared::Shared;
+
+    #[test]
+    fn an_idle_connection_costs_less_than_a_kibibyte() {
+        fn size_of_output<F, T>(_: F) -> usize
+        where
+            F: FnOnce(Upgrade<()>, Stream, Vec<u8>) -> T,
+        {
+            size_of::<T>()
+        }
+        let task = size_of_output(|upgrade, stream, rest| upgrade.answer_and_run(stream, rest));
+        let state = size_of::<Shared<()>>();
+        assert!(task + state <= 1024, "task {task}, state {state}");
     }
 }

@@ -1,4 +1,4 @@
-//! The writing side of a WebSocket, and the forms its frames can take.
+//! The writing side of a WebSocket.
 
 use std::io;
 
@@ -6,9 +6,7 @@ use bytes::Bytes;
 use tokio::net::{tcp, unix};
 
 use super::buffers;
-use crate::packet::{self, Protocol};
-use crate::proto::outbox::Chunk;
-use crate::websocket;
+use crate::proto::chunk::Chunk;
 
 /// What became of a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,67 +77,7 @@ impl Writer {
 
 /// Gives a written chunk's memory back to the worker.
 pub(super) fn recycle(chunk: Chunk) {
-    match chunk {
-        Chunk::Own { frames, .. } | Chunk::Wire { frames, .. } => buffers::give_back(frames),
-        Chunk::Shared(_) => {}
-    }
-}
-
-/// How frames must look on this connection's WebSocket. Queued frames are those of protocol 4; anything else is
-/// made from them when they leave.
-#[derive(Debug)]
-pub(super) enum FrameForm {
-    Plain,
-    /// Binary messages as base64 text (EIO4-QRY-08, EIO3-PKT-02).
-    Base64(Protocol),
-    /// Binary messages begin with their type byte (EIO3-PKT-01).
-    TypeByte,
-}
-
-impl FrameForm {
-    pub(super) fn new(protocol: Protocol, is_base64: bool) -> Self {
-        match protocol {
-            _ if is_base64 => Self::Base64(protocol),
-            Protocol::V3 => Self::TypeByte,
-            Protocol::V4 => Self::Plain,
-        }
-    }
-
-    pub(super) fn is_plain(&self) -> bool {
-        matches!(self, Self::Plain)
-    }
-
-    /// The chunk as it has to leave.
-    pub(super) fn shape(&mut self, chunk: Chunk) -> Chunk {
-        if self.is_plain() || matches!(chunk, Chunk::Wire { .. }) {
-            return chunk;
-        }
-        let mut shaped = buffers::take();
-        let mut frames = chunk.remaining();
-        while let Some((opcode, body, rest)) = websocket::split_frame(frames) {
-            self.shape_frame(opcode, body, &mut shaped);
-            frames = rest;
-        }
-        recycle(chunk);
-        Chunk::Wire {
-            frames: shaped,
-            written: 0,
-        }
-    }
-
-    fn shape_frame(&mut self, opcode: websocket::Opcode, body: &[u8], out: &mut Vec<u8>) {
-        match self {
-            Self::Base64(protocol) if opcode == websocket::Opcode::Binary => {
-                let mut text = buffers::take();
-                packet::encode_base64(*protocol, body, &mut text);
-                websocket::write_frame(out, websocket::Opcode::Text, &text);
-                buffers::give_back(text);
-            }
-            Self::TypeByte if opcode == websocket::Opcode::Binary => {
-                websocket::write_header(out, opcode, body.len() + 1);
-                packet::encode_binary(Protocol::V3, body, out);
-            }
-            _ => websocket::write_frame(out, opcode, body),
-        }
+    if let Some(frames) = chunk.into_vec() {
+        buffers::give_back(frames);
     }
 }

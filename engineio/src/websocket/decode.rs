@@ -1,6 +1,6 @@
 //! Frames of a client, decoded where they were read.
 
-use super::{Fault, Opcode, mask};
+use super::{COMPRESSED, Fault, Inflater, Opcode, mask};
 
 /// The most fragments one message may come in.
 const FRAGMENTS_MAX: u32 = 65_536;
@@ -36,6 +36,8 @@ pub(crate) struct Decoder {
     current: Vec<u8>,
     /// The fragments so far of a message.
     fragments: Option<Box<Fragments>>,
+    /// There when compression was agreed on.
+    inflater: Option<Box<Inflater>>,
     is_over: bool,
 }
 
@@ -44,12 +46,14 @@ struct Fragments {
     opcode: Opcode,
     data: Vec<u8>,
     count: u32,
+    is_compressed: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Header {
     opcode: Opcode,
     is_final: bool,
+    is_compressed: bool,
     mask: [u8; 4],
     length: usize,
     header_bytes: usize,
@@ -69,8 +73,15 @@ impl Decoder {
             filled: 0,
             current: Vec::new(),
             fragments: None,
+            inflater: None,
             is_over: false,
         }
+    }
+
+    /// Takes compressed messages too. Their limit counts what they inflate to.
+    pub(crate) fn with_inflater(mut self, inflater: Option<Inflater>) -> Self {
+        self.inflater = inflater.map(Box::new);
+        self
     }
 
     /// Room for the rest of a large frame, to be read into directly; then call [`Decoder::note_read`].
@@ -118,16 +129,22 @@ impl Decoder {
                 frame.drain(..header.header_bytes);
                 mask::apply(&mut frame, header.mask);
                 if self.absorb(header, &frame)? {
-                    if !header.opcode.is_control() && header.opcode != Opcode::Continuation {
-                        self.current = frame;
-                        return Ok(Some((self.event(header.opcode)?, input)));
-                    }
-                    if header.opcode == Opcode::Continuation {
-                        let opcode = self.take_fragments();
-                        return Ok(Some((self.event(opcode)?, input)));
-                    }
-                    self.current = frame;
-                    return Ok(Some((self.control(header.opcode)?, input)));
+                    let event = match header.opcode {
+                        Opcode::Text | Opcode::Binary => {
+                            self.current = frame;
+                            self.inflate_if(header.is_compressed)?;
+                            self.event(header.opcode)?
+                        }
+                        Opcode::Continuation => {
+                            let opcode = self.take_fragments()?;
+                            self.event(opcode)?
+                        }
+                        Opcode::Ping | Opcode::Pong | Opcode::Close => {
+                            self.current = frame;
+                            self.control(header.opcode)?
+                        }
+                    };
+                    return Ok(Some((event, input)));
                 }
                 continue;
             }
@@ -147,10 +164,14 @@ impl Decoder {
                 continue;
             }
             let event = match header.opcode {
+                Opcode::Text | Opcode::Binary if header.is_compressed => {
+                    self.current = self.inflate(payload)?;
+                    self.event(header.opcode)?
+                }
                 Opcode::Text => Event::Text(self.text(payload)?),
                 Opcode::Binary => Event::Binary(payload),
                 Opcode::Continuation => {
-                    let opcode = self.take_fragments();
+                    let opcode = self.take_fragments()?;
                     self.event(opcode)?
                 }
                 Opcode::Ping => Event::Ping(payload),
@@ -201,9 +222,13 @@ impl Decoder {
         };
         let opcode = Opcode::from_bits(first & 0x0f).ok_or(Fault::Protocol)?;
         let is_final = first & 0x80 != 0;
-        let has_reserved_bits = first & 0x70 != 0;
+        let is_compressed = first & COMPRESSED != 0;
+        let has_reserved_bits = first & 0x30 != 0;
         let is_masked = second & 0x80 != 0;
-        if has_reserved_bits || !is_masked {
+        // Only the first frame of a message says that it is compressed (RFC 7692 §6.1).
+        let may_be_compressed =
+            self.inflater.is_some() && matches!(opcode, Opcode::Text | Opcode::Binary);
+        if has_reserved_bits || !is_masked || (is_compressed && !may_be_compressed) {
             return Err(Fault::Protocol);
         }
         if opcode.is_control() && (!is_final || second & 0x7f > 125) {
@@ -240,6 +265,7 @@ impl Decoder {
         Ok(Some(Header {
             opcode,
             is_final,
+            is_compressed,
             mask: *mask,
             length,
             header_bytes: 6_usize.saturating_add(length_bytes),
@@ -263,6 +289,7 @@ impl Decoder {
                     opcode: header.opcode,
                     data: payload.to_vec(),
                     count: 1,
+                    is_compressed: header.is_compressed,
                 }));
                 Ok(false)
             }
@@ -270,14 +297,24 @@ impl Decoder {
         }
     }
 
-    fn take_fragments(&mut self) -> Opcode {
-        match self.fragments.take() {
-            Some(fragments) => {
-                self.current = fragments.data;
-                fragments.opcode
-            }
-            None => Opcode::Binary,
+    fn take_fragments(&mut self) -> Result<Opcode, Fault> {
+        let fragments = self.fragments.take().ok_or(Fault::Protocol)?;
+        self.current = fragments.data;
+        self.inflate_if(fragments.is_compressed)?;
+        Ok(fragments.opcode)
+    }
+
+    fn inflate_if(&mut self, is_compressed: bool) -> Result<(), Fault> {
+        if is_compressed {
+            let payload = std::mem::take(&mut self.current);
+            self.current = self.inflate(&payload)?;
         }
+        Ok(())
+    }
+
+    fn inflate(&mut self, payload: &[u8]) -> Result<Vec<u8>, Fault> {
+        let inflater = self.inflater.as_mut().ok_or(Fault::Protocol)?;
+        inflater.inflate(payload, self.max_message_bytes)
     }
 
     /// The message in `current`.

@@ -1,6 +1,6 @@
 //! Frames of the server: unmasked, never fragmented.
 
-use super::Opcode;
+use super::{COMPRESSED, Opcode};
 
 /// Room left for the header of a text frame whose length is not known yet.
 pub(crate) const HEADER_ROOM: usize = 4;
@@ -29,6 +29,15 @@ pub(crate) fn write_header(out: &mut Vec<u8>, opcode: Opcode, length: usize) {
 pub(crate) fn write_frame(out: &mut Vec<u8>, opcode: Opcode, payload: &[u8]) {
     write_header(out, opcode, payload.len());
     out.extend_from_slice(payload);
+}
+
+/// Appends a whole frame whose payload is compressed (RFC 7692 §6).
+pub(crate) fn write_compressed_frame(out: &mut Vec<u8>, opcode: Opcode, payload: &[u8]) {
+    let start = out.len();
+    write_frame(out, opcode, payload);
+    if let Some(first) = out.get_mut(start) {
+        *first |= COMPRESSED;
+    }
 }
 
 /// Appends a close frame, without a status code as the reference closes (EIO4-WS-05) or with one.

@@ -11,15 +11,23 @@
 )]
 
 mod decode;
+mod deflate;
 mod encode;
 mod handshake;
 mod mask;
 
+pub use deflate::PerMessageDeflate;
+
 pub(crate) use decode::{Decoder, Event};
+pub(crate) use deflate::{Deflater, Inflater, Settings, negotiate};
 pub(crate) use encode::{
-    HEADER_ROOM, finish_text_frame, split_frame, write_close, write_frame, write_header,
+    HEADER_ROOM, finish_text_frame, split_frame, write_close, write_compressed_frame, write_frame,
+    write_header,
 };
 pub(crate) use handshake::{Handshake, HandshakeError};
+
+/// The bit of a frame's first byte that says that its message is compressed (RFC 7692 §6).
+const COMPRESSED: u8 = 0x40;
 
 /// The type of a frame (RFC 6455 §5.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,31 +1,60 @@
-//! The registered claims (RFC 7519 §4.1), read strictly from a payload whose signature holds.
+//! The registered claims (RFC 7519 §4.1), read strictly from what is known to be the issuer's word: a payload whose
+//! signature holds, or an introspection answer.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use serde_json::{Map, Value};
 
-use crate::{Code, Scopes};
+use crate::{Code, Grant, Scopes};
 
 /// What the payload must say.
 #[derive(Clone, Debug)]
-pub(super) struct Expectations {
-    pub(super) issuer: Option<Box<str>>,
-    pub(super) audiences: Vec<Box<str>>,
-    pub(super) leeway: Duration,
-    pub(super) max_session: Duration,
-    pub(super) max_token_lifetime: Option<Duration>,
+pub(crate) struct Expectations {
+    pub(crate) audiences: Vec<Box<str>>,
+    pub(crate) leeway: Duration,
+    pub(crate) max_session: Duration,
+    pub(crate) max_token_lifetime: Option<Duration>,
+    /// Without `exp` a grant ends with `max_session`.
+    pub(crate) is_expiry_required: bool,
 }
 
 /// The registered claims that a grant is made of.
 #[derive(Debug)]
-pub(super) struct Registered {
-    pub(super) subject: String,
-    pub(super) issuer: Option<String>,
-    pub(super) token_id: Option<String>,
-    pub(super) session_id: Option<String>,
-    pub(super) issued_at: Option<SystemTime>,
-    pub(super) expires_at: SystemTime,
-    pub(super) scopes: Scopes,
+pub(crate) struct Registered {
+    pub(crate) subject: String,
+    pub(crate) issuer: Option<String>,
+    /// Not a claim: the key that verified them.
+    pub(crate) key_id: Option<Arc<str>>,
+    pub(crate) token_id: Option<String>,
+    pub(crate) session_id: Option<String>,
+    pub(crate) issued_at: Option<SystemTime>,
+    pub(crate) expires_at: SystemTime,
+    pub(crate) scopes: Scopes,
+}
+
+impl Registered {
+    pub(crate) fn into_grant<C>(self, identity: C) -> Grant<C> {
+        let mut grant = Grant::new(identity, self.subject)
+            .with_expires_at(self.expires_at)
+            .with_scopes(self.scopes);
+        if let Some(issuer) = self.issuer {
+            grant = grant.with_issuer(issuer);
+        }
+        if let Some(id) = self.key_id {
+            grant = grant.with_key_id(id);
+        }
+        if let Some(id) = self.token_id {
+            grant = grant.with_token_id(id);
+        }
+        if let Some(id) = self.session_id {
+            grant = grant.with_session_id(id);
+        }
+        if let Some(at) = self.issued_at {
+            grant = grant.with_issued_at(at);
+        }
+        grant
+    }
 }
 
 type Failure = (Code, &'static str);
@@ -35,21 +64,25 @@ const fn invalid(detail: &'static str) -> Failure {
 }
 
 impl Expectations {
-    /// Checks every claim. Expiry comes last, so that `token_expired` is said only of tokens that are good
-    /// otherwise.
-    pub(super) fn check(
+    /// Checks every claim, and that the token names `expected_issuer` when there is one. Expiry comes last, so
+    /// that `token_expired` is said only of tokens that are good otherwise.
+    pub(crate) fn check(
         &self,
         claims: &Map<String, Value>,
+        expected_issuer: Option<&str>,
         now: SystemTime,
     ) -> Result<Registered, Failure> {
         let issuer = text(claims, "iss")?;
-        if self.issuer.is_some() && issuer != self.issuer.as_deref() {
+        if expected_issuer.is_some() && issuer != expected_issuer {
             return Err(invalid("iss is missing or another"));
         }
         self.check_audience(claims)?;
         let issued_at = date(claims, "iat")?;
         let not_before = date(claims, "nbf")?;
-        let expires = date(claims, "exp")?.ok_or(invalid("exp is missing"))?;
+        let expires = date(claims, "exp")?;
+        if self.is_expiry_required && expires.is_none() {
+            return Err(invalid("exp is missing"));
+        }
         let latest = now.checked_add(self.leeway);
         if [issued_at, not_before]
             .into_iter()
@@ -64,13 +97,16 @@ impl Expectations {
                 .ok_or(invalid("sub is missing"))?
                 .to_owned(),
             issuer: issuer.map(str::to_owned),
+            key_id: None,
             token_id: text(claims, "jti")?.map(str::to_owned),
             session_id: text(claims, "sid")?.map(str::to_owned),
             issued_at: issued_at.and_then(NumericDate::time),
             expires_at: self.clamp(expires, now),
             scopes: scopes(claims)?,
         };
-        let deadline = expires.time().and_then(|at| at.checked_add(self.leeway));
+        let deadline = expires
+            .and_then(NumericDate::time)
+            .and_then(|at| at.checked_add(self.leeway));
         if deadline.is_some_and(|deadline| deadline <= now) {
             return Err((Code::TokenExpired, "exp has passed"));
         }
@@ -102,12 +138,13 @@ impl Expectations {
     fn check_lifetime(
         &self,
         issued_at: Option<NumericDate>,
-        expires: NumericDate,
+        expires: Option<NumericDate>,
     ) -> Result<(), Failure> {
         let Some(most) = self.max_token_lifetime else {
             return Ok(());
         };
         let issued = issued_at.ok_or(invalid("iat is missing"))?;
+        let expires = expires.ok_or(invalid("exp is missing"))?;
         if expires.0.saturating_sub(issued.0) > most.as_secs() {
             return Err(invalid("the token lives too long"));
         }
@@ -116,11 +153,11 @@ impl Expectations {
 
     /// The end of the session: `exp`, but no later than `max_session` from now. Only a token that was accepted
     /// thanks to the leeway has the rest of the leeway, else it would be let in and thrown out at once.
-    fn clamp(&self, expires: NumericDate, now: SystemTime) -> SystemTime {
+    fn clamp(&self, expires: Option<NumericDate>, now: SystemTime) -> SystemTime {
         let Some(cap) = now.checked_add(self.max_session) else {
             return now;
         };
-        let end = match expires.time() {
+        let end = match expires.and_then(NumericDate::time) {
             Some(at) if at <= now => at.checked_add(self.leeway),
             other => other,
         };

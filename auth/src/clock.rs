@@ -1,8 +1,9 @@
 //! The wall clock, as an argument.
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
-/// Tells the wall-clock time that `exp`, `nbf` and `iat` are compared with.
+/// Tells the wall-clock time that expiry and revocation are compared with.
 pub trait Clock: Send + Sync + 'static {
     /// The time now.
     fn now(&self) -> SystemTime;
@@ -19,5 +20,11 @@ impl Clock for SystemClock {
     )]
     fn now(&self) -> SystemTime {
         SystemTime::now()
+    }
+}
+
+impl<C: Clock + ?Sized> Clock for Arc<C> {
+    fn now(&self) -> SystemTime {
+        (**self).now()
     }
 }

@@ -1,0 +1,284 @@
+//! The keys of an issuer, fetched from where it publishes them and kept fresh.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::Arc;
+use std::task::{Poll, Waker};
+use std::time::Duration;
+
+use super::jwks_state::{Answer, Flight, JwksState, Wanted};
+use super::{Algorithm, KeyRequest, KeySet, KeySource, LookupError};
+use crate::SystemClock;
+use crate::fetch::DynFetch;
+use crate::lock::Lock;
+use crate::{
+    BoxFuture, Clock, Fetch, FetchError, FetchRequest, FetchResponse, InsecureUrl, Secret,
+};
+
+/// The bounds of a [`JwksCache`].
+///
+/// ```
+/// use std::time::Duration;
+/// use socketio_auth::jwt::JwksOptions;
+///
+/// let mut options = JwksOptions::default();
+/// options.max_stale = Duration::from_secs(60 * 60);
+/// assert_eq!(options.min_refresh_interval, Duration::from_secs(30));
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct JwksOptions {
+    /// The least time between the starts of two fetches, whatever asks for them; 30 s by default. Lowering it finds
+    /// a new key sooner, and lets whoever makes key ids up cause more requests.
+    pub min_refresh_interval: Duration,
+    /// How long keys are fresh when the answer has no `max-age`; 10 min by default.
+    pub default_fresh: Duration,
+    /// The least time that keys are fresh, `no-store` or not; 1 min by default.
+    pub min_fresh: Duration,
+    /// The longest time that keys are fresh; 24 h by default. A key that the issuer withdrew is trusted so long.
+    pub max_fresh: Duration,
+    /// How long keys are used after they went stale, while fetches fail; 24 h by default. Raising it survives longer
+    /// outages of the issuer and trusts withdrawn keys for longer.
+    pub max_stale: Duration,
+    /// How long a key id that the issuer does not have is not asked for again; 5 min by default. 1024 such ids are
+    /// remembered.
+    pub negative_ttl: Duration,
+    /// The longest key set, in bytes; 256 KiB by default. A longer one, or one of more than 64 keys, is a failed
+    /// fetch.
+    pub max_body_bytes: usize,
+    /// What RSA keys that name no algorithm are bound to; RS256 by default.
+    pub rsa_algorithm: Algorithm,
+}
+
+impl Default for JwksOptions {
+    fn default() -> Self {
+        Self {
+            min_refresh_interval: Duration::from_secs(30),
+            default_fresh: Duration::from_secs(10 * 60),
+            min_fresh: Duration::from_secs(60),
+            max_fresh: Duration::from_secs(24 * 60 * 60),
+            max_stale: Duration::from_secs(24 * 60 * 60),
+            negative_ttl: Duration::from_secs(5 * 60),
+            max_body_bytes: 256 * 1024,
+            rsa_algorithm: Algorithm::Rs256,
+        }
+    }
+}
+
+/// The key set of one issuer as a [`KeySource`]. A clone shares it.
+///
+/// The first token waits for the first fetch. Later the keys at hand are used while they are refreshed behind, some
+/// time before they go stale; when the issuer cannot be reached they serve for `max_stale` more. A token with an
+/// unknown key id waits for a fetch, but only one flies at a time and none starts within `min_refresh_interval` of
+/// the last, so that made-up ids cannot be turned into requests. `ETag` and `Cache-Control: max-age` are honoured.
+///
+/// Fetches run in tasks of their own, made by `spawn`, so that a client that leaves does not cancel what others
+/// wait for. A task ends with its fetch.
+///
+/// ```
+/// use socketio_auth::jwt::{Issuer, JwksCache, JwtAuthenticator};
+/// # use socketio_auth::{Fetch, FetchError, FetchRequest, FetchResponse};
+/// # struct Client;
+/// # impl Fetch for Client {
+/// #     async fn fetch(&self, _: FetchRequest) -> Result<FetchResponse, FetchError> { Err(FetchError::Timeout) }
+/// # }
+/// # fn spawn(task: socketio_auth::BoxFuture<'static, ()>) {}
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// // With tokio: |task| { tokio::spawn(task); }
+/// let keys = JwksCache::new("https://id.example/.well-known/jwks.json", Client, spawn)?;
+/// let jwt = JwtAuthenticator::<serde_json::Value>::builder()
+///     .issuer(Issuer::new("https://id.example").key_source(keys))
+///     .audience("chat")
+///     .build()?;
+/// # let _ = jwt;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct JwksCache(Arc<Inner>);
+
+struct Inner {
+    url: Arc<str>,
+    fetch: Box<dyn DynFetch>,
+    spawn: Box<dyn Fn(BoxFuture<'static, ()>) + Send + Sync>,
+    clock: Box<dyn Clock>,
+    max_body_bytes: usize,
+    shared: Lock<Shared>,
+}
+
+struct Shared {
+    state: JwksState,
+    waiting: Vec<Waker>,
+}
+
+impl JwksCache {
+    /// A cache with the default [`JwksOptions`]. Nothing is fetched before the first token comes.
+    ///
+    /// # Errors
+    ///
+    /// [`InsecureUrl`] unless `url` is `https`, or `http` to this machine.
+    pub fn new(
+        url: &str,
+        fetch: impl Fetch,
+        spawn: impl Fn(BoxFuture<'static, ()>) + Send + Sync + 'static,
+    ) -> Result<Self, InsecureUrl> {
+        Self::with_options(url, fetch, spawn, JwksOptions::default(), SystemClock)
+    }
+
+    /// A cache that fetches with `client`, in tasks of the tokio runtime that the tokens are verified on.
+    ///
+    /// ```
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// use socketio_auth::HttpFetch;
+    /// use socketio_auth::jwt::{Issuer, JwksCache, JwtAuthenticator};
+    ///
+    /// let keys = JwksCache::over_http("https://id.example/.well-known/jwks.json", HttpFetch::new()?)?;
+    /// let jwt = JwtAuthenticator::<serde_json::Value>::builder()
+    ///     .issuer(Issuer::new("https://id.example").key_source(keys))
+    ///     .audience("chat")
+    ///     .build()?;
+    /// # let _ = jwt;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new).
+    #[cfg(feature = "jwks-http")]
+    pub fn over_http(url: &str, client: crate::HttpFetch) -> Result<Self, InsecureUrl> {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "owned by the cache; ends with its fetch, which the client's timeout bounds"
+        )]
+        fn spawn(task: BoxFuture<'static, ()>) {
+            tokio::spawn(task);
+        }
+        Self::new(url, client, spawn)
+    }
+
+    /// A cache with other bounds, and another clock in tests.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new).
+    pub fn with_options(
+        url: &str,
+        fetch: impl Fetch,
+        spawn: impl Fn(BoxFuture<'static, ()>) + Send + Sync + 'static,
+        options: JwksOptions,
+        clock: impl Clock,
+    ) -> Result<Self, InsecureUrl> {
+        InsecureUrl::check(url)?;
+        let [jitter, ..] = RandomState::new().hash_one(url).to_le_bytes();
+        Ok(Self(Arc::new(Inner {
+            url: url.into(),
+            fetch: Box::new(fetch),
+            spawn: Box::new(spawn),
+            clock: Box::new(clock),
+            max_body_bytes: options.max_body_bytes,
+            shared: Lock::new(Shared {
+                state: JwksState::new(options, jitter),
+                waiting: Vec::new(),
+            }),
+        })))
+    }
+
+    fn start(&self, flight: Flight) {
+        let landing = Landing {
+            cache: self.clone(),
+            number: flight.number,
+        };
+        let mut request = FetchRequest::get(Arc::clone(&self.0.url), self.0.max_body_bytes)
+            .with_header("accept", Secret::new("application/json"));
+        if let Some(etag) = flight.etag {
+            request = request.with_header("if-none-match", Secret::new(etag));
+        }
+        (self.0.spawn)(Box::pin(async move {
+            let result = landing.cache.0.fetch.fetch_dyn(request).await;
+            landing.land(&result);
+        }));
+    }
+
+    async fn landed(&self, number: u64) {
+        poll_fn(|cx| {
+            let mut shared = self.0.shared.lock();
+            if !shared.state.is_flying(number) {
+                return Poll::Ready(());
+            }
+            if !shared
+                .waiting
+                .iter()
+                .any(|waker| waker.will_wake(cx.waker()))
+            {
+                shared.waiting.push(cx.waker().clone());
+            }
+            Poll::Pending
+        })
+        .await;
+    }
+}
+
+impl KeySource for JwksCache {
+    async fn keys(&self, request: &KeyRequest) -> Result<KeySet, LookupError> {
+        let wanted: Wanted = (request.algorithm, request.key_id.clone());
+        let (answer, flight) = {
+            let now = self.0.clock.now();
+            self.0.shared.lock().state.look_up(now, &wanted)
+        };
+        if let Some(flight) = flight {
+            self.start(flight);
+        }
+        let answer = match answer {
+            Answer::Wait(number) => {
+                self.landed(number).await;
+                let now = self.0.clock.now();
+                self.0.shared.lock().state.settle(now, &wanted)
+            }
+            other => other,
+        };
+        match answer {
+            Answer::Keys(keys) => Ok(keys),
+            Answer::Unknown => Err(LookupError::Unknown),
+            Answer::Unavailable | Answer::Wait(_) => Err(LookupError::unavailable(
+                "the key set of the issuer cannot be fetched",
+            )),
+        }
+    }
+}
+
+/// Reports how a fetch ended, a failure when its task was dropped or panicked.
+struct Landing {
+    cache: JwksCache,
+    number: u64,
+}
+
+impl Landing {
+    fn land(&self, result: &Result<FetchResponse, FetchError>) {
+        let now = self.cache.0.clock.now();
+        let waiting = {
+            let mut shared = self.cache.0.shared.lock();
+            shared.state.land(now, self.number, result);
+            std::mem::take(&mut shared.waiting)
+        };
+        for waker in waiting {
+            waker.wake();
+        }
+    }
+}
+
+impl Drop for Landing {
+    fn drop(&mut self) {
+        self.land(&Err(FetchError::Timeout));
+    }
+}
+
+/// Shows the URL only.
+impl fmt::Debug for JwksCache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JwksCache")
+            .field("url", &self.0.url)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,244 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use serde_json::{Value, json};
+
+use super::{NOW, verdict};
+use crate::Authenticator as _;
+use crate::jwt::{
+    Algorithm, BuildError, Issuer, JwtAuthenticator, JwtBuilder, KeyError, KeyRequest, KeySet,
+    LookupError, VerifyingKey,
+};
+use crate::testing::{FakeClock, TokenMint};
+
+fn mint(issuer: &str) -> TokenMint {
+    TokenMint::new(Algorithm::Es256)
+        .issuer(issuer)
+        .clock(FakeClock::at(NOW))
+}
+
+fn stranger(issuer: &str) -> TokenMint {
+    TokenMint::stranger(Algorithm::Es256)
+        .issuer(issuer)
+        .clock(FakeClock::at(NOW))
+}
+
+fn builder() -> JwtBuilder<Value> {
+    JwtAuthenticator::builder()
+        .any_audience()
+        .clock(FakeClock::at(NOW))
+}
+
+#[test]
+fn every_issuer_has_its_own_keys() {
+    let (a, b) = (mint("a"), stranger("b"));
+    let jwt = builder()
+        .issuer(Issuer::new("a").key(a.verifying_key()))
+        .issuer(Issuer::new("b").jwks(&b.jwks()))
+        .build()
+        .unwrap();
+    assert_eq!(verdict(&jwt, &a.token("ann").sign()), "ok");
+    assert_eq!(verdict(&jwt, &b.token("ann").sign()), "ok");
+    assert_eq!(
+        verdict(&jwt, &mint("b").token("ann").sign()),
+        "invalid_token"
+    );
+    assert_eq!(
+        verdict(&jwt, &stranger("a").token("ann").sign()),
+        "invalid_token"
+    );
+    assert_eq!(verdict(&jwt, &mint("c").token("ann").sign()), "not mine");
+    let nameless = a.token("ann").without_claim("iss").sign();
+    assert_eq!(verdict(&jwt, &nameless), "invalid_token");
+    let twice = a.token("ann").duplicate_claim("iss", "b").sign();
+    assert_eq!(verdict(&jwt, &twice), "invalid_token");
+}
+
+#[test]
+fn an_issuer_with_own_keys_is_not_impersonated_by_any_issuer() {
+    let jwt = builder()
+        .key(stranger("").verifying_key())
+        .any_issuer()
+        .issuer(Issuer::new("a").key(mint("a").verifying_key()))
+        .build()
+        .unwrap();
+    assert_eq!(verdict(&jwt, &mint("a").token("ann").sign()), "ok");
+    assert_eq!(verdict(&jwt, &stranger("x").token("ann").sign()), "ok");
+    let nameless = stranger("x").token("ann").without_claim("iss").sign();
+    assert_eq!(verdict(&jwt, &nameless), "ok");
+    assert_eq!(
+        verdict(&jwt, &stranger("a").token("ann").sign()),
+        "invalid_token"
+    );
+    assert_eq!(
+        verdict(&jwt, &mint("x").token("ann").sign()),
+        "invalid_token"
+    );
+}
+
+#[test]
+fn issuers_without_own_keys_share_the_builders() {
+    let jwt = builder()
+        .key(mint("").verifying_key())
+        .issuer("a")
+        .issuer("b")
+        .build()
+        .unwrap();
+    for (issuer, expected) in [("a", "ok"), ("b", "ok"), ("c", "not mine")] {
+        assert_eq!(verdict(&jwt, &mint(issuer).token("ann").sign()), expected);
+    }
+}
+
+#[test]
+fn an_issuer_accepts_its_own_algorithms_only() {
+    let jwt = builder()
+        .issuer(
+            Issuer::new("a")
+                .key(mint("a").verifying_key())
+                .key(TokenMint::new(Algorithm::EdDsa).verifying_key())
+                .algorithms([Algorithm::EdDsa]),
+        )
+        .build()
+        .unwrap();
+    assert_eq!(
+        verdict(&jwt, &mint("a").token("ann").sign()),
+        "invalid_token"
+    );
+    let other = TokenMint::new(Algorithm::EdDsa)
+        .issuer("a")
+        .clock(FakeClock::at(NOW));
+    assert_eq!(verdict(&jwt, &other.token("ann").sign()), "ok");
+}
+
+#[test]
+fn contradictory_issuers_do_not_build() {
+    let key = || mint("").verifying_key();
+    let error = |builder: JwtBuilder<Value>| builder.build().unwrap_err();
+    assert_eq!(error(builder().issuer("a")), BuildError::NoKey);
+    assert_eq!(
+        error(builder().key(key()).issuer(Issuer::new("a").key(key()))),
+        BuildError::UnusedKey
+    );
+    assert_eq!(
+        error(builder().key(key()).issuer("a").issuer("a")),
+        BuildError::DuplicateIssuer
+    );
+    assert_eq!(
+        error(builder().issuer(Issuer::new("a").key(key())).issuer("b")),
+        BuildError::NoKey
+    );
+    assert_eq!(
+        error(builder().issuer(Issuer::new("a").jwks("{}"))),
+        BuildError::Key(KeyError::NoUsableKey)
+    );
+}
+
+#[test]
+fn a_key_source_sees_what_the_token_names_and_nothing_else() {
+    let signer = mint("a").key_id("k1");
+    let key = signer.verifying_key();
+    let jwt = builder()
+        .any_issuer()
+        .key_source(move |request: KeyRequest| {
+            assert_eq!(request.issuer(), Some("a"));
+            assert_eq!(request.algorithm(), Algorithm::Es256);
+            assert_eq!(request.context().namespace(), "/");
+            let found = (request.key_id() == Some("k1")).then(|| key.clone());
+            async move { found.ok_or(LookupError::Unknown) }
+        })
+        .build()
+        .unwrap();
+    assert_eq!(verdict(&jwt, &signer.token("ann").sign()), "ok");
+    assert_eq!(
+        verdict(&jwt, &mint("a").key_id("k2").token("ann").sign()),
+        "invalid_token"
+    );
+}
+
+#[test]
+fn a_key_source_that_fails_is_no_verdict_on_the_token() {
+    let jwt = builder()
+        .any_issuer()
+        .key_source(|_: KeyRequest| async {
+            Err::<KeySet, _>(LookupError::unavailable("db at 10.0.0.7 is down"))
+        })
+        .build()
+        .unwrap();
+    assert_eq!(
+        verdict(&jwt, &mint("a").token("ann").sign()),
+        "auth_unavailable"
+    );
+}
+
+#[test]
+fn a_key_source_is_asked_only_for_well_formed_tokens_of_known_issuers() {
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&calls);
+    let source = move |_: KeyRequest| {
+        counted.fetch_add(1, Ordering::SeqCst);
+        async { Err::<VerifyingKey, _>(LookupError::Unknown) }
+    };
+    let fixed = stranger("a").key_id("fixed");
+    let jwt = builder()
+        .issuer(
+            Issuer::new("a")
+                .key(fixed.verifying_key())
+                .key_source(source)
+                .algorithms([Algorithm::Es256]),
+        )
+        .build()
+        .unwrap();
+    let signer = mint("a").key_id("k");
+    let token = signer.token("ann");
+    for garbage in [
+        mint("b").token("ann").sign(),
+        token.clone().unsigned("none"),
+        token.clone().header("crit", json!(["x"])).sign(),
+        token.clone().header("kid", "../../etc/passwd x").sign(),
+        token.clone().sign_naming(Algorithm::Rs256),
+        token.clone().claim("pad", "x".repeat(8192)).sign(),
+        token.clone().duplicate_claim("iss", "a").sign(),
+        "a.b.c".to_owned(),
+        fixed.token("ann").sign_wrongly(),
+    ] {
+        assert_ne!(verdict(&jwt, &garbage), "ok");
+    }
+    assert_eq!(verdict(&jwt, &fixed.token("ann").sign()), "ok");
+    assert_eq!(calls.load(Ordering::SeqCst), 0);
+    assert_eq!(verdict(&jwt, &token.sign()), "invalid_token");
+    assert_eq!(calls.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn four_keys_are_tried_for_a_token_without_kid_and_not_five() {
+    let good = mint("a").verifying_key();
+    let wrong = stranger("a").verifying_key();
+    for (before, expected) in [(3, "ok"), (4, "invalid_token")] {
+        let mut builder = builder().issuer("a");
+        for _ in 0..before {
+            builder = builder.key(wrong.clone());
+        }
+        let jwt = builder.key(good.clone()).build().unwrap();
+        assert_eq!(
+            verdict(&jwt, &mint("a").token("ann").sign()),
+            expected,
+            "{before}"
+        );
+    }
+}
+
+#[test]
+fn the_grant_names_the_key_that_verified() {
+    let signer = mint("a").key_id("k1");
+    let jwt = builder()
+        .issuer("a")
+        .key(signer.verifying_key())
+        .build()
+        .unwrap();
+    let grant = super::granted(&jwt, &signer.token("ann").sign());
+    assert_eq!(grant.facts().key_id(), Some("k1"));
+    let unnamed = super::granted(&jwt, &mint("a").token("ann").sign());
+    assert_eq!(unnamed.facts().key_id(), Some("k1"));
+    let chained = jwt.clone().or(jwt);
+    assert_eq!(verdict(&chained, &signer.token("ann").sign()), "ok");
+}

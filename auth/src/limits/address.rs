@@ -1,0 +1,165 @@
+use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use crate::RequestSource;
+
+/// How many entries of `X-Forwarded-For` are looked at.
+const MAX_HOPS: usize = 16;
+
+/// What counts as one address: an IPv4 address, or the first 64 bits of an IPv6 address, since one customer has at
+/// least that many.
+///
+/// ```
+/// use socketio_auth::AddressKey;
+///
+/// let key = |text: &str| AddressKey::of(text.parse().expect("an address"));
+/// assert_eq!(key("2001:db8::1"), key("2001:db8::ffff:2"));
+/// assert_ne!(key("2001:db8::1"), key("2001:db8:0:1::1"));
+/// assert_eq!(key("::ffff:192.0.2.1"), key("192.0.2.1"));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct AddressKey(IpAddr);
+
+impl AddressKey {
+    /// The key of an address.
+    #[must_use]
+    pub fn of(address: IpAddr) -> Self {
+        Self(match address.to_canonical() {
+            IpAddr::V6(address) => IpAddr::from((u128::from(address) >> 64 << 64).to_be_bytes()),
+            v4 @ IpAddr::V4(_) => v4,
+        })
+    }
+}
+
+/// The proxies whose `X-Forwarded-For` is believed; nobody's by default.
+///
+/// ```
+/// use socketio_auth::TrustedProxies;
+///
+/// # fn main() -> Result<(), socketio_auth::NetworkError> {
+/// let proxies = TrustedProxies::new(["10.0.0.0/8", "2001:db8::/32", "192.0.2.7"])?;
+/// assert!(proxies.contains("10.1.2.3".parse().expect("an address")));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TrustedProxies(Vec<Network>);
+
+/// The text is not an address, nor an address with `/` and the length of its prefix.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NetworkError(Box<str>);
+
+impl fmt::Display for NetworkError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} is not an address or network", self.0)
+    }
+}
+
+impl std::error::Error for NetworkError {}
+
+impl TrustedProxies {
+    /// Trusts these addresses and networks.
+    ///
+    /// # Errors
+    ///
+    /// [`NetworkError`] when a text is neither.
+    pub fn new<N: AsRef<str>>(networks: impl IntoIterator<Item = N>) -> Result<Self, NetworkError> {
+        networks
+            .into_iter()
+            .map(|text| text.as_ref().parse())
+            .collect::<Result<_, _>>()
+            .map(Self)
+    }
+
+    /// True when the address is one of these proxies.
+    #[must_use]
+    pub fn contains(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        self.0.iter().any(|network| network.contains(address))
+    }
+
+    /// The address of the client whose connection comes from `peer`: the last entry of `X-Forwarded-For` that no
+    /// trusted proxy added. What a client writes there itself is never reached, since its own address is behind it.
+    pub fn client_address(&self, peer: IpAddr, request: &dyn RequestSource) -> IpAddr {
+        let mut client = peer.to_canonical();
+        if !self.contains(client) {
+            return client;
+        }
+        let mut forwarded = String::new();
+        request.headers("x-forwarded-for", &mut |value| {
+            forwarded.push(',');
+            // What is not text is not an address either, and ends the search below.
+            forwarded.push_str(std::str::from_utf8(value).unwrap_or("?"));
+        });
+        for entry in forwarded.rsplit(',').take(MAX_HOPS) {
+            let Some(address) = parse_entry(entry.trim()) else {
+                break;
+            };
+            client = address.to_canonical();
+            if !self.contains(client) {
+                break;
+            }
+        }
+        client
+    }
+}
+
+/// An address, also with a port, also in brackets.
+fn parse_entry(entry: &str) -> Option<IpAddr> {
+    entry.parse().ok().or_else(|| {
+        let with_port = entry.parse::<std::net::SocketAddr>();
+        with_port.map(|address| address.ip()).ok().or_else(|| {
+            let inner = entry.strip_prefix('[')?.strip_suffix(']')?;
+            inner.parse().ok()
+        })
+    })
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Network {
+    address: IpAddr,
+    prefix_bits: u32,
+}
+
+impl Network {
+    fn contains(self, address: IpAddr) -> bool {
+        let common_bits = match (self.address, address) {
+            (IpAddr::V4(network), IpAddr::V4(address)) => {
+                let differing = u32::from(network) ^ u32::from(address);
+                differing.leading_zeros()
+            }
+            (IpAddr::V6(network), IpAddr::V6(address)) => {
+                let differing = u128::from(network) ^ u128::from(address);
+                differing.leading_zeros()
+            }
+            _ => return false,
+        };
+        common_bits >= self.prefix_bits
+    }
+}
+
+impl FromStr for Network {
+    type Err = NetworkError;
+
+    fn from_str(text: &str) -> Result<Self, NetworkError> {
+        let error = || NetworkError(text.into());
+        let (address, prefix) = match text.split_once('/') {
+            Some((address, prefix)) => (address, Some(prefix)),
+            None => (text, None),
+        };
+        let address: IpAddr = address.parse().map_err(|_| error())?;
+        let max = if address.is_ipv4() { 32 } else { 128 };
+        let prefix_bits = match prefix {
+            Some(prefix) => prefix.parse().map_err(|_| error())?,
+            None => max,
+        };
+        if prefix_bits > max {
+            return Err(error());
+        }
+        Ok(Self {
+            address,
+            prefix_bits,
+        })
+    }
+}

@@ -1,0 +1,24 @@
+//! Keeps a panic of the user's code inside its own future.
+
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::task::Poll;
+
+use crate::Rejection;
+
+/// What the operator reads of a panic. Its own message is left out: it may quote the token.
+pub(crate) const PANICKED: &str = "the authenticator panicked";
+
+/// The output of `future`, or [`Code::AuthUnavailable`](crate::Code::AuthUnavailable) when it panics.
+pub(crate) async fn contain_panic<T>(
+    future: impl Future<Output = Result<T, Rejection>>,
+) -> Result<T, Rejection> {
+    let mut future = pin!(future);
+    poll_fn(|cx| {
+        // A future that panicked is not polled again, so nobody sees what it left half done.
+        catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx)))
+            .unwrap_or_else(|_| Poll::Ready(Err(Rejection::unavailable(PANICKED))))
+    })
+    .await
+}

@@ -1,0 +1,44 @@
+//! A token together with the proof that its sender holds the key it is bound to.
+
+use crate::jwt::PROOF_SEPARATOR;
+use crate::sources::from_json;
+use crate::{Code, Credential, CredentialSource, Extract, RequestView, SourceKind};
+
+/// Two fields of the CONNECT payload, usually `token` and `proof`, as one credential for a
+/// [`JwtAuthenticator`](crate::jwt::JwtAuthenticator) with a
+/// [`ProofOfPossession`](crate::jwt::ProofOfPossession).
+///
+/// Without a proof it is what [`AuthField`](crate::AuthField) is; a proof without a token is malformed.
+///
+/// ```
+/// use socketio_auth::{CredentialSource, Extract, NoRequest, ProvenAuthField, RequestView};
+///
+/// let payload = serde_json::json!({ "token": "a.b.c", "proof": "d.e.f" });
+/// let view = RequestView::new(&NoRequest).with_payload(Some(&payload));
+/// let found = ProvenAuthField { token: "token", proof: "proof" }.extract(&view);
+/// assert!(matches!(found, Extract::Found(credential) if credential.token() == "a.b.c~d.e.f"));
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct ProvenAuthField {
+    /// The name of the field with the token.
+    pub token: &'static str,
+    /// The name of the field with the proof.
+    pub proof: &'static str,
+}
+
+impl CredentialSource for ProvenAuthField {
+    fn extract(&self, request: &RequestView<'_>) -> Extract {
+        let field = |name: &str| {
+            let value = request.payload().and_then(|payload| payload.get(name));
+            from_json(value, SourceKind::Payload)
+        };
+        match (field(self.token), field(self.proof)) {
+            (Extract::Found(token), Extract::Found(proof)) => Extract::Found(Credential::new(
+                format!("{}{PROOF_SEPARATOR}{}", token.token(), proof.token()),
+                SourceKind::Payload,
+            )),
+            (token, Extract::Absent) => token,
+            _ => Extract::Malformed(Code::CredentialsBadFormat),
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! Side by side: the servers take turns at every scenario, so that whatever else the machine does meets all alike.
+
+mod machine;
+mod report;
+mod scenarios;
+mod servers;
+mod token;
+
+use std::error::Error;
+use std::io::Write as _;
+use std::time::Duration;
+
+pub use scenarios::{SCENARIOS, Spec};
+pub use servers::ServerKind;
+pub use token::token;
+
+use crate::load::{self, Dialect, Sample, Target};
+use crate::sys;
+use report::Report;
+use scenarios::Door;
+use servers::Running;
+
+/// The core that servers run on.
+const SERVER_CORE: usize = 0;
+
+/// The core that the load comes from.
+const LOAD_CORE: usize = 1;
+
+/// The shared secret of the scenarios that verify a token.
+const SECRET: &str = "a secret of the benchmark, 32 bytes at least";
+
+/// What to run.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Names of scenarios; all when empty.
+    pub only: Vec<String>,
+    /// Who takes part.
+    pub servers: Vec<ServerKind>,
+    /// Turns of each server at each scenario; default 5.
+    pub rounds: usize,
+    /// How long one turn lasts; default 400 ms. Shorter is quicker and less steady.
+    pub time: Duration,
+    /// What is spoken; default Socket.IO.
+    pub dialect: Dialect,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            only: Vec::new(),
+            servers: vec![
+                ServerKind::Ours,
+                ServerKind::Floor,
+                ServerKind::Socketioxide,
+                ServerKind::Node,
+            ],
+            rounds: 5,
+            time: Duration::from_millis(400),
+            dialect: Dialect::Socket,
+        }
+    }
+}
+
+/// Builds the servers, runs the scenarios and prints the report.
+///
+/// # Errors
+///
+/// When the machine has no second core, or nothing can be written. A server that cannot be built or started, or
+/// that fails a scenario, is left out of it, and standard error says why.
+pub fn compare(options: &Options) -> Result<(), Box<dyn Error>> {
+    sys::raise_descriptor_limit()?;
+    let mut servers = Vec::new();
+    for kind in &options.servers {
+        match kind.build() {
+            Ok(()) => servers.push(*kind),
+            Err(why) => note(&format!("without {}: {why}", kind.name())),
+        }
+    }
+    let machine = machine::describe();
+    let mut report = Report::new(servers.clone());
+    for spec in SCENARIOS.iter().filter(|spec| spec.is_wanted(options)) {
+        note(spec.title);
+        run_scenario(options, spec, &servers, &mut report)?;
+    }
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{}", report.render(options, &machine))?;
+    Ok(())
+}
+
+fn note(line: &str) {
+    // Progress; nobody depends on it.
+    let _ = writeln!(std::io::stderr(), "· {line}");
+}
+
+fn run_scenario(
+    options: &Options,
+    spec: &'static Spec,
+    servers: &[ServerKind],
+    report: &mut Report,
+) -> Result<(), Box<dyn Error>> {
+    let mut running = Vec::new();
+    for kind in servers.iter().filter(|kind| spec.suits(**kind)) {
+        match start(options, spec, *kind) {
+            Ok(server) => running.push(Some(server)),
+            Err(why) => note(&format!("without {}: {why}", kind.name())),
+        }
+    }
+    for round in 0..options.rounds {
+        for place in &mut running {
+            // Memory that an earlier round left behind is not this round's.
+            if spec.needs_fresh_server()
+                && round > 0
+                && let Some(server) = place.take()
+            {
+                let kind = server.kind;
+                drop(server);
+                *place = Some(start(options, spec, kind)?);
+            }
+            let Some(server) = place else { continue };
+            let kind = server.kind;
+            match play(options, spec, server) {
+                Ok(sample) => report.add(spec, kind, sample),
+                Err(failure) => {
+                    note(&format!("{} fails {}: {failure}", kind.name(), spec.name));
+                    *place = None;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn start(options: &Options, spec: &Spec, kind: ServerKind) -> Result<Running, Box<dyn Error>> {
+    let profile = match (options.dialect, spec.door) {
+        (_, Door::Token) => "auth",
+        (Dialect::Engine, Door::Open) => "engine",
+        (Dialect::Socket, Door::Open) => "socket",
+    };
+    sys::pin_to(SERVER_CORE)?;
+    let started = kind.start(profile, SECRET);
+    sys::pin_to(LOAD_CORE)?;
+    started.map_err(|error| format!("{} does not start: {error}", kind.name()).into())
+}
+
+fn play(options: &Options, spec: &Spec, server: &Running) -> Result<Sample, load::Failure> {
+    let auth = match spec.door {
+        Door::Open => String::new(),
+        Door::Token => format!("{{\"token\":\"{}\"}}", token(SECRET)),
+    };
+    let target = Target {
+        address: server.address,
+        process: server.process(),
+        dialect: options.dialect,
+        auth,
+    };
+    load::play(&target, spec.scenario, options.time)
+}

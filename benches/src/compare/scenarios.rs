@@ -1,0 +1,186 @@
+//! The scenarios with their targets. A target is a ratio to another server measured in the same run.
+
+use super::{Options, ServerKind};
+use crate::load::{Content, Dialect, Scenario};
+
+/// A scenario as the report knows it.
+#[derive(Debug)]
+pub struct Spec {
+    /// The word for the command line.
+    pub name: &'static str,
+    /// The words of the report.
+    pub title: &'static str,
+    /// What is played.
+    pub scenario: Scenario,
+    pub(super) door: Door,
+    pub(super) goal: Goal,
+}
+
+/// Who may enter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Door {
+    Open,
+    /// Whoever has a signed token.
+    Token,
+}
+
+/// What ours must reach.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Goal {
+    /// At most so many times the floor's cost.
+    Floor(f64),
+    /// At most so many times socketioxide's.
+    Socketioxide(f64),
+    /// At most this.
+    Absolute(f64),
+}
+
+const fn echo(bytes: usize, in_flight: usize, content: Content) -> Scenario {
+    Scenario::Echo {
+        bytes,
+        in_flight,
+        content,
+    }
+}
+
+const fn open(name: &'static str, title: &'static str, scenario: Scenario, goal: Goal) -> Spec {
+    Spec {
+        name,
+        title,
+        scenario,
+        door: Door::Open,
+        goal,
+    }
+}
+
+/// All scenarios, in the order they run.
+pub const SCENARIOS: [Spec; 14] = [
+    open(
+        VALIDITY,
+        "echo, 16 B text, 4 in flight",
+        echo(16, 4, Content::Text),
+        Goal::Floor(1.3),
+    ),
+    open(
+        "echo16x1",
+        "echo, 16 B text, 1 in flight",
+        echo(16, 1, Content::Text),
+        Goal::Floor(1.15),
+    ),
+    open(
+        "echo1kx4",
+        "echo, 1 KiB text, 4 in flight",
+        echo(1024, 4, Content::Text),
+        Goal::Floor(1.5),
+    ),
+    open(
+        "echo16kx2",
+        "echo, 16 KiB text, 2 in flight",
+        echo(16 * 1024, 2, Content::Text),
+        Goal::Socketioxide(0.3),
+    ),
+    open(
+        "binary128x4",
+        "echo, 128 B binary, 4 in flight",
+        echo(128, 4, Content::Binary),
+        Goal::Floor(1.3),
+    ),
+    open(
+        "binary16kx2",
+        "echo, 16 KiB binary, 2 in flight",
+        echo(16 * 1024, 2, Content::Binary),
+        Goal::Floor(1.1),
+    ),
+    open(
+        "broadcast",
+        "broadcast to 1,000, 128 B, per delivery",
+        Scenario::Broadcast {
+            clients: 1000,
+            rooms: 0,
+            bytes: 128,
+        },
+        Goal::Floor(1.1),
+    ),
+    open(
+        "rooms",
+        "100 rooms of 10, 128 B, per delivery",
+        Scenario::Broadcast {
+            clients: 1000,
+            rooms: 100,
+            bytes: 128,
+        },
+        Goal::Floor(1.1),
+    ),
+    open(
+        "connect",
+        "connect, namespace, close",
+        Scenario::Connect,
+        Goal::Floor(1.25),
+    ),
+    Spec {
+        name: "connect-jwt",
+        title: "connect with an HS256 token, close",
+        scenario: Scenario::Connect,
+        door: Door::Token,
+        goal: Goal::Floor(1.4),
+    },
+    open(
+        "upgrade",
+        "connect by polling, upgrade, one echo, close",
+        Scenario::Upgrade,
+        Goal::Socketioxide(0.7),
+    ),
+    open(
+        "polling",
+        "echo over polling, 1 in flight",
+        Scenario::PollingEcho,
+        Goal::Socketioxide(0.75),
+    ),
+    open(
+        "idle",
+        "bytes for each of 10,000 idle connections",
+        Scenario::Idle,
+        Goal::Absolute(2048.0),
+    ),
+    // The last is a small echo again: what has changed in between shows how steady the machine was.
+    open(
+        "echo16x4-again",
+        "echo, 16 B text, 4 in flight, once more",
+        echo(16, 4, Content::Text),
+        Goal::Floor(1.3),
+    ),
+];
+
+/// The scenario that shows whether the floor is low enough to be one.
+pub(super) const VALIDITY: &str = "echo16x4";
+
+/// The floor must cost at most this share of socketioxide, else it flatters everyone.
+pub(super) const VALIDITY_MAX: f64 = 0.5;
+
+/// Resident bytes that may stay when ten thousand have left.
+pub(super) const LEFT_BEHIND_MAX: f64 = 16.0 * 1024.0 * 1024.0;
+
+/// How many times the floor's 99th percentile ours may be.
+pub(super) const P99_MAX: f64 = 1.5;
+
+impl Spec {
+    pub(super) fn is_wanted(&self, options: &Options) -> bool {
+        let needs_events =
+            matches!(self.scenario, Scenario::Broadcast { .. }) || self.door == Door::Token;
+        (options.dialect == Dialect::Socket || !needs_events)
+            && (options.only.is_empty() || options.only.iter().any(|name| name == self.name))
+    }
+
+    pub(super) fn needs_fresh_server(&self) -> bool {
+        self.scenario == Scenario::Idle
+    }
+
+    /// Whether this server has what the scenario asks for.
+    pub(super) fn suits(&self, kind: ServerKind) -> bool {
+        match (self.scenario, self.door) {
+            (Scenario::Upgrade | Scenario::PollingEcho, _) => kind != ServerKind::Floor,
+            (_, Door::Token) => kind.is_ours() || kind == ServerKind::Floor,
+            _ => true,
+        }
+    }
+}

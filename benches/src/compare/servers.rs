@@ -1,0 +1,203 @@
+//! The servers that take part: how each is built, started and ended.
+
+use std::error::Error;
+use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+use crate::process::Process;
+use crate::sys;
+
+/// Who takes part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ServerKind {
+    /// The fixture on the engine's own listener.
+    Ours,
+    /// The fixture behind hyper.
+    OursHyper,
+    /// The fixture behind axum.
+    OursAxum,
+    /// The yardstick.
+    Floor,
+    /// socketioxide behind hyper.
+    Socketioxide,
+    /// socket.io on Node.js with ws.
+    Node,
+    /// socket.io on Bun's engine.
+    Bun,
+}
+
+const ALL: [ServerKind; 7] = [
+    ServerKind::Ours,
+    ServerKind::OursHyper,
+    ServerKind::OursAxum,
+    ServerKind::Floor,
+    ServerKind::Socketioxide,
+    ServerKind::Node,
+    ServerKind::Bun,
+];
+
+/// A server that listens; ends when dropped.
+#[derive(Debug)]
+pub(super) struct Running {
+    pub(super) kind: ServerKind,
+    pub(super) address: SocketAddr,
+    child: Child,
+    /// Kept, so that a server that says more than one line does not fail.
+    _stdout: BufReader<ChildStdout>,
+}
+
+impl ServerKind {
+    /// By the name for the command line.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
+    /// The name for the command line and the report.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ours => "ours",
+            Self::OursHyper => "ours-hyper",
+            Self::OursAxum => "ours-axum",
+            Self::Floor => "floor",
+            Self::Socketioxide => "socketioxide",
+            Self::Node => "node",
+            Self::Bun => "bun",
+        }
+    }
+
+    pub(super) fn is_ours(self) -> bool {
+        matches!(self, Self::Ours | Self::OursHyper | Self::OursAxum)
+    }
+
+    /// Builds it, or installs what it needs, where that has not been done.
+    pub(super) fn build(self) -> Result<(), Box<dyn Error>> {
+        let cargo = || {
+            let mut cargo = Command::new("cargo");
+            cargo.args(["build", "--release", "--quiet"]);
+            cargo
+        };
+        match self {
+            Self::Ours | Self::OursHyper | Self::OursAxum => {
+                done(cargo().args(["-p", "conformance-tests", "--bin", "fixture"]))
+            }
+            Self::Floor => done(cargo().args(["-p", "benches", "--bin", "floor"])),
+            Self::Socketioxide => done(
+                cargo()
+                    .args(["--locked", "--manifest-path"])
+                    .arg(peer("socketioxide").join("Cargo.toml"))
+                    .env("CARGO_TARGET_DIR", root().join("target/peers")),
+            ),
+            Self::Node | Self::Bun => {
+                let folder = peer(self.name());
+                if folder.join("node_modules").exists() {
+                    return Ok(());
+                }
+                done(Command::new("npm").arg("ci").current_dir(folder))
+            }
+        }
+    }
+
+    fn command(self, profile: &str) -> Command {
+        let release = |name: &str| Command::new(root().join("target/release").join(name));
+        let fixture = |listener: &str| {
+            let mut command = release("fixture");
+            command.args(["--profile", profile, "--listener", listener, "--port", "0"]);
+            command
+        };
+        match self {
+            Self::Ours => fixture("own"),
+            Self::OursHyper => fixture("hyper"),
+            Self::OursAxum => fixture("axum"),
+            Self::Floor => {
+                let mut command = release("floor");
+                command.args(["--port", "0"]);
+                command
+            }
+            Self::Socketioxide => {
+                Command::new(root().join("target/peers/release/peer-socketioxide"))
+            }
+            Self::Node => {
+                let mut command = Command::new("node");
+                command.arg(peer("node").join("server.js"));
+                command
+            }
+            Self::Bun => {
+                let mut command = Command::new(peer("bun").join("node_modules/.bin/bun"));
+                command.arg(peer("bun").join("server.js"));
+                command
+            }
+        }
+    }
+
+    /// Starts it on a free port, on the core that this process is on.
+    pub(super) fn start(self, profile: &str, secret: &str) -> Result<Running, Box<dyn Error>> {
+        let mut child = self
+            .command(profile)
+            .env("NO_AUTH_EVENT", "1")
+            .env("PING_INTERVAL", "25000")
+            .env("PING_TIMEOUT", "20000")
+            .env("JWT_SECRET", secret)
+            .env("RUST_LOG", "off")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let stdout = child.stdout.take().ok_or("no output to read")?;
+        let mut stdout = BufReader::new(stdout);
+        let mut line = String::new();
+        stdout.read_line(&mut line)?;
+        match line
+            .trim()
+            .strip_prefix("listening on ")
+            .map(str::parse::<SocketAddr>)
+        {
+            Some(Ok(address)) => Ok(Running {
+                kind: self,
+                address,
+                child,
+                _stdout: stdout,
+            }),
+            _ => {
+                child.kill()?;
+                child.wait()?;
+                Err(format!("it says {line:?}").into())
+            }
+        }
+    }
+}
+
+impl Running {
+    pub(super) fn process(&self) -> Process {
+        Process(self.child.id())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = sys::terminate(self.child.id());
+        let _ = self.child.wait();
+    }
+}
+
+fn done(command: &mut Command) -> Result<(), Box<dyn Error>> {
+    let status = command.current_dir(root()).status()?;
+    if status.success() {
+        Ok(())
+    } else {
+        Err(format!("{command:?} failed").into())
+    }
+}
+
+/// The workspace.
+fn root() -> PathBuf {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    package.parent().unwrap_or(package).to_owned()
+}
+
+fn peer(name: &str) -> PathBuf {
+    root().join("benches/peers").join(name)
+}

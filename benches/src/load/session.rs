@@ -1,0 +1,176 @@
+//! Opening WebSocket sessions, one or thousands.
+
+use super::net::{Link, Net, Play};
+use super::{Dialect, Failure, Target};
+use crate::wire::{self, Frame, opcode};
+
+/// Sessions that are being opened at one time: below every server's backlog.
+const OPENING_MAX: usize = 100;
+
+impl Target {
+    /// The path and query of a request, but for the session id.
+    pub(super) fn path(&self, transport: &str) -> String {
+        let path = match self.dialect {
+            Dialect::Engine => "/engine.io/",
+            Dialect::Socket => "/socket.io/",
+        };
+        format!("{path}?EIO=4&transport={transport}")
+    }
+
+    /// What joins the namespace.
+    pub(super) fn connect_packet(&self) -> String {
+        format!("40{}", self.auth)
+    }
+}
+
+/// How far a session has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Stage {
+    #[default]
+    Http,
+    Open,
+    Namespace,
+    Ready,
+}
+
+/// Takes sessions from the first request to the answer of the namespace.
+pub(super) struct Opener {
+    dialect: Dialect,
+    request: Vec<u8>,
+    connect: Vec<u8>,
+    stages: Vec<Stage>,
+}
+
+impl Opener {
+    pub(super) fn new(target: &Target) -> Self {
+        Self {
+            dialect: target.dialect,
+            request: wire::upgrade_request(&target.path("websocket")),
+            connect: wire::frame(opcode::TEXT, target.connect_packet().as_bytes()),
+            stages: Vec::new(),
+        }
+    }
+
+    pub(super) fn start(&mut self, net: &mut Net) -> Result<Link, Failure> {
+        let link = net.connect()?;
+        if self.stages.len() <= link {
+            self.stages.resize(link + 1, Stage::Http);
+        }
+        self.set(link, Stage::Http);
+        net.send(link, &self.request)?;
+        Ok(link)
+    }
+
+    pub(super) fn is_ready(&self, link: Link) -> bool {
+        self.stages.get(link) == Some(&Stage::Ready)
+    }
+
+    fn set(&mut self, link: Link, stage: Stage) {
+        if let Some(place) = self.stages.get_mut(link) {
+            *place = stage;
+        }
+    }
+
+    /// Goes on with a session that is not ready; how many bytes are done with.
+    pub(super) fn hear(
+        &mut self,
+        net: &mut Net,
+        link: Link,
+        bytes: &[u8],
+    ) -> Result<usize, Failure> {
+        let mut taken = 0;
+        while !self.is_ready(link) {
+            let rest = bytes.get(taken..).unwrap_or_default();
+            let stage = self.stages.get(link).copied().unwrap_or_default();
+            if stage == Stage::Http {
+                let Some((response, length)) = wire::read_response(rest) else {
+                    break;
+                };
+                if response.status != 101 {
+                    let text = String::from_utf8_lossy(response.body);
+                    return Err(Failure::Wrong(format!(
+                        "no WebSocket but {}: {text}",
+                        response.status
+                    )));
+                }
+                taken += length;
+                self.set(link, Stage::Open);
+                continue;
+            }
+            let Some((frame, length)) = wire::read_frame(rest) else {
+                break;
+            };
+            taken += length;
+            match (stage, frame.payload) {
+                (Stage::Open, [b'0', ..]) if self.dialect == Dialect::Engine => {
+                    self.set(link, Stage::Ready);
+                }
+                (Stage::Open, [b'0', ..]) => {
+                    net.send(link, &self.connect)?;
+                    self.set(link, Stage::Namespace);
+                }
+                (Stage::Namespace, [b'4', b'0', ..]) => self.set(link, Stage::Ready),
+                _ => keep_house(net, link, frame)?,
+            }
+        }
+        Ok(taken)
+    }
+}
+
+/// Answers a ping; anything else was not expected.
+pub(super) fn keep_house(net: &mut Net, link: Link, frame: Frame<'_>) -> Result<(), Failure> {
+    if frame.opcode == opcode::TEXT && frame.payload == b"2" {
+        net.send(link, &wire::frame(opcode::TEXT, b"3"))?;
+        return Ok(());
+    }
+    let head = frame.payload.get(..100).unwrap_or(frame.payload);
+    Err(Failure::Wrong(format!(
+        "unexpected frame {}: {}",
+        frame.opcode,
+        String::from_utf8_lossy(head)
+    )))
+}
+
+/// Opens that many sessions, a wave at a time.
+pub(super) fn open_sessions(
+    net: &mut Net,
+    target: &Target,
+    count: usize,
+) -> Result<Vec<Link>, Failure> {
+    let mut opening = Opening {
+        opener: Opener::new(target),
+        ready: Vec::with_capacity(count),
+    };
+    let mut started = 0;
+    while opening.ready.len() < count {
+        while started < count && started - opening.ready.len() < OPENING_MAX {
+            opening.opener.start(net)?;
+            started += 1;
+        }
+        net.turn(&mut opening)?;
+    }
+    Ok(opening.ready)
+}
+
+struct Opening {
+    opener: Opener,
+    ready: Vec<Link>,
+}
+
+impl Play for Opening {
+    fn hear(&mut self, net: &mut Net, link: Link, bytes: &[u8]) -> Result<usize, Failure> {
+        if self.opener.is_ready(link) {
+            // Only a ping can come to a session that has asked for nothing.
+            let Some((frame, length)) = wire::read_frame(bytes) else {
+                return Ok(0);
+            };
+            keep_house(net, link, frame)?;
+            return Ok(length);
+        }
+        let taken = self.opener.hear(net, link, bytes)?;
+        if self.opener.is_ready(link) {
+            self.ready.push(link);
+        }
+        Ok(taken)
+    }
+}

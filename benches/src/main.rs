@@ -1,0 +1,125 @@
+//! The command of this package.
+//!
+//!     cargo run --release -p benches -- compare
+//!     cargo run --release -p benches -- compare --only echo16x4,connect --servers ours,floor --rounds 9
+//!     cargo run --release -p benches -- load --scenario echo16x4 --address 127.0.0.1:3000 --pid 4711
+//!     cargo run --release -p benches -- list
+//!
+//! `compare` builds and starts every server, runs the scenarios with the servers taking turns, and prints medians,
+//! ratios and the machine. `load` plays one scenario against a server that is running already.
+
+use std::error::Error;
+use std::io::Write as _;
+use std::time::Duration;
+
+use benches::compare::{Options, SCENARIOS, ServerKind, compare, token};
+use benches::load::{self, Dialect, Target};
+use benches::process::Process;
+use benches::sys;
+
+const USAGE: &str = "usage: benches compare [--only NAME,..] [--servers NAME,..] [--rounds N] [--millis N] [--profile socket|engine]
+       benches load --scenario NAME --address IP:PORT --pid PID [--millis N] [--profile socket|engine]
+       benches token SECRET
+       benches list";
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let (command, rest) = arguments.split_first().ok_or(USAGE)?;
+    match command.as_str() {
+        "compare" => compare(&parse_compare(rest)?)?,
+        "load" => load_one(rest)?,
+        "token" => say(&token(rest.first().ok_or(USAGE)?))?,
+        "list" => {
+            for scenario in &SCENARIOS {
+                say(&format!("{:14} {}", scenario.name, scenario.title))?;
+            }
+        }
+        _ => return Err(USAGE.into()),
+    }
+    Ok(())
+}
+
+fn say(line: &str) -> std::io::Result<()> {
+    writeln!(std::io::stdout(), "{line}")
+}
+
+/// `--name value` pairs.
+fn pairs(arguments: &[String]) -> Result<impl Iterator<Item = (&str, &str)>, Box<dyn Error>> {
+    let pairs = arguments.chunks(2);
+    if pairs.clone().any(|pair| pair.len() != 2) {
+        return Err(USAGE.into());
+    }
+    Ok(pairs.filter_map(|pair| match pair {
+        [name, value] => Some((name.as_str(), value.as_str())),
+        _ => None,
+    }))
+}
+
+fn parse_dialect(name: &str) -> Result<Dialect, Box<dyn Error>> {
+    match name {
+        "socket" => Ok(Dialect::Socket),
+        "engine" => Ok(Dialect::Engine),
+        _ => Err(format!("{name} is no profile").into()),
+    }
+}
+
+fn parse_compare(arguments: &[String]) -> Result<Options, Box<dyn Error>> {
+    let mut options = Options::default();
+    for (name, value) in pairs(arguments)? {
+        match name {
+            "--only" => {
+                options.only = value.split(',').map(str::to_owned).collect();
+                let is_known = |name: &&String| SCENARIOS.iter().any(|known| known.name == **name);
+                if let Some(unknown) = options.only.iter().find(|name| !is_known(name)) {
+                    return Err(format!("there is no scenario {unknown}; see `list`").into());
+                }
+            }
+            "--servers" => {
+                options.servers = value
+                    .split(',')
+                    .map(|name| ServerKind::parse(name).ok_or(format!("{name} is no server")))
+                    .collect::<Result<_, _>>()?;
+            }
+            "--rounds" => options.rounds = value.parse::<usize>()?.max(1),
+            "--millis" => options.time = Duration::from_millis(value.parse()?),
+            "--profile" => options.dialect = parse_dialect(value)?,
+            _ => return Err(USAGE.into()),
+        }
+    }
+    Ok(options)
+}
+
+fn load_one(arguments: &[String]) -> Result<(), Box<dyn Error>> {
+    let mut scenario = None;
+    let mut address = None;
+    let mut process = None;
+    let mut time = Options::default().time;
+    let mut dialect = Dialect::Socket;
+    for (name, value) in pairs(arguments)? {
+        match name {
+            "--scenario" => scenario = SCENARIOS.iter().find(|known| known.name == value),
+            "--address" => address = Some(value.parse()?),
+            "--pid" => process = Some(Process(value.parse()?)),
+            "--millis" => time = Duration::from_millis(value.parse()?),
+            "--profile" => dialect = parse_dialect(value)?,
+            _ => return Err(USAGE.into()),
+        }
+    }
+    let target = Target {
+        address: address.ok_or(USAGE)?,
+        process: process.ok_or(USAGE)?,
+        dialect,
+        auth: String::new(),
+    };
+    sys::raise_descriptor_limit()?;
+    let sample = load::play(&target, scenario.ok_or(USAGE)?.scenario, time)?;
+    say(&format!(
+        "{} units, {:.3} µs of the server for each, p50 {:?}, p99 {:?}, resident {:?}",
+        sample.units,
+        sample.nanos_per_unit() / 1000.0,
+        sample.latencies.percentile(50),
+        sample.latencies.percentile(99),
+        sample.resident,
+    ))?;
+    Ok(())
+}

@@ -1,0 +1,64 @@
+// Awaiting events without missing one.
+
+const PATIENCE_MS = 10_000;
+
+/** Everything that `emitter` emits under `name` from now on, in order, as arrays of arguments. */
+export class Inbox {
+  #name;
+  #waiting = [];
+  #queued = [];
+
+  constructor(emitter, name) {
+    this.#name = name;
+    emitter.on(name, (...a) => {
+      const taker = this.#waiting.shift();
+      if (taker) {
+        taker(a);
+      } else {
+        this.#queued.push(a);
+      }
+    });
+  }
+
+  /** The arguments of the next event. */
+  next() {
+    if (this.#queued.length > 0) {
+      return Promise.resolve(this.#queued.shift());
+    }
+    return within(`\`${this.#name}\``, (resolve) => this.#waiting.push(resolve));
+  }
+
+  /** The first arguments of the next `count` events. */
+  async take(count) {
+    const values = [];
+    while (values.length < count) {
+      values.push((await this.next())[0]);
+    }
+    return values;
+  }
+
+  /** How many came that nobody took. */
+  get size() {
+    return this.#queued.length;
+  }
+}
+
+/** The arguments of the next `name`. */
+export function next(emitter, name) {
+  return within(`\`${name}\``, (resolve) => emitter.once(name, (...a) => resolve(a)));
+}
+
+/** A promise that gives up, saying what it waited for. */
+export function within(what, start) {
+  const from = new Error();
+  return new Promise((resolve, reject) => {
+    const late = setTimeout(() => {
+      from.message = `no ${what} within ${PATIENCE_MS / 1000} s`;
+      reject(from);
+    }, PATIENCE_MS);
+    start((value) => {
+      clearTimeout(late);
+      resolve(value);
+    });
+  });
+}

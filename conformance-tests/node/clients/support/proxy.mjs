@@ -1,0 +1,68 @@
+// A TCP proxy that can do what networks do: fall silent, and break.
+
+import { connect, createServer } from "node:net";
+import { once } from "node:events";
+
+export class Proxy {
+  #server;
+  #links = new Set();
+  #isMute = false;
+  #refusesWebSockets = false;
+
+  /** A proxy before `target`, an `http:` URL. `t` is the test that it ends with. */
+  static async before(target, t) {
+    const proxy = new Proxy();
+    const { hostname, port } = new URL(target);
+    proxy.#server = createServer((client) => proxy.#link(client, connect(port, hostname)));
+    proxy.#server.listen(0, "127.0.0.1");
+    await once(proxy.#server, "listening");
+    t.after(() => proxy.#close());
+    return proxy;
+  }
+
+  get url() {
+    return `http://127.0.0.1:${this.#server.address().port}`;
+  }
+
+  /** From now on nothing of what the server says arrives. */
+  mute() {
+    this.#isMute = true;
+  }
+
+  /** From now on connections end that ask for a WebSocket. */
+  refuseWebSockets() {
+    this.#refusesWebSockets = true;
+  }
+
+  /** Breaks every connection, without a goodbye; new ones are accepted. */
+  cut() {
+    for (const link of this.#links) {
+      link.destroy();
+    }
+  }
+
+  #link(client, server) {
+    client.on("data", (data) => {
+      if (this.#refusesWebSockets && /^upgrade: *websocket/im.test(data)) {
+        client.destroy();
+      } else {
+        server.write(data);
+      }
+    });
+    client.on("end", () => server.end());
+    client.on("close", () => server.destroy());
+    server.on("data", (data) => this.#isMute || client.write(data));
+    server.on("end", () => this.#isMute || client.end());
+    server.on("close", () => this.#isMute || client.destroy());
+    for (const end of [client, server]) {
+      this.#links.add(end);
+      end.on("error", () => {});
+      end.on("close", () => this.#links.delete(end));
+    }
+  }
+
+  #close() {
+    this.cut();
+    this.#server.close();
+  }
+}

@@ -1,0 +1,180 @@
+//! The official clients from npm and PyPI against our fixture, and the same scripts against the reference servers,
+//! since a test that fails there is wrong.
+//!
+//! `scripts/setup` installs what these tests need.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+/// No script takes a tenth of this; one that hangs is ended and fails.
+const LIMIT_SECONDS: &str = "120";
+
+/// A script, and the server that it wants.
+struct Suite {
+    script: &'static str,
+    profile: &'static str,
+    environment: &'static [(&'static str, &'static str)],
+}
+
+const ENGINE: Suite = Suite {
+    script: "node/clients/engine.test.mjs",
+    profile: "engine",
+    environment: &[
+        ("EIO3", "1"),
+        ("PING_INTERVAL", "25000"),
+        ("PING_TIMEOUT", "20000"),
+    ],
+};
+
+const ENGINE_HEARTBEAT: Suite = Suite {
+    script: "node/clients/engine-heartbeat.test.mjs",
+    profile: "engine",
+    environment: &[
+        ("EIO3", "1"),
+        ("PING_INTERVAL", "300"),
+        ("PING_TIMEOUT", "700"),
+    ],
+};
+
+#[test]
+fn engine_clients_are_served() {
+    ENGINE.passes_on(&Server::ours());
+}
+
+#[test]
+fn engine_clients_are_served_by_plain_hyper() {
+    ENGINE.passes_on(&Server::ours().with(&["--listener", "hyper"]));
+}
+
+#[test]
+fn engine_clients_are_served_by_axum_on_many_threads() {
+    ENGINE.passes_on(&Server::ours().with(&["--listener", "axum", "--flavor", "multi"]));
+}
+
+#[test]
+fn engine_clients_pass_on_the_reference() {
+    ENGINE.passes_on(&Server::node());
+}
+
+#[test]
+fn engine_heartbeat_is_kept() {
+    ENGINE_HEARTBEAT.passes_on(&Server::ours());
+}
+
+#[test]
+fn engine_heartbeat_passes_on_the_reference() {
+    ENGINE_HEARTBEAT.passes_on(&Server::node());
+}
+
+/// How to start a fixture.
+struct Server {
+    command: Vec<PathBuf>,
+    is_reference: bool,
+}
+
+impl Server {
+    fn ours() -> Self {
+        Self {
+            command: vec![env!("CARGO_BIN_EXE_fixture").into()],
+            is_reference: false,
+        }
+    }
+
+    fn node() -> Self {
+        Self {
+            command: vec![
+                "node".into(),
+                installed("node/fixture.mjs", "node/node_modules"),
+            ],
+            is_reference: true,
+        }
+    }
+
+    fn with(mut self, arguments: &[&str]) -> Self {
+        self.command.extend(arguments.iter().map(PathBuf::from));
+        self
+    }
+}
+
+impl Suite {
+    fn passes_on(&self, server: &Server) {
+        let running = Running::start(server, self);
+        let output = self
+            .interpreter()
+            .env("FIXTURE_URL", &running.url)
+            .env(
+                "FIXTURE_IS_REFERENCE",
+                if server.is_reference { "1" } else { "0" },
+            )
+            .envs(self.environment.iter().copied())
+            .output()
+            .expect("coreutils' timeout runs");
+        assert!(
+            output.status.success(),
+            "{} against {:?}\n{}{}",
+            self.script,
+            server.command,
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr),
+        );
+    }
+
+    fn interpreter(&self) -> Command {
+        let mut command = Command::new("timeout");
+        command.arg(LIMIT_SECONDS).arg("node").arg("--test");
+        command.arg(installed(self.script, "node/node_modules"));
+        command
+    }
+}
+
+/// A fixture that ends with this value.
+struct Running {
+    process: Child,
+    url: String,
+}
+
+impl Running {
+    fn start(server: &Server, suite: &Suite) -> Self {
+        let (program, arguments) = server
+            .command
+            .split_first()
+            .expect("a command has a program");
+        let mut process = Command::new(program)
+            .args(arguments)
+            .args(["--profile", suite.profile, "--port", "0"])
+            .envs(suite.environment.iter().copied())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{}: {error}", program.display()));
+        let mut line = String::new();
+        let stdout = process.stdout.take().expect("stdout is piped");
+        BufReader::new(stdout)
+            .read_line(&mut line)
+            .expect("the fixture says where it listens");
+        let address = line.trim_end().strip_prefix("listening on ");
+        let url = format!(
+            "http://{}",
+            address.unwrap_or_else(|| panic!("the fixture said {line:?}"))
+        );
+        Self { process, url }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may be gone already, which the test has noticed then.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// A file of this crate that works only after `scripts/setup` has made `needed`.
+fn installed(file: &str, needed: &str) -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    assert!(
+        here.join(needed).exists(),
+        "{needed} is missing; run scripts/setup"
+    );
+    here.join(file)
+}

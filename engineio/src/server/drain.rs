@@ -1,0 +1,52 @@
+//! Closing every session without a thundering herd.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::hub::Hub;
+use super::random;
+use super::shared::Shared;
+use crate::proto::event::Input;
+
+/// The share of the deadline over which sessions are asked to close; the rest is for them to take what is
+/// queued.
+const CLOSING_SHARE: u32 = 4;
+
+/// How often it is looked whether the last sessions are gone.
+const LAST_LOOK: Duration = Duration::from_millis(10);
+
+/// Closes every live session by `deadline`.
+pub(super) async fn run<D: Send + Sync + 'static>(hub: &Arc<Hub<D>>, deadline: Duration) {
+    let start = hub.now();
+    let end = start + deadline;
+    let closing = deadline * CLOSING_SHARE / (CLOSING_SHARE + 1);
+    for (at, session) in schedule(hub.registry.all(), start, closing) {
+        if at > hub.now() {
+            tokio::time::sleep_until(at.into()).await;
+        }
+        session.handle(hub.now(), Input::Close);
+    }
+    while hub.registry.count() > 0 && hub.now() < end {
+        tokio::time::sleep(LAST_LOOK.min(deadline)).await;
+    }
+    for session in hub.registry.all() {
+        session.handle(hub.now(), Input::Discard);
+    }
+}
+
+/// One random time for each within its own even share of the whole, earliest first.
+fn schedule<D>(
+    sessions: Vec<Arc<Shared<D>>>,
+    start: Instant,
+    closing: Duration,
+) -> impl Iterator<Item = (Instant, Arc<Shared<D>>)> {
+    let share = closing / u32::try_from(sessions.len()).unwrap_or(u32::MAX).max(1);
+    let share_nanos = u64::try_from(share.as_nanos()).unwrap_or(u64::MAX);
+    sessions
+        .into_iter()
+        .zip(0_u32..)
+        .map(move |(session, index)| {
+            let jitter = Duration::from_nanos(random::below(share_nanos.max(1)));
+            (start + share * index + jitter, session)
+        })
+}

@@ -1,0 +1,568 @@
+//! One session as the shell holds it: the pure machine behind a lock, and the wakers of whoever waits for it.
+//!
+//! Effects of an input are collected under the lock and run after it is released, so that no user code, no
+//! system call and no other lock happens under it.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, MutexGuard, OnceLock};
+use std::task::Waker;
+use std::time::Instant;
+
+use tokio::sync::oneshot;
+
+use super::connection::Connection;
+use super::form::FrameForm;
+use super::hub::Hub;
+use super::lock::Lock;
+use super::writer::Writer;
+use crate::handler::Flow;
+use crate::message::Message;
+use crate::packet::Protocol;
+use crate::payload::PayloadContent;
+use crate::proto::close_reason::CloseReason;
+use crate::proto::deadlines::DeadlineKey;
+use crate::proto::event::{Input, Output, Received};
+use crate::proto::outbox::Outbox;
+use crate::proto::session::Session;
+use crate::proto::transport::Transport;
+use crate::send_options::OverflowPolicy;
+use crate::session_id::SessionId;
+
+/// How soon the application's own deadline is tried again when a handler was running.
+const DISPATCH_RETRY: std::time::Duration = std::time::Duration::from_millis(1);
+
+/// What the WebSocket task has to look at when it is woken for another reason than readability.
+pub(super) mod signal {
+    /// A write was cut short; wait for writability and go on.
+    pub(crate) const BLOCKED: u8 = 1;
+    /// Write what waits, then the close frame.
+    pub(crate) const FINISH: u8 = 2;
+    /// End now.
+    pub(crate) const ABORT: u8 = 4;
+    /// The candidate is refused or no longer wanted.
+    pub(crate) const DROP_CANDIDATE: u8 = 8;
+    /// The candidate is the transport.
+    pub(crate) const UPGRADED: u8 = 16;
+    /// A paused handler reads on.
+    pub(crate) const RESUME: u8 = 32;
+    /// A write failed.
+    pub(crate) const FAILED: u8 = 64;
+}
+
+/// The body of an answered poll.
+#[derive(Debug)]
+pub(crate) struct PollBody {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) content: PayloadContent,
+    /// Something in it may be compressed (EIO4-CMP-02).
+    pub(crate) is_compressible: bool,
+}
+
+struct Parked {
+    token: u32,
+    reply: oneshot::Sender<PollBody>,
+}
+
+pub(super) struct Inner {
+    pub(super) session: Session,
+    deadline: Option<DeadlineKey>,
+    /// When the application wants to be called.
+    wake_at: Option<Instant>,
+    /// The stream of the WebSocket that is the transport; gone with its task, so that a handle kept by the
+    /// application keeps no descriptor open.
+    pub(super) writer: Option<Arc<Writer>>,
+    /// The task of the WebSocket, or of the candidate.
+    pub(super) task: Option<Waker>,
+    /// The request that reads or dispatches a POST.
+    post: Option<Waker>,
+    parked: Option<Parked>,
+    next_token: u32,
+    pending_close: Option<CloseReason>,
+    pub(super) form: FrameForm,
+    /// Binary leaves as base64 over polling.
+    pub(super) polls_base64: bool,
+    pub(super) is_dispatching: bool,
+    is_post_destroyed: bool,
+    is_paused: bool,
+    is_resumed_early: bool,
+    /// The handler was told that the queue has passed its high watermark.
+    pub(super) is_slow: bool,
+    /// Who waits for the queue to be below it.
+    pub(super) ready: Option<Box<Waiters>>,
+}
+
+/// Who waits for a client's queue; in a box of their own, for there are seldom any.
+#[derive(Debug, Default)]
+pub(super) struct Waiters(pub(super) Vec<Waker>);
+
+/// What is left to do once the lock is released.
+#[derive(Default)]
+pub(super) struct Effects {
+    pub(super) is_deliverable: bool,
+    pub(super) is_poll_refused: bool,
+    pub(super) is_post_refused: bool,
+    pub(super) is_candidate_refused: bool,
+    pub(super) is_probe_answered: bool,
+    /// The answer for the GET that just arrived.
+    pub(super) poll: Option<PollBody>,
+    flush: bool,
+    is_queue_taken: bool,
+    closed: Option<CloseReason>,
+    is_gone: bool,
+    wake: Option<Waker>,
+    wake_post: Option<Waker>,
+}
+
+pub(crate) struct Shared<D> {
+    pub(super) hub: Arc<Hub<D>>,
+    inner: Lock<Inner>,
+    pub(super) data: OnceLock<D>,
+    pub(super) peer: Option<SocketAddr>,
+    id: SessionId,
+    signals: AtomicU8,
+    /// The mark of the first `Origin` seen, zero before that.
+    origin: AtomicU64,
+    pub(super) protocol: Protocol,
+    pub(super) jsonp: Option<Box<str>>,
+}
+
+/// The facts of a handshake that a new session is made of.
+pub(super) struct Opening {
+    pub(super) id: SessionId,
+    pub(super) protocol: Protocol,
+    pub(super) transport: Transport,
+    pub(super) peer: Option<SocketAddr>,
+    pub(super) is_base64: bool,
+    pub(super) jsonp: Option<Box<str>>,
+}
+
+impl<D: Send + Sync + 'static> Shared<D> {
+    pub(super) fn new(hub: Arc<Hub<D>>, now: Instant, opening: Opening) -> Self {
+        let config = &hub.config;
+        let outbox = Outbox::new(
+            config.max_queued_bytes,
+            config.overflow == OverflowPolicy::DropOldest,
+        );
+        let session = Session::new(
+            now,
+            opening.protocol,
+            opening.transport,
+            Arc::clone(&hub.timing),
+            config.allow_upgrades && config.websocket,
+            outbox,
+        );
+        Self {
+            inner: Lock::new(Inner {
+                session,
+                deadline: None,
+                wake_at: None,
+                writer: None,
+                task: None,
+                post: None,
+                parked: None,
+                next_token: 0,
+                pending_close: None,
+                form: FrameForm::new(opening.protocol, opening.is_base64, None),
+                polls_base64: opening.is_base64,
+                // Until the handler has been told of the session, nothing else may be told.
+                is_dispatching: true,
+                is_post_destroyed: false,
+                is_paused: false,
+                is_resumed_early: false,
+                is_slow: false,
+                ready: None,
+            }),
+            hub,
+            data: OnceLock::new(),
+            peer: opening.peer,
+            id: opening.id,
+            signals: AtomicU8::new(0),
+            origin: AtomicU64::new(0),
+            protocol: opening.protocol,
+            jsonp: opening.jsonp,
+        }
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock()
+    }
+
+    pub(super) fn id(&self) -> SessionId {
+        self.id
+    }
+
+    pub(super) fn protocol(&self) -> Protocol {
+        self.protocol
+    }
+
+    pub(super) fn set_data(&self, data: D) {
+        let _ = self.data.set(data);
+    }
+
+    pub(super) fn take_signals(&self) -> u8 {
+        if self.signals.load(Ordering::Acquire) == 0 {
+            return 0;
+        }
+        self.signals.swap(0, Ordering::AcqRel)
+    }
+
+    pub(super) fn raise(&self, signal: u8) {
+        self.signals.fetch_or(signal, Ordering::AcqRel);
+    }
+
+    pub(super) fn set_task(&self, waker: Waker) {
+        self.lock().task = Some(waker);
+    }
+
+    /// Feeds one input and does what follows.
+    pub(super) fn handle(self: &Arc<Self>, now: Instant, input: Input) -> Effects {
+        let mut inner = self.lock();
+        let mut effects = self.feed(&mut inner, now, input);
+        drop(inner);
+        self.run(&mut effects);
+        effects
+    }
+
+    /// Feeds one input under the lock and collects what is to be done without it.
+    pub(super) fn feed(&self, inner: &mut Inner, now: Instant, input: Input) -> Effects {
+        let mut effects = Effects::default();
+        if input == Input::PostArrived {
+            inner.is_post_destroyed = false;
+        }
+        inner.session.handle_input(now, input);
+        while let Some(output) = inner.session.poll_output() {
+            self.collect(inner, input, output, &mut effects);
+        }
+        effects
+    }
+
+    fn collect(&self, inner: &mut Inner, input: Input, output: Output, effects: &mut Effects) {
+        match output {
+            Output::Deliver => effects.is_deliverable = true,
+            Output::AnswerPoll(answer) => {
+                let body = inner.poll_body(answer);
+                match inner.parked.take() {
+                    // A receiver that is gone has reported, or is about to report, its own end.
+                    Some(parked) => drop(parked.reply.send(body)),
+                    None => effects.poll = Some(body),
+                }
+                effects.is_queue_taken = true;
+            }
+            Output::RefusePoll => effects.is_poll_refused = true,
+            Output::RefusePost => effects.is_post_refused = true,
+            Output::DestroyPost => {
+                inner.is_post_destroyed = true;
+                effects.wake_post = inner.post.take();
+            }
+            Output::AnswerProbe => effects.is_probe_answered = true,
+            Output::Upgrading => {}
+            Output::CloseCandidate if input == Input::CandidateAttached => {
+                effects.is_candidate_refused = true;
+            }
+            Output::CloseCandidate => self.signal(inner, signal::DROP_CANDIDATE, effects),
+            Output::Upgraded => {
+                self.hub.counters.websocket_attached();
+                self.signal(inner, signal::UPGRADED, effects);
+            }
+            Output::Flush => effects.flush = true,
+            Output::FinishWebSocket => self.signal(inner, signal::FINISH, effects),
+            Output::AbortWebSocket => self.signal(inner, signal::ABORT, effects),
+            Output::Closed(reason) => effects.closed = Some(reason),
+            Output::Gone => effects.is_gone = true,
+        }
+    }
+
+    fn signal(&self, inner: &Inner, signal: u8, effects: &mut Effects) {
+        self.raise(signal);
+        effects.wake.clone_from(&inner.task);
+    }
+
+    /// Does what an input asked for, outside the lock.
+    pub(super) fn run(self: &Arc<Self>, effects: &mut Effects) {
+        if std::mem::take(&mut effects.flush) {
+            self.flush();
+        }
+        if let Some(waker) = effects.wake.take() {
+            waker.wake();
+        }
+        if let Some(waker) = effects.wake_post.take() {
+            waker.wake();
+        }
+        if std::mem::take(&mut effects.is_queue_taken) || effects.closed.is_some() {
+            self.settle(self.lock());
+        }
+        if let Some(reason) = effects.closed.take() {
+            self.hub.counters.closed(reason);
+            self.tell_closed(reason);
+        }
+        if std::mem::take(&mut effects.is_gone) {
+            self.forget();
+        } else {
+            self.schedule();
+        }
+    }
+
+    /// Tells the application, now or when the handler that is running has returned.
+    fn tell_closed(self: &Arc<Self>, reason: CloseReason) {
+        let mut inner = self.lock();
+        if inner.is_dispatching {
+            inner.pending_close = Some(reason);
+            return;
+        }
+        inner.is_dispatching = true;
+        drop(inner);
+        let connection = Connection(Arc::clone(self));
+        self.hub
+            .guard(|handler| handler.on_close(&connection, reason));
+        self.lock().is_dispatching = false;
+    }
+
+    fn forget(&self) {
+        let mut inner = self.lock();
+        let transport = inner.session.transport();
+        let deadline = inner.deadline.take();
+        drop(inner);
+        if let Some(key) = deadline {
+            self.hub.deadlines.remove(key);
+        }
+        if self.hub.registry.remove(&self.id).is_some() {
+            self.hub.registry.release(self.peer.map(|peer| peer.ip()));
+            if transport == Transport::WebSocket {
+                self.hub.counters.websocket_gone();
+            }
+        }
+    }
+
+    /// False when the request comes from another origin than one before it. A request without
+    /// an origin passes: browsers leave it out when they read from their own.
+    pub(super) fn is_origin_bound(&self, origin: Option<&[u8]>) -> bool {
+        let Some(origin) = origin else { return true };
+        match self.origin.load(Ordering::Acquire) {
+            0 => true,
+            bound => bound == self.hub.origin_mark(origin),
+        }
+    }
+
+    /// Remembers the first origin; false when another request was first with another.
+    pub(super) fn bind_origin(&self, origin: Option<&[u8]>) -> bool {
+        let Some(origin) = origin else { return true };
+        let mark = self.hub.origin_mark(origin);
+        match self
+            .origin
+            .compare_exchange(0, mark, Ordering::AcqRel, Ordering::Acquire)
+        {
+            Ok(_) => true,
+            Err(bound) => bound == mark,
+        }
+    }
+
+    /// Enters the next deadline if it is earlier than the one entered.
+    pub(super) fn schedule(self: &Arc<Self>) {
+        let mut inner = self.lock();
+        let Some(at) = inner.next_deadline() else {
+            return;
+        };
+        match inner.deadline {
+            Some(entered) if entered.at() <= at => {}
+            entered => {
+                let key = self.hub.deadlines.enter(entered, at, Arc::clone(self));
+                inner.deadline = Some(key);
+            }
+        }
+    }
+
+    /// The entered deadline has come up.
+    pub(super) fn handle_deadline(self: &Arc<Self>, now: Instant) {
+        let mut inner = self.lock();
+        inner.deadline = None;
+        let must_wake = inner.wake_at.is_some_and(|at| at <= now) && inner.session.is_open();
+        if must_wake {
+            // A handler that runs just now is about to return.
+            inner.wake_at = inner.is_dispatching.then(|| now + DISPATCH_RETRY);
+        }
+        let must_wake = must_wake && !inner.is_dispatching;
+        let is_due = inner.session.poll_timeout().is_some_and(|at| at <= now);
+        let mut effects = if is_due {
+            self.feed(&mut inner, now, Input::Timeout)
+        } else {
+            Effects::default()
+        };
+        drop(inner);
+        self.run(&mut effects);
+        if must_wake && self.begin_dispatch() {
+            let connection = Connection(Arc::clone(self));
+            self.hub.guard(|handler| handler.on_deadline(&connection));
+            self.end_dispatch(now);
+        }
+    }
+
+    /// Takes the right to call the handler, and makes what it sends wait until [`Shared::end_dispatch`].
+    /// False when the right is taken, which only a handler on another thread can have.
+    pub(super) fn begin_dispatch(&self) -> bool {
+        let mut inner = self.lock();
+        if inner.is_dispatching {
+            return false;
+        }
+        inner.is_dispatching = true;
+        inner.is_resumed_early = false;
+        inner.session.outbox.hold();
+        true
+    }
+
+    /// Gives the right back; sends what the handlers sent, in one write.
+    pub(super) fn end_dispatch(self: &Arc<Self>, now: Instant) {
+        let mut inner = self.lock();
+        inner.session.outbox.release();
+        inner.is_dispatching = false;
+        let closed = inner.pending_close.take();
+        let is_websocket = inner.session.transport() == Transport::WebSocket;
+        if is_websocket {
+            drop(inner);
+            self.flush();
+        } else if inner.session.outbox.is_empty() {
+            self.settle(inner);
+        } else {
+            let mut effects = self.feed(&mut inner, now, Input::Queued);
+            drop(inner);
+            self.run(&mut effects);
+        }
+        if let Some(reason) = closed {
+            self.tell_closed(reason);
+        }
+    }
+
+    /// Feeds one packet and hands it to the application if it is a message. Only between `begin_dispatch` and
+    /// `end_dispatch`.
+    pub(super) fn receive(
+        self: &Arc<Self>,
+        connection: &Connection<D>,
+        now: Instant,
+        received: Received,
+        message: Option<Message<'_>>,
+    ) -> Flow {
+        let mut inner = self.lock();
+        let mut effects = self.feed(&mut inner, now, Input::Packet(received));
+        drop(inner);
+        match message {
+            Some(message) if effects.is_deliverable => self.deliver(connection, message),
+            _ => {
+                self.run(&mut effects);
+                Flow::Continue
+            }
+        }
+    }
+
+    pub(super) fn has_signal(&self, signal: u8) -> bool {
+        self.signals.load(Ordering::Acquire) & signal != 0
+    }
+
+    /// The candidate's stream failed.
+    pub(super) fn fail_candidate(&self) {
+        self.raise(signal::FAILED);
+    }
+
+    /// The candidate's task ends; what was asked of it is not asked of the next.
+    pub(super) fn detach_candidate(&self) {
+        self.lock().task = None;
+        self.signals.store(0, Ordering::Release);
+    }
+
+    /// Hands one message to the application. Only between `begin_dispatch` and `end_dispatch`.
+    fn deliver(self: &Arc<Self>, connection: &Connection<D>, message: Message<'_>) -> Flow {
+        let mut flow = Flow::Continue;
+        let is_sound = self
+            .hub
+            .guard(|handler| flow = handler.on_message(connection, message));
+        if !is_sound {
+            // A panic in a handler ends its own session.
+            self.handle(self.hub.now(), Input::Discard);
+        }
+        if flow == Flow::Pause {
+            let mut inner = self.lock();
+            if std::mem::take(&mut inner.is_resumed_early) {
+                return Flow::Continue;
+            }
+            inner.is_paused = true;
+        }
+        flow
+    }
+
+    /// Reads on after a handler paused.
+    pub(super) fn resume(&self) {
+        let mut inner = self.lock();
+        // The handler that is about to say "pause" may have been overtaken.
+        inner.is_resumed_early = inner.is_dispatching && !inner.is_paused;
+        inner.is_paused = false;
+        self.raise(signal::RESUME);
+        let (task, post) = (inner.task.clone(), inner.post.take());
+        drop(inner);
+        task.into_iter().chain(post).for_each(Waker::wake);
+    }
+
+    /// Has the handler called at `at`.
+    pub(super) fn wake_at(self: &Arc<Self>, at: Option<Instant>) {
+        self.lock().wake_at = at;
+        self.schedule();
+    }
+
+    pub(super) fn is_paused(&self) -> bool {
+        self.lock().is_paused
+    }
+
+    /// The connection of a parked GET went away.
+    pub(super) fn unpark(self: &Arc<Self>, token: u32) {
+        let mut inner = self.lock();
+        if inner
+            .parked
+            .as_ref()
+            .is_none_or(|parked| parked.token != token)
+        {
+            return;
+        }
+        inner.parked = None;
+        let now = self.hub.now();
+        let mut effects = self.feed(&mut inner, now, Input::PollDropped);
+        drop(inner);
+        self.run(&mut effects);
+    }
+
+    /// True when the POST being read is to end without an answer; else remembers whom to wake.
+    pub(super) fn poll_post_destroyed(&self, waker: &Waker) -> bool {
+        let mut inner = self.lock();
+        if inner.is_post_destroyed {
+            return true;
+        }
+        inner.post = Some(waker.clone());
+        false
+    }
+
+    /// Waits until a paused handler reads on, for a POST.
+    pub(super) fn poll_resumed(&self, waker: &Waker) -> bool {
+        let mut inner = self.lock();
+        if !inner.is_paused || !inner.session.is_open() {
+            return true;
+        }
+        inner.post = Some(waker.clone());
+        false
+    }
+}
+
+/// How a parked GET is known, and where its answer will come.
+pub(super) type Parking = (u32, oneshot::Receiver<PollBody>);
+
+impl Inner {
+    fn next_deadline(&self) -> Option<Instant> {
+        let protocol = self.session.poll_timeout()?;
+        Some(self.wake_at.map_or(protocol, |at| at.min(protocol)))
+    }
+
+    /// Parks a GET that was not answered at once.
+    pub(super) fn park(&mut self) -> Parking {
+        let (reply, answer) = oneshot::channel();
+        let token = self.next_token;
+        self.next_token = token.wrapping_add(1);
+        self.parked = Some(Parked { token, reply });
+        (token, answer)
+    }
+}

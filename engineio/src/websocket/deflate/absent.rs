@@ -1,0 +1,40 @@
+//! Stands in for the codec without feature `deflate`: nothing is negotiated then, so none is ever made.
+
+use std::convert::Infallible;
+
+use super::{Agreement, Settings};
+use crate::websocket::Fault;
+
+#[derive(Debug)]
+pub(crate) struct Inflater(Infallible);
+
+impl Inflater {
+    pub(crate) fn new(_: &Agreement) -> Option<Self> {
+        None
+    }
+
+    pub(crate) fn inflate(&mut self, _: &[u8], _: usize) -> Result<Vec<u8>, Fault> {
+        match self.0 {}
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Deflater(Infallible);
+
+impl Deflater {
+    pub(crate) fn new(_: Settings) -> Option<Self> {
+        None
+    }
+
+    pub(crate) fn settings(&self) -> Settings {
+        match self.0 {}
+    }
+
+    pub(crate) fn forget_context(&mut self) {
+        match self.0 {}
+    }
+
+    pub(crate) fn deflate(&mut self, _: &[u8], _: &mut Vec<u8>) -> bool {
+        match self.0 {}
+    }
+}

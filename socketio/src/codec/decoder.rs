@@ -1,0 +1,123 @@
+//! The messages of one connection, put together to packets.
+
+use std::any::Any;
+use std::fmt;
+
+use engineio::{Payload, Protocol};
+
+use super::error::PacketError;
+use super::json::{self, Incomplete, Received};
+use super::limits::Limits;
+use super::msgpack;
+use super::parser::{Codec, Format, Parser, Partial};
+use crate::packet::Packet;
+
+/// Decodes the messages of one connection. It takes a pointer's room while no packet is incomplete.
+#[derive(Default)]
+pub(crate) struct Decoder {
+    waiting: Option<Box<Waiting>>,
+}
+
+/// A packet that needs more messages.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it is boxed, and the large one is the common one"
+)]
+enum Waiting {
+    Json(Incomplete),
+    Custom(Box<dyn Any + Send>),
+}
+
+impl fmt::Debug for Decoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Decoder")
+            .field("waiting", &self.waiting())
+            .finish()
+    }
+}
+
+impl Decoder {
+    /// Takes the next message. `Ok(None)` means that the packet needs more messages.
+    ///
+    /// After an error nothing is kept; the connection is to be closed.
+    //= SIO5-INV-01
+    #[inline]
+    pub(crate) fn decode<'a>(
+        &mut self,
+        codec: &Codec,
+        message: Payload<'a>,
+        protocol: Protocol,
+        limits: &Limits,
+    ) -> Result<Option<Packet<'a>>, PacketError> {
+        if self.waiting.is_some() {
+            return self.receive(codec, message, limits);
+        }
+        match &codec.0 {
+            Format::Json => match json::decode(message, protocol, limits)? {
+                Received::Packet(packet) => Ok(Some(packet)),
+                Received::Incomplete(incomplete) => {
+                    self.waiting = Some(Box::new(Waiting::Json(incomplete)));
+                    Ok(None)
+                }
+            },
+            Format::Msgpack => msgpack::decode(message, limits).map(Some),
+            Format::Custom(parser) => {
+                self.decode_custom(&**parser, message, limits, Partial::default())
+            }
+        }
+    }
+
+    fn receive<'a>(
+        &mut self,
+        codec: &Codec,
+        message: Payload<'a>,
+        limits: &Limits,
+    ) -> Result<Option<Packet<'a>>, PacketError> {
+        let Some(mut waiting) = self.waiting.take() else {
+            return Ok(None);
+        };
+        match (*waiting, &codec.0) {
+            (Waiting::Custom(state), Format::Custom(parser)) => {
+                self.decode_custom(&**parser, message, limits, Partial(Some(state)))
+            }
+            (Waiting::Json(mut incomplete), _) => {
+                let packet = incomplete.receive(message, limits)?;
+                if packet.is_none() {
+                    *waiting = Waiting::Json(incomplete);
+                    self.waiting = Some(waiting);
+                }
+                Ok(packet)
+            }
+            // Whoever decodes with one codec never meets the state of another.
+            (Waiting::Custom(_), _) => Err(PacketError::UnexpectedText),
+        }
+    }
+
+    fn decode_custom<'a>(
+        &mut self,
+        parser: &dyn Parser,
+        message: Payload<'a>,
+        limits: &Limits,
+        mut partial: Partial,
+    ) -> Result<Option<Packet<'a>>, PacketError> {
+        let packet = parser.decode(message, limits, &mut partial)?;
+        self.waiting = partial.0.map(|state| Box::new(Waiting::Custom(state)));
+        Ok(packet)
+    }
+
+    /// True while a packet needs more messages; the caller bounds for how long.
+    #[must_use]
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.waiting.is_some()
+    }
+
+    /// The packet that waits for its attachments, so that one nobody may send can be refused before they arrive.
+    /// A custom parser's is not known.
+    #[must_use]
+    pub(crate) fn waiting(&self) -> Option<&Packet<'static>> {
+        match self.waiting.as_deref() {
+            Some(Waiting::Json(incomplete)) => Some(incomplete.packet()),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,293 @@
+//! Text packets and the attachments that follow them.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use engineio::{Payload, Protocol};
+
+use super::placeholder::References;
+use super::scan::{Observer, RawString, Scanner, Values};
+use crate::codec::args::ArgsSource;
+use crate::codec::binary::Binary;
+use crate::codec::error::PacketError;
+use crate::codec::limits::Limits;
+use crate::packet::{Packet, PacketKind, is_reserved};
+
+/// A packet whose attachments have not all arrived.
+#[derive(Debug)]
+pub(in crate::codec) struct Incomplete {
+    packet: Packet<'static>,
+    references: References,
+    attachments: Vec<Bytes>,
+    attachment_bytes: usize,
+}
+
+impl Incomplete {
+    pub(in crate::codec) fn packet(&self) -> &Packet<'static> {
+        &self.packet
+    }
+
+    /// Takes the next attachment. The packet is complete with the last, and nothing is left here then.
+    //= SIO5-BIN-02
+    //= SIO5-BIN-07
+    //= SIO5-BIN-08
+    pub(in crate::codec) fn receive(
+        &mut self,
+        message: Payload<'_>,
+        limits: &Limits,
+    ) -> Result<Option<Packet<'static>>, PacketError> {
+        let Payload::Binary(data) = message else {
+            return Err(PacketError::UnexpectedText);
+        };
+        let uses = self.references.count(self.attachments.len()).max(1);
+        let bytes = data.len().saturating_mul(uses);
+        self.attachment_bytes = self.attachment_bytes.saturating_add(bytes);
+        if self.attachment_bytes > limits.max_attachment_bytes {
+            return Err(PacketError::AttachmentsTooLarge);
+        }
+        self.attachments.push(Bytes::copy_from_slice(data));
+        if self.attachments.len() < self.references.attachment_count() {
+            return Ok(None);
+        }
+        //= SIO5-BIN-03
+        if self.references.has_stray() {
+            return Err(PacketError::Placeholder);
+        }
+        let nothing = Packet::new(self.packet.kind(), "/");
+        let packet = std::mem::replace(&mut self.packet, nothing);
+        Ok(Some(
+            packet.with_attachments(std::mem::take(&mut self.attachments)),
+        ))
+    }
+}
+
+/// What a message led to.
+pub(in crate::codec) enum Received<'a> {
+    Packet(Packet<'a>),
+    Incomplete(Incomplete),
+}
+
+/// Decodes a message while no attachment is awaited.
+//= SIO5-PKT-01
+//= SIO5-PKT-08
+//= SIO5-INV-03
+#[inline]
+pub(in crate::codec) fn decode<'a>(
+    message: Payload<'a>,
+    protocol: Protocol,
+    limits: &Limits,
+) -> Result<Received<'a>, PacketError> {
+    let Payload::Text(text) = message else {
+        return Err(PacketError::UnexpectedBinary);
+    };
+    let mut cursor = Cursor::new(text);
+    let (kind, is_binary) = match cursor.take_byte().ok_or(PacketError::Empty)? {
+        b'0' => (PacketKind::Connect, false),
+        b'1' => (PacketKind::Disconnect, false),
+        b'2' => (PacketKind::Event, false),
+        b'3' => (PacketKind::Ack, false),
+        b'4' => (PacketKind::ConnectError, false),
+        b'5' => (PacketKind::Event, true),
+        b'6' => (PacketKind::Ack, true),
+        _ => return Err(PacketError::UnknownType),
+    };
+    if is_binary {
+        return decode_binary(kind, cursor, protocol, limits);
+    }
+    decode_rest(kind, cursor, protocol, limits, &mut ()).map(Received::Packet)
+}
+
+//= SIO5-BIN-06
+fn decode_binary<'a>(
+    kind: PacketKind,
+    mut cursor: Cursor<'a>,
+    protocol: Protocol,
+    limits: &Limits,
+) -> Result<Received<'a>, PacketError> {
+    let count = match cursor.take_digits() {
+        Digits::Number(count) => usize::try_from(count).unwrap_or(usize::MAX),
+        Digits::Overflow => usize::MAX,
+        Digits::None => return Err(PacketError::AttachmentCount),
+    };
+    if count == 0 || cursor.take_byte() != Some(b'-') {
+        return Err(PacketError::AttachmentCount);
+    }
+    if count > limits.max_attachments {
+        return Err(PacketError::TooManyAttachments);
+    }
+    let mut references = References::new(count);
+    let packet = decode_rest(kind, cursor, protocol, limits, &mut references)?;
+    Ok(Received::Incomplete(Incomplete {
+        packet: packet.into_owned(),
+        references,
+        attachments: Vec::new(),
+        attachment_bytes: 0,
+    }))
+}
+
+/// Namespace, id and payload.
+#[inline]
+fn decode_rest<'a>(
+    kind: PacketKind,
+    mut cursor: Cursor<'a>,
+    protocol: Protocol,
+    limits: &Limits,
+    observer: &mut impl Observer,
+) -> Result<Packet<'a>, PacketError> {
+    let (namespace, query) = cursor.take_namespace(kind, protocol, limits)?;
+    //= SIO5-PKT-04
+    //= SIO5-PKT-05 exception: white space is no digit, as section 8 recommends
+    let id = match cursor.take_digits() {
+        Digits::Number(id) => Some(id),
+        Digits::None => None,
+        Digits::Overflow => return Err(PacketError::Id),
+    };
+    let packet = Packet::new(kind, namespace).with_query(query).with_id(id);
+    if cursor.rest.is_empty() {
+        return Ok(packet);
+    }
+    decode_payload(packet, cursor.rest, limits, observer)
+}
+
+//= SIO5-PKT-06
+#[inline]
+fn decode_payload<'a>(
+    mut packet: Packet<'a>,
+    text: &'a str,
+    limits: &Limits,
+    observer: &mut impl Observer,
+) -> Result<Packet<'a>, PacketError> {
+    let mut scanner = Scanner::new(text);
+    let values = match (packet.kind(), text.as_bytes().first()) {
+        (PacketKind::Event, Some(b'[')) => {
+            scanner.take_byte()?;
+            let name = event_name(&mut scanner)?;
+            packet = packet.with_name(name);
+            scanner.skip_whitespace();
+            match scanner.take_byte()? {
+                // A comma promises another argument.
+                b',' if !scanner.closes() => scanner.elements(limits, observer)?,
+                b']' => Values::default(),
+                _ => return Err(PacketError::Payload),
+            }
+        }
+        (PacketKind::Ack, Some(b'[')) => {
+            scanner.take_byte()?;
+            scanner.elements(limits, observer)?
+        }
+        (PacketKind::Connect | PacketKind::ConnectError, Some(b'{'))
+        | (PacketKind::ConnectError, Some(b'"')) => Values {
+            text: scanner.value(limits, observer)?,
+            count: 1,
+        },
+        _ => return Err(PacketError::Payload),
+    };
+    scanner.finish()?;
+    Ok(packet.with_source(ArgsSource::json(values.text, values.count)))
+}
+
+/// The first element of an event: a number, or a string that is not reserved.
+//= SIO5-EVT-01
+//= SIO5-PKT-11
+#[inline]
+fn event_name<'a>(scanner: &mut Scanner<'a>) -> Result<Cow<'a, str>, PacketError> {
+    scanner.skip_whitespace();
+    let start = scanner.offset();
+    let name = match scanner.take_byte()? {
+        b'"' => unescape(scanner.string()?)?,
+        first @ (b'-' | b'0'..=b'9') => {
+            scanner.scalar(first)?;
+            Cow::Borrowed(scanner.slice(start, scanner.offset()))
+        }
+        _ => return Err(PacketError::Payload),
+    };
+    if is_reserved(&name) {
+        return Err(PacketError::ReservedName);
+    }
+    Ok(name)
+}
+
+/// What a string means. Lone surrogates, which no `str` can hold, become replacement characters.
+fn unescape(string: RawString<'_>) -> Result<Cow<'_, str>, PacketError> {
+    if !string.has_escape {
+        return Ok(Cow::Borrowed(string.text));
+    }
+    let quoted = format!("\"{}\"", string.text);
+    let bytes: Binary = serde_json::from_str(&quoted).map_err(|_| PacketError::Payload)?;
+    Ok(Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()))
+}
+
+/// A decimal number at the front of some text.
+enum Digits {
+    None,
+    Number(u64),
+    Overflow,
+}
+
+/// Takes what precedes the payload.
+struct Cursor<'a> {
+    rest: &'a str,
+}
+
+impl<'a> Cursor<'a> {
+    fn new(text: &'a str) -> Self {
+        Self { rest: text }
+    }
+
+    #[inline]
+    fn take_byte(&mut self) -> Option<u8> {
+        let first = *self.rest.as_bytes().first()?;
+        // Longer characters are no part of this grammar, so they may as well stay.
+        if let Some((_, rest)) = self.rest.split_at_checked(1) {
+            self.rest = rest;
+        }
+        Some(first)
+    }
+
+    //= SIO5-PKT-02
+    //= SIO5-PKT-03
+    #[inline]
+    fn take_namespace(
+        &mut self,
+        kind: PacketKind,
+        protocol: Protocol,
+        limits: &Limits,
+    ) -> Result<(&'a str, Option<&'a str>), PacketError> {
+        if !self.rest.starts_with('/') {
+            return Ok(("/", None));
+        }
+        let (name, rest) = self.rest.split_once(',').unwrap_or((self.rest, ""));
+        self.rest = rest;
+        let (name, query) = match (kind, protocol) {
+            //= SIO4-CON-03
+            //= SIO4-PKT-03 exception: split at the first question mark only, as recommended
+            (PacketKind::Connect, Protocol::V3) => match name.split_once('?') {
+                Some((name, query)) => (name, Some(query)),
+                None => (name, None),
+            },
+            _ => (name, None),
+        };
+        if name.len() > limits.max_namespace_len
+            || query.is_some_and(|query| query.len() > limits.max_query_len)
+        {
+            return Err(PacketError::NamespaceTooLong);
+        }
+        Ok((name, query))
+    }
+
+    #[inline]
+    fn take_digits(&mut self) -> Digits {
+        let len = self
+            .rest
+            .bytes()
+            .position(|byte| !byte.is_ascii_digit())
+            .unwrap_or(self.rest.len());
+        match self.rest.split_at_checked(len) {
+            None | Some(("", _)) => Digits::None,
+            Some((digits, rest)) => {
+                self.rest = rest;
+                digits.parse().map_or(Digits::Overflow, Digits::Number)
+            }
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! Text packets and their attachments, straight into the buffer they are sent from.
+
+use std::io;
+
+use bytes::Bytes;
+use engineio::MessageBuffer;
+use serde::Serialize;
+use serde_json::ser::Formatter;
+
+use crate::codec::error::EncodeError;
+use crate::codec::outgoing::{self, ArgsSink, RawPart};
+use crate::packet::PacketKind;
+
+/// What precedes the payload.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::codec) struct Header<'a> {
+    pub(in crate::codec) kind: PacketKind,
+    pub(in crate::codec) namespace: &'a str,
+    pub(in crate::codec) id: Option<u64>,
+}
+
+impl Header<'_> {
+    //= SIO5-PKT-01
+    #[inline]
+    fn write(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        out.push(match self.kind {
+            PacketKind::Connect => b'0',
+            PacketKind::Disconnect => b'1',
+            PacketKind::Event => b'2',
+            PacketKind::Ack => b'3',
+            PacketKind::ConnectError => b'4',
+        });
+        if self.namespace != "/" {
+            out.extend_from_slice(self.namespace.as_bytes());
+            out.push(b',');
+        }
+        if let Some(id) = self.id {
+            write_json(out, &id)?;
+        }
+        Ok(())
+    }
+
+    /// What replaces the type when there are attachments.
+    fn binary_type(&self, attachment_count: usize) -> String {
+        let digit = match self.kind {
+            PacketKind::Ack => '6',
+            _ => '5',
+        };
+        format!("{digit}{attachment_count}-")
+    }
+}
+
+/// Writes a packet that is neither event nor ack, with its payload as JSON text.
+pub(in crate::codec) fn write_control(
+    header: Header<'_>,
+    payload: &str,
+    buffer: &mut MessageBuffer,
+) -> Result<(), EncodeError> {
+    buffer.push_text_with(|out| {
+        header.write(out)?;
+        out.extend_from_slice(payload.as_bytes());
+        Ok(())
+    })
+}
+
+/// Writes an event or an ack, with its attachments behind it.
+//= SIO5-BIN-01
+//= SIO5-PKT-10
+#[inline]
+pub(in crate::codec) fn write_event<A: Serialize + ?Sized>(
+    header: Header<'_>,
+    name: Option<&str>,
+    args: &A,
+    offset: Option<&str>,
+    buffer: &mut MessageBuffer,
+) -> Result<(), EncodeError> {
+    let mut attachments = Vec::new();
+    let mut raw_attachments = 0_usize;
+    buffer.push_text_with(|out| {
+        let start = out.len();
+        header.write(out)?;
+        out.push(b'[');
+        let mut sink = JsonArgs::new(out, &mut attachments);
+        if let Some(name) = name {
+            sink.string(name)?;
+        }
+        outgoing::write(args, &mut sink)?;
+        //= SIO5-CSR-02
+        if let Some(offset) = offset {
+            sink.string(offset)?;
+        }
+        raw_attachments = sink.raw_attachments;
+        out.push(b']');
+        let count = attachments.len().saturating_add(raw_attachments);
+        if count > 0 {
+            let end = start.saturating_add(1);
+            out.splice(start..end, header.binary_type(count).into_bytes());
+        }
+        Ok(())
+    })?;
+    for attachment in &attachments {
+        buffer.push_binary(attachment);
+    }
+    if raw_attachments > 0 {
+        outgoing::write(
+            args,
+            &mut RawAttachments(|data: &[u8]| buffer.push_binary(data)),
+        )?;
+    }
+    Ok(())
+}
+
+/// Arguments on their own: JSON text, attachments, and how many arguments.
+pub(in crate::codec) fn write_args<A: Serialize + ?Sized>(
+    args: &A,
+    offset: Option<&str>,
+) -> Result<(String, Vec<Bytes>, usize), EncodeError> {
+    let mut out = Vec::new();
+    let mut attachments = Vec::new();
+    let mut sink = JsonArgs::new(&mut out, &mut attachments);
+    outgoing::write(args, &mut sink)?;
+    if let Some(offset) = offset {
+        sink.string(offset)?;
+    }
+    let count = sink.count;
+    if sink.raw_attachments > 0 {
+        let keep = |attachment: &[u8]| attachments.push(Bytes::copy_from_slice(attachment));
+        outgoing::write(args, &mut RawAttachments(keep))?;
+    }
+    let text = String::from_utf8(out).map_err(|error| EncodeError::Serialize(error.to_string()))?;
+    Ok((text, attachments, count))
+}
+
+/// Writes arguments as the elements of an array, and collects what is binary.
+struct JsonArgs<'a> {
+    out: &'a mut Vec<u8>,
+    attachments: &'a mut Vec<Bytes>,
+    /// How many attachments belong to arguments that are passed through; they are not collected.
+    raw_attachments: usize,
+    /// How many elements have been written.
+    count: usize,
+}
+
+impl<'a> JsonArgs<'a> {
+    fn new(out: &'a mut Vec<u8>, attachments: &'a mut Vec<Bytes>) -> Self {
+        Self {
+            out,
+            attachments,
+            raw_attachments: 0,
+            count: 0,
+        }
+    }
+
+    #[inline]
+    fn separate(&mut self) {
+        if self.count > 0 {
+            self.out.push(b',');
+        }
+        self.count = self.count.saturating_add(1);
+    }
+}
+
+impl ArgsSink for JsonArgs<'_> {
+    const RAW: &'static str = outgoing::RAW_JSON;
+
+    fn begin(&mut self, _count: usize) -> Result<(), EncodeError> {
+        Ok(())
+    }
+
+    #[inline]
+    fn element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), EncodeError> {
+        self.separate();
+        let formatter = Placeholders {
+            attachments: self.attachments,
+        };
+        let mut json = serde_json::Serializer::with_formatter(&mut *self.out, formatter);
+        value
+            .serialize(&mut json)
+            .map_err(|error| EncodeError::Serialize(error.to_string()))
+    }
+
+    #[inline]
+    fn string(&mut self, text: &str) -> Result<(), EncodeError> {
+        // Most strings need no escape, and a whole one is looked through faster than it is escaped.
+        if text.bytes().fold(false, |any, byte| {
+            any | (byte == b'"') | (byte == b'\\') | (byte < 0x20)
+        }) {
+            return self.element(text);
+        }
+        self.separate();
+        self.out.reserve(text.len().saturating_add(2));
+        self.out.push(b'"');
+        self.out.extend_from_slice(text.as_bytes());
+        self.out.push(b'"');
+        Ok(())
+    }
+
+    fn raw(&mut self, part: RawPart<'_>) -> Result<(), EncodeError> {
+        match part {
+            RawPart::Count(0) | RawPart::Text("") => {}
+            RawPart::Count(count) => {
+                self.separate();
+                self.count = self.count.saturating_add(count).saturating_sub(1);
+            }
+            RawPart::Text(text) => self.out.extend_from_slice(text.as_bytes()),
+            // Each attachment leaves once, however often it is named.
+            RawPart::Bytes(_) => self.raw_attachments = self.raw_attachments.saturating_add(1),
+        }
+        Ok(())
+    }
+}
+
+/// Hands on the attachments of arguments that were passed through, without a copy in between.
+struct RawAttachments<F>(F);
+
+impl<F: FnMut(&[u8])> ArgsSink for RawAttachments<F> {
+    const RAW: &'static str = outgoing::RAW_JSON;
+
+    fn begin(&mut self, _count: usize) -> Result<(), EncodeError> {
+        Ok(())
+    }
+
+    fn element<T: Serialize + ?Sized>(&mut self, _value: &T) -> Result<(), EncodeError> {
+        Ok(())
+    }
+
+    fn raw(&mut self, part: RawPart<'_>) -> Result<(), EncodeError> {
+        if let RawPart::Bytes(attachment) = part {
+            (self.0)(attachment);
+        }
+        Ok(())
+    }
+}
+
+/// Compact JSON with a placeholder for whatever is binary.
+struct Placeholders<'a> {
+    attachments: &'a mut Vec<Bytes>,
+}
+
+impl Formatter for Placeholders<'_> {
+    fn write_byte_array<W: ?Sized + io::Write>(
+        &mut self,
+        writer: &mut W,
+        value: &[u8],
+    ) -> io::Result<()> {
+        write!(
+            writer,
+            r#"{{"_placeholder":true,"num":{}}}"#,
+            self.attachments.len()
+        )?;
+        self.attachments.push(Bytes::copy_from_slice(value));
+        Ok(())
+    }
+}
+
+fn write_json(out: &mut Vec<u8>, value: &impl Serialize) -> Result<(), EncodeError> {
+    serde_json::to_writer(out, value).map_err(|error| EncodeError::Serialize(error.to_string()))
+}

@@ -1,0 +1,12 @@
+//! The default parser: JSON text, with binary as attachments.
+
+mod decode;
+mod deserialize;
+mod encode;
+mod placeholder;
+mod scan;
+
+pub(super) use decode::{Incomplete, Received, decode};
+pub(super) use deserialize::{deserialize, transcode};
+pub(super) use encode::{Header, write_args, write_control, write_event};
+pub(super) use scan::split_first;

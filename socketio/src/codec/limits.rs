@@ -1,0 +1,56 @@
+//! What a client may ask of the decoder.
+
+/// The most levels that [`Limits::max_depth`] can ask for, whatever it says.
+pub(crate) const DEEPEST: u32 = 127;
+
+/// The bounds on one incoming packet. One past any of them is an invalid packet, which closes the connection
+/// (SIO5-INV-01).
+///
+/// ```
+/// let mut limits = socketio::Limits::default();
+/// limits.max_attachments = 2;
+/// assert_eq!(limits.max_depth, 100);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// How many attachments a binary packet may announce; 10 by default (SIO5-BIN-06).
+    ///
+    /// Raising it lets a client keep more messages waiting; clients of the reference send no more than 10.
+    pub max_attachments: usize,
+    /// How many bytes the attachments of one packet may have, each counted once for every placeholder that
+    /// names it and at least once; 10,000,000 by default.
+    ///
+    /// It bounds both what an incomplete packet keeps in memory and what it becomes when each placeholder is
+    /// replaced by its own copy. Lowering it below the engine's `max_payload` refuses single attachments too.
+    pub max_attachment_bytes: usize,
+    /// How deep arrays and objects may be nested, the array of the arguments included; 100 by default, and
+    /// values above 127 count as 127.
+    ///
+    /// It bounds the stack that recursive types take while they are deserialized.
+    pub max_depth: u32,
+    /// How many values a packet may hold, each element and each member counted; 100,000 by default.
+    ///
+    /// It bounds the memory of a value tree, which takes some 30 to 100 bytes for each value.
+    pub max_values: usize,
+    /// How many bytes the name of a namespace may have; 256 by default. The query of a protocol 4 CONNECT is
+    /// not counted.
+    pub max_namespace_len: usize,
+    /// How many bytes the query of a protocol 4 CONNECT may have (SIO4-CON-03); 8,192 by default.
+    ///
+    /// Tokens travel there, so lowering it can lock clients out.
+    pub max_query_len: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_attachments: 10,
+            max_attachment_bytes: 10_000_000,
+            max_depth: 100,
+            max_values: 100_000,
+            max_namespace_len: 256,
+            max_query_len: 8_192,
+        }
+    }
+}

@@ -1,0 +1,378 @@
+//! Each bound at its value and one past it, and what a client may try against them.
+
+use engineio::{Payload, Protocol};
+
+use super::{decode, decode_with, decode_within, text};
+use crate::codec::{Codec, Decoder, Limits, PacketError};
+
+const ONE: Payload<'static> = Payload::Binary(&[1]);
+
+fn limits(change: impl FnOnce(&mut Limits)) -> Limits {
+    let mut limits = Limits::default();
+    change(&mut limits);
+    limits
+}
+
+#[test]
+fn an_idle_decoder_is_a_pointer() {
+    assert_eq!(size_of::<Decoder>(), size_of::<usize>());
+}
+
+//= SIO5-BIN-06 test
+#[test]
+fn attachments_are_counted() {
+    let limits = limits(|limits| limits.max_attachments = 2);
+    let two = [Payload::Text(r#"52-["e"]"#), ONE, ONE];
+    assert!(decode_within(&limits, &two).is_ok());
+    let three = [Payload::Text(r#"53-["e"]"#)];
+    assert_eq!(
+        decode_within(&limits, &three).unwrap_err(),
+        PacketError::TooManyAttachments
+    );
+    for count in ["99999999999999999999999999", "18446744073709551616"] {
+        let header = format!(r#"5{count}-["e"]"#);
+        assert_eq!(text(&header).unwrap_err(), PacketError::TooManyAttachments);
+    }
+}
+
+#[test]
+fn attachment_bytes_are_counted() {
+    let limits = limits(|limits| limits.max_attachment_bytes = 4);
+    let header = Payload::Text(r#"52-["e"]"#);
+    let within = [header, Payload::Binary(&[0; 3]), ONE];
+    assert!(decode_within(&limits, &within).is_ok());
+    let past = [header, Payload::Binary(&[0; 3]), Payload::Binary(&[0; 2])];
+    assert_eq!(
+        decode_within(&limits, &past).unwrap_err(),
+        PacketError::AttachmentsTooLarge
+    );
+}
+
+/// Thousands of placeholders for one attachment would otherwise be a bomb.
+#[test]
+fn attachment_bytes_are_counted_for_each_placeholder() {
+    let limits = limits(|limits| limits.max_attachment_bytes = 6);
+    let header = r#"51-["e",{"_placeholder":true,"num":0},{"num":0,"\u005fplaceholder":true}]"#;
+    let within = [Payload::Text(header), Payload::Binary(&[0; 3])];
+    assert!(decode_within(&limits, &within).is_ok());
+    let past = [Payload::Text(header), Payload::Binary(&[0; 4])];
+    assert_eq!(
+        decode_within(&limits, &past).unwrap_err(),
+        PacketError::AttachmentsTooLarge
+    );
+}
+
+fn nested(depth: usize) -> String {
+    // The arguments are the first level.
+    let inner = depth - 1;
+    format!(r#"2["e",{}{}]"#, "[".repeat(inner), "]".repeat(inner))
+}
+
+#[test]
+fn depth_is_bounded() {
+    let limits = limits(|limits| limits.max_depth = 5);
+    assert!(decode_within(&limits, &[Payload::Text(&nested(5))]).is_ok());
+    let past = nested(6);
+    assert_eq!(
+        decode_within(&limits, &[Payload::Text(&past)]).unwrap_err(),
+        PacketError::TooDeep
+    );
+    let objects = r#"2["e",{"a":{"a":{"a":{"a":{}}}}}]"#;
+    assert_eq!(
+        decode_within(&limits, &[Payload::Text(objects)]).unwrap_err(),
+        PacketError::TooDeep
+    );
+}
+
+#[test]
+fn no_depth_is_beyond_what_values_can_hold() {
+    let limits = limits(|limits| limits.max_depth = u32::MAX);
+    let deepest = nested(127);
+    let packet = decode_within(&limits, &[Payload::Text(&deepest)]).unwrap();
+    assert!(packet.args().deserialize::<serde_json::Value>().is_ok());
+    assert_eq!(
+        decode_within(&limits, &[Payload::Text(&nested(128))]).unwrap_err(),
+        PacketError::TooDeep
+    );
+}
+
+#[test]
+fn a_million_brackets_are_refused() {
+    for open in ["[", r#"{"a":"#] {
+        let bomb = format!(r#"2["e",{}"#, open.repeat(1_000_000));
+        assert_eq!(text(&bomb).unwrap_err(), PacketError::TooDeep);
+        let bomb = format!("0{}", r#"{"a":"#.repeat(1_000_000));
+        assert_eq!(text(&bomb).unwrap_err(), PacketError::TooDeep);
+    }
+    for open in [0x91_u8, 0x81] {
+        let mut bomb = b"\x83\xa4type\x02\xa3nsp\xa1/\xa4data".to_vec();
+        bomb.extend(std::iter::repeat_n(open, 1_000_000));
+        let message = [Payload::Binary(&bomb)];
+        let result = decode_with(
+            &Codec::msgpack(),
+            Protocol::V4,
+            &Limits::default(),
+            &message,
+        );
+        assert_eq!(result.unwrap_err(), PacketError::TooDeep);
+    }
+}
+
+#[test]
+fn values_are_counted() {
+    let limits = limits(|limits| limits.max_values = 4);
+    let within = r#"2["e",{"a":1},[2]]"#;
+    assert!(decode_within(&limits, &[Payload::Text(within)]).is_ok());
+    let past = r#"2["e",{"a":1},[2,3]]"#;
+    assert_eq!(
+        decode_within(&limits, &[Payload::Text(past)]).unwrap_err(),
+        PacketError::TooManyValues
+    );
+}
+
+#[test]
+fn values_of_msgpack_are_counted() {
+    // Three pairs are six values, the data adds two elements.
+    let message = b"\x83\xa4type\x02\xa3nsp\xa1/\xa4data\x92\xa1e\x01";
+    let decode = |max_values| {
+        let limits = limits(|limits| limits.max_values = max_values);
+        decode_with(
+            &Codec::msgpack(),
+            Protocol::V4,
+            &limits,
+            &[Payload::Binary(message)],
+        )
+    };
+    assert!(decode(8).is_ok());
+    assert_eq!(decode(7).unwrap_err(), PacketError::TooManyValues);
+}
+
+#[test]
+fn namespaces_have_a_longest_name() {
+    let limits = limits(|limits| limits.max_namespace_len = 3);
+    assert!(decode_within(&limits, &[Payload::Text("0/ab,")]).is_ok());
+    assert_eq!(
+        decode_within(&limits, &[Payload::Text("0/abc,")]).unwrap_err(),
+        PacketError::NamespaceTooLong
+    );
+    let decode = |message: &[u8]| {
+        decode_with(
+            &Codec::msgpack(),
+            Protocol::V4,
+            &limits,
+            &[Payload::Binary(message)],
+        )
+    };
+    assert!(decode(b"\x82\xa4type\x00\xa3nsp\xa3/ab").is_ok());
+    assert_eq!(
+        decode(b"\x82\xa4type\x00\xa3nsp\xa4/abc").unwrap_err(),
+        PacketError::NamespaceTooLong
+    );
+}
+
+//= SIO4-CON-03 test
+//= SIO4-PKT-03 test
+#[test]
+fn queries_of_protocol_4_have_a_longest_form() {
+    let limits = limits(|limits| {
+        limits.max_namespace_len = 3;
+        limits.max_query_len = 5;
+    });
+    let decode = |message| {
+        let message = [Payload::Text(message)];
+        decode_with(&Codec::json(), Protocol::V3, &limits, &message)
+    };
+    let packet = decode("0/ab?a=b?c,").unwrap();
+    assert_eq!((packet.namespace(), packet.query()), ("/ab", Some("a=b?c")));
+    let packet = decode("0//e").unwrap();
+    assert_eq!((packet.namespace(), packet.query()), ("//e", None));
+    assert_eq!(
+        decode("0/ab?a=b?cd,").unwrap_err(),
+        PacketError::NamespaceTooLong
+    );
+    // Only a CONNECT has a query.
+    assert_eq!(decode("1/ab?,").unwrap_err(), PacketError::NamespaceTooLong);
+}
+
+//= SIO5-PKT-03 test
+#[test]
+fn queries_mean_nothing_to_protocol_5() {
+    let packet = text("0/a?b=c,").unwrap();
+    assert_eq!((packet.namespace(), packet.query()), ("/a?b=c", None));
+}
+
+//= SIO5-PKT-04 test
+#[test]
+fn ids_are_64_bits() {
+    let packet = text(r#"200018446744073709551615["e"]"#).unwrap();
+    assert_eq!(packet.id(), Some(u64::MAX));
+    for id in ["18446744073709551616", "99999999999999999999999999"] {
+        assert_eq!(
+            text(&format!(r#"2{id}["e"]"#)).unwrap_err(),
+            PacketError::Id
+        );
+    }
+}
+
+//= SIO5-PKT-05 test
+#[test]
+fn white_space_is_refused_where_the_reference_reads_zero() {
+    for message in [
+        " ",
+        "2 [\"e\"]",
+        "2\t7[\"e\"]",
+        "2/a, [\"e\"]",
+        "0 {}",
+        "5 1-[\"e\"]",
+        "51 -[\"e\"]",
+    ] {
+        assert!(text(message).is_err(), "{message:?}");
+    }
+    // Inside JSON, and behind it, it is nothing special.
+    let packet = text("2[ \"e\" , 1\n, [ ] ]\r ").unwrap();
+    assert_eq!((packet.name(), packet.args().len()), (Some("e"), 2));
+}
+
+//= SIO5-BIN-07 test
+#[test]
+fn messages_out_of_turn_are_refused_and_disarm() {
+    let header = Payload::Text(r#"51-["e"]"#);
+    assert_eq!(decode(&[ONE]).unwrap_err(), PacketError::UnexpectedBinary);
+    assert_eq!(
+        decode(&[header, header]).unwrap_err(),
+        PacketError::UnexpectedText
+    );
+    let stray = Payload::Text(r#"51-["e",{"_placeholder":true,"num":7}]"#);
+    assert_eq!(decode(&[stray, ONE]).unwrap_err(), PacketError::Placeholder);
+    for empty in ["50-", "50-[\"e\"]", "5-", "60-[]"] {
+        assert_eq!(text(empty).unwrap_err(), PacketError::AttachmentCount);
+    }
+}
+
+#[test]
+fn a_waiting_packet_is_known_before_its_attachments() {
+    let mut decoder = Decoder::default();
+    let header = Payload::Text(r#"51-/admin,["e"]"#);
+    let limits = Limits::default();
+    let first = decoder.decode(&Codec::json(), header, Protocol::V4, &limits);
+    assert!(matches!(first, Ok(None)));
+    assert!(decoder.is_waiting());
+    assert_eq!(decoder.waiting().unwrap().namespace(), "/admin");
+    let second = decoder.decode(&Codec::json(), ONE, Protocol::V4, &limits);
+    assert_eq!(
+        second.unwrap().unwrap().args().attachments(),
+        [[1_u8].as_slice()]
+    );
+    assert!(!decoder.is_waiting() && decoder.waiting().is_none());
+}
+
+//= SIO5-BIN-03 test
+#[test]
+fn placeholders_are_judged_as_javascript_reads_them() {
+    let refused = [
+        r#"{"_placeholder":true,"num":1}"#,
+        r#"{"_placeholder":true,"num":-1}"#,
+        r#"{"_placeholder":true,"num":0.5}"#,
+        r#"{"_placeholder":true,"num":"0"}"#,
+        r#"{"_placeholder":true,"num":[0]}"#,
+        r#"{"_placeholder":true,"num":0,"num":1}"#,
+        r#"{"_placeholder":false,"_placeholder":true,"num":9e99}"#,
+        r#"[[{"x":{"_placeholder":true}}]]"#,
+    ];
+    for placeholder in refused {
+        let header = format!(r#"51-["e",{placeholder}]"#);
+        assert_eq!(
+            decode(&[Payload::Text(&header), ONE]).unwrap_err(),
+            PacketError::Placeholder,
+            "{placeholder}"
+        );
+    }
+    let data = [
+        r#"{"_placeholder":1,"num":5}"#,
+        r#"{"_placeholder":"true","num":5}"#,
+        r#"{"_placeholder":[true],"num":5}"#,
+        r#"{"_placeholder":true,"_placeholder":false}"#,
+        r#"{"_placeholder":true,"num":0,"other":[]}"#,
+        r#""_placeholder""#,
+    ];
+    for value in data {
+        let header = format!(r#"51-["e",{value}]"#);
+        assert!(decode(&[Payload::Text(&header), ONE]).is_ok(), "{value}");
+    }
+}
+
+#[test]
+fn every_truncation_is_an_answer() {
+    let whole =
+        r#"52-/née,12["é\u00e9",{"a":[1.5e-3,true,null,"ü"]},{"_placeholder":true,"num":1}]"#;
+    for len in 0..=whole.len() {
+        let Some(part) = whole.get(..len) else {
+            continue;
+        };
+        let result = decode(&[Payload::Text(part), ONE, ONE]);
+        // Without JSON, and cut at the right place, it is an event without a name.
+        let is_bare = part == "52-" || part.contains('/') && !part.contains('[');
+        assert_eq!(result.is_ok(), len == whole.len() || is_bare, "{part}");
+    }
+    let message = b"\x84\xa4type\x02\xa3nsp\xa1/\xa2id\xcd\x01\x00\xa4data\x93\xa1e\xc4\x02ab\xd7\x00\0\0\0\0\0\0\0\0";
+    for len in 0..message.len() {
+        let part = [Payload::Binary(message.get(..len).unwrap())];
+        let result = decode_with(&Codec::msgpack(), Protocol::V4, &Limits::default(), &part);
+        assert!(result.is_err(), "{len}");
+    }
+}
+
+//= SIO5-PKT-07 test
+//= SIO5-PKT-11 test
+#[test]
+fn names_are_read_before_they_are_judged() {
+    let name =
+        |json: &str| text(&format!("2[{json}]")).map(|packet| packet.name().map(str::to_owned));
+    for reserved in [
+        "connect",
+        "connect_error",
+        "disconnect",
+        "disconnecting",
+        "newListener",
+        "removeListener",
+    ] {
+        assert_eq!(
+            name(&format!("{reserved:?}")),
+            Err(PacketError::ReservedName)
+        );
+    }
+    assert_eq!(name(r#""\u0063onnect""#), Err(PacketError::ReservedName));
+    assert_eq!(name(r#""a\"\u00e9\n\/""#), Ok(Some("a\"é\n/".into())));
+    assert_eq!(name(r#""\ud83d\ude00""#), Ok(Some("😀".into())));
+    assert_eq!(
+        name(r#""a\ud800b""#),
+        Ok(Some("a\u{fffd}\u{fffd}\u{fffd}b".into()))
+    );
+    assert_eq!(name(r#""__proto__""#), Ok(Some("__proto__".into())));
+    assert_eq!(name("-1.50"), Ok(Some("-1.50".into())));
+    for invalid in [
+        r#""\x""#,
+        r#""\u12g4""#,
+        "\"\n\"",
+        "01",
+        "1.",
+        "-",
+        "+1",
+        "[1]",
+        "true",
+        "",
+    ] {
+        assert_eq!(name(invalid), Err(PacketError::Payload), "{invalid}");
+    }
+    assert_eq!(text(r#"2["e",]"#).unwrap_err(), PacketError::Payload);
+    assert_eq!(text(r#"3[,1]"#).unwrap_err(), PacketError::Payload);
+}
+
+//= SIO5-PKT-09 test
+#[test]
+fn an_event_without_payload_has_no_name() {
+    for message in ["2", "20", "2/a", "2/a,"] {
+        let packet = text(message).unwrap();
+        assert_eq!((packet.name(), packet.args().len()), (None, 0));
+    }
+}

@@ -1,0 +1,184 @@
+//! One packet of a client, whichever parser decoded it.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use bytes::Bytes;
+
+use crate::codec::{ArgsSource, OwnedArgs, RawArgs};
+
+/// The names that no event may have, in either direction (SIO5-PKT-07).
+const RESERVED_NAMES: [&str; 6] = [
+    "connect",
+    "connect_error",
+    "disconnect",
+    "disconnecting",
+    "newListener",
+    "removeListener",
+];
+
+/// True for the names that no event may have (SIO5-PKT-07).
+//= SIO5-PKT-07
+#[inline]
+pub(crate) fn is_reserved(name: &str) -> bool {
+    // Most events begin with another letter.
+    matches!(name.as_bytes().first(), Some(b'c' | b'd' | b'n' | b'r'))
+        && RESERVED_NAMES.contains(&name)
+}
+
+/// The type of a packet. Binary events and binary acks are events and acks with attachments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PacketKind {
+    /// The client joins a namespace.
+    Connect,
+    /// The client leaves a namespace.
+    Disconnect,
+    /// An event.
+    Event,
+    /// The answer to an event.
+    Ack,
+    /// A namespace cannot be joined. Only servers send it.
+    ConnectError,
+}
+
+/// One packet of a client.
+///
+/// It borrows from the message it came in, unless it had attachments.
+#[derive(Clone)]
+pub struct Packet<'a> {
+    kind: PacketKind,
+    namespace: Cow<'a, str>,
+    query: Option<Cow<'a, str>>,
+    id: Option<u64>,
+    name: Option<Cow<'a, str>>,
+    args: ArgsSource<'a>,
+}
+
+impl<'a> Packet<'a> {
+    /// A packet of a kind for a namespace, with nothing else in it.
+    #[must_use]
+    pub fn new(kind: PacketKind, namespace: impl Into<Cow<'a, str>>) -> Self {
+        Self {
+            kind,
+            namespace: namespace.into(),
+            query: None,
+            id: None,
+            name: None,
+            args: ArgsSource::default(),
+        }
+    }
+
+    /// The same packet with an id.
+    #[must_use]
+    pub fn with_id(mut self, id: Option<u64>) -> Self {
+        self.id = id;
+        self
+    }
+
+    /// The same packet with the name of an event.
+    #[must_use]
+    pub fn with_name(mut self, name: impl Into<Cow<'a, str>>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// The same packet with arguments: those of an event or ack, or the one payload of another kind.
+    #[must_use]
+    pub fn with_args(mut self, args: OwnedArgs) -> Self {
+        self.args = ArgsSource::Owned(args);
+        self
+    }
+
+    pub(crate) fn with_query(mut self, query: Option<&'a str>) -> Self {
+        self.query = query.map(Cow::Borrowed);
+        self
+    }
+
+    pub(crate) fn with_source(mut self, args: ArgsSource<'a>) -> Self {
+        self.args = args;
+        self
+    }
+
+    pub(crate) fn with_attachments(mut self, attachments: Vec<Bytes>) -> Self {
+        self.args = self.args.with_attachments(attachments);
+        self
+    }
+
+    /// What type of packet it is.
+    #[must_use]
+    pub fn kind(&self) -> PacketKind {
+        self.kind
+    }
+
+    /// The namespace it is for, without a query.
+    #[must_use]
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// The query of a protocol 4 CONNECT, without its question mark (SIO4-CON-03).
+    #[must_use]
+    pub fn query(&self) -> Option<&str> {
+        self.query.as_deref()
+    }
+
+    /// The id of the acknowledgement that is asked for or given.
+    #[must_use]
+    pub fn id(&self) -> Option<u64> {
+        self.id
+    }
+
+    /// The name of the event; a number is given as it was written. `None` for an event without payload
+    /// (SIO5-PKT-09) and for other kinds.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// The arguments of an event or an ack. The payload of a CONNECT or CONNECT_ERROR counts as one argument.
+    #[must_use]
+    pub fn args(&self) -> RawArgs<'_> {
+        self.args.as_raw()
+    }
+
+    /// The arguments, to keep.
+    #[must_use]
+    pub fn into_args(self) -> OwnedArgs {
+        self.args.into_args()
+    }
+
+    /// The packet, to keep.
+    #[must_use]
+    pub fn into_owned(self) -> Packet<'static> {
+        Packet {
+            kind: self.kind,
+            namespace: owned(self.namespace),
+            query: self.query.map(owned),
+            id: self.id,
+            name: self.name.map(owned),
+            args: self.args.into_owned(),
+        }
+    }
+}
+
+impl fmt::Debug for Packet<'_> {
+    /// Payloads are not shown.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Packet")
+            .field("kind", &self.kind)
+            .field("namespace", &self.namespace)
+            .field("id", &self.id)
+            .field("name", &self.name)
+            .field("args", &self.args())
+            .finish_non_exhaustive()
+    }
+}
+
+fn owned(text: Cow<'_, str>) -> Cow<'static, str> {
+    match &*text {
+        // The commonest namespace costs nothing to keep.
+        "/" => Cow::Borrowed("/"),
+        _ => Cow::Owned(text.into_owned()),
+    }
+}
