@@ -41,5 +41,7 @@ areas![
     sio5_connect,
     sio5_event,
     sio5_recovery,
+    sio5_msgpack,
+    sio4,
     srv_room,
 ];

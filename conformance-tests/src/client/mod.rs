@@ -5,6 +5,7 @@
 pub(crate) mod eio3;
 pub(crate) mod http;
 mod link;
+pub(crate) mod msgpack;
 mod packet;
 mod polling;
 mod target;
@@ -12,6 +13,7 @@ pub(crate) mod websocket;
 mod wire;
 
 pub(crate) use link::{Link, Transport, sid_of};
+pub(crate) use packet::is_same_packet;
 pub(crate) use polling::Polling;
 pub(crate) use target::Target;
 pub(crate) use wire::Wire;
