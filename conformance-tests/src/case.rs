@@ -144,6 +144,8 @@ pub struct Case {
     pub(crate) is_hostile: bool,
     pub(crate) is_polling: bool,
     pub(crate) at: &'static Location<'static>,
+    /// Counts cases of the same id: their names differ in punctuation only.
+    pub(crate) ordinal: usize,
     run: Run,
 }
 
@@ -164,7 +166,10 @@ impl Case {
                 is_gap = !id.ends_with('/');
             }
         }
-        id
+        match self.ordinal {
+            1 => id,
+            ordinal => format!("{id}-{ordinal}"),
+        }
     }
 
     /// The claim, as a sentence.
@@ -329,6 +334,7 @@ impl Area {
             is_hostile: false,
             is_polling: true,
             at: Location::caller(),
+            ordinal: 1,
             run: Arc::new(move |context| Box::pin(run(context))),
         });
         let last = self.cases.len() - 1;

@@ -4,6 +4,8 @@
     reason = "each function of these files is a list of independent cases"
 )]
 
+use std::collections::HashMap;
+
 use crate::case::Case;
 
 /// Names each file once.
@@ -14,10 +16,8 @@ macro_rules! areas {
         /// Every case of the suite, in the order of `spec/PROTOCOL.md`.
         #[must_use]
         pub fn all() -> Vec<Case> {
-            [$($name::cases()),*]
-                .into_iter()
-                .flat_map(|area| area.cases)
-                .collect()
+            let areas = [$($name::cases()),*];
+            numbered(areas.into_iter().flat_map(|area| area.cases).collect())
         }
     };
 }
@@ -44,4 +44,17 @@ areas![
     sio5_msgpack,
     sio4,
     srv_room,
+    auth_handshake,
+    auth_two_trip,
 ];
+
+/// Tells apart cases whose names differ in punctuation only.
+fn numbered(mut cases: Vec<Case>) -> Vec<Case> {
+    let mut counts: HashMap<String, usize> = HashMap::new();
+    for case in &mut cases {
+        let count = counts.entry(case.id()).or_insert(0);
+        *count += 1;
+        case.ordinal = *count;
+    }
+    cases
+}

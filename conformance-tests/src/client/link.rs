@@ -53,7 +53,10 @@ pub(crate) fn sid_of(reply: &str, namespace: &str) -> Verdict<(String, Value)> {
     let sid = data.as_ref().and_then(|data| data.get("sid")?.as_str());
     match sid {
         Some(sid) => Ok((sid.to_owned(), data.clone().unwrap_or_default())),
-        None => Err(Failure::unmet(format_args!("{expected}{{\"sid\":…}}"), reply)),
+        None => Err(Failure::unmet(
+            format_args!("{expected}{{\"sid\":…}}"),
+            reply,
+        )),
     }
 }
 

@@ -9,6 +9,7 @@ pub(crate) mod msgpack;
 mod packet;
 mod polling;
 mod target;
+pub(crate) mod token;
 pub(crate) mod websocket;
 mod wire;
 

@@ -90,7 +90,10 @@ impl Packed {
         let mut cursor = Cursor(bytes);
         match cursor.value() {
             Some(value) if cursor.0.is_empty() => Ok(value),
-            _ => Err(Failure::unmet("one msgpack value", crate::trace::shown(bytes))),
+            _ => Err(Failure::unmet(
+                "one msgpack value",
+                crate::trace::shown(bytes),
+            )),
         }
     }
 }
@@ -110,7 +113,11 @@ fn write_length(length: usize, fixed: u8, limit: usize, wide: [u8; 2], out: &mut
 }
 
 fn write_int(value: i64, out: &mut Vec<u8>) {
-    match (i8::try_from(value), u8::try_from(value), u16::try_from(value)) {
+    match (
+        i8::try_from(value),
+        u8::try_from(value),
+        u16::try_from(value),
+    ) {
         (Ok(small), _, _) if small >= -32 => out.push(small.to_be_bytes()[0]),
         (_, Ok(byte), _) => out.extend_from_slice(&[0xcc, byte]),
         (_, _, Ok(word)) => {
@@ -136,7 +143,11 @@ impl<'a> Cursor<'a> {
     /// An unsigned number of so many bytes.
     fn number(&mut self, width: usize) -> Option<u64> {
         let bytes = self.take(width)?;
-        Some(bytes.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte)))
+        Some(
+            bytes
+                .iter()
+                .fold(0, |sum, byte| sum << 8 | u64::from(*byte)),
+        )
     }
 
     fn length(&mut self, width: usize) -> Option<usize> {
@@ -160,12 +171,18 @@ impl<'a> Cursor<'a> {
                 let length = self.length(1 << (first - 0xc7))?;
                 self.extension(length)?
             }
-            0xca => Packed::Float(f64::from(f32::from_bits(u32::try_from(self.number(4)?).ok()?))),
+            0xca => Packed::Float(f64::from(f32::from_bits(
+                u32::try_from(self.number(4)?).ok()?,
+            ))),
             0xcb => Packed::Float(f64::from_bits(self.number(8)?)),
             0xcc..=0xcf => Packed::Int(i64::try_from(self.number(1 << (first - 0xcc))?).ok()?),
             0xd0 => Packed::Int(i64::from(self.number(1)?.to_le_bytes()[0].cast_signed())),
-            0xd1 => Packed::Int(i64::from(u16::try_from(self.number(2)?).ok()?.cast_signed())),
-            0xd2 => Packed::Int(i64::from(u32::try_from(self.number(4)?).ok()?.cast_signed())),
+            0xd1 => Packed::Int(i64::from(
+                u16::try_from(self.number(2)?).ok()?.cast_signed(),
+            )),
+            0xd2 => Packed::Int(i64::from(
+                u32::try_from(self.number(4)?).ok()?.cast_signed(),
+            )),
             0xd3 => Packed::Int(self.number(8)?.cast_signed()),
             0xd4..=0xd8 => self.extension(1 << (first - 0xd4))?,
             0xd9..=0xdb => {
@@ -197,7 +214,10 @@ impl<'a> Cursor<'a> {
     }
 
     fn list(&mut self, count: usize) -> Option<Packed> {
-        (0..count).map(|_| self.value()).collect::<Option<_>>().map(Packed::List)
+        (0..count)
+            .map(|_| self.value())
+            .collect::<Option<_>>()
+            .map(Packed::List)
     }
 
     fn map(&mut self, count: usize) -> Option<Packed> {
@@ -205,7 +225,10 @@ impl<'a> Cursor<'a> {
             Packed::Text(name) => Some((name, self.value()?)),
             _ => None,
         };
-        (0..count).map(member).collect::<Option<_>>().map(Packed::Map)
+        (0..count)
+            .map(member)
+            .collect::<Option<_>>()
+            .map(Packed::Map)
     }
 }
 
@@ -217,7 +240,14 @@ mod tests {
     fn what_is_written_is_read_again() {
         let value = Packed::map([
             ("a", Packed::Int(-1)),
-            ("b", Packed::List(vec![Packed::Int(300), Packed::Int(70_000), Packed::Int(-200)])),
+            (
+                "b",
+                Packed::List(vec![
+                    Packed::Int(300),
+                    Packed::Int(70_000),
+                    Packed::Int(-200),
+                ]),
+            ),
             ("c", Packed::text(&"x".repeat(300))),
             ("d", Packed::Bytes(vec![7; 40])),
             ("e", Packed::Float(1.5)),
@@ -231,10 +261,7 @@ mod tests {
     #[test]
     fn the_reference_packet_is_written_as_it_is() {
         let connect = Packed::map([("type", Packed::Int(0)), ("nsp", Packed::text("/"))]);
-        assert_eq!(
-            connect.encode(),
-            b"\x82\xa4type\x00\xa3nsp\xa1/",
-        );
+        assert_eq!(connect.encode(), b"\x82\xa4type\x00\xa3nsp\xa1/",);
         assert!(Packed::decode(b"\x82\xa4type\x00").is_err());
         assert!(Packed::decode(b"\xc0\xc0").is_err());
     }
