@@ -21,6 +21,8 @@ pub struct Options {
     pub(crate) pid: Option<u32>,
     pub(crate) is_without_polling: bool,
     pub(crate) limit: Duration,
+    pub(crate) patience: Duration,
+    pub(crate) port_offset: Option<u16>,
 }
 
 impl Options {
@@ -35,6 +37,8 @@ impl Options {
             pid: None,
             is_without_polling: false,
             limit: Duration::from_secs(300),
+            patience: Duration::from_secs(3),
+            port_offset: None,
         }
     }
 
@@ -82,6 +86,30 @@ impl Options {
         self
     }
 
+    /// How long a case waits for an answer that should come at once. Default 3 s. Less makes a run against a broken
+    /// server shorter; a slow server then fails rules that it keeps.
+    #[must_use]
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// Only cases for this one of the matrix's servers, counted from 0, and the URL is that server's own. Without it the
+    /// URL is the first one's and the others are on the ports after it.
+    #[must_use]
+    pub fn on_port_offset(mut self, offset: u16) -> Self {
+        self.port_offset = Some(offset);
+        self
+    }
+
+    /// How far from the URL's port the case's server is.
+    pub(crate) fn shift(&self, case: &Case) -> u16 {
+        match self.port_offset {
+            Some(_) => 0,
+            None => case.port_offset,
+        }
+    }
+
     /// True when the case belongs to the run.
     #[must_use]
     pub fn selects(&self, case: &Case) -> bool {
@@ -89,6 +117,9 @@ impl Options {
             case.id().starts_with(only) || case.rules.iter().any(|rule| rule.starts_with(only))
         };
         case.profile == self.profile
+            && self
+                .port_offset
+                .is_none_or(|offset| offset == case.port_offset)
             && !(self.is_without_polling && case.is_polling)
             && (self.only.is_empty() || self.only.iter().any(is_named))
     }

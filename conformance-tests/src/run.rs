@@ -62,7 +62,7 @@ pub async fn run(url: &str, options: Options) -> Result<Report, RunError> {
     if selected.is_empty() {
         return Err(RunError::Nothing);
     }
-    for offset in ports(&selected) {
+    for offset in ports(&selected, &options) {
         health::serves(&target.at_offset(offset))
             .await
             .map_err(|failure| RunError::NotServing(failure.to_string()))?;
@@ -74,6 +74,7 @@ pub async fn run(url: &str, options: Options) -> Result<Report, RunError> {
     let runner = Arc::new(Runner {
         target,
         ends_at: Instant::now() + options.limit,
+        options: options.clone(),
         is_gone: std::sync::OnceLock::new(),
     });
     let mut outcomes = runner.all(&selected, options.parallel).await;
@@ -88,8 +89,8 @@ pub async fn run(url: &str, options: Options) -> Result<Report, RunError> {
 }
 
 /// The matrix ports that the cases need.
-fn ports(cases: &[Case]) -> Vec<u16> {
-    let mut offsets: Vec<u16> = cases.iter().map(|case| case.port_offset).collect();
+fn ports(cases: &[Case], options: &Options) -> Vec<u16> {
+    let mut offsets: Vec<u16> = cases.iter().map(|case| options.shift(case)).collect();
     offsets.sort_unstable();
     offsets.dedup();
     offsets
@@ -98,6 +99,7 @@ fn ports(cases: &[Case]) -> Vec<u16> {
 struct Runner {
     target: Target,
     ends_at: Instant,
+    options: Options,
     /// Why the server no longer answers at all, once that was seen.
     is_gone: std::sync::OnceLock<String>,
 }
@@ -150,9 +152,9 @@ impl Runner {
             return Outcome::new(case, Status::not_run("the run's time limit was reached"));
         }
         let trace = Trace::new();
-        let target = self.target.at_offset(case.port_offset);
+        let target = self.target.at_offset(self.options.shift(case));
         let started = Instant::now();
-        let context = Context::new(target.clone(), trace.clone());
+        let context = Context::new(target.clone(), trace.clone()).patient(self.options.patience);
         let status = match timeout(case.limit.min(left), case.run(context)).await {
             Ok(Ok(())) if case.is_hostile => match health::serves(&target).await {
                 Ok(()) => Status::Passed,

@@ -119,7 +119,7 @@ fn packets(area: &mut Area) {
         area.must("EIO3-PKT-03 EIO4-WS-07", &name, move |c| async move {
             let mut ws = c.ws3().await?;
             ws.send(packet).await?;
-            ws.is_closed().await
+            is_closed_at_once(&mut ws).await
         }).hostile();
     }
     area.should("EIO3-PKT-03", "a binary frame of unknown type does the server no harm", |c| async move {
@@ -313,7 +313,7 @@ fn heartbeat(area: &mut Area) {
     area.must("EIO3-HB-03", "a pong from the client ends the session", |c| async move {
         let mut ws = c.ws3().await?;
         ws.send("3").await?;
-        ws.is_closed().await?;
+        is_closed_at_once(&mut ws).await?;
         let session = c.polling3().await?;
         session.post("1:3").await?.is_ok()?;
         session.is_gone().await
@@ -323,6 +323,12 @@ fn heartbeat(area: &mut Area) {
         let mut ws = session.upgraded().await?;
         ws.is_closed().await
     });
+}
+
+/// Closed long before the missing ping would end the session.
+async fn is_closed_at_once(ws: &mut WebSocket) -> Verdict {
+    ws.wire.set_patience(Duration::from_millis(300));
+    ws.is_closed().await
 }
 
 fn is_about_half_a_second(since: Instant) -> Verdict {

@@ -103,14 +103,6 @@ impl Link {
         )
     }
 
-    /// The next packets are these.
-    pub(crate) async fn is_packets(&mut self, expected: &[&str]) -> Verdict {
-        for packet in expected {
-            self.is_packet(packet).await?;
-        }
-        Ok(())
-    }
-
     /// Sends CONNECT and gives the socket's id from the reply.
     pub(crate) async fn join(&mut self, namespace: &str, auth: &str) -> Verdict<String> {
         Ok(self.join_reply(namespace, auth).await?.0)

@@ -80,6 +80,14 @@ impl Server {
         self.process.id()
     }
 
+    /// Host and port, so many ports further on.
+    pub(crate) fn address(&self, offset: u16) -> String {
+        let address = self.url.trim_start_matches("http://");
+        let (host, port) = address.rsplit_once(':').expect("the fixture named a port");
+        let port: u16 = port.parse().expect("the port is a number");
+        format!("{host}:{}", port + offset)
+    }
+
     /// Ends the process as a crash would.
     pub(crate) fn kill(&mut self) {
         self.process.kill().ok();
