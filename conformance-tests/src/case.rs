@@ -44,7 +44,7 @@ pub enum Profile {
     Engine,
     /// `--profile engine` with `EIO3=1`.
     EngineEio3,
-    /// `--profile socket`.
+    /// `--profile socket` with `ACK_TIMEOUT=400`.
     Socket,
     /// `--profile socket` with `EIO3=1`.
     SocketEio3,
@@ -108,10 +108,11 @@ impl Profile {
     pub fn environment(self) -> &'static [(&'static str, &'static str)] {
         match self {
             Self::EngineEio3 | Self::SocketEio3 => &[("EIO3", "1")],
+            Self::Socket => &[("ACK_TIMEOUT", "400")],
             Self::SocketMsgpack => &[("PARSER", "msgpack")],
             Self::Auth => &[("JWT_SECRET", JWT_SECRET)],
             Self::AuthEio3 => &[("JWT_SECRET", JWT_SECRET), ("EIO3", "1")],
-            Self::Engine | Self::Socket | Self::Matrix => &[],
+            Self::Engine | Self::Matrix => &[],
         }
     }
 

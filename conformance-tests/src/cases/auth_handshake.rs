@@ -362,14 +362,16 @@ fn over_eio3(area: &mut Area) {
         let (mut ws, _) = c.ws_open(&query).await?;
         ws.is("40").await
     });
-    area.must("AUTH-EIO3", "in protocol 3 a refusal is the data itself", |c| async move {
+    area.must("AUTH-EIO3 SIO4-ERR-03", "in protocol 3 a refusal of the root is the data itself and the session stays", |c| async move {
         let (mut ws, _) = c.ws_open("EIO=3&transport=websocket").await?;
         let answer = ws.text("a CONNECT_ERROR").await?;
         let data: Option<Value> = answer.strip_prefix("44").and_then(|data| serde_json::from_str(data).ok());
         let is_it = data.is_some_and(|data| {
             data["code"] == "credentials_required" && data["type"] == "UnauthorizedError"
         });
-        ensure(is_it, "44 with the code credentials_required", answer)
+        ensure(is_it, "44 with the code credentials_required", answer)?;
+        ws.send("2").await?;
+        ws.is("3").await
     });
     area.must("AUTH-EIO3", "in protocol 3 the namespace's query may carry the token", |c| async move {
         let (mut ws, _) = c.ws_open("EIO=3&transport=websocket").await?;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde_json::json;
 use tokio::time::Instant;
 
 use crate::case::{Area, Profile};
@@ -13,6 +14,7 @@ pub(super) fn cases() -> Area {
     let mut area = Area::new("sio5_connect", Profile::Matrix);
     joining(&mut area);
     refusing(&mut area);
+    waiting(&mut area);
     timing(&mut area);
     leaving(&mut area);
     area.on(Profile::Socket);
@@ -185,6 +187,41 @@ fn refusing(area: &mut Area) {
         link.is_packet(r#"44/no,{"message":"denied"}"#).await?;
         link.send(r#"42/no,["message",1]"#).await?;
         link.is_ended().await
+    });
+}
+
+fn waiting(area: &mut Area) {
+    area.both("SIO5-CON-10", "an event while middleware still runs ends the connection", |c, transport| async move {
+        let mut link = c.link(transport).await?;
+        link.send("40/slow,").await?;
+        c.settle().await;
+        link.send(r#"42/slow,["message",1]"#).await?;
+        link.is_ended().await
+    });
+    area.must("SIO5-CON-10", "after slow middleware events are served", |c| async move {
+        let (mut link, _) = c.joined(Transport::WebSocket, "/slow", "").await?;
+        link.send(r#"42/slow,["message",1]"#).await?;
+        link.is_packet(r#"42/slow,["message-back",1]"#).await
+    });
+    area.must("SIO5-CON-12", "a connection that ends while middleware runs never becomes a socket", |c| async move {
+        let mut watcher = c.socket(Transport::WebSocket).await?;
+        watcher.send(r#"421["join","slow-watch"]"#).await?;
+        watcher.is_packet("431[]").await?;
+        let mark = format!("{:?}", Instant::now());
+        let mut gone = c.link(Transport::WebSocket).await?;
+        gone.send(&format!("40/slow,{}", json!({ "name": format!("gone {mark}") }))).await?;
+        c.settle().await;
+        drop(gone);
+        // Later than the other one, so that its news would come first.
+        let mut stays = c.link(Transport::WebSocket).await?;
+        stays.join("/slow", &json!({ "name": format!("stays {mark}") }).to_string()).await?;
+        loop {
+            let news = watcher.next("news of the second").await?;
+            ensure(!news.contains(&format!("gone {mark}")), "no news of the first", &news)?;
+            if news.contains(&format!("stays {mark}")) {
+                return Ok(());
+            }
+        }
     });
 }
 

@@ -64,6 +64,12 @@ fn events(area: &mut Area) {
         }
         Ok(())
     });
+    area.both("SIO5-EVT-03", "an event that middleware refuses is not answered and those after it are", |c, transport| async move {
+        let mut link = c.socket(transport).await?;
+        link.send(r#"421["forbidden"]"#).await?;
+        link.send(r#"42["forbidden"]"#).await?;
+        is_alive(&mut link).await
+    });
     area.both("SRV-ORD-01", "a burst of the server's arrives in order", |c, transport| async move {
         let mut link = c.socket(transport).await?;
         link.send(r#"42["burst",300]"#).await?;
@@ -419,6 +425,14 @@ fn socket(area: &mut Area) {
         let id = asked_id(&link.next("emit-with-ack").await?, "emit-with-ack")?;
         link.send(&format!(r#"43{id}[true,null]"#)).await?;
         link.is_packet(r#"42["emit-with-ack",true,null]"#).await
+    });
+    area.must("SIO5-ACK-04", "an answer that comes after the timeout is ignored", |c| async move {
+        let mut link = greeted(&c, Transport::WebSocket).await?;
+        link.send(r#"42["emit-with-ack",1]"#).await?;
+        let id = asked_id(&link.next("emit-with-ack").await?, "emit-with-ack")?;
+        c.wait(700).await;
+        link.send(&format!(r#"43{id}["late"]"#)).await?;
+        is_alive(&mut link).await
     });
     area.must("SIO5-ACK-01", "a typed handler acknowledges its argument", |c| async move {
         let mut link = greeted(&c, Transport::WebSocket).await?;

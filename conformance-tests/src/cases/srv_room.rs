@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::case::{Area, Profile};
 use crate::client::{Link, Transport};
 use crate::context::Context;
-use crate::failure::Verdict;
+use crate::failure::{Failure, Verdict, ensure};
 
 /// A room that no other case uses.
 fn room() -> String {
@@ -126,6 +126,9 @@ pub(super) fn cases() -> Area {
         two.is_packet(r#"42["room",1]"#).await
     });
 
+    volatile(&mut area);
+    surveys(&mut area);
+
     area.on(Profile::Socket);
     area.must("SRV-ROOM-01", "a room may be left", |c| async move {
         let room = room();
@@ -150,4 +153,86 @@ async fn greeted(c: &Context) -> Verdict<Link> {
     let mut link = c.socket(Transport::WebSocket).await?;
     link.is_packet(r#"42["auth",{}]"#).await?;
     Ok(link)
+}
+
+fn volatile(area: &mut Area) {
+    area.must("SRV-VOL-01", "with a poll held, the first volatile packet is sent and the others are dropped", |c| async move {
+        let Link::Polling(mut session) = c.socket(Transport::Polling).await? else { return Ok(()) };
+        let mut poll = session.start_poll().await?;
+        session.send(r#"42["volatile",3]"#).await?;
+        poll.is(r#"42["v",0]"#).await?;
+        session.send(r#"42["message",1]"#).await?;
+        session.is(r#"42["message-back",1]"#).await
+    });
+    area.must("SRV-VOL-01", "with no poll held, volatile packets are dropped", |c| async move {
+        let Link::Polling(mut session) = c.socket(Transport::Polling).await? else { return Ok(()) };
+        session.send(r#"42["volatile",3]"#).await?;
+        session.send(r#"42["message",1]"#).await?;
+        session.is(r#"42["message-back",1]"#).await
+    });
+    area.must("SRV-VOL-01", "on an idle WebSocket a volatile packet is sent", |c| async move {
+        let mut link = c.socket(Transport::WebSocket).await?;
+        link.send(r#"42["volatile",1]"#).await?;
+        link.is_packet(r#"42["v",0]"#).await
+    });
+}
+
+/// The id of `42<id>["q",7]`.
+async fn asked(link: &mut Link) -> Verdict<String> {
+    let packet = link.next("q").await?;
+    let id = packet.strip_prefix("42").and_then(|rest| rest.strip_suffix(r#"["q",7]"#));
+    id.map(str::to_owned)
+        .filter(|id| id.parse::<u64>().is_ok())
+        .ok_or_else(|| Failure::unmet(r#"42<id>["q",7]"#, packet))
+}
+
+fn surveys(area: &mut Area) {
+    area.must("SRV-BACK-01", "a room's answers are collected in the order of arrival", |c| async move {
+        let room = room();
+        let mut one = member(&c, Transport::WebSocket, &room).await?;
+        let mut two = member(&c, Transport::WebSocket, &room).await?;
+        let mut asker = c.socket(Transport::WebSocket).await?;
+        asker.send(&format!(r#"42["survey","{room}",7]"#)).await?;
+        let (id, same) = (asked(&mut one).await?, asked(&mut two).await?);
+        ensure(id == same, "one id for all", format_args!("{id} and {same}"))?;
+        two.send(&format!(r#"43{id}["second","x"]"#)).await?;
+        two.send(r#"42["message",1]"#).await?;
+        two.is_packet(r#"42["message-back",1]"#).await?;
+        one.send(&format!(r#"43{id}["first"]"#)).await?;
+        asker.is_packet(r#"42["answers",["second","first"],false]"#).await
+    });
+    area.must("SRV-BACK-02", "at the timeout there are the answers so far, and late ones are dropped", |c| async move {
+        let room = room();
+        let mut one = member(&c, Transport::WebSocket, &room).await?;
+        let mut two = member(&c, Transport::WebSocket, &room).await?;
+        let mut asker = c.socket(Transport::WebSocket).await?;
+        asker.send(&format!(r#"42["survey","{room}",7]"#)).await?;
+        let id = asked(&mut one).await?;
+        asked(&mut two).await?;
+        one.send(&format!(r#"43{id}["in time"]"#)).await?;
+        asker.is_packet(r#"42["answers",["in time"],true]"#).await?;
+        two.send(&format!(r#"43{id}["late"]"#)).await?;
+        two.send(r#"42["message",1]"#).await?;
+        two.is_packet(r#"42["message-back",1]"#).await?;
+        asker.send(r#"42["message",1]"#).await?;
+        asker.is_packet(r#"42["message-back",1]"#).await
+    });
+    area.must("SRV-BACK-02", "with nobody to ask there is an empty answer at once", |c| async move {
+        let mut asker = c.socket(Transport::WebSocket).await?;
+        asker.send(&format!(r#"42["survey","{}",7]"#, room())).await?;
+        asker.is_packet(r#"42["answers",[],false]"#).await
+    });
+    area.must("SRV-BC-01", "a room's sockets are disconnected together and their connections stay", |c| async move {
+        let room = room();
+        let mut one = member(&c, Transport::WebSocket, &room).await?;
+        let mut two = member(&c, Transport::Polling, &room).await?;
+        let mut other = c.socket(Transport::WebSocket).await?;
+        other.send(&format!(r#"42["kick-room","{room}"]"#)).await?;
+        for link in [&mut one, &mut two] {
+            link.is("41").await?;
+            link.join("/", "").await?;
+        }
+        other.send(r#"42["message",1]"#).await?;
+        other.is_packet(r#"42["message-back",1]"#).await
+    });
 }

@@ -16,6 +16,7 @@ pub(crate) fn all() -> Vec<Fault> {
         msgpack(),
         protocol_4(),
         rooms(),
+        further(),
         auth(),
     ]
     .concat()
@@ -574,6 +575,55 @@ fn rooms() -> Vec<Fault> {
                     return vec![packet.to_owned(), "42/custom,[\"burst\",1]".to_owned()];
                 }
                 keep(packet)
+            },
+        ),
+    ]
+}
+
+fn further() -> Vec<Fault> {
+    vec![
+        Fault::new("volatile packets are queued", Matrix, "SRV-VOL-01").out(|_, packet| {
+            if packet == "42[\"v\",0]" {
+                vec![packet.to_owned(), "42[\"v\",1]".to_owned()]
+            } else {
+                keep(packet)
+            }
+        }),
+        Fault::new("answers are sorted", Matrix, "SRV-BACK-01")
+            .out(|_, packet| swap(packet, "[\"second\",\"first\"]", "[\"first\",\"second\"]")),
+        Fault::new("a timeout is not said", Matrix, "SRV-BACK-02")
+            .out(|_, packet| swap(packet, "],true]", "],false]")),
+        Fault::new("a room is not disconnected", Matrix, "SRV-BC-01")
+            .into_server(|_, packet| swap(packet, "kick-room", "pick-room")),
+        Fault::new("an early event is ignored", Matrix, "SIO5-CON-10").into_server(|_, packet| {
+            if packet.starts_with("42/slow,") {
+                vec!["6".to_owned()]
+            } else {
+                keep(packet)
+            }
+        }),
+        Fault::new(
+            "the end of a waiting client is not noticed",
+            Matrix,
+            "SIO5-CON-12",
+        )
+        .habit(Habit::KeepServerSide),
+        Fault::new("a refused event is handled", Matrix, "SIO5-EVT-03")
+            .into_server(|_, packet| swap(packet, "421[\"forbidden\"", "421[\"message-with-ack\"")),
+        Fault::new("a late ack counts", Socket, "SIO5-ACK-04").into_server(|_, packet| {
+            vec![if packet.contains("[\"late\"]") {
+                "42[\"message\",\"late\"]".to_owned()
+            } else {
+                packet.to_owned()
+            }]
+        }),
+        Fault::new("a refused root hears no more", AuthEio3, "SIO4-ERR-03").to_server(
+            |_, frame| {
+                if frame.text() == Some("2") {
+                    vec![]
+                } else {
+                    vec![frame]
+                }
             },
         ),
     ]

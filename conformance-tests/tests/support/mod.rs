@@ -1,4 +1,6 @@
 //! Servers for the suite's own tests: started on a port of their own, ended with the value.
+#![allow(dead_code, reason = "each test binary uses its own part")]
+#![allow(clippy::panic, reason = "helpers of tests")]
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -86,6 +88,11 @@ impl Server {
         let (host, port) = address.rsplit_once(':').expect("the fixture named a port");
         let port: u16 = port.parse().expect("the port is a number");
         format!("{host}:{}", port + offset)
+    }
+
+    /// The process has not ended by itself.
+    pub(crate) fn is_running(&mut self) -> bool {
+        matches!(self.process.try_wait(), Ok(None))
     }
 
     /// Ends the process as a crash would.
