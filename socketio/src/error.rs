@@ -91,7 +91,9 @@ impl fmt::Display for BuildError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Config(error) => error.fmt(f),
-            Self::NamespaceName => f.write_str("a namespace must begin with a slash and hold no comma or question mark"),
+            Self::NamespaceName => f.write_str(
+                "a namespace must begin with a slash and hold no comma or question mark",
+            ),
             Self::NamespaceTaken => f.write_str("the namespace is open already"),
             Self::ReservedName(name) => write!(f, "the event name {name} is reserved"),
         }
