@@ -9,7 +9,7 @@ use std::path::Path;
 use conformance_tests::cases;
 
 use crate::fault::Fault;
-use crate::{engine_faults, socket_faults};
+use crate::{auth_faults, eio3_faults, engine_faults, socket_faults};
 
 /// Areas that cannot be seen by a client of one server.
 const OUT_OF_SCOPE: [&str; 7] = ["EIO4-WT", "RED", "EMT", "CLA", "SHD", "STR", "ADM"];
@@ -61,7 +61,13 @@ fn exceptions() -> BTreeMap<String, String> {
 }
 
 fn faults() -> Vec<Fault> {
-    [engine_faults::all(), socket_faults::all()].concat()
+    [
+        engine_faults::all(),
+        eio3_faults::all(),
+        socket_faults::all(),
+        auth_faults::all(),
+    ]
+    .concat()
 }
 
 /// The cases of each rule, by id.

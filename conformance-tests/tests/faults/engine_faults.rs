@@ -1,6 +1,10 @@
-//! Faults of an Engine.IO server.
+//! Faults of an Engine.IO server, protocol 4.
+#![allow(
+    clippy::too_many_lines,
+    reason = "a function is a list of independent faults"
+)]
 
-use conformance_tests::Profile::{Engine, EngineEio3, Matrix};
+use conformance_tests::Profile::{Engine, Matrix};
 
 use crate::fault::{Answer, Fault, Habit, Head};
 use crate::frame::{BINARY, CLOSE, Frame, PONG, TEXT};
@@ -17,7 +21,6 @@ pub(crate) fn all() -> Vec<Fault> {
         upgrade(),
         closing(),
         extras(),
-        protocol_3(),
     ]
     .concat()
 }
@@ -81,7 +84,7 @@ fn query() -> Vec<Fault> {
         .head(|head| {
             head.retarget("&j=", "&x=");
         }),
-        Fault::new("ids are a counter", Engine, "EIO4-QRY-10").out(|_, packet| {
+        Fault::new("ids are a counter", Engine, "EIO4-QRY-10").packets_out(|_, packet| {
             // Still a prefix of the true id, so that nothing else breaks.
             match packet.find("\"sid\":\"") {
                 Some(at) => vec![format!(
@@ -98,15 +101,17 @@ fn query() -> Vec<Fault> {
 fn packets() -> Vec<Fault> {
     vec![
         Fault::new("characters beyond ASCII are lost", Engine, "EIO4-PKT-01")
-            .out(|_, packet| vec![packet.chars().filter(char::is_ascii).collect()]),
-        Fault::new("a message without payload gets one", Engine, "EIO4-PKT-02").out(|_, packet| {
-            vec![if packet == "4" {
-                "4 ".to_owned()
-            } else {
-                packet.to_owned()
-            }]
-        }),
-        Fault::new("empty binary frames are dropped", Engine, "EIO4-PKT-03").to_client(
+            .packets_out(|_, packet| vec![packet.chars().filter(char::is_ascii).collect()]),
+        Fault::new("a message without payload gets one", Engine, "EIO4-PKT-02").packets_out(
+            |_, packet| {
+                vec![if packet == "4" {
+                    "4 ".to_owned()
+                } else {
+                    packet.to_owned()
+                }]
+            },
+        ),
+        Fault::new("empty binary frames are dropped", Engine, "EIO4-PKT-03").frames_out(
             |_, frame| {
                 if frame.opcode == BINARY && frame.payload.is_empty() {
                     vec![]
@@ -115,7 +120,7 @@ fn packets() -> Vec<Fault> {
                 }
             },
         ),
-        Fault::new("b is not known", Engine, "EIO4-PKT-04").into_server(|_, packet| {
+        Fault::new("b is not known", Engine, "EIO4-PKT-04").packets_in(|_, packet| {
             vec![if packet.starts_with('b') {
                 "4b".to_owned()
             } else {
@@ -127,24 +132,22 @@ fn packets() -> Vec<Fault> {
             Engine,
             "EIO4-PKT-06 EIO4-WS-07 EIO4-PLD-02",
         )
-        .into_server(|_, packet| {
+        .packets_in(|_, packet| {
             if packet.starts_with(|first: char| "0123456b".contains(first)) {
                 keep(packet)
             } else {
                 vec!["6".to_owned()]
             }
         }),
-        Fault::new("stray packets are errors", Engine, "EIO4-PKT-07").into_server(
-            |head, packet| {
-                let is_stray = packet.starts_with(['0', '6'])
-                    || (packet.starts_with('5') && head.sid().is_empty());
-                if is_stray {
-                    vec!["x".to_owned()]
-                } else {
-                    keep(packet)
-                }
-            },
-        ),
+        Fault::new("stray packets are errors", Engine, "EIO4-PKT-07").packets_in(|head, packet| {
+            let is_stray = packet.starts_with(['0', '6'])
+                || (packet.starts_with('5') && head.sid().is_empty());
+            if is_stray {
+                vec!["x".to_owned()]
+            } else {
+                keep(packet)
+            }
+        }),
         Fault::new("payloads end with a separator", Engine, "EIO4-PLD-01").answer(
             |head, answer| {
                 if head.is_poll() && answer.status == 200 {
@@ -170,7 +173,7 @@ fn handshake() -> Vec<Fault> {
             Engine,
             "EIO4-HS-01",
         )
-        .out(|_, packet| {
+        .packets_out(|_, packet| {
             match (
                 packet.starts_with("0{"),
                 packet.split_once(",\"maxPayload\":"),
@@ -183,9 +186,9 @@ fn handshake() -> Vec<Fault> {
             }
         }),
         Fault::new("the limit is not advertised as it is", Engine, "EIO4-HS-02")
-            .out(|_, packet| vec![packet.replace("1000000", "100000")]),
+            .packets_out(|_, packet| vec![packet.replace("1000000", "100000")]),
         Fault::new("no upgrade is offered", Engine, "EIO4-HS-03")
-            .out(|_, packet| vec![packet.replace("[\"websocket\"]", "[]")]),
+            .packets_out(|_, packet| vec![packet.replace("[\"websocket\"]", "[]")]),
         Fault::new("the handshake's answer holds more", Engine, "EIO4-HS-04").answer(
             |head, answer| {
                 if head.method() == "GET" && head.sid().is_empty() && answer.status == 200 {
@@ -193,7 +196,7 @@ fn handshake() -> Vec<Fault> {
                 }
             },
         ),
-        Fault::new("a WebSocket's open packet is missing", Engine, "EIO4-HS-05").out(
+        Fault::new("a WebSocket's open packet is missing", Engine, "EIO4-HS-05").packets_out(
             |head, packet| {
                 if head.is_upgrade() && packet.starts_with('0') {
                     vec![]
@@ -359,7 +362,7 @@ fn refusals() -> Vec<Fault> {
 
 fn websocket() -> Vec<Fault> {
     vec![
-        Fault::new("binary goes out as text", Engine, "EIO4-WS-01 EIO4-PKT-03").to_client(
+        Fault::new("binary goes out as text", Engine, "EIO4-WS-01 EIO4-PKT-03").frames_out(
             |_, frame| match frame.opcode {
                 BINARY => vec![Frame::new(TEXT, "bAQID")],
                 _ => vec![frame],
@@ -370,16 +373,16 @@ fn websocket() -> Vec<Fault> {
             Engine,
             "EIO4-WS-02 EIO4-WS-03 EIO4-WS-05 EIO4-WS-07 EIO4-UPG-07 EIO4-UPG-10 EIO4-HB-05",
         )
-        .to_client(|_, frame| match frame.opcode {
+        .frames_out(|_, frame| match frame.opcode {
             CLOSE => vec![Frame::new(CLOSE, 1000_u16.to_be_bytes())],
             _ => vec![frame],
         }),
-        Fault::new("pong frames are empty", Engine, "EIO4-WS-04").to_client(|_, frame| match frame
-            .opcode
-        {
-            PONG => vec![Frame::new(PONG, "")],
-            _ => vec![frame],
-        }),
+        Fault::new("pong frames are empty", Engine, "EIO4-WS-04").frames_out(
+            |_, frame| match frame.opcode {
+                PONG => vec![Frame::new(PONG, "")],
+                _ => vec![frame],
+            },
+        ),
         Fault::new("permessage-deflate is agreed on", Engine, "EIO4-WS-08").answer(|_, answer| {
             if answer.status == 101 {
                 answer.set("Sec-WebSocket-Extensions", "permessage-deflate");
@@ -390,7 +393,7 @@ fn websocket() -> Vec<Fault> {
             Engine,
             "EIO4-CLS-02",
         )
-        .to_server(|_, frame| {
+        .frames_in(|_, frame| {
             if is_text(&frame, "1") {
                 return vec![Frame {
                     is_masked: true,
@@ -411,20 +414,20 @@ fn heartbeat() -> Vec<Fault> {
             Engine,
             "EIO4-HB-02 EIO4-HB-03 EIO4-HB-07",
         )
-        .into_server(|_, packet| {
+        .packets_in(|_, packet| {
             if packet.starts_with('3') {
                 vec!["6".to_owned()]
             } else {
                 keep(packet)
             }
         }),
-        Fault::new("every packet counts as a pong", Engine, "EIO4-HB-04").into_server(
+        Fault::new("every packet counts as a pong", Engine, "EIO4-HB-04").packets_in(
             |_, packet| match packet {
                 "4a" | "4b" => vec!["3".to_owned(), packet.to_owned()],
                 _ => keep(packet),
             },
         ),
-        Fault::new("a session without pongs lives on", Engine, "EIO4-HB-05").to_client(
+        Fault::new("a session without pongs lives on", Engine, "EIO4-HB-05").frames_out(
             |_, frame| {
                 if frame.opcode == CLOSE {
                     vec![]
@@ -433,7 +436,7 @@ fn heartbeat() -> Vec<Fault> {
                 }
             },
         ),
-        Fault::new("pings from the client are ignored", Engine, "EIO4-HB-06").into_server(
+        Fault::new("pings from the client are ignored", Engine, "EIO4-HB-06").packets_in(
             |head, packet| {
                 if packet.starts_with('2')
                     && head
@@ -466,7 +469,7 @@ fn upgrade() -> Vec<Fault> {
             Engine,
             "EIO4-UPG-02",
         )
-        .out(|_, packet| {
+        .packets_out(|_, packet| {
             vec![if packet == "3probe" {
                 "3".to_owned()
             } else {
@@ -479,7 +482,7 @@ fn upgrade() -> Vec<Fault> {
             }
         }),
         Fault::new("polling stops at the probe", Engine, "EIO4-UPG-04")
-            .to_server(|head, frame| {
+            .frames_in(|head, frame| {
                 if is_text(&frame, "2probe") {
                     head.memory.note(head.sid());
                 }
@@ -494,11 +497,11 @@ fn upgrade() -> Vec<Fault> {
             Engine,
             "EIO4-UPG-05 EIO4-UPG-06 EIO4-UPG-13",
         )
-        .to_server(|_, frame| {
+        .frames_in(|_, frame| {
             let is_upgrade = frame.text().is_some_and(|text| text.starts_with('5'));
             if is_upgrade { vec![] } else { vec![frame] }
         }),
-        Fault::new("candidates may say anything", Engine, "EIO4-UPG-07").to_server(
+        Fault::new("candidates may say anything", Engine, "EIO4-UPG-07").frames_in(
             |head, frame| {
                 let is_right = frame
                     .text()
@@ -515,7 +518,7 @@ fn upgrade() -> Vec<Fault> {
             Engine,
             "EIO4-UPG-07 EIO4-UPG-09 EIO4-UPG-10",
         )
-        .to_client(|head, frame| {
+        .frames_out(|head, frame| {
             if !head.sid().is_empty() && frame.opcode == CLOSE {
                 vec![]
             } else {
@@ -532,7 +535,7 @@ fn upgrade() -> Vec<Fault> {
             (is_dead && !head.sid().is_empty())
                 .then(|| Answer::new(400, "{\"code\":1,\"message\":\"Session ID unknown\"}"))
         })
-        .to_server(|head, frame| {
+        .frames_in(|head, frame| {
             if frame.opcode == CLOSE {
                 head.memory.note(&format!("closed {}", head.sid()));
             }
@@ -543,7 +546,7 @@ fn upgrade() -> Vec<Fault> {
             Engine,
             "EIO4-UPG-12",
         )
-        .to_client(|head, frame| {
+        .frames_out(|head, frame| {
             if !head.sid().is_empty() && frame.opcode == CLOSE {
                 vec![Frame::new(TEXT, "6")]
             } else {
@@ -673,121 +676,5 @@ fn extras() -> Vec<Fault> {
                 answer.status = 200;
             }
         }),
-    ]
-}
-
-fn protocol_3() -> Vec<Fault> {
-    vec![
-        Fault::new(
-            "protocol 3 is refused",
-            EngineEio3,
-            "EIO3-GEN-01 EIO4-QRY-05",
-        )
-        .instead(|head| {
-            (head.parameter("EIO") != Some("4")).then(|| {
-                Answer::new(
-                    400,
-                    "{\"code\":5,\"message\":\"Unsupported protocol version\"}",
-                )
-            })
-        }),
-        Fault::new("the payload limit is missing", EngineEio3, "EIO3-GEN-02").answer(
-            |_, answer| {
-                answer.replace("\"maxPayload\"", "\"maxPxyload\"");
-            },
-        ),
-        Fault::new(
-            "the handshake's answer holds more",
-            EngineEio3,
-            "EIO3-GEN-03",
-        )
-        .answer(|head, answer| {
-            if head.sid().is_empty() && head.method() == "GET" && answer.status == 200 {
-                answer.body.extend_from_slice(b"2:40");
-            }
-        }),
-        Fault::new("binary frames have no type byte", EngineEio3, "EIO3-PKT-01").to_client(
-            |_, mut frame| {
-                if frame.opcode == BINARY {
-                    frame.payload.remove(0);
-                }
-                vec![frame]
-            },
-        ),
-        Fault::new("base64 has no type", EngineEio3, "EIO3-PKT-02 EIO3-PLD-02")
-            .answer(|_, answer| answer.replace("6:b4", "5:b")),
-        Fault::new("unknown packets are ignored", EngineEio3, "EIO3-PKT-03").to_server(
-            |_, frame| {
-                let is_known = frame.text().is_none_or(|text| {
-                    text.starts_with(|first: char| "0123456".contains(first))
-                        || text.starts_with("b4")
-                });
-                if is_known { vec![frame] } else { vec![] }
-            },
-        ),
-        Fault::new("lengths count bytes", EngineEio3, "EIO3-PLD-01")
-            .answer(|_, answer| answer.replace("2:4€", "4:4€")),
-        Fault::new(
-            "binary payloads say they are text",
-            EngineEio3,
-            "EIO3-PLD-03",
-        )
-        .answer(|_, answer| {
-            if answer.header("content-type") == Some("application/octet-stream") {
-                answer.set("Content-Type", "text/plain; charset=UTF-8");
-            }
-        }),
-        Fault::new(
-            "binary bodies are read as text",
-            EngineEio3,
-            "EIO3-PLD-04 EIO3-PLD-03",
-        )
-        .head(|head| {
-            head.text = head.text.replace("application/octet-stream", "text/plain");
-        }),
-        Fault::new("bad payloads are ignored", EngineEio3, "EIO3-PLD-05").body(|_, body| {
-            let is_right = body
-                .first()
-                .is_some_and(|first| (b'1'..=b'6').contains(first))
-                && body.get(1) == Some(&b':');
-            if is_right { body } else { b"1:6".to_vec() }
-        }),
-        Fault::new(
-            "a pong carries the ping's payload",
-            EngineEio3,
-            "EIO3-HB-01",
-        )
-        .to_server(|_, frame| {
-            if is_text(&frame, "2probe") {
-                return vec![Frame {
-                    is_masked: true,
-                    ..Frame::new(TEXT, "43probe")
-                }];
-            }
-            vec![frame]
-        }),
-        Fault::new("pings do not restart the time", EngineEio3, "EIO3-HB-02").to_server(
-            |_, frame| {
-                if is_text(&frame, "2") {
-                    vec![]
-                } else {
-                    vec![frame]
-                }
-            },
-        ),
-        Fault::new("a client's pong is ignored", EngineEio3, "EIO3-HB-03").to_server(|_, frame| {
-            if is_text(&frame, "3") {
-                vec![]
-            } else {
-                vec![frame]
-            }
-        }),
-        Fault::new("no noop", EngineEio3, "EIO3-UPG-01 EIO3-CLS-01").answer(|_, answer| {
-            if answer.body == b"1:6" {
-                answer.body = b"0:".to_vec();
-            }
-        }),
-        Fault::new("JSONP is not served", EngineEio3, "EIO3-JSP-01")
-            .head(|head| head.retarget("&j=", "&x=")),
     ]
 }

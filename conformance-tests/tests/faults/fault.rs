@@ -158,6 +158,7 @@ pub(crate) enum Habit {
     ReversePayloads,
 }
 
+type BodyRewrite = fn(&Head, Vec<u8>) -> Vec<u8>;
 type PacketRewrite = fn(&Head, &str) -> Vec<String>;
 type FrameRewrite = fn(&Head, Frame) -> Vec<Frame>;
 
@@ -170,7 +171,7 @@ pub(crate) struct Fault {
     /// Rules each of which must lose a case.
     pub(crate) rules: Vec<&'static str>,
     pub(crate) on_head: Option<fn(&mut Head)>,
-    pub(crate) on_body: Option<fn(&Head, Vec<u8>) -> Vec<u8>>,
+    pub(crate) on_body: Option<BodyRewrite>,
     pub(crate) instead: Option<fn(&Head) -> Option<Answer>>,
     pub(crate) on_answer: Option<fn(&Head, &mut Answer)>,
     pub(crate) to_client: Option<FrameRewrite>,
@@ -215,7 +216,7 @@ impl Fault {
     }
 
     /// Rewrites the bodies of POSTs.
-    pub(crate) fn body(mut self, rewrite: fn(&Head, Vec<u8>) -> Vec<u8>) -> Self {
+    pub(crate) fn body(mut self, rewrite: BodyRewrite) -> Self {
         self.on_body = Some(rewrite);
         self
     }
@@ -233,25 +234,25 @@ impl Fault {
     }
 
     /// Rewrites frames towards the client.
-    pub(crate) fn to_client(mut self, rewrite: FrameRewrite) -> Self {
+    pub(crate) fn frames_out(mut self, rewrite: FrameRewrite) -> Self {
         self.to_client = Some(rewrite);
         self
     }
 
     /// Rewrites frames towards the server.
-    pub(crate) fn to_server(mut self, rewrite: FrameRewrite) -> Self {
+    pub(crate) fn frames_in(mut self, rewrite: FrameRewrite) -> Self {
         self.to_server = Some(rewrite);
         self
     }
 
     /// Rewrites the server's text packets on either transport.
-    pub(crate) fn out(mut self, rewrite: PacketRewrite) -> Self {
+    pub(crate) fn packets_out(mut self, rewrite: PacketRewrite) -> Self {
         self.packet_out = Some(rewrite);
         self
     }
 
     /// Rewrites the client's text packets on either transport.
-    pub(crate) fn into_server(mut self, rewrite: PacketRewrite) -> Self {
+    pub(crate) fn packets_in(mut self, rewrite: PacketRewrite) -> Self {
         self.packet_in = Some(rewrite);
         self
     }

@@ -3,7 +3,9 @@
 //! A fault is a rewriting proxy in front of a right server. A fault that no case notices is a missing case, and a rule
 //! that no fault breaks has cases that prove nothing.
 
+mod auth_faults;
 mod coverage;
+mod eio3_faults;
 mod engine_faults;
 mod fault;
 mod frame;
@@ -132,10 +134,10 @@ fn all_are_noticed(faults: Vec<Fault>) {
 
 #[test]
 fn each_fault_of_the_engine_is_noticed() {
-    all_are_noticed(engine_faults::all());
+    all_are_noticed([engine_faults::all(), eio3_faults::all()].concat());
 }
 
 #[test]
 fn each_fault_of_socket_io_is_noticed() {
-    all_are_noticed(socket_faults::all());
+    all_are_noticed([socket_faults::all(), auth_faults::all()].concat());
 }
