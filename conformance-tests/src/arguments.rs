@@ -22,7 +22,8 @@ The server must behave as spec/FIXTURE.md says for the profile.
     --parallel N     cases at a time (default 24)
     --without-polling
                      leave out every case that polls
-    --compare FILE   a report in JSON, to be compared with others on one page; may be repeated
+    --compare FILE   a report in JSON, to be compared with others on one page; may be repeated, reports of the
+                     same name are one server's
 
 Exit status: 0 when every MUST case passed, 1 when one did not, 2 when the run could not begin.
 ";

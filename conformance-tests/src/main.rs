@@ -33,10 +33,14 @@ fn perform(arguments: &Arguments) -> Result<bool, String> {
             Ok(true)
         }
         Task::Compare(files) => {
-            let reports = files
-                .iter()
-                .map(|file| read(file))
-                .collect::<Result<Vec<_>, _>>()?;
+            let mut reports: Vec<Report> = Vec::new();
+            for report in files.iter().map(|file| read(file)) {
+                let report = report?;
+                match reports.iter_mut().find(|one| one.server == report.server) {
+                    Some(same) => same.add(report),
+                    None => reports.push(report),
+                }
+            }
             arguments.publish(&Report::compare(&reports))?;
             Ok(true)
         }
