@@ -32,6 +32,12 @@ pub trait Handler: Send + Sync + 'static {
     fn on_open(&self, connection: &Connection<Self::Data>, request: &RequestView<'_>)
     -> Self::Data;
 
+    /// [`Connection::data`] is in place: called once, right after [`on_open`](Self::on_open) and before anything
+    /// else. What is sent from here follows the handshake too.
+    fn on_ready(&self, connection: &Connection<Self::Data>) {
+        let _ = connection;
+    }
+
     /// A message arrived. It borrows the read buffer; [`Message::to_bytes`] keeps it.
     fn on_message(&self, connection: &Connection<Self::Data>, message: Message<'_>) -> Flow;
 

@@ -46,6 +46,93 @@ impl From<engineio::SendError> for EmitError {
     }
 }
 
+/// Why a client may not join a namespace; made by connect middleware and sent to the client (SIO5-CON-05).
+///
+/// ```
+/// use socketio::ConnectError;
+///
+/// let error = ConnectError::new("not allowed").with_data(&[1, 2]);
+/// assert_eq!(error.to_string(), "not allowed");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConnectError {
+    message: String,
+    data: Option<String>,
+}
+
+impl ConnectError {
+    /// An error with this message.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            data: None,
+        }
+    }
+
+    /// Adds what else the client is told. Data that has no JSON form is left out.
+    #[must_use]
+    pub fn with_data<T: serde::Serialize + ?Sized>(mut self, data: &T) -> Self {
+        self.data = serde_json::to_string(data).ok();
+        self
+    }
+
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
+    pub(crate) fn data(&self) -> Option<&str> {
+        self.data.as_deref()
+    }
+}
+
+impl fmt::Display for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for ConnectError {}
+
+impl From<&str> for ConnectError {
+    fn from(message: &str) -> Self {
+        Self::new(message)
+    }
+}
+
+impl From<String> for ConnectError {
+    fn from(message: String) -> Self {
+        Self::new(message)
+    }
+}
+
+/// Why a room was not joined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum JoinError {
+    /// The socket is not connected any more.
+    Disconnected,
+    /// The socket is in as many rooms as it may be.
+    TooManyRooms,
+}
+
+impl fmt::Display for JoinError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Disconnected => "the socket is disconnected",
+            Self::TooManyRooms => "the socket is in too many rooms",
+        })
+    }
+}
+
+impl std::error::Error for JoinError {}
+
+/// As its text, so that a handler may return it.
+impl serde::Serialize for JoinError {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 /// Why an acknowledgement did not come.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]

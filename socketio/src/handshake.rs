@@ -25,7 +25,10 @@ impl Handshake {
     pub(crate) fn keep(request: &engineio::RequestView<'_>, keeps_headers: bool) -> Self {
         let mut headers = Vec::new();
         for (name, value) in request.headers().filter(|_| keeps_headers) {
-            if SECRET_HEADERS.iter().any(|secret| name.eq_ignore_ascii_case(secret)) {
+            if SECRET_HEADERS
+                .iter()
+                .any(|secret| name.eq_ignore_ascii_case(secret))
+            {
                 continue;
             }
             headers.extend_from_slice(name.as_bytes());
@@ -79,7 +82,9 @@ impl Handshake {
 
 impl fmt::Debug for Handshake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Handshake").field("peer", &self.peer).finish_non_exhaustive()
+        f.debug_struct("Handshake")
+            .field("peer", &self.peer)
+            .finish_non_exhaustive()
     }
 }
 
@@ -102,9 +107,15 @@ impl RequestSource for Opening<'_> {
 
 /// The auth object of a protocol 4 client: its query (SIO4-CON-03).
 pub(crate) fn auth_of_query(query: &str) -> Value {
-    let pairs = query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        (engineio::decode_form(name).into_owned(), Value::String(engineio::decode_form(value).into_owned()))
-    });
+    let pairs = query
+        .split('&')
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (
+                engineio::decode_form(name).into_owned(),
+                Value::String(engineio::decode_form(value).into_owned()),
+            )
+        });
     Value::Object(pairs.collect())
 }

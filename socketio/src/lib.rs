@@ -1,24 +1,71 @@
-//! socketio.
+//! Socket.IO 5 and 4 server: namespaces, rooms, acknowledgements, broadcast and pluggable authentication.
+//!
+//! ```no_run
+//! use socketio::{Args, Ack, SocketIo};
+//!
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! let io = SocketIo::new();
+//! io.namespace("/board")
+//!     .on("join", |socket, room: String| async move { socket.join(room) })
+//!     .on("move", |socket, Args((room, x, y)): Args<(String, f64, f64)>| async move {
+//!         let _ = socket.to(room).emit("move", &Args((x, y)));
+//!     })
+//!     .on("size", |_socket, ()| async move { Ack(Args((800, 600))) })
+//!     .open()?;
+//! io.serve(tokio::net::TcpListener::bind("127.0.0.1:3000").await?).await?;
+//! # Ok(()) }
+//! ```
 
 #![forbid(unsafe_code)]
 
-#[allow(
-    dead_code,
-    unused_imports,
-    reason = "the server that uses it is being built"
-)]
+mod ack;
+mod authority;
+mod broadcast;
+mod closed;
 mod codec;
+mod connection;
 mod error;
-#[allow(
-    dead_code,
-    unused_imports,
-    reason = "the server that uses it is being built"
-)]
+mod event;
+mod handler;
+mod handshake;
+mod id;
+mod inbox;
+mod listeners;
+mod lock;
+mod matcher;
+mod namespace;
 mod packet;
+mod proto;
+mod rooms;
+mod running;
+mod server;
+mod settings;
+mod socket;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+#[cfg(test)]
+mod tests;
 
+pub use ack::{AckFuture, AckStream};
+pub use broadcast::Broadcast;
+pub use closed::Closed;
 pub use codec::{
     Args, ArgsError, Binary, Codec, EncodeError, FromArgs, Limits, Outgoing, OwnedArgs,
     PacketError, Parser, Partial, RawArgs,
 };
-pub use error::{AckError, BuildError, DisconnectReason, EmitError};
+pub use error::{AckError, BuildError, ConnectError, DisconnectReason, EmitError, JoinError};
+pub use event::{Event, Invalid};
+pub use handler::{Ack, AckSender, IntoAck, IntoConnect, NoAck};
+pub use handshake::Handshake;
+pub use id::SocketId;
+pub use listeners::ListenerId;
+pub use namespace::{
+    Decided, DynamicNamespaces, Inherited, Many, Namespace, NamespaceBuilder, One,
+};
 pub use packet::{Packet, PacketKind};
+pub use rooms::Room;
+pub use server::{Service, SocketIo, SocketIoBuilder};
+pub use socket::Socket;
+
+pub use engineio;
+pub use socketio_auth as auth;

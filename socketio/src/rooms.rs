@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use crate::error::JoinError;
 use crate::id::SocketId;
 
 /// The name of a room.
@@ -95,6 +96,21 @@ impl<S: Clone> Rooms<S> {
         Some(member.socket)
     }
 
+    /// Joins unless the socket is in `max` rooms already.
+    pub(crate) fn join_bounded(
+        &mut self,
+        id: &SocketId,
+        room: Room,
+        max: usize,
+    ) -> Result<(), JoinError> {
+        let member = self.members.get(id).ok_or(JoinError::Disconnected)?;
+        if member.rooms.len() >= max && !member.rooms.contains(&room) {
+            return Err(JoinError::TooManyRooms);
+        }
+        self.join(id, room);
+        Ok(())
+    }
+
     /// False when the socket is not in the namespace.
     pub(crate) fn join(&mut self, id: &SocketId, room: Room) -> bool {
         let Some(member) = self.members.get_mut(id) else {
@@ -127,7 +143,10 @@ impl<S: Clone> Rooms<S> {
 
     /// The rooms of a socket, the one of its own id left out.
     pub(crate) fn rooms_of(&self, id: &SocketId) -> Vec<Room> {
-        self.members.get(id).map(|member| member.rooms.clone()).unwrap_or_default()
+        self.members
+            .get(id)
+            .map(|member| member.rooms.clone())
+            .unwrap_or_default()
     }
 
     pub(crate) fn count(&self) -> usize {
@@ -170,8 +189,16 @@ impl<S: Clone> Rooms<S> {
     }
 
     fn ids_in<'s>(&'s self, room: &'s Room) -> impl Iterator<Item = &'s str> {
-        let own = self.members.get_key_value(room.as_str()).map(|(id, _)| id.as_str());
-        let joined = self.rooms.get(room).into_iter().flatten().map(SocketId::as_str);
+        let own = self
+            .members
+            .get_key_value(room.as_str())
+            .map(|(id, _)| id.as_str());
+        let joined = self
+            .rooms
+            .get(room)
+            .into_iter()
+            .flatten()
+            .map(SocketId::as_str);
         own.into_iter().chain(joined)
     }
 }
@@ -186,7 +213,12 @@ mod tests {
 
     fn rooms() -> Rooms<&'static str> {
         let mut rooms = Rooms::new();
-        for (name, joined) in [("a", &["x"][..]), ("b", &["x", "y"]), ("c", &["y"]), ("d", &[])] {
+        for (name, joined) in [
+            ("a", &["x"][..]),
+            ("b", &["x", "y"]),
+            ("c", &["y"]),
+            ("d", &[]),
+        ] {
             rooms.insert(id(name), name);
             for room in joined {
                 assert!(rooms.join(&id(name), Room::from(*room)));
@@ -233,6 +265,9 @@ mod tests {
         rooms.leave(&id("a"), &Room::from("x"));
         assert_eq!(select(&rooms, &["x"], &[]), Vec::<&str>::new());
         assert!(rooms.rooms.len() == 1, "an empty room is forgotten");
-        assert!(!rooms.join(&id("b"), Room::from("x")), "who has left joins nothing");
+        assert!(
+            !rooms.join(&id("b"), Room::from("x")),
+            "who has left joins nothing"
+        );
     }
 }

@@ -323,11 +323,12 @@ fn shake_hands<D: Send + Sync + 'static>(
 fn tell_open<D: Send + Sync + 'static>(shared: &Arc<Shared<D>>, request: &RequestView<'_>) {
     let connection = Connection(Arc::clone(shared));
     let mut data = None;
-    let is_sound = shared
+    let mut is_sound = shared
         .hub
         .guard(|handler| data = Some(handler.on_open(&connection, request)));
     if let Some(data) = data {
         shared.set_data(data);
+        is_sound &= shared.hub.guard(|handler| handler.on_ready(&connection));
     }
     let now = shared.hub.now();
     if !is_sound {

@@ -65,14 +65,13 @@ impl<D: Send + Sync + 'static> Hub<D> {
         base + random::below(base)
     }
 
-    /// The one place where the engine reads the clock.
-    #[expect(clippy::disallowed_methods, reason = "the shell's one clock")]
+    /// The one place where the engine reads the clock. Tokio's stands still, and jumps, where a test has paused it.
     #[expect(
         clippy::unused_self,
-        reason = "a clock of the hub's own may replace the system's in tests"
+        reason = "a clock of the hub's own may replace tokio's"
     )]
     pub(super) fn now(&self) -> Instant {
-        Instant::now()
+        tokio::time::Instant::now().into_std()
     }
 }
 

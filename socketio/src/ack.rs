@@ -1,0 +1,272 @@
+//! Acknowledgements that clients owe us.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures_core::Stream;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Sleep;
+
+use crate::codec::{FromArgs, OwnedArgs};
+use crate::error::{AckError, EmitError};
+use crate::id::SocketId;
+use crate::socket::Core;
+
+/// What a client answered, or why it did not.
+pub(crate) type Answer = Result<OwnedArgs, AckError>;
+
+/// Who waits for one acknowledgement.
+pub(crate) enum Awaited {
+    /// An [`AckFuture`].
+    One(oneshot::Sender<Answer>),
+    /// An [`AckStream`], together with other sockets.
+    Many(mpsc::UnboundedSender<(SocketId, Answer)>),
+    /// The policy's machine: it is the `unauthorized` with this number.
+    Notice(u32),
+}
+
+/// The acknowledgements that one socket owes, by id.
+pub(crate) struct Pending {
+    awaited: BTreeMap<u64, Awaited>,
+}
+
+impl Pending {
+    pub(crate) const fn new() -> Self {
+        Self {
+            awaited: BTreeMap::new(),
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.awaited.len()
+    }
+
+    pub(crate) fn insert(&mut self, id: u64, awaited: Awaited) {
+        self.awaited.insert(id, awaited);
+    }
+
+    pub(crate) fn remove(&mut self, id: u64) -> Option<Awaited> {
+        self.awaited.remove(&id)
+    }
+
+    /// Tells whoever waits that the socket has left.
+    pub(crate) fn fail(self, socket: &SocketId) {
+        for awaited in self.awaited.into_values() {
+            awaited.resolve(socket, Err(AckError::Disconnected));
+        }
+    }
+}
+
+impl Awaited {
+    /// Hands the answer over. The number of the notice when it is for the policy's machine.
+    pub(crate) fn resolve(self, socket: &SocketId, answer: Answer) -> Option<u32> {
+        match self {
+            // Whoever waited may have stopped waiting.
+            Self::One(sender) => drop(sender.send(answer)),
+            Self::Many(sender) => drop(sender.send((socket.clone(), answer))),
+            Self::Notice(number) => return Some(number),
+        }
+        None
+    }
+}
+
+/// A time limit whose timer is made when it is first waited for.
+enum Limit {
+    Never,
+    After(Duration),
+    Running(Pin<Box<Sleep>>),
+}
+
+impl Limit {
+    fn new(timeout: Option<Duration>) -> Self {
+        timeout.map_or(Self::Never, Self::After)
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if let Self::After(timeout) = *self {
+            *self = Self::Running(Box::pin(tokio::time::sleep(timeout)));
+        }
+        match self {
+            Self::Running(sleep) => sleep.as_mut().poll(cx),
+            Self::Never | Self::After(_) => Poll::Pending,
+        }
+    }
+}
+
+enum State {
+    Failed(EmitError),
+    Waiting {
+        socket: Arc<Core>,
+        id: u64,
+        answer: oneshot::Receiver<Answer>,
+        limit: Limit,
+    },
+    Done,
+}
+
+/// Waits for the acknowledgement of one socket.
+///
+/// The event was sent when this was made. The time limit runs from the first poll, which must happen inside a tokio
+/// runtime; dropping the future gives the acknowledgement up. Cancel-safe.
+#[must_use = "the answer comes only to whoever awaits it"]
+pub struct AckFuture<R> {
+    state: State,
+    answer: PhantomData<fn() -> R>,
+}
+
+impl<R> AckFuture<R> {
+    pub(crate) fn new(
+        sent: Result<(Arc<Core>, u64, oneshot::Receiver<Answer>), EmitError>,
+        timeout: Option<Duration>,
+    ) -> Self {
+        let state = match sent {
+            Err(error) => State::Failed(error),
+            Ok((socket, id, answer)) => State::Waiting {
+                socket,
+                id,
+                answer,
+                limit: Limit::new(timeout),
+            },
+        };
+        Self {
+            state,
+            answer: PhantomData,
+        }
+    }
+
+    /// Limits the wait; without a call [`SocketIoBuilder::ack_timeout`](crate::SocketIoBuilder::ack_timeout)
+    /// holds.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        if let State::Waiting { limit, .. } = &mut self.state {
+            *limit = Limit::After(timeout);
+        }
+        self
+    }
+}
+
+impl<R: FromArgs> Future for AckFuture<R> {
+    type Output = Result<R, AckError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let State::Waiting { answer, limit, .. } = &mut self.state else {
+            let failed = std::mem::replace(&mut self.state, State::Done);
+            return Poll::Ready(Err(match failed {
+                State::Failed(error) => AckError::Emit(error),
+                _ => AckError::Disconnected,
+            }));
+        };
+        let answer = match Pin::new(answer).poll(cx) {
+            Poll::Ready(answer) => answer.unwrap_or(Err(AckError::Disconnected)),
+            //= SIO5-ACK-04
+            Poll::Pending if limit.poll(cx).is_ready() => Err(AckError::Timeout),
+            Poll::Pending => return Poll::Pending,
+        };
+        self.give_up();
+        Poll::Ready(answer.and_then(|args| decode(&args)))
+    }
+}
+
+impl<R> AckFuture<R> {
+    fn give_up(&mut self) {
+        if let State::Waiting { socket, id, .. } = std::mem::replace(&mut self.state, State::Done) {
+            socket.forget_ack(id);
+        }
+    }
+}
+
+impl<R> Drop for AckFuture<R> {
+    fn drop(&mut self) {
+        self.give_up();
+    }
+}
+
+impl<R> fmt::Debug for AckFuture<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AckFuture")
+    }
+}
+
+fn decode<R: FromArgs>(args: &OwnedArgs) -> Result<R, AckError> {
+    R::from_args(args.as_raw()).map_err(|error| AckError::Decode(error.to_string()))
+}
+
+/// The acknowledgements of a broadcast, as they come, each with the id of its socket.
+///
+/// It ends when every socket that was sent to has answered, left, or used up the time limit; those that left or
+/// were late yield an error. The time limit runs from the first poll, which must happen inside a tokio runtime.
+#[must_use = "the answers come only to whoever takes them"]
+pub struct AckStream<R> {
+    id: u64,
+    /// Who was sent to, until the time limit.
+    targets: Vec<Arc<Core>>,
+    answers: mpsc::UnboundedReceiver<(SocketId, Answer)>,
+    limit: Limit,
+    answer: PhantomData<fn() -> R>,
+}
+
+impl<R> AckStream<R> {
+    pub(crate) fn new(
+        id: u64,
+        targets: Vec<Arc<Core>>,
+        answers: mpsc::UnboundedReceiver<(SocketId, Answer)>,
+        timeout: Option<Duration>,
+    ) -> Self {
+        Self {
+            id,
+            targets,
+            answers,
+            limit: Limit::new(timeout),
+            answer: PhantomData,
+        }
+    }
+
+    /// How many sockets were sent to.
+    #[must_use]
+    pub fn target_count(&self) -> usize {
+        self.targets.len()
+    }
+}
+
+impl<R: FromArgs> Stream for AckStream<R> {
+    type Item = (SocketId, Result<R, AckError>);
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = &mut *self;
+        if let Poll::Ready(next) = this.answers.poll_recv(cx) {
+            return Poll::Ready(next.map(|(id, answer)| {
+                let answer = answer.and_then(|args| decode(&args));
+                (id, answer)
+            }));
+        }
+        if this.limit.poll(cx).is_pending() {
+            return Poll::Pending;
+        }
+        //= SRV-BACK-02
+        while let Some(socket) = this.targets.pop() {
+            if socket.forget_ack(this.id) {
+                return Poll::Ready(Some((socket.id.clone(), Err(AckError::Timeout))));
+            }
+        }
+        Poll::Ready(None)
+    }
+}
+
+impl<R> Drop for AckStream<R> {
+    fn drop(&mut self) {
+        for socket in std::mem::take(&mut self.targets) {
+            socket.forget_ack(self.id);
+        }
+    }
+}
+
+impl<R> fmt::Debug for AckStream<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AckStream({} targets)", self.targets.len())
+    }
+}

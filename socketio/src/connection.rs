@@ -1,0 +1,442 @@
+//! One connection: the pure machine behind a lock, and what it asks for.
+//!
+//! Inputs are fed by whoever has them; one thread at a time carries out what follows, without the lock, and runs
+//! no user code there. User code is called from the [inbox](crate::inbox), one call at a time and in order.
+
+mod admission;
+mod calls;
+mod effects;
+mod replies;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use engineio::{CloseReason, Connection, Flow, Message, Protocol, RequestView};
+use serde_json::Value;
+use socketio_auth as auth;
+use socketio_auth::{Collected, ErasedIdentity, Extract, Grant, Queued};
+
+use self::calls::tell_invalid;
+use crate::ack::Awaited;
+use crate::codec::Decoder;
+use crate::error::DisconnectReason;
+use crate::event::Invalid;
+use crate::handler::{AckSender, SocketHook};
+use crate::handshake::{Handshake, auth_of_query};
+use crate::inbox::{Call, Inbox};
+use crate::lock::Lock;
+use crate::packet::{Packet, PacketKind};
+use crate::proto::client::{self, Application, Input, Route, Ticket};
+use crate::running::guard;
+use crate::server::Server;
+use crate::socket::Core;
+
+/// The application of the engine, and the types of the pure machine.
+pub(crate) struct Shell {
+    server: Arc<Server>,
+}
+
+impl Application for Shell {
+    type Socket = Arc<Core>;
+    type Payload = Payload;
+    type Packet = HeldPacket;
+    type Grant = Grant<ErasedIdentity>;
+}
+
+/// What came with a CONNECT.
+#[derive(Default)]
+pub(crate) struct Payload {
+    auth: Option<Value>,
+    size: usize,
+}
+
+/// A packet that waits for a verification.
+pub(crate) struct HeldPacket {
+    packet: Packet<'static>,
+    size: usize,
+}
+
+impl Queued for HeldPacket {
+    fn size_bytes(&self) -> usize {
+        self.size
+    }
+}
+
+type Machine = client::Client<Shell>;
+
+/// What the engine keeps for each connection.
+pub(crate) struct Client {
+    server: Arc<Server>,
+    pub(crate) handshake: Handshake,
+    decoder: Lock<Decoder>,
+    state: Lock<State>,
+}
+
+struct State {
+    machine: Machine,
+    inputs: VecDeque<Input<Shell>>,
+    is_pumping: bool,
+    inbox: Inbox,
+    /// What the opening request presented to each policy.
+    presented: Vec<(usize, Extract)>,
+    /// How far ahead of the pace of events the client is.
+    paid_until: Option<Instant>,
+    /// When the engine is to wake the machine.
+    wake_at: Option<Instant>,
+}
+
+impl Shell {
+    pub(crate) fn new(server: Arc<Server>) -> Self {
+        Self { server }
+    }
+}
+
+impl engineio::Handler for Shell {
+    type Data = Client;
+
+    fn on_open(&self, _: &Connection<Client>, request: &RequestView<'_>) -> Client {
+        let settings = &self.server.settings;
+        Client {
+            server: Arc::clone(&self.server),
+            handshake: Handshake::keep(request, settings.keeps_headers),
+            decoder: Lock::new(Decoder::default()),
+            state: Lock::new(State {
+                machine: Machine::new(now(), &settings.client),
+                inputs: VecDeque::new(),
+                is_pumping: false,
+                inbox: Inbox::default(),
+                presented: self.server.authority.extract(request),
+                paid_until: None,
+                wake_at: None,
+            }),
+        }
+    }
+
+    fn on_ready(&self, connection: &Connection<Client>) {
+        let Some(client) = connection.data() else {
+            return;
+        };
+        //= SIO4-CON-01
+        if connection.protocol() == Protocol::V3 {
+            let query = client.handshake.query();
+            client.connect(connection, "/", Some(auth_of_query(query)), query.len());
+        } else {
+            client.arm(connection);
+        }
+    }
+
+    fn on_message(&self, connection: &Connection<Client>, message: Message<'_>) -> Flow {
+        connection
+            .data()
+            .map_or(Flow::Continue, |client| client.receive(connection, message))
+    }
+
+    fn on_deadline(&self, connection: &Connection<Client>) {
+        if let Some(client) = connection.data() {
+            client.state.lock().wake_at = None;
+            client.feed(connection, Input::Timeout);
+        }
+    }
+
+    fn on_slow(&self, connection: &Connection<Client>) {
+        if let Some(client) = connection.data() {
+            client.tell_all(|socket| &socket.space.handlers.slow);
+        }
+    }
+
+    fn on_drained(&self, connection: &Connection<Client>) {
+        if let Some(client) = connection.data() {
+            client.tell_all(|socket| &socket.space.handlers.drained);
+        }
+    }
+
+    fn on_close(&self, connection: &Connection<Client>, reason: CloseReason) {
+        let Some(client) = connection.data() else {
+            return;
+        };
+        //= SIO5-DIS-04
+        let reason = if self.server.is_closing() {
+            DisconnectReason::ServerShuttingDown
+        } else {
+            reason.into()
+        };
+        *client.decoder.lock() = Decoder::default();
+        client.feed(connection, Input::Closed(reason));
+    }
+}
+
+/// What came in.
+impl Client {
+    fn receive(&self, connection: &Connection<Self>, message: Message<'_>) -> Flow {
+        let size = message.as_bytes().len();
+        let mut decoder = std::mem::take(&mut *self.decoder.lock());
+        let was_waiting = decoder.is_waiting();
+        let decoded = decoder.decode(
+            &self.server.codec,
+            message.payload(),
+            connection.protocol(),
+            &self.server.settings.packets,
+        );
+        let is_waiting = decoder.is_waiting();
+        if is_waiting {
+            let is_welcome = decoder
+                .waiting()
+                .is_none_or(|header| self.is_welcome(header.namespace()));
+            if !is_welcome {
+                // Nobody may send it, so its attachments are not waited for.
+                return self.violation(connection);
+            }
+            *self.decoder.lock() = decoder;
+        }
+        if is_waiting != was_waiting {
+            self.feed(connection, Input::AwaitsAttachments(is_waiting));
+        }
+        match decoded {
+            Ok(Some(packet)) => self.take(connection, packet, size),
+            Ok(None) => Flow::Continue,
+            //= SIO5-INV-01
+            Err(error) => {
+                for socket in self.joined() {
+                    tell_invalid(&socket, Invalid::Packet(error));
+                }
+                self.violation(connection)
+            }
+        }
+    }
+
+    fn joined(&self) -> Vec<Arc<Core>> {
+        self.state.lock().machine.joined().cloned().collect()
+    }
+
+    /// Calls hooks for every joined socket.
+    fn tell_all(&self, hooks: impl Fn(&Core) -> &[SocketHook]) {
+        for socket in self.joined() {
+            for hook in hooks(&socket) {
+                if guard(|| hook(&socket)).is_err() {
+                    socket.disconnect();
+                }
+            }
+        }
+    }
+
+    fn is_welcome(&self, namespace: &str) -> bool {
+        let route = self.state.lock().machine.route(namespace);
+        !matches!(route, Route::Violation)
+    }
+
+    fn take(&self, connection: &Connection<Self>, packet: Packet<'_>, size: usize) -> Flow {
+        match packet.kind() {
+            PacketKind::Event => return self.take_event(connection, packet, size),
+            PacketKind::Ack => return self.take_ack(connection, packet, size),
+            PacketKind::Connect => {
+                let auth = match packet.query() {
+                    Some(query) => Some(auth_of_query(query)),
+                    // Protocol 4 has no payload here (SIO4-CON-03).
+                    None if connection.protocol() == Protocol::V3 => None,
+                    None => packet.args().deserialize().ok(),
+                };
+                self.connect(connection, packet.namespace(), auth, size);
+            }
+            PacketKind::Disconnect => {
+                self.feed(connection, Input::Disconnect(packet.namespace().into()));
+            }
+            //= SIO5-CON-09
+            PacketKind::ConnectError => self.feed(connection, Input::Violation),
+        }
+        Flow::Continue
+    }
+
+    fn connect(&self, connection: &Connection<Self>, name: &str, auth: Option<Value>, size: usize) {
+        let name = match self.server.find(name) {
+            Some(space) => Arc::clone(&space.name),
+            None => name.into(),
+        };
+        let payload = Payload { auth, size };
+        self.feed(connection, Input::Connect { name, payload });
+    }
+
+    fn take_event(&self, connection: &Connection<Self>, packet: Packet<'_>, size: usize) -> Flow {
+        let settings = &self.server.settings;
+        let mut state = self.state.lock();
+        let (ticket, socket, is_held) = match state.machine.route(packet.namespace()) {
+            Route::Deliver(ticket, socket) => (ticket, socket, false),
+            Route::Held(ticket, socket) => (ticket, socket, true),
+            Route::Violation => {
+                drop(state);
+                return self.violation(connection);
+            }
+        };
+        let authenticates = socket
+            .space
+            .authenticate_event()
+            .is_some_and(|event| packet.name() == Some(event));
+        if is_held || authenticates {
+            drop(state);
+            if authenticates {
+                self.authenticate(connection, ticket, &socket, &packet);
+            } else {
+                self.hold(connection, ticket, packet, size);
+            }
+            return Flow::Continue;
+        }
+        if let Some(rate) = settings.event_rate
+            && !rate.admits(&mut state.paid_until, now())
+        {
+            drop(state);
+            self.drop_event(&socket, &packet);
+            return Flow::Continue;
+        }
+        if state.inbox.begin_event(settings.max_handlers_in_flight) {
+            drop(state);
+            self.dispatch(connection, &socket, &packet);
+            self.call_on(connection);
+            return Flow::Continue;
+        }
+        state.inbox.push(Call::Event {
+            socket,
+            packet: packet.into_owned(),
+            size,
+        });
+        let is_full = state.inbox.pause_if_full(settings.inbox_max_bytes);
+        drop(state);
+        // Whoever had the right to call may have given it back meanwhile.
+        self.call(connection);
+        if is_full { Flow::Pause } else { Flow::Continue }
+    }
+
+    /// Refuses an event that came too fast.
+    fn drop_event(&self, socket: &Arc<Core>, packet: &Packet<'_>) {
+        let event = packet.name().unwrap_or_default();
+        tell_invalid(socket, Invalid::TooFast { event });
+        if let Some(id) = packet.id() {
+            AckSender::new(Arc::clone(socket), id, false).fail("rate_limited");
+        }
+    }
+
+    fn take_ack(&self, connection: &Connection<Self>, packet: Packet<'_>, size: usize) -> Flow {
+        let route = self.state.lock().machine.route(packet.namespace());
+        let (ticket, socket, is_held) = match route {
+            Route::Deliver(ticket, socket) => (ticket, socket, false),
+            Route::Held(ticket, socket) => (ticket, socket, true),
+            Route::Violation => return self.violation(connection),
+        };
+        let awaited = packet.id().and_then(|id| socket.take_ack(id));
+        match awaited {
+            Some(Awaited::Notice(notice)) => {
+                let input = auth::Input::UnauthorizedAcked { notice };
+                self.feed(connection, Input::Auth { ticket, input });
+            }
+            Some(awaited) => {
+                awaited.resolve(&socket.id, Ok(packet.into_args()));
+            }
+            None if is_held => self.hold(connection, ticket, packet, size),
+            None => {}
+        }
+        Flow::Continue
+    }
+
+    /// A packet for a socket that is not in yet.
+    fn hold(&self, connection: &Connection<Self>, ticket: Ticket, packet: Packet<'_>, size: usize) {
+        let packet = packet.into_owned();
+        let input = auth::Input::Packet(HeldPacket { packet, size });
+        self.feed(connection, Input::Auth { ticket, input });
+    }
+
+    fn authenticate(
+        &self,
+        connection: &Connection<Self>,
+        ticket: Ticket,
+        socket: &Arc<Core>,
+        packet: &Packet<'_>,
+    ) {
+        let Some(gate) = &socket.space.guard else {
+            return;
+        };
+        let argument: Option<Value> = packet.args().deserialize().ok();
+        let presented = gate.policy.collect_event(argument.as_ref());
+        let presented = self.within_limits(presented, socket.subject().as_deref());
+        let ack = packet.id();
+        let asks_first = socket.is_held() && !socket.space.handlers.middleware.is_empty();
+        if asks_first && matches!(presented, Collected::Guest) {
+            self.push(Call::AdmitGuest {
+                ticket,
+                socket: Arc::clone(socket),
+                ack,
+            });
+            return self.call(connection);
+        }
+        self.feed(
+            connection,
+            Input::Authenticate {
+                ticket,
+                presented,
+                ack,
+            },
+        );
+    }
+
+    fn violation(&self, connection: &Connection<Self>) -> Flow {
+        self.feed(connection, Input::Violation);
+        Flow::Continue
+    }
+}
+
+/// The machine.
+impl Client {
+    /// Feeds an input and carries out what follows, unless another thread is about to.
+    pub(crate) fn feed(&self, connection: &Connection<Self>, input: Input<Shell>) {
+        let limits = &self.server.settings.client;
+        let mut state = self.state.lock();
+        state.inputs.push_back(input);
+        if state.is_pumping {
+            return;
+        }
+        state.is_pumping = true;
+        while let Some(input) = state.inputs.pop_front() {
+            state.machine.handle_input(now(), limits, input);
+            while let Some(output) = state.machine.poll_output() {
+                drop(state);
+                self.perform(connection, output);
+                state = self.state.lock();
+            }
+        }
+        state.inputs = VecDeque::new();
+        state.is_pumping = false;
+        drop(state);
+        self.arm(connection);
+        self.call(connection);
+    }
+
+    /// Has the engine come back when the machine wants it. A wake-up too many is harmless.
+    fn arm(&self, connection: &Connection<Self>) {
+        let mut state = self.state.lock();
+        let Some(at) = state.machine.poll_timeout() else {
+            return;
+        };
+        if state.wake_at.is_none_or(|armed| at < armed) {
+            state.wake_at = Some(at);
+            drop(state);
+            connection.wake_at(Some(at));
+        }
+    }
+
+    /// Adds an input while outputs are being carried out.
+    fn enqueue(&self, input: Input<Shell>) {
+        self.state.lock().inputs.push_back(input);
+    }
+
+    fn push(&self, call: Call) {
+        self.state.lock().inbox.push(call);
+    }
+}
+
+/// Tokio's clock, like the engine's: a test can pause it.
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
+
+#[expect(clippy::disallowed_methods, reason = "tokens end by the wall clock")]
+fn wall_clock() -> SystemTime {
+    SystemTime::now()
+}

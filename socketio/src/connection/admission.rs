@@ -1,0 +1,372 @@
+//! Letting clients in: credentials, verifications, connect middleware.
+
+use std::future::Future;
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Poll;
+
+use engineio::{Connection, Protocol};
+use serde_json::{Map, Value};
+use socketio_auth as auth;
+use socketio_auth::{
+    Action, AuthContext, BoxFuture, Code, Collected, Credential, Decision, ErasedIdentity, Extract,
+    Grant, NoRequest, Rejection,
+};
+
+use super::{Client, Payload, now, wall_clock};
+use crate::error::ConnectError;
+use crate::id::SocketId;
+use crate::namespace::{Family, Space};
+use crate::proto::client::{Gate, Input, Ticket};
+use crate::running::{Guarded, Panicked, guard, poll_now};
+use crate::socket::Core;
+
+impl Client {
+    /// Looks for a namespace, at last among the sets of dynamic ones.
+    pub(super) fn find(
+        &self,
+        connection: &Connection<Self>,
+        ticket: Ticket,
+        name: Arc<str>,
+        payload: Payload,
+    ) {
+        if let Some(space) = self.server.lease(&name) {
+            return self.found(connection, ticket, space, payload);
+        }
+        let families = self.server.families();
+        if families.is_empty() {
+            return self.feed(connection, Input::NotFound { ticket });
+        }
+        let auth = payload
+            .auth
+            .clone()
+            .unwrap_or_else(|| Value::Object(Map::new()));
+        let asked = Arc::clone(&name);
+        let mut search = Box::pin(async move { first_match(families, &asked, &auth).await });
+        if let Poll::Ready(found) = poll_now(search.as_mut()) {
+            return self.searched(connection, ticket, &name, payload, found);
+        }
+        let limit = self.server.settings.client.connect_timeout;
+        let connection = connection.clone();
+        self.server.spawn(async move {
+            let found = tokio::time::timeout(limit, Guarded(search)).await;
+            if let Some(client) = connection.data() {
+                let found = found.unwrap_or(Ok(None));
+                client.searched(&connection, ticket, &name, payload, found);
+            }
+        });
+    }
+
+    //= SRV-DYN-01
+    fn searched(
+        &self,
+        connection: &Connection<Self>,
+        ticket: Ticket,
+        name: &Arc<str>,
+        payload: Payload,
+        found: Result<Option<Arc<Family>>, Panicked>,
+    ) {
+        let Ok(Some(family)) = found else {
+            return self.feed(connection, Input::NotFound { ticket });
+        };
+        match self.server.lease_of(&family, name) {
+            Some(space) => self.found(connection, ticket, space, payload),
+            None => self.feed(connection, Input::NoRoom { ticket }),
+        }
+    }
+
+    /// Makes the socket of a CONNECT and collects its credential.
+    fn found(
+        &self,
+        connection: &Connection<Self>,
+        ticket: Ticket,
+        space: Arc<Space>,
+        payload: Payload,
+    ) {
+        let Some(id) = new_id(connection, &space) else {
+            // The operating system has no random bytes; nobody can be let in.
+            space.give_back();
+            return self.feed(connection, Input::Violation);
+        };
+        let gate = space.guard.as_ref().map(|guard| {
+            let policy = &guard.policy;
+            Gate {
+                policy: Arc::clone(policy.settings()),
+                has_guests: policy.guest().is_some(),
+                presented: self.collect(guard.index, &**policy, &payload, &space.name),
+            }
+        });
+        // A payload that authenticates holds a secret, which is not kept.
+        let auth = payload.auth.filter(|_| gate.is_none()).map(Box::new);
+        let core = Core::new(connection.clone(), space, id, ticket, auth);
+        if gate.is_some() {
+            if let Err(rejection) = self.server.authority.enter_pending(self.address()) {
+                return self.feed(connection, Input::Unwelcome { ticket, rejection });
+            }
+            core.set_pending();
+        }
+        self.feed(
+            connection,
+            Input::Found {
+                ticket,
+                socket: Arc::new(core),
+                gate,
+            },
+        );
+    }
+
+    fn address(&self) -> Option<IpAddr> {
+        self.handshake.peer().map(|peer| peer.ip())
+    }
+
+    pub(crate) fn leave_pending(&self) {
+        self.server.authority.leave_pending(self.address());
+    }
+
+    /// Refuses a credential unjudged when too many have failed.
+    pub(super) fn within_limits(&self, presented: Collected, renewed: Option<&str>) -> Collected {
+        if !matches!(presented, Collected::Credential(_)) {
+            return presented;
+        }
+        match self.server.authority.check(now(), self.address(), renewed) {
+            Ok(()) => presented,
+            Err(rejection) => Collected::Rejected(rejection),
+        }
+    }
+
+    fn collect(
+        &self,
+        index: usize,
+        policy: &dyn auth::DynPolicy,
+        payload: &Payload,
+        namespace: &str,
+    ) -> Collected {
+        if payload.size > policy.settings().max_payload_bytes {
+            return Collected::Rejected(Code::CredentialsBadFormat.into());
+        }
+        let opening = {
+            let state = self.state.lock();
+            let found = state.presented.iter().find(|(place, _)| *place == index);
+            found.map_or(Extract::Absent, |(_, found)| found.clone())
+        };
+        let view = auth::RequestView::new(&NoRequest).with_payload(payload.auth.as_ref());
+        let found = guard(|| policy.extract(&view).merge(opening));
+        match found.and_then(|found| guard(|| policy.decide(found))) {
+            Ok(Collected::Guest) if !may_connect(policy, None, namespace) => {
+                Collected::Rejected(Code::InsufficientScope.into())
+            }
+            Ok(collected) => self.within_limits(collected, None),
+            Err(Panicked) => Collected::Rejected(Code::AuthUnavailable.into()),
+        }
+    }
+
+    pub(super) fn verify(
+        &self,
+        connection: &Connection<Self>,
+        ticket: Ticket,
+        socket: &Arc<Core>,
+        epoch: u32,
+        credential: Credential,
+        renewed_subject: Option<Arc<str>>,
+    ) {
+        let Some(policy) = socket.space.guard.as_ref().map(|guard| &guard.policy) else {
+            return;
+        };
+        let mut context = AuthContext::new(Arc::clone(&socket.space.name));
+        if let Some(peer) = self.handshake.peer() {
+            context = context.with_peer(peer);
+        }
+        let origin = self.handshake.header("origin").map(std::str::from_utf8);
+        if let Some(Ok(origin)) = origin {
+            context = context.with_origin(origin);
+        }
+        let binding = auth::connection_binding(connection.id().as_str());
+        context = context.with_binding(binding);
+        if let Some(subject) = renewed_subject {
+            context = context.with_renewed_subject(subject);
+        }
+        let started = guard(|| Arc::clone(policy).authenticate(context, credential));
+        let Ok(mut verification) = started else {
+            return self.verified(connection, ticket, socket, epoch, Err(Panicked));
+        };
+        if socket.is_held() && !socket.space.handlers.middleware.is_empty() {
+            // The CONNECT was answered long ago, so the middleware is asked as a part of the verification.
+            verification = Box::pin(then_ask_middleware(verification, Arc::clone(socket)));
+        }
+        match poll_now(verification.as_mut()) {
+            Poll::Ready(result) => self.verified(connection, ticket, socket, epoch, result),
+            Poll::Pending => self.wait_for(connection, ticket, socket, epoch, verification),
+        }
+    }
+
+    /// Runs a future to its end, or to the end of the socket, and goes on with what came of it.
+    pub(super) fn wait_unless_left<F, N>(
+        &self,
+        connection: &Connection<Self>,
+        socket: &Arc<Core>,
+        future: F,
+        next: N,
+    ) where
+        F: Future + Send + 'static,
+        N: FnOnce(&Self, &Connection<Self>, Result<F::Output, Panicked>) + Send + 'static,
+    {
+        let mut future = Box::pin(future);
+        if let Poll::Ready(output) = poll_now(future.as_mut()) {
+            return next(self, connection, output);
+        }
+        let mut closed = socket.closed();
+        let connection = connection.clone();
+        self.server.spawn(async move {
+            let mut future = Guarded(future);
+            let ended = std::future::poll_fn(|cx| {
+                if Pin::new(&mut closed).poll(cx).is_ready() {
+                    return Poll::Ready(None);
+                }
+                Pin::new(&mut future).poll(cx).map(Some)
+            })
+            .await;
+            drop(future);
+            if let (Some(output), Some(client)) = (ended, connection.data()) {
+                next(client, &connection, output);
+            }
+        });
+    }
+
+    fn wait_for(
+        &self,
+        connection: &Connection<Self>,
+        ticket: Ticket,
+        socket: &Arc<Core>,
+        epoch: u32,
+        verification: BoxFuture<'static, Verified>,
+    ) {
+        let mut cancelled = socket.begin_verification(epoch);
+        let (connection, socket) = (connection.clone(), Arc::clone(socket));
+        let mut verification = Guarded(verification);
+        self.server.spawn(async move {
+            let result = std::future::poll_fn(|cx| {
+                // Cancelled when its sender is dropped.
+                if Pin::new(&mut cancelled).poll(cx).is_ready() {
+                    return Poll::Ready(None);
+                }
+                Pin::new(&mut verification).poll(cx).map(Some)
+            })
+            .await;
+            drop(verification);
+            if let (Some(result), Some(client)) = (result, connection.data()) {
+                client.verified(&connection, ticket, &socket, epoch, result);
+            }
+        });
+    }
+
+    /// Asks the authorizer whether the owner of a good credential may be here.
+    fn authorize(socket: &Core, grant: Grant<ErasedIdentity>) -> Verified {
+        let Some(guard) = &socket.space.guard else {
+            return Ok(grant);
+        };
+        if may_connect(&*guard.policy, Some(&grant), &socket.space.name) {
+            Ok(grant)
+        } else {
+            Err(Code::InsufficientScope.into())
+        }
+    }
+
+    fn verified(
+        &self,
+        connection: &Connection<Self>,
+        ticket: Ticket,
+        socket: &Arc<Core>,
+        epoch: u32,
+        result: Result<Verified, Panicked>,
+    ) {
+        let result = result.map(|result| result.and_then(|grant| Self::authorize(socket, grant)));
+        if let Ok(Err(rejection)) = &result
+            && rejection.code() != Code::AuthUnavailable
+        {
+            let renewed = socket.subject().filter(|_| socket.is_joined());
+            let authority = &self.server.authority;
+            authority.record_failure(now(), self.address(), renewed.as_deref());
+        }
+        let input = match result {
+            Ok(Ok(grant)) => auth::Input::VerifyOk {
+                epoch,
+                subject: grant.shared_subject(),
+                expires_in: grant.expires_in(wall_clock()),
+                grant,
+            },
+            Ok(Err(rejection)) => auth::Input::VerifyErr { epoch, rejection },
+            Err(Panicked) => auth::Input::VerifyErr {
+                epoch,
+                rejection: Rejection::unavailable("the authenticator panicked"),
+            },
+        };
+        self.feed(connection, Input::Auth { ticket, input });
+    }
+}
+
+/// Whether the authorizer of a policy lets somebody join a namespace.
+fn may_connect(
+    policy: &dyn auth::DynPolicy,
+    grant: Option<&Grant<ErasedIdentity>>,
+    namespace: &str,
+) -> bool {
+    if !policy.has_authorizer() {
+        return true;
+    }
+    let identity = grant.map(|grant| grant.identity().clone());
+    let Some(identity) = identity.or_else(|| policy.guest()) else {
+        return false;
+    };
+    let facts = grant.map(Grant::facts);
+    let action = Action::Connect { namespace };
+    // Who cannot be asked allows nothing.
+    guard(|| policy.can(&identity, facts, action)).is_ok_and(|found| found == Decision::Allow)
+}
+
+type Verified = Result<Grant<ErasedIdentity>, Rejection>;
+
+/// The first set that takes a name.
+async fn first_match(families: Vec<Arc<Family>>, name: &str, auth: &Value) -> Option<Arc<Family>> {
+    for family in families {
+        if family.matcher.decide(name, auth).await {
+            return Some(family);
+        }
+    }
+    None
+}
+
+/// Asks the connect middleware, one after the other.
+pub(super) async fn ask_middleware(socket: Arc<Core>) -> Result<(), ConnectError> {
+    for middleware in &socket.space.handlers.middleware {
+        middleware.start(&socket).await?;
+    }
+    Ok(())
+}
+
+async fn then_ask_middleware(
+    verification: BoxFuture<'static, Verified>,
+    socket: Arc<Core>,
+) -> Verified {
+    let grant = verification.await?;
+    socket.set_grant(Some(grant.clone()), None);
+    match ask_middleware(Arc::clone(&socket)).await {
+        Ok(()) => Ok(grant),
+        Err(error) => Err(refused_by(&error)),
+    }
+}
+
+/// What middleware says, in the words of a policy.
+pub(super) fn refused_by(error: &ConnectError) -> Rejection {
+    Rejection::new(Code::InsufficientScope).with_message(error.message().to_owned())
+}
+
+//= SIO4-CON-04
+fn new_id(connection: &Connection<Client>, space: &Space) -> Option<SocketId> {
+    let session = connection.id();
+    Some(match (connection.protocol(), &*space.name) {
+        (Protocol::V3, "/") => SocketId::new(session.as_str()),
+        (Protocol::V3, name) => SocketId::new(format!("{name}#{}", session.as_str())),
+        _ => SocketId::new(engineio::SessionId::generate().ok()?.as_str()),
+    })
+}

@@ -1,0 +1,310 @@
+//! Calling user code, one call at a time and in order.
+
+use std::sync::Arc;
+use std::task::Poll;
+
+use engineio::Connection;
+use socketio_auth::{Code, Collected};
+
+use super::Client;
+use super::admission::{ask_middleware, refused_by};
+use super::replies::ack_json;
+use crate::codec::RawArgs;
+use crate::error::ConnectError;
+use crate::event::{Event, Invalid};
+use crate::handler::{AckSender, Running};
+use crate::inbox::Call;
+use crate::packet::Packet;
+use crate::proto::client::Input;
+use crate::running::{Guarded, Panicked, guard, poll_now};
+use crate::socket::Core;
+
+impl Client {
+    /// Makes the calls that are due, unless another thread is about to.
+    pub(super) fn call(&self, connection: &Connection<Self>) {
+        if self.state.lock().inbox.begin() {
+            self.call_on(connection);
+        }
+    }
+
+    /// Makes the calls that are due, with the right to call already taken.
+    pub(super) fn call_on(&self, connection: &Connection<Self>) {
+        let settings = &self.server.settings;
+        let mut state = self.state.lock();
+        while let Some(call) = state.inbox.next(settings.max_handlers_in_flight) {
+            drop(state);
+            self.make(connection, call);
+            state = self.state.lock();
+        }
+        let is_resumed = state.inbox.take_resumed(settings.inbox_max_bytes);
+        drop(state);
+        if is_resumed {
+            connection.resume();
+        }
+    }
+
+    fn make(&self, connection: &Connection<Self>, call: Call) {
+        match call {
+            Call::Event { socket, packet, .. } => {
+                // The disconnect handlers were the last to see it.
+                if !socket.is_gone() {
+                    self.dispatch(connection, &socket, &packet);
+                }
+            }
+            Call::Admit { ticket, socket } => {
+                let asked = ask_middleware(Arc::clone(&socket));
+                self.wait_unless_left(
+                    connection,
+                    &socket,
+                    asked,
+                    move |client, connection, asked| {
+                        client.feed(
+                            connection,
+                            match asked {
+                                Ok(Ok(())) => Input::Admitted { ticket },
+                                Ok(Err(error)) => Input::Denied { ticket, error },
+                                Err(Panicked) => Input::Denied {
+                                    ticket,
+                                    error: ConnectError::new("internal error"),
+                                },
+                            },
+                        );
+                    },
+                );
+            }
+            Call::AdmitGuest {
+                ticket,
+                socket,
+                ack,
+            } => {
+                socket.set_grant(None, None);
+                let asked = ask_middleware(Arc::clone(&socket));
+                self.wait_unless_left(
+                    connection,
+                    &socket,
+                    asked,
+                    move |client, connection, asked| {
+                        let presented = match asked {
+                            Ok(Ok(())) => Collected::Guest,
+                            Ok(Err(error)) => Collected::Rejected(refused_by(&error)),
+                            Err(Panicked) => Collected::Rejected(Code::AuthUnavailable.into()),
+                        };
+                        client.feed(
+                            connection,
+                            Input::Authenticate {
+                                ticket,
+                                presented,
+                                ack,
+                            },
+                        );
+                    },
+                );
+            }
+            Call::Connected(socket) => {
+                for handler in &socket.space.handlers.connect {
+                    let started = guard(|| handler.start(&socket));
+                    self.run_started(connection, &socket, started, None);
+                }
+            }
+            Call::Left(socket, reason) => {
+                let handlers = &socket.space.handlers;
+                for hook in &handlers.disconnecting {
+                    // The socket is on its way out whatever the hook does.
+                    let _ = guard(|| hook(&socket, reason));
+                }
+                socket.go();
+                for handler in &handlers.disconnect {
+                    let started = guard(|| handler.start(&socket, reason));
+                    self.run_started(connection, &socket, started, None);
+                }
+            }
+            Call::Find {
+                ticket,
+                name,
+                payload,
+            } => self.find(connection, ticket, name, payload),
+            Call::Verify {
+                ticket,
+                socket,
+                epoch,
+                credential,
+                renewed_subject,
+            } => self.verify(
+                connection,
+                ticket,
+                &socket,
+                epoch,
+                credential,
+                renewed_subject,
+            ),
+        }
+    }
+
+    /// Shows an event to the hooks and the middleware, then to its handlers.
+    pub(super) fn dispatch(
+        &self,
+        connection: &Connection<Self>,
+        socket: &Arc<Core>,
+        packet: &Packet<'_>,
+    ) {
+        let handlers = &socket.space.handlers;
+        for hook in &handlers.any {
+            let name = packet.name().unwrap_or_default();
+            if guard(|| hook(socket, name, packet.args())).is_err() {
+                return panicked(socket, None);
+            }
+        }
+        //= SIO5-PKT-09
+        let Some(name) = packet.name() else {
+            return;
+        };
+        if !socket.may_emit(name, packet.args().len()) {
+            if let Some(id) = packet.id() {
+                ack_json(socket, id, &socketio_auth::ack_denied());
+            }
+            return;
+        }
+        if handlers.filters.is_empty() {
+            return self.start_handlers(connection, socket, name, packet.args(), packet.id());
+        }
+        let event = Event::from_parts(name, packet.args().to_owned());
+        let mut filtering = Box::pin(filter(Arc::clone(socket), event));
+        let id = packet.id();
+        match poll_now(filtering.as_mut()) {
+            Poll::Ready(event) => self.filtered(connection, socket, event, id),
+            Poll::Pending => {
+                self.state.lock().inbox.begin_flight();
+                let (connection, socket) = (connection.clone(), Arc::clone(socket));
+                self.server.spawn(async move {
+                    let event = Guarded(filtering).await;
+                    if let Some(client) = connection.data() {
+                        client.filtered(&connection, &socket, event, id);
+                        client.state.lock().inbox.end_flight();
+                        client.call(&connection);
+                    }
+                });
+            }
+        }
+    }
+
+    //= SIO5-EVT-03
+    fn filtered(
+        &self,
+        connection: &Connection<Self>,
+        socket: &Arc<Core>,
+        event: Result<Option<Event>, Panicked>,
+        id: Option<u64>,
+    ) {
+        match event {
+            Ok(Some(event)) if !socket.is_gone() => {
+                self.start_handlers(connection, socket, event.name(), event.args(), id);
+            }
+            Ok(_) => {}
+            Err(Panicked) => panicked(socket, None),
+        }
+    }
+
+    /// Starts the handlers of an event: those of the namespace, those of the socket, or else the fallback.
+    fn start_handlers(
+        &self,
+        connection: &Connection<Self>,
+        socket: &Arc<Core>,
+        name: &str,
+        args: RawArgs<'_>,
+        id: Option<u64>,
+    ) {
+        let of_space = socket.space.handlers.of_event(name);
+        let of_socket = socket.listeners_of(name);
+        let count = of_space.len() + of_socket.len();
+        let ack = id.map(|id| AckSender::new(Arc::clone(socket), id, count > 1));
+        let all = of_space.iter().map(|handler| &**handler);
+        for handler in all.chain(of_socket.iter().map(|handler| &**handler)) {
+            match guard(|| handler.start(socket, args, ack.clone())) {
+                Ok(Ok(running)) => self.run(connection, socket, running, ack.clone()),
+                Ok(Err(error)) => {
+                    let invalid = Invalid::Arguments {
+                        event: name,
+                        error: &error,
+                    };
+                    tell_invalid(socket, invalid);
+                    if let Some(ack) = ack.clone() {
+                        ack.fail("invalid_arguments");
+                    }
+                }
+                Err(Panicked) => panicked(socket, ack.clone()),
+            }
+        }
+        if count == 0
+            && let Some(fallback) = &socket.space.handlers.fallback
+        {
+            let event = Event::from_parts(name, args.to_owned());
+            let started = guard(|| fallback.start(socket, event, ack.clone()));
+            self.run_started(connection, socket, started, ack);
+        }
+    }
+
+    fn run_started(
+        &self,
+        connection: &Connection<Self>,
+        socket: &Arc<Core>,
+        started: Result<Running, Panicked>,
+        ack: Option<AckSender>,
+    ) {
+        match started {
+            Ok(running) => self.run(connection, socket, running, ack),
+            Err(Panicked) => panicked(socket, ack),
+        }
+    }
+
+    /// Polls a handler at once; only one that waits gets a task.
+    fn run(
+        &self,
+        connection: &Connection<Self>,
+        socket: &Arc<Core>,
+        mut running: Running,
+        ack: Option<AckSender>,
+    ) {
+        match poll_now(running.as_mut()) {
+            Poll::Ready(Ok(())) => {}
+            Poll::Ready(Err(Panicked)) => panicked(socket, ack),
+            Poll::Pending => {
+                self.state.lock().inbox.begin_flight();
+                let (connection, socket) = (connection.clone(), Arc::clone(socket));
+                self.server.spawn(async move {
+                    if Guarded(running).await == Err(Panicked) {
+                        panicked(&socket, ack);
+                    }
+                    if let Some(client) = connection.data() {
+                        client.state.lock().inbox.end_flight();
+                        client.call(&connection);
+                    }
+                });
+            }
+        }
+    }
+}
+
+/// Asks the event middleware, one after the other.
+async fn filter(socket: Arc<Core>, mut event: Event) -> Option<Event> {
+    for middleware in &socket.space.handlers.filters {
+        event = middleware.start(&socket, event).await?;
+    }
+    Some(event)
+}
+
+/// Tells the hooks what no handler will see.
+pub(super) fn tell_invalid(socket: &Arc<Core>, invalid: Invalid<'_>) {
+    for hook in &socket.space.handlers.invalid {
+        if guard(|| hook(socket, invalid)).is_err() {
+            panicked(socket, None);
+        }
+    }
+}
+
+/// A panic ends its own socket and nothing else.
+fn panicked(socket: &Core, ack: Option<AckSender>) {
+    if let Some(ack) = ack {
+        ack.fail("internal");
+    }
+    socket.disconnect();
+}

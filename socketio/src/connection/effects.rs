@@ -1,0 +1,206 @@
+//! Carrying out what the machine wants. No user code runs here.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use engineio::{Connection, Protocol};
+use socketio_auth as auth;
+use socketio_auth::{ErasedIdentity, Grant};
+
+use super::replies::{ack_json, emit_json, send_connected, send_disconnect, send_own};
+use super::{Client, HeldPacket, Shell, wall_clock};
+use crate::ack::Awaited;
+use crate::inbox::Call;
+use crate::proto::client::{Input, Output, Refusal, Ticket};
+use crate::socket::Core;
+
+impl Client {
+    /// Carries out one output. Calls no user code.
+    pub(super) fn perform(&self, connection: &Connection<Self>, output: Output<Shell>) {
+        match output {
+            Output::Find {
+                ticket,
+                name,
+                payload,
+            } => self.push(Call::Find {
+                ticket,
+                name,
+                payload,
+            }),
+            Output::Refuse {
+                name,
+                socket,
+                refusal,
+            } => self.refuse(connection, &name, socket.as_deref(), &refusal),
+            Output::Admit {
+                ticket,
+                socket,
+                grant,
+                expires_in,
+            } => {
+                socket.set_grant(grant, end_of(expires_in));
+                if socket.space.handlers.middleware.is_empty() {
+                    self.enqueue(Input::Admitted { ticket });
+                } else {
+                    self.push(Call::Admit { ticket, socket });
+                }
+            }
+            Output::Join { socket, expires_in } => self.join(connection, socket, expires_in),
+            Output::Auth {
+                ticket,
+                socket,
+                output,
+            } => self.perform_auth(connection, ticket, socket, output),
+            Output::Left {
+                socket,
+                reason,
+                notifies,
+            } => {
+                socket.leave();
+                if notifies {
+                    send_disconnect(&socket);
+                }
+                self.push(Call::Left(socket, reason));
+            }
+            Output::Dismiss { socket } => {
+                socket.leave();
+                socket.release();
+                send_disconnect(&socket);
+            }
+            Output::Abandon { socket } => {
+                socket.leave();
+                socket.release();
+            }
+            Output::Close => connection.close(),
+        }
+    }
+
+    fn refuse(
+        &self,
+        connection: &Connection<Self>,
+        name: &str,
+        socket: Option<&Core>,
+        refusal: &Refusal,
+    ) {
+        let codec = &self.server.codec;
+        let protocol = connection.protocol();
+        let is_legacy = socket
+            .and_then(|socket| socket.space.guard.as_ref())
+            .is_some_and(|guard| guard.policy.settings().legacy_codes);
+        send_own(connection, |buffer| match (refusal, protocol) {
+            (Refusal::Denied(error), _) => {
+                codec.connect_error(protocol, name, error.message(), error.data(), buffer)
+            }
+            (Refusal::Auth(rejection), Protocol::V3) => {
+                let payload = auth::connect_error_v4(rejection, is_legacy);
+                codec.connect_error_payload(name, &payload, buffer)
+            }
+            (Refusal::Auth(rejection), _) => {
+                let payload = auth::connect_error(rejection, is_legacy);
+                codec.connect_error_payload(name, &payload, buffer)
+            }
+            //= SIO5-CON-04
+            (Refusal::InvalidNamespace, _) => {
+                let payload = r#"{"message":"Invalid namespace"}"#;
+                codec.connect_error_payload(name, payload, buffer)
+            }
+            (Refusal::TooManyNamespaces, _) => {
+                let payload = r#"{"message":"Too many namespaces"}"#;
+                codec.connect_error_payload(name, payload, buffer)
+            }
+        });
+        if let Some(socket) = socket {
+            socket.leave();
+            socket.release();
+        }
+    }
+
+    //= SIO5-CON-03
+    fn join(&self, connection: &Connection<Self>, socket: Arc<Core>, expires_in: Option<Duration>) {
+        let extra = auth::connect_reply_auth(expires_in);
+        send_connected(connection, &socket, extra.as_deref());
+        // The reply is in the queue, so no broadcast can precede it.
+        socket.enter();
+        self.push(Call::Connected(socket));
+    }
+
+    fn perform_auth(
+        &self,
+        connection: &Connection<Self>,
+        ticket: Ticket,
+        socket: Arc<Core>,
+        output: auth::Output<HeldPacket, Grant<ErasedIdentity>>,
+    ) {
+        let Some(policy) = socket.space.guard.as_ref().map(|guard| &guard.policy) else {
+            return;
+        };
+        let settings = policy.settings();
+        match output {
+            auth::Output::AcceptConnect => {
+                socket.hold();
+                send_connected(connection, &socket, None);
+            }
+            auth::Output::StartVerify {
+                epoch,
+                credential,
+                renewed_subject,
+            } => self.push(Call::Verify {
+                ticket,
+                socket,
+                epoch,
+                credential,
+                renewed_subject,
+            }),
+            auth::Output::CancelVerify { epoch } => socket.cancel_verification(epoch),
+            auth::Output::Activate { grant, expires_in } => {
+                socket.set_grant(grant, end_of(expires_in));
+                socket.enter();
+            }
+            auth::Output::ReplaceGrant { grant, expires_in } => {
+                socket.set_grant(Some(grant), end_of(expires_in));
+                socket.leave_forbidden_rooms();
+            }
+            auth::Output::Downgrade => socket.set_grant(None, None),
+            auth::Output::Authenticated { ack, expires_in } => {
+                emit_json(&socket, None, settings.dialect.authenticated());
+                if let Some(id) = ack {
+                    ack_json(&socket, id, &auth::ack_authenticated(expires_in));
+                }
+            }
+            auth::Output::RunConnectHandler => self.push(Call::Connected(socket)),
+            auth::Output::Deliver(HeldPacket { packet, size }) => self.push(Call::Event {
+                socket,
+                packet,
+                size,
+            }),
+            auth::Output::Unauthorized {
+                rejection,
+                notice,
+                ack,
+            } => {
+                let legacy = settings.legacy_codes;
+                let id = socket.space.next_ack_id();
+                // Past the bound the client's acknowledgement is not recognised; its time limit still holds.
+                let _ = socket.await_ack(id, Awaited::Notice(notice));
+                let event = settings.dialect.unauthorized(&rejection, legacy);
+                emit_json(&socket, Some(id), &event);
+                if let Some(id) = ack {
+                    ack_json(&socket, id, &auth::ack_unauthorized(&rejection, legacy));
+                }
+            }
+            auth::Output::TokenExpiring { expires_in } => {
+                emit_json(&socket, None, &auth::token_expiring(expires_in));
+            }
+            // The machine of the connection keeps these to itself.
+            auth::Output::RefuseConnect(_)
+            | auth::Output::AttemptFailed
+            | auth::Output::Admit { .. }
+            | auth::Output::Disconnect
+            | auth::Output::CloseConnection => {}
+        }
+    }
+}
+
+fn end_of(expires_in: Option<Duration>) -> Option<SystemTime> {
+    expires_in.and_then(|left| wall_clock().checked_add(left))
+}

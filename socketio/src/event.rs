@@ -1,0 +1,82 @@
+//! Events as middleware and hooks see them.
+
+use std::fmt;
+
+use crate::codec::{ArgsError, EncodeError, OwnedArgs, PacketError, RawArgs};
+
+/// An event with its arguments, to keep, to change or to send on.
+#[derive(Clone, Debug)]
+pub struct Event {
+    name: String,
+    args: OwnedArgs,
+}
+
+impl Event {
+    /// An event.
+    ///
+    /// # Errors
+    ///
+    /// When the arguments cannot be serialized.
+    pub fn new<A: serde::Serialize + ?Sized>(
+        name: impl Into<String>,
+        args: &A,
+    ) -> Result<Self, EncodeError> {
+        OwnedArgs::new(args).map(|args| Self::from_parts(name, args))
+    }
+
+    pub(crate) fn from_parts(name: impl Into<String>, args: OwnedArgs) -> Self {
+        Self {
+            name: name.into(),
+            args,
+        }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its arguments.
+    #[must_use]
+    pub fn args(&self) -> RawArgs<'_> {
+        self.args.as_raw()
+    }
+
+    /// Its arguments, to send on.
+    #[must_use]
+    pub fn into_args(self) -> OwnedArgs {
+        self.args
+    }
+}
+
+/// Something a client sent that no handler will see, for
+/// [`on_invalid`](crate::NamespaceBuilder::on_invalid).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Invalid<'a> {
+    /// The arguments of an event are not of the type that its handler takes.
+    Arguments {
+        /// The event.
+        event: &'a str,
+        /// What is wrong with them.
+        error: &'a ArgsError,
+    },
+    /// A message is not part of a valid packet; the connection is being closed (SIO5-INV-01).
+    Packet(PacketError),
+    /// Events come faster than [`events_per_second`](crate::SocketIoBuilder::events_per_second) allows.
+    TooFast {
+        /// The event that was dropped.
+        event: &'a str,
+    },
+}
+
+impl fmt::Display for Invalid<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Arguments { event, error } => write!(f, "arguments of {event:?}: {error}"),
+            Self::Packet(error) => error.fmt(f),
+            Self::TooFast { event } => write!(f, "{event:?} was dropped: too many events"),
+        }
+    }
+}

@@ -1,0 +1,426 @@
+//! Handlers: the closures of a namespace, with their types erased.
+
+use std::fmt;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde::Serialize;
+
+use crate::codec::{ArgsError, FromArgs, RawArgs};
+use crate::error::{ConnectError, DisconnectReason};
+use crate::event::{Event, Invalid};
+use crate::socket::{Core, Socket};
+
+/// A running handler.
+pub(crate) type Running = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// The answer of an event handler: its value is the acknowledgement's argument.
+///
+/// Several arguments are `Ack(Args((a, b)))`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "a wrapper to be built and taken apart"
+)]
+pub struct Ack<T>(pub T);
+
+/// The answer of an event handler that leaves the answer to another handler of the same event, or to nobody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "it has nothing in it")]
+pub struct NoAck;
+
+/// What an event handler may return.
+///
+/// `()` acknowledges without arguments, [`Ack`] with some, an `Err(e)` with `{"error": e}`, [`NoAck`] not at all.
+/// When the client asked for no acknowledgement the value is dropped.
+#[diagnostic::on_unimplemented(
+    message = "an event handler must return `()`, `Ack<T>`, `NoAck` or a `Result` of these, not `{Self}`",
+    note = "wrap what the client shall get: `Ack(value)`"
+)]
+pub trait IntoAck {
+    #[doc(hidden)]
+    fn answer(self, sender: AckSender);
+}
+
+impl IntoAck for () {
+    fn answer(self, sender: AckSender) {
+        sender.send(&());
+    }
+}
+
+impl<T: Serialize> IntoAck for Ack<T> {
+    fn answer(self, sender: AckSender) {
+        sender.send(&self.0);
+    }
+}
+
+impl IntoAck for NoAck {
+    fn answer(self, _: AckSender) {}
+}
+
+#[derive(Serialize)]
+struct Failure<E> {
+    error: E,
+}
+
+impl<A: IntoAck, E: Serialize> IntoAck for Result<A, E> {
+    fn answer(self, sender: AckSender) {
+        match self {
+            Ok(value) => value.answer(sender),
+            Err(error) => sender.send(&Failure { error }),
+        }
+    }
+}
+
+/// The right to acknowledge one event. At most one acknowledgement leaves, whoever holds a clone.
+#[derive(Clone)]
+pub struct AckSender {
+    socket: Arc<Core>,
+    id: u64,
+    /// Shared when several handlers run for the event.
+    is_spent: Option<Arc<AtomicBool>>,
+}
+
+impl AckSender {
+    pub(crate) fn new(socket: Arc<Core>, id: u64, is_shared: bool) -> Self {
+        Self {
+            socket,
+            id,
+            is_spent: is_shared.then(|| Arc::new(AtomicBool::new(false))),
+        }
+    }
+
+    /// Sends the acknowledgement, unless one was sent or the socket has left (SIO5-ACK-01).
+    pub(crate) fn send<A: Serialize + ?Sized>(self, args: &A) {
+        let is_first = self
+            .is_spent
+            .as_ref()
+            .is_none_or(|spent| !spent.swap(true, Ordering::AcqRel));
+        if is_first {
+            self.socket.acknowledge(self.id, args);
+        }
+    }
+
+    /// Acknowledges with an error of ours.
+    pub(crate) fn fail(self, error: &str) {
+        self.send(&Failure { error });
+    }
+}
+
+impl fmt::Debug for AckSender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AckSender({})", self.id)
+    }
+}
+
+/// What a connect handler may return. An error disconnects the socket.
+#[diagnostic::on_unimplemented(
+    message = "a connect handler must return `()` or `Result<(), E>` with `E: std::error::Error`, not `{Self}`"
+)]
+pub trait IntoConnect {
+    #[doc(hidden)]
+    fn accept(self) -> bool;
+}
+
+impl IntoConnect for () {
+    fn accept(self) -> bool {
+        true
+    }
+}
+
+impl<E: std::error::Error> IntoConnect for Result<(), E> {
+    fn accept(self) -> bool {
+        self.is_ok()
+    }
+}
+
+/// An event handler, whatever its types.
+pub(crate) trait EventHandler: Send + Sync {
+    /// Reads the arguments and starts the handler.
+    fn start(
+        &self,
+        socket: &Arc<Core>,
+        args: RawArgs<'_>,
+        ack: Option<AckSender>,
+    ) -> Result<Running, ArgsError>;
+}
+
+pub(crate) struct OnEvent<D, T, F> {
+    call: F,
+    types: PhantomData<fn(D, T)>,
+}
+
+impl<D, T, F> OnEvent<D, T, F> {
+    pub(crate) fn new(call: F) -> Self {
+        Self {
+            call,
+            types: PhantomData,
+        }
+    }
+}
+
+impl<D, T, F, Fut> EventHandler for OnEvent<D, T, F>
+where
+    D: Send + Sync + 'static,
+    T: FromArgs + Send + 'static,
+    F: Fn(Socket<D>, T) -> Fut + Send + Sync,
+    Fut: Future + Send + 'static,
+    Fut::Output: IntoAck,
+{
+    fn start(
+        &self,
+        socket: &Arc<Core>,
+        args: RawArgs<'_>,
+        ack: Option<AckSender>,
+    ) -> Result<Running, ArgsError> {
+        let args = T::from_args(args)?;
+        let answer = (self.call)(Socket::new(Arc::clone(socket)), args);
+        Ok(Box::pin(async move {
+            let answer = answer.await;
+            if let Some(sender) = ack {
+                answer.answer(sender);
+            }
+        }))
+    }
+}
+
+/// A connect handler, whatever its types.
+pub(crate) trait ConnectHandler: Send + Sync {
+    fn start(&self, socket: &Arc<Core>) -> Running;
+}
+
+pub(crate) struct OnConnect<D, F> {
+    call: F,
+    types: PhantomData<fn(D)>,
+}
+
+impl<D, F> OnConnect<D, F> {
+    pub(crate) fn new(call: F) -> Self {
+        Self {
+            call,
+            types: PhantomData,
+        }
+    }
+}
+
+impl<D, F, Fut> ConnectHandler for OnConnect<D, F>
+where
+    D: Send + Sync + 'static,
+    F: Fn(Socket<D>) -> Fut + Send + Sync,
+    Fut: Future + Send + 'static,
+    Fut::Output: IntoConnect,
+{
+    fn start(&self, socket: &Arc<Core>) -> Running {
+        let started = (self.call)(Socket::new(Arc::clone(socket)));
+        let socket = Arc::clone(socket);
+        Box::pin(async move {
+            if !started.await.accept() {
+                socket.disconnect();
+            }
+        })
+    }
+}
+
+/// Connect middleware that runs.
+pub(crate) type Admission = Pin<Box<dyn Future<Output = Result<(), ConnectError>> + Send>>;
+
+/// Connect middleware, whatever its types.
+pub(crate) trait Middleware: Send + Sync {
+    fn start(&self, socket: &Arc<Core>) -> Admission;
+}
+
+pub(crate) struct OnAdmit<D, F> {
+    call: F,
+    types: PhantomData<fn(D)>,
+}
+
+impl<D, F> OnAdmit<D, F> {
+    pub(crate) fn new(call: F) -> Self {
+        Self {
+            call,
+            types: PhantomData,
+        }
+    }
+}
+
+impl<D, F, Fut, E> Middleware for OnAdmit<D, F>
+where
+    D: Send + Sync + 'static,
+    F: Fn(Socket<D>) -> Fut + Send + Sync,
+    Fut: Future<Output = Result<(), E>> + Send + 'static,
+    E: Into<ConnectError>,
+{
+    fn start(&self, socket: &Arc<Core>) -> Admission {
+        let started = (self.call)(Socket::new(Arc::clone(socket)));
+        Box::pin(async move { started.await.map_err(Into::into) })
+    }
+}
+
+/// A disconnect handler, whatever its types.
+pub(crate) trait DisconnectHandler: Send + Sync {
+    fn start(&self, socket: &Arc<Core>, reason: DisconnectReason) -> Running;
+}
+
+pub(crate) struct OnDisconnect<D, F> {
+    call: F,
+    types: PhantomData<fn(D)>,
+}
+
+impl<D, F> OnDisconnect<D, F> {
+    pub(crate) fn new(call: F) -> Self {
+        Self {
+            call,
+            types: PhantomData,
+        }
+    }
+}
+
+impl<D, F, Fut> DisconnectHandler for OnDisconnect<D, F>
+where
+    D: Send + Sync + 'static,
+    F: Fn(Socket<D>, DisconnectReason) -> Fut + Send + Sync,
+    Fut: Future<Output = ()> + Send + 'static,
+{
+    fn start(&self, socket: &Arc<Core>, reason: DisconnectReason) -> Running {
+        Box::pin((self.call)(Socket::new(Arc::clone(socket)), reason))
+    }
+}
+
+/// Event middleware that runs.
+pub(crate) type Filtering = Pin<Box<dyn Future<Output = Option<Event>> + Send>>;
+
+/// Event middleware, whatever its types.
+pub(crate) trait Filter: Send + Sync {
+    fn start(&self, socket: &Arc<Core>, event: Event) -> Filtering;
+}
+
+pub(crate) struct OnFilter<D, F> {
+    call: F,
+    types: PhantomData<fn(D)>,
+}
+
+impl<D, F> OnFilter<D, F> {
+    pub(crate) fn new(call: F) -> Self {
+        Self {
+            call,
+            types: PhantomData,
+        }
+    }
+}
+
+impl<D, F, Fut> Filter for OnFilter<D, F>
+where
+    D: Send + Sync + 'static,
+    F: Fn(Socket<D>, Event) -> Fut + Send + Sync,
+    Fut: Future<Output = Option<Event>> + Send + 'static,
+{
+    fn start(&self, socket: &Arc<Core>, event: Event) -> Filtering {
+        Box::pin((self.call)(Socket::new(Arc::clone(socket)), event))
+    }
+}
+
+/// A handler of events that have none of their own, whatever its types.
+pub(crate) trait FallbackHandler: Send + Sync {
+    fn start(&self, socket: &Arc<Core>, event: Event, ack: Option<AckSender>) -> Running;
+}
+
+pub(crate) struct OnFallback<D, F> {
+    call: F,
+    types: PhantomData<fn(D)>,
+}
+
+impl<D, F> OnFallback<D, F> {
+    pub(crate) fn new(call: F) -> Self {
+        Self {
+            call,
+            types: PhantomData,
+        }
+    }
+}
+
+impl<D, F, Fut> FallbackHandler for OnFallback<D, F>
+where
+    D: Send + Sync + 'static,
+    F: Fn(Socket<D>, Event) -> Fut + Send + Sync,
+    Fut: Future + Send + 'static,
+    Fut::Output: IntoAck,
+{
+    fn start(&self, socket: &Arc<Core>, event: Event, ack: Option<AckSender>) -> Running {
+        let started = (self.call)(Socket::new(Arc::clone(socket)), event);
+        Box::pin(async move {
+            let answer = started.await;
+            if let Some(sender) = ack {
+                answer.answer(sender);
+            }
+        })
+    }
+}
+
+/// A hook that looks at an event.
+pub(crate) type EventHook = Box<dyn Fn(&Arc<Core>, &str, RawArgs<'_>) + Send + Sync>;
+
+/// A hook that hears of what cannot be handled.
+pub(crate) type InvalidHook = Box<dyn Fn(&Arc<Core>, Invalid<'_>) + Send + Sync>;
+
+/// A hook that hears of a slow client, or of one that has caught up.
+pub(crate) type SocketHook = Box<dyn Fn(&Arc<Core>) + Send + Sync>;
+
+/// A hook that is called and done.
+pub(crate) type Hook = Box<dyn Fn(&Arc<Core>, DisconnectReason) + Send + Sync>;
+
+/// The handlers of one event.
+struct Named {
+    name: Box<str>,
+    handlers: Vec<Box<dyn EventHandler>>,
+}
+
+/// All the handlers of a namespace. They belong to it, so that a connection costs no memory for them.
+#[derive(Default)]
+pub(crate) struct Handlers {
+    /// By name, sorted when the namespace is opened.
+    events: Vec<Named>,
+    /// Asked one after the other.
+    pub(crate) middleware: Vec<Box<dyn Middleware>>,
+    pub(crate) connect: Vec<Box<dyn ConnectHandler>>,
+    /// Asked one after the other before an event's handlers are.
+    pub(crate) filters: Vec<Box<dyn Filter>>,
+    pub(crate) any: Vec<EventHook>,
+    pub(crate) any_outgoing: Vec<EventHook>,
+    pub(crate) fallback: Option<Box<dyn FallbackHandler>>,
+    pub(crate) invalid: Vec<InvalidHook>,
+    pub(crate) slow: Vec<SocketHook>,
+    pub(crate) drained: Vec<SocketHook>,
+    pub(crate) disconnecting: Vec<Hook>,
+    pub(crate) disconnect: Vec<Box<dyn DisconnectHandler>>,
+}
+
+impl Handlers {
+    pub(crate) fn add_event(&mut self, name: &str, handler: Box<dyn EventHandler>) {
+        let place = self
+            .events
+            .binary_search_by(|event| (*event.name).cmp(name));
+        match place.map(|found| self.events.get_mut(found)) {
+            Ok(Some(event)) => event.handlers.push(handler),
+            Ok(None) => {}
+            Err(place) => self.events.insert(
+                place,
+                Named {
+                    name: name.into(),
+                    handlers: vec![handler],
+                },
+            ),
+        }
+    }
+
+    /// The handlers of an event.
+    pub(crate) fn of_event(&self, name: &str) -> &[Box<dyn EventHandler>] {
+        self.events
+            .binary_search_by(|event| (*event.name).cmp(name))
+            .ok()
+            .and_then(|found| self.events.get(found))
+            .map_or(&[], |event| &event.handlers)
+    }
+}

@@ -1,0 +1,130 @@
+//! What user code is still to be called for, in order, on one connection.
+//!
+//! Calls are made by one thread at a time; who finds the right to call taken leaves his call here. Events wait
+//! here too while too many handlers are in flight; everything else overtakes them then.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use socketio_auth::Credential;
+
+use crate::connection::Payload;
+use crate::error::DisconnectReason;
+use crate::packet::Packet;
+use crate::proto::client::Ticket;
+use crate::socket::Core;
+
+/// One call of user code.
+pub(crate) enum Call {
+    Event {
+        socket: Arc<Core>,
+        packet: Packet<'static>,
+        /// What it counts towards the bound of the inbox.
+        size: usize,
+    },
+    /// Ask the connect middleware of a handshake.
+    Admit {
+        ticket: Ticket,
+        socket: Arc<Core>,
+    },
+    /// Ask it for a guest who is connected and waits outside.
+    AdmitGuest {
+        ticket: Ticket,
+        socket: Arc<Core>,
+        ack: Option<u64>,
+    },
+    Connected(Arc<Core>),
+    Left(Arc<Core>, DisconnectReason),
+    Find {
+        ticket: Ticket,
+        name: Arc<str>,
+        payload: Payload,
+    },
+    Verify {
+        ticket: Ticket,
+        socket: Arc<Core>,
+        epoch: u32,
+        credential: Credential,
+        renewed_subject: Option<Arc<str>>,
+    },
+}
+
+/// The calls of one connection.
+#[derive(Default)]
+pub(crate) struct Inbox {
+    calls: VecDeque<Call>,
+    /// Of the events that wait.
+    bytes: usize,
+    /// Handlers that wait for something.
+    in_flight: usize,
+    is_calling: bool,
+    is_paused: bool,
+}
+
+impl Inbox {
+    /// Takes the right to call, for an event that just arrived and that nothing precedes.
+    pub(crate) fn begin_event(&mut self, max_in_flight: usize) -> bool {
+        let is_free = !self.is_calling && self.calls.is_empty() && self.in_flight < max_in_flight;
+        self.is_calling |= is_free;
+        is_free
+    }
+
+    /// Takes the right to call.
+    pub(crate) fn begin(&mut self) -> bool {
+        !std::mem::replace(&mut self.is_calling, true)
+    }
+
+    /// The next call to make, or, when there is none now, gives the right to call back.
+    pub(crate) fn next(&mut self, max_in_flight: usize) -> Option<Call> {
+        let next = if self.in_flight < max_in_flight {
+            self.calls.pop_front()
+        } else {
+            let place = self
+                .calls
+                .iter()
+                .position(|call| !matches!(call, Call::Event { .. }));
+            place.and_then(|place| self.calls.remove(place))
+        };
+        if let Some(Call::Event { size, .. }) = &next {
+            self.bytes = self.bytes.saturating_sub(*size);
+        }
+        if next.is_none() {
+            self.is_calling = false;
+            if self.calls.is_empty() {
+                // An idle connection holds no memory for calls.
+                self.calls = VecDeque::new();
+            }
+        }
+        next
+    }
+
+    pub(crate) fn push(&mut self, call: Call) {
+        if let Call::Event { size, .. } = &call {
+            self.bytes = self.bytes.saturating_add(*size);
+        }
+        self.calls.push_back(call);
+    }
+
+    /// True when nothing more is to be read until [`take_resumed`](Self::take_resumed) says so.
+    pub(crate) fn pause_if_full(&mut self, max_bytes: usize) -> bool {
+        self.is_paused |= self.bytes > max_bytes;
+        self.is_paused
+    }
+
+    /// True once when half of the bound is free again after a pause.
+    pub(crate) fn take_resumed(&mut self, max_bytes: usize) -> bool {
+        let is_resumed = self.is_paused && self.bytes <= max_bytes / 2;
+        self.is_paused &= !is_resumed;
+        is_resumed
+    }
+
+    /// A handler waits.
+    pub(crate) fn begin_flight(&mut self) {
+        self.in_flight = self.in_flight.saturating_add(1);
+    }
+
+    /// A handler that waited has ended.
+    pub(crate) fn end_flight(&mut self) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+    }
+}

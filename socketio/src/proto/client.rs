@@ -1,0 +1,676 @@
+//! One connection's namespaces: which it may join, is joining and has joined, and what every packet means there.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use socketio_auth::{self as auth, AuthMachine, Collected, NamespacePolicy};
+
+use crate::error::{ConnectError, DisconnectReason};
+
+/// The types that the shell fills in.
+pub(crate) trait Application {
+    /// A socket: one connection in one namespace.
+    type Socket: Clone;
+    /// What came with a CONNECT.
+    type Payload;
+    /// A packet that waits for a verification.
+    type Packet: auth::Queued;
+    /// What is kept of an accepted credential.
+    type Grant;
+}
+
+/// The gate of a namespace with a policy.
+pub(crate) struct Gate {
+    pub(crate) policy: Arc<NamespacePolicy>,
+    pub(crate) has_guests: bool,
+    pub(crate) presented: Collected,
+}
+
+/// Names one attempt to join a namespace; results of older attempts are ignored by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ticket(u32);
+
+/// Something that happened.
+pub(crate) enum Input<A: Application> {
+    /// CONNECT was decoded.
+    Connect {
+        name: Arc<str>,
+        payload: A::Payload,
+    },
+    /// The namespace exists, and `socket` will be the client's socket there.
+    Found {
+        ticket: Ticket,
+        socket: A::Socket,
+        gate: Option<Gate>,
+    },
+    /// There is no such namespace, or there can be no more.
+    NotFound {
+        ticket: Ticket,
+    },
+    NoRoom {
+        ticket: Ticket,
+    },
+    /// The server takes nobody like this client now.
+    Unwelcome {
+        ticket: Ticket,
+        rejection: auth::Rejection,
+    },
+    /// The client emitted `authenticate`.
+    Authenticate {
+        ticket: Ticket,
+        presented: Collected,
+        ack: Option<u64>,
+    },
+    /// For the machine of the namespace's policy.
+    Auth {
+        ticket: Ticket,
+        input: auth::Input<A::Packet, A::Grant>,
+    },
+    /// The connect middleware let the socket in, or not.
+    Admitted {
+        ticket: Ticket,
+    },
+    Denied {
+        ticket: Ticket,
+        error: ConnectError,
+    },
+    /// The client sent DISCONNECT.
+    Disconnect(Arc<str>),
+    /// The client sent what is valid but not allowed now (SIO5-INV-02).
+    Violation,
+    /// The server disconnects one socket.
+    Leave {
+        ticket: Ticket,
+    },
+    /// The server disconnects every socket and the connection.
+    LeaveAll,
+    /// A binary packet waits for its attachments, or does no longer.
+    AwaitsAttachments(bool),
+    /// The session is over.
+    Closed(DisconnectReason),
+    /// The time of [`Client::poll_timeout`] has come. Early calls are harmless.
+    Timeout,
+}
+
+/// Something to do, in order.
+pub(crate) enum Output<A: Application> {
+    /// Look for the namespace; answer [`Input::Found`] or [`Input::NotFound`].
+    Find {
+        ticket: Ticket,
+        name: Arc<str>,
+        payload: A::Payload,
+    },
+    /// Answer with CONNECT_ERROR. The attempt is over.
+    Refuse {
+        name: Arc<str>,
+        socket: Option<A::Socket>,
+        refusal: Refusal,
+    },
+    /// Run the connect middleware; answer [`Input::Admitted`] or [`Input::Denied`].
+    Admit {
+        ticket: Ticket,
+        socket: A::Socket,
+        grant: Option<A::Grant>,
+        expires_in: Option<Duration>,
+    },
+    /// Answer the CONNECT, insert the socket in the namespace, run its connect handler.
+    Join {
+        socket: A::Socket,
+        /// How long its grant holds.
+        expires_in: Option<Duration>,
+    },
+    /// The policy's machine wants something. Never one of the outputs that are told in another way here.
+    Auth {
+        ticket: Ticket,
+        socket: A::Socket,
+        output: auth::Output<A::Packet, A::Grant>,
+    },
+    /// A joined socket has left. With `notifies` the client is sent DISCONNECT.
+    Left {
+        socket: A::Socket,
+        reason: DisconnectReason,
+        notifies: bool,
+    },
+    /// A socket that never was in is dismissed: send DISCONNECT.
+    Dismiss { socket: A::Socket },
+    /// A socket that never was in goes without a word: end what runs for it.
+    Abandon { socket: A::Socket },
+    /// Close the session.
+    Close,
+}
+
+/// Why a CONNECT is refused.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    /// SIO5-CON-04.
+    InvalidNamespace,
+    TooManyNamespaces,
+    Auth(auth::Rejection),
+    /// SIO5-CON-05.
+    Denied(ConnectError),
+}
+
+/// Where a packet for a namespace goes.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Route<S> {
+    /// To the handlers of the socket.
+    Deliver(Ticket, S),
+    /// To the machine of the policy: the socket is not in.
+    Held(Ticket, S),
+    /// Nowhere: the packet is not allowed (SIO5-EVT-02, SIO5-CON-10).
+    Violation,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// From the opening to the first namespace joined (SIO5-CON-08).
+    pub(crate) connect_timeout: Duration,
+    /// From the header of a binary packet to its last attachment.
+    pub(crate) attachment_timeout: Duration,
+    /// Namespaces joined or being joined.
+    pub(crate) max_namespaces: usize,
+    /// Of those, the ones being joined.
+    pub(crate) max_connecting: usize,
+}
+
+/// Where one attempt stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Finding,
+    Authenticating,
+    Admitting,
+    /// Answered, but not in: two-round-trip authentication.
+    Held,
+    Joined,
+}
+
+struct Entry<A: Application> {
+    ticket: Ticket,
+    name: Arc<str>,
+    phase: Phase,
+    socket: Option<A::Socket>,
+    auth: Option<Box<AuthMachine<A::Packet, A::Grant>>>,
+    /// From acceptance; told in the answer to CONNECT.
+    expires_in: Option<Duration>,
+}
+
+/// The namespaces of one connection.
+///
+/// ```text
+///   CONNECT ─► Finding ─► Authenticating ─► Admitting ─► Joined ─► left
+///                 │              │    ╲          │         ▲
+///                 ▼              ▼     ╲         ▼         │ activated
+///              refused        refused   ╲     refused      │
+///                                        ╰──► Held ────────╯
+/// ```
+///
+/// After every [`handle_input`](Self::handle_input) the caller drains [`poll_output`](Self::poll_output). Packets
+/// for joined namespaces take the short way through [`route`](Self::route), which changes nothing.
+pub(crate) struct Client<A: Application> {
+    entries: Vec<Entry<A>>,
+    outputs: VecDeque<Output<A>>,
+    opened_at: Instant,
+    /// Until a namespace was joined for the first time.
+    connect_by: Option<Instant>,
+    attachments_by: Option<Instant>,
+    /// When each namespace with a policy was first asked for: coming back does not restart its deadline.
+    first_connects: Vec<(Arc<str>, Instant)>,
+    failed_attempts: u32,
+    next_ticket: u32,
+    is_closing: bool,
+}
+
+impl<A: Application> Client<A> {
+    pub(crate) fn new(now: Instant, limits: &Limits) -> Self {
+        Self {
+            entries: Vec::new(),
+            outputs: VecDeque::new(),
+            opened_at: now,
+            connect_by: now.checked_add(limits.connect_timeout),
+            attachments_by: None,
+            first_connects: Vec::new(),
+            failed_attempts: 0,
+            next_ticket: 0,
+            is_closing: false,
+        }
+    }
+
+    pub(crate) fn handle_input(&mut self, now: Instant, limits: &Limits, input: Input<A>) {
+        match input {
+            Input::Closed(reason) => return self.on_closed(now, reason),
+            _ if self.is_closing => return,
+            _ => {}
+        }
+        self.run_timers(now);
+        match input {
+            Input::Connect { name, payload } => self.on_connect(limits, name, payload),
+            Input::Found {
+                ticket,
+                socket,
+                gate,
+            } => self.on_found(now, limits, ticket, socket, gate),
+            Input::NotFound { ticket } => self.refuse(ticket, Refusal::InvalidNamespace),
+            Input::Unwelcome { ticket, rejection } => {
+                self.refuse(ticket, Refusal::Auth(rejection));
+            }
+            Input::NoRoom { ticket } => self.refuse(ticket, Refusal::TooManyNamespaces),
+            Input::Authenticate {
+                ticket,
+                presented,
+                ack,
+            } => {
+                let failed_attempts = self.failed_attempts;
+                let input = auth::Input::Authenticate {
+                    presented,
+                    ack,
+                    failed_attempts,
+                };
+                self.feed_auth(now, ticket, input);
+            }
+            Input::Auth { ticket, input } => self.feed_auth(now, ticket, input),
+            Input::Admitted { ticket } => self.on_admitted(ticket),
+            Input::Denied { ticket, error } => self.refuse(ticket, Refusal::Denied(error)),
+            Input::Disconnect(name) => self.on_disconnect(now, &name),
+            Input::Violation => self.close(),
+            Input::Leave { ticket } => self.on_leave(now, ticket),
+            Input::LeaveAll => self.on_leave_all(now),
+            Input::AwaitsAttachments(awaits) => {
+                self.attachments_by = awaits
+                    .then(|| now.checked_add(limits.attachment_timeout))
+                    .flatten();
+            }
+            Input::Closed(_) | Input::Timeout => {}
+        }
+        debug_assert!(self.entries.len() <= limits.max_namespaces.max(1));
+    }
+
+    pub(crate) fn poll_output(&mut self) -> Option<Output<A>> {
+        let output = self.outputs.pop_front();
+        if output.is_none() {
+            // An idle connection holds no memory for outputs.
+            self.outputs = VecDeque::new();
+        }
+        output
+    }
+
+    /// When to come back with [`Input::Timeout`].
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        if self.is_closing {
+            return None;
+        }
+        let auth = self.entries.iter().filter_map(|entry| entry.auth.as_ref());
+        auth.filter_map(|auth| auth.poll_timeout())
+            .chain(self.connect_by)
+            .chain(self.attachments_by)
+            .min()
+    }
+
+    /// Where an EVENT or ACK for this namespace goes.
+    pub(crate) fn route(&self, name: &str) -> Route<A::Socket> {
+        let entry = self.entries.iter().find(|entry| *entry.name == *name);
+        match entry {
+            Some(Entry {
+                phase: Phase::Joined,
+                ticket,
+                socket: Some(socket),
+                ..
+            }) if !self.is_closing => Route::Deliver(*ticket, socket.clone()),
+            Some(Entry {
+                phase: Phase::Held,
+                ticket,
+                socket: Some(socket),
+                ..
+            }) if !self.is_closing => Route::Held(*ticket, socket.clone()),
+            _ => Route::Violation,
+        }
+    }
+
+    /// The joined sockets, in join order.
+    pub(crate) fn joined(&self) -> impl Iterator<Item = &A::Socket> {
+        self.entries
+            .iter()
+            .filter(|entry| entry.phase == Phase::Joined)
+            .filter_map(|entry| entry.socket.as_ref())
+    }
+
+    //= SIO5-CON-06
+    //= SIO5-CON-11 exception: the second CONNECT closes, whatever the first is waiting for
+    fn on_connect(&mut self, limits: &Limits, name: Arc<str>, payload: A::Payload) {
+        if self.entries.iter().any(|entry| entry.name == name) {
+            return self.close();
+        }
+        let connecting = self
+            .entries
+            .iter()
+            .filter(|entry| entry.phase != Phase::Joined)
+            .count();
+        if self.entries.len() >= limits.max_namespaces || connecting >= limits.max_connecting {
+            let refusal = Refusal::TooManyNamespaces;
+            return self.outputs.push_back(Output::Refuse {
+                name,
+                socket: None,
+                refusal,
+            });
+        }
+        let ticket = Ticket(self.next_ticket);
+        self.next_ticket = self.next_ticket.wrapping_add(1);
+        self.entries.push(Entry {
+            ticket,
+            name: Arc::clone(&name),
+            phase: Phase::Finding,
+            socket: None,
+            auth: None,
+            expires_in: None,
+        });
+        self.outputs.push_back(Output::Find {
+            ticket,
+            name,
+            payload,
+        });
+    }
+
+    fn on_found(
+        &mut self,
+        now: Instant,
+        limits: &Limits,
+        ticket: Ticket,
+        socket: A::Socket,
+        gate: Option<Gate>,
+    ) {
+        let Some(entry) = self.entry_mut(ticket) else {
+            return;
+        };
+        if entry.phase != Phase::Finding {
+            return;
+        }
+        entry.socket = Some(socket.clone());
+        let Some(gate) = gate else {
+            entry.phase = Phase::Admitting;
+            return self.outputs.push_back(Output::Admit {
+                ticket,
+                socket,
+                grant: None,
+                expires_in: None,
+            });
+        };
+        entry.phase = Phase::Authenticating;
+        let name = Arc::clone(&entry.name);
+        let first_connect = self.first_connect(now, limits, name);
+        let failed_attempts = self.failed_attempts;
+        if let Some(entry) = self.entry_mut(ticket) {
+            let machine = AuthMachine::new(gate.policy, gate.has_guests, first_connect);
+            entry.auth = Some(Box::new(machine));
+        }
+        let input = auth::Input::Connect {
+            presented: gate.presented,
+            failed_attempts,
+        };
+        self.feed_auth(now, ticket, input);
+    }
+
+    fn first_connect(&mut self, now: Instant, limits: &Limits, name: Arc<str>) -> Instant {
+        if let Some((_, at)) = self.first_connects.iter().find(|(known, _)| *known == name) {
+            return *at;
+        }
+        if self.first_connects.len() >= limits.max_namespaces {
+            // Whoever tries so many names is given no more time than the connection has had.
+            return self.opened_at;
+        }
+        self.first_connects.push((name, now));
+        now
+    }
+
+    fn on_admitted(&mut self, ticket: Ticket) {
+        if self
+            .entry_mut(ticket)
+            .is_none_or(|entry| entry.phase != Phase::Admitting)
+        {
+            return;
+        }
+        if let Some((socket, expires_in)) = self.join(ticket) {
+            self.outputs.push_back(Output::Join { socket, expires_in });
+        }
+    }
+
+    /// Marks the attempt as joined and puts it last in join order.
+    fn join(&mut self, ticket: Ticket) -> Option<(A::Socket, Option<Duration>)> {
+        let position = self.entries.iter().position(|e| e.ticket == ticket)?;
+        let mut entry = self.entries.remove(position);
+        entry.phase = Phase::Joined;
+        let (socket, expires_in) = (entry.socket.clone(), entry.expires_in);
+        self.entries.push(entry);
+        self.connect_by = None;
+        Some((socket?, expires_in))
+    }
+
+    //= SIO5-DIS-01
+    fn on_disconnect(&mut self, now: Instant, name: &str) {
+        let found = self.entries.iter().find(|entry| *entry.name == *name);
+        let Some((ticket, phase)) = found.map(|entry| (entry.ticket, entry.phase)) else {
+            return self.close();
+        };
+        match phase {
+            Phase::Joined => {
+                if let Some(socket) = self.remove(now, ticket) {
+                    self.outputs.push_back(Output::Left {
+                        socket,
+                        reason: DisconnectReason::ClientNamespaceDisconnect,
+                        notifies: false,
+                    });
+                }
+            }
+            Phase::Held => {
+                if let Some(socket) = self.remove(now, ticket) {
+                    self.outputs.push_back(Output::Abandon { socket });
+                }
+            }
+            Phase::Finding | Phase::Authenticating | Phase::Admitting => self.close(),
+        }
+    }
+
+    //= SIO5-DIS-02
+    fn on_leave(&mut self, now: Instant, ticket: Ticket) {
+        let Some(phase) = self.entry_mut(ticket).map(|entry| entry.phase) else {
+            return;
+        };
+        let Some(socket) = self.remove(now, ticket) else {
+            return;
+        };
+        self.outputs.push_back(match phase {
+            Phase::Joined => Output::Left {
+                socket,
+                reason: DisconnectReason::ServerNamespaceDisconnect,
+                notifies: true,
+            },
+            _ => Output::Dismiss { socket },
+        });
+    }
+
+    //= SIO5-DIS-03
+    fn on_leave_all(&mut self, now: Instant) {
+        self.leave_joined(now, DisconnectReason::ServerNamespaceDisconnect, true);
+        self.close();
+    }
+
+    //= SIO5-DIS-06
+    fn on_closed(&mut self, now: Instant, reason: DisconnectReason) {
+        self.leave_joined(now, reason, false);
+        self.is_closing = true;
+    }
+
+    fn leave_joined(&mut self, now: Instant, reason: DisconnectReason, notifies: bool) {
+        for mut entry in std::mem::take(&mut self.entries) {
+            let cancelled = entry.auth.as_mut().and_then(|auth| cancel(auth, now));
+            let Some(socket) = entry.socket else { continue };
+            if let Some(output) = cancelled {
+                self.outputs.push_back(Output::Auth {
+                    ticket: entry.ticket,
+                    socket: socket.clone(),
+                    output,
+                });
+            }
+            self.outputs.push_back(match entry.phase {
+                Phase::Joined => Output::Left {
+                    socket,
+                    reason,
+                    notifies,
+                },
+                _ => Output::Abandon { socket },
+            });
+        }
+    }
+
+    fn close(&mut self) {
+        self.is_closing = true;
+        self.outputs.push_back(Output::Close);
+    }
+
+    fn refuse(&mut self, ticket: Ticket, refusal: Refusal) {
+        let Some(position) = self.entries.iter().position(|e| e.ticket == ticket) else {
+            return;
+        };
+        let entry = self.entries.remove(position);
+        self.outputs.push_back(Output::Refuse {
+            name: entry.name,
+            socket: entry.socket,
+            refusal,
+        });
+    }
+
+    /// Forgets an attempt, and the verification that may run for it.
+    fn remove(&mut self, now: Instant, ticket: Ticket) -> Option<A::Socket> {
+        let position = self.entries.iter().position(|e| e.ticket == ticket)?;
+        let mut entry = self.entries.remove(position);
+        let socket = entry.socket?;
+        if let Some(output) = entry.auth.as_mut().and_then(|auth| cancel(auth, now)) {
+            self.outputs.push_back(Output::Auth {
+                ticket,
+                socket: socket.clone(),
+                output,
+            });
+        }
+        Some(socket)
+    }
+
+    fn feed_auth(&mut self, now: Instant, ticket: Ticket, input: auth::Input<A::Packet, A::Grant>) {
+        let Some(auth) = self
+            .entry_mut(ticket)
+            .and_then(|entry| entry.auth.as_deref_mut())
+        else {
+            return;
+        };
+        auth.handle_input(now, input);
+        while let Some(output) = self
+            .entry_mut(ticket)
+            .and_then(|entry| entry.auth.as_mut()?.poll_output())
+        {
+            self.on_auth_output(ticket, output);
+        }
+    }
+
+    fn on_auth_output(&mut self, ticket: Ticket, output: auth::Output<A::Packet, A::Grant>) {
+        let Some(entry) = self.entry_mut(ticket) else {
+            return;
+        };
+        let Some(socket) = entry.socket.clone() else {
+            return;
+        };
+        match output {
+            auth::Output::RefuseConnect(rejection) => {
+                return self.refuse(ticket, Refusal::Auth(rejection));
+            }
+            auth::Output::AttemptFailed => {
+                self.failed_attempts = self.failed_attempts.saturating_add(1);
+                return;
+            }
+            auth::Output::Admit { grant, expires_in } => {
+                entry.phase = Phase::Admitting;
+                entry.expires_in = expires_in;
+                return self.outputs.push_back(Output::Admit {
+                    ticket,
+                    socket,
+                    grant,
+                    expires_in,
+                });
+            }
+            auth::Output::Disconnect => return self.dismiss(ticket, socket),
+            auth::Output::CloseConnection => return self.close(),
+            auth::Output::AcceptConnect => {
+                entry.phase = Phase::Held;
+                // Its own deadline bounds the wait from here.
+                self.connect_by = None;
+            }
+            auth::Output::Activate { .. } => {
+                self.join(ticket);
+            }
+            _ => {}
+        }
+        self.outputs.push_back(Output::Auth {
+            ticket,
+            socket,
+            output,
+        });
+    }
+
+    /// A policy puts its socket out; the connection goes too when nothing else is joined or pending.
+    fn dismiss(&mut self, ticket: Ticket, socket: A::Socket) {
+        let Some(position) = self.entries.iter().position(|e| e.ticket == ticket) else {
+            return;
+        };
+        let entry = self.entries.remove(position);
+        self.outputs.push_back(match entry.phase {
+            Phase::Joined => Output::Left {
+                socket,
+                reason: DisconnectReason::ServerNamespaceDisconnect,
+                notifies: true,
+            },
+            _ => Output::Dismiss { socket },
+        });
+        if self.entries.is_empty() {
+            self.close();
+        }
+    }
+
+    fn run_timers(&mut self, now: Instant) {
+        let due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
+        if due(self.connect_by) || due(self.attachments_by) {
+            return self.close();
+        }
+        let is_due = |entry: &&Entry<A>| {
+            let auth = entry.auth.as_ref();
+            auth.is_some_and(|auth| due(auth.poll_timeout()))
+        };
+        let tickets: Vec<Ticket> = self
+            .entries
+            .iter()
+            .filter(is_due)
+            .map(|e| e.ticket)
+            .collect();
+        for ticket in tickets {
+            self.feed_auth(now, ticket, auth::Input::Timeout);
+        }
+    }
+
+    fn entry_mut(&mut self, ticket: Ticket) -> Option<&mut Entry<A>> {
+        self.entries.iter_mut().find(|entry| entry.ticket == ticket)
+    }
+}
+
+/// Tells a policy's machine that its client has left; the one thing it may still want is an end to a verification.
+fn cancel<M: auth::Queued, G>(
+    machine: &mut AuthMachine<M, G>,
+    now: Instant,
+) -> Option<auth::Output<M, G>> {
+    machine.handle_input(now, auth::Input::Left);
+    let mut cancelled = None;
+    while let Some(output) = machine.poll_output() {
+        if matches!(output, auth::Output::CancelVerify { .. }) {
+            cancelled = Some(output);
+        }
+    }
+    cancelled
+}

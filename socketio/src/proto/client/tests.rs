@@ -1,0 +1,456 @@
+//! The rules of joining and leaving, as sequences of inputs.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use socketio_auth::{
+    self as auth, Code, Collected, Credential, NamespacePolicy, Queued, Rejection, SourceKind,
+};
+
+use super::{Application, Client, Gate, Input, Limits, Output, Refusal, Route, Ticket};
+use crate::error::{ConnectError, DisconnectReason};
+
+struct Test;
+
+struct Kept(usize);
+
+impl Queued for Kept {
+    fn size_bytes(&self) -> usize {
+        self.0
+    }
+}
+
+impl Application for Test {
+    type Socket = &'static str;
+    type Payload = ();
+    type Packet = Kept;
+    type Grant = &'static str;
+}
+
+const LIMITS: Limits = Limits {
+    connect_timeout: Duration::from_secs(45),
+    attachment_timeout: Duration::from_secs(30),
+    max_namespaces: 4,
+    max_connecting: 2,
+};
+
+struct Bench {
+    client: Client<Test>,
+    now: Instant,
+}
+
+impl Bench {
+    #[expect(clippy::disallowed_methods, reason = "some moment to begin with")]
+    fn new() -> Self {
+        let now = Instant::now();
+        Self {
+            client: Client::new(now, &LIMITS),
+            now,
+        }
+    }
+
+    fn feed(&mut self, input: Input<Test>) -> Vec<String> {
+        self.client.handle_input(self.now, &LIMITS, input);
+        std::iter::from_fn(|| self.client.poll_output())
+            .map(|output| name_of(&output))
+            .collect()
+    }
+
+    fn connect(&mut self, name: &str) -> Vec<String> {
+        let name = name.into();
+        self.feed(Input::Connect { name, payload: () })
+    }
+
+    /// The ticket of the attempt that was begun last.
+    fn ticket(&self) -> Ticket {
+        Ticket(self.client.next_ticket.wrapping_sub(1))
+    }
+
+    fn find(&mut self, socket: &'static str, gate: Option<Gate>) -> Vec<String> {
+        let ticket = self.ticket();
+        self.feed(Input::Found {
+            ticket,
+            socket,
+            gate,
+        })
+    }
+
+    fn admit(&mut self) -> Vec<String> {
+        let ticket = self.ticket();
+        self.feed(Input::Admitted { ticket })
+    }
+
+    fn join(&mut self, name: &'static str) -> Ticket {
+        assert_eq!(self.connect(name), [format!("find {name}")]);
+        assert_eq!(self.find(name, None), [format!("admit {name}")]);
+        assert_eq!(self.admit(), [format!("join {name}")]);
+        self.ticket()
+    }
+
+    fn auth(&mut self, input: auth::Input<Kept, &'static str>) -> Vec<String> {
+        let ticket = self.ticket();
+        self.feed(Input::Auth { ticket, input })
+    }
+
+    fn pass(&mut self, time: Duration) -> Vec<String> {
+        self.now += time;
+        self.feed(Input::Timeout)
+    }
+}
+
+fn name_of(output: &Output<Test>) -> String {
+    match output {
+        Output::Find { name, .. } => format!("find {name}"),
+        Output::Refuse { name, refusal, .. } => match refusal {
+            Refusal::InvalidNamespace => format!("refuse {name}: invalid"),
+            Refusal::TooManyNamespaces => format!("refuse {name}: too many"),
+            Refusal::Auth(rejection) => format!("refuse {name}: {}", rejection.code().as_str()),
+            Refusal::Denied(error) => format!("refuse {name}: {error}"),
+        },
+        Output::Admit { socket, .. } => format!("admit {socket}"),
+        Output::Join { socket, .. } => format!("join {socket}"),
+        Output::Auth { socket, output, .. } => {
+            let output = format!("{output:?}");
+            let name = output.split([' ', '(']).next().unwrap_or_default();
+            format!("{name} {socket}")
+        }
+        Output::Left {
+            socket,
+            reason,
+            notifies,
+        } => format!(
+            "left {socket}: {reason}{}",
+            if *notifies { ", told" } else { "" }
+        ),
+        Output::Dismiss { socket } => format!("dismiss {socket}"),
+        Output::Abandon { socket } => format!("abandon {socket}"),
+        Output::Close => "close".to_owned(),
+    }
+}
+
+impl std::fmt::Debug for Kept {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Kept")
+    }
+}
+
+fn credential() -> Collected {
+    Collected::Credential(Credential::new("token", SourceKind::Payload))
+}
+
+fn gate(mode: auth::Mode, presented: Collected) -> Gate {
+    let mut policy = NamespacePolicy::default();
+    policy.mode = mode;
+    Gate {
+        policy: Arc::new(policy),
+        has_guests: false,
+        presented,
+    }
+}
+
+fn accepted(epoch: u32) -> auth::Input<Kept, &'static str> {
+    auth::Input::VerifyOk {
+        epoch,
+        grant: "grant",
+        subject: "ann".into(),
+        expires_in: None,
+    }
+}
+
+//= SIO5-CON-01 test
+//= SIO5-EVT-02 test
+#[test]
+fn nothing_is_joined_before_connect_and_after_disconnect() {
+    let mut bench = Bench::new();
+    assert_eq!(bench.client.route("/"), Route::Violation);
+    let ticket = bench.join("/");
+    assert_eq!(bench.client.route("/"), Route::Deliver(ticket, "/"));
+    assert_eq!(bench.client.route("/other"), Route::Violation);
+    let left = bench.feed(Input::Disconnect("/".into()));
+    assert_eq!(left, ["left /: client namespace disconnect"]);
+    assert_eq!(bench.client.route("/"), Route::Violation);
+    assert_eq!(bench.feed(Input::Disconnect("/".into())), ["close"]);
+}
+
+//= SIO5-CON-04 test
+//= SIO5-CON-05 test
+#[test]
+fn a_refusal_leaves_the_other_namespaces_alone_and_may_be_tried_again() {
+    let mut bench = Bench::new();
+    bench.join("/");
+    bench.connect("/nope");
+    let ticket = bench.ticket();
+    assert_eq!(
+        bench.feed(Input::NotFound { ticket }),
+        ["refuse /nope: invalid"]
+    );
+    for _ in 0..2 {
+        bench.connect("/mw");
+        bench.find("/mw", None);
+        let (ticket, error) = (bench.ticket(), ConnectError::new("no"));
+        assert_eq!(
+            bench.feed(Input::Denied { ticket, error }),
+            ["refuse /mw: no"]
+        );
+    }
+    assert!(matches!(bench.client.route("/"), Route::Deliver(..)));
+}
+
+//= SIO5-CON-06 test
+//= SIO5-CON-11 test
+#[test]
+fn a_second_connect_closes_whether_the_first_was_answered_or_not() {
+    let mut bench = Bench::new();
+    bench.join("/");
+    assert_eq!(bench.connect("/"), ["close"]);
+    let mut bench = Bench::new();
+    bench.connect("/");
+    assert_eq!(bench.connect("/"), ["close"]);
+}
+
+//= SIO5-CON-07 test
+#[test]
+fn a_namespace_can_be_joined_again_after_leaving() {
+    let mut bench = Bench::new();
+    let first = bench.join("/");
+    assert_eq!(
+        bench.feed(Input::Leave { ticket: first }),
+        ["left /: server namespace disconnect, told"]
+    );
+    assert_eq!(bench.feed(Input::Leave { ticket: first }), [""; 0]);
+    let second = bench.join("/");
+    assert_ne!(
+        first, second,
+        "results of the first attempt are not taken for the second's"
+    );
+}
+
+//= SIO5-CON-08 test
+#[test]
+fn who_joins_nothing_in_time_is_closed() {
+    let mut bench = Bench::new();
+    assert_eq!(
+        bench.client.poll_timeout(),
+        Some(bench.now + LIMITS.connect_timeout)
+    );
+    assert_eq!(
+        bench.pass(LIMITS.connect_timeout - Duration::from_millis(1)),
+        [""; 0]
+    );
+    bench.connect("/nope");
+    let ticket = bench.ticket();
+    bench.feed(Input::NotFound { ticket });
+    assert_eq!(
+        bench.pass(Duration::from_millis(1)),
+        ["close"],
+        "a refusal disarms nothing"
+    );
+    assert_eq!(bench.client.poll_timeout(), None);
+}
+
+//= SIO5-CON-08 test
+#[test]
+fn having_joined_once_disarms_the_connect_timeout_for_good() {
+    let mut bench = Bench::new();
+    bench.join("/");
+    bench.feed(Input::Disconnect("/".into()));
+    assert_eq!(bench.client.poll_timeout(), None);
+    assert_eq!(bench.pass(LIMITS.connect_timeout * 2), [""; 0]);
+}
+
+//= SIO5-CON-10 test
+#[test]
+fn a_packet_before_the_answer_to_connect_is_a_violation() {
+    let mut bench = Bench::new();
+    bench.connect("/");
+    assert_eq!(bench.client.route("/"), Route::Violation);
+    bench.find("/", None);
+    assert_eq!(bench.client.route("/"), Route::Violation);
+    assert_eq!(bench.feed(Input::Violation), ["close"]);
+    assert_eq!(bench.admit(), [""; 0], "what comes late is ignored");
+}
+
+//= SIO5-CON-12 test
+#[test]
+fn a_session_that_closes_while_middleware_runs_joins_nothing() {
+    let mut bench = Bench::new();
+    bench.connect("/");
+    bench.find("/", None);
+    let reason = DisconnectReason::TransportClose;
+    assert_eq!(bench.feed(Input::Closed(reason)), ["abandon /"]);
+    assert_eq!(bench.admit(), [""; 0]);
+}
+
+//= SIO5-DIS-03 test
+#[test]
+fn a_server_that_closes_tells_every_namespace_in_join_order_first() {
+    let mut bench = Bench::new();
+    bench.connect("/slow");
+    bench.find("/slow", None);
+    let slow = bench.ticket();
+    bench.join("/");
+    bench.join("/b");
+    bench.feed(Input::Admitted { ticket: slow });
+    let told = "server namespace disconnect, told";
+    assert_eq!(
+        bench.feed(Input::LeaveAll),
+        [
+            format!("left /: {told}"),
+            format!("left /b: {told}"),
+            format!("left /slow: {told}"),
+            "close".to_owned(),
+        ]
+    );
+    let reason = DisconnectReason::ForcedClose;
+    assert_eq!(bench.feed(Input::Closed(reason)), [""; 0], "once is enough");
+}
+
+//= SIO5-DIS-06 test
+#[test]
+fn when_the_session_ends_every_joined_socket_leaves_in_join_order() {
+    let mut bench = Bench::new();
+    bench.join("/");
+    bench.join("/b");
+    assert_eq!(
+        bench.feed(Input::Closed(DisconnectReason::PingTimeout)),
+        ["left /: ping timeout", "left /b: ping timeout"]
+    );
+    assert_eq!(bench.connect("/"), [""; 0]);
+}
+
+#[test]
+fn the_number_of_namespaces_and_of_unanswered_connects_is_bounded() {
+    let mut bench = Bench::new();
+    bench.connect("/1");
+    bench.connect("/2");
+    assert_eq!(bench.connect("/3"), ["refuse /3: too many"]);
+    let mut bench = Bench::new();
+    for name in ["/1", "/2", "/3", "/4"] {
+        bench.join(name);
+    }
+    assert_eq!(bench.connect("/5"), ["refuse /5: too many"]);
+    bench.feed(Input::Disconnect("/2".into()));
+    assert_eq!(bench.connect("/5"), ["find /5"]);
+}
+
+#[test]
+fn attachments_that_do_not_arrive_close() {
+    let mut bench = Bench::new();
+    bench.join("/");
+    bench.feed(Input::AwaitsAttachments(true));
+    assert_eq!(
+        bench.client.poll_timeout(),
+        Some(bench.now + LIMITS.attachment_timeout)
+    );
+    bench.feed(Input::AwaitsAttachments(false));
+    assert_eq!(bench.pass(LIMITS.attachment_timeout), [""; 0]);
+    bench.feed(Input::AwaitsAttachments(true));
+    assert_eq!(bench.pass(LIMITS.attachment_timeout), ["close"]);
+}
+
+#[test]
+fn a_handshake_is_answered_when_its_credential_was_judged() {
+    let mut bench = Bench::new();
+    bench.connect("/");
+    let found = bench.find("/", Some(gate(auth::Mode::Handshake, credential())));
+    assert_eq!(found, ["StartVerify /"]);
+    assert_eq!(bench.client.route("/"), Route::Violation);
+    assert_eq!(bench.auth(accepted(1)), ["admit /"]);
+    assert_eq!(bench.admit(), ["join /"]);
+}
+
+#[test]
+fn failed_attempts_count_for_all_namespaces_of_the_connection() {
+    let mut bench = Bench::new();
+    for name in ["/a", "/b", "/c"] {
+        bench.connect(name);
+        bench.find(name, Some(gate(auth::Mode::Handshake, credential())));
+        let rejection = Rejection::new(Code::InvalidToken);
+        let refused = bench.auth(auth::Input::VerifyErr {
+            epoch: 1,
+            rejection,
+        });
+        assert_eq!(refused, [format!("refuse {name}: invalid_token")]);
+    }
+    bench.connect("/d");
+    let found = bench.find("/d", Some(gate(auth::Mode::Handshake, credential())));
+    assert_eq!(found, ["refuse /d: too_many_attempts"]);
+}
+
+#[test]
+fn two_round_trips_hold_the_socket_until_it_is_activated() {
+    let mut bench = Bench::new();
+    bench.connect("/");
+    let missing = Collected::Missing(Code::CredentialsRequired.into());
+    let found = bench.find("/", Some(gate(auth::Mode::TwoRoundTrip, missing)));
+    assert_eq!(found, ["AcceptConnect /"]);
+    assert!(matches!(bench.client.route("/"), Route::Held(..)));
+    let ticket = bench.ticket();
+    let started = bench.feed(Input::Authenticate {
+        ticket,
+        presented: credential(),
+        ack: None,
+    });
+    assert_eq!(started, ["StartVerify /"]);
+    assert_eq!(bench.auth(auth::Input::Packet(Kept(1))), [""; 0]);
+    assert_eq!(
+        bench.auth(accepted(1)),
+        [
+            "Activate /",
+            "Authenticated /",
+            "RunConnectHandler /",
+            "Deliver /"
+        ]
+    );
+    assert!(matches!(bench.client.route("/"), Route::Deliver(..)));
+}
+
+#[test]
+fn who_does_not_authenticate_in_time_goes_and_the_connection_with_the_last() {
+    let two_trips = || {
+        let missing = Collected::Missing(Code::CredentialsRequired.into());
+        gate(auth::Mode::TwoRoundTrip, missing)
+    };
+    let mut bench = Bench::new();
+    bench.connect("/");
+    bench.find("/", Some(two_trips()));
+    let late = Duration::from_secs(5);
+    assert_eq!(bench.client.poll_timeout(), Some(bench.now + late));
+    assert_eq!(bench.pass(late), ["Unauthorized /", "dismiss /", "close"]);
+    let mut bench = Bench::new();
+    bench.join("/open");
+    bench.connect("/");
+    bench.find("/", Some(two_trips()));
+    assert_eq!(bench.pass(late), ["Unauthorized /", "dismiss /"]);
+    assert!(matches!(bench.client.route("/open"), Route::Deliver(..)));
+}
+
+#[test]
+fn coming_back_does_not_restart_the_deadline_of_two_round_trips() {
+    let mut bench = Bench::new();
+    let opened = bench.now;
+    for _ in 0..2 {
+        bench.connect("/");
+        let missing = Collected::Missing(Code::CredentialsRequired.into());
+        bench.find("/", Some(gate(auth::Mode::TwoRoundTrip, missing)));
+        assert_eq!(
+            bench.client.poll_timeout(),
+            Some(opened + Duration::from_secs(5))
+        );
+        bench.pass(Duration::from_secs(1));
+        assert_eq!(bench.feed(Input::Disconnect("/".into())), ["abandon /"]);
+    }
+}
+
+#[test]
+fn leaving_ends_a_verification() {
+    let mut bench = Bench::new();
+    bench.connect("/");
+    bench.find("/", Some(gate(auth::Mode::Handshake, credential())));
+    let reason = DisconnectReason::TransportClose;
+    assert_eq!(
+        bench.feed(Input::Closed(reason)),
+        ["CancelVerify /", "abandon /"]
+    );
+    assert_eq!(bench.auth(accepted(1)), [""; 0]);
+}

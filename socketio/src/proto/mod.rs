@@ -1,0 +1,4 @@
+//! The pure machines: no clock, no lock, no task. Time and packets are arguments, effects are outputs.
+
+pub(crate) mod client;
+pub(crate) mod pace;

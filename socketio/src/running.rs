@@ -1,0 +1,46 @@
+//! Polling what users wrote: a panic is an outcome, not an end.
+
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+/// User code panicked. What it said went to the panic hook.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Panicked;
+
+/// Calls user code.
+pub(crate) fn guard<T>(call: impl FnOnce() -> T) -> Result<T, Panicked> {
+    catch_unwind(AssertUnwindSafe(call)).map_err(|_| Panicked)
+}
+
+/// Polls once, before anybody can wake the future: if it waits it must be polled again by whoever keeps it.
+pub(crate) fn poll_now<F: Future + ?Sized>(
+    future: Pin<&mut F>,
+) -> Poll<Result<F::Output, Panicked>> {
+    poll_guarded(future, &mut Context::from_waker(Waker::noop()))
+}
+
+fn poll_guarded<F: Future + ?Sized>(
+    future: Pin<&mut F>,
+    cx: &mut Context<'_>,
+) -> Poll<Result<F::Output, Panicked>> {
+    match guard(|| future.poll(cx)) {
+        Ok(Poll::Pending) => Poll::Pending,
+        Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
+        Err(panicked) => Poll::Ready(Err(panicked)),
+    }
+}
+
+/// A future whose panics are its outcome.
+pub(crate) struct Guarded<F>(pub(crate) Pin<Box<F>>)
+where
+    F: Future + ?Sized;
+
+impl<F: Future + ?Sized> Future for Guarded<F> {
+    type Output = Result<F::Output, Panicked>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        poll_guarded(self.0.as_mut(), cx)
+    }
+}

@@ -1,0 +1,591 @@
+//! The server: its namespaces, its policies, and the doors clients come in by.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::marker::PhantomData;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use bytes::Bytes;
+use engineio::{Body, Engine, EngineService, ForeignStream, Listener};
+use http_body::Body as HttpBody;
+use socketio_auth::{
+    self as auth, DynPolicy, Policy, Revocation, RevocationListener, RevocationOrigin,
+};
+use tokio::sync::watch;
+
+use crate::authority::Authority;
+use crate::codec::Codec;
+use crate::connection::{Client, Shell};
+use crate::error::BuildError;
+use crate::lock::Lock;
+use crate::matcher::{Matcher, Pattern};
+use crate::namespace::{Family, Guard, Inherited, Many, NamespaceBuilder, Space, Tenancy};
+use crate::proto::pace::Rate;
+use crate::rooms::Selection;
+use crate::settings::Settings;
+
+/// What the connections and namespaces of a server share.
+pub(crate) struct Server {
+    pub(crate) codec: Codec,
+    pub(crate) settings: Arc<Settings>,
+    spaces: Lock<Spaces>,
+    /// Sets of dynamic namespaces, in the order in which they were opened.
+    families: Lock<Vec<Arc<Family>>>,
+    pub(crate) authority: Authority,
+    is_closing: AtomicBool,
+    /// True when handlers that still wait are to be dropped.
+    stop: watch::Sender<bool>,
+}
+
+/// The open namespaces.
+#[derive(Default)]
+struct Spaces {
+    by_name: HashMap<Arc<str>, Arc<Space>>,
+    dynamic_count: usize,
+}
+
+impl Spaces {
+    fn lease(&self, name: &str) -> Option<Arc<Space>> {
+        let space = self.by_name.get(name)?;
+        if let Some(tenancy) = &space.tenancy {
+            tenancy.users.fetch_add(1, Ordering::Relaxed);
+        }
+        Some(Arc::clone(space))
+    }
+}
+
+impl Server {
+    pub(crate) fn open(&self, space: &Arc<Space>) -> Result<(), BuildError> {
+        let mut spaces = self.spaces.lock();
+        if spaces.by_name.contains_key(&space.name) {
+            return Err(BuildError::NamespaceTaken);
+        }
+        spaces
+            .by_name
+            .insert(Arc::clone(&space.name), Arc::clone(space));
+        Ok(())
+    }
+
+    pub(crate) fn find(&self, name: &str) -> Option<Arc<Space>> {
+        self.spaces.lock().by_name.get(name).cloned()
+    }
+
+    /// The namespace with this name, kept until the lease is given back.
+    pub(crate) fn lease(&self, name: &str) -> Option<Arc<Space>> {
+        self.spaces.lock().lease(name)
+    }
+
+    /// The same for a name that a set of dynamic namespaces takes; `None` when there are too many.
+    pub(crate) fn lease_of(
+        self: &Arc<Self>,
+        family: &Family,
+        name: &Arc<str>,
+    ) -> Option<Arc<Space>> {
+        let mut spaces = self.spaces.lock();
+        if let Some(space) = spaces.lease(name) {
+            // Another client was faster.
+            return Some(space);
+        }
+        if spaces.dynamic_count >= self.settings.max_dynamic_namespaces {
+            return None;
+        }
+        let tenancy = Tenancy {
+            server: Arc::downgrade(self),
+            users: AtomicUsize::new(1),
+        };
+        let handlers = Arc::clone(&family.handlers);
+        let guard = family.guard.clone();
+        let space = Space::new(self, Arc::clone(name), handlers, guard, Some(tenancy));
+        let space = Arc::new(space);
+        spaces.by_name.insert(Arc::clone(name), Arc::clone(&space));
+        spaces.dynamic_count += 1;
+        Some(space)
+    }
+
+    /// Gives a lease back. A dynamic namespace goes with its last.
+    pub(crate) fn release(space: &Space) {
+        let Some(tenancy) = &space.tenancy else {
+            return;
+        };
+        let Some(server) = tenancy.server.upgrade() else {
+            return;
+        };
+        let mut spaces = server.spaces.lock();
+        let is_last = tenancy.users.fetch_sub(1, Ordering::Relaxed) == 1;
+        if is_last && spaces.by_name.remove(&space.name).is_some() {
+            spaces.dynamic_count -= 1;
+        }
+    }
+
+    pub(crate) fn add_family(&self, family: &Arc<Family>) {
+        self.families.lock().push(Arc::clone(family));
+    }
+
+    pub(crate) fn families(&self) -> Vec<Arc<Family>> {
+        self.families.lock().clone()
+    }
+
+    pub(crate) fn spaces_of(&self, family: &Family) -> Vec<Arc<Space>> {
+        let spaces = self.spaces.lock();
+        let members = spaces
+            .by_name
+            .values()
+            .filter(|space| Arc::ptr_eq(&space.handlers, &family.handlers));
+        members.cloned().collect()
+    }
+
+    /// Takes a policy in, and hears of its revocations from now on.
+    pub(crate) fn add_policy(self: &Arc<Self>, policy: Arc<dyn DynPolicy>) -> Guard {
+        self.subscribe(&*policy);
+        self.authority.add(policy)
+    }
+
+    fn subscribe(self: &Arc<Self>, policy: &dyn DynPolicy) {
+        policy.revocations(&mut |list| {
+            let server: Weak<Self> = Arc::downgrade(self);
+            list.subscribe(server);
+        });
+    }
+
+    pub(crate) fn is_closing(&self) -> bool {
+        self.is_closing.load(Ordering::Acquire)
+    }
+
+    /// Runs what must outlive the call that started it, until it ends or the server stops.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a handler that waits; ends with it, or with the server"
+    )]
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let mut stop = self.stop.subscribe();
+        tokio::spawn(async move {
+            let stopped = stop.wait_for(|stop| *stop);
+            let mut stopped = std::pin::pin!(stopped);
+            let mut task = std::pin::pin!(task);
+            std::future::poll_fn(|cx| {
+                if task.as_mut().poll(cx).is_ready() {
+                    return std::task::Poll::Ready(());
+                }
+                stopped.as_mut().poll(cx).map(|_| ())
+            })
+            .await;
+        });
+    }
+}
+
+/// Ends live sockets whose grant is revoked.
+impl RevocationListener for Server {
+    fn on_revoked(&self, revocation: &Revocation, _: RevocationOrigin) {
+        let spaces: Vec<_> = self.spaces.lock().by_name.values().cloned().collect();
+        for space in spaces.iter().filter(|space| space.guard.is_some()) {
+            let sockets = space.rooms.lock().select(&Selection::default());
+            for socket in sockets {
+                socket.revoke_if(|facts| revocation.covers(facts));
+            }
+        }
+    }
+}
+
+/// The options of a [`SocketIo`].
+///
+/// ```
+/// use std::time::Duration;
+/// use socketio::SocketIo;
+///
+/// # fn main() -> Result<(), socketio::BuildError> {
+/// let io = SocketIo::builder()
+///     .engine(|config| config.ping_interval(Duration::from_secs(10)))
+///     .connect_timeout(Duration::from_secs(5))
+///     .build()?;
+/// # let _ = io; Ok(()) }
+/// ```
+#[must_use = "a builder serves nobody before `build`"]
+pub struct SocketIoBuilder<D = ()> {
+    engine: engineio::Config,
+    codec: Codec,
+    settings: Settings,
+    policy: Option<Arc<dyn DynPolicy>>,
+    auth_limits: auth::Limits,
+    data: PhantomData<fn() -> D>,
+}
+
+impl SocketIoBuilder<()> {
+    /// Guards every namespace that does not say otherwise.
+    pub fn authenticate<P: Policy>(self, policy: P) -> SocketIoBuilder<P::Identity> {
+        SocketIoBuilder {
+            engine: self.engine,
+            codec: self.codec,
+            settings: self.settings,
+            policy: Some(policy.into_dyn()),
+            auth_limits: self.auth_limits,
+            data: PhantomData,
+        }
+    }
+}
+
+impl<D> SocketIoBuilder<D> {
+    /// Changes the options of the engine: transports, heartbeat, sizes, CORS, cookies, protocol 3. The path is
+    /// `/socket.io/` unless changed here.
+    pub fn engine(mut self, change: impl FnOnce(engineio::Config) -> engineio::Config) -> Self {
+        self.engine = change(self.engine);
+        self
+    }
+
+    /// How packets are written; [`Codec::json`] by default. Every client must be configured alike.
+    pub fn codec(mut self, codec: Codec) -> Self {
+        self.codec = codec;
+        self
+    }
+
+    /// How long a client may be connected without having joined a namespace; 45 s by default (SIO5-CON-08).
+    /// Raising it lets idle strangers stay longer.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.client.connect_timeout = timeout;
+        self
+    }
+
+    /// How long the attachments of a binary packet may take to arrive; 45 s by default.
+    pub fn attachment_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.client.attachment_timeout = timeout;
+        self
+    }
+
+    /// How long acknowledgements are waited for unless the call says otherwise; for ever by default, as the
+    /// reference does: until the client leaves.
+    pub fn ack_timeout(mut self, timeout: Option<Duration>) -> Self {
+        self.settings.ack_timeout = timeout;
+        self
+    }
+
+    /// How many acknowledgements one socket may owe; 1,024 by default. One more is
+    /// [`EmitError::TooManyAcks`](crate::EmitError::TooManyAcks).
+    pub fn max_pending_acks(mut self, acks: usize) -> Self {
+        self.settings.max_pending_acks = acks;
+        self
+    }
+
+    /// How many rooms one socket may be in; 1,024 by default. One more is
+    /// [`JoinError::TooManyRooms`](crate::JoinError::TooManyRooms).
+    pub fn max_rooms_per_socket(mut self, rooms: usize) -> Self {
+        self.settings.max_rooms_per_socket = rooms;
+        self
+    }
+
+    /// How many namespaces one connection may have joined or be joining; 64 by default. One more CONNECT is
+    /// refused.
+    pub fn max_namespaces_per_connection(mut self, namespaces: usize) -> Self {
+        self.settings.client.max_namespaces = namespaces;
+        self
+    }
+
+    /// How many dynamic namespaces there may be at once; 10,000 by default. One more CONNECT that would make one is
+    /// refused.
+    pub fn max_dynamic_namespaces(mut self, namespaces: usize) -> Self {
+        self.settings.max_dynamic_namespaces = namespaces;
+        self
+    }
+
+    /// How many CONNECTs of one connection may wait for their answer; 16 by default. One more is refused.
+    pub fn max_concurrent_connects(mut self, connects: usize) -> Self {
+        self.settings.client.max_connecting = connects;
+        self
+    }
+
+    /// How many handlers of one connection may wait at once; 64 by default. Further events start when one ends;
+    /// with 1 events are handled strictly one after the other.
+    pub fn max_handlers_in_flight(mut self, handlers: usize) -> Self {
+        self.settings.max_handlers_in_flight = handlers.max(1);
+        self
+    }
+
+    /// How many bytes of events may wait for a handler to end, for each connection; 64 KiB by default. When they
+    /// are reached nothing more is read from the client until half of them have started.
+    pub fn inbox_max_bytes(mut self, bytes: usize) -> Self {
+        self.settings.inbox_max_bytes = bytes;
+        self
+    }
+
+    /// How many events a second one connection may send in the long run, over all its namespaces, and how many at
+    /// once; not limited by default. One more is dropped, told to
+    /// [`on_invalid`](crate::NamespaceBuilder::on_invalid), and acknowledged with `{"error":"rate_limited"}`.
+    pub fn events_per_second(mut self, events: u32, burst: u32) -> Self {
+        self.settings.event_rate = Some(Rate::new(events, burst));
+        self
+    }
+
+    /// The bounds of authentication over all clients: how many may wait to be let in, how often they may fail.
+    pub fn auth_limits(mut self, limits: auth::Limits) -> Self {
+        self.auth_limits = limits;
+        self
+    }
+
+    /// What a client may send in one packet.
+    pub fn limits(mut self, change: impl FnOnce(&mut crate::Limits)) -> Self {
+        change(&mut self.settings.packets);
+        self
+    }
+
+    /// Whether the headers of the opening request are kept for [`Handshake::header`](crate::Handshake::header);
+    /// on by default. Those that carry credentials never are. Off saves their size for every connection.
+    pub fn keep_headers(mut self, keep: bool) -> Self {
+        self.settings.keeps_headers = keep;
+        self
+    }
+
+    /// The server.
+    ///
+    /// # Errors
+    ///
+    /// When the engine's options contradict themselves.
+    pub fn build(self) -> Result<SocketIo<D>, BuildError> {
+        let server = Arc::new(Server {
+            codec: self.codec,
+            settings: Arc::new(self.settings),
+            spaces: Lock::new(Spaces::default()),
+            families: Lock::new(Vec::new()),
+            authority: Authority::new(self.policy.clone(), self.auth_limits),
+            is_closing: AtomicBool::new(false),
+            stop: watch::Sender::new(false),
+        });
+        if let Some(policy) = &self.policy {
+            server.subscribe(&**policy);
+        }
+        let engine = Engine::new(self.engine, Shell::new(Arc::clone(&server)))?;
+        Ok(SocketIo {
+            server,
+            engine,
+            data: PhantomData,
+        })
+    }
+}
+
+impl<D> fmt::Debug for SocketIoBuilder<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SocketIoBuilder")
+            .field("engine", &self.engine)
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A Socket.IO server. `D` is the identity that the policy of the server yields, `()` without one.
+///
+/// Cheap to clone; clones are the same server. There are two front doors: [`serve`](Self::serve) owns a listener
+/// and is the cheaper one to connect to, [`service`](Self::service) goes behind any hyper or tower server.
+///
+/// ```no_run
+/// use socketio::SocketIo;
+///
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// let io = SocketIo::new();
+/// io.namespace("/")
+///     .on("echo", |socket, text: String| async move {
+///         let _ = socket.emit("echo", &text);
+///     })
+///     .open()?;
+/// io.serve(tokio::net::TcpListener::bind("127.0.0.1:3000").await?).await?;
+/// # Ok(()) }
+/// ```
+pub struct SocketIo<D = ()> {
+    server: Arc<Server>,
+    engine: Engine<Client>,
+    data: PhantomData<fn() -> D>,
+}
+
+impl<D> Clone for SocketIo<D> {
+    fn clone(&self) -> Self {
+        Self {
+            server: Arc::clone(&self.server),
+            engine: self.engine.clone(),
+            data: PhantomData,
+        }
+    }
+}
+
+impl SocketIo {
+    /// A server with the default options, open to everyone.
+    ///
+    /// # Panics
+    ///
+    /// Never: the default options do not contradict themselves.
+    #[must_use]
+    #[expect(
+        clippy::new_without_default,
+        reason = "a server that came about by default would surprise"
+    )]
+    pub fn new() -> Self {
+        let built = Self::builder().build();
+        built.expect("the default options do not contradict themselves")
+    }
+
+    /// The options of a server.
+    pub fn builder() -> SocketIoBuilder {
+        SocketIoBuilder {
+            engine: engineio::Config::new().path("/socket.io/"),
+            codec: Codec::default(),
+            settings: Settings::default(),
+            policy: None,
+            auth_limits: auth::Limits::default(),
+            data: PhantomData,
+        }
+    }
+}
+
+impl<D: Send + Sync + 'static> SocketIo<D> {
+    /// A namespace to be set up and opened. Clients can join only what was opened.
+    pub fn namespace(&self, name: &str) -> NamespaceBuilder<D, Inherited> {
+        NamespaceBuilder::one(Arc::clone(&self.server), name)
+    }
+
+    /// A set of dynamic namespaces by pattern: `*` stands for one or more characters other than a slash, `#` for
+    /// one or more digits, everything else for itself.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), socketio::BuildError> {
+    /// let io = socketio::SocketIo::new();
+    /// let tenants = io.namespaces("/tenant-#/chat").on("hi", |_, (): ()| async {}).open()?;
+    /// assert!(tenants.namespaces().is_empty());
+    /// # Ok(()) }
+    /// ```
+    pub fn namespaces(&self, pattern: &str) -> NamespaceBuilder<D, Inherited, Many> {
+        let matcher = Matcher::Pattern(Pattern::new(pattern));
+        NamespaceBuilder::many(Arc::clone(&self.server), matcher)
+    }
+
+    /// A set of dynamic namespaces by a predicate of the name and the payload of the CONNECT. A client that asks
+    /// waits for it, at most [`connect_timeout`](SocketIoBuilder::connect_timeout).
+    pub fn namespaces_where<F, Fut>(&self, decide: F) -> NamespaceBuilder<D, Inherited, Many>
+    where
+        F: Fn(String, serde_json::Value) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = bool> + Send + 'static,
+    {
+        let matcher = Matcher::predicate(decide);
+        NamespaceBuilder::many(Arc::clone(&self.server), matcher)
+    }
+
+    /// A set of dynamic namespaces by a regular expression, which must match somewhere in the name: anchor it.
+    #[cfg(feature = "regex")]
+    pub fn namespaces_regex(&self, regex: regex::Regex) -> NamespaceBuilder<D, Inherited, Many> {
+        self.namespaces_where(move |name, _| std::future::ready(regex.is_match(&name)))
+    }
+
+    /// How many connections are live, in however many namespaces each is.
+    #[must_use]
+    pub fn connection_count(&self) -> usize {
+        self.engine.session_count()
+    }
+
+    /// A service for a hyper server, and with feature `tower` for a tower one.
+    #[must_use]
+    pub fn service(&self) -> Service {
+        Service(self.engine.service())
+    }
+
+    /// Accepts connections until accepting fails for good. Requests outside the path are answered 404.
+    ///
+    /// # Errors
+    ///
+    /// When the listener cannot accept any more.
+    pub async fn serve<L: Listener>(&self, listener: L) -> io::Result<()> {
+        self.engine.serve(listener).await
+    }
+
+    /// Serves one accepted stream of any kind, TLS for example.
+    pub async fn serve_stream<S: ForeignStream>(&self, stream: S, peer: Option<SocketAddr>) {
+        self.engine.serve_stream(stream, peer).await;
+    }
+
+    /// Serves one accepted TCP connection.
+    pub async fn serve_tcp(&self, stream: tokio::net::TcpStream, peer: Option<SocketAddr>) {
+        self.engine.serve_tcp(stream, peer).await;
+    }
+
+    /// Closes every connection at once and refuses new ones; the reason that handlers see is
+    /// [`ServerShuttingDown`](crate::DisconnectReason::ServerShuttingDown) (SIO5-DIS-04). Handlers that wait are
+    /// dropped.
+    pub fn close(&self) {
+        self.server.is_closing.store(true, Ordering::Release);
+        self.engine.close();
+        self.server.stop.send_replace(true);
+    }
+
+    /// Refuses new connections, closes the live ones spread over `deadline` so that clients do not reconnect
+    /// elsewhere all at once, and then drops the handlers that still wait.
+    pub async fn drain(&self, deadline: Duration) {
+        self.server.is_closing.store(true, Ordering::Release);
+        self.engine.drain(deadline).await;
+        self.server.stop.send_replace(true);
+    }
+}
+
+impl<D> fmt::Debug for SocketIo<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SocketIo")
+            .field("engine", &self.engine)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A server as a service: hyper's, and with feature `tower` tower's.
+///
+/// Serve it on connections that allow upgrades, or WebSockets cannot be opened.
+#[derive(Clone, Debug)]
+pub struct Service(EngineService<Client>);
+
+impl Service {
+    /// The same service for one connection whose peer is known. An [`engineio::PeerAddr`] extension of the request
+    /// wins.
+    #[must_use]
+    pub fn peer(self, peer: SocketAddr) -> Self {
+        Self(self.0.peer(peer))
+    }
+
+    /// Marks the connection as secured by TLS.
+    #[must_use]
+    pub fn secure(self, is_secure: bool) -> Self {
+        Self(self.0.secure(is_secure))
+    }
+}
+
+type ServiceFuture = Pin<Box<dyn Future<Output = Result<http::Response<Body>, Infallible>> + Send>>;
+
+impl<B> hyper::service::Service<http::Request<B>> for Service
+where
+    B: HttpBody<Data = Bytes> + Send + 'static,
+{
+    type Response = http::Response<Body>;
+    type Error = Infallible;
+    type Future = ServiceFuture;
+
+    fn call(&self, request: http::Request<B>) -> Self::Future {
+        hyper::service::Service::call(&self.0, request)
+    }
+}
+
+#[cfg(feature = "tower")]
+impl<B> tower_service::Service<http::Request<B>> for Service
+where
+    B: HttpBody<Data = Bytes> + Send + 'static,
+{
+    type Response = http::Response<Body>;
+    type Error = Infallible;
+    type Future = ServiceFuture;
+
+    fn poll_ready(
+        &mut self,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Result<(), Infallible>> {
+        std::task::Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: http::Request<B>) -> Self::Future {
+        hyper::service::Service::call(self, request)
+    }
+}

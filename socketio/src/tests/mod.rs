@@ -1,0 +1,33 @@
+//! The server as its clients and its handlers see it, in memory.
+
+mod acks;
+mod auth;
+mod connecting;
+mod dynamic;
+mod events;
+mod hooks;
+mod leaving;
+mod rooms;
+
+use std::sync::{Arc, Mutex};
+
+/// What happened, in order.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<String>>>);
+
+impl Log {
+    fn add(&self, line: impl Into<String>) {
+        self.0.lock().unwrap().push(line.into());
+    }
+
+    fn take(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+}
+
+/// The `sid` of an answer to CONNECT.
+fn sid_of(reply: &str) -> String {
+    let json = reply.split_once('{').map(|(_, rest)| format!("{{{rest}"));
+    let value: serde_json::Value = serde_json::from_str(&json.unwrap()).unwrap();
+    value["sid"].as_str().unwrap().to_owned()
+}
