@@ -12,7 +12,8 @@ use serde::Serialize;
 use crate::codec::{ArgsError, FromArgs, RawArgs};
 use crate::error::{ConnectError, DisconnectReason};
 use crate::event::{Event, Invalid};
-use crate::socket::{Core, Socket};
+use crate::socket::Core;
+use crate::socket::Socket;
 
 /// A running handler.
 pub(crate) type Running = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -380,7 +381,9 @@ struct Named {
 /// All the handlers of a namespace. They belong to it, so that a connection costs no memory for them.
 #[derive(Default)]
 pub(crate) struct Handlers {
-    /// By name, sorted when the namespace is opened.
+    /// How events are sent unless a call says otherwise.
+    pub(crate) options: engineio::SendOptions,
+    /// By name, sorted.
     events: Vec<Named>,
     /// Asked one after the other.
     pub(crate) middleware: Vec<Box<dyn Middleware>>,

@@ -24,6 +24,7 @@ mod broadcast;
 mod closed;
 mod codec;
 mod connection;
+mod emitter;
 mod error;
 mod event;
 mod handler;
@@ -53,6 +54,7 @@ pub use codec::{
     Args, ArgsError, Binary, Codec, EncodeError, FromArgs, Limits, Outgoing, OwnedArgs,
     PacketError, Parser, Partial, RawArgs,
 };
+pub use emitter::{EmitWhenReady, Emitter};
 pub use error::{AckError, BuildError, ConnectError, DisconnectReason, EmitError, JoinError};
 pub use event::{Event, Invalid};
 pub use handler::{Ack, AckSender, IntoAck, IntoConnect, NoAck};
@@ -66,6 +68,8 @@ pub use packet::{Packet, PacketKind};
 pub use rooms::Room;
 pub use server::{Service, SocketIo, SocketIoBuilder};
 pub use socket::Socket;
+
+pub use engineio::{OverflowPolicy, Sent};
 
 pub use engineio;
 pub use socketio_auth as auth;

@@ -6,6 +6,7 @@ use std::marker::PhantomData;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 
+use engineio::{OverflowPolicy, SendOptions};
 use serde::Serialize;
 use socketio_auth::{DynPolicy, ErasedIdentity, Policy};
 
@@ -24,7 +25,8 @@ use crate::packet::is_reserved;
 use crate::rooms::{Room, Rooms, Selection};
 use crate::server::Server;
 use crate::settings::Settings;
-use crate::socket::{Core, Socket};
+use crate::socket::Core;
+use crate::socket::Socket;
 
 /// A policy in its place among all those of the server.
 #[derive(Clone)]
@@ -44,6 +46,8 @@ pub(crate) struct Space {
     pub(crate) guard: Option<Guard>,
     /// The identity of a socket that has none yet, and in a public namespace of every socket.
     pub(crate) nobody: ErasedIdentity,
+    /// How events are sent unless a call says otherwise.
+    pub(crate) options: SendOptions,
     ack_ids: AtomicU64,
     /// For a dynamic namespace that goes with its last socket: who keeps it, and how many sockets need it.
     pub(crate) tenancy: Option<Tenancy>,
@@ -76,6 +80,7 @@ impl Space {
             codec: server.codec.clone(),
             settings: Arc::clone(&server.settings),
             rooms: Lock::new(Rooms::new()),
+            options: handlers.options,
             handlers,
             guard,
             nobody: ErasedIdentity::new(()),
@@ -223,6 +228,13 @@ impl<D: Send + Sync + 'static, S, K> NamespaceBuilder<D, S, K> {
         }
         let handler = Box::new(OnEvent::new(handler));
         self.handlers.add_event(event, handler);
+        self.retype()
+    }
+
+    /// What happens when the queue of a client is full, in place of the engine's
+    /// [`overflow`](engineio::Config::overflow).
+    pub fn overflow(mut self, policy: OverflowPolicy) -> NamespaceBuilder<D, Decided, K> {
+        self.handlers.options = self.handlers.options.overflow(policy);
         self.retype()
     }
 
