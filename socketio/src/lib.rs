@@ -65,7 +65,7 @@ pub use namespace::{
     Decided, DynamicNamespaces, Inherited, Many, Namespace, NamespaceBuilder, One,
 };
 pub use packet::{Packet, PacketKind};
-pub use rooms::Room;
+pub use rooms::{Room, RoomEvent};
 pub use server::{Service, SocketIo, SocketIoBuilder};
 pub use socket::Socket;
 

@@ -22,11 +22,10 @@ use crate::id::SocketId;
 use crate::lock::Lock;
 use crate::matcher::Matcher;
 use crate::packet::is_reserved;
-use crate::rooms::{Room, Rooms, Selection};
+use crate::rooms::{Room, RoomEvent, Rooms, Selection};
 use crate::server::Server;
 use crate::settings::Settings;
-use crate::socket::Core;
-use crate::socket::Socket;
+use crate::socket::{Core, Socket};
 
 /// A policy in its place among all those of the server.
 #[derive(Clone)]
@@ -49,15 +48,10 @@ pub(crate) struct Space {
     /// How events are sent unless a call says otherwise.
     pub(crate) options: SendOptions,
     ack_ids: AtomicU64,
-    /// For a dynamic namespace that goes with its last socket: who keeps it, and how many sockets need it.
-    pub(crate) tenancy: Option<Tenancy>,
-}
-
-/// How long a dynamic namespace lasts.
-pub(crate) struct Tenancy {
     pub(crate) server: Weak<Server>,
-    /// Sockets in it and on the way in. Changed under the lock of the server's namespaces only.
-    pub(crate) users: AtomicUsize,
+    /// For a dynamic namespace, which goes with its last socket: how many sockets are in it or on the way in.
+    /// Changed under the lock of the server's namespaces only.
+    pub(crate) users: Option<AtomicUsize>,
 }
 
 /// What the namespaces of one set have in common.
@@ -69,11 +63,11 @@ pub(crate) struct Family {
 
 impl Space {
     pub(crate) fn new(
-        server: &Server,
+        server: &Arc<Server>,
         name: Arc<str>,
         handlers: Arc<Handlers>,
         guard: Option<Guard>,
-        tenancy: Option<Tenancy>,
+        users: Option<AtomicUsize>,
     ) -> Self {
         Self {
             name,
@@ -85,7 +79,8 @@ impl Space {
             guard,
             nobody: ErasedIdentity::new(()),
             ack_ids: AtomicU64::new(0),
-            tenancy,
+            server: Arc::downgrade(server),
+            users,
         }
     }
 
@@ -310,6 +305,15 @@ impl<D: Send + Sync + 'static, S, K> NamespaceBuilder<D, S, K> {
         self.retype()
     }
 
+    /// Adds a hook that hears when rooms come into being and go, and who joins and leaves them. It must not block.
+    pub fn on_room<F>(mut self, hook: F) -> NamespaceBuilder<D, Decided, K>
+    where
+        F: Fn(RoomEvent<'_>) + Send + Sync + 'static,
+    {
+        self.handlers.room.push(Box::new(hook));
+        self.retype()
+    }
+
     /// Adds a hook that hears when more bytes wait for a client than the engine's
     /// [`high_watermark`](engineio::Config::high_watermark); called once until it has caught up.
     pub fn on_slow<F>(mut self, hook: F) -> NamespaceBuilder<D, Decided, K>
@@ -492,6 +496,20 @@ impl<D> Namespace<D> {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.space.name
+    }
+
+    /// Closes the namespace: nobody joins it any more, and its sockets are disconnected. Its name is free again.
+    pub fn close(&self) {
+        if let Some(server) = self.space.server.upgrade() {
+            server.close(&self.space);
+        }
+        self.all().disconnect();
+    }
+
+    /// The rooms that have a member, those of single sockets left out.
+    #[must_use]
+    pub fn rooms(&self) -> Vec<Room> {
+        self.space.rooms.lock().names()
     }
 
     /// Everyone in the namespace.

@@ -21,7 +21,7 @@ use crate::listeners::{Lasts, ListenerId, Listeners};
 use crate::lock::Lock;
 use crate::namespace::Space;
 use crate::proto::client::{Input, Ticket};
-use crate::rooms::Room;
+use crate::rooms::{Emptied, Joined, Room, RoomEvent};
 use crate::running::guard;
 use crate::server::Server;
 
@@ -142,7 +142,10 @@ impl Core {
     /// Takes the socket out of the namespace and its rooms.
     pub(crate) fn go(&self) {
         self.phase.store(Phase::Gone as u8, Ordering::Release);
-        self.space.rooms.lock().remove(&self.id);
+        let left = self.space.rooms.lock().remove(&self.id);
+        for (room, emptied) in left {
+            self.tell_left(&room, emptied);
+        }
         self.release();
     }
 
@@ -196,19 +199,21 @@ impl Core {
 
     /// Lets the socket in, with the rooms it joined before.
     pub(crate) fn enter(self: &Arc<Self>) {
-        self.phase.store(Phase::Joined as u8, Ordering::Release);
-        let staged = self
-            .state
+        self.space
+            .rooms
             .lock()
-            .extra
-            .as_mut()
-            .map(|extra| std::mem::take(&mut extra.staged));
-        let mut rooms = self.space.rooms.lock();
-        rooms.insert(self.id.clone(), Arc::clone(self));
+            .insert(self.id.clone(), Arc::clone(self));
+        let staged = {
+            let mut state = self.state.lock();
+            // From here on rooms are joined at once; what was staged before is taken with it.
+            self.phase.store(Phase::Joined as u8, Ordering::Release);
+            let extra = state.extra.as_mut();
+            extra.map(|extra| std::mem::take(&mut extra.staged))
+        };
         for room in staged.into_iter().flatten() {
-            rooms.join(&self.id, room);
+            // A namespace that is full of rooms takes the socket without them.
+            let _ = self.join_now(&room);
         }
-        drop(rooms);
         self.settle();
         self.revoke_if_late();
     }
@@ -225,7 +230,7 @@ impl Core {
 
     /// The namespace is not needed any more, as far as this socket goes.
     pub(crate) fn release(&self) {
-        if self.space.tenancy.is_some() && !self.is_released.swap(true, Ordering::AcqRel) {
+        if self.space.users.is_some() && !self.is_released.swap(true, Ordering::AcqRel) {
             Server::release(&self.space);
         }
     }
@@ -471,7 +476,10 @@ impl Core {
     }
 
     pub(crate) fn join(&self, room: Room) -> Result<(), JoinError> {
-        let max_rooms = self.space.settings.max_rooms_per_socket;
+        let settings = &self.space.settings;
+        if room.as_str().len() > settings.max_room_name_bytes {
+            return Err(JoinError::NameTooLong);
+        }
         {
             let mut state = self.state.lock();
             match self.phase.load(Ordering::Acquire) {
@@ -479,7 +487,7 @@ impl Core {
                 phase if phase < Phase::Joined as u8 => {
                     let staged = &mut state.extra().staged;
                     if !staged.contains(&room) {
-                        if staged.len() >= max_rooms {
+                        if staged.len() >= settings.rooms.per_socket {
                             return Err(JoinError::TooManyRooms);
                         }
                         staged.push(room);
@@ -489,10 +497,20 @@ impl Core {
                 _ => {}
             }
         }
-        self.space
-            .rooms
-            .lock()
-            .join_bounded(&self.id, room, max_rooms)
+        self.join_now(&room)
+    }
+
+    fn join_now(&self, room: &Room) -> Result<(), JoinError> {
+        let bounds = self.space.settings.rooms;
+        let joined = self.space.rooms.lock().join(&self.id, room, bounds)?;
+        if joined == Joined::Created {
+            self.tell_room(RoomEvent::Created { room });
+        }
+        if joined != Joined::Already {
+            let socket = &self.id;
+            self.tell_room(RoomEvent::Joined { room, socket });
+        }
+        Ok(())
     }
 
     pub(crate) fn leave_room(&self, room: &Room) {
@@ -501,7 +519,25 @@ impl Core {
             extra.staged.retain(|staged| staged != room);
         }
         drop(state);
-        self.space.rooms.lock().leave(&self.id, room);
+        let left = self.space.rooms.lock().leave(&self.id, room);
+        if let Some(emptied) = left {
+            self.tell_left(room, emptied);
+        }
+    }
+
+    fn tell_left(&self, room: &Room, emptied: Emptied) {
+        let socket = &self.id;
+        self.tell_room(RoomEvent::Left { room, socket });
+        if emptied == Emptied::Yes {
+            self.tell_room(RoomEvent::Deleted { room });
+        }
+    }
+
+    /// Hooks on rooms only look on: a panic there changes nothing.
+    fn tell_room(&self, event: RoomEvent<'_>) {
+        for hook in &self.space.handlers.room {
+            let _ = guard(|| hook(event));
+        }
     }
 
     pub(crate) fn closed(&self) -> Closed {
