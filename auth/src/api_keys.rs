@@ -8,7 +8,9 @@ use std::sync::Arc;
 use sha2::{Digest as _, Sha256};
 
 use crate::random::unguessable;
-use crate::{AuthContext, Authenticator, Code, Credential, Grant, Outcome, Rejection, Secret};
+use crate::{
+    AuthContext, Authenticator, BoxFuture, Code, Credential, Grant, Outcome, Rejection, Secret,
+};
 
 /// A longer credential is no API key; it is refused before it is hashed.
 const MAX_KEY_BYTES: usize = 512;
@@ -115,25 +117,35 @@ impl fmt::Display for ApiKeyDigest {
 /// let fixed = ApiKeys::fixed([(digest, Grant::new(Tenant { id: 0 }, "monitor"))]);
 /// # let _ = (keys, fixed);
 /// ```
-#[derive(Clone)]
-pub struct ApiKeys<F> {
-    find: F,
+pub struct ApiKeys<I> {
+    find: Arc<Find<I>>,
     prefix: Arc<str>,
 }
 
-impl<F> ApiKeys<F> {
+type Find<I> = dyn Fn(ApiKeyDigest) -> BoxFuture<'static, Found<I>> + Send + Sync;
+type Found<I> = Result<Option<Grant<I>>, Rejection>;
+
+impl<I: Send + Sync + 'static> ApiKeys<I> {
     /// Asks `find` for the grant of a key by its digest. An error is passed on; `None` is
     /// [`Code::InvalidToken`].
-    pub fn new<Fut, I>(find: F) -> Self
+    pub fn new<F, Fut>(find: F) -> Self
     where
         F: Fn(ApiKeyDigest) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<Option<Grant<I>>, Rejection>> + Send + 'static,
-        I: Send + Sync + 'static,
     {
         Self {
-            find,
+            find: Arc::new(move |digest| Box::pin(find(digest))),
             prefix: Arc::from(""),
         }
+    }
+
+    /// Knows these keys and no others.
+    pub fn fixed(keys: impl IntoIterator<Item = (ApiKeyDigest, Grant<I>)>) -> Self
+    where
+        I: Clone,
+    {
+        let table: HashMap<ApiKeyDigest, Grant<I>> = keys.into_iter().collect();
+        Self::new(move |digest| std::future::ready(Ok(table.get(&digest).cloned())))
     }
 
     /// Judges only credentials that begin so; others are [`Outcome::NotMine`], so that tokens of other kinds can be
@@ -145,28 +157,7 @@ impl<F> ApiKeys<F> {
     }
 }
 
-impl ApiKeys<()> {
-    /// Knows these keys and no others.
-    pub fn fixed<I: Clone + Send + Sync + 'static>(
-        keys: impl IntoIterator<Item = (ApiKeyDigest, Grant<I>)>,
-    ) -> ApiKeys<
-        impl Fn(ApiKeyDigest) -> std::future::Ready<Result<Option<Grant<I>>, Rejection>>
-        + Clone
-        + Send
-        + Sync
-        + 'static,
-    > {
-        let table: Arc<HashMap<ApiKeyDigest, Grant<I>>> = Arc::new(keys.into_iter().collect());
-        ApiKeys::new(move |digest| std::future::ready(Ok(table.get(&digest).cloned())))
-    }
-}
-
-impl<F, Fut, I> Authenticator for ApiKeys<F>
-where
-    F: Fn(ApiKeyDigest) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = Result<Option<Grant<I>>, Rejection>> + Send + 'static,
-    I: Send + Sync + 'static,
-{
+impl<I: Send + Sync + 'static> Authenticator for ApiKeys<I> {
     type Identity = I;
 
     async fn authenticate(&self, _cx: &AuthContext, credential: &Credential) -> Outcome<I> {
@@ -185,7 +176,16 @@ where
     }
 }
 
-impl<F> fmt::Debug for ApiKeys<F> {
+impl<I> Clone for ApiKeys<I> {
+    fn clone(&self) -> Self {
+        Self {
+            find: Arc::clone(&self.find),
+            prefix: Arc::clone(&self.prefix),
+        }
+    }
+}
+
+impl<I> fmt::Debug for ApiKeys<I> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ApiKeys")
             .field("prefix", &self.prefix)

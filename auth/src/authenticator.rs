@@ -12,7 +12,7 @@ use crate::{AuthContext, Credential, Grant, Rejection, RevocationList};
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// The answer of an authenticator.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub enum Outcome<I> {
     /// The credential holds.
     Accept(Grant<I>),
@@ -21,6 +21,17 @@ pub enum Outcome<I> {
     NotMine,
     /// The credential does not hold, or cannot be judged now.
     Reject(Rejection),
+}
+
+/// Leaves the identity out: it may hold anything.
+impl<I> fmt::Debug for Outcome<I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Accept(grant) => f.debug_tuple("Accept").field(grant).finish(),
+            Self::NotMine => f.write_str("NotMine"),
+            Self::Reject(rejection) => f.debug_tuple("Reject").field(rejection).finish(),
+        }
+    }
 }
 
 impl<I> From<Result<Grant<I>, Rejection>> for Outcome<I> {

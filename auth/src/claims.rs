@@ -26,6 +26,8 @@ pub(crate) struct Registered {
     pub(crate) issuer: Option<String>,
     /// Not a claim: the key that verified them.
     pub(crate) key_id: Option<Arc<str>>,
+    /// Not a claim: the algorithm of the signature.
+    pub(crate) algorithm: Option<&'static str>,
     pub(crate) token_id: Option<String>,
     pub(crate) session_id: Option<String>,
     pub(crate) issued_at: Option<SystemTime>,
@@ -43,6 +45,9 @@ impl Registered {
         }
         if let Some(id) = self.key_id {
             grant = grant.with_key_id(id);
+        }
+        if let Some(name) = self.algorithm {
+            grant = grant.with_algorithm(name);
         }
         if let Some(id) = self.token_id {
             grant = grant.with_token_id(id);
@@ -98,6 +103,7 @@ impl Expectations {
                 .to_owned(),
             issuer: issuer.map(str::to_owned),
             key_id: None,
+            algorithm: None,
             token_id: text(claims, "jti")?.map(str::to_owned),
             session_id: text(claims, "sid")?.map(str::to_owned),
             issued_at: issued_at.and_then(NumericDate::time),

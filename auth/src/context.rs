@@ -61,8 +61,11 @@ impl AuthContext {
         self.0.is_looked_at.0.load(Ordering::Relaxed)
     }
 
-    /// Notes that a copy of this was asked.
-    pub(crate) fn note_looked_at(&self) {
+    /// Says that the verdict holds for this one attempt: [`Authenticator::cached`](crate::Authenticator::cached) does not keep it. For
+    /// credentials that are good once.
+    ///
+    /// Asking for the peer, the origin, the binding or the renewal says the same.
+    pub fn do_not_cache(&self) {
         self.connection();
     }
 

@@ -4,7 +4,13 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::{BoxFuture, Secret};
+#[cfg(any(
+    feature = "jwt-aws-lc",
+    feature = "jwt-rust-crypto",
+    feature = "introspection"
+))]
+use crate::BoxFuture;
+use crate::Secret;
 
 /// Sends one HTTP request: what key sets and introspection need of an HTTP client.
 ///
@@ -48,8 +54,9 @@ pub struct FetchRequest {
 }
 
 impl FetchRequest {
-    /// A GET request.
-    pub(crate) const fn get(url: Arc<str>, max_body_bytes: usize) -> Self {
+    /// A GET request. Check the URL with [`InsecureUrl::check`] when it is configured.
+    #[must_use]
+    pub const fn get(url: Arc<str>, max_body_bytes: usize) -> Self {
         Self {
             url,
             headers: Vec::new(),
@@ -59,13 +66,15 @@ impl FetchRequest {
     }
 
     /// Makes it a POST request with this `application/x-www-form-urlencoded` body.
-    #[cfg(feature = "introspection")]
-    pub(crate) fn with_form(mut self, form: Secret) -> Self {
+    #[must_use]
+    pub fn with_form(mut self, form: Secret) -> Self {
         self.form = Some(form);
         self
     }
 
-    pub(crate) fn with_header(mut self, name: &'static str, value: Secret) -> Self {
+    /// Adds a header, its name in lower case.
+    #[must_use]
+    pub fn with_header(mut self, name: &'static str, value: Secret) -> Self {
         self.headers.push((name, value));
         self
     }
@@ -198,8 +207,12 @@ impl fmt::Display for InsecureUrl {
 impl std::error::Error for InsecureUrl {}
 
 impl InsecureUrl {
-    /// Refuses what would not be safe to ask. The scheme is compared in lower case, as it is to be written.
-    pub(crate) fn check(url: &str) -> Result<(), Self> {
+    /// Accepts what is safe to ask. The scheme is to be written in lower case; a user name is refused.
+    ///
+    /// # Errors
+    ///
+    /// This error, for everything else.
+    pub fn check(url: &str) -> Result<(), Self> {
         let host_of = |rest: &str| -> Option<String> {
             let authority = rest.split(['/', '?', '#']).next()?;
             let without_port = match authority.strip_prefix('[') {
@@ -219,10 +232,20 @@ impl InsecureUrl {
 }
 
 /// The object-safe twin of [`Fetch`].
+#[cfg(any(
+    feature = "jwt-aws-lc",
+    feature = "jwt-rust-crypto",
+    feature = "introspection"
+))]
 pub(crate) trait DynFetch: Send + Sync {
     fn fetch_dyn(&self, request: FetchRequest) -> BoxFuture<'_, Result<FetchResponse, FetchError>>;
 }
 
+#[cfg(any(
+    feature = "jwt-aws-lc",
+    feature = "jwt-rust-crypto",
+    feature = "introspection"
+))]
 impl<F: Fetch> DynFetch for F {
     fn fetch_dyn(&self, request: FetchRequest) -> BoxFuture<'_, Result<FetchResponse, FetchError>> {
         Box::pin(self.fetch(request))

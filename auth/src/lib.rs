@@ -13,6 +13,23 @@
 //!   not part of the namespace yet, and must emit `authenticate {token}` in time. It then hears `authenticated`,
 //!   or `unauthorized` and is disconnected.
 //!
+//! ```
+//! use socketio_auth::{auth_fn, AuthContext, Code, Credential, Grant, Handshake, Outcome, TwoRoundTrip};
+//!
+//! let keys = auth_fn(|_: AuthContext, key: Credential| async move {
+//!     match key.token() {
+//!         "key-1" => Outcome::Accept(Grant::new("ann", "user-1")),
+//!         _ => Outcome::Reject(Code::InvalidToken.into()),
+//!     }
+//! });
+//! // One authenticator, either mode; the server attaches the policy to a namespace, or to all of them.
+//! let in_the_handshake = Handshake::new(keys.clone());
+//! let after_connecting = TwoRoundTrip::new(keys);
+//! # let _ = (in_the_handshake, after_connecting);
+//! ```
+//!
+//! The module `guide` takes a reader from a first token to a deployment.
+//!
 //! # Features
 //!
 //! None is on by default. `jwt-aws-lc` and `jwt-rust-crypto` add the `jwt` module on one of two cryptographic
@@ -46,6 +63,12 @@ mod credential;
 mod fetch;
 mod fingerprint;
 mod grant;
+#[cfg(all(
+    any(doc, doctest),
+    feature = "testing",
+    any(feature = "jwt-aws-lc", feature = "jwt-rust-crypto")
+))]
+pub mod guide;
 #[cfg(feature = "jwks-http")]
 mod http_fetch;
 #[cfg(feature = "introspection")]

@@ -86,6 +86,9 @@ pub trait DynPolicy: Send + Sync + 'static {
     /// The identity of a client that presented nothing, where the policy has guests.
     fn guest(&self) -> Option<ErasedIdentity>;
 
+    /// True when the policy has guests.
+    fn has_guests(&self) -> bool;
+
     /// Judges a credential. The shell bounds it by [`NamespacePolicy::verify_timeout`] and drops it when the machine
     /// says so. A panic of the authenticator is [`Code::AuthUnavailable`].
     fn authenticate(
@@ -135,10 +138,33 @@ pub trait DynPolicy: Send + Sync + 'static {
                 return Collected::Rejected(Code::CredentialsBadFormat.into());
             }
         };
-        match (from_json(token, SourceKind::Event), self.guest()) {
-            (Extract::Absent, None) => Collected::Missing(Code::CredentialsRequired.into()),
-            (found, _) => self.decide(found),
+        match from_json(token, SourceKind::Event) {
+            Extract::Absent if !self.has_guests() => {
+                Collected::Missing(Code::CredentialsRequired.into())
+            }
+            found => self.decide(found),
         }
+    }
+
+    /// One line about the policy, for the log at start: what a namespace asks for should not be a surprise.
+    fn summary(&self) -> String {
+        let settings = self.settings();
+        let mode = match settings.mode {
+            Mode::Handshake => "handshake",
+            Mode::TwoRoundTrip => "two round trips",
+            Mode::Either => "handshake or two round trips",
+        };
+        let said = |is_so, what| if is_so { what } else { "" };
+        let mut lists_count = 0;
+        self.revocations(&mut |_| lists_count += 1);
+        format!(
+            "{mode}, {} attempts within {:?}{}{}{}",
+            settings.max_attempts,
+            settings.deadline,
+            said(self.has_guests(), ", guests"),
+            said(self.has_authorizer(), ", authorizer"),
+            said(lists_count > 0, ", revocation"),
+        )
     }
 }
 
@@ -174,6 +200,10 @@ impl<A: Authenticator> DynPolicy for Parts<A> {
 
     fn guest(&self) -> Option<ErasedIdentity> {
         self.guest.as_ref().map(|make| ErasedIdentity::new(make()))
+    }
+
+    fn has_guests(&self) -> bool {
+        self.guest.is_some()
     }
 
     fn authenticate(
@@ -419,5 +449,23 @@ mod tests {
         let payload = json!({"token": "good"});
         let found = policy.extract(&RequestView::new(&NoRequest).with_payload(Some(&payload)));
         assert!(matches!(found, Extract::Absent));
+    }
+
+    #[test]
+    fn the_summary_names_what_a_namespace_asks_for() {
+        let plain = policy().into_dyn().summary();
+        assert_eq!(plain, "handshake, 3 attempts within 5s");
+        let authenticator = crate::testing::StaticAuth::accept("ann")
+            .with_revocation(crate::MemoryRevocations::new());
+        let full = Either::new(authenticator)
+            .guest(String::new)
+            .authorize(crate::authorizer_fn(|_: Holder<'_, String>, _| {
+                Decision::Allow
+            }))
+            .into_dyn();
+        assert_eq!(
+            full.summary(),
+            "handshake or two round trips, 3 attempts within 5s, guests, authorizer, revocation"
+        );
     }
 }

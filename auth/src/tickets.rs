@@ -145,7 +145,7 @@ impl<I: Send + Sync + 'static> Authenticator for Tickets<I> {
             return Outcome::NotMine;
         }
         // What was true for this connection must not be cached for another.
-        cx.note_looked_at();
+        cx.do_not_cache();
         let now = self.0.clock.now();
         let found = {
             let digest = ApiKeyDigest::of(ticket);

@@ -7,6 +7,7 @@
     reason = "a benchmark reads the clock; the ban is for the libraries"
 )]
 
+pub mod allocations;
 pub mod compare;
 pub mod load;
 pub mod process;

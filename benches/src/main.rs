@@ -6,19 +6,20 @@
 //!     cargo run --release -p benches -- list
 //!
 //! `compare` builds and starts every server, runs the scenarios with the servers taking turns, and prints medians,
-//! ratios and the machine. `load` plays one scenario against a server that is running already.
+//! ratios and the machine. `instructions` counts those of user space under valgrind. `load` plays one scenario against a server that is running already.
 
 use std::error::Error;
 use std::io::Write as _;
 use std::time::Duration;
 
-use benches::compare::{Options, SCENARIOS, ServerKind, compare, token};
+use benches::compare::{Options, SCENARIOS, ServerKind, compare, instructions, token};
 use benches::load::{self, Dialect, Target};
 use benches::process::Process;
 use benches::sys;
 
 const USAGE: &str = "usage: benches compare [--only NAME,..] [--servers NAME,..] [--rounds N] [--millis N] [--profile socket|engine]
        benches load --scenario NAME --address IP:PORT --pid PID [--millis N] [--profile socket|engine]
+       benches instructions [--only NAME,..] [--servers NAME,..] [--profile socket|engine]
        benches token SECRET
        benches list";
 
@@ -28,6 +29,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     match command.as_str() {
         "compare" => compare(&parse_compare(rest)?)?,
         "load" => load_one(rest)?,
+        "instructions" => count_instructions(&parse_compare(rest)?)?,
         "token" => say(&token(rest.first().ok_or(USAGE)?))?,
         "list" => {
             for scenario in &SCENARIOS {
@@ -87,6 +89,21 @@ fn parse_compare(arguments: &[String]) -> Result<Options, Box<dyn Error>> {
         }
     }
     Ok(options)
+}
+
+/// A line for each scenario and server; the small echo unless others are asked for.
+fn count_instructions(options: &Options) -> Result<(), Box<dyn Error>> {
+    let is_wanted = |name: &str| match options.only.as_slice() {
+        [] => name == "echo16x4",
+        only => only.iter().any(|wanted| wanted == name),
+    };
+    for scenario in SCENARIOS.iter().filter(|scenario| is_wanted(scenario.name)) {
+        for server in &options.servers {
+            let count = instructions(*server, scenario, options.dialect)?;
+            say(&format!("{} {}: {count:.0}", scenario.name, server.name()))?;
+        }
+    }
+    Ok(())
 }
 
 fn load_one(arguments: &[String]) -> Result<(), Box<dyn Error>> {

@@ -1,4 +1,4 @@
-//! The few system calls that the standard library does not offer. All `unsafe` of the workspace is here.
+//! The few system calls that the standard library does not offer.
 
 #![expect(
     unsafe_code,

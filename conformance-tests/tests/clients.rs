@@ -37,6 +37,18 @@ const ENGINE_HEARTBEAT: Suite = Suite {
     ],
 };
 
+const SOCKET: Suite = Suite {
+    script: "node/clients/socket.test.mjs",
+    profile: "socket",
+    environment: &[("EIO3", "1")],
+};
+
+const SOCKET_MSGPACK: Suite = Suite {
+    script: "node/clients/socket.test.mjs",
+    profile: "socket",
+    environment: &[("PARSER", "msgpack")],
+};
+
 #[test]
 fn engine_clients_are_served() {
     ENGINE.passes_on(&Server::ours());
@@ -65,6 +77,16 @@ fn engine_heartbeat_is_kept() {
 #[test]
 fn engine_heartbeat_passes_on_the_reference() {
     ENGINE_HEARTBEAT.passes_on(&Server::node());
+}
+
+#[test]
+fn socket_clients_pass_on_the_reference() {
+    SOCKET.passes_on(&Server::node());
+}
+
+#[test]
+fn socket_clients_with_msgpack_pass_on_the_reference() {
+    SOCKET_MSGPACK.passes_on(&Server::node());
 }
 
 /// How to start a fixture.
@@ -146,17 +168,17 @@ impl Running {
             .envs(suite.environment.iter().copied())
             .stdout(Stdio::piped())
             .spawn()
-            .unwrap_or_else(|error| panic!("{}: {error}", program.display()));
+            .expect("the fixture's program is there");
         let mut line = String::new();
         let stdout = process.stdout.take().expect("stdout is piped");
         BufReader::new(stdout)
             .read_line(&mut line)
             .expect("the fixture says where it listens");
-        let address = line.trim_end().strip_prefix("listening on ");
-        let url = format!(
-            "http://{}",
-            address.unwrap_or_else(|| panic!("the fixture said {line:?}"))
-        );
+        let address = line
+            .trim_end()
+            .strip_prefix("listening on ")
+            .expect("the fixture says where it listens");
+        let url = format!("http://{address}");
         Self { process, url }
     }
 }

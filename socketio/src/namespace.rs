@@ -135,7 +135,8 @@ pub struct NamespaceBuilder<D, S, K = One> {
     policy: Choice,
     handlers: Handlers,
     reserved: Option<&'static str>,
-    types: PhantomData<fn() -> (D, S, K)>,
+    data: PhantomData<fn() -> D>,
+    state: PhantomData<(S, K)>,
 }
 
 enum Target {
@@ -157,7 +158,8 @@ impl<D, K> NamespaceBuilder<D, Inherited, K> {
             policy: Choice::Inherit,
             handlers: Handlers::default(),
             reserved: None,
-            types: PhantomData,
+            data: PhantomData,
+            state: PhantomData,
         }
     }
 
@@ -196,7 +198,8 @@ impl<D, S, K> NamespaceBuilder<D, S, K> {
             policy: self.policy,
             handlers: self.handlers,
             reserved: self.reserved,
-            types: PhantomData,
+            data: PhantomData,
+            state: PhantomData,
         }
     }
 }

@@ -105,7 +105,7 @@ impl<A: Authenticator<Identity: Clone>> Authenticator for Cached<A> {
         let watched = cx.watched();
         let outcome = self.inner.authenticate(&watched, credential).await;
         if watched.is_looked_at() {
-            cx.note_looked_at();
+            cx.do_not_cache();
         } else if let Outcome::Accept(grant) = &outcome {
             self.keep(key, grant);
         }

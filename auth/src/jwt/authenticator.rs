@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 
 use super::header::JoseHeader;
 use super::issuer::Trust;
-use super::proof::{PROOF_SEPARATOR, ProofOfPossession, Proven};
+use super::proof::{MAX_PROOF_BYTES, PROOF_SEPARATOR, ProofOfPossession, Proven};
 use super::{JwtBuilder, KeyRequest, LookupError, VerifyingKey, invalid};
 use crate::claims::{Expectations, Registered};
 use crate::strict_json::parse_object;
@@ -117,6 +117,10 @@ impl Inner {
         cx: &AuthContext,
         credential: &str,
     ) -> Result<(Map<String, Value>, Registered), Refusal> {
+        let longest_proof = self.proof.as_ref().map_or(0, |_| MAX_PROOF_BYTES + 1);
+        if credential.len() > self.max_token_bytes.saturating_add(longest_proof) {
+            return Err("the token is too long".into());
+        }
         let (token, proof) = match credential.split_once(PROOF_SEPARATOR) {
             Some((token, proof)) if self.proof.is_some() => (token, Some(proof)),
             _ => (credential, None),
@@ -143,6 +147,7 @@ impl Inner {
             .check(&claims, trust.issuer.as_deref(), now)
             .map_err(|(code, detail)| Rejection::new(code).with_detail(detail))?;
         registered.key_id = key_id;
+        registered.algorithm = Some(header.algorithm.name());
         if let Some(possession) = &self.proof {
             let proven = Proven {
                 token,

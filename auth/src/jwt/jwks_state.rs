@@ -221,10 +221,8 @@ impl JwksState {
     fn fresh_for(&self, cache_control: Option<&str>) -> Duration {
         let mut fresh = self.options.default_fresh;
         for directive in cache_control.unwrap_or_default().split(',') {
-            let (name, value) = directive
-                .trim()
-                .split_once('=')
-                .unwrap_or((directive.trim(), ""));
+            let directive = directive.trim();
+            let (name, value) = directive.split_once('=').unwrap_or((directive, ""));
             if name.eq_ignore_ascii_case("no-store") || name.eq_ignore_ascii_case("no-cache") {
                 fresh = Duration::ZERO;
                 break;

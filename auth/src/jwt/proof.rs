@@ -24,7 +24,7 @@ pub(crate) const PROOF_SEPARATOR: char = '~';
 const MAX_AGE: Duration = Duration::from_secs(30);
 
 /// The longest proof that is looked at; one with an RSA key of 4096 bits needs 2 KiB.
-const MAX_PROOF_BYTES: usize = 4096;
+pub(super) const MAX_PROOF_BYTES: usize = 4096;
 
 const PROOF_TYPE: &str = "sio-pop+jwt";
 

@@ -146,7 +146,12 @@ impl<M: Queued, G> AuthMachine<M, G> {
 
     /// The next thing to do; `None` when all is done.
     pub fn poll_output(&mut self) -> Option<Output<M, G>> {
-        self.outputs.pop_front()
+        let next = self.outputs.pop_front();
+        if next.is_none() {
+            // Most machines are at rest most of the time, and there is one for every socket.
+            self.outputs = VecDeque::new();
+        }
+        next
     }
 
     /// When to come back with [`Input::Timeout`].
@@ -406,7 +411,7 @@ impl<M: Queued, G> AuthMachine<M, G> {
         match self.state {
             State::Connecting => self.refuse_connect(rejection),
             State::Verifying => {
-                self.queue.clear();
+                self.queue = VecDeque::new();
                 self.queued_bytes = 0;
                 self.state = State::Pending;
                 self.unauthorized_and_arm(now, rejection, ack);
@@ -611,6 +616,11 @@ impl<M: Queued, G> AuthMachine<M, G> {
 
     fn emit(&mut self, output: Output<M, G>) {
         self.outputs.push_back(output);
+    }
+
+    #[cfg(test)]
+    pub(super) fn buffered_capacity(&self) -> usize {
+        self.queue.capacity() + self.outputs.capacity()
     }
 
     #[cfg(test)]

@@ -32,7 +32,8 @@ pub enum Input<M, G> {
         /// How many verifications failed on this connection so far, in all namespaces.
         failed_attempts: u32,
     },
-    /// The client sent another event, or an acknowledgement of the application's.
+    /// The client sent another event, or an acknowledgement of the application's. While the machine
+    /// [is active](super::AuthMachine::is_active) it only hands the packet back, so it need not be asked.
     Packet(M),
     /// The client acknowledged the `unauthorized` event with this number.
     UnauthorizedAcked {

@@ -3,6 +3,7 @@ use std::time::{Duration, Instant};
 
 use super::machine::State;
 use super::*;
+use crate::testing::describe;
 use crate::{Code, Collected, Credential, Mode, NamespacePolicy, OnExpiry, Rejection, SourceKind};
 
 impl Queued for u8 {
@@ -61,53 +62,6 @@ pub(super) fn err(epoch: u32, code: Code) -> In {
     }
 }
 
-pub(super) fn short(output: &Output<u8, &'static str>) -> String {
-    let seconds =
-        |left: &Option<Duration>| left.map_or("-".into(), |left| left.as_secs().to_string());
-    match output {
-        Output::AcceptConnect => "accept".into(),
-        Output::RefuseConnect(rejection) => format!("refuse({})", rejection.code()),
-        Output::StartVerify { epoch, .. } => format!("verify({epoch})"),
-        Output::CancelVerify { epoch } => format!("cancel({epoch})"),
-        Output::AttemptFailed => "failed".into(),
-        Output::Admit { grant, expires_in } => {
-            format!(
-                "admit({},{})",
-                grant.unwrap_or("guest"),
-                seconds(expires_in)
-            )
-        }
-        Output::Activate { grant, expires_in } => {
-            format!(
-                "activate({},{})",
-                grant.unwrap_or("guest"),
-                seconds(expires_in)
-            )
-        }
-        Output::Authenticated { ack: None, .. } => "authenticated".into(),
-        Output::Authenticated { ack: Some(id), .. } => format!("authenticated+ack{id}"),
-        Output::RunConnectHandler => "handler".into(),
-        Output::Deliver(packet) => format!("deliver({packet})"),
-        Output::ReplaceGrant { expires_in, .. } => format!("replace({})", seconds(expires_in)),
-        Output::Unauthorized {
-            rejection,
-            ack: None,
-            ..
-        } => format!("unauthorized({})", rejection.code()),
-        Output::Unauthorized {
-            rejection,
-            ack: Some(id),
-            ..
-        } => {
-            format!("unauthorized({})+ack{id}", rejection.code())
-        }
-        Output::TokenExpiring { expires_in } => format!("expiring({})", expires_in.as_secs()),
-        Output::Downgrade => "downgrade".into(),
-        Output::Disconnect => "disconnect".into(),
-        Output::CloseConnection => "close".into(),
-    }
-}
-
 /// A machine with its own time, whose outputs read as text.
 struct Bench {
     machine: Machine,
@@ -146,7 +100,7 @@ impl Bench {
         let now = self.start + Duration::from_millis(millis);
         self.machine.handle_input(now, input);
         let outputs: Vec<_> =
-            std::iter::from_fn(|| self.machine.poll_output().map(|output| short(&output)))
+            std::iter::from_fn(|| self.machine.poll_output().map(|output| describe(&output)))
                 .collect();
         outputs.join(" ")
     }
@@ -520,7 +474,7 @@ fn coming_back_does_not_restart_the_deadline() {
     let mut machine = Machine::new(policy, false, start);
     machine.handle_input(start + Duration::from_secs(6), connect(token()));
     let outputs: Vec<_> =
-        std::iter::from_fn(|| machine.poll_output().map(|output| short(&output))).collect();
+        std::iter::from_fn(|| machine.poll_output().map(|output| describe(&output))).collect();
     assert_eq!(
         outputs,
         ["accept", "unauthorized(auth_timeout)", "disconnect"]
@@ -734,4 +688,13 @@ fn the_longest_sessions_end_spread_over_a_twentieth() {
     assert_eq!(end(51, None), Some(86_400));
     let own_end = Some(Duration::from_secs(60));
     assert_eq!(end(50, own_end), Some(60), "only what the cap ends");
+}
+
+#[test]
+fn a_machine_at_rest_is_small_and_owns_nothing_but_itself() {
+    assert!(size_of::<AuthMachine<Box<[u8]>, Arc<u8>>>() <= 256);
+    for state in [State::Pending, State::Active] {
+        let bench = Bench::at(state);
+        assert_eq!(bench.machine.buffered_capacity(), 0, "{state:?}");
+    }
 }

@@ -98,7 +98,6 @@ impl TokenMint {
     }
 
     /// A token of `subject`, issued now and good for five minutes, to be changed and signed.
-    #[must_use]
     pub fn token(&self, subject: &str) -> TokenDraft<'_> {
         let mut draft = self
             .empty("JWT")
@@ -115,7 +114,6 @@ impl TokenMint {
 
     /// A proof that the holder of this mint's key has `token` and is on the connection with this Engine.IO id, see
     /// [`ProofOfPossession`](crate::jwt::ProofOfPossession).
-    #[must_use]
     pub fn proof(&self, token: &str, session_id: &str, url: &str) -> TokenDraft<'_> {
         self.empty("sio-pop+jwt")
             .without_header("kid")
@@ -128,6 +126,10 @@ impl TokenMint {
     }
 
     /// What verifies this mint's tokens.
+    ///
+    /// # Panics
+    ///
+    /// When the mint was given a [`key_id`](Self::key_id) that is no key id.
     #[must_use]
     pub fn verifying_key(&self) -> VerifyingKey {
         let key = self.pair.verifying_key(self.algorithm);
@@ -155,12 +157,14 @@ impl TokenMint {
         json!({ "keys": [self.jwk()] }).to_string()
     }
 
-    /// The thumbprint of the public key (RFC 7638), for `cnf: {"jkt"}`.
+    /// The thumbprint of the public key (RFC 7638), for `cnf: {"jkt"}`; empty for an HMAC.
     #[must_use]
     pub fn thumbprint(&self) -> String {
-        let jwk = self.pair.jwk();
-        let members = jwk.as_object().expect("a JWK is an object");
-        crate::jwt::thumbprint(members).unwrap_or_default()
+        self.pair
+            .jwk()
+            .as_object()
+            .and_then(crate::jwt::thumbprint)
+            .unwrap_or_default()
     }
 
     /// The public key as PEM, or the text of the secret.

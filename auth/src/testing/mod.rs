@@ -1,8 +1,22 @@
-//! What tests of authentication are made of: tokens good and bad, keys that come when the script says so, a clock
-//! that stands still. Behind the feature `testing`.
+//! What tests of authentication are made of: tokens good and bad, keys that come when the script says so, answers
+//! settled beforehand, a clock that stands still, the state machine with a time of its own, and a suite that any
+//! authenticator has to pass. Behind the feature `testing`.
+//!
+//! ```
+//! use socketio_auth::testing::{StaticAuth, block_on};
+//! use socketio_auth::{AuthContext, Authenticator, Credential, Outcome, SourceKind};
+//!
+//! let authenticator = StaticAuth::accept("ann");
+//! let token = Credential::new("any", SourceKind::Payload);
+//! let outcome = block_on(authenticator.authenticate(&AuthContext::new("/"), &token));
+//! assert!(matches!(outcome, Outcome::Accept(grant) if grant.subject() == "ann"));
+//! ```
 //!
 //! Nothing here is secret: the private keys are published with the crate. Never trust them outside tests.
 
+mod block_on;
+mod conformance;
+mod driver;
 mod fake_clock;
 #[cfg(any(
     feature = "jwt-aws-lc",
@@ -15,7 +29,11 @@ mod keys;
 mod mint;
 #[cfg(any(feature = "jwt-aws-lc", feature = "jwt-rust-crypto"))]
 mod mint_keys;
+mod static_auth;
 
+pub use block_on::block_on;
+pub use conformance::Conformance;
+pub use driver::{MachineDriver, describe};
 pub use fake_clock::FakeClock;
 #[cfg(any(
     feature = "jwt-aws-lc",
@@ -26,3 +44,4 @@ pub use fake_clock::FakeClock;
 pub use keys::{FakeFetch, Tasks};
 #[cfg(any(feature = "jwt-aws-lc", feature = "jwt-rust-crypto"))]
 pub use mint::{TokenDraft, TokenMint};
+pub use static_auth::StaticAuth;

@@ -1,5 +1,6 @@
 //! Side by side: the servers take turns at every scenario, so that whatever else the machine does meets all alike.
 
+mod instructions;
 mod machine;
 mod report;
 mod scenarios;
@@ -10,6 +11,7 @@ use std::error::Error;
 use std::io::Write as _;
 use std::time::Duration;
 
+pub use instructions::instructions;
 pub use scenarios::{SCENARIOS, Spec};
 pub use servers::ServerKind;
 pub use token::token;
@@ -17,7 +19,6 @@ pub use token::token;
 use crate::load::{self, Dialect, Sample, Target};
 use crate::sys;
 use report::Report;
-use scenarios::Door;
 use servers::Running;
 
 /// The core that servers run on.
@@ -131,27 +132,18 @@ fn run_scenario(
 }
 
 fn start(options: &Options, spec: &Spec, kind: ServerKind) -> Result<Running, Box<dyn Error>> {
-    let profile = match (options.dialect, spec.door) {
-        (_, Door::Token) => "auth",
-        (Dialect::Engine, Door::Open) => "engine",
-        (Dialect::Socket, Door::Open) => "socket",
-    };
     sys::pin_to(SERVER_CORE)?;
-    let started = kind.start(profile, SECRET);
+    let started = kind.start(spec.profile(options.dialect), SECRET);
     sys::pin_to(LOAD_CORE)?;
     started.map_err(|error| format!("{} does not start: {error}", kind.name()).into())
 }
 
 fn play(options: &Options, spec: &Spec, server: &Running) -> Result<Sample, load::Failure> {
-    let auth = match spec.door {
-        Door::Open => String::new(),
-        Door::Token => format!("{{\"token\":\"{}\"}}", token(SECRET)),
-    };
     let target = Target {
         address: server.address,
         process: server.process(),
         dialect: options.dialect,
-        auth,
+        auth: spec.auth(),
     };
     load::play(&target, spec.scenario, options.time)
 }

@@ -1,6 +1,6 @@
 //! The scenarios with their targets. A target is a ratio to another server measured in the same run.
 
-use super::{Options, ServerKind};
+use super::{Options, SECRET, ServerKind, token};
 use crate::load::{Content, Dialect, Scenario};
 
 /// A scenario as the report knows it.
@@ -169,6 +169,23 @@ impl Spec {
             matches!(self.scenario, Scenario::Broadcast { .. }) || self.door == Door::Token;
         (options.dialect == Dialect::Socket || !needs_events)
             && (options.only.is_empty() || options.only.iter().any(|name| name == self.name))
+    }
+
+    /// The profile of FIXTURE.md that it is played against.
+    pub(super) fn profile(&self, dialect: Dialect) -> &'static str {
+        match (dialect, self.door) {
+            (_, Door::Token) => "auth",
+            (Dialect::Engine, Door::Open) => "engine",
+            (Dialect::Socket, Door::Open) => "socket",
+        }
+    }
+
+    /// What joins the namespace beside the packet's type.
+    pub(super) fn auth(&self) -> String {
+        match self.door {
+            Door::Open => String::new(),
+            Door::Token => format!("{{\"token\":\"{}\"}}", token(SECRET)),
+        }
     }
 
     pub(super) fn needs_fresh_server(&self) -> bool {

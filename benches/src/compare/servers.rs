@@ -1,7 +1,7 @@
 //! The servers that take part: how each is built, started and ended.
 
 use std::error::Error;
-use std::io::{BufRead as _, BufReader};
+use std::io::{self, BufRead as _, BufReader, Read as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -135,8 +135,27 @@ impl ServerKind {
 
     /// Starts it on a free port, on the core that this process is on.
     pub(super) fn start(self, profile: &str, secret: &str) -> Result<Running, Box<dyn Error>> {
-        let mut child = self
-            .command(profile)
+        self.launch(self.command(profile), secret)
+    }
+
+    /// Starts it under valgrind, which says at the end how many instructions it took.
+    pub(super) fn start_counted(
+        self,
+        profile: &str,
+        secret: &str,
+    ) -> Result<Running, Box<dyn Error>> {
+        let plain = self.command(profile);
+        let mut counted = Command::new("valgrind");
+        counted
+            .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+            .arg(plain.get_program())
+            .args(plain.get_args())
+            .stderr(Stdio::piped());
+        self.launch(counted, secret)
+    }
+
+    fn launch(self, mut command: Command, secret: &str) -> Result<Running, Box<dyn Error>> {
+        let mut child = command
             .env("NO_AUTH_EVENT", "1")
             .env("PING_INTERVAL", "25000")
             .env("PING_TIMEOUT", "20000")
@@ -172,6 +191,16 @@ impl ServerKind {
 impl Running {
     pub(super) fn process(&self) -> Process {
         Process(self.child.id())
+    }
+
+    /// Ends it; what it said on standard error, where that is kept.
+    pub(super) fn end(mut self) -> io::Result<String> {
+        sys::terminate(self.child.id())?;
+        let mut said = String::new();
+        if let Some(mut stderr) = self.child.stderr.take() {
+            stderr.read_to_string(&mut said)?;
+        }
+        Ok(said)
     }
 }
 

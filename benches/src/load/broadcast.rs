@@ -59,12 +59,13 @@ pub(super) fn play(
         join(&mut net, &links, &broadcast.room_of)?;
     }
     broadcast.run(&mut net, time / 5)?;
-    broadcast.units = 0;
+    let warm_up_units = std::mem::take(&mut broadcast.units);
     let before = target.process.cpu_nanos()?;
     let started = Instant::now();
     broadcast.run(&mut net, time)?;
     Ok(Sample {
         units: broadcast.units,
+        warm_up_units,
         wall: started.elapsed(),
         cpu_nanos: target.process.cpu_nanos()? - before,
         latencies: Latencies::default(),

@@ -29,12 +29,13 @@ pub(super) fn play(target: &Target, time: Duration) -> Result<Sample, Failure> {
         units: 0,
     };
     connect.run(&mut net, time / 5)?;
-    connect.units = 0;
+    let warm_up_units = std::mem::take(&mut connect.units);
     let before = target.process.cpu_nanos()?;
     let started = Instant::now();
     connect.run(&mut net, time)?;
     Ok(Sample {
         units: connect.units,
+        warm_up_units,
         wall: started.elapsed(),
         cpu_nanos: target.process.cpu_nanos()? - before,
         latencies: Latencies::default(),

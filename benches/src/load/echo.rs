@@ -92,13 +92,14 @@ pub(super) fn play(
         latencies: Latencies::default(),
     };
     echo.run(&mut net, &links, in_flight, time / 5)?;
-    echo.units = 0;
+    let warm_up_units = std::mem::take(&mut echo.units);
     echo.latencies = Latencies::default();
     let before = target.process.cpu_nanos()?;
     let started = Instant::now();
     echo.run(&mut net, &links, in_flight, time)?;
     Ok(Sample {
         units: echo.units,
+        warm_up_units,
         wall: started.elapsed(),
         cpu_nanos: target.process.cpu_nanos()? - before,
         latencies: echo.latencies,

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::net::Net;
-use super::session::open_sessions;
+use super::session::{close_sessions, open_sessions};
 use super::{Failure, Latencies, Sample, Target};
 use crate::process::Process;
 
@@ -20,7 +20,7 @@ pub(super) fn play(target: &Target) -> Result<Sample, Failure> {
     // What the first clients make a server allocate once does not belong to each.
     let mut net = Net::new(target.address)?;
     let links = open_sessions(&mut net, target, 10)?;
-    links.into_iter().for_each(|link| net.close(link));
+    close_sessions(&mut net, &links)?;
     settle(target.process)?;
     let before = target.process.resident_bytes()?;
     let cpu_before = target.process.cpu_nanos()?;
@@ -30,11 +30,12 @@ pub(super) fn play(target: &Target) -> Result<Sample, Failure> {
     let cpu_nanos = target.process.cpu_nanos()? - cpu_before;
     settle(target.process)?;
     let held = target.process.resident_bytes()?;
-    links.into_iter().for_each(|link| net.close(link));
+    close_sessions(&mut net, &links)?;
     settle(target.process)?;
     let after = target.process.resident_bytes()?;
     Ok(Sample {
         units: CLIENTS as u64,
+        warm_up_units: 0,
         cpu_nanos,
         wall,
         latencies: Latencies::default(),

@@ -85,6 +85,8 @@ pub struct Target {
 pub struct Sample {
     /// Messages, deliveries, connections: what the scenario counts.
     pub units: u64,
+    /// Units before the measurement began.
+    pub warm_up_units: u64,
     /// Nanoseconds of the server for all of them.
     pub cpu_nanos: u64,
     /// How long the run took.

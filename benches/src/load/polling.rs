@@ -141,12 +141,13 @@ fn measure(
     mut run: impl FnMut(&mut Net, Duration) -> Result<u64, Failure>,
 ) -> Result<Sample, Failure> {
     let mut net = Net::new(target.address)?;
-    run(&mut net, time / 5)?;
+    let warm_up_units = run(&mut net, time / 5)?;
     let before = target.process.cpu_nanos()?;
     let started = Instant::now();
     let units = run(&mut net, time)?;
     Ok(Sample {
         units,
+        warm_up_units,
         wall: started.elapsed(),
         cpu_nanos: target.process.cpu_nanos()? - before,
         latencies: Latencies::default(),

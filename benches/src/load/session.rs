@@ -152,6 +152,40 @@ pub(super) fn open_sessions(
     Ok(opening.ready)
 }
 
+/// Closes sessions as clients do, a wave at a time, and waits until the server has let go of each.
+///
+/// Thousands that vanish in one instant would measure how long the runtime's queue of woken tasks became, and that
+/// no allocator takes back.
+pub(super) fn close_sessions(net: &mut Net, links: &[Link]) -> Result<(), Failure> {
+    let close = wire::frame(opcode::CLOSE, &1000_u16.to_be_bytes());
+    let mut closing = Closing { left: 0 };
+    for wave in links.chunks(OPENING_MAX) {
+        closing.left = wave.len();
+        for link in wave {
+            net.send(*link, &close)?;
+        }
+        while closing.left > 0 {
+            net.turn(&mut closing)?;
+        }
+    }
+    Ok(())
+}
+
+struct Closing {
+    left: usize,
+}
+
+impl Play for Closing {
+    fn hear(&mut self, _: &mut Net, _: Link, bytes: &[u8]) -> Result<usize, Failure> {
+        Ok(bytes.len())
+    }
+
+    fn lost(&mut self, _: &mut Net, _: Link) -> Result<(), Failure> {
+        self.left -= 1;
+        Ok(())
+    }
+}
+
 struct Opening {
     opener: Opener,
     ready: Vec<Link>,

@@ -16,7 +16,11 @@ use bytes::Bytes;
 use super::chunk::{Chunk, Shape};
 use crate::send_options::{ConflationKey, OverflowPolicy};
 
-/// Messages up to this size are copied together so that they leave in one write.
+/// Messages of one client are copied together up to this size, so that they leave in one write: a copy costs less
+/// than a system call.
+const JOINED_MAX_BYTES: usize = 64 * 1024;
+
+/// Messages shared with others are copied up to this size, and kept shared beyond.
 const FLATTEN_MAX_BYTES: usize = 4096;
 
 /// Which control packets wait in the reserved lane. Each kind needs at most one place: a second pong to a
@@ -104,7 +108,8 @@ impl Outbox {
     /// An empty queue that is full once more than `max_bytes` wait.
     pub(crate) fn new(max_bytes: usize, tracks_items: bool) -> Self {
         Self {
-            chunks: VecDeque::new(),
+            // Small messages share a chunk, so one place is what most connections ever need.
+            chunks: VecDeque::with_capacity(1),
             websocket_pong: None,
             queued: 0,
             in_flight: 0,
@@ -117,9 +122,8 @@ impl Outbox {
         }
     }
 
-    /// Queues frames of this client alone, taking the caller's buffer when that saves a copy.
-    ///
-    /// `spare` yields an empty vector when the queue needs a new buffer of its own.
+    /// Queues frames of this client alone: joined to what waits, so that both leave in one write, else in the
+    /// caller's own buffer, for which `spare` yields another.
     pub(crate) fn push_own(
         &mut self,
         frames: &mut Vec<u8>,
@@ -130,11 +134,9 @@ impl Outbox {
             return pushed;
         }
         let length = frames.len();
-        if length > FLATTEN_MAX_BYTES {
-            let chunk = Chunk::own(std::mem::take(frames), placing.shape);
-            self.chunks.push_back(chunk);
-        } else {
-            self.append_copy(frames, placing.shape, spare);
+        if !self.join(frames, placing.shape) {
+            let own = std::mem::replace(frames, spare());
+            self.chunks.push_back(Chunk::own(own, placing.shape));
         }
         self.count(length, placing.key);
         Pushed::Queued
@@ -309,15 +311,19 @@ impl Outbox {
     }
 
     fn append_copy(&mut self, frames: &[u8], shape: Shape, spare: impl FnOnce() -> Vec<u8>) {
-        let is_appended = self
-            .chunks
-            .back_mut()
-            .is_some_and(|tail| tail.append(frames, shape));
-        if !is_appended {
+        if !self.join(frames, shape) {
             let mut tail = spare();
             tail.extend_from_slice(frames);
             self.chunks.push_back(Chunk::own(tail, shape));
         }
+    }
+
+    /// Appends to the chunk that waits last; false when that cannot be, or would become too large.
+    fn join(&mut self, frames: &[u8], shape: Shape) -> bool {
+        self.chunks
+            .back_mut()
+            .filter(|tail| tail.remaining().len().saturating_add(frames.len()) <= JOINED_MAX_BYTES)
+            .is_some_and(|tail| tail.append(frames, shape))
     }
 
     fn count(&mut self, length: usize, key: Option<ConflationKey>) {
@@ -488,6 +494,20 @@ mod tests {
         push(&mut outbox, b"three");
         assert_eq!(next(&mut outbox).unwrap(), b"onetwothree");
         assert!(outbox.is_flushed());
+    }
+
+    #[test]
+    fn own_messages_join_up_to_the_limit_and_no_further() {
+        for (second, writes) in [(JOINED_MAX_BYTES - 10, 1), (JOINED_MAX_BYTES - 9, 2)] {
+            let mut outbox = Outbox::new(1_000_000, false);
+            push(&mut outbox, &[b'a'; 10]);
+            push(&mut outbox, &vec![b'b'; second]);
+            let sizes: Vec<usize> = std::iter::from_fn(|| next(&mut outbox))
+                .map(|write| write.len())
+                .collect();
+            assert_eq!(sizes.len(), writes, "{second}");
+            assert_eq!(sizes.iter().sum::<usize>(), 10 + second);
+        }
     }
 
     #[test]

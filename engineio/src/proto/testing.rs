@@ -133,14 +133,14 @@ fn texts(mut frames: &[u8]) -> Vec<String> {
 
 /// Numbers that look random and are the same for the same seed.
 #[derive(Clone, Debug)]
-pub(super) struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
     }
 
-    pub(super) fn below(&mut self, bound: u64) -> u64 {
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -148,7 +148,7 @@ impl Random {
     }
 
     /// True in one of so many cases.
-    pub(super) fn one_in(&mut self, cases: u64) -> bool {
+    pub(crate) fn one_in(&mut self, cases: u64) -> bool {
         self.below(cases) == 0
     }
 }

@@ -44,6 +44,9 @@ pub(crate) fn give_back(mut vector: Vec<u8>) {
     }
     vector.clear();
     let mut pool = POOL.take();
+    // At its full size from the beginning: a small piece of memory that is moved while thousands are connected lies
+    // behind all of them, and keeps the allocator from giving theirs back.
+    pool.reserve_exact(POOLED_MAX_COUNT.saturating_sub(pool.len()));
     if pool.len() < POOLED_MAX_COUNT {
         pool.push(vector);
     }

@@ -22,7 +22,7 @@ pub enum SendError {
     /// The session is closed.
     Closed,
     /// More than [`Config::max_queued_bytes`](crate::Config::max_queued_bytes) wait for this client. With
-    /// [`OverflowPolicy::Disconnect`] the session is closed now.
+    /// [`OverflowPolicy::Disconnect`](crate::OverflowPolicy::Disconnect) the session is closed now.
     QueueFull {
         /// The bytes that wait.
         queued_bytes: usize,
@@ -201,7 +201,7 @@ impl<D: Send + Sync + 'static> Connection<D> {
         Ready::new(Arc::clone(&self.0))
     }
 
-    /// Reads on after a handler returned [`Flow::Pause`].
+    /// Reads on after a handler returned [`Flow::Pause`](crate::Flow::Pause).
     pub fn resume(&self) {
         self.0.resume();
     }

@@ -21,7 +21,7 @@ use super::buffers;
 use super::exchange::{self, Answer};
 use super::hub::Hub;
 use super::service::{EngineService, spawn};
-use super::socket::Stream;
+use super::socket::{Stream, Task};
 use super::upgrade::Upgrade;
 use crate::body::Body;
 use crate::request::{Headers, RequestView};
@@ -86,8 +86,7 @@ where
     loop {
         match poll_fn(|cx| listener.poll_accept(cx)).await {
             Ok(Accepted { stream, peer }) => {
-                let hub = Arc::clone(hub);
-                spawn(async move { serve_stream(&hub, stream, peer).await });
+                spawn(serve_stream(Arc::clone(hub), stream, peer));
             }
             Err(error) => match error.kind() {
                 io::ErrorKind::ConnectionAborted
@@ -110,16 +109,50 @@ enum First<D: Send + Sync + 'static> {
     Over,
 }
 
-pub(super) async fn serve_stream<D: Send + Sync + 'static>(
-    hub: &Arc<Hub<D>>,
+/// Serves one connection: its first request, then the WebSocket or the hyper connection it became.
+pub(super) enum Serving<D> {
+    /// What the first request needs; gone while a WebSocket idles.
+    Beginning(Pin<Box<dyn Future<Output = Option<Task<D>>> + Send>>),
+    WebSocket(Task<D>),
+}
+
+pub(super) fn serve_stream<D: Send + Sync + 'static>(
+    hub: Arc<Hub<D>>,
+    stream: Stream,
+    peer: Option<SocketAddr>,
+) -> Serving<D> {
+    Serving::Beginning(Box::pin(begin(hub, stream, peer)))
+}
+
+impl<D: Send + Sync + 'static> Future for Serving<D> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            match &mut *self {
+                Self::Beginning(beginning) => match ready!(beginning.as_mut().poll(cx)) {
+                    Some(websocket) => *self = Self::WebSocket(websocket),
+                    None => return Poll::Ready(()),
+                },
+                Self::WebSocket(websocket) => return Pin::new(websocket).poll(cx),
+            }
+        }
+    }
+}
+
+/// The WebSocket that the connection became; `None` when the connection is over.
+async fn begin<D: Send + Sync + 'static>(
+    hub: Arc<Hub<D>>,
     mut stream: Stream,
     peer: Option<SocketAddr>,
-) {
-    // Boxed, so that what the first request needs is not kept while the connection idles.
-    match Box::pin(first_request(hub, &mut stream, peer)).await {
-        First::WebSocket(upgrade, rest) => upgrade.answer_and_run(stream, rest).await,
-        First::Http(head) => Box::pin(serve_http(hub, Rewound::new(stream, head), peer)).await,
-        First::Over => {}
+) -> Option<Task<D>> {
+    match first_request(&hub, &mut stream, peer).await {
+        First::WebSocket(upgrade, rest) => Some(upgrade.answer_and_run(stream, rest)),
+        First::Http(head) => {
+            Box::pin(serve_http(&hub, Rewound::new(stream, head), peer)).await;
+            None
+        }
+        First::Over => None,
     }
 }
 

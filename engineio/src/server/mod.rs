@@ -149,12 +149,17 @@ impl<D: Send + Sync + 'static> Engine<D> {
 
     /// Serves one accepted TCP connection.
     pub async fn serve_tcp(&self, stream: tokio::net::TcpStream, peer: Option<SocketAddr>) {
-        listener::serve_stream(&self.hub, socket::Stream::Tcp(stream), peer).await;
+        listener::serve_stream(Arc::clone(&self.hub), socket::Stream::Tcp(stream), peer).await;
     }
 
     /// Serves one accepted stream of any kind, TLS for example.
     pub async fn serve_stream<S: ForeignStream>(&self, stream: S, peer: Option<SocketAddr>) {
-        listener::serve_stream(&self.hub, socket::Stream::Foreign(Box::new(stream)), peer).await;
+        listener::serve_stream(
+            Arc::clone(&self.hub),
+            socket::Stream::Foreign(Box::new(stream)),
+            peer,
+        )
+        .await;
     }
 
     /// Closes every session at once (EIO4-CLS-07) and refuses new ones.

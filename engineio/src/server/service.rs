@@ -183,19 +183,19 @@ pub(super) fn spawn(task: impl Future<Output = ()> + Send + 'static) {
 /// Takes the raw stream back from hyper, so that nothing of hyper stays with an idle connection.
 fn into_stream(upgraded: Upgraded) -> (Stream, Vec<u8>) {
     let upgraded = match upgraded.downcast::<TokioIo<TcpStream>>() {
-        Ok(parts) => return (Stream::Tcp(parts.io.into_inner()), parts.read_buf.into()),
+        Ok(parts) => return (Stream::Tcp(parts.io.into_inner()), parts.read_buf.to_vec()),
         Err(upgraded) => upgraded,
     };
     let upgraded = match upgraded.downcast::<TokioIo<UnixStream>>() {
-        Ok(parts) => return (Stream::Unix(parts.io.into_inner()), parts.read_buf.into()),
+        Ok(parts) => return (Stream::Unix(parts.io.into_inner()), parts.read_buf.to_vec()),
         Err(upgraded) => upgraded,
     };
     let upgraded = match upgraded.downcast::<TokioIo<Rewound>>() {
-        Ok(parts) => return parts.io.into_inner().into_stream(parts.read_buf.into()),
+        Ok(parts) => return parts.io.into_inner().into_stream(parts.read_buf.to_vec()),
         Err(upgraded) => upgraded,
     };
     match hyper_util::server::conn::auto::upgrade::downcast::<TokioIo<TcpStream>>(upgraded) {
-        Ok(parts) => (Stream::Tcp(parts.io.into_inner()), parts.read_buf.into()),
+        Ok(parts) => (Stream::Tcp(parts.io.into_inner()), parts.read_buf.to_vec()),
         Err(upgraded) => (
             Stream::Foreign(Box::new(TokioIo::new(upgraded))),
             Vec::new(),

@@ -3,11 +3,10 @@
 //! It holds no buffer while the connection is idle. Bytes are read into the worker's scratch buffer, frames are
 //! unmasked and handed out in place, and all that is sent in answer to one read leaves in one write.
 
-use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
@@ -156,7 +155,7 @@ enum Role {
     Switching,
 }
 
-struct Socket<D> {
+pub(super) struct Socket<D> {
     connection: Connection<D>,
     reader: Reader,
     writer: Arc<Writer>,
@@ -173,45 +172,40 @@ struct Socket<D> {
     is_finishing: bool,
 }
 
-/// Runs a WebSocket: one whose session was opened on it, a candidate for a session, or, without a session, one
-/// that is only closed.
-///
-/// `head` is the answer to the handshake where it is still to be sent, `rest` what arrived behind the handshake.
-///
-/// What the future begins with is used where it lies, never moved within it: the future is all that an idle
-/// connection's task holds.
-pub(super) fn run<D: Send + Sync + 'static>(
-    shared: Option<Arc<Shared<D>>>,
-    stream: Stream,
-    head: Option<Vec<u8>>,
-    rest: Vec<u8>,
-    form: FrameForm,
-    decoder: Decoder,
-    is_candidate: bool,
-) -> impl Future<Output = ()> + Send {
-    let mut begun = begin(shared, stream, head, rest, form, decoder, is_candidate);
-    async move {
-        let end = match &mut begun {
-            Begun::Refused(goodbye) => return goodbye.await,
-            Begun::Socket(socket) => poll_fn(|cx| socket.poll(cx)).await,
-        };
-        if let Begun::Socket(socket) = begun
-            && let Some(goodbye) = socket.end(end)
-        {
-            goodbye.await;
-        }
-    }
+/// A WebSocket's task: all that an idle connection holds, so it is a plain state and no `async` block, which would
+/// keep some of it twice.
+pub(super) enum Task<D> {
+    Running(Socket<D>),
+    Leaving(Goodbye),
+    Over,
 }
 
 type Goodbye = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-enum Begun<D> {
-    Socket(Socket<D>),
-    /// It is only to be closed.
-    Refused(Goodbye),
+impl<D: Send + Sync + 'static> Future for Task<D> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            let end = match &mut *self {
+                Self::Running(socket) => ready!(socket.poll(cx)),
+                Self::Leaving(goodbye) => return goodbye.as_mut().poll(cx),
+                Self::Over => return Poll::Ready(()),
+            };
+            if let Self::Running(socket) = std::mem::replace(&mut *self, Self::Over)
+                && let Some(goodbye) = socket.end(end)
+            {
+                *self = Self::Leaving(goodbye);
+            }
+        }
+    }
 }
 
-fn begin<D: Send + Sync + 'static>(
+/// The task of a WebSocket: one whose session was opened on it, a candidate for a session, or, without a session,
+/// one that is only closed.
+///
+/// `head` is the answer to the handshake where it is still to be sent, `rest` what arrived behind the handshake.
+pub(super) fn begin<D: Send + Sync + 'static>(
     shared: Option<Arc<Shared<D>>>,
     stream: Stream,
     head: Option<Vec<u8>>,
@@ -219,13 +213,13 @@ fn begin<D: Send + Sync + 'static>(
     form: FrameForm,
     decoder: Decoder,
     is_candidate: bool,
-) -> Begun<D> {
+) -> Task<D> {
     let (mut reader, writer) = stream.split();
     let writer = Arc::new(writer);
     let Some(shared) = shared else {
         let mut last = head.unwrap_or_default();
         websocket::write_close(&mut last, None);
-        return Begun::Refused(Box::pin(say_goodbye(reader, writer, last)));
+        return Task::Leaving(Box::pin(say_goodbye(reader, writer, last)));
     };
     let (role, form) = if is_candidate {
         if let Some(head) = head {
@@ -237,7 +231,7 @@ fn begin<D: Send + Sync + 'static>(
         shared.flush();
         (Role::Transport, None)
     };
-    Begun::Socket(Socket {
+    Task::Running(Socket {
         connection: Connection(shared),
         reader,
         writer,

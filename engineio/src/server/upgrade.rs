@@ -103,27 +103,17 @@ impl<D: Send + Sync + 'static> Upgrade<D> {
     }
 
     /// Answers 101 on a stream of ours, together with what is queued, and runs the WebSocket.
-    pub(super) fn answer_and_run(
-        self,
-        stream: Stream,
-        rest: Vec<u8>,
-    ) -> impl Future<Output = ()> + Send {
+    pub(super) fn answer_and_run(self, stream: Stream, rest: Vec<u8>) -> socket::Task<D> {
         let head = self.head();
         self.start(stream, rest, Some(head))
     }
 
     /// Runs the WebSocket on a stream whose 101 was sent. `rest` is what arrived behind the handshake.
-    pub(super) fn run(self, stream: Stream, rest: Vec<u8>) -> impl Future<Output = ()> + Send {
+    pub(super) fn run(self, stream: Stream, rest: Vec<u8>) -> socket::Task<D> {
         self.start(stream, rest, None)
     }
 
-    /// Not an `async fn`, so that nothing of the handshake is kept in the task of the WebSocket.
-    fn start(
-        mut self,
-        stream: Stream,
-        rest: Vec<u8>,
-        head: Option<Vec<u8>>,
-    ) -> impl Future<Output = ()> + Send {
+    fn start(mut self, stream: Stream, rest: Vec<u8>, head: Option<Vec<u8>>) -> socket::Task<D> {
         let form = std::mem::take(&mut self.form);
         let decoder = std::mem::replace(&mut self.decoder, Decoder::new(0));
         let purpose = std::mem::replace(&mut self.purpose, Purpose::Refused);
@@ -133,7 +123,7 @@ impl<D: Send + Sync + 'static> Upgrade<D> {
             Purpose::Candidate(shared) => (Some(shared), true),
             Purpose::Refused => (None, true),
         };
-        socket::run(shared, stream, head, rest, form, decoder, is_candidate)
+        socket::begin(shared, stream, head, rest, form, decoder, is_candidate)
     }
 }
 

@@ -12,6 +12,8 @@
 
 mod decode;
 mod deflate;
+#[cfg(test)]
+mod differential;
 mod encode;
 mod handshake;
 mod mask;

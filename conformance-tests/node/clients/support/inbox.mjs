@@ -48,17 +48,15 @@ export function next(emitter, name) {
   return within(`\`${name}\``, (resolve) => emitter.once(name, (...a) => resolve(a)));
 }
 
-/** A promise that gives up, saying what it waited for. */
+/** A promise that gives up, saying what it waited for. `start` gets both ways to settle it. */
 export function within(what, start) {
-  const from = new Error();
+  const late = new Error(`no ${what} within ${PATIENCE_MS / 1000} s`);
   return new Promise((resolve, reject) => {
-    const late = setTimeout(() => {
-      from.message = `no ${what} within ${PATIENCE_MS / 1000} s`;
-      reject(from);
-    }, PATIENCE_MS);
-    start((value) => {
-      clearTimeout(late);
-      resolve(value);
-    });
+    const timer = setTimeout(() => reject(late), PATIENCE_MS);
+    const settled = (settle) => (value) => {
+      clearTimeout(timer);
+      settle(value);
+    };
+    start(settled(resolve), settled(reject));
   });
 }

@@ -1,19 +1,26 @@
 // A TCP proxy that can do what networks do: fall silent, and break.
 
-import { connect, createServer } from "node:net";
 import { once } from "node:events";
+import { connect, createServer } from "node:net";
 
 export class Proxy {
   #server;
   #links = new Set();
   #isMute = false;
+  #isCut = false;
   #refusesWebSockets = false;
 
   /** A proxy before `target`, an `http:` URL. `t` is the test that it ends with. */
   static async before(target, t) {
     const proxy = new Proxy();
     const { hostname, port } = new URL(target);
-    proxy.#server = createServer((client) => proxy.#link(client, connect(port, hostname)));
+    proxy.#server = createServer((client) => {
+      if (proxy.#isCut) {
+        client.destroy();
+      } else {
+        proxy.#link(client, connect(port, hostname));
+      }
+    });
     proxy.#server.listen(0, "127.0.0.1");
     await once(proxy.#server, "listening");
     t.after(() => proxy.#close());
@@ -34,11 +41,18 @@ export class Proxy {
     this.#refusesWebSockets = true;
   }
 
-  /** Breaks every connection, without a goodbye; new ones are accepted. */
-  cut() {
-    for (const link of this.#links) {
-      link.destroy();
-    }
+  /** Breaks every connection, without a goodbye, and every new one until `mend`. */
+  async cut() {
+    this.#isCut = true;
+    const links = [...this.#links];
+    const gone = links.map((link) => once(link, "close"));
+    links.forEach((link) => link.destroy());
+    await Promise.all(gone);
+  }
+
+  /** Lets connections through again. */
+  mend() {
+    this.#isCut = false;
   }
 
   #link(client, server) {
@@ -61,8 +75,8 @@ export class Proxy {
     }
   }
 
-  #close() {
-    this.cut();
+  async #close() {
     this.#server.close();
+    await this.cut();
   }
 }

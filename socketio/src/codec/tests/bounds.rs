@@ -119,6 +119,22 @@ fn a_million_brackets_are_refused() {
 }
 
 #[test]
+fn depth_of_msgpack_is_bounded() {
+    let limits = limits(|limits| limits.max_depth = 3);
+    let decode = |args: &[u8]| {
+        let mut message = b"\x83\xa4type\x02\xa3nsp\xa1/\xa4data".to_vec();
+        message.extend_from_slice(args);
+        let message = [Payload::Binary(&message)];
+        decode_with(&Codec::msgpack(), Protocol::V4, &limits, &message)
+    };
+    assert!(decode(b"\x92\xa1e\x91\x90").is_ok());
+    let past = decode(b"\x92\xa1e\x91\x91\x90");
+    assert_eq!(past.unwrap_err(), PacketError::TooDeep);
+    // Siblings are not deeper than one another.
+    assert!(decode(b"\x95\xa1e\x90\x80\x90\x91\x80").is_ok());
+}
+
+#[test]
 fn values_are_counted() {
     let limits = limits(|limits| limits.max_values = 4);
     let within = r#"2["e",{"a":1},[2]]"#;

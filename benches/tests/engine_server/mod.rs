@@ -1,0 +1,68 @@
+//! An engine on a thread of its own whose allocations are counted.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Mutex, mpsc};
+
+use benches::allocations::{self, Count};
+use engineio::{
+    CloseReason, Config, Connection, EncodedMessage, Engine, Flow, Handler, Message, Payload,
+    RequestView,
+};
+
+/// What a client asks for.
+pub(crate) const TARGET: &str = "/engine.io/?EIO=4&transport=websocket";
+
+/// Echoes; text that begins with `!` goes to everyone, encoded once.
+#[derive(Default)]
+struct Echo {
+    everyone: Mutex<Vec<Connection<()>>>,
+}
+
+impl Handler for Echo {
+    type Data = ();
+
+    fn on_open(&self, connection: &Connection<()>, _: &RequestView<'_>) {
+        self.everyone.lock().unwrap().push(connection.clone());
+    }
+
+    fn on_message(&self, connection: &Connection<()>, message: Message<'_>) -> Flow {
+        match message.payload() {
+            Payload::Text(text) if text.starts_with('!') => {
+                let message = EncodedMessage::text(text);
+                for connection in &*self.everyone.lock().unwrap() {
+                    connection.send(&message).unwrap();
+                }
+            }
+            Payload::Text(text) => connection.send_text(text).unwrap(),
+            Payload::Binary(data) => connection.send_binary(data).unwrap(),
+            _ => {}
+        }
+        Flow::Continue
+    }
+
+    fn on_close(&self, connection: &Connection<()>, _: CloseReason) {
+        let mut everyone = self.everyone.lock().unwrap();
+        everyone.retain(|other| other != connection);
+    }
+}
+
+/// Starts it; it ends with the process.
+pub(crate) fn start() -> (SocketAddr, Count) {
+    let (tell, told) = mpsc::channel();
+    std::thread::spawn(move || {
+        let count = allocations::count_this_thread();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async move {
+            let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+                .await
+                .unwrap();
+            tell.send((listener.local_addr().unwrap(), count)).unwrap();
+            let engine = Engine::new(Config::new(), Echo::default()).unwrap();
+            engine.serve(listener).await.unwrap();
+        });
+    });
+    told.recv().unwrap()
+}

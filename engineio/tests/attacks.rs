@@ -1,0 +1,185 @@
+//! Known attacks on the engine. After each a fresh client is served, and sessions and descriptors are back.
+
+mod support;
+
+use std::time::Duration;
+
+use engineio::{CloseReason, Config};
+use support::{
+    Door, Server, WebSocket, descriptor_count, get, post, request, send_raw, spawn, within,
+};
+
+const POLLING: &str = "/engine.io/?EIO=4&transport=polling";
+const WEBSOCKET: &str = "/engine.io/?EIO=4&transport=websocket";
+
+/// The server serves on.
+async fn is_well(server: &Server) {
+    let mut socket = WebSocket::open(server.addr, WEBSOCKET).await;
+    socket.sid().await;
+    socket.send("4well?").await;
+    assert_eq!(socket.text().await, "4well?");
+    drop(socket);
+    server.until_empty().await;
+}
+
+#[tokio::test]
+async fn overlapping_polls_end_the_session() {
+    let mut server = Server::start(Door::Own, Config::new()).await;
+    let sid = server.handshake().await;
+    let connection = server.opened().await;
+    let (addr, target) = (server.addr, format!("{POLLING}&sid={sid}"));
+    let first = spawn({
+        let target = target.clone();
+        async move { get(addr, &target).await }
+    });
+    within(async {
+        while !connection.is_writable() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert_eq!(get(addr, &target).await.status, 400);
+    assert_eq!(within(first).await.unwrap().text(), "1");
+    assert_eq!(server.closed().await, CloseReason::TransportError);
+    is_well(&server).await;
+}
+
+#[tokio::test]
+async fn an_octet_stream_post_is_refused_and_not_left_open() {
+    let mut server = Server::start(Door::Own, Config::new()).await;
+    let sid = server.handshake().await;
+    let target = format!("{POLLING}&sid={sid}");
+    let binary = "Content-Type: application/octet-stream\r\n";
+    assert_eq!(
+        request(server.addr, "POST", &target, binary, b"4x")
+            .await
+            .status,
+        400
+    );
+    assert_eq!(server.closed().await, CloseReason::TransportError);
+    is_well(&server).await;
+}
+
+#[tokio::test]
+async fn a_post_past_the_limit_is_413_and_one_at_it_is_taken() {
+    for door in Door::ALL {
+        let mut server = Server::start(door, Config::new().max_payload(1_000)).await;
+        let sid = server.handshake().await;
+        let connection = server.opened().await;
+        let target = format!("{POLLING}&sid={sid}");
+        let body = format!("4{}", "x".repeat(1_000));
+        assert_eq!(post(server.addr, &target, &body).await.status, 413);
+        assert_eq!(
+            post(server.addr, &target, &body[..1_000]).await.text(),
+            "ok"
+        );
+        connection.abort();
+        is_well(&server).await;
+    }
+}
+
+#[tokio::test]
+async fn too_many_packets_in_one_payload_are_a_parse_error() {
+    let mut server = Server::start(Door::Own, Config::new().max_packets_per_payload(3)).await;
+    let sid = server.handshake().await;
+    let target = format!("{POLLING}&sid={sid}");
+    post(server.addr, &target, "4a\u{1e}4b\u{1e}4c").await;
+    assert_eq!(server.engine.session_count(), 1);
+    post(server.addr, &target, "4a\u{1e}4b\u{1e}4c\u{1e}4d").await;
+    assert_eq!(server.closed().await, CloseReason::ParseError);
+    is_well(&server).await;
+}
+
+#[tokio::test]
+async fn slow_headers_and_slow_bodies_are_cut_off() {
+    let config = Config::new()
+        .header_timeout(Duration::from_millis(50))
+        .body_timeout(Duration::from_millis(50));
+    let mut server = Server::start(Door::Own, config).await;
+    // `send_raw` returns only when the server has closed.
+    send_raw(server.addr, b"GET /engine.io/?EIO=4 HTTP/1.1\r\nHost:").await;
+    let sid = server.handshake().await;
+    let slow =
+        format!("POST {POLLING}&sid={sid} HTTP/1.1\r\nHost: t\r\nContent-Length: 10\r\n\r\n4");
+    send_raw(server.addr, slow.as_bytes()).await;
+    assert_eq!(server.closed().await, CloseReason::TransportError);
+    is_well(&server).await;
+}
+
+#[tokio::test]
+async fn a_head_past_the_limit_is_431() {
+    let server = Server::start(Door::Own, Config::new().max_header_bytes(1_000)).await;
+    let head = format!("GET / HTTP/1.1\r\nX: {}", "x".repeat(2_000));
+    let answer = send_raw(server.addr, head.as_bytes()).await;
+    assert!(answer.starts_with(b"HTTP/1.1 431"));
+    is_well(&server).await;
+}
+
+#[tokio::test]
+async fn an_upgrade_that_never_finishes_and_a_client_that_never_answers_are_given_up() {
+    let config = Config::new()
+        .upgrade_timeout(Duration::from_millis(40))
+        .ping_interval(Duration::from_millis(60))
+        .ping_timeout(Duration::from_millis(60));
+    let mut server = Server::start(Door::Own, config).await;
+    let sid = server.handshake().await;
+    let mut socket = WebSocket::open(server.addr, &format!("{WEBSOCKET}&sid={sid}")).await;
+    assert_eq!(socket.close_frame().await, b"");
+    assert_eq!(server.closed().await, CloseReason::PingTimeout);
+    is_well(&server).await;
+}
+
+#[tokio::test]
+async fn sessions_are_bounded_in_all_and_per_peer() {
+    for config in [
+        Config::new().max_sessions(2),
+        Config::new().max_sessions_per_peer(2),
+    ] {
+        let mut server = Server::start(Door::Own, config).await;
+        server.handshake().await;
+        let connection = server.opened().await;
+        server.handshake().await;
+        assert_eq!(get(server.addr, POLLING).await.status, 503);
+        connection.abort();
+        server.handshake().await;
+    }
+}
+
+#[tokio::test]
+async fn broken_frames_and_sudden_ends_leave_no_descriptor_behind() {
+    let server = Server::start(Door::Own, Config::new().max_payload(1_000)).await;
+    is_well(&server).await;
+    let before = descriptor_count();
+    for (frame, code) in [
+        (WebSocket::frame(0x81, b"\xff"), 1007_u16),
+        (WebSocket::frame(0x91, b"x"), 1002),
+        (vec![0x81, 0x01, b'x'], 1002),
+        (WebSocket::frame(0x82, &[0; 1_001]), 1009),
+    ] {
+        let mut socket = WebSocket::open(server.addr, WEBSOCKET).await;
+        socket.sid().await;
+        socket.send_bytes(&frame).await;
+        assert_eq!(socket.close_frame().await, code.to_be_bytes());
+    }
+    for _ in 0..50 {
+        drop(WebSocket::open(server.addr, WEBSOCKET).await);
+    }
+    is_well(&server).await;
+    within(async {
+        while descriptor_count() > before {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_panic_in_the_handler_ends_its_own_session() {
+    let mut server = Server::start(Door::Own, Config::new()).await;
+    let mut socket = WebSocket::open(server.addr, WEBSOCKET).await;
+    socket.sid().await;
+    socket.send("4!panic").await;
+    assert_eq!(socket.close_frame().await, b"");
+    assert_eq!(server.closed().await, CloseReason::ForcedClose);
+    is_well(&server).await;
+}

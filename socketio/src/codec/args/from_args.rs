@@ -1,0 +1,91 @@
+//! What handlers take, and the several arguments that either side gives.
+
+use serde::de::DeserializeOwned;
+use serde::ser::{Serialize, Serializer};
+
+use super::{OwnedArgs, RawArgs};
+use crate::codec::error::ArgsError;
+use crate::codec::outgoing;
+
+/// What a handler takes from the arguments of an event, and a caller from those of an ack.
+///
+/// Any type that serde can deserialize takes the first argument, `()` takes none or whatever there is,
+/// [`Args`] several, [`OwnedArgs`] all of them unparsed. Arguments beyond those taken are tolerated.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be read from event arguments",
+    note = "derive `serde::Deserialize`, or take `Args<(A, B)>` for several arguments"
+)]
+pub trait FromArgs: Sized {
+    /// Reads the arguments.
+    ///
+    /// # Errors
+    ///
+    /// They are too few, or one is of another type.
+    fn from_args(args: RawArgs<'_>) -> Result<Self, ArgsError>;
+}
+
+impl<T: DeserializeOwned> FromArgs for T {
+    #[inline]
+    fn from_args(args: RawArgs<'_>) -> Result<Self, ArgsError> {
+        args.deserialize()
+    }
+}
+
+impl FromArgs for OwnedArgs {
+    fn from_args(args: RawArgs<'_>) -> Result<Self, ArgsError> {
+        Ok(args.to_owned())
+    }
+}
+
+/// Several arguments, both those of a handler and those that are emitted: a tuple of none to eight.
+///
+/// ```
+/// use socketio::{Args, FromArgs, OwnedArgs};
+///
+/// let sent = OwnedArgs::new(&Args(("lobby", 7)))?;
+/// let Args((room, seat)) = Args::<(String, Option<u8>)>::from_args(sent.as_raw()).unwrap();
+/// assert_eq!((room.as_str(), seat), ("lobby", Some(7)));
+/// # Ok::<(), socketio::EncodeError>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[allow(clippy::exhaustive_structs, reason = "it is made to be taken apart")]
+pub struct Args<T>(pub T);
+
+impl FromArgs for Args<()> {
+    fn from_args(_: RawArgs<'_>) -> Result<Self, ArgsError> {
+        Ok(Self(()))
+    }
+}
+
+impl Serialize for Args<()> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_unit()
+    }
+}
+
+macro_rules! several {
+    ($($name:ident)*) => {
+        impl<$($name: DeserializeOwned),*> FromArgs for Args<($($name,)*)> {
+            #[inline]
+            fn from_args(mut args: RawArgs<'_>) -> Result<Self, ArgsError> {
+                Ok(Self(($(args.take::<$name>()?,)*)))
+            }
+        }
+
+        impl<$($name: Serialize),*> Serialize for Args<($($name,)*)> {
+            #[inline]
+            fn serialize<Ser: Serializer>(&self, serializer: Ser) -> Result<Ser::Ok, Ser::Error> {
+                serializer.serialize_newtype_struct(outgoing::SEVERAL, &self.0)
+            }
+        }
+    };
+}
+
+several!(A);
+several!(A B);
+several!(A B C);
+several!(A B C D);
+several!(A B C D E);
+several!(A B C D E F);
+several!(A B C D E F G);
+several!(A B C D E F G H);

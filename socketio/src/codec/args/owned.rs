@@ -1,0 +1,251 @@
+//! Arguments that are kept, inside a packet or by the application.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde::ser::{Serialize, SerializeTuple, Serializer};
+
+use super::{Form, RawArgs};
+use crate::codec::error::EncodeError;
+use crate::codec::{json, outgoing};
+
+/// Arguments kept as they were received, to be looked at later or sent on.
+///
+/// Cloning shares them. Emitting them sends the same arguments again without parsing them, each attachment once; with
+/// another parser than they came from, they are translated. As a handler's argument it takes all arguments of the event.
+/// Inside other data it is an array of the arguments.
+///
+/// ```
+/// use socketio::OwnedArgs;
+///
+/// let args = OwnedArgs::new(&"hello")?;
+/// assert_eq!(args.as_raw().as_json(), Some(r#""hello""#));
+/// # Ok::<(), socketio::EncodeError>(())
+/// ```
+#[derive(Clone)]
+pub struct OwnedArgs {
+    stored: Arc<Stored>,
+    count: usize,
+}
+
+pub(super) enum Stored {
+    Json {
+        text: Box<str>,
+        attachments: Box<[Bytes]>,
+    },
+    Msgpack(Box<[u8]>),
+}
+
+impl OwnedArgs {
+    /// The arguments that a value stands for when it is emitted.
+    ///
+    /// # Errors
+    ///
+    /// The value cannot be serialized.
+    pub fn new<A: Serialize + ?Sized>(args: &A) -> Result<Self, EncodeError> {
+        Self::with_offset(args, None)
+    }
+
+    /// The same with one more argument, the offset for state recovery.
+    pub(in crate::codec) fn with_offset<A: Serialize + ?Sized>(
+        args: &A,
+        offset: Option<&str>,
+    ) -> Result<Self, EncodeError> {
+        let (text, attachments, count) = json::write_args(args, offset)?;
+        Ok(Self::stored(
+            Stored::Json {
+                text: text.into(),
+                attachments: attachments.into(),
+            },
+            count,
+        ))
+    }
+
+    pub(super) fn stored(form: Stored, count: usize) -> Self {
+        Self {
+            stored: Arc::new(form),
+            count,
+        }
+    }
+
+    /// The arguments, borrowed.
+    #[must_use]
+    pub fn as_raw(&self) -> RawArgs<'_> {
+        let form = match &*self.stored {
+            Stored::Json { text, attachments } => Form::Json { text, attachments },
+            Stored::Msgpack(bytes) => Form::Msgpack(bytes),
+        };
+        RawArgs {
+            form,
+            count: self.count,
+            index: 0,
+        }
+    }
+}
+
+impl fmt::Debug for OwnedArgs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "OwnedArgs({} arguments)", self.count)
+    }
+}
+
+impl Serialize for OwnedArgs {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let name = match &*self.stored {
+            Stored::Json { .. } => outgoing::RAW_JSON,
+            Stored::Msgpack(_) => outgoing::RAW_MSGPACK,
+        };
+        serializer.serialize_newtype_struct(name, &Parts(self))
+    }
+}
+
+/// What [`OwnedArgs`] is made of, for whom understands it, else its arguments.
+struct Parts<'a>(&'a OwnedArgs);
+
+impl Serialize for Parts<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let OwnedArgs { stored, count } = self.0;
+        if serializer.is_human_readable() {
+            let mut tuple = serializer.serialize_tuple(*count)?;
+            for argument in self.0.as_raw().iter() {
+                tuple.serialize_element(&Transcoded(argument))?;
+            }
+            return tuple.end();
+        }
+        match &**stored {
+            Stored::Json { text, attachments } => {
+                let mut tuple = serializer.serialize_tuple(attachments.len().saturating_add(2))?;
+                tuple.serialize_element(count)?;
+                tuple.serialize_element(&**text)?;
+                for attachment in attachments {
+                    tuple.serialize_element(&AsBytes(attachment))?;
+                }
+                tuple.end()
+            }
+            Stored::Msgpack(bytes) => {
+                let mut tuple = serializer.serialize_tuple(2)?;
+                tuple.serialize_element(count)?;
+                tuple.serialize_element(&AsBytes(bytes))?;
+                tuple.end()
+            }
+        }
+    }
+}
+
+pub(in crate::codec) struct AsBytes<'a>(pub(in crate::codec) &'a [u8]);
+
+impl Serialize for AsBytes<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(self.0)
+    }
+}
+
+struct Transcoded<'a>(RawArgs<'a>);
+
+impl Serialize for Transcoded<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.transcode(serializer)
+    }
+}
+
+/// The arguments inside a [`Packet`](crate::Packet).
+#[derive(Clone)]
+pub(crate) enum ArgsSource<'a> {
+    Json {
+        text: Cow<'a, str>,
+        attachments: Vec<Bytes>,
+        count: usize,
+    },
+    Msgpack {
+        bytes: Cow<'a, [u8]>,
+        count: usize,
+    },
+    Owned(OwnedArgs),
+}
+
+impl Default for ArgsSource<'_> {
+    fn default() -> Self {
+        Self::json("", 0)
+    }
+}
+
+impl<'a> ArgsSource<'a> {
+    #[inline]
+    pub(in crate::codec) fn json(text: &'a str, count: usize) -> Self {
+        Self::Json {
+            text: Cow::Borrowed(text),
+            attachments: Vec::new(),
+            count,
+        }
+    }
+
+    pub(crate) fn with_attachments(self, attachments: Vec<Bytes>) -> Self {
+        match self {
+            Self::Json { text, count, .. } => Self::Json {
+                text,
+                attachments,
+                count,
+            },
+            other => other,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn as_raw(&self) -> RawArgs<'_> {
+        let (form, count) = match self {
+            Self::Json {
+                text,
+                attachments,
+                count,
+            } => (Form::Json { text, attachments }, *count),
+            Self::Msgpack { bytes, count } => (Form::Msgpack(bytes), *count),
+            Self::Owned(args) => return args.as_raw(),
+        };
+        RawArgs {
+            form,
+            count,
+            index: 0,
+        }
+    }
+
+    pub(crate) fn into_owned(self) -> ArgsSource<'static> {
+        match self {
+            Self::Json {
+                text,
+                attachments,
+                count,
+            } => ArgsSource::Json {
+                text: Cow::Owned(text.into_owned()),
+                attachments,
+                count,
+            },
+            Self::Msgpack { bytes, count } => ArgsSource::Msgpack {
+                bytes: Cow::Owned(bytes.into_owned()),
+                count,
+            },
+            Self::Owned(args) => ArgsSource::Owned(args),
+        }
+    }
+
+    pub(crate) fn into_args(self) -> OwnedArgs {
+        match self {
+            Self::Json {
+                text,
+                attachments,
+                count,
+            } => OwnedArgs::stored(
+                Stored::Json {
+                    text: text.into(),
+                    attachments: attachments.into(),
+                },
+                count,
+            ),
+            Self::Msgpack { bytes, count } => {
+                OwnedArgs::stored(Stored::Msgpack(bytes.into()), count)
+            }
+            Self::Owned(args) => args,
+        }
+    }
+}
