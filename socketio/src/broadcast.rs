@@ -4,12 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use engineio::{EncodedMessage, SendOptions};
+use engineio::{EncodedMessage, OverflowPolicy, SendOptions};
 use serde::Serialize;
 use tokio::sync::mpsc;
 
 use crate::ack::{AckStream, Awaited};
 use crate::codec::{Event, FromArgs, OwnedArgs};
+use crate::emitter::key_of;
 use crate::error::EmitError;
 use crate::namespace::Space;
 use crate::rooms::{Room, Selection};
@@ -32,9 +33,9 @@ impl Broadcast {
     pub(crate) fn new(space: Arc<Space>, selection: Selection) -> Self {
         Self {
             timeout: space.settings.ack_timeout,
+            options: space.options,
             space,
             selection,
-            options: SendOptions::new(),
         }
     }
 
@@ -53,6 +54,24 @@ impl Broadcast {
     /// Leaves out those whom it would not reach at once (SRV-VOL-01).
     pub fn volatile(mut self) -> Self {
         self.options = self.options.volatile(true);
+        self
+    }
+
+    /// With `false` the event is not compressed, even where compression was negotiated.
+    pub fn compress(mut self, compress: bool) -> Self {
+        self.options = self.options.compress(compress);
+        self
+    }
+
+    /// What happens where a client's queue is full, in place of the namespace's policy.
+    pub fn overflow(mut self, policy: OverflowPolicy) -> Self {
+        self.options = self.options.overflow(policy);
+        self
+    }
+
+    /// The event takes the place of one with the same key that still waits for a client: only the latest matters.
+    pub fn conflate(mut self, key: &str) -> Self {
+        self.options = self.options.conflate(key_of(&self.space.name, key));
         self
     }
 

@@ -111,15 +111,18 @@ impl From<String> for ConnectError {
 pub enum JoinError {
     /// The socket is not connected any more.
     Disconnected,
-    /// The socket is in as many rooms as it may be.
+    /// The socket is in as many rooms as it may be, or the namespace has as many.
     TooManyRooms,
+    /// The name of the room is too long.
+    NameTooLong,
 }
 
 impl fmt::Display for JoinError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Disconnected => "the socket is disconnected",
-            Self::TooManyRooms => "the socket is in too many rooms",
+            Self::TooManyRooms => "there are too many rooms",
+            Self::NameTooLong => "the name of the room is too long",
         })
     }
 }

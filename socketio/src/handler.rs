@@ -12,6 +12,7 @@ use serde::Serialize;
 use crate::codec::{ArgsError, FromArgs, RawArgs};
 use crate::error::{ConnectError, DisconnectReason};
 use crate::event::{Event, Invalid};
+use crate::rooms::RoomEvent;
 use crate::socket::{Core, Socket};
 
 /// A running handler.
@@ -365,6 +366,9 @@ pub(crate) type EventHook = Box<dyn Fn(&Arc<Core>, &str, RawArgs<'_>) + Send + S
 /// A hook that hears of what cannot be handled.
 pub(crate) type InvalidHook = Box<dyn Fn(&Arc<Core>, Invalid<'_>) + Send + Sync>;
 
+/// A hook that hears of rooms.
+pub(crate) type RoomHook = Box<dyn Fn(RoomEvent<'_>) + Send + Sync>;
+
 /// A hook that hears of a slow client, or of one that has caught up.
 pub(crate) type SocketHook = Box<dyn Fn(&Arc<Core>) + Send + Sync>;
 
@@ -380,7 +384,9 @@ struct Named {
 /// All the handlers of a namespace. They belong to it, so that a connection costs no memory for them.
 #[derive(Default)]
 pub(crate) struct Handlers {
-    /// By name, sorted when the namespace is opened.
+    /// How events are sent unless a call says otherwise.
+    pub(crate) options: engineio::SendOptions,
+    /// By name, sorted.
     events: Vec<Named>,
     /// Asked one after the other.
     pub(crate) middleware: Vec<Box<dyn Middleware>>,
@@ -391,6 +397,7 @@ pub(crate) struct Handlers {
     pub(crate) any_outgoing: Vec<EventHook>,
     pub(crate) fallback: Option<Box<dyn FallbackHandler>>,
     pub(crate) invalid: Vec<InvalidHook>,
+    pub(crate) room: Vec<RoomHook>,
     pub(crate) slow: Vec<SocketHook>,
     pub(crate) drained: Vec<SocketHook>,
     pub(crate) disconnecting: Vec<Hook>,

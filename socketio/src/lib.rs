@@ -24,6 +24,7 @@ mod broadcast;
 mod closed;
 mod codec;
 mod connection;
+mod emitter;
 mod error;
 mod event;
 mod handler;
@@ -53,6 +54,7 @@ pub use codec::{
     Args, ArgsError, Binary, Codec, EncodeError, FromArgs, Limits, Outgoing, OwnedArgs,
     PacketError, Parser, Partial, RawArgs,
 };
+pub use emitter::{EmitWhenReady, Emitter};
 pub use error::{AckError, BuildError, ConnectError, DisconnectReason, EmitError, JoinError};
 pub use event::{Event, Invalid};
 pub use handler::{Ack, AckSender, IntoAck, IntoConnect, NoAck};
@@ -63,9 +65,11 @@ pub use namespace::{
     Decided, DynamicNamespaces, Inherited, Many, Namespace, NamespaceBuilder, One,
 };
 pub use packet::{Packet, PacketKind};
-pub use rooms::Room;
+pub use rooms::{Room, RoomEvent};
 pub use server::{Service, SocketIo, SocketIoBuilder};
 pub use socket::Socket;
+
+pub use engineio::{OverflowPolicy, Sent};
 
 pub use engineio;
 pub use socketio_auth as auth;

@@ -6,6 +6,7 @@ use std::marker::PhantomData;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 
+use engineio::{OverflowPolicy, SendOptions};
 use serde::Serialize;
 use socketio_auth::{DynPolicy, ErasedIdentity, Policy};
 
@@ -21,7 +22,7 @@ use crate::id::SocketId;
 use crate::lock::Lock;
 use crate::matcher::Matcher;
 use crate::packet::is_reserved;
-use crate::rooms::{Room, Rooms, Selection};
+use crate::rooms::{Room, RoomEvent, Rooms, Selection};
 use crate::server::Server;
 use crate::settings::Settings;
 use crate::socket::{Core, Socket};
@@ -44,16 +45,13 @@ pub(crate) struct Space {
     pub(crate) guard: Option<Guard>,
     /// The identity of a socket that has none yet, and in a public namespace of every socket.
     pub(crate) nobody: ErasedIdentity,
+    /// How events are sent unless a call says otherwise.
+    pub(crate) options: SendOptions,
     ack_ids: AtomicU64,
-    /// For a dynamic namespace that goes with its last socket: who keeps it, and how many sockets need it.
-    pub(crate) tenancy: Option<Tenancy>,
-}
-
-/// How long a dynamic namespace lasts.
-pub(crate) struct Tenancy {
     pub(crate) server: Weak<Server>,
-    /// Sockets in it and on the way in. Changed under the lock of the server's namespaces only.
-    pub(crate) users: AtomicUsize,
+    /// For a dynamic namespace, which goes with its last socket: how many sockets are in it or on the way in.
+    /// Changed under the lock of the server's namespaces only.
+    pub(crate) users: Option<AtomicUsize>,
 }
 
 /// What the namespaces of one set have in common.
@@ -65,22 +63,24 @@ pub(crate) struct Family {
 
 impl Space {
     pub(crate) fn new(
-        server: &Server,
+        server: &Arc<Server>,
         name: Arc<str>,
         handlers: Arc<Handlers>,
         guard: Option<Guard>,
-        tenancy: Option<Tenancy>,
+        users: Option<AtomicUsize>,
     ) -> Self {
         Self {
             name,
             codec: server.codec.clone(),
             settings: Arc::clone(&server.settings),
             rooms: Lock::new(Rooms::new()),
+            options: handlers.options,
             handlers,
             guard,
             nobody: ErasedIdentity::new(()),
             ack_ids: AtomicU64::new(0),
-            tenancy,
+            server: Arc::downgrade(server),
+            users,
         }
     }
 
@@ -229,6 +229,13 @@ impl<D: Send + Sync + 'static, S, K> NamespaceBuilder<D, S, K> {
         self.retype()
     }
 
+    /// What happens when the queue of a client is full, in place of the engine's
+    /// [`overflow`](engineio::Config::overflow).
+    pub fn overflow(mut self, policy: OverflowPolicy) -> NamespaceBuilder<D, Decided, K> {
+        self.handlers.options = self.handlers.options.overflow(policy);
+        self.retype()
+    }
+
     /// Adds event middleware: it sees every event before its handlers do, and passes it on, passes another one on,
     /// or drops it by returning `None`. Several are asked one after the other.
     ///
@@ -298,6 +305,15 @@ impl<D: Send + Sync + 'static, S, K> NamespaceBuilder<D, S, K> {
         self.handlers.invalid.push(Box::new(move |socket, invalid| {
             hook(&Socket::new(Arc::clone(socket)), invalid);
         }));
+        self.retype()
+    }
+
+    /// Adds a hook that hears when rooms come into being and go, and who joins and leaves them. It must not block.
+    pub fn on_room<F>(mut self, hook: F) -> NamespaceBuilder<D, Decided, K>
+    where
+        F: Fn(RoomEvent<'_>) + Send + Sync + 'static,
+    {
+        self.handlers.room.push(Box::new(hook));
         self.retype()
     }
 
@@ -483,6 +499,20 @@ impl<D> Namespace<D> {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.space.name
+    }
+
+    /// Closes the namespace: nobody joins it any more, and its sockets are disconnected. Its name is free again.
+    pub fn close(&self) {
+        if let Some(server) = self.space.server.upgrade() {
+            server.close(&self.space);
+        }
+        self.all().disconnect();
+    }
+
+    /// The rooms that have a member, those of single sockets left out.
+    #[must_use]
+    pub fn rooms(&self) -> Vec<Room> {
+        self.space.rooms.lock().names()
     }
 
     /// Everyone in the namespace.

@@ -54,6 +54,58 @@ struct Member<S> {
     rooms: Vec<Room>,
 }
 
+/// What joining a room came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Joined {
+    Already,
+    Existing,
+    Created,
+}
+
+/// Whether a room has gone with its last member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Emptied {
+    Yes,
+    No,
+}
+
+/// How many rooms there may be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RoomBounds {
+    pub(crate) per_socket: usize,
+    pub(crate) per_namespace: usize,
+}
+
+/// Something that happened to a room, for [`on_room`](crate::NamespaceBuilder::on_room).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RoomEvent<'a> {
+    /// A room has its first member.
+    Created {
+        /// The room.
+        room: &'a Room,
+    },
+    /// A socket has joined.
+    Joined {
+        /// The room.
+        room: &'a Room,
+        /// The socket.
+        socket: &'a SocketId,
+    },
+    /// A socket has left.
+    Left {
+        /// The room.
+        room: &'a Room,
+        /// The socket.
+        socket: &'a SocketId,
+    },
+    /// A room has lost its last member.
+    Deleted {
+        /// The room.
+        room: &'a Room,
+    },
+}
+
 /// Whom a broadcast is for.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Selection {
@@ -84,61 +136,74 @@ impl<S: Clone> Rooms<S> {
         self.members.insert(id, Member { socket, rooms });
     }
 
-    /// Takes the socket out of the namespace and of all its rooms.
-    pub(crate) fn remove(&mut self, id: &SocketId) -> Option<S> {
-        let member = self.members.remove(id)?;
-        for room in &member.rooms {
-            self.leave_room(room, id);
-        }
+    /// Takes the socket out of the namespace and of all its rooms; which those were, and whether each is empty now.
+    pub(crate) fn remove(&mut self, id: &SocketId) -> Vec<(Room, Emptied)> {
+        let Some(member) = self.members.remove(id) else {
+            return Vec::new();
+        };
+        let left = member.rooms.into_iter().map(|room| {
+            let emptied = self.leave_room(&room, id);
+            (room, emptied)
+        });
+        let left = left.collect();
         if self.members.len() * 8 < self.members.capacity() && self.members.capacity() > 1024 {
             self.members.shrink_to_fit();
         }
-        Some(member.socket)
+        left
     }
 
-    /// Joins unless the socket is in `max` rooms already.
-    pub(crate) fn join_bounded(
+    /// Joins a room.
+    pub(crate) fn join(
         &mut self,
         id: &SocketId,
-        room: Room,
-        max: usize,
-    ) -> Result<(), JoinError> {
-        let member = self.members.get(id).ok_or(JoinError::Disconnected)?;
-        if member.rooms.len() >= max && !member.rooms.contains(&room) {
+        room: &Room,
+        bounds: RoomBounds,
+    ) -> Result<Joined, JoinError> {
+        let member = self.members.get_mut(id).ok_or(JoinError::Disconnected)?;
+        if room.as_str() == id.as_str() || member.rooms.contains(room) {
+            return Ok(Joined::Already);
+        }
+        let is_new = !self.rooms.contains_key(room);
+        if member.rooms.len() >= bounds.per_socket
+            || (is_new && self.rooms.len() >= bounds.per_namespace)
+        {
             return Err(JoinError::TooManyRooms);
         }
-        self.join(id, room);
-        Ok(())
-    }
-
-    /// False when the socket is not in the namespace.
-    pub(crate) fn join(&mut self, id: &SocketId, room: Room) -> bool {
-        let Some(member) = self.members.get_mut(id) else {
-            return false;
-        };
-        if room.as_str() == id.as_str() || member.rooms.contains(&room) {
-            return true;
-        }
         member.rooms.push(room.clone());
-        self.rooms.entry(room).or_default().insert(id.clone());
-        true
+        self.rooms
+            .entry(room.clone())
+            .or_default()
+            .insert(id.clone());
+        Ok(if is_new {
+            Joined::Created
+        } else {
+            Joined::Existing
+        })
     }
 
-    pub(crate) fn leave(&mut self, id: &SocketId, room: &Room) {
-        let Some(member) = self.members.get_mut(id) else {
-            return;
+    /// Leaves a room; `None` when the socket was not in it.
+    pub(crate) fn leave(&mut self, id: &SocketId, room: &Room) -> Option<Emptied> {
+        let member = self.members.get_mut(id)?;
+        let place = member.rooms.iter().position(|joined| joined == room)?;
+        member.rooms.remove(place);
+        Some(self.leave_room(room, id))
+    }
+
+    fn leave_room(&mut self, room: &Room, id: &SocketId) -> Emptied {
+        let Some(ids) = self.rooms.get_mut(room) else {
+            return Emptied::No;
         };
-        member.rooms.retain(|joined| joined != room);
-        self.leave_room(room, id);
+        ids.remove(id);
+        if !ids.is_empty() {
+            return Emptied::No;
+        }
+        self.rooms.remove(room);
+        Emptied::Yes
     }
 
-    fn leave_room(&mut self, room: &Room, id: &SocketId) {
-        if let Some(ids) = self.rooms.get_mut(room) {
-            ids.remove(id);
-            if ids.is_empty() {
-                self.rooms.remove(room);
-            }
-        }
+    /// The rooms that have a member, those of single sockets left out.
+    pub(crate) fn names(&self) -> Vec<Room> {
+        self.rooms.keys().cloned().collect()
     }
 
     /// The rooms of a socket, the one of its own id left out.
@@ -207,6 +272,11 @@ impl<S: Clone> Rooms<S> {
 mod tests {
     use super::*;
 
+    const BOUNDS: RoomBounds = RoomBounds {
+        per_socket: 2,
+        per_namespace: 3,
+    };
+
     fn id(name: &str) -> SocketId {
         SocketId::new(name)
     }
@@ -221,7 +291,7 @@ mod tests {
         ] {
             rooms.insert(id(name), name);
             for room in joined {
-                assert!(rooms.join(&id(name), Room::from(*room)));
+                rooms.join(&id(name), &Room::from(*room), BOUNDS).unwrap();
             }
         }
         rooms
@@ -260,14 +330,38 @@ mod tests {
     #[test]
     fn leaving_the_namespace_leaves_every_room() {
         let mut rooms = rooms();
-        assert_eq!(rooms.remove(&id("b")), Some("b"));
+        let left = [("x", Emptied::No), ("y", Emptied::No)];
+        assert_eq!(
+            rooms.remove(&id("b")),
+            left.map(|(room, emptied)| (Room::from(room), emptied))
+        );
+        assert_eq!(rooms.remove(&id("b")), []);
         assert_eq!(select(&rooms, &["x", "y"], &[]), ["a", "c"]);
-        rooms.leave(&id("a"), &Room::from("x"));
+        assert_eq!(rooms.leave(&id("a"), &Room::from("x")), Some(Emptied::Yes));
+        assert_eq!(rooms.leave(&id("a"), &Room::from("x")), None);
         assert_eq!(select(&rooms, &["x"], &[]), Vec::<&str>::new());
         assert!(rooms.rooms.len() == 1, "an empty room is forgotten");
-        assert!(
-            !rooms.join(&id("b"), Room::from("x")),
+        let late = rooms.join(&id("b"), &Room::from("x"), BOUNDS);
+        assert_eq!(
+            late,
+            Err(JoinError::Disconnected),
             "who has left joins nothing"
+        );
+    }
+
+    #[test]
+    fn the_rooms_of_a_socket_and_of_a_namespace_are_bounded() {
+        let mut rooms = rooms();
+        let mut join = |name, room| rooms.join(&id(name), &Room::from(room), BOUNDS);
+        assert_eq!(join("b", "x"), Ok(Joined::Already));
+        assert_eq!(join("b", "z"), Err(JoinError::TooManyRooms));
+        assert_eq!(join("a", "y"), Ok(Joined::Existing));
+        assert_eq!(join("d", "z"), Ok(Joined::Created));
+        assert_eq!(join("d", "zz"), Err(JoinError::TooManyRooms));
+        assert_eq!(
+            join("d", "d"),
+            Ok(Joined::Already),
+            "its own room counts for nothing"
         );
     }
 }

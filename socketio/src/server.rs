@@ -26,7 +26,7 @@ use crate::connection::{Client, Shell};
 use crate::error::BuildError;
 use crate::lock::Lock;
 use crate::matcher::{Matcher, Pattern};
-use crate::namespace::{Family, Guard, Inherited, Many, NamespaceBuilder, Space, Tenancy};
+use crate::namespace::{Family, Guard, Inherited, Many, NamespaceBuilder, Space};
 use crate::proto::pace::Rate;
 use crate::rooms::Selection;
 use crate::settings::Settings;
@@ -54,10 +54,19 @@ struct Spaces {
 impl Spaces {
     fn lease(&self, name: &str) -> Option<Arc<Space>> {
         let space = self.by_name.get(name)?;
-        if let Some(tenancy) = &space.tenancy {
-            tenancy.users.fetch_add(1, Ordering::Relaxed);
+        if let Some(users) = &space.users {
+            users.fetch_add(1, Ordering::Relaxed);
         }
         Some(Arc::clone(space))
+    }
+
+    /// Removes this very namespace, not another one of its name.
+    fn remove(&mut self, space: &Space) {
+        let listed = self.by_name.get(&space.name);
+        if listed.is_some_and(|listed| std::ptr::eq(&**listed, space)) {
+            self.by_name.remove(&space.name);
+            self.dynamic_count -= usize::from(space.users.is_some());
+        }
     }
 }
 
@@ -96,31 +105,32 @@ impl Server {
         if spaces.dynamic_count >= self.settings.max_dynamic_namespaces {
             return None;
         }
-        let tenancy = Tenancy {
-            server: Arc::downgrade(self),
-            users: AtomicUsize::new(1),
-        };
+        let users = Some(AtomicUsize::new(1));
         let handlers = Arc::clone(&family.handlers);
         let guard = family.guard.clone();
-        let space = Space::new(self, Arc::clone(name), handlers, guard, Some(tenancy));
+        let space = Space::new(self, Arc::clone(name), handlers, guard, users);
         let space = Arc::new(space);
         spaces.by_name.insert(Arc::clone(name), Arc::clone(&space));
         spaces.dynamic_count += 1;
         Some(space)
     }
 
+    /// Takes a namespace off the list: nobody joins it any more.
+    pub(crate) fn close(&self, space: &Space) {
+        self.spaces.lock().remove(space);
+    }
+
     /// Gives a lease back. A dynamic namespace goes with its last.
     pub(crate) fn release(space: &Space) {
-        let Some(tenancy) = &space.tenancy else {
+        let Some(users) = &space.users else {
             return;
         };
-        let Some(server) = tenancy.server.upgrade() else {
+        let Some(server) = space.server.upgrade() else {
             return;
         };
         let mut spaces = server.spaces.lock();
-        let is_last = tenancy.users.fetch_sub(1, Ordering::Relaxed) == 1;
-        if is_last && spaces.by_name.remove(&space.name).is_some() {
-            spaces.dynamic_count -= 1;
+        if users.fetch_sub(1, Ordering::Relaxed) == 1 {
+            spaces.remove(space);
         }
     }
 
@@ -274,7 +284,21 @@ impl<D> SocketIoBuilder<D> {
     /// How many rooms one socket may be in; 1,024 by default. One more is
     /// [`JoinError::TooManyRooms`](crate::JoinError::TooManyRooms).
     pub fn max_rooms_per_socket(mut self, rooms: usize) -> Self {
-        self.settings.max_rooms_per_socket = rooms;
+        self.settings.rooms.per_socket = rooms;
+        self
+    }
+
+    /// How many rooms one namespace may have, those of single sockets not counted; 1,000,000 by default. One more
+    /// is [`JoinError::TooManyRooms`](crate::JoinError::TooManyRooms).
+    pub fn max_rooms_per_namespace(mut self, rooms: usize) -> Self {
+        self.settings.rooms.per_namespace = rooms;
+        self
+    }
+
+    /// How many bytes the name of a room may have; 1,024 by default. A longer one is
+    /// [`JoinError::NameTooLong`](crate::JoinError::NameTooLong).
+    pub fn max_room_name_bytes(mut self, bytes: usize) -> Self {
+        self.settings.max_room_name_bytes = bytes;
         self
     }
 

@@ -5,13 +5,15 @@ use std::time::Duration;
 use crate::codec::Limits;
 use crate::proto::client;
 use crate::proto::pace::Rate;
+use crate::rooms::RoomBounds;
 
 /// What the builder has put together. It does not change once the server is built.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub(crate) ack_timeout: Option<Duration>,
     pub(crate) max_pending_acks: usize,
-    pub(crate) max_rooms_per_socket: usize,
+    pub(crate) rooms: RoomBounds,
+    pub(crate) max_room_name_bytes: usize,
     pub(crate) max_dynamic_namespaces: usize,
     pub(crate) max_handlers_in_flight: usize,
     pub(crate) inbox_max_bytes: usize,
@@ -26,7 +28,11 @@ impl Default for Settings {
         Self {
             ack_timeout: None,
             max_pending_acks: 1024,
-            max_rooms_per_socket: 1024,
+            rooms: RoomBounds {
+                per_socket: 1024,
+                per_namespace: 1_000_000,
+            },
+            max_room_name_bytes: 1024,
             max_dynamic_namespaces: 10_000,
             max_handlers_in_flight: 64,
             inbox_max_bytes: 64 * 1024,

@@ -1,488 +1,31 @@
 //! One client in one namespace.
 
+mod core;
+
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use engineio::{Connection, MessageBuffer, Protocol};
+use engineio::{OverflowPolicy, Protocol};
 use serde::Serialize;
 use serde_json::Value;
-use socketio_auth::{Action, Code, Decision, ErasedIdentity, Grant, GrantFacts};
-use tokio::sync::oneshot;
+use socketio_auth::{ErasedIdentity, Grant};
 
-use crate::ack::{AckFuture, Answer, Awaited, Pending};
+use crate::ack::AckFuture;
 use crate::broadcast::Broadcast;
 use crate::closed::Closed;
-use crate::codec::{EncodeError, Event, FromArgs, OwnedArgs, RawArgs};
-use crate::connection::Client;
+use crate::codec::FromArgs;
+use crate::emitter::{EmitWhenReady, Emitter};
 use crate::error::{EmitError, JoinError};
-use crate::handler::{EventHandler, IntoAck, OnEvent};
+use crate::handler::{IntoAck, OnEvent};
 use crate::handshake::Handshake;
 use crate::id::SocketId;
-use crate::listeners::{Lasts, ListenerId, Listeners};
-use crate::lock::Lock;
-use crate::namespace::Space;
-use crate::proto::client::{Input, Ticket};
+use crate::listeners::{Lasts, ListenerId};
 use crate::rooms::{Room, Selection};
-use crate::server::Server;
 
-/// Where a socket stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub(crate) enum Phase {
-    /// Its CONNECT is being decided.
-    Joining,
-    /// Its CONNECT was answered, but it is not in: two-round-trip authentication.
-    Held,
-    Joined,
-    /// Out, but the namespace does not know yet.
-    Left,
-    /// Out, and the disconnect handlers have been called.
-    Gone,
-}
-
-/// A socket, whatever the type of its data.
-pub(crate) struct Core {
-    pub(crate) connection: Connection<Client>,
-    pub(crate) space: Arc<Space>,
-    pub(crate) id: SocketId,
-    pub(crate) ticket: Ticket,
-    phase: AtomicU8,
-    is_released: AtomicBool,
-    /// Counted among the clients that wait to be let in.
-    is_pending: AtomicBool,
-    /// Spares sockets without listeners of their own the look for them.
-    has_listeners: AtomicBool,
-    state: Lock<State>,
-}
-
-struct State {
-    identity: ErasedIdentity,
-    grant: Option<Arc<Grant<ErasedIdentity>>>,
-    /// When the grant ends, the policy's cap included.
-    expires_at: Option<SystemTime>,
-    auth: Option<Box<Value>>,
-    extra: Option<Box<Extra>>,
-}
-
-/// What few sockets need, made on first use.
-struct Extra {
-    /// Rooms joined before the socket is in.
-    staged: Vec<Room>,
-    pending: Pending,
-    listeners: Listeners,
-    /// Dropped when the socket leaves.
-    closed: Vec<oneshot::Sender<()>>,
-    /// Dropping it ends the verification that runs.
-    verification: Option<(u32, oneshot::Sender<()>)>,
-}
-
-impl State {
-    fn extra(&mut self) -> &mut Extra {
-        self.extra.get_or_insert_with(|| {
-            Box::new(Extra {
-                staged: Vec::new(),
-                pending: Pending::new(),
-                listeners: Listeners::default(),
-                closed: Vec::new(),
-                verification: None,
-            })
-        })
-    }
-}
-
-impl Core {
-    pub(crate) fn new(
-        connection: Connection<Client>,
-        space: Arc<Space>,
-        id: SocketId,
-        ticket: Ticket,
-        auth: Option<Box<Value>>,
-    ) -> Self {
-        let identity = space.nobody.clone();
-        Self {
-            connection,
-            space,
-            id,
-            ticket,
-            phase: AtomicU8::new(Phase::Joining as u8),
-            is_released: AtomicBool::new(false),
-            is_pending: AtomicBool::new(false),
-            has_listeners: AtomicBool::new(false),
-            state: Lock::new(State {
-                identity,
-                grant: None,
-                expires_at: None,
-                auth,
-                extra: None,
-            }),
-        }
-    }
-
-    pub(crate) fn is_joined(&self) -> bool {
-        self.phase.load(Ordering::Acquire) == Phase::Joined as u8
-    }
-
-    pub(crate) fn has_left(&self) -> bool {
-        self.phase.load(Ordering::Acquire) >= Phase::Left as u8
-    }
-
-    pub(crate) fn is_held(&self) -> bool {
-        self.phase.load(Ordering::Acquire) == Phase::Held as u8
-    }
-
-    pub(crate) fn hold(&self) {
-        self.phase.store(Phase::Held as u8, Ordering::Release);
-    }
-
-    /// True when the handlers have seen the last of it.
-    pub(crate) fn is_gone(&self) -> bool {
-        self.phase.load(Ordering::Acquire) == Phase::Gone as u8
-    }
-
-    /// Takes the socket out of the namespace and its rooms.
-    pub(crate) fn go(&self) {
-        self.phase.store(Phase::Gone as u8, Ordering::Release);
-        self.space.rooms.lock().remove(&self.id);
-        self.release();
-    }
-
-    pub(crate) fn set_pending(&self) {
-        self.is_pending.store(true, Ordering::Release);
-    }
-
-    /// The socket is in or gone: nobody waits any more.
-    fn settle(&self) {
-        if self.is_pending.swap(false, Ordering::AcqRel)
-            && let Some(client) = self.connection.data()
-        {
-            client.leave_pending();
-        }
-    }
-
-    /// Ends the socket if its grant is one of those.
-    pub(crate) fn revoke_if(&self, is_meant: impl FnOnce(&GrantFacts) -> bool) {
-        let grant = self.grant();
-        if grant.is_some_and(|grant| is_meant(grant.facts())) {
-            self.feed(Input::Auth {
-                ticket: self.ticket,
-                input: socketio_auth::Input::Revoked(Code::TokenRevoked.into()),
-            });
-        }
-    }
-
-    /// What was accepted may have been revoked before the socket was among those that a revocation ends.
-    fn revoke_if_late(&self) {
-        if let Some(guard) = &self.space.guard {
-            let policy = &guard.policy;
-            self.revoke_if(|facts| {
-                crate::running::guard(|| policy.is_revoked(facts)).unwrap_or(true)
-            });
-        }
-    }
-
-    /// Leaves the rooms that a renewed grant does not allow any more.
-    pub(crate) fn leave_forbidden_rooms(&self) {
-        let rooms = self.space.rooms.lock().rooms_of(&self.id);
-        for room in rooms {
-            if !self.may(Action::Join {
-                room: room.as_str(),
-            }) {
-                self.leave_room(&room);
-            }
-        }
-    }
-
-    pub(crate) fn subject(&self) -> Option<Arc<str>> {
-        self.grant().map(|grant| grant.shared_subject())
-    }
-
-    /// Lets the socket in, with the rooms it joined before.
-    pub(crate) fn enter(self: &Arc<Self>) {
-        self.phase.store(Phase::Joined as u8, Ordering::Release);
-        let staged = self
-            .state
-            .lock()
-            .extra
-            .as_mut()
-            .map(|extra| std::mem::take(&mut extra.staged));
-        let mut rooms = self.space.rooms.lock();
-        rooms.insert(self.id.clone(), Arc::clone(self));
-        for room in staged.into_iter().flatten() {
-            rooms.join(&self.id, room);
-        }
-        drop(rooms);
-        self.settle();
-        self.revoke_if_late();
-    }
-
-    /// Nothing is sent to the socket from here on, and what it owes is not waited for any longer.
-    pub(crate) fn leave(&self) {
-        self.phase.store(Phase::Left as u8, Ordering::Release);
-        self.settle();
-        let extra = self.state.lock().extra.take();
-        if let Some(extra) = extra {
-            extra.pending.fail(&self.id);
-        }
-    }
-
-    /// The namespace is not needed any more, as far as this socket goes.
-    pub(crate) fn release(&self) {
-        if self.space.tenancy.is_some() && !self.is_released.swap(true, Ordering::AcqRel) {
-            Server::release(&self.space);
-        }
-    }
-
-    pub(crate) fn set_grant(
-        &self,
-        grant: Option<Grant<ErasedIdentity>>,
-        expires_at: Option<SystemTime>,
-    ) {
-        let identity = match &grant {
-            Some(grant) => grant.identity().clone(),
-            None => self.space.guest(),
-        };
-        let mut state = self.state.lock();
-        state.identity = identity;
-        state.grant = grant.map(Arc::new);
-        state.expires_at = expires_at;
-    }
-
-    pub(crate) fn identity(&self) -> ErasedIdentity {
-        self.state.lock().identity.clone()
-    }
-
-    fn grant(&self) -> Option<Arc<Grant<ErasedIdentity>>> {
-        self.state.lock().grant.clone()
-    }
-
-    /// The one place that sends. `fill` writes one packet, header and attachments together.
-    pub(crate) fn send(
-        &self,
-        fill: impl FnOnce(&mut MessageBuffer) -> Result<(), EncodeError>,
-    ) -> Result<(), EmitError> {
-        let mut filled = Ok(());
-        let sent = self.connection.send_with(|buffer| filled = fill(buffer));
-        filled?;
-        Ok(sent?)
-    }
-
-    pub(crate) fn emit<A: Serialize + ?Sized>(
-        self: &Arc<Self>,
-        event: &str,
-        id: Option<u64>,
-        args: &A,
-    ) -> Result<(), EmitError> {
-        if self.has_left() {
-            return Err(EmitError::Disconnected);
-        }
-        let space = &self.space;
-        if !space.handlers.any_outgoing.is_empty() {
-            self.show_outgoing(event, OwnedArgs::new(args)?.as_raw());
-        }
-        let event = Event {
-            namespace: &space.name,
-            id,
-            name: event,
-            args,
-            offset: None,
-        };
-        self.send(|buffer| space.codec.event(event, buffer))
-    }
-
-    /// Shows an event that is being sent to the hooks.
-    pub(crate) fn show_outgoing(self: &Arc<Self>, event: &str, args: RawArgs<'_>) {
-        for hook in &self.space.handlers.any_outgoing {
-            if crate::running::guard(|| hook(self, event, args)).is_err() {
-                self.disconnect();
-            }
-        }
-    }
-
-    pub(crate) fn emit_with_ack<A: Serialize + ?Sized>(
-        self: &Arc<Self>,
-        event: &str,
-        args: &A,
-    ) -> Result<(Arc<Self>, u64, oneshot::Receiver<Answer>), EmitError> {
-        let (sender, answer) = oneshot::channel();
-        let id = self.space.next_ack_id();
-        self.await_ack(id, Awaited::One(sender))?;
-        if let Err(error) = self.emit(event, Some(id), args) {
-            self.forget_ack(id);
-            return Err(error);
-        }
-        Ok((Arc::clone(self), id, answer))
-    }
-
-    pub(crate) fn await_ack(&self, id: u64, awaited: Awaited) -> Result<(), EmitError> {
-        let mut state = self.state.lock();
-        if self.has_left() {
-            return Err(EmitError::Disconnected);
-        }
-        let pending = &mut state.extra().pending;
-        if pending.len() >= self.space.settings.max_pending_acks {
-            return Err(EmitError::TooManyAcks);
-        }
-        pending.insert(id, awaited);
-        Ok(())
-    }
-
-    fn add_listener(
-        &self,
-        event: &str,
-        lasts: Lasts,
-        handler: Arc<dyn EventHandler>,
-    ) -> ListenerId {
-        self.has_listeners.store(true, Ordering::Release);
-        let mut state = self.state.lock();
-        if self.has_left() {
-            return Listeners::default().add(event, lasts, handler);
-        }
-        state.extra().listeners.add(event, lasts, handler)
-    }
-
-    /// The handlers that only this socket has for an event.
-    pub(crate) fn listeners_of(&self, event: &str) -> Vec<Arc<dyn EventHandler>> {
-        if !self.has_listeners.load(Ordering::Acquire) {
-            return Vec::new();
-        }
-        let mut state = self.state.lock();
-        let extra = state.extra.as_mut();
-        extra
-            .map(|extra| extra.listeners.take(event))
-            .unwrap_or_default()
-    }
-
-    /// Whether the policy lets the client send an event.
-    pub(crate) fn may_emit(&self, event: &str, args_count: usize) -> bool {
-        self.may(Action::Emit { event, args_count })
-    }
-
-    /// Whether the policy allows an action of the client.
-    pub(crate) fn may(&self, action: Action<'_>) -> bool {
-        let Some(guard) = &self.space.guard else {
-            return true;
-        };
-        if !guard.policy.has_authorizer() {
-            return true;
-        }
-        let (identity, grant) = {
-            let state = self.state.lock();
-            (state.identity.clone(), state.grant.clone())
-        };
-        let facts = grant.as_ref().map(|grant| grant.facts());
-        let decided = crate::running::guard(|| guard.policy.can(&identity, facts, action));
-        // Who cannot be asked allows nothing.
-        decided.is_ok_and(|decision| decision == Decision::Allow)
-    }
-
-    /// Gives an acknowledgement up; true when it had not come.
-    pub(crate) fn forget_ack(&self, id: u64) -> bool {
-        self.take_ack(id).is_some()
-    }
-
-    //= SIO5-ACK-03
-    pub(crate) fn take_ack(&self, id: u64) -> Option<Awaited> {
-        self.state.lock().extra.as_mut()?.pending.remove(id)
-    }
-
-    pub(crate) fn acknowledge<A: Serialize + ?Sized>(&self, id: u64, args: &A) {
-        //= SIO5-ACK-01
-        if self.has_left() {
-            return;
-        }
-        let space = &self.space;
-        // A client that is gone, or whose queue is full, hears nothing either way.
-        let _ = self.send(|buffer| space.codec.ack(&space.name, id, args, buffer));
-    }
-
-    pub(crate) fn disconnect(&self) {
-        self.feed(Input::Leave {
-            ticket: self.ticket,
-        });
-    }
-
-    pub(crate) fn close(&self) {
-        self.feed(Input::LeaveAll);
-    }
-
-    fn feed(&self, input: Input<crate::connection::Shell>) {
-        if let Some(client) = self.connection.data() {
-            client.feed(&self.connection, input);
-        }
-    }
-
-    pub(crate) fn join(&self, room: Room) -> Result<(), JoinError> {
-        let max_rooms = self.space.settings.max_rooms_per_socket;
-        {
-            let mut state = self.state.lock();
-            match self.phase.load(Ordering::Acquire) {
-                phase if phase >= Phase::Left as u8 => return Err(JoinError::Disconnected),
-                phase if phase < Phase::Joined as u8 => {
-                    let staged = &mut state.extra().staged;
-                    if !staged.contains(&room) {
-                        if staged.len() >= max_rooms {
-                            return Err(JoinError::TooManyRooms);
-                        }
-                        staged.push(room);
-                    }
-                    return Ok(());
-                }
-                _ => {}
-            }
-        }
-        self.space
-            .rooms
-            .lock()
-            .join_bounded(&self.id, room, max_rooms)
-    }
-
-    pub(crate) fn leave_room(&self, room: &Room) {
-        let mut state = self.state.lock();
-        if let Some(extra) = state.extra.as_mut() {
-            extra.staged.retain(|staged| staged != room);
-        }
-        drop(state);
-        self.space.rooms.lock().leave(&self.id, room);
-    }
-
-    pub(crate) fn closed(&self) -> Closed {
-        let (alive, closed) = oneshot::channel();
-        let mut state = self.state.lock();
-        if !self.has_left() {
-            let waiting = &mut state.extra().closed;
-            // Whoever waits no longer is forgotten here, so that waiting often costs nothing.
-            waiting.retain(|sender| !sender.is_closed());
-            waiting.push(alive);
-        }
-        Closed::new(closed)
-    }
-
-    /// Starts a verification that ends when the returned receiver does. An older one ends now.
-    pub(crate) fn begin_verification(&self, epoch: u32) -> oneshot::Receiver<()> {
-        let (alive, ended) = oneshot::channel();
-        self.state.lock().extra().verification = Some((epoch, alive));
-        ended
-    }
-
-    pub(crate) fn cancel_verification(&self, epoch: u32) {
-        let mut state = self.state.lock();
-        if let Some(extra) = state.extra.as_mut() {
-            extra.verification.take_if(|(running, _)| *running == epoch);
-        }
-    }
-}
-
-/// An attempt that was forgotten gives its namespace back too.
-impl Drop for Core {
-    fn drop(&mut self) {
-        self.settle();
-        self.release();
-    }
-}
+pub(crate) use self::core::Core;
 
 /// One client in one namespace, with the data that its authentication produced.
 ///
@@ -536,11 +79,8 @@ impl<D> Socket<D> {
     /// namespaces that authenticate: there it held a secret.
     #[must_use]
     pub fn auth(&self) -> Value {
-        let state = self.core.state.lock();
-        match &state.auth {
-            Some(auth) => Value::clone(auth),
-            None => Value::Object(serde_json::Map::new()),
-        }
+        let auth = self.core.auth();
+        auth.unwrap_or_else(|| Value::Object(serde_json::Map::new()))
     }
 
     /// True from the answer to CONNECT until the socket leaves.
@@ -573,23 +113,41 @@ impl<D> Socket<D> {
     ///
     /// When the socket has left, its queue is full, or the arguments cannot be serialized; see [`EmitError`].
     pub fn emit<A: Serialize + ?Sized>(&self, event: &str, args: &A) -> Result<(), EmitError> {
-        self.core.emit(event, None, args)
+        self.core.emit(event, args)
     }
 
-    /// Sends an event if it would leave at once, and drops it otherwise (SRV-VOL-01). True when it was sent.
-    ///
-    /// # Errors
-    ///
-    /// As [`emit`](Self::emit).
-    pub fn emit_volatile<A: Serialize + ?Sized>(
-        &self,
-        event: &str,
-        args: &A,
-    ) -> Result<bool, EmitError> {
-        if !self.core.connection.is_writable() {
-            return Ok(false);
-        }
-        self.emit(event, args).map(|()| true)
+    /// To send an event only if it would leave at once (SRV-VOL-01).
+    pub fn volatile(&self) -> Emitter {
+        self.emitter().volatile()
+    }
+
+    /// To send an event compressed or not, where compression was negotiated.
+    pub fn compress(&self, compress: bool) -> Emitter {
+        self.emitter().compress(compress)
+    }
+
+    /// To send an event with another policy for a full queue than the namespace's.
+    pub fn overflow(&self, policy: OverflowPolicy) -> Emitter {
+        self.emitter().overflow(policy)
+    }
+
+    /// To send one of a stream of events of which only the latest matters.
+    pub fn conflate(&self, key: &str) -> Emitter {
+        self.emitter().conflate(key)
+    }
+
+    /// To send an event and wait so long for its acknowledgement.
+    pub fn timeout(&self, timeout: Duration) -> Emitter {
+        self.emitter().timeout(timeout)
+    }
+
+    /// Sends an event when the client's queue has room.
+    pub fn emit_when_ready<A: Serialize + ?Sized>(&self, event: &str, args: &A) -> EmitWhenReady {
+        self.emitter().emit_when_ready(event, args)
+    }
+
+    fn emitter(&self) -> Emitter {
+        Emitter::new(Arc::clone(&self.core))
     }
 
     /// Sends an event that the client must acknowledge. It is sent now, whether or not the future is awaited.
@@ -598,8 +156,7 @@ impl<D> Socket<D> {
         event: &str,
         args: &(impl Serialize + ?Sized),
     ) -> AckFuture<R> {
-        let sent = self.core.emit_with_ack(event, args);
-        AckFuture::new(sent, self.core.space.settings.ack_timeout)
+        self.emitter().emit_with_ack(event, args)
     }
 
     /// Adds a handler of an event to this socket alone, called after those of the namespace. It lives until it is
@@ -631,16 +188,14 @@ impl<D> Socket<D> {
 
     /// Removes a handler that was added to this socket.
     pub fn off(&self, listener: ListenerId) {
-        if let Some(extra) = self.core.state.lock().extra.as_mut() {
-            extra.listeners.remove(listener);
-        }
+        self.core
+            .remove_listeners(|listeners| listeners.remove(listener));
     }
 
     /// Removes all handlers of an event that were added to this socket.
     pub fn off_all(&self, event: &str) {
-        if let Some(extra) = self.core.state.lock().extra.as_mut() {
-            extra.listeners.remove_all(event);
-        }
+        self.core
+            .remove_listeners(|listeners| listeners.remove_all(event));
     }
 
     /// Joins a room. In a connect middleware it takes effect when the socket is let in.
@@ -726,7 +281,7 @@ impl<D: Send + Sync + 'static> Socket<D> {
     /// When the grant ends, the policy's cap included.
     #[must_use]
     pub fn expires_at(&self) -> Option<SystemTime> {
-        self.core.state.lock().expires_at
+        self.core.expires_at()
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod acks;
 mod auth;
+mod backpressure;
 mod connecting;
 mod dynamic;
 mod events;

@@ -1,6 +1,6 @@
 use crate::testing::TestClient;
-use crate::tests::sid_of;
-use crate::{Args, JoinError, Namespace, Room, Socket, SocketIo};
+use crate::tests::{Log, sid_of};
+use crate::{Args, JoinError, Namespace, Room, RoomEvent, Socket, SocketIo};
 
 fn server() -> (SocketIo, Namespace<()>) {
     let io = SocketIo::builder().max_rooms_per_socket(2).build().unwrap();
@@ -105,4 +105,55 @@ async fn namespaces_do_not_hear_each_other() {
     other.to("r").emit("x", &()).unwrap();
     other.emit("y", &()).unwrap();
     assert_eq!(received(&mut client).await, [r#"42/other,["y"]"#]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn rooms_tell_of_their_lives_and_can_be_listed() {
+    let (io, log) = (SocketIo::new(), Log::default());
+    let told = log.clone();
+    let space = io
+        .namespace("/")
+        .on_room(move |event| {
+            told.add(match event {
+                RoomEvent::Created { room } => format!("created {}", room.as_str()),
+                RoomEvent::Joined { room, .. } => format!("joined {}", room.as_str()),
+                RoomEvent::Left { room, .. } => format!("left {}", room.as_str()),
+                RoomEvent::Deleted { room } => format!("deleted {}", room.as_str()),
+            });
+        })
+        .open()
+        .unwrap();
+    let (_a, first) = join(&io, &space).await;
+    let (_b, second) = join(&io, &space).await;
+    first.join("x").unwrap();
+    second.join("x").unwrap();
+    second.join("x").unwrap();
+    assert_eq!(space.rooms(), [Room::from("x")]);
+    first.leave("x");
+    second.disconnect();
+    let expected = [
+        "created x",
+        "joined x",
+        "joined x",
+        "left x",
+        "left x",
+        "deleted x",
+    ];
+    assert_eq!(log.take(), expected);
+    assert_eq!(first.join("x".repeat(1025)), Err(JoinError::NameTooLong));
+    assert_eq!(first.join("x".repeat(1024)), Ok(()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_closed_namespace_disconnects_its_sockets_and_frees_its_name() {
+    let (io, space) = server();
+    let (mut client, _socket) = join(&io, &space).await;
+    space.close();
+    assert_eq!(client.next_text().await, "41");
+    assert_eq!(
+        client.join("/").await,
+        r#"44{"message":"Invalid namespace"}"#
+    );
+    io.namespace("/").open().unwrap();
+    assert!(client.join("/").await.starts_with("40{"));
 }

@@ -1,0 +1,115 @@
+//! The command line's arguments.
+
+use std::io::Write as _;
+
+use conformance_tests::{Format, Options, Profile};
+
+pub(crate) const HELP: &str = "\
+Checks an Engine.IO or Socket.IO server against the protocol's rules.
+
+    conformance-tests --url http://localhost:3000 [options]
+    conformance-tests --compare a.json --compare b.json --out report.html
+
+The server must behave as spec/FIXTURE.md says for the profile.
+
+    --url URL        http://host:port, optionally with the server's path
+    --profile NAME   engine (default), engine-eio3, socket, socket-eio3, socket-msgpack, matrix, auth, auth-eio3
+    --only PREFIX    only cases whose rule or id starts so; may be repeated
+    --format NAME    table (default), json, junit, html
+    --out FILE       write there instead of to standard output
+    --name TEXT      what the report calls the server
+    --pid N          watch that process: memory and descriptors must come back
+    --parallel N     cases at a time (default 24)
+    --without-polling
+                     leave out every case that polls
+    --compare FILE   a report in JSON, to be compared with others on one page; may be repeated, reports of the
+                     same name are one server's
+
+Exit status: 0 when every MUST case passed, 1 when one did not, 2 when the run could not begin.
+";
+
+/// What to do.
+#[derive(Debug)]
+pub(crate) enum Task {
+    Help,
+    Run { url: String, options: Options },
+    Compare(Vec<String>),
+}
+
+/// The whole command line.
+#[derive(Debug)]
+pub(crate) struct Arguments {
+    pub(crate) task: Task,
+    pub(crate) format: Format,
+    pub(crate) name: Option<String>,
+    out: Option<String>,
+}
+
+impl Arguments {
+    pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Self, String> {
+        let (mut url, mut profile, mut format) = (None, Profile::Engine, Format::Table);
+        let (mut only, mut compared) = (Vec::new(), Vec::new());
+        let (mut out, mut name, mut pid, mut parallel) = (None, None, None, None);
+        let (mut is_help, mut is_without_polling) = (false, false);
+        while let Some(word) = words.next() {
+            let mut value = || words.next().ok_or_else(|| format!("{word} needs a value"));
+            match word.as_str() {
+                "--help" | "-h" => is_help = true,
+                "--url" => url = Some(value()?),
+                "--profile" => {
+                    let value = value()?;
+                    profile =
+                        Profile::named(&value).ok_or_else(|| format!("no profile {value}"))?;
+                }
+                "--only" => only.push(value()?),
+                "--format" => {
+                    let value = value()?;
+                    format = Format::named(&value).ok_or_else(|| format!("no format {value}"))?;
+                }
+                "--out" => out = Some(value()?),
+                "--name" => name = Some(value()?),
+                "--pid" => pid = Some(number(&value()?)?),
+                "--parallel" => parallel = Some(number(&value()?)?),
+                "--without-polling" => is_without_polling = true,
+                "--compare" => compared.push(value()?),
+                _ => return Err(format!("unknown option {word}; --help lists them")),
+            }
+        }
+        let mut options = only.into_iter().fold(Options::new(profile), Options::only);
+        if let Some(pid) = pid {
+            options = options.pid(pid);
+        }
+        if let Some(parallel) = parallel {
+            options = options.parallel(usize::try_from(parallel).unwrap_or(usize::MAX));
+        }
+        if is_without_polling {
+            options = options.without_polling();
+        }
+        let task = match (is_help, url) {
+            (true, _) => Task::Help,
+            (false, Some(url)) => Task::Run { url, options },
+            (false, None) if !compared.is_empty() => Task::Compare(compared),
+            (false, None) => return Err("--url is missing; --help says more".to_owned()),
+        };
+        Ok(Self {
+            task,
+            format,
+            name,
+            out,
+        })
+    }
+
+    /// Writes to the file, or to standard output.
+    pub(crate) fn publish(&self, text: &str) -> Result<(), String> {
+        match &self.out {
+            Some(file) => std::fs::write(file, text).map_err(|error| format!("{file}: {error}")),
+            None => std::io::stdout()
+                .write_all(text.as_bytes())
+                .map_err(|error| error.to_string()),
+        }
+    }
+}
+
+fn number(text: &str) -> Result<u32, String> {
+    text.parse().map_err(|_| format!("{text} is no number"))
+}

@@ -1,0 +1,190 @@
+//! Runs the cases: in parallel with a bound, each with a time limit, the failed ones again alone.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout};
+
+use crate::case::Case;
+use crate::cases;
+use crate::client::Target;
+use crate::context::Context;
+use crate::failure::{Failure, Kind};
+use crate::health::{self, Usage};
+use crate::options::Options;
+use crate::report::{Outcome, Report, Status};
+use crate::trace::Trace;
+
+/// Why a run could not begin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RunError {
+    /// The URL cannot be used.
+    Url(String),
+    /// No case matches the profile and the filter.
+    Nothing,
+    /// The server does not open a session for a fresh client.
+    NotServing(String),
+    /// The process named by the options cannot be read.
+    Process(String),
+}
+
+impl fmt::Display for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Url(reason) => f.write_str(reason),
+            Self::Nothing => f.write_str("no case matches the profile and the filter"),
+            Self::NotServing(reason) => write!(f, "the server does not serve: {reason}"),
+            Self::Process(reason) => write!(f, "the server's process cannot be watched: {reason}"),
+        }
+    }
+}
+
+impl std::error::Error for RunError {}
+
+/// Runs the suite against the server at `url`, which must have been started as the options' profile says.
+///
+/// Takes as long as the slowest cases, at most the options' limit; cancelling it ends the run.
+///
+/// # Errors
+///
+/// When the run cannot begin: a bad URL, no case selected, or no server that opens a session there. What the server does
+/// wrong is not an error but in the report.
+pub async fn run(url: &str, options: Options) -> Result<Report, RunError> {
+    let target = Target::parse(url, options.profile.default_path()).map_err(RunError::Url)?;
+    let selected: Vec<Case> = cases::all()
+        .into_iter()
+        .filter(|case| options.selects(case))
+        .collect();
+    if selected.is_empty() {
+        return Err(RunError::Nothing);
+    }
+    for offset in ports(&selected, &options) {
+        health::serves(&target.at_offset(offset))
+            .await
+            .map_err(|failure| RunError::NotServing(failure.to_string()))?;
+    }
+    let before = match options.pid {
+        Some(pid) => Some(Usage::of(pid).map_err(RunError::Process)?),
+        None => None,
+    };
+    let runner = Arc::new(Runner {
+        target,
+        ends_at: Instant::now() + options.limit,
+        options: options.clone(),
+        is_gone: std::sync::OnceLock::new(),
+    });
+    let mut outcomes = runner.all(&selected, options.parallel).await;
+    for _ in 1..options.attempts {
+        runner.again(&selected, &mut outcomes).await;
+    }
+    let leak = match before {
+        Some(before) => before.is_back().await.err(),
+        None => None,
+    };
+    Ok(Report::new(url, options.profile, outcomes, leak))
+}
+
+/// The matrix ports that the cases need.
+fn ports(cases: &[Case], options: &Options) -> Vec<u16> {
+    let mut offsets: Vec<u16> = cases.iter().map(|case| options.shift(case)).collect();
+    offsets.sort_unstable();
+    offsets.dedup();
+    offsets
+}
+
+struct Runner {
+    target: Target,
+    ends_at: Instant,
+    options: Options,
+    /// Why the server no longer answers at all, once that was seen.
+    is_gone: std::sync::OnceLock<String>,
+}
+
+impl Runner {
+    async fn all(self: &Arc<Self>, cases: &[Case], parallel: usize) -> Vec<Outcome> {
+        let permits = Arc::new(Semaphore::new(parallel));
+        let mut running = JoinSet::new();
+        // The slowest first, so that the run does not end with one case alone.
+        let mut order: Vec<usize> = (0..cases.len()).collect();
+        order.sort_by_key(|&index| std::cmp::Reverse(cases[index].limit));
+        for index in order {
+            let (runner, permits, case) = (self.clone(), permits.clone(), cases[index].clone());
+            running.spawn(async move {
+                let _permit = permits.acquire().await;
+                (index, runner.one(&case).await)
+            });
+        }
+        let mut outcomes: Vec<Option<Outcome>> = cases.iter().map(|_| None).collect();
+        while let Some(ended) = running.join_next().await {
+            if let Ok((index, outcome)) = ended {
+                outcomes[index] = Some(outcome);
+            }
+        }
+        let missing = |case: &Case| Outcome::new(case, Status::not_run("the case itself panicked"));
+        cases
+            .iter()
+            .zip(outcomes)
+            .map(|(case, outcome)| outcome.unwrap_or_else(|| missing(case)))
+            .collect()
+    }
+
+    /// Runs each failed case once more, alone.
+    async fn again(&self, cases: &[Case], outcomes: &mut [Outcome]) {
+        for (case, outcome) in cases.iter().zip(outcomes) {
+            if outcome.status.is_failed() {
+                let attempts = outcome.attempts + 1;
+                *outcome = self.one(case).await;
+                outcome.attempts = attempts;
+            }
+        }
+    }
+
+    async fn one(&self, case: &Case) -> Outcome {
+        if let Some(reason) = self.is_gone.get() {
+            return Outcome::new(case, Status::not_run(reason));
+        }
+        let left = self.ends_at.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Outcome::new(case, Status::not_run("the run's time limit was reached"));
+        }
+        let trace = Trace::new();
+        let target = self.target.at_offset(self.options.shift(case));
+        let started = Instant::now();
+        let context = Context::new(target.clone(), trace.clone()).patient(self.options.patience);
+        let status = match timeout(case.limit.min(left), case.run(context)).await {
+            Ok(Ok(())) if case.is_hostile => match health::serves(&target).await {
+                Ok(()) => Status::Passed,
+                Err(failure) => Status::failed(&format!("afterwards {failure}"), &trace),
+            },
+            Ok(Ok(())) => Status::Passed,
+            Ok(Err(failure)) => self.failed(&target, &failure, &trace).await,
+            Err(_) => {
+                let text = format!("not done within {:?}", case.limit.min(left));
+                self.failed(&target, &Failure::silent("the case's end", text), &trace)
+                    .await
+            }
+        };
+        let mut outcome = Outcome::new(case, status);
+        outcome.took_millis = millis(started.elapsed());
+        outcome
+    }
+
+    /// A failure is the case's, unless the server has stopped serving anybody.
+    async fn failed(&self, target: &Target, failure: &Failure, trace: &Trace) -> Status {
+        if failure.kind() != Kind::Unmet
+            && let Err(why) = health::serves(target).await
+        {
+            let reason = format!("the server no longer serves a fresh client: {why}");
+            let _ = self.is_gone.set(reason);
+        }
+        Status::failed(&failure.to_string(), trace)
+    }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}

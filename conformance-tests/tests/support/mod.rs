@@ -1,0 +1,142 @@
+//! Servers for the suite's own tests: started on a port of their own, ended with the value.
+#![allow(dead_code, reason = "each test binary uses its own part")]
+#![allow(clippy::panic, reason = "helpers of tests")]
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use conformance_tests::{Format, Options, Profile, Report, run};
+
+/// Rules about time want the machine for themselves.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+/// How to start a fixture.
+#[derive(Clone, Debug)]
+pub(crate) struct Start {
+    command: Vec<PathBuf>,
+    environment: Vec<(String, String)>,
+}
+
+impl Start {
+    /// Our fixture, with these arguments beside profile and port.
+    pub(crate) fn ours(arguments: &[&str]) -> Self {
+        let mut command = vec![PathBuf::from(env!("CARGO_BIN_EXE_fixture"))];
+        command.extend(arguments.iter().map(PathBuf::from));
+        Self {
+            command,
+            environment: Vec::new(),
+        }
+    }
+
+    /// The reference, from npm.
+    pub(crate) fn node() -> Self {
+        let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("node");
+        assert!(
+            here.join("node_modules").exists(),
+            "the Node packages are missing: run scripts/setup"
+        );
+        Self {
+            command: vec!["node".into(), here.join("fixture.mjs")],
+            environment: Vec::new(),
+        }
+    }
+}
+
+/// A fixture that ends with this value.
+pub(crate) struct Server {
+    process: Child,
+    pub(crate) url: String,
+}
+
+impl Server {
+    /// Starts a fixture for a profile and waits until it listens.
+    pub(crate) fn start(start: &Start, profile: Profile) -> Self {
+        let mut words = start.command.iter();
+        let program = words.next().expect("a command has a program");
+        let mut process = Command::new(program)
+            .args(words)
+            .args(["--profile", profile.fixture(), "--port", &port_of(profile)])
+            .envs(profile.environment().iter().copied())
+            .envs(start.environment.iter().cloned())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the fixture starts");
+        let output = process.stdout.take().expect("standard output is piped");
+        let mut line = String::new();
+        BufReader::new(output)
+            .read_line(&mut line)
+            .expect("the fixture says something");
+        let address = line
+            .trim()
+            .strip_prefix("listening on ")
+            .unwrap_or_else(|| panic!("the fixture said {line:?}"));
+        Self {
+            url: format!("http://{address}"),
+            process,
+        }
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Host and port, so many ports further on.
+    pub(crate) fn address(&self, offset: u16) -> String {
+        let address = self.url.trim_start_matches("http://");
+        let (host, port) = address.rsplit_once(':').expect("the fixture named a port");
+        let port: u16 = port.parse().expect("the port is a number");
+        format!("{host}:{}", port + offset)
+    }
+
+    /// The process has not ended by itself.
+    pub(crate) fn is_running(&mut self) -> bool {
+        matches!(self.process.try_wait(), Ok(None))
+    }
+
+    /// Ends the process as a crash would.
+    pub(crate) fn kill(&mut self) {
+        self.process.kill().ok();
+        self.process.wait().ok();
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// Seven consecutive ports for the matrix, any port for the others.
+fn port_of(profile: Profile) -> String {
+    if profile != Profile::Matrix {
+        return "0".to_owned();
+    }
+    let is_free = |port: u16| std::net::TcpListener::bind(("127.0.0.1", port)).is_ok();
+    let first = (41_400..41_990)
+        .step_by(7)
+        .skip(usize::try_from(std::process::id() % 40).unwrap_or(0))
+        .find(|&first| (first..first + 7).all(is_free));
+    first.expect("seven free ports in a row").to_string()
+}
+
+/// Holds the machine for one run.
+pub(crate) fn alone() -> MutexGuard<'static, ()> {
+    ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Runs the suite.
+pub(crate) fn check(url: &str, options: Options) -> Report {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime")
+        .block_on(run(url, options))
+        .unwrap_or_else(|error| panic!("{url}: {error}"))
+}
+
+/// What a person needs to see when an assertion fails.
+pub(crate) fn table(report: &Report) -> String {
+    report.to_format(Format::Table)
+}

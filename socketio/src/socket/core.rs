@@ -1,0 +1,576 @@
+//! A socket, whatever the type of its data.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::time::SystemTime;
+
+use engineio::{Connection, EncodedMessage, MessageBuffer, SendOptions, Sent};
+use serde::Serialize;
+use serde_json::Value;
+use socketio_auth::{Action, Code, Decision, ErasedIdentity, Grant, GrantFacts};
+use tokio::sync::oneshot;
+
+use crate::ack::{Answer, Awaited, Pending};
+use crate::closed::Closed;
+use crate::codec::{EncodeError, Event, OwnedArgs, RawArgs};
+use crate::connection::{Client, Shell};
+use crate::error::{EmitError, JoinError};
+use crate::handler::EventHandler;
+use crate::id::SocketId;
+use crate::listeners::{Lasts, ListenerId, Listeners};
+use crate::lock::Lock;
+use crate::namespace::Space;
+use crate::proto::client::{Input, Ticket};
+use crate::rooms::{Emptied, Joined, Room, RoomEvent};
+use crate::running::guard;
+use crate::server::Server;
+
+/// Where a socket stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Phase {
+    /// Its CONNECT is being decided.
+    Joining,
+    /// Its CONNECT was answered, but it is not in: two-round-trip authentication.
+    Held,
+    Joined,
+    /// Out, but the namespace does not know yet.
+    Left,
+    /// Out, and the disconnect handlers have been called.
+    Gone,
+}
+
+/// A socket, whatever the type of its data.
+pub(crate) struct Core {
+    pub(crate) connection: Connection<Client>,
+    pub(crate) space: Arc<Space>,
+    pub(crate) id: SocketId,
+    pub(crate) ticket: Ticket,
+    phase: AtomicU8,
+    is_released: AtomicBool,
+    /// Counted among the clients that wait to be let in.
+    is_pending: AtomicBool,
+    /// Spares sockets without listeners of their own the look for them.
+    has_listeners: AtomicBool,
+    state: Lock<State>,
+}
+
+struct State {
+    identity: ErasedIdentity,
+    grant: Option<Arc<Grant<ErasedIdentity>>>,
+    /// When the grant ends, the policy's cap included.
+    expires_at: Option<SystemTime>,
+    auth: Option<Box<Value>>,
+    extra: Option<Box<Extra>>,
+}
+
+/// What few sockets need, made on first use.
+struct Extra {
+    /// Rooms joined before the socket is in.
+    staged: Vec<Room>,
+    pending: Pending,
+    listeners: Listeners,
+    /// Dropped when the socket leaves.
+    closed: Vec<oneshot::Sender<()>>,
+    /// Dropping it ends the verification that runs.
+    verification: Option<(u32, oneshot::Sender<()>)>,
+}
+
+impl State {
+    fn extra(&mut self) -> &mut Extra {
+        self.extra.get_or_insert_with(|| {
+            Box::new(Extra {
+                staged: Vec::new(),
+                pending: Pending::new(),
+                listeners: Listeners::default(),
+                closed: Vec::new(),
+                verification: None,
+            })
+        })
+    }
+}
+
+impl Core {
+    pub(crate) fn new(
+        connection: Connection<Client>,
+        space: Arc<Space>,
+        id: SocketId,
+        ticket: Ticket,
+        auth: Option<Box<Value>>,
+    ) -> Self {
+        let identity = space.nobody.clone();
+        Self {
+            connection,
+            space,
+            id,
+            ticket,
+            phase: AtomicU8::new(Phase::Joining as u8),
+            is_released: AtomicBool::new(false),
+            is_pending: AtomicBool::new(false),
+            has_listeners: AtomicBool::new(false),
+            state: Lock::new(State {
+                identity,
+                grant: None,
+                expires_at: None,
+                auth,
+                extra: None,
+            }),
+        }
+    }
+
+    pub(crate) fn is_joined(&self) -> bool {
+        self.phase.load(Ordering::Acquire) == Phase::Joined as u8
+    }
+
+    pub(crate) fn has_left(&self) -> bool {
+        self.phase.load(Ordering::Acquire) >= Phase::Left as u8
+    }
+
+    pub(crate) fn is_held(&self) -> bool {
+        self.phase.load(Ordering::Acquire) == Phase::Held as u8
+    }
+
+    pub(crate) fn hold(&self) {
+        self.phase.store(Phase::Held as u8, Ordering::Release);
+    }
+
+    /// True when the handlers have seen the last of it.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.phase.load(Ordering::Acquire) == Phase::Gone as u8
+    }
+
+    /// Takes the socket out of the namespace and its rooms.
+    pub(crate) fn go(&self) {
+        self.phase.store(Phase::Gone as u8, Ordering::Release);
+        let left = self.space.rooms.lock().remove(&self.id);
+        for (room, emptied) in left {
+            self.tell_left(&room, emptied);
+        }
+        self.release();
+    }
+
+    pub(crate) fn set_pending(&self) {
+        self.is_pending.store(true, Ordering::Release);
+    }
+
+    /// The socket is in or gone: nobody waits any more.
+    fn settle(&self) {
+        if self.is_pending.swap(false, Ordering::AcqRel)
+            && let Some(client) = self.connection.data()
+        {
+            client.leave_pending();
+        }
+    }
+
+    /// Ends the socket if its grant is one of those.
+    pub(crate) fn revoke_if(&self, is_meant: impl FnOnce(&GrantFacts) -> bool) {
+        let grant = self.grant();
+        if grant.is_some_and(|grant| is_meant(grant.facts())) {
+            self.feed(Input::Auth {
+                ticket: self.ticket,
+                input: socketio_auth::Input::Revoked(Code::TokenRevoked.into()),
+            });
+        }
+    }
+
+    /// What was accepted may have been revoked before the socket was among those that a revocation ends.
+    fn revoke_if_late(&self) {
+        if let Some(gate) = &self.space.guard {
+            let policy = &gate.policy;
+            self.revoke_if(|facts| guard(|| policy.is_revoked(facts)).unwrap_or(true));
+        }
+    }
+
+    /// Leaves the rooms that a renewed grant does not allow any more.
+    pub(crate) fn leave_forbidden_rooms(&self) {
+        let rooms = self.space.rooms.lock().rooms_of(&self.id);
+        for room in rooms {
+            if !self.may(Action::Join {
+                room: room.as_str(),
+            }) {
+                self.leave_room(&room);
+            }
+        }
+    }
+
+    pub(crate) fn subject(&self) -> Option<Arc<str>> {
+        self.grant().map(|grant| grant.shared_subject())
+    }
+
+    /// Lets the socket in, with the rooms it joined before.
+    pub(crate) fn enter(self: &Arc<Self>) {
+        self.space
+            .rooms
+            .lock()
+            .insert(self.id.clone(), Arc::clone(self));
+        let staged = {
+            let mut state = self.state.lock();
+            // From here on rooms are joined at once; what was staged before is taken with it.
+            self.phase.store(Phase::Joined as u8, Ordering::Release);
+            let extra = state.extra.as_mut();
+            extra.map(|extra| std::mem::take(&mut extra.staged))
+        };
+        for room in staged.into_iter().flatten() {
+            // A namespace that is full of rooms takes the socket without them.
+            let _ = self.join_now(&room);
+        }
+        self.settle();
+        self.revoke_if_late();
+    }
+
+    /// Nothing is sent to the socket from here on, and what it owes is not waited for any longer.
+    pub(crate) fn leave(&self) {
+        self.phase.store(Phase::Left as u8, Ordering::Release);
+        self.settle();
+        let extra = self.state.lock().extra.take();
+        if let Some(extra) = extra {
+            extra.pending.fail(&self.id);
+        }
+    }
+
+    /// The namespace is not needed any more, as far as this socket goes.
+    pub(crate) fn release(&self) {
+        if self.space.users.is_some() && !self.is_released.swap(true, Ordering::AcqRel) {
+            Server::release(&self.space);
+        }
+    }
+
+    pub(crate) fn set_grant(
+        &self,
+        grant: Option<Grant<ErasedIdentity>>,
+        expires_at: Option<SystemTime>,
+    ) {
+        let identity = match &grant {
+            Some(grant) => grant.identity().clone(),
+            None => self.space.guest(),
+        };
+        let mut state = self.state.lock();
+        state.identity = identity;
+        state.grant = grant.map(Arc::new);
+        state.expires_at = expires_at;
+    }
+
+    pub(crate) fn identity(&self) -> ErasedIdentity {
+        self.state.lock().identity.clone()
+    }
+
+    pub(crate) fn grant(&self) -> Option<Arc<Grant<ErasedIdentity>>> {
+        self.state.lock().grant.clone()
+    }
+
+    /// The one place that sends. `fill` writes one packet, header and attachments together.
+    pub(crate) fn send(
+        &self,
+        fill: impl FnOnce(&mut MessageBuffer) -> Result<(), EncodeError>,
+    ) -> Result<(), EmitError> {
+        let mut filled = Ok(());
+        let sent = self.connection.send_with(|buffer| filled = fill(buffer));
+        filled?;
+        Ok(sent?)
+    }
+
+    pub(crate) fn emit<A: Serialize + ?Sized>(
+        self: &Arc<Self>,
+        event: &str,
+        args: &A,
+    ) -> Result<(), EmitError> {
+        let space = &self.space;
+        if space.options != SendOptions::new() || !space.handlers.any_outgoing.is_empty() {
+            return self.emit_as(event, None, args, space.options).map(drop);
+        }
+        if self.has_left() {
+            return Err(EmitError::Disconnected);
+        }
+        let event = Event {
+            namespace: &space.name,
+            id: None,
+            name: event,
+            args,
+            offset: None,
+        };
+        // The common way, straight into a buffer of the worker's.
+        self.send(|buffer| space.codec.event(event, buffer))
+    }
+
+    /// The same with options, and what became of it.
+    pub(crate) fn emit_as<A: Serialize + ?Sized>(
+        self: &Arc<Self>,
+        event: &str,
+        id: Option<u64>,
+        args: &A,
+        options: SendOptions,
+    ) -> Result<Sent, EmitError> {
+        let mut buffer = self.write(event, id, args)?;
+        Ok(self.connection.send_buffer_as(&mut buffer, options)?)
+    }
+
+    /// An event, to be sent later.
+    pub(crate) fn encode<A: Serialize + ?Sized>(
+        self: &Arc<Self>,
+        event: &str,
+        args: &A,
+    ) -> Result<EncodedMessage, EmitError> {
+        self.write(event, None, args).map(Into::into)
+    }
+
+    fn write<A: Serialize + ?Sized>(
+        self: &Arc<Self>,
+        event: &str,
+        id: Option<u64>,
+        args: &A,
+    ) -> Result<MessageBuffer, EmitError> {
+        if self.has_left() {
+            return Err(EmitError::Disconnected);
+        }
+        let space = &self.space;
+        if !space.handlers.any_outgoing.is_empty() {
+            self.show_outgoing(event, OwnedArgs::new(args)?.as_raw());
+        }
+        let event = Event {
+            namespace: &space.name,
+            id,
+            name: event,
+            args,
+            offset: None,
+        };
+        let mut buffer = MessageBuffer::new();
+        space.codec.event(event, &mut buffer)?;
+        Ok(buffer)
+    }
+
+    /// Shows an event that is being sent to the hooks.
+    pub(crate) fn show_outgoing(self: &Arc<Self>, event: &str, args: RawArgs<'_>) {
+        for hook in &self.space.handlers.any_outgoing {
+            if guard(|| hook(self, event, args)).is_err() {
+                self.disconnect();
+            }
+        }
+    }
+
+    pub(crate) fn emit_with_ack<A: Serialize + ?Sized>(
+        self: &Arc<Self>,
+        event: &str,
+        args: &A,
+        options: SendOptions,
+    ) -> Result<(Arc<Self>, u64, oneshot::Receiver<Answer>), EmitError> {
+        let (sender, answer) = oneshot::channel();
+        let id = self.space.next_ack_id();
+        self.await_ack(id, Awaited::One(sender))?;
+        if let Err(error) = self.emit_as(event, Some(id), args, options) {
+            self.forget_ack(id);
+            return Err(error);
+        }
+        Ok((Arc::clone(self), id, answer))
+    }
+
+    pub(crate) fn await_ack(&self, id: u64, awaited: Awaited) -> Result<(), EmitError> {
+        let mut state = self.state.lock();
+        if self.has_left() {
+            return Err(EmitError::Disconnected);
+        }
+        let pending = &mut state.extra().pending;
+        if pending.len() >= self.space.settings.max_pending_acks {
+            return Err(EmitError::TooManyAcks);
+        }
+        pending.insert(id, awaited);
+        Ok(())
+    }
+
+    pub(crate) fn add_listener(
+        &self,
+        event: &str,
+        lasts: Lasts,
+        handler: Arc<dyn EventHandler>,
+    ) -> ListenerId {
+        self.has_listeners.store(true, Ordering::Release);
+        let mut state = self.state.lock();
+        if self.has_left() {
+            return Listeners::default().add(event, lasts, handler);
+        }
+        state.extra().listeners.add(event, lasts, handler)
+    }
+
+    pub(crate) fn remove_listeners(&self, remove: impl FnOnce(&mut Listeners)) {
+        if let Some(extra) = self.state.lock().extra.as_mut() {
+            remove(&mut extra.listeners);
+        }
+    }
+
+    pub(crate) fn auth(&self) -> Option<Value> {
+        self.state.lock().auth.as_deref().cloned()
+    }
+
+    pub(crate) fn expires_at(&self) -> Option<SystemTime> {
+        self.state.lock().expires_at
+    }
+
+    /// The handlers that only this socket has for an event.
+    pub(crate) fn listeners_of(&self, event: &str) -> Vec<Arc<dyn EventHandler>> {
+        if !self.has_listeners.load(Ordering::Acquire) {
+            return Vec::new();
+        }
+        let mut state = self.state.lock();
+        let extra = state.extra.as_mut();
+        extra
+            .map(|extra| extra.listeners.take(event))
+            .unwrap_or_default()
+    }
+
+    /// Whether the policy lets the client send an event.
+    pub(crate) fn may_emit(&self, event: &str, args_count: usize) -> bool {
+        self.may(Action::Emit { event, args_count })
+    }
+
+    /// Whether the policy allows an action of the client.
+    pub(crate) fn may(&self, action: Action<'_>) -> bool {
+        let Some(gate) = &self.space.guard else {
+            return true;
+        };
+        if !gate.policy.has_authorizer() {
+            return true;
+        }
+        let (identity, grant) = {
+            let state = self.state.lock();
+            (state.identity.clone(), state.grant.clone())
+        };
+        let facts = grant.as_ref().map(|grant| grant.facts());
+        let decided = guard(|| gate.policy.can(&identity, facts, action));
+        // Who cannot be asked allows nothing.
+        decided.is_ok_and(|decision| decision == Decision::Allow)
+    }
+
+    /// Gives an acknowledgement up; true when it had not come.
+    pub(crate) fn forget_ack(&self, id: u64) -> bool {
+        self.take_ack(id).is_some()
+    }
+
+    //= SIO5-ACK-03
+    pub(crate) fn take_ack(&self, id: u64) -> Option<Awaited> {
+        self.state.lock().extra.as_mut()?.pending.remove(id)
+    }
+
+    pub(crate) fn acknowledge<A: Serialize + ?Sized>(&self, id: u64, args: &A) {
+        //= SIO5-ACK-01
+        if self.has_left() {
+            return;
+        }
+        let space = &self.space;
+        // A client that is gone, or whose queue is full, hears nothing either way.
+        let _ = self.send(|buffer| space.codec.ack(&space.name, id, args, buffer));
+    }
+
+    pub(crate) fn disconnect(&self) {
+        self.feed(Input::Leave {
+            ticket: self.ticket,
+        });
+    }
+
+    pub(crate) fn close(&self) {
+        self.feed(Input::LeaveAll);
+    }
+
+    pub(crate) fn feed(&self, input: Input<Shell>) {
+        if let Some(client) = self.connection.data() {
+            client.feed(&self.connection, input);
+        }
+    }
+
+    pub(crate) fn join(&self, room: Room) -> Result<(), JoinError> {
+        let settings = &self.space.settings;
+        if room.as_str().len() > settings.max_room_name_bytes {
+            return Err(JoinError::NameTooLong);
+        }
+        {
+            let mut state = self.state.lock();
+            match self.phase.load(Ordering::Acquire) {
+                phase if phase >= Phase::Left as u8 => return Err(JoinError::Disconnected),
+                phase if phase < Phase::Joined as u8 => {
+                    let staged = &mut state.extra().staged;
+                    if !staged.contains(&room) {
+                        if staged.len() >= settings.rooms.per_socket {
+                            return Err(JoinError::TooManyRooms);
+                        }
+                        staged.push(room);
+                    }
+                    return Ok(());
+                }
+                _ => {}
+            }
+        }
+        self.join_now(&room)
+    }
+
+    fn join_now(&self, room: &Room) -> Result<(), JoinError> {
+        let bounds = self.space.settings.rooms;
+        let joined = self.space.rooms.lock().join(&self.id, room, bounds)?;
+        if joined == Joined::Created {
+            self.tell_room(RoomEvent::Created { room });
+        }
+        if joined != Joined::Already {
+            let socket = &self.id;
+            self.tell_room(RoomEvent::Joined { room, socket });
+        }
+        Ok(())
+    }
+
+    pub(crate) fn leave_room(&self, room: &Room) {
+        let mut state = self.state.lock();
+        if let Some(extra) = state.extra.as_mut() {
+            extra.staged.retain(|staged| staged != room);
+        }
+        drop(state);
+        let left = self.space.rooms.lock().leave(&self.id, room);
+        if let Some(emptied) = left {
+            self.tell_left(room, emptied);
+        }
+    }
+
+    fn tell_left(&self, room: &Room, emptied: Emptied) {
+        let socket = &self.id;
+        self.tell_room(RoomEvent::Left { room, socket });
+        if emptied == Emptied::Yes {
+            self.tell_room(RoomEvent::Deleted { room });
+        }
+    }
+
+    /// Hooks on rooms only look on: a panic there changes nothing.
+    fn tell_room(&self, event: RoomEvent<'_>) {
+        for hook in &self.space.handlers.room {
+            let _ = guard(|| hook(event));
+        }
+    }
+
+    pub(crate) fn closed(&self) -> Closed {
+        let (alive, closed) = oneshot::channel();
+        let mut state = self.state.lock();
+        if !self.has_left() {
+            let waiting = &mut state.extra().closed;
+            // Whoever waits no longer is forgotten here, so that waiting often costs nothing.
+            waiting.retain(|sender| !sender.is_closed());
+            waiting.push(alive);
+        }
+        Closed::new(closed)
+    }
+
+    /// Starts a verification that ends when the returned receiver does. An older one ends now.
+    pub(crate) fn begin_verification(&self, epoch: u32) -> oneshot::Receiver<()> {
+        let (alive, ended) = oneshot::channel();
+        self.state.lock().extra().verification = Some((epoch, alive));
+        ended
+    }
+
+    pub(crate) fn cancel_verification(&self, epoch: u32) {
+        let mut state = self.state.lock();
+        if let Some(extra) = state.extra.as_mut() {
+            extra.verification.take_if(|(running, _)| *running == epoch);
+        }
+    }
+}
+
+/// An attempt that was forgotten gives its namespace back too.
+impl Drop for Core {
+    fn drop(&mut self) {
+        self.settle();
+        self.release();
+    }
+}
