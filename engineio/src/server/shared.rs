@@ -554,7 +554,9 @@ pub(super) type Parking = (u32, oneshot::Receiver<PollBody>);
 impl Inner {
     fn next_deadline(&self) -> Option<Instant> {
         let protocol = self.session.poll_timeout()?;
-        Some(self.wake_at.map_or(protocol, |at| at.min(protocol)))
+        // A closed session calls nobody: a deadline kept for it would be due for ever.
+        let application = self.wake_at.filter(|_| self.session.is_open());
+        Some(application.map_or(protocol, |at| at.min(protocol)))
     }
 
     /// Parks a GET that was not answered at once.
