@@ -580,12 +580,14 @@ impl Session {
             Carrier::Polling {
                 is_poll_waiting: true,
                 ..
-            } => {
+            } if self.outbox.is_empty() => {
                 self.answer_waiting_poll(PollAnswer::Close);
                 self.outputs.push(Output::Closed(CloseReason::ForcedClose));
                 self.gone();
             }
             Carrier::Polling { .. } => {
+                // What a handler sent just before it closed goes first (EIO4-CLS-05).
+                self.answer_waiting_poll(PollAnswer::Queued);
                 self.phase = lingering;
                 self.outputs.push(Output::Closed(CloseReason::ForcedClose));
             }
