@@ -50,6 +50,12 @@ async function login(t, name) {
   const page = await open(t);
   await page.fill("#name", name);
   await page.click("#login-form button");
+  // Whoever had the name in the last test may not have left yet.
+  const [isIn, isTaken] = [page.locator("#chat"), page.locator("#login-error", { hasText: "is taken" })];
+  while (await Promise.race([isIn.waitFor().then(() => false), isTaken.waitFor().then(() => true)])) {
+    await page.evaluate(() => document.getElementById("login-error").replaceChildren());
+    await page.click("#login-form button");
+  }
   await shows(page, "#state", "connected");
   await shows(page, "#room", "lobby");
   return page;
