@@ -4,11 +4,13 @@
 //! no user code there. User code is called from the [inbox](crate::inbox), one call at a time and in order.
 
 mod admission;
+mod books;
 mod calls;
 mod effects;
 mod replies;
 
 use std::collections::VecDeque;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
@@ -69,6 +71,8 @@ type Machine = client::Client<Shell>;
 pub(crate) struct Client {
     server: Arc<Server>,
     pub(crate) handshake: Handshake,
+    /// The address that the bounds count.
+    address: Option<IpAddr>,
     decoder: Lock<Decoder>,
     state: Lock<State>,
 }
@@ -100,6 +104,7 @@ impl engineio::Handler for Shell {
         Client {
             server: Arc::clone(&self.server),
             handshake: Handshake::keep(request, settings.keeps_headers),
+            address: self.server.authority.address_of(request),
             decoder: Lock::new(Decoder::default()),
             state: Lock::new(State {
                 machine: Machine::new(now(), &settings.client),

@@ -19,6 +19,7 @@
 #![forbid(unsafe_code)]
 
 mod ack;
+mod auth_control;
 mod authority;
 mod broadcast;
 mod closed;
@@ -48,6 +49,7 @@ pub mod testing;
 mod tests;
 
 pub use ack::{AckFuture, AckStream};
+pub use auth_control::AuthControl;
 pub use broadcast::Broadcast;
 pub use closed::Closed;
 pub use codec::{
