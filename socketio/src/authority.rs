@@ -95,18 +95,22 @@ impl Authority {
     /// What the opening request presents to each policy; nothing is kept of requests that present nothing.
     pub(crate) fn extract(&self, request: &engineio::RequestView<'_>) -> Vec<(usize, Extract)> {
         let policies = self.policies.lock().clone();
-        let opening = Opening(request);
-        let view = RequestView::new(&opening);
         policies
             .iter()
-            .map(|policy| {
-                let found = guard(|| policy.extract(&view));
-                // Sources are the application's; one that panics spoils the attempt, not the connection.
-                found.unwrap_or(Extract::Malformed(Code::AuthUnavailable))
-            })
+            .map(|policy| extract(&**policy, request))
             .enumerate()
             .filter(|(_, found)| !matches!(found, Extract::Absent))
             .collect()
+    }
+
+    /// What a request presents to the policy in this place.
+    pub(crate) fn extract_for(
+        &self,
+        policy: usize,
+        request: &engineio::RequestView<'_>,
+    ) -> Extract {
+        let policy = self.policies.lock().get(policy).cloned();
+        policy.map_or(Extract::Absent, |policy| extract(&*policy, request))
     }
 
     /// Counts a client that waits to be let in; [`leave_pending`](Self::leave_pending) is due once after success.
@@ -183,6 +187,13 @@ impl Authority {
             }
         }
     }
+}
+
+fn extract(policy: &dyn DynPolicy, request: &engineio::RequestView<'_>) -> Extract {
+    let opening = Opening(request);
+    let found = guard(|| policy.extract(&RequestView::new(&opening)));
+    // Sources are the application's; one that panics spoils the attempt, not the connection.
+    found.unwrap_or(Extract::Malformed(Code::AuthUnavailable))
 }
 
 /// Whom an attempt counts for.

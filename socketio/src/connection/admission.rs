@@ -142,8 +142,8 @@ impl Client {
         }
         let opening = {
             let state = self.state.lock();
-            let found = state.presented.iter().find(|(place, _)| *place == index);
-            found.map_or(Extract::Absent, |(_, found)| found.clone())
+            let of_policy = state.presented.iter().find(|of| of.policy == index);
+            of_policy.map_or(Extract::Absent, |of| of.found.clone())
         };
         let view = auth::RequestView::new(&NoRequest).with_payload(payload.auth.as_ref());
         let found = guard(|| policy.extract(&view).merge(opening));

@@ -39,8 +39,9 @@ impl Client {
                 expires_in,
             } => {
                 socket.set_grant(grant, end_of(expires_in));
-                if socket.space.guard.is_some() {
+                if let Some(guard) = &socket.space.guard {
                     self.audit(connection, &socket, AuditKind::Accepted, None);
+                    self.bind(guard.index);
                 }
                 if socket.space.handlers.middleware.is_empty() {
                     self.enqueue(Input::Admitted { ticket });

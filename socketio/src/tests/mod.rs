@@ -2,6 +2,7 @@
 
 mod acks;
 mod auth;
+mod auth_binding;
 mod auth_books;
 mod backpressure;
 mod connecting;
