@@ -1,14 +1,13 @@
 //! Session ids that were stolen, and proofs of possession.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 
-use super::auth::{token, users};
+use super::auth::users;
+use crate::auth::jwt::{Algorithm, JwtAuthenticator, ProofOfPossession};
+use crate::auth::testing::TokenMint;
 use crate::auth::{
-    AllowedOrigins, AuthContext, BearerHeader, Code, Cookie, Credential, CredentialSource as _,
-    Grant, Handshake, Outcome, auth_fn, connection_binding,
+    AllowedOrigins, BearerHeader, Cookie, CredentialSource as _, Handshake, ProvenAuthField,
 };
 use crate::testing::TestClient;
 use crate::{Service, SocketIo};
@@ -145,16 +144,22 @@ async fn a_credential_that_did_not_authenticate_binds_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn a_proof_holds_for_its_own_connection_only() {
-    // The proof here is the plain binding; what signs it in a JWT is tested where it is made.
-    let authenticator = auth_fn(|cx: AuthContext, proof: Credential| async move {
-        if cx.binding() == Some(proof.token()) {
-            Outcome::Accept(Grant::new(Arc::<str>::from("ann"), "ann"))
-        } else {
-            Outcome::Reject(Code::InvalidToken.into())
-        }
-    });
+    const URL: &str = "https://chat.example/socket.io/";
+    let mint = TokenMint::new(Algorithm::Hs256).issuer("https://id.example");
+    let holder = TokenMint::new(Algorithm::Es256);
+    let jwt = JwtAuthenticator::<serde_json::Value>::builder()
+        .key(mint.verifying_key())
+        .issuer("https://id.example")
+        .any_audience()
+        .proof_of_possession(ProofOfPossession::for_url(URL))
+        .build()
+        .unwrap();
+    let source = ProvenAuthField {
+        token: "token",
+        proof: "proof",
+    };
     let io = SocketIo::builder()
-        .authenticate(Handshake::new(authenticator))
+        .authenticate(Handshake::new(jwt).sources(source))
         .build()
         .unwrap();
     io.namespace("/")
@@ -162,13 +167,17 @@ async fn a_proof_holds_for_its_own_connection_only() {
         .open()
         .unwrap();
     let (mut mine, mut theirs) = (TestClient::open(&io).await, TestClient::open(&io).await);
-    let session = mine.opening().split('"').nth(3).unwrap().to_owned();
-    let proof = token(&connection_binding(&session));
-    assert!(
-        theirs
-            .join_with("/", &proof)
-            .await
-            .contains("invalid_token")
-    );
-    assert!(mine.join_with("/", &proof).await.starts_with("40{"));
+    let confirmation = serde_json::json!({ "jkt": holder.thumbprint() });
+    let token = mint.token("ann").claim("cnf", confirmation).sign();
+    let session = mine.opening().split('"').nth(3).unwrap();
+    let proof = holder.proof(&token, session, URL).sign();
+    let stolen = format!(r#"{{"token":"{token}","proof":"{proof}"}}"#);
+    let refused = theirs.join_with("/", &stolen).await;
+    assert!(refused.contains("invalid_token"), "{refused}");
+    let refused = theirs
+        .join_with("/", &format!(r#"{{"token":"{token}"}}"#))
+        .await;
+    assert!(refused.starts_with("44"), "a token alone: {refused}");
+    let reply = mine.join_with("/", &stolen).await;
+    assert!(reply.starts_with("40{"), "{reply}");
 }
