@@ -22,6 +22,8 @@ mod ack;
 mod auth_control;
 mod authority;
 mod broadcast;
+#[cfg(feature = "client-bundle")]
+mod client_bundle;
 mod closed;
 mod codec;
 mod connection;
@@ -51,6 +53,8 @@ mod tests;
 pub use ack::{AckFuture, AckStream};
 pub use auth_control::AuthControl;
 pub use broadcast::Broadcast;
+#[cfg(feature = "client-bundle")]
+pub use client_bundle::ClientBundle;
 pub use closed::Closed;
 pub use codec::{
     Args, ArgsError, Binary, Codec, EncodeError, FromArgs, Limits, Outgoing, OwnedArgs,

@@ -372,6 +372,12 @@ impl<D> SocketIoBuilder<D> {
         self
     }
 
+    /// Serves the browser client's files beside the connections, as `<path>/socket.io.js` and so on (SRV-FILE-01).
+    #[cfg(feature = "client-bundle")]
+    pub fn client_bundle(self, bundle: crate::ClientBundle) -> Self {
+        self.engine(|config| config.files(move |request, name| bundle.respond(request, name)))
+    }
+
     /// The server.
     ///
     /// # Errors

@@ -52,6 +52,10 @@ where
         return Answer::Response(preflight(hub, request));
     }
     let is_upgrade = config.websocket && request.header("upgrade").is_some();
+    if let Some(mut response) = file(hub, request).filter(|_| !is_upgrade) {
+        decorate(hub, request, response.headers_mut());
+        return Answer::Response(response);
+    }
     let query = Query::parse(request);
     let mut found = None;
     let gate = Gate {
@@ -115,6 +119,16 @@ where
         }
         Err(refused) => Answer::Response(refuse(hub, request, is_upgrade, &refused)),
     }
+}
+
+/// What the application answers by itself.
+fn file<D>(hub: &Hub<D>, request: &RequestView<'_>) -> Option<http::Response<Body>> {
+    let files = hub.config.files.as_ref()?;
+    if request.method() != Method::GET {
+        return None;
+    }
+    let response = files(request, hub.path.rest(request.path()))?;
+    Some(response.map(Body::full))
 }
 
 fn options<D>(hub: &Hub<D>) -> Options {
