@@ -292,9 +292,7 @@ impl Core {
         if space.options != SendOptions::new() || !space.handlers.any_outgoing.is_empty() {
             return self.emit_as(event, None, args, space.options).map(drop);
         }
-        if self.has_left() {
-            return Err(EmitError::Disconnected);
-        }
+        self.check_receiver(event)?;
         let event = Event {
             namespace: &space.name,
             id: None,
@@ -333,9 +331,7 @@ impl Core {
         id: Option<u64>,
         args: &A,
     ) -> Result<MessageBuffer, EmitError> {
-        if self.has_left() {
-            return Err(EmitError::Disconnected);
-        }
+        self.check_receiver(event)?;
         let space = &self.space;
         if !space.handlers.any_outgoing.is_empty() {
             self.show_outgoing(event, OwnedArgs::new(args)?.as_raw());
@@ -435,8 +431,31 @@ impl Core {
         self.may(Action::Emit { event, args_count })
     }
 
-    /// Whether the policy allows an action of the client.
+    /// Whether the policy lets the client receive an event. Not told to the books: the client did nothing.
+    pub(crate) fn may_receive(&self, event: &str) -> bool {
+        self.is_allowed(Action::Receive { event })
+    }
+
+    fn check_receiver(&self, event: &str) -> Result<(), EmitError> {
+        if self.has_left() {
+            Err(EmitError::Disconnected)
+        } else if self.may_receive(event) {
+            Ok(())
+        } else {
+            Err(EmitError::Forbidden)
+        }
+    }
+
+    /// Whether the policy allows an action of the client; told to the books if not.
     pub(crate) fn may(&self, action: Action<'_>) -> bool {
+        let is_allowed = self.is_allowed(action);
+        if !is_allowed && let Some(client) = self.connection.data() {
+            client.audit(&self.connection, self, AuditKind::Denied(action), None);
+        }
+        is_allowed
+    }
+
+    fn is_allowed(&self, action: Action<'_>) -> bool {
         let Some(gate) = &self.space.guard else {
             return true;
         };
@@ -450,11 +469,7 @@ impl Core {
         let facts = grant.as_ref().map(|grant| grant.facts());
         let decided = guard(|| gate.policy.can(&identity, facts, action));
         // Who cannot be asked allows nothing.
-        let is_allowed = decided.is_ok_and(|decision| decision == Decision::Allow);
-        if !is_allowed && let Some(client) = self.connection.data() {
-            client.audit(&self.connection, self, AuditKind::Denied(action), None);
-        }
-        is_allowed
+        decided.is_ok_and(|decision| decision == Decision::Allow)
     }
 
     /// Gives an acknowledgement up; true when it had not come.

@@ -11,7 +11,7 @@ use crate::auth::{
     Revocation, TrustedProxies, TwoRoundTrip, authorizer_fn,
 };
 use crate::testing::{Received, TestClient};
-use crate::{Ack, SocketIo, SocketIoBuilder};
+use crate::{Ack, EmitError, SocketIo, SocketIoBuilder};
 
 fn audited(log: &Log) -> SocketIoBuilder {
     let log = log.clone();
@@ -278,4 +278,60 @@ fn row_23_the_report_names_every_namespace_and_what_it_asks_for() {
          /b: public\n\
          /t-#: handshake, 3 attempts within 5s\n"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn row_39_who_may_not_receive_an_event_or_be_in_a_room_is_left_out() {
+    let policy = Handshake::new(users()).authorize(authorizer_fn(
+        |holder: auth::Holder<'_, User>, action: Action<'_>| {
+            let is_ann = holder.identity().0 == "ann";
+            // A grant that ends is worth less than one that does not.
+            let is_full = holder
+                .grant()
+                .is_some_and(|grant| grant.expires_at().is_none());
+            Decision::allow_if(match action {
+                Action::Receive { event } => event != "staff" || is_ann,
+                Action::Join { room } => room != "vip" || is_full,
+                _ => true,
+            })
+        },
+    ));
+    let io = SocketIo::builder().authenticate(policy).build().unwrap();
+    let space = io
+        .namespace("/")
+        .on("join", |socket, room: String| async move {
+            if !socket.may(Action::Join { room: &room }) {
+                return Err("forbidden");
+            }
+            socket.join(room).map_err(|_| "not joined")
+        })
+        .on("me", |socket, (): ()| async move {
+            Ack(socket.emit("staff", &1) == Err(EmitError::Forbidden))
+        })
+        .open()
+        .unwrap();
+    let (mut ann, mut bob) = (TestClient::open(&io).await, TestClient::open(&io).await);
+    ann.join_with("/", &token("user:ann")).await;
+    bob.join_with("/", &token("user:bob:60")).await;
+    space.emit("staff", &1).unwrap();
+    assert_eq!(ann.next_text().await, r#"42["staff",1]"#);
+    bob.send(r#"421["me"]"#).await;
+    assert_eq!(
+        bob.next_text().await,
+        "431[true]",
+        "and no broadcast before"
+    );
+
+    bob.send(r#"422["join","vip"]"#).await;
+    assert_eq!(bob.next_text().await, r#"432[{"error":"forbidden"}]"#);
+    ann.send(r#"421["join","vip"]"#).await;
+    assert_eq!(ann.next_text().await, "431[]");
+    ann.send(r#"422["join","hall"]"#).await;
+    assert_eq!(ann.next_text().await, "432[]");
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    ann.send(r#"42["authenticate",{"token":"user:ann:60"}]"#)
+        .await;
+    assert_eq!(ann.next_text().await, r#"42["authenticated"]"#);
+    assert!(space.ids_in("vip").is_empty(), "the grant lost its worth");
+    assert_eq!(space.ids_in("hall").len(), 1);
 }
