@@ -95,7 +95,7 @@ impl Broadcast {
             .then(|| OwnedArgs::new(args))
             .transpose()?;
         for socket in self.select() {
-            if socket.is_joined() {
+            if socket.is_joined() && socket.may_receive(event) {
                 if let Some(args) = &shown {
                     socket.show_outgoing(event, args.as_raw());
                 }
@@ -123,7 +123,10 @@ impl Broadcast {
         // One answer for each target, so the channel is bounded by their number.
         targets.retain(|socket| {
             let awaited = Awaited::Many(sender.clone());
-            if !socket.is_joined() || socket.await_ack(id, awaited).is_err() {
+            if !socket.is_joined()
+                || !socket.may_receive(event)
+                || socket.await_ack(id, awaited).is_err()
+            {
                 return false;
             }
             let is_sent = socket.connection.send_as(&message, self.options).is_ok();

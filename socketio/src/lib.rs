@@ -19,6 +19,7 @@
 #![forbid(unsafe_code)]
 
 mod ack;
+mod auth_control;
 mod authority;
 mod broadcast;
 #[cfg(feature = "client-bundle")]
@@ -50,6 +51,7 @@ pub mod testing;
 mod tests;
 
 pub use ack::{AckFuture, AckStream};
+pub use auth_control::AuthControl;
 pub use broadcast::Broadcast;
 #[cfg(feature = "client-bundle")]
 pub use client_bundle::ClientBundle;

@@ -15,12 +15,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use engineio::{Body, Engine, EngineService, ForeignStream, Listener};
 use http_body::Body as HttpBody;
-use socketio_auth::{
-    self as auth, DynPolicy, Policy, Revocation, RevocationListener, RevocationOrigin,
-};
+use socketio_auth::{DynPolicy, Policy, Revocation, RevocationListener, RevocationOrigin};
 use tokio::sync::watch;
 
-use crate::authority::Authority;
+use crate::authority::{AuthOptions, Authority};
 use crate::codec::Codec;
 use crate::connection::{Client, Shell};
 use crate::error::BuildError;
@@ -164,6 +162,29 @@ impl Server {
         });
     }
 
+    /// The open namespaces, by name.
+    pub(crate) fn all_spaces(&self) -> Vec<Arc<Space>> {
+        let mut spaces: Vec<_> = self.spaces.lock().by_name.values().cloned().collect();
+        spaces.sort_by(|one, other| one.name.cmp(&other.name));
+        spaces
+    }
+
+    /// Ends what holds a grant that is meant, after a margin if there is one; how many sockets that were.
+    pub(crate) fn end_grants(&self, revocation: &Revocation, margin: Option<Duration>) -> usize {
+        let mut ended = 0;
+        for space in self.all_spaces() {
+            if space.guard.is_none() {
+                continue;
+            }
+            let sockets = space.rooms.lock().select(&Selection::default());
+            for socket in sockets {
+                let is_meant = socket.end_grant_if(margin, |facts| revocation.covers(facts));
+                ended += usize::from(is_meant);
+            }
+        }
+        ended
+    }
+
     pub(crate) fn is_closing(&self) -> bool {
         self.is_closing.load(Ordering::Acquire)
     }
@@ -193,13 +214,7 @@ impl Server {
 /// Ends live sockets whose grant is revoked.
 impl RevocationListener for Server {
     fn on_revoked(&self, revocation: &Revocation, _: RevocationOrigin) {
-        let spaces: Vec<_> = self.spaces.lock().by_name.values().cloned().collect();
-        for space in spaces.iter().filter(|space| space.guard.is_some()) {
-            let sockets = space.rooms.lock().select(&Selection::default());
-            for socket in sockets {
-                socket.revoke_if(|facts| revocation.covers(facts));
-            }
-        }
+        self.end_grants(revocation, None);
     }
 }
 
@@ -222,7 +237,7 @@ pub struct SocketIoBuilder<D = ()> {
     codec: Codec,
     settings: Settings,
     policy: Option<Arc<dyn DynPolicy>>,
-    auth_limits: auth::Limits,
+    pub(crate) auth: AuthOptions,
     data: PhantomData<fn() -> D>,
 }
 
@@ -234,7 +249,7 @@ impl SocketIoBuilder<()> {
             codec: self.codec,
             settings: self.settings,
             policy: Some(policy.into_dyn()),
-            auth_limits: self.auth_limits,
+            auth: self.auth,
             data: PhantomData,
         }
     }
@@ -344,12 +359,6 @@ impl<D> SocketIoBuilder<D> {
         self
     }
 
-    /// The bounds of authentication over all clients: how many may wait to be let in, how often they may fail.
-    pub fn auth_limits(mut self, limits: auth::Limits) -> Self {
-        self.auth_limits = limits;
-        self
-    }
-
     /// What a client may send in one packet.
     pub fn limits(mut self, change: impl FnOnce(&mut crate::Limits)) -> Self {
         change(&mut self.settings.packets);
@@ -380,7 +389,7 @@ impl<D> SocketIoBuilder<D> {
             settings: Arc::new(self.settings),
             spaces: Lock::new(Spaces::default()),
             families: Lock::new(Vec::new()),
-            authority: Authority::new(self.policy.clone(), self.auth_limits),
+            authority: Authority::new(self.policy.clone(), self.auth),
             is_closing: AtomicBool::new(false),
             stop: watch::Sender::new(false),
         });
@@ -401,6 +410,7 @@ impl<D> fmt::Debug for SocketIoBuilder<D> {
         f.debug_struct("SocketIoBuilder")
             .field("engine", &self.engine)
             .field("settings", &self.settings)
+            .field("auth", &self.auth)
             .finish_non_exhaustive()
     }
 }
@@ -424,7 +434,7 @@ impl<D> fmt::Debug for SocketIoBuilder<D> {
 /// # Ok(()) }
 /// ```
 pub struct SocketIo<D = ()> {
-    server: Arc<Server>,
+    pub(crate) server: Arc<Server>,
     engine: Engine<Client>,
     data: PhantomData<fn() -> D>,
 }
@@ -462,7 +472,7 @@ impl SocketIo {
             codec: Codec::default(),
             settings: Settings::default(),
             policy: None,
-            auth_limits: auth::Limits::default(),
+            auth: AuthOptions::default(),
             data: PhantomData,
         }
     }

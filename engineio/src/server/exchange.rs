@@ -75,7 +75,12 @@ where
         Some(facts)
     });
     let decision = match &found {
-        Some(session) if decision.is_ok() && !session.bind_origin(bound_origin(hub, request)) => {
+        // An origin is not remembered of a request that the application turns away.
+        Some(session)
+            if decision.is_ok()
+                && !(is_admitted(hub, request, session)
+                    && session.bind_origin(bound_origin(hub, request))) =>
+        {
             Err(Rejection::BadRequest)
         }
         _ => decision,
@@ -142,6 +147,17 @@ fn is_origin_allowed<D>(hub: &Hub<D>, request: &RequestView<'_>) -> bool {
         }
         _ => true,
     }
+}
+
+/// Asks the application about a later request of a session.
+fn is_admitted<D: Send + Sync + 'static>(
+    hub: &Hub<D>,
+    request: &RequestView<'_>,
+    session: &Arc<Shared<D>>,
+) -> bool {
+    let connection = Connection(Arc::clone(session));
+    let mut is_admitted = false;
+    hub.guard(|handler| is_admitted = handler.admits(&connection, request)) && is_admitted
 }
 
 /// The origin a session is bound to, if it is bound at all.

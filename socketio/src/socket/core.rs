@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use engineio::{Connection, EncodedMessage, MessageBuffer, SendOptions, Sent};
 use serde::Serialize;
 use serde_json::Value;
-use socketio_auth::{Action, Code, Decision, ErasedIdentity, Grant, GrantFacts};
+use socketio_auth::{
+    self as auth, Action, AuditKind, Code, Decision, ErasedIdentity, Grant, GrantFacts,
+};
 use tokio::sync::oneshot;
 
 use crate::ack::{Answer, Awaited, Pending};
@@ -162,22 +164,34 @@ impl Core {
         }
     }
 
-    /// Ends the socket if its grant is one of those.
-    pub(crate) fn revoke_if(&self, is_meant: impl FnOnce(&GrantFacts) -> bool) {
+    /// Ends the grant if it is one of those: the socket leaves at once or, given a margin, unless it renews in time.
+    pub(crate) fn end_grant_if(
+        &self,
+        margin: Option<Duration>,
+        is_meant: impl FnOnce(&GrantFacts) -> bool,
+    ) -> bool {
         let grant = self.grant();
-        if grant.is_some_and(|grant| is_meant(grant.facts())) {
+        let is_meant = grant.is_some_and(|grant| is_meant(grant.facts()));
+        if is_meant {
             self.feed(Input::Auth {
                 ticket: self.ticket,
-                input: socketio_auth::Input::Revoked(Code::TokenRevoked.into()),
+                input: match margin {
+                    Some(margin) => auth::Input::ExpireIn(margin),
+                    None => auth::Input::Revoked(Code::TokenRevoked.into()),
+                },
             });
         }
+        is_meant
     }
 
-    /// What was accepted may have been revoked before the socket was among those that a revocation ends.
-    fn revoke_if_late(&self) {
+    /// What was accepted may have been revoked before a revocation could find the socket by it.
+    pub(crate) fn revoke_if_late(&self) {
         if let Some(gate) = &self.space.guard {
             let policy = &gate.policy;
-            self.revoke_if(|facts| guard(|| policy.is_revoked(facts)).unwrap_or(true));
+            self.end_grant_if(None, |facts| {
+                // A list that cannot be asked vouches for nobody.
+                guard(|| policy.is_revoked(facts)).unwrap_or(true)
+            });
         }
     }
 
@@ -278,9 +292,7 @@ impl Core {
         if space.options != SendOptions::new() || !space.handlers.any_outgoing.is_empty() {
             return self.emit_as(event, None, args, space.options).map(drop);
         }
-        if self.has_left() {
-            return Err(EmitError::Disconnected);
-        }
+        self.check_receiver(event)?;
         let event = Event {
             namespace: &space.name,
             id: None,
@@ -319,9 +331,7 @@ impl Core {
         id: Option<u64>,
         args: &A,
     ) -> Result<MessageBuffer, EmitError> {
-        if self.has_left() {
-            return Err(EmitError::Disconnected);
-        }
+        self.check_receiver(event)?;
         let space = &self.space;
         if !space.handlers.any_outgoing.is_empty() {
             self.show_outgoing(event, OwnedArgs::new(args)?.as_raw());
@@ -421,8 +431,31 @@ impl Core {
         self.may(Action::Emit { event, args_count })
     }
 
-    /// Whether the policy allows an action of the client.
+    /// Whether the policy lets the client receive an event. Not told to the books: the client did nothing.
+    pub(crate) fn may_receive(&self, event: &str) -> bool {
+        self.is_allowed(Action::Receive { event })
+    }
+
+    fn check_receiver(&self, event: &str) -> Result<(), EmitError> {
+        if self.has_left() {
+            Err(EmitError::Disconnected)
+        } else if self.may_receive(event) {
+            Ok(())
+        } else {
+            Err(EmitError::Forbidden)
+        }
+    }
+
+    /// Whether the policy allows an action of the client; told to the books if not.
     pub(crate) fn may(&self, action: Action<'_>) -> bool {
+        let is_allowed = self.is_allowed(action);
+        if !is_allowed && let Some(client) = self.connection.data() {
+            client.audit(&self.connection, self, AuditKind::Denied(action), None);
+        }
+        is_allowed
+    }
+
+    fn is_allowed(&self, action: Action<'_>) -> bool {
         let Some(gate) = &self.space.guard else {
             return true;
         };
