@@ -4,6 +4,9 @@
 
 mod body;
 mod config;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod handler;
 mod http;
 mod jsonp;
