@@ -229,6 +229,10 @@ async fn read_head<D: Send + Sync + 'static>(
         let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
         let mut request = httparse::Request::new(&mut headers);
         match request.parse(head) {
+            // However few reads it came in.
+            Ok(httparse::Status::Complete(length)) if length > hub.config.max_header_bytes => {
+                return Ok(Head::TooLarge);
+            }
             Ok(httparse::Status::Complete(length)) => {
                 let path = request.path.unwrap_or("/");
                 let path = path.split_once('?').map_or(path, |(path, _)| path);
