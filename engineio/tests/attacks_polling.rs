@@ -5,7 +5,7 @@ mod support;
 use std::time::Duration;
 
 use engineio::{CloseReason, Config};
-use support::{Door, Server, connected, get, post, request, reset, send_raw, within};
+use support::{Door, Server, connected, get, post, request, reset, send_raw, spawn, within};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const POLLING: &str = "/engine.io/?EIO=4&transport=polling";
@@ -78,6 +78,30 @@ async fn a_poll_whose_connection_ends_ends_its_session() {
         assert_eq!(server.closed().await, CloseReason::TransportError);
         server.is_well().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_heartbeat_in_the_wrong_direction_answers_both_requests_whichever_worker_has_them() {
+    //= EIO4-HB-06 test
+    let mut server = Server::start(Door::Own, Config::new()).await;
+    for _ in 0..200 {
+        let target = format!("{POLLING}&sid={}", server.handshake().await);
+        let connection = server.opened().await;
+        let (addr, poll) = (server.addr, target.clone());
+        let waiting = spawn(async move { get(addr, &poll).await });
+        within(async {
+            while !connection.is_writable() {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+        assert_eq!(post(server.addr, &target, "2").await.text(), "ok");
+        let answer = within(waiting).await.unwrap();
+        assert_eq!((answer.status, answer.text()), (200, "1"));
+        assert_eq!(server.closed().await, CloseReason::TransportError);
+        assert_eq!(get(server.addr, &target).await.status, 400);
+    }
+    server.is_well().await;
 }
 
 #[tokio::test]
