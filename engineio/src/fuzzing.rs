@@ -3,8 +3,6 @@
 //!
 //! Each takes any bytes, and panics where a property does not hold.
 
-use std::fmt::Debug;
-
 use http::Method;
 
 use crate::http::{Decision, Facts, Gate, Options, Query, Rejection, decide};
@@ -222,7 +220,7 @@ pub fn request(data: &[u8]) {
         assert_eq!(Some(sid), query.sid.as_deref());
         facts
     });
-    judge(options, gate, &query, facts, decision);
+    judge(options, gate, &query, facts, &decision);
 }
 
 fn judge(
@@ -230,19 +228,19 @@ fn judge(
     gate: Gate<'_>,
     query: &Query<'_>,
     facts: Option<Facts>,
-    decision: Result<Decision, Rejection>,
+    decision: &Result<Decision, Rejection>,
 ) {
     let is_offered = match query.transport {
         Some(Transport::Polling) => options.polling,
         Some(Transport::WebSocket) => options.websocket,
         None => false,
     };
-    assert_eq!(decision == Err(Rejection::TransportUnknown), !is_offered);
+    assert_eq!(*decision == Err(Rejection::TransportUnknown), !is_offered);
     let Ok(decision) = decision else { return };
     let is_websocket = query.transport == Some(Transport::WebSocket);
     assert_eq!(gate.is_upgrade, is_websocket, "no upgrade but to WebSocket");
     assert!(gate.is_origin_allowed);
-    if decision == Decision::Open {
+    if *decision == Decision::Open {
         assert!(query.sid.is_none() && gate.method == Method::GET);
         return;
     }
@@ -251,7 +249,7 @@ fn judge(
         facts.is_some_and(|facts| facts.protocol == query.protocol && facts.is_origin_bound),
         "a session keeps its protocol and its origin"
     );
-    match decision {
+    match *decision {
         Decision::Candidate => assert!(is_websocket),
         _ => assert_eq!(facts.map(|facts| facts.transport), query.transport),
     }
@@ -307,11 +305,7 @@ pub fn jsonp(data: &[u8]) {
     // What a client does to it (EIO4-JSP-03).
     let escaped = text.replace("\\n", "\\\\n");
     let form: String = escaped.bytes().map(|byte| format!("%{byte:02x}")).collect();
-    gives(jsonp_request(&format!("d={form}")), &text);
-}
-
-fn gives<T: AsRef<str> + Debug>(found: Option<T>, expected: &str) {
-    assert_eq!(found.as_ref().map(AsRef::as_ref), Some(expected));
+    assert_eq!(jsonp_request(&format!("d={form}")).as_deref(), Some(&*text));
 }
 
 /// A session and a world around it that does as the bytes say: the invariants of both hold at every step.

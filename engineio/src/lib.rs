@@ -20,6 +20,7 @@ mod server;
 mod session_id;
 #[cfg(test)]
 mod test_vectors;
+mod trace;
 mod websocket;
 
 pub use body::{Body, BodyError};
