@@ -4,6 +4,7 @@
 //! Each takes any bytes, and panics where a property does not hold. The bytes are messages, each behind a header of
 //! three: whether it is binary, and its length.
 
+use bytes::Bytes;
 use engineio::{MessageBuffer, Payload, Protocol};
 use serde::de::IgnoredAny;
 use serde_json::Value;
@@ -112,6 +113,33 @@ fn write(codec: &Codec, packet: &Packet<'_>, name: &str, args: &OwnedArgs) -> Me
     out
 }
 
+/// The arguments as values, each placeholder replaced by what it stands for: sent on, they are numbered anew.
 fn values(args: RawArgs<'_>) -> Vec<Option<Value>> {
-    args.iter().map(|one| one.deserialize().ok()).collect()
+    let resolved = |value| resolve(value, args.attachments());
+    args.iter()
+        .map(|one| one.deserialize().ok().map(resolved))
+        .collect()
+}
+
+fn resolve(value: Value, attachments: &[Bytes]) -> Value {
+    match value {
+        Value::Array(items) => items
+            .into_iter()
+            .map(|item| resolve(item, attachments))
+            .collect(),
+        Value::Object(members) => {
+            let num = members.get("num").and_then(Value::as_u64);
+            let attachment = num
+                .filter(|_| members.get("_placeholder") == Some(&Value::Bool(true)))
+                .and_then(|num| attachments.get(usize::try_from(num).ok()?));
+            match attachment {
+                Some(attachment) => format!("{attachment:?}").into(),
+                None => members
+                    .into_iter()
+                    .map(|(name, member)| (name, resolve(member, attachments)))
+                    .collect(),
+            }
+        }
+        other => other,
+    }
 }
