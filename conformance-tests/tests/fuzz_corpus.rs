@@ -5,19 +5,28 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Each target of `fuzz/fuzz_targets`, and what it calls.
-const TARGETS: [(&str, fn(&[u8])); 11] = [
-    ("head", engineio::fuzzing::head),
-    ("json", socketio::fuzzing::json),
-    ("jsonp", engineio::fuzzing::jsonp),
-    ("jwt_header", socketio_auth::jwt::fuzzing::header),
-    ("jwt_token", socketio_auth::jwt::fuzzing::token),
-    ("msgpack", socketio::fuzzing::msgpack),
-    ("packet", engineio::fuzzing::packet),
-    ("payload", engineio::fuzzing::payload),
-    ("request", engineio::fuzzing::request),
-    ("session", engineio::fuzzing::session),
-    ("websocket", engineio::fuzzing::websocket),
+/// A target of `fuzz/fuzz_targets`.
+struct Target {
+    name: &'static str,
+    run: fn(&[u8]),
+}
+
+const fn target(name: &'static str, run: fn(&[u8])) -> Target {
+    Target { name, run }
+}
+
+const TARGETS: [Target; 11] = [
+    target("head", engineio::fuzzing::head),
+    target("json", socketio::fuzzing::json),
+    target("jsonp", engineio::fuzzing::jsonp),
+    target("jwt_header", socketio_auth::jwt::fuzzing::header),
+    target("jwt_token", socketio_auth::jwt::fuzzing::token),
+    target("msgpack", socketio::fuzzing::msgpack),
+    target("packet", engineio::fuzzing::packet),
+    target("payload", engineio::fuzzing::payload),
+    target("request", engineio::fuzzing::request),
+    target("session", engineio::fuzzing::session),
+    target("websocket", engineio::fuzzing::websocket),
 ];
 
 fn fuzz() -> PathBuf {
@@ -35,9 +44,9 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 
 #[test]
 fn every_kept_input_keeps_the_properties() {
-    for (target, run) in TARGETS {
-        let inputs = files(&fuzz().join("corpus").join(target));
-        assert!(!inputs.is_empty(), "{target} has no corpus");
+    for Target { name, run } in TARGETS {
+        let inputs = files(&fuzz().join("corpus").join(name));
+        assert!(!inputs.is_empty(), "{name} has no corpus");
         for path in inputs {
             let input = fs::read(&path).unwrap();
             println!("{}", path.display());
@@ -48,8 +57,8 @@ fn every_kept_input_keeps_the_properties() {
 
 #[test]
 fn every_kept_input_keeps_the_properties_wherever_it_is_cut() {
-    for (target, run) in TARGETS {
-        for path in files(&fuzz().join("corpus").join(target)) {
+    for Target { name, run } in TARGETS {
+        for path in files(&fuzz().join("corpus").join(name)) {
             let input = fs::read(&path).unwrap();
             println!("{}", path.display());
             // Long ones are cut less densely.
@@ -67,5 +76,5 @@ fn every_target_is_replayed() {
         .iter()
         .map(|path| path.file_stem().unwrap().to_string_lossy().into_owned())
         .collect();
-    assert_eq!(targets, TARGETS.map(|(target, _)| target));
+    assert_eq!(targets, TARGETS.map(|target| target.name));
 }
