@@ -30,6 +30,9 @@ mod connection;
 mod emitter;
 mod error;
 mod event;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod handler;
 mod handshake;
 mod id;

@@ -82,7 +82,7 @@ enum Heartbeat {
 
 /// The state machine of one session; see the module documentation.
 #[derive(Debug)]
-#[cfg_attr(test, derive(Clone))]
+#[cfg_attr(any(test, feature = "fuzzing"), derive(Clone))]
 pub(crate) struct Session {
     pub(crate) outbox: Outbox,
     timing: Arc<Timing>,

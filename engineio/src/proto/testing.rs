@@ -1,5 +1,10 @@
 //! A session on virtual time, for the tests of the machine.
 
+#![cfg_attr(
+    not(test),
+    allow(dead_code, reason = "fuzzing needs less of it than the tests")
+)]
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 

@@ -21,6 +21,7 @@ use crate::proto::event::Input;
 use crate::proto::transport::Transport;
 use crate::request::RequestView;
 use crate::session_id::SessionId;
+use crate::trace;
 use crate::websocket::{self, Decoder, Handshake, HandshakeError, Inflater};
 
 const HTML: HeaderValue = HeaderValue::from_static("text/html");
@@ -190,6 +191,7 @@ async fn open<D: Send + Sync + 'static>(
     };
     let id_fault = Refused::Rejection(Rejection::BadRequest, "no session id could be made");
     let Some(id) = random else {
+        trace::error!("no session id could be made");
         return Err(id_fault);
     };
     let peer = request.peer().map(|peer| peer.ip());
@@ -210,12 +212,14 @@ async fn open<D: Send + Sync + 'static>(
     let shared = Arc::new(Shared::new(Arc::clone(hub), hub.now(), opening));
     shared.bind_origin(bound_origin(hub, request));
     if !hub.registry.insert(id, Arc::clone(&shared)) {
+        trace::error!("a session id was made twice");
         hub.registry.release(peer);
         return Err(id_fault);
     }
     if transport == Transport::WebSocket {
         hub.counters.websocket_attached();
     }
+    trace::debug!(?transport, protocol = ?query.protocol, "a session opened");
     Ok(shared)
 }
 
@@ -533,6 +537,12 @@ fn refuse<D: Send + Sync + 'static>(
         Refused::Handshake(error) => ConnectionError::refused(error.status(), error.message()),
         Refused::Busy(context) => ConnectionError::refused(503, context),
     };
+    match refused {
+        Refused::Busy(_) => trace::warn!(error.context, "a request was refused"),
+        Refused::Rejection(..) | Refused::Handshake(_) => {
+            trace::debug!(error.status, error.context, "a request was refused");
+        }
+    }
     if let Some(hook) = &hub.config.on_connection_error {
         hook(request, &error);
     }
