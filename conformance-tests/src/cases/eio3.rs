@@ -114,7 +114,8 @@ fn packets(area: &mut Area) {
         ws.send_binary(vec![4, 1, 2, 3]).await?;
         ws.is("b4AQID").await
     });
-    for packet in ["x", "7", "", "b"] {
+    // A lone `b` is left out: the reference takes it for a packet of no type and ignores it.
+    for packet in ["x", "7", ""] {
         let name = format!("a packet without a known type ends the session: [{packet}]");
         area.must("EIO3-PKT-03 EIO4-WS-07", &name, move |c| async move {
             let mut ws = c.ws3().await?;
