@@ -1,0 +1,100 @@
+//! The bounds on time, to the millisecond: connections in memory, on a clock that stands still while anything can go on.
+
+#![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
+
+mod support;
+
+use std::time::Duration;
+
+use engineio::{CloseReason, Config, Connection, Engine, Flow, Handler, Message, RequestView};
+use support::spawn;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use tokio::time::{Instant, sleep};
+
+const LIMIT: Duration = Duration::from_secs(7);
+const A_MOMENT: Duration = Duration::from_millis(2);
+
+struct Silent;
+
+impl Handler for Silent {
+    type Data = ();
+
+    fn on_open(&self, _: &Connection<()>, _: &RequestView<'_>) {}
+
+    fn on_message(&self, _: &Connection<()>, _: Message<'_>) -> Flow {
+        Flow::Continue
+    }
+
+    fn on_close(&self, _: &Connection<()>, _: CloseReason) {}
+}
+
+fn connect(engine: &Engine<()>) -> DuplexStream {
+    let (client, server) = duplex(100_000);
+    let engine = engine.clone();
+    spawn(async move { engine.serve_stream(server, None).await });
+    client
+}
+
+/// Sends one part at once and the other after a while; everything that comes back until the connection ends.
+async fn in_two_parts(mut stream: DuplexStream, parts: [&str; 2], pause: Duration) -> String {
+    stream.write_all(parts[0].as_bytes()).await.unwrap();
+    sleep(pause).await;
+    // The server may have hung up.
+    let _ = stream.write_all(parts[1].as_bytes()).await;
+    let mut answer = String::new();
+    let _ = stream.read_to_string(&mut answer).await;
+    answer
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_head_may_take_as_long_as_allowed_and_no_longer() {
+    let engine = Engine::new(Config::new().header_timeout(LIMIT), Silent).unwrap();
+    let head = [
+        "GET /engine.io/?EIO=4&transport=polling HTTP/1.1\r\n",
+        "Connection: close\r\n\r\n",
+    ];
+    let answer = in_two_parts(connect(&engine), head, LIMIT - A_MOMENT).await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let answer = in_two_parts(connect(&engine), head, LIMIT + A_MOMENT).await;
+    assert_eq!(answer, "");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_may_take_as_long_as_allowed_and_no_longer() {
+    for (pause, is_taken) in [(LIMIT - A_MOMENT, true), (LIMIT + A_MOMENT, false)] {
+        let engine = Engine::new(Config::new().body_timeout(LIMIT), Silent).unwrap();
+        let sid = handshake(&engine).await;
+        let head = format!(
+            "POST /engine.io/?EIO=4&transport=polling&sid={sid} HTTP/1.1\r\n\
+             Connection: close\r\nContent-Length: 3\r\n\r\n4"
+        );
+        let answer = in_two_parts(connect(&engine), [&head, "ab"], pause).await;
+        assert_eq!(answer.starts_with("HTTP/1.1 200"), is_taken, "{answer}");
+        assert_eq!(engine.session_count(), usize::from(is_taken));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_client_is_given_up_after_an_interval_and_a_timeout() {
+    let config = Config::new().ping_interval(LIMIT).ping_timeout(2 * LIMIT);
+    let engine = Engine::new(config, Silent).unwrap();
+    let start = Instant::now();
+    handshake(&engine).await;
+    sleep((start + 3 * LIMIT - A_MOMENT).duration_since(Instant::now())).await;
+    assert_eq!(engine.session_count(), 1);
+    while engine.session_count() > 0 {
+        sleep(A_MOMENT).await;
+    }
+    // The wheel of deadlines may turn a little later than asked, never earlier.
+    assert!(start.elapsed() <= 3 * LIMIT + Duration::from_secs(1));
+}
+
+async fn handshake(engine: &Engine<()>) -> String {
+    let head = [
+        "GET /engine.io/?EIO=4&transport=polling HTTP/1.1\r\n",
+        "Connection: close\r\n\r\n",
+    ];
+    let answer = in_two_parts(connect(engine), head, Duration::ZERO).await;
+    let (_, rest) = answer.split_once("\"sid\":\"").unwrap();
+    rest.split('"').next().unwrap().to_owned()
+}
