@@ -37,6 +37,7 @@ mod matcher;
 mod namespace;
 mod packet;
 mod proto;
+mod recovery;
 mod rooms;
 mod running;
 mod server;
@@ -65,6 +66,7 @@ pub use namespace::{
     Decided, DynamicNamespaces, Inherited, Many, Namespace, NamespaceBuilder, One,
 };
 pub use packet::{Packet, PacketKind};
+pub use recovery::Recovery;
 pub use rooms::{Room, RoomEvent};
 pub use server::{Service, SocketIo, SocketIoBuilder};
 pub use socket::Socket;

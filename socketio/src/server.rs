@@ -28,6 +28,7 @@ use crate::lock::Lock;
 use crate::matcher::{Matcher, Pattern};
 use crate::namespace::{Family, Guard, Inherited, Many, NamespaceBuilder, Space};
 use crate::proto::pace::Rate;
+use crate::recovery::{Keeper, Recovery};
 use crate::rooms::Selection;
 use crate::settings::Settings;
 
@@ -39,6 +40,7 @@ pub(crate) struct Server {
     /// Sets of dynamic namespaces, in the order in which they were opened.
     families: Lock<Vec<Arc<Family>>>,
     pub(crate) authority: Authority,
+    pub(crate) recovery: Option<Arc<Keeper>>,
     is_closing: AtomicBool,
     /// True when handlers that still wait are to be dropped.
     stop: watch::Sender<bool>,
@@ -222,6 +224,7 @@ pub struct SocketIoBuilder<D = ()> {
     codec: Codec,
     settings: Settings,
     policy: Option<Arc<dyn DynPolicy>>,
+    recovery: Option<Recovery>,
     auth_limits: auth::Limits,
     data: PhantomData<fn() -> D>,
 }
@@ -234,6 +237,7 @@ impl SocketIoBuilder<()> {
             codec: self.codec,
             settings: self.settings,
             policy: Some(policy.into_dyn()),
+            recovery: self.recovery,
             auth_limits: self.auth_limits,
             data: PhantomData,
         }
@@ -350,6 +354,13 @@ impl<D> SocketIoBuilder<D> {
         self
     }
 
+    /// Lets clients that lost their connection get back what they had, and the events they missed; off by default
+    /// (SIO5-CSR).
+    pub fn recovery(mut self, recovery: Recovery) -> Self {
+        self.recovery = Some(recovery);
+        self
+    }
+
     /// What a client may send in one packet.
     pub fn limits(mut self, change: impl FnOnce(&mut crate::Limits)) -> Self {
         change(&mut self.settings.packets);
@@ -375,6 +386,7 @@ impl<D> SocketIoBuilder<D> {
             spaces: Lock::new(Spaces::default()),
             families: Lock::new(Vec::new()),
             authority: Authority::new(self.policy.clone(), self.auth_limits),
+            recovery: self.recovery.as_ref().map(Keeper::new).map(Arc::new),
             is_closing: AtomicBool::new(false),
             stop: watch::Sender::new(false),
         });
@@ -456,6 +468,7 @@ impl SocketIo {
             codec: Codec::default(),
             settings: Settings::default(),
             policy: None,
+            recovery: None,
             auth_limits: auth::Limits::default(),
             data: PhantomData,
         }
