@@ -104,7 +104,10 @@ fn test_modules(files: &[PathBuf]) -> Vec<String> {
             if let (true, Some(name)) = (is_test, declared) {
                 names.push(name.to_owned());
             }
-            is_test = line.trim() == "#[cfg(test)]";
+            is_test = matches!(
+                line.trim(),
+                "#[cfg(test)]" | r#"#[cfg(any(test, feature = "fuzzing"))]"#
+            );
         }
     }
     names

@@ -89,6 +89,37 @@ fn our_engine_conforms_with_protocol_3() {
 }
 
 #[test]
+fn our_socket_server_conforms() {
+    ours_passes(Profile::Socket, &[], |all| all);
+}
+
+#[test]
+fn our_socket_server_conforms_on_shards() {
+    ours_passes(
+        Profile::Socket,
+        &["--flavor", "shards"],
+        Options::without_polling,
+    );
+}
+
+#[test]
+fn our_socket_server_conforms_behind_axum_on_many_threads() {
+    let arguments = ["--listener", "axum", "--flavor", "multi"];
+    ours_passes(Profile::Socket, &arguments, |all| all);
+}
+
+#[test]
+fn our_socket_server_conforms_with_protocol_4_and_msgpack() {
+    ours_passes(Profile::SocketEio3, &[], |all| all);
+    ours_passes(Profile::SocketMsgpack, &[], |all| all);
+}
+
+#[test]
+fn our_authentication_conforms_with_protocol_4() {
+    ours_passes(Profile::AuthEio3, &[], |all| all);
+}
+
+#[test]
 fn the_reference_passes_the_engine_cases() {
     node_passes(Profile::Engine);
     node_passes(Profile::EngineEio3);

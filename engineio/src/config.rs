@@ -6,6 +6,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use crate::http::{AllowedOrigins, CookieOptions, Cors};
 use crate::proto::transport::{Timing, Transport};
 use crate::request::RequestView;
@@ -43,6 +45,8 @@ impl Refusal {
 
 type AdmissionHook =
     dyn for<'a> Fn(&RequestView<'a>) -> HookFuture<Result<(), Refusal>> + Send + Sync;
+type FileHook =
+    dyn for<'a> Fn(&RequestView<'a>, &str) -> Option<http::Response<Bytes>> + Send + Sync;
 type HeaderHook = dyn for<'a> Fn(&RequestView<'a>, &mut http::HeaderMap) + Send + Sync;
 type ErrorHook = dyn for<'a> Fn(&RequestView<'a>, &ConnectionError) + Send + Sync;
 type IdGenerator = dyn Fn() -> HookFuture<Option<[u8; 15]>> + Send + Sync;
@@ -87,6 +91,7 @@ pub struct Config {
     pub(crate) admission: Option<Arc<AdmissionHook>>,
     pub(crate) handshake_headers: Option<Arc<HeaderHook>>,
     pub(crate) response_headers: Option<Arc<HeaderHook>>,
+    pub(crate) files: Option<Arc<FileHook>>,
     pub(crate) on_connection_error: Option<Arc<ErrorHook>>,
     pub(crate) id_generator: Option<Arc<IdGenerator>>,
 }
@@ -127,6 +132,7 @@ impl Default for Config {
             admission: None,
             handshake_headers: None,
             response_headers: None,
+            files: None,
             on_connection_error: None,
             id_generator: None,
         }
@@ -355,6 +361,26 @@ impl Config {
         F: for<'a> Fn(&RequestView<'a>, &mut http::HeaderMap) + Send + Sync + 'static,
     {
         self.response_headers = Some(Arc::new(hook));
+        self
+    }
+
+    /// Answers GET requests inside the path with something of the application's own, a file for instance, before the
+    /// engine looks at them. The hook sees the request and what follows the path; with `None` the engine goes on. It
+    /// must not block.
+    ///
+    /// ```
+    /// let config = engineio::Config::new().files(|_request, name| {
+    ///     (name == "version").then(|| http::Response::new("7".into()))
+    /// });
+    /// ```
+    pub fn files<F>(mut self, hook: F) -> Self
+    where
+        F: for<'a> Fn(&RequestView<'a>, &str) -> Option<http::Response<Bytes>>
+            + Send
+            + Sync
+            + 'static,
+    {
+        self.files = Some(Arc::new(hook));
         self
     }
 

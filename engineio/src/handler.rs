@@ -19,7 +19,7 @@ pub enum Flow {
 
 /// The application behind an [`Engine`](crate::Engine).
 ///
-/// All calls for one connection are serial: none starts before the last one has returned. They run on the task
+/// All calls for one connection but [`admits`](Handler::admits) are serial: none starts before the last one has returned. They run on the task
 /// that reads the connection, so they must not block; hand long work to a task of your own and answer with
 /// [`Connection::send`] from there.
 ///
@@ -36,6 +36,16 @@ pub trait Handler: Send + Sync + 'static {
     /// else. What is sent from here follows the handshake too.
     fn on_ready(&self, connection: &Connection<Self::Data>) {
         let _ = connection;
+    }
+
+    /// Whether a later request, a poll, a POST or an upgrade, may use the session whose id it carries; yes by
+    /// default. One that may not, or a panic here, is answered as a bad request (code 3), and the session goes on.
+    ///
+    /// For binding a session to more than its id and its `Origin`. Unlike the other calls this one may come while
+    /// another of the same connection runs.
+    fn admits(&self, connection: &Connection<Self::Data>, request: &RequestView<'_>) -> bool {
+        let _ = (connection, request);
+        true
     }
 
     /// A message arrived. It borrows the read buffer; [`Message::to_bytes`] keeps it.

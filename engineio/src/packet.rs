@@ -122,7 +122,7 @@ pub(crate) enum Packet<'a> {
 }
 
 impl<'a> Packet<'a> {
-    #[cfg(test)]
+    #[cfg(any(test, feature = "fuzzing"))]
     pub(crate) fn kind(&self) -> PacketKind {
         match self {
             Self::Open(_) => PacketKind::Open,
@@ -136,7 +136,7 @@ impl<'a> Packet<'a> {
     }
 
     /// Appends the packet as text; a binary message takes its base64 form.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "fuzzing"))]
     pub(crate) fn encode_text(&self, protocol: Protocol, out: &mut Vec<u8>) {
         let data = match self {
             Self::Binary(data) => return encode_base64(protocol, data, out),

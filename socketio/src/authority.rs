@@ -1,10 +1,14 @@
 //! What the server keeps for authentication as a whole: every policy in use, and the bounds over all clients.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use socketio_auth::{self as auth, AuthLimiter, Code, DynPolicy, Extract, Rejection, RequestView};
+use socketio_auth::{
+    self as auth, AddressKey, AuditSink, AuthEvent, AuthLimiter, Code, DynPolicy, Extract, Lockout,
+    LockoutKey, Rejection, RequestView, TrustedProxies,
+};
 
 use crate::handshake::Opening;
 use crate::lock::Lock;
@@ -16,14 +20,58 @@ pub(crate) struct Authority {
     policies: Lock<Vec<Arc<dyn DynPolicy>>>,
     is_guarded: bool,
     limiter: Lock<AuthLimiter>,
+    lockout: Option<Arc<dyn Lockout>>,
+    proxies: TrustedProxies,
+    audit: Option<Arc<dyn AuditSink>>,
+}
+
+/// What the builder of a server was told about authentication as a whole.
+#[derive(Default)]
+pub(crate) struct AuthOptions {
+    pub(crate) limits: auth::Limits,
+    pub(crate) lockout: Option<Arc<dyn Lockout>>,
+    pub(crate) proxies: TrustedProxies,
+    pub(crate) audit: Option<Arc<dyn AuditSink>>,
+}
+
+impl fmt::Debug for AuthOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuthOptions")
+            .field("limits", &self.limits)
+            .field("proxies", &self.proxies)
+            .field("has_lockout", &self.lockout.is_some())
+            .field("has_audit", &self.audit.is_some())
+            .finish()
+    }
 }
 
 impl Authority {
-    pub(crate) fn new(policy: Option<Arc<dyn DynPolicy>>, limits: auth::Limits) -> Self {
+    pub(crate) fn new(policy: Option<Arc<dyn DynPolicy>>, options: AuthOptions) -> Self {
         Self {
             is_guarded: policy.is_some(),
             policies: Lock::new(policy.into_iter().collect()),
-            limiter: Lock::new(AuthLimiter::new(limits)),
+            limiter: Lock::new(AuthLimiter::new(options.limits)),
+            lockout: options.lockout,
+            proxies: options.proxies,
+            audit: options.audit,
+        }
+    }
+
+    /// Whose address the bounds count: that of the client behind the trusted proxies.
+    pub(crate) fn address_of(&self, request: &engineio::RequestView<'_>) -> Option<IpAddr> {
+        let peer = request.peer()?.ip();
+        Some(self.proxies.client_address(peer, &Opening(request)))
+    }
+
+    /// True when somebody keeps the books.
+    pub(crate) fn is_audited(&self) -> bool {
+        self.audit.is_some()
+    }
+
+    /// Writes into the books. A sink that panics loses what it was told and nothing else.
+    pub(crate) fn audit(&self, event: &AuthEvent<'_>) {
+        if let Some(sink) = &self.audit {
+            let _ = guard(|| sink.event(event));
         }
     }
 
@@ -47,18 +95,22 @@ impl Authority {
     /// What the opening request presents to each policy; nothing is kept of requests that present nothing.
     pub(crate) fn extract(&self, request: &engineio::RequestView<'_>) -> Vec<(usize, Extract)> {
         let policies = self.policies.lock().clone();
-        let opening = Opening(request);
-        let view = RequestView::new(&opening);
         policies
             .iter()
-            .map(|policy| {
-                let found = guard(|| policy.extract(&view));
-                // Sources are the application's; one that panics spoils the attempt, not the connection.
-                found.unwrap_or(Extract::Malformed(Code::AuthUnavailable))
-            })
+            .map(|policy| extract(&**policy, request))
             .enumerate()
             .filter(|(_, found)| !matches!(found, Extract::Absent))
             .collect()
+    }
+
+    /// What a request presents to the policy in this place.
+    pub(crate) fn extract_for(
+        &self,
+        policy: usize,
+        request: &engineio::RequestView<'_>,
+    ) -> Extract {
+        let policy = self.policies.lock().get(policy).cloned();
+        policy.map_or(Extract::Absent, |policy| extract(&*policy, request))
     }
 
     /// Counts a client that waits to be let in; [`leave_pending`](Self::leave_pending) is due once after success.
@@ -77,9 +129,29 @@ impl Authority {
         address: Option<IpAddr>,
         renewed: Option<&str>,
     ) -> Result<(), Rejection> {
-        let mut limiter = self.limiter.lock();
-        limiter.check_attempt(now, address)?;
-        renewed.map_or(Ok(()), |subject| limiter.check_renewal(now, subject))
+        {
+            let mut limiter = self.limiter.lock();
+            limiter.check_attempt(now, address)?;
+            if let Some(subject) = renewed {
+                limiter.check_renewal(now, subject)?;
+            }
+        }
+        let Some(lockout) = &self.lockout else {
+            return Ok(());
+        };
+        for key in keys(address, renewed) {
+            match guard(|| lockout.locked_for(now, key)) {
+                Ok(None) => {}
+                Ok(Some(left)) => {
+                    return Err(Rejection::new(Code::RateLimited)
+                        .with_retry_after(left)
+                        .with_detail("locked out"));
+                }
+                // Who cannot be asked lets nobody in.
+                Err(_) => return Err(Rejection::unavailable("the lockout panicked")),
+            }
+        }
+        Ok(())
     }
 
     pub(crate) fn record_failure(
@@ -88,10 +160,44 @@ impl Authority {
         address: Option<IpAddr>,
         renewed: Option<&str>,
     ) {
-        let mut limiter = self.limiter.lock();
-        limiter.record_failure(now, address);
-        if let Some(subject) = renewed {
-            limiter.record_failed_renewal(now, subject);
+        {
+            let mut limiter = self.limiter.lock();
+            limiter.record_failure(now, address);
+            if let Some(subject) = renewed {
+                limiter.record_failed_renewal(now, subject);
+            }
+        }
+        if let Some(lockout) = &self.lockout {
+            for key in keys(address, renewed) {
+                // A count that is lost locks nobody out.
+                let _ = guard(|| lockout.failed(now, key));
+            }
         }
     }
+
+    pub(crate) fn record_success(
+        &self,
+        now: Instant,
+        address: Option<IpAddr>,
+        renewed: Option<&str>,
+    ) {
+        if let Some(lockout) = &self.lockout {
+            for key in keys(address, renewed) {
+                let _ = guard(|| lockout.succeeded(now, key));
+            }
+        }
+    }
+}
+
+fn extract(policy: &dyn DynPolicy, request: &engineio::RequestView<'_>) -> Extract {
+    let opening = Opening(request);
+    let found = guard(|| policy.extract(&RequestView::new(&opening)));
+    // Sources are the application's; one that panics spoils the attempt, not the connection.
+    found.unwrap_or(Extract::Malformed(Code::AuthUnavailable))
+}
+
+/// Whom an attempt counts for.
+fn keys(address: Option<IpAddr>, renewed: Option<&str>) -> impl Iterator<Item = LockoutKey<'_>> {
+    let address = address.map(|address| LockoutKey::Address(AddressKey::of(address)));
+    address.into_iter().chain(renewed.map(LockoutKey::Subject))
 }

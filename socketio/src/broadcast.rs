@@ -13,6 +13,7 @@ use crate::codec::{Event, FromArgs, OwnedArgs};
 use crate::emitter::key_of;
 use crate::error::EmitError;
 use crate::namespace::Space;
+use crate::recovery::Kept;
 use crate::rooms::{Room, Selection};
 use crate::socket::Core;
 
@@ -103,12 +104,17 @@ impl Broadcast {
             let rooms = self.space.rooms.lock();
             if let Some((keeper, offset)) = kept {
                 let selection = self.selection.clone();
-                keeper.append(offset, &self.space.name, selection, &message);
+                keeper.append(
+                    offset,
+                    &self.space.name,
+                    selection,
+                    Kept::new(event, &message),
+                );
             }
             rooms.select(&self.selection)
         };
         for socket in targets {
-            if !socket.has_left() {
+            if !socket.has_left() && socket.may_receive(event) {
                 if let Some(args) = &shown {
                     socket.show_outgoing(event, args.as_raw());
                 }
@@ -136,7 +142,10 @@ impl Broadcast {
         // One answer for each target, so the channel is bounded by their number.
         targets.retain(|socket| {
             let awaited = Awaited::Many(sender.clone());
-            if !socket.is_joined() || socket.await_ack(id, awaited).is_err() {
+            if !socket.is_joined()
+                || !socket.may_receive(event)
+                || socket.await_ack(id, awaited).is_err()
+            {
                 return false;
             }
             let is_sent = socket.connection.send_as(&message, self.options).is_ok();

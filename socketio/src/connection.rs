@@ -4,11 +4,14 @@
 //! no user code there. User code is called from the [inbox](crate::inbox), one call at a time and in order.
 
 mod admission;
+mod binding;
+mod books;
 mod calls;
 mod effects;
 mod replies;
 
 use std::collections::VecDeque;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
@@ -17,6 +20,7 @@ use serde_json::Value;
 use socketio_auth as auth;
 use socketio_auth::{Collected, ErasedIdentity, Extract, Grant, Queued};
 
+use self::binding::presented_in;
 use self::calls::tell_invalid;
 use crate::ack::Awaited;
 use crate::codec::Decoder;
@@ -69,8 +73,18 @@ type Machine = client::Client<Shell>;
 pub(crate) struct Client {
     server: Arc<Server>,
     pub(crate) handshake: Handshake,
+    /// The address that the bounds count.
+    address: Option<IpAddr>,
     decoder: Lock<Decoder>,
     state: Lock<State>,
+}
+
+/// What the opening request presented to one policy.
+struct Presented {
+    policy: usize,
+    found: Extract,
+    /// It authenticated, so later requests may not present another.
+    is_bound: bool,
 }
 
 struct State {
@@ -79,7 +93,7 @@ struct State {
     is_pumping: bool,
     inbox: Inbox,
     /// What the opening request presented to each policy.
-    presented: Vec<(usize, Extract)>,
+    presented: Vec<Presented>,
     /// How far ahead of the pace of events the client is.
     paid_until: Option<Instant>,
     /// When the engine is to wake the machine.
@@ -100,13 +114,14 @@ impl engineio::Handler for Shell {
         Client {
             server: Arc::clone(&self.server),
             handshake: Handshake::keep(request, settings.keeps_headers),
+            address: self.server.authority.address_of(request),
             decoder: Lock::new(Decoder::default()),
             state: Lock::new(State {
                 machine: Machine::new(now(), &settings.client),
                 inputs: VecDeque::new(),
                 is_pumping: false,
                 inbox: Inbox::default(),
-                presented: self.server.authority.extract(request),
+                presented: presented_in(&self.server, request),
                 paid_until: None,
                 wake_at: None,
             }),
@@ -124,6 +139,12 @@ impl engineio::Handler for Shell {
         } else {
             client.arm(connection);
         }
+    }
+
+    fn admits(&self, connection: &Connection<Client>, request: &RequestView<'_>) -> bool {
+        connection
+            .data()
+            .is_none_or(|client| client.is_owner(request))
     }
 
     fn on_message(&self, connection: &Connection<Client>, message: Message<'_>) -> Flow {

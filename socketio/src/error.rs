@@ -19,6 +19,8 @@ pub enum EmitError {
     ReservedName,
     /// Too many acknowledgements are awaited from this client.
     TooManyAcks,
+    /// The authorizer of the namespace does not let this client receive the event.
+    Forbidden,
 }
 
 impl fmt::Display for EmitError {
@@ -31,6 +33,7 @@ impl fmt::Display for EmitError {
             Self::Encode(error) => write!(f, "the arguments cannot be serialized: {error}"),
             Self::ReservedName => f.write_str("the event name is reserved"),
             Self::TooManyAcks => f.write_str("too many acknowledgements are awaited"),
+            Self::Forbidden => f.write_str("the client may not receive the event"),
         }
     }
 }

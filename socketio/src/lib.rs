@@ -19,14 +19,20 @@
 #![forbid(unsafe_code)]
 
 mod ack;
+mod auth_control;
 mod authority;
 mod broadcast;
+#[cfg(feature = "client-bundle")]
+mod client_bundle;
 mod closed;
 mod codec;
 mod connection;
 mod emitter;
 mod error;
 mod event;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod handler;
 mod handshake;
 mod id;
@@ -49,7 +55,10 @@ pub mod testing;
 mod tests;
 
 pub use ack::{AckFuture, AckStream};
+pub use auth_control::AuthControl;
 pub use broadcast::Broadcast;
+#[cfg(feature = "client-bundle")]
+pub use client_bundle::ClientBundle;
 pub use closed::Closed;
 pub use codec::{
     Args, ArgsError, Binary, Codec, EncodeError, FromArgs, Limits, Outgoing, OwnedArgs,

@@ -29,6 +29,14 @@ impl Matcher {
         }))
     }
 
+    /// What names the set in reports.
+    pub(crate) fn as_str(&self) -> &str {
+        match self {
+            Self::Pattern(pattern) => pattern.as_str(),
+            Self::Predicate(_) => "by predicate",
+        }
+    }
+
     /// A panic is a refusal.
     pub(crate) fn decide(&self, name: &str, auth: &Value) -> Decision {
         match self {

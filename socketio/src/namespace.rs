@@ -477,8 +477,7 @@ impl<D, S, K> fmt::Debug for NamespaceBuilder<D, S, K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = match &self.target {
             Target::One(name) => name,
-            Target::Many(Matcher::Pattern(pattern)) => pattern.as_str(),
-            Target::Many(_) => "by predicate",
+            Target::Many(matcher) => matcher.as_str(),
         };
         f.debug_struct("NamespaceBuilder")
             .field("name", &name)

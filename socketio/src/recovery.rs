@@ -138,9 +138,26 @@ pub(crate) struct Resumed {
     pub(crate) from: Position,
 }
 
+/// A kept event.
+#[derive(Clone)]
+pub(crate) struct Kept {
+    /// Its name, for the authorizer, who is asked again before a replay.
+    pub(crate) event: Arc<str>,
+    pub(crate) message: EncodedMessage,
+}
+
+impl Kept {
+    pub(crate) fn new(event: &str, message: &EncodedMessage) -> Self {
+        Self {
+            event: event.into(),
+            message: message.clone(),
+        }
+    }
+}
+
 /// The log of a server.
 pub(crate) struct Keeper {
-    log: Lock<Log<EncodedMessage>>,
+    log: Lock<Log<Kept>>,
     pub(crate) skips_middleware: bool,
 }
 
@@ -163,12 +180,11 @@ impl Keeper {
         offset: Offset,
         namespace: &Arc<str>,
         selection: Selection,
-        message: &EncodedMessage,
+        kept: Kept,
     ) {
-        let size = message.len_bytes();
-        let message = message.clone();
+        let size = kept.message.len_bytes().saturating_add(kept.event.len());
         let mut log = self.log.lock();
-        log.append(now(), offset, namespace, selection, message, size);
+        log.append(now(), offset, namespace, selection, kept, size);
     }
 
     pub(crate) fn end(&self) -> Position {
@@ -195,7 +211,7 @@ impl Keeper {
         namespace: &str,
         resumed: &Resumed,
         from: Position,
-    ) -> Option<(Vec<EncodedMessage>, Position)> {
+    ) -> Option<(Vec<Kept>, Position)> {
         let log = self.log.lock();
         let missed = log.missed(namespace, &resumed.id, &resumed.rooms, from)?;
         Some((missed, log.end()))

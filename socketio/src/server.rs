@@ -15,12 +15,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use engineio::{Body, Engine, EngineService, ForeignStream, Listener};
 use http_body::Body as HttpBody;
-use socketio_auth::{
-    self as auth, DynPolicy, Policy, Revocation, RevocationListener, RevocationOrigin,
-};
+use socketio_auth::{DynPolicy, Policy, Revocation, RevocationListener, RevocationOrigin};
 use tokio::sync::watch;
 
-use crate::authority::Authority;
+use crate::authority::{AuthOptions, Authority};
 use crate::codec::Codec;
 use crate::connection::{Client, Shell};
 use crate::error::BuildError;
@@ -166,6 +164,29 @@ impl Server {
         });
     }
 
+    /// The open namespaces, by name.
+    pub(crate) fn all_spaces(&self) -> Vec<Arc<Space>> {
+        let mut spaces: Vec<_> = self.spaces.lock().by_name.values().cloned().collect();
+        spaces.sort_by(|one, other| one.name.cmp(&other.name));
+        spaces
+    }
+
+    /// Ends what holds a grant that is meant, after a margin if there is one; how many sockets that were.
+    pub(crate) fn end_grants(&self, revocation: &Revocation, margin: Option<Duration>) -> usize {
+        let mut ended = 0;
+        for space in self.all_spaces() {
+            if space.guard.is_none() {
+                continue;
+            }
+            let sockets = space.rooms.lock().select(&Selection::default());
+            for socket in sockets {
+                let is_meant = socket.end_grant_if(margin, |facts| revocation.covers(facts));
+                ended += usize::from(is_meant);
+            }
+        }
+        ended
+    }
+
     pub(crate) fn is_closing(&self) -> bool {
         self.is_closing.load(Ordering::Acquire)
     }
@@ -195,13 +216,7 @@ impl Server {
 /// Ends live sockets whose grant is revoked.
 impl RevocationListener for Server {
     fn on_revoked(&self, revocation: &Revocation, _: RevocationOrigin) {
-        let spaces: Vec<_> = self.spaces.lock().by_name.values().cloned().collect();
-        for space in spaces.iter().filter(|space| space.guard.is_some()) {
-            let sockets = space.rooms.lock().select(&Selection::default());
-            for socket in sockets {
-                socket.revoke_if(|facts| revocation.covers(facts));
-            }
-        }
+        self.end_grants(revocation, None);
     }
 }
 
@@ -225,7 +240,7 @@ pub struct SocketIoBuilder<D = ()> {
     settings: Settings,
     policy: Option<Arc<dyn DynPolicy>>,
     recovery: Option<Recovery>,
-    auth_limits: auth::Limits,
+    pub(crate) auth: AuthOptions,
     data: PhantomData<fn() -> D>,
 }
 
@@ -238,7 +253,7 @@ impl SocketIoBuilder<()> {
             settings: self.settings,
             policy: Some(policy.into_dyn()),
             recovery: self.recovery,
-            auth_limits: self.auth_limits,
+            auth: self.auth,
             data: PhantomData,
         }
     }
@@ -348,12 +363,6 @@ impl<D> SocketIoBuilder<D> {
         self
     }
 
-    /// The bounds of authentication over all clients: how many may wait to be let in, how often they may fail.
-    pub fn auth_limits(mut self, limits: auth::Limits) -> Self {
-        self.auth_limits = limits;
-        self
-    }
-
     /// Lets clients that lost their connection get back what they had, and the events they missed; off by default
     /// (SIO5-CSR).
     pub fn recovery(mut self, recovery: Recovery) -> Self {
@@ -374,6 +383,12 @@ impl<D> SocketIoBuilder<D> {
         self
     }
 
+    /// Serves the browser client's files beside the connections, as `<path>/socket.io.js` and so on (SRV-FILE-01).
+    #[cfg(feature = "client-bundle")]
+    pub fn client_bundle(self, bundle: crate::ClientBundle) -> Self {
+        self.engine(|config| config.files(move |request, name| bundle.respond(request, name)))
+    }
+
     /// The server.
     ///
     /// # Errors
@@ -385,8 +400,8 @@ impl<D> SocketIoBuilder<D> {
             settings: Arc::new(self.settings),
             spaces: Lock::new(Spaces::default()),
             families: Lock::new(Vec::new()),
-            authority: Authority::new(self.policy.clone(), self.auth_limits),
             recovery: self.recovery.as_ref().map(Keeper::new).map(Arc::new),
+            authority: Authority::new(self.policy.clone(), self.auth),
             is_closing: AtomicBool::new(false),
             stop: watch::Sender::new(false),
         });
@@ -407,6 +422,7 @@ impl<D> fmt::Debug for SocketIoBuilder<D> {
         f.debug_struct("SocketIoBuilder")
             .field("engine", &self.engine)
             .field("settings", &self.settings)
+            .field("auth", &self.auth)
             .finish_non_exhaustive()
     }
 }
@@ -430,7 +446,7 @@ impl<D> fmt::Debug for SocketIoBuilder<D> {
 /// # Ok(()) }
 /// ```
 pub struct SocketIo<D = ()> {
-    server: Arc<Server>,
+    pub(crate) server: Arc<Server>,
     engine: Engine<Client>,
     data: PhantomData<fn() -> D>,
 }
@@ -469,7 +485,7 @@ impl SocketIo {
             settings: Settings::default(),
             policy: None,
             recovery: None,
-            auth_limits: auth::Limits::default(),
+            auth: AuthOptions::default(),
             data: PhantomData,
         }
     }

@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 use engineio::{OverflowPolicy, Protocol};
 use serde::Serialize;
 use serde_json::Value;
-use socketio_auth::{ErasedIdentity, Grant};
+use socketio_auth::{Action, ErasedIdentity, Grant};
 
 use crate::ack::AckFuture;
 use crate::broadcast::Broadcast;
@@ -272,6 +272,26 @@ impl<D: Send + Sync + 'static> Socket<D> {
     pub fn data(&self) -> Arc<D> {
         let data = self.core.identity().downcast();
         data.expect("the policy of the namespace fixes the type of its identities")
+    }
+
+    /// Whether the authorizer of the namespace allows an action; always without one. Connects and events are asked
+    /// about by the server, a room that the client names has to be asked about by the handler that joins it.
+    ///
+    /// ```
+    /// use socketio::auth::Action;
+    ///
+    /// # fn handlers(chat: socketio::NamespaceBuilder<(), socketio::Decided>) {
+    /// chat.on("join", |socket, room: String| async move {
+    ///     if !socket.may(Action::Join { room: &room }) {
+    ///         return Err("forbidden");
+    ///     }
+    ///     socket.join(room).map_err(|_| "not joined")
+    /// });
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn may(&self, action: Action<'_>) -> bool {
+        self.core.may(action)
     }
 
     /// Whose grant it is; `None` for guests and in public namespaces.

@@ -20,6 +20,8 @@
 //! # Ok(()) }
 //! ```
 
+use std::net::SocketAddr;
+
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
 use crate::server::SocketIo;
@@ -63,8 +65,18 @@ impl TestClient {
         query: &str,
         headers: &[(&str, &str)],
     ) -> Self {
+        Self::open_from(io, None, query, headers).await
+    }
+
+    /// The same from this address.
+    pub async fn open_from<D: Send + Sync + 'static>(
+        io: &SocketIo<D>,
+        peer: Option<SocketAddr>,
+        query: &str,
+        headers: &[(&str, &str)],
+    ) -> Self {
         let (stream, far) = tokio::io::duplex(PIPE_BYTES);
-        serve(io.clone(), far);
+        serve(io.clone(), far, peer);
         let mut client = Self {
             stream,
             unread: Vec::new(),
@@ -212,8 +224,12 @@ impl TestClient {
     clippy::disallowed_methods,
     reason = "the server's side of one test; ends with the client"
 )]
-fn serve<D: Send + Sync + 'static>(io: SocketIo<D>, stream: DuplexStream) {
-    tokio::spawn(async move { io.serve_stream(stream, None).await });
+fn serve<D: Send + Sync + 'static>(
+    io: SocketIo<D>,
+    stream: DuplexStream,
+    peer: Option<SocketAddr>,
+) {
+    tokio::spawn(async move { io.serve_stream(stream, peer).await });
 }
 
 /// A frame of a client, masked with zeros.

@@ -12,6 +12,9 @@ mod algorithm;
 mod authenticator;
 pub(crate) mod backend;
 mod builder;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod header;
 mod issuer;
 mod jwks;

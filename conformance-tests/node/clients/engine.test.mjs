@@ -82,7 +82,11 @@ for (const [name, generation] of Object.entries(generations)) {
         const closed = next(client, "close");
         const wrong = generation.revision === 4 ? "ping" : "pong";
         (client._sendPacket ?? client.sendPacket).call(client, wrong);
-        assert.equal((await closed)[0], "transport close");
+        // Its poll and this packet travel on two connections. Where workers run in parallel the packet may be first,
+        // and the poll then comes for a session that is gone.
+        const reasons = way === "polling" ? ["transport close", "transport error"] : ["transport close"];
+        const [reason] = await closed;
+        assert.ok(reasons.includes(reason), reason);
       });
     });
   }

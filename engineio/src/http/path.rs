@@ -15,6 +15,12 @@ impl PathMatcher {
         }
     }
 
+    /// What follows the path and its slash.
+    pub(crate) fn rest<'p>(&self, path: &'p str) -> &'p str {
+        let rest = path.strip_prefix(self.bare.as_str()).unwrap_or_default();
+        rest.strip_prefix('/').unwrap_or_default()
+    }
+
     /// True for the path with its slash and all below it; for the bare path only where configured.
     pub(crate) fn matches(&self, path: &str) -> bool {
         match path.strip_prefix(self.bare.as_str()) {
@@ -35,6 +41,8 @@ mod tests {
             let strict = PathMatcher::new(path, true);
             assert!(strict.matches("/engine.io/"));
             assert!(strict.matches("/engine.io/foo/bar"));
+            assert_eq!(strict.rest("/engine.io/foo/bar"), "foo/bar");
+            assert_eq!(strict.rest("/engine.io/"), "");
             assert!(!strict.matches("/engine.io"));
             assert!(!strict.matches("/engine.iox"));
             assert!(!strict.matches("/"));

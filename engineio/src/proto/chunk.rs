@@ -14,7 +14,7 @@ pub(crate) enum Shape {
 }
 
 #[derive(Debug)]
-#[cfg_attr(test, derive(Clone))]
+#[cfg_attr(any(test, feature = "fuzzing"), derive(Clone))]
 enum Storage {
     /// Bytes of this connection alone; the vector goes back to the worker's pool.
     Own { frames: Vec<u8>, written: usize },
@@ -24,7 +24,7 @@ enum Storage {
 
 /// A run of whole WebSocket frames, or what is left of one after a partial write.
 #[derive(Debug)]
-#[cfg_attr(test, derive(Clone))]
+#[cfg_attr(any(test, feature = "fuzzing"), derive(Clone))]
 pub(crate) struct Chunk {
     storage: Storage,
     shape: Shape,

@@ -112,7 +112,7 @@ const OUTPUTS_MAX: usize = 8;
 
 /// Outputs in order, without an allocation.
 #[derive(Debug)]
-#[cfg_attr(test, derive(Clone))]
+#[cfg_attr(any(test, feature = "fuzzing"), derive(Clone))]
 pub(super) struct Outputs {
     slots: [Option<Output>; OUTPUTS_MAX],
     next: u8,

@@ -15,5 +15,7 @@ pub(crate) mod transport;
 mod exploration;
 #[cfg(test)]
 mod simulation;
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod testing;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod world;

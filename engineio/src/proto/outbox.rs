@@ -81,7 +81,7 @@ struct Item {
 
 /// The outgoing queue of one session.
 #[derive(Debug)]
-#[cfg_attr(test, derive(Clone))]
+#[cfg_attr(any(test, feature = "fuzzing"), derive(Clone))]
 pub(crate) struct Outbox {
     chunks: VecDeque<Chunk>,
     /// The last WebSocket ping's data, waiting to be echoed.

@@ -82,7 +82,7 @@ enum Heartbeat {
 
 /// The state machine of one session; see the module documentation.
 #[derive(Debug)]
-#[cfg_attr(test, derive(Clone))]
+#[cfg_attr(any(test, feature = "fuzzing"), derive(Clone))]
 pub(crate) struct Session {
     pub(crate) outbox: Outbox,
     timing: Arc<Timing>,
@@ -580,12 +580,14 @@ impl Session {
             Carrier::Polling {
                 is_poll_waiting: true,
                 ..
-            } => {
+            } if self.outbox.is_empty() => {
                 self.answer_waiting_poll(PollAnswer::Close);
                 self.outputs.push(Output::Closed(CloseReason::ForcedClose));
                 self.gone();
             }
             Carrier::Polling { .. } => {
+                // What a handler sent just before it closed goes first (EIO4-CLS-05).
+                self.answer_waiting_poll(PollAnswer::Queued);
                 self.phase = lingering;
                 self.outputs.push(Output::Closed(CloseReason::ForcedClose));
             }

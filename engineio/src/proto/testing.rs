@@ -1,5 +1,10 @@
 //! A session on virtual time, for the tests of the machine.
 
+#![cfg_attr(
+    not(test),
+    allow(dead_code, reason = "fuzzing needs less of it than the tests")
+)]
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -89,6 +94,12 @@ impl Bench {
 
     /// Sends a text message, as the application does.
     pub(super) fn send(&mut self, text: &str) -> Vec<Output> {
+        self.queue(text);
+        self.feed(Input::Queued)
+    }
+
+    /// Queues text as a handler does while a read is dispatched: it leaves later.
+    pub(super) fn queue(&mut self, text: &str) {
         let mut frame = Vec::new();
         websocket::write_frame(&mut frame, Opcode::Text, text.as_bytes());
         let placing = Placing {
@@ -98,7 +109,6 @@ impl Bench {
         };
         let pushed = self.session.outbox.push_own(&mut frame, placing, Vec::new);
         assert_eq!(pushed, Pushed::Queued);
-        self.feed(Input::Queued)
     }
 
     /// What a poll answered now carries.

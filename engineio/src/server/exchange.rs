@@ -21,6 +21,7 @@ use crate::proto::event::Input;
 use crate::proto::transport::Transport;
 use crate::request::RequestView;
 use crate::session_id::SessionId;
+use crate::trace;
 use crate::websocket::{self, Decoder, Handshake, HandshakeError, Inflater};
 
 const HTML: HeaderValue = HeaderValue::from_static("text/html");
@@ -52,6 +53,10 @@ where
         return Answer::Response(preflight(hub, request));
     }
     let is_upgrade = config.websocket && request.header("upgrade").is_some();
+    if let Some(mut response) = file(hub, request).filter(|_| !is_upgrade) {
+        decorate(hub, request, response.headers_mut());
+        return Answer::Response(response);
+    }
     let query = Query::parse(request);
     let mut found = None;
     let gate = Gate {
@@ -71,7 +76,12 @@ where
         Some(facts)
     });
     let decision = match &found {
-        Some(session) if decision.is_ok() && !session.bind_origin(bound_origin(hub, request)) => {
+        // An origin is not remembered of a request that the application turns away.
+        Some(session)
+            if decision.is_ok()
+                && !(is_admitted(hub, request, session)
+                    && session.bind_origin(bound_origin(hub, request))) =>
+        {
             Err(Rejection::BadRequest)
         }
         _ => decision,
@@ -112,6 +122,16 @@ where
     }
 }
 
+/// What the application answers by itself.
+fn file<D>(hub: &Hub<D>, request: &RequestView<'_>) -> Option<http::Response<Body>> {
+    let files = hub.config.files.as_ref()?;
+    if request.method() != Method::GET {
+        return None;
+    }
+    let response = files(request, hub.path.rest(request.path()))?;
+    Some(response.map(Body::full))
+}
+
 fn options<D>(hub: &Hub<D>) -> Options {
     Options {
         polling: hub.config.polling,
@@ -128,6 +148,17 @@ fn is_origin_allowed<D>(hub: &Hub<D>, request: &RequestView<'_>) -> bool {
         }
         _ => true,
     }
+}
+
+/// Asks the application about a later request of a session.
+fn is_admitted<D: Send + Sync + 'static>(
+    hub: &Hub<D>,
+    request: &RequestView<'_>,
+    session: &Arc<Shared<D>>,
+) -> bool {
+    let connection = Connection(Arc::clone(session));
+    let mut is_admitted = false;
+    hub.guard(|handler| is_admitted = handler.admits(&connection, request)) && is_admitted
 }
 
 /// The origin a session is bound to, if it is bound at all.
@@ -160,6 +191,7 @@ async fn open<D: Send + Sync + 'static>(
     };
     let id_fault = Refused::Rejection(Rejection::BadRequest, "no session id could be made");
     let Some(id) = random else {
+        trace::error!("no session id could be made");
         return Err(id_fault);
     };
     let peer = request.peer().map(|peer| peer.ip());
@@ -180,12 +212,14 @@ async fn open<D: Send + Sync + 'static>(
     let shared = Arc::new(Shared::new(Arc::clone(hub), hub.now(), opening));
     shared.bind_origin(bound_origin(hub, request));
     if !hub.registry.insert(id, Arc::clone(&shared)) {
+        trace::error!("a session id was made twice");
         hub.registry.release(peer);
         return Err(id_fault);
     }
     if transport == Transport::WebSocket {
         hub.counters.websocket_attached();
     }
+    trace::debug!(?transport, protocol = ?query.protocol, "a session opened");
     Ok(shared)
 }
 
@@ -503,6 +537,12 @@ fn refuse<D: Send + Sync + 'static>(
         Refused::Handshake(error) => ConnectionError::refused(error.status(), error.message()),
         Refused::Busy(context) => ConnectionError::refused(503, context),
     };
+    match refused {
+        Refused::Busy(_) => trace::warn!(error.context, "a request was refused"),
+        Refused::Rejection(..) | Refused::Handshake(_) => {
+            trace::debug!(error.status, error.context, "a request was refused");
+        }
+    }
     if let Some(hook) = &hub.config.on_connection_error {
         hook(request, &error);
     }

@@ -17,6 +17,7 @@ use crate::handler::Handler;
 use crate::http::PathMatcher;
 use crate::proto::deadlines::{DeadlineKey, Deadlines};
 use crate::proto::transport::Timing;
+use crate::trace;
 
 pub(crate) struct Hub<D> {
     pub(super) config: Config,
@@ -50,7 +51,11 @@ impl<D: Send + Sync + 'static> Hub<D> {
 
     /// Calls the handler; false when it panicked.
     pub(super) fn guard(&self, call: impl FnOnce(&dyn Handler<Data = D>)) -> bool {
-        catch_unwind(AssertUnwindSafe(|| call(&*self.handler))).is_ok()
+        let is_sound = catch_unwind(AssertUnwindSafe(|| call(&*self.handler))).is_ok();
+        if !is_sound {
+            trace::error!("a handler panicked");
+        }
+        is_sound
     }
 
     /// What a session remembers of an origin: a keyed hash, never zero, so that nobody can look for another

@@ -25,6 +25,7 @@ use super::socket::{Stream, Task};
 use super::upgrade::Upgrade;
 use crate::body::Body;
 use crate::request::{Headers, RequestView};
+use crate::trace;
 
 /// More headers than this are refused.
 const HEADERS_MAX: usize = 64;
@@ -93,7 +94,10 @@ where
                 | io::ErrorKind::ConnectionReset
                 | io::ErrorKind::Interrupted => {}
                 io::ErrorKind::InvalidInput | io::ErrorKind::NotConnected => return Err(error),
-                _ => tokio::time::sleep(EXHAUSTED_PAUSE).await,
+                _ => {
+                    trace::warn!(%error, "no connection can be accepted");
+                    tokio::time::sleep(EXHAUSTED_PAUSE).await;
+                }
             },
         }
     }
@@ -167,12 +171,17 @@ async fn first_request<D: Send + Sync + 'static>(
         Ok(Ok(Head::WebSocket(length))) => length,
         Ok(Ok(Head::Other)) => return First::Http(head),
         Ok(Ok(Head::TooLarge)) => {
+            trace::debug!("the head of a request is too large");
             let _ = stream
                 .write_all(b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
                 .await;
             return First::Over;
         }
-        Ok(Err(_)) | Err(_) => return First::Over,
+        Ok(Err(_)) => return First::Over,
+        Err(_) => {
+            trace::debug!("the head of a request did not come in time");
+            return First::Over;
+        }
     };
     let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
     let mut request = httparse::Request::new(&mut headers);
@@ -229,6 +238,10 @@ async fn read_head<D: Send + Sync + 'static>(
         let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
         let mut request = httparse::Request::new(&mut headers);
         match request.parse(head) {
+            // However few reads it came in.
+            Ok(httparse::Status::Complete(length)) if length > hub.config.max_header_bytes => {
+                return Ok(Head::TooLarge);
+            }
             Ok(httparse::Status::Complete(length)) => {
                 let path = request.path.unwrap_or("/");
                 let path = path.split_once('?').map_or(path, |(path, _)| path);

@@ -16,6 +16,7 @@ use crate::jsonp;
 use crate::packet::{Packet, ParseError, Protocol};
 use crate::payload;
 use crate::proto::event::{Input, Received};
+use crate::trace;
 
 /// What a GET is answered with.
 pub(super) enum Polled {
@@ -126,7 +127,10 @@ where
             return Posted::TooLarge;
         }
         Ok(Err(other)) => return other,
-        Err(_) => return Posted::Incomplete,
+        Err(_) => {
+            trace::debug!("the body of a request did not come in time");
+            return Posted::Incomplete;
+        }
     };
     guard.outcome = Input::PostDone;
     shared.hub.counters.received(0, bytes.len());

@@ -15,6 +15,7 @@ use crate::proto::event::{Input, PollAnswer};
 use crate::proto::outbox::{Outbox, Placing, Pushed};
 use crate::proto::transport::Transport;
 use crate::send_options::{OverflowPolicy, SendOptions, Sent};
+use crate::trace;
 use crate::websocket;
 
 impl<D: Send + Sync + 'static> Shared<D> {
@@ -139,6 +140,7 @@ impl<D: Send + Sync + 'static> Shared<D> {
             Pushed::Full => {
                 drop(inner);
                 if placing.policy == OverflowPolicy::Disconnect {
+                    trace::debug!("a client does not read what it is sent");
                     self.handle(self.hub.now(), Input::Discard);
                 }
                 return Err(SendError::QueueFull {

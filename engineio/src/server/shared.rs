@@ -28,6 +28,7 @@ use crate::proto::session::Session;
 use crate::proto::transport::Transport;
 use crate::send_options::OverflowPolicy;
 use crate::session_id::SessionId;
+use crate::trace;
 
 /// How soon the application's own deadline is tried again when a handler was running.
 const DISPATCH_RETRY: std::time::Duration = std::time::Duration::from_millis(1);
@@ -293,6 +294,7 @@ impl<D: Send + Sync + 'static> Shared<D> {
             self.settle(self.lock());
         }
         if let Some(reason) = effects.closed.take() {
+            trace::debug!(reason = reason.as_str(), "a session closed");
             self.hub.counters.closed(reason);
             self.tell_closed(reason);
         }
@@ -554,7 +556,9 @@ pub(super) type Parking = (u32, oneshot::Receiver<PollBody>);
 impl Inner {
     fn next_deadline(&self) -> Option<Instant> {
         let protocol = self.session.poll_timeout()?;
-        Some(self.wake_at.map_or(protocol, |at| at.min(protocol)))
+        // A closed session calls nobody: a deadline kept for it would be due for ever.
+        let application = self.wake_at.filter(|_| self.session.is_open());
+        Some(application.map_or(protocol, |at| at.min(protocol)))
     }
 
     /// Parks a GET that was not answered at once.

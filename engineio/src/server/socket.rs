@@ -22,6 +22,7 @@ use crate::message::Message;
 use crate::packet::{self, Packet, ParseError};
 use crate::proto::chunk::{Chunk, Shape};
 use crate::proto::event::{Input, Probing, Received};
+use crate::trace;
 use crate::websocket::{self, Decoder, Event};
 
 /// How long the peer may take to answer our close frame before the connection is dropped.
@@ -344,6 +345,7 @@ impl<D: Send + Sync + 'static> Socket<D> {
         self.shared()
             .hub
             .guard(|handler| handler.on_upgrade(&connection));
+        trace::debug!("a session was upgraded");
         self.shared().flush();
     }
 
@@ -560,6 +562,9 @@ impl<D: Send + Sync + 'static> Socket<D> {
 
     /// Tells the session that its WebSocket, or candidate, is gone.
     fn conclude(&self, end: End) {
+        if matches!(end, End::Fault(_)) {
+            trace::debug!("a peer broke the WebSocket protocol");
+        }
         let input = match (self.role, end) {
             (Role::Candidate | Role::Switching, _) => Input::CandidateGone,
             (Role::Transport, End::Fault(_)) => Input::WebSocketFailed,

@@ -70,6 +70,36 @@ fn dechunk(mut rest: &[u8]) -> Vec<u8> {
     body
 }
 
+/// A connection on which some bytes were sent.
+pub(crate) async fn connected(addr: SocketAddr, bytes: &[u8]) -> TcpStream {
+    within(async {
+        let mut stream = TcpStream::connect(addr).await.unwrap();
+        stream.write_all(bytes).await.unwrap();
+        stream
+    })
+    .await
+}
+
+/// The first line of an answer.
+pub(crate) async fn first_line(stream: &mut TcpStream) -> String {
+    within(async {
+        let mut answer = Vec::new();
+        while !answer.contains(&b'\r') && stream.read_buf(&mut answer).await.unwrap() > 0 {}
+        String::from_utf8_lossy(&answer)
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .to_owned()
+    })
+    .await
+}
+
+/// Ends a connection with a reset.
+pub(crate) fn reset(stream: TcpStream) {
+    stream.set_zero_linger().unwrap();
+    drop(stream);
+}
+
 /// Sends bytes on a connection of their own and reads until the server closes it.
 pub(crate) async fn send_raw(addr: SocketAddr, bytes: &[u8]) -> Vec<u8> {
     within(async {

@@ -18,7 +18,7 @@ pub(crate) mod websocket;
 use std::future::Future;
 use std::time::Duration;
 
-pub(crate) use http::{Response, get, post, request, send_raw};
+pub(crate) use http::{Response, connected, first_line, get, post, request, reset, send_raw};
 pub(crate) use server::{Door, Event, Server};
 pub(crate) use websocket::WebSocket;
 
@@ -37,9 +37,4 @@ pub(crate) async fn within<F: Future>(future: F) -> F::Output {
         Ok(output) => output,
         Err(_) => panic!("nothing happened for twenty seconds"),
     }
-}
-
-/// The descriptors this process holds.
-pub(crate) fn descriptor_count() -> usize {
-    std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count)
 }

@@ -14,7 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 
-use super::{get, spawn, within};
+use super::{WebSocket, get, spawn, within};
 
 /// Which way connections reach the engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -186,6 +186,43 @@ impl Server {
         get(self.addr, "/engine.io/?EIO=4&transport=polling")
             .await
             .sid()
+    }
+
+    /// What has to hold after every attack: a fresh client is served, and neither a session nor a connection stays.
+    pub(crate) async fn is_well(&self) {
+        let target = "/engine.io/?EIO=4&transport=websocket";
+        let mut socket = WebSocket::open(self.addr, target).await;
+        socket.sid().await;
+        socket.send("4well?").await;
+        assert_eq!(socket.text().await, "4well?");
+        drop(socket);
+        self.until_empty().await;
+        within(async {
+            while self.connection_count() > 0 {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+    }
+
+    /// The descriptors that the server holds beside the one it listens on.
+    fn connection_count(&self) -> usize {
+        const LISTENING: &str = "0A";
+        let table = std::fs::read_to_string("/proc/self/net/tcp").unwrap();
+        let port = format!(":{:04X}", self.addr.port());
+        let inodes: Vec<String> = table
+            .lines()
+            .filter_map(|line| {
+                let fields: Vec<_> = line.split_whitespace().collect();
+                let is_served = fields.get(1)?.ends_with(&port) && *fields.get(3)? != LISTENING;
+                is_served.then(|| format!("socket:[{}]", fields[9]))
+            })
+            .collect();
+        std::fs::read_dir("/proc/self/fd")
+            .unwrap()
+            .filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok())
+            .filter(|link| inodes.iter().any(|inode| link.as_os_str() == &**inode))
+            .count()
     }
 
     /// Waits until no session is left.

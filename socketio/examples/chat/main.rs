@@ -15,8 +15,14 @@ use hall::{Hall, Message};
 use serde::Deserialize;
 use serde_json::json;
 use socketio::auth::Handshake;
-use socketio::{Ack, Args, BuildError, Namespace, Socket, SocketIo};
+use socketio::{Ack, Args, BuildError, ClientBundle, Namespace, Socket, SocketIo};
 use tokens::{Claims, Tokens};
+
+/// Where `scripts/setup` installs the browser's client.
+const CLIENT: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../conformance-tests/node/node_modules/socket.io-client"
+);
 
 #[derive(Deserialize)]
 struct Saying {
@@ -31,9 +37,12 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let hall = Arc::new(Hall::new());
 
     // Every namespace asks for a token, unless it says otherwise.
-    let io = SocketIo::builder()
-        .authenticate(Handshake::new(tokens.authenticator()))
-        .build()?;
+    let mut builder = SocketIo::builder().authenticate(Handshake::new(tokens.authenticator()));
+    // Where the tests have installed the client, it is served from here; else the page takes it from the web.
+    if let Ok(bundle) = ClientBundle::from_package(CLIENT) {
+        builder = builder.client_bundle(bundle);
+    }
+    let io = builder.build()?;
     let status = open_status(&io, Arc::clone(&hall))?;
     open_chat(&io, &hall, status)?;
 

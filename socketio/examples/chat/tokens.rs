@@ -42,6 +42,8 @@ pub(crate) struct Tokens {
 impl Tokens {
     /// With the secret in `JWT_SECRET`, or one that lasts as long as the process.
     pub(crate) fn from_environment() -> Result<Self, Box<dyn Error>> {
+        // Signing is done with jsonwebtoken itself, which must be told of its backend; an error says that it was.
+        let _ = jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER.install_default();
         let secret = match std::env::var("JWT_SECRET") {
             Ok(secret) => secret.into_bytes(),
             Err(_) => random_secret()?,

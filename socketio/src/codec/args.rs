@@ -133,14 +133,12 @@ impl<'a> RawArgs<'a> {
     /// A copy to keep, or to send on as it is.
     #[must_use]
     pub fn to_owned(self) -> OwnedArgs {
-        let form = match self.form {
-            Form::Json { text, attachments } => Stored::Json {
-                text: text.into(),
-                attachments: attachments.into(),
-            },
-            Form::Msgpack(bytes) => Stored::Msgpack(bytes.into()),
-        };
-        OwnedArgs::stored(form, self.count)
+        match self.form {
+            Form::Json { text, attachments } => {
+                OwnedArgs::json(text.into(), attachments.into(), self.count)
+            }
+            Form::Msgpack(bytes) => OwnedArgs::stored(Stored::Msgpack(bytes.into()), self.count),
+        }
     }
 
     /// Writes the first argument with a serializer of another format, binary as bytes.

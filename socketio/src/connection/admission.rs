@@ -1,7 +1,6 @@
 //! Letting clients in: credentials, verifications, connect middleware.
 
 use std::future::Future;
-use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -10,8 +9,8 @@ use engineio::{Connection, Protocol};
 use serde_json::{Map, Value};
 use socketio_auth as auth;
 use socketio_auth::{
-    Action, AuthContext, BoxFuture, Code, Collected, Credential, Decision, ErasedIdentity, Extract,
-    Grant, NoRequest, Rejection,
+    Action, BoxFuture, Code, Collected, Credential, Decision, ErasedIdentity, Extract, Grant,
+    NoRequest, Rejection,
 };
 
 use super::{Client, Payload, now, wall_clock};
@@ -109,7 +108,7 @@ impl Client {
             core.set_claim(claim);
         }
         if gate.is_some() {
-            if let Err(rejection) = self.server.authority.enter_pending(self.address()) {
+            if let Err(rejection) = self.server.authority.enter_pending(self.address) {
                 return self.feed(connection, Input::Unwelcome { ticket, rejection });
             }
             core.set_pending();
@@ -124,12 +123,8 @@ impl Client {
         );
     }
 
-    fn address(&self) -> Option<IpAddr> {
-        self.handshake.peer().map(|peer| peer.ip())
-    }
-
     pub(crate) fn leave_pending(&self) {
-        self.server.authority.leave_pending(self.address());
+        self.server.authority.leave_pending(self.address);
     }
 
     /// Refuses a credential unjudged when too many have failed.
@@ -137,7 +132,7 @@ impl Client {
         if !matches!(presented, Collected::Credential(_)) {
             return presented;
         }
-        match self.server.authority.check(now(), self.address(), renewed) {
+        match self.server.authority.check(now(), self.address, renewed) {
             Ok(()) => presented,
             Err(rejection) => Collected::Rejected(rejection),
         }
@@ -155,8 +150,8 @@ impl Client {
         }
         let opening = {
             let state = self.state.lock();
-            let found = state.presented.iter().find(|(place, _)| *place == index);
-            found.map_or(Extract::Absent, |(_, found)| found.clone())
+            let of_policy = state.presented.iter().find(|of| of.policy == index);
+            of_policy.map_or(Extract::Absent, |of| of.found.clone())
         };
         let view = auth::RequestView::new(&NoRequest).with_payload(payload.auth.as_ref());
         let found = guard(|| policy.extract(&view).merge(opening));
@@ -181,16 +176,7 @@ impl Client {
         let Some(policy) = socket.space.guard.as_ref().map(|guard| &guard.policy) else {
             return;
         };
-        let mut context = AuthContext::new(Arc::clone(&socket.space.name));
-        if let Some(peer) = self.handshake.peer() {
-            context = context.with_peer(peer);
-        }
-        let origin = self.handshake.header("origin").map(std::str::from_utf8);
-        if let Some(Ok(origin)) = origin {
-            context = context.with_origin(origin);
-        }
-        let binding = auth::connection_binding(connection.id().as_str());
-        context = context.with_binding(binding);
+        let mut context = self.context(connection, &socket.space.name);
         if let Some(subject) = renewed_subject {
             context = context.with_renewed_subject(subject);
         }
@@ -289,12 +275,15 @@ impl Client {
         result: Result<Verified, Panicked>,
     ) {
         let result = result.map(|result| result.and_then(|grant| Self::authorize(socket, grant)));
-        if let Ok(Err(rejection)) = &result
-            && rejection.code() != Code::AuthUnavailable
-        {
-            let renewed = socket.subject().filter(|_| socket.is_joined());
-            let authority = &self.server.authority;
-            authority.record_failure(now(), self.address(), renewed.as_deref());
+        let renewed = socket.subject().filter(|_| socket.is_joined());
+        let (authority, renewed) = (&self.server.authority, renewed.as_deref());
+        match &result {
+            Ok(Ok(_)) => authority.record_success(now(), self.address, renewed),
+            Ok(Err(rejection)) if rejection.code() != Code::AuthUnavailable => {
+                authority.record_failure(now(), self.address, renewed);
+            }
+            // A server that cannot judge is not the client's failure.
+            Ok(Err(_)) | Err(Panicked) => {}
         }
         let input = match result {
             Ok(Ok(grant)) => auth::Input::VerifyOk {

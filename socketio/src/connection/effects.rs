@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use engineio::{Connection, Protocol};
 use socketio_auth as auth;
-use socketio_auth::{ErasedIdentity, Grant};
+use socketio_auth::{AuditKind, ErasedIdentity, Grant};
 
 use super::replies::{ack_json, emit_json, send_connected, send_disconnect, send_own};
 use super::{Client, HeldPacket, Shell, wall_clock};
@@ -39,6 +39,10 @@ impl Client {
                 expires_in,
             } => {
                 socket.set_grant(grant, end_of(expires_in));
+                if let Some(guard) = &socket.space.guard {
+                    self.audit(connection, &socket, AuditKind::Accepted, None);
+                    self.bind(guard.index);
+                }
                 let skips = socket.identify();
                 if skips || socket.space.handlers.middleware.is_empty() {
                     self.enqueue(Input::Admitted { ticket });
@@ -83,6 +87,15 @@ impl Client {
         socket: Option<&Core>,
         refusal: &Refusal,
     ) {
+        if let Refusal::Auth(rejection) = refusal {
+            match socket {
+                Some(socket) => {
+                    let kind = AuditKind::of_rejection(rejection);
+                    self.audit(connection, socket, kind, None);
+                }
+                None => self.audit_refusal(connection, name, rejection),
+            }
+        }
         let codec = &self.server.codec;
         let protocol = connection.protocol();
         let is_legacy = socket
@@ -140,6 +153,18 @@ impl Client {
             return;
         };
         let settings = policy.settings();
+        let told = match &output {
+            // Told when the new grant is in place, so that the entry names its holder.
+            auth::Output::Activate { .. } | auth::Output::ReplaceGrant { .. } => None,
+            output => AuditKind::of_output(output),
+        };
+        if let Some(kind) = told {
+            let credential = match &output {
+                auth::Output::StartVerify { credential, .. } => Some(credential),
+                _ => None,
+            };
+            self.audit(connection, &socket, kind, credential);
+        }
         match output {
             auth::Output::AcceptConnect => {
                 socket.hold();
@@ -159,11 +184,14 @@ impl Client {
             auth::Output::CancelVerify { epoch } => socket.cancel_verification(epoch),
             auth::Output::Activate { grant, expires_in } => {
                 socket.set_grant(grant, end_of(expires_in));
+                self.audit(connection, &socket, AuditKind::Accepted, None);
                 socket.enter();
             }
             auth::Output::ReplaceGrant { grant, expires_in } => {
                 socket.set_grant(Some(grant), end_of(expires_in));
+                self.audit(connection, &socket, AuditKind::Refreshed, None);
                 socket.leave_forbidden_rooms();
+                socket.revoke_if_late();
             }
             auth::Output::Downgrade => socket.set_grant(None, None),
             auth::Output::Authenticated { ack, expires_in } => {

@@ -2,12 +2,14 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use engineio::{Connection, EncodedMessage, MessageBuffer, SendOptions, Sent};
 use serde::Serialize;
 use serde_json::Value;
-use socketio_auth::{Action, Code, Decision, ErasedIdentity, Grant, GrantFacts};
+use socketio_auth::{
+    self as auth, Action, AuditKind, Code, Decision, ErasedIdentity, Grant, GrantFacts,
+};
 use tokio::sync::oneshot;
 
 use crate::ack::{Answer, Awaited, Pending};
@@ -22,7 +24,7 @@ use crate::lock::Lock;
 use crate::namespace::Space;
 use crate::proto::client::{Input, Ticket};
 use crate::proto::recovery::{Offset, Position};
-use crate::recovery::{Claim, Recoverable};
+use crate::recovery::{Claim, Kept, Recoverable};
 use crate::rooms::{Emptied, Joined, Room, RoomEvent};
 use crate::running::guard;
 use crate::server::Server;
@@ -177,22 +179,34 @@ impl Core {
         }
     }
 
-    /// Ends the socket if its grant is one of those.
-    pub(crate) fn revoke_if(&self, is_meant: impl FnOnce(&GrantFacts) -> bool) {
+    /// Ends the grant if it is one of those: the socket leaves at once or, given a margin, unless it renews in time.
+    pub(crate) fn end_grant_if(
+        &self,
+        margin: Option<Duration>,
+        is_meant: impl FnOnce(&GrantFacts) -> bool,
+    ) -> bool {
         let grant = self.grant();
-        if grant.is_some_and(|grant| is_meant(grant.facts())) {
+        let is_meant = grant.is_some_and(|grant| is_meant(grant.facts()));
+        if is_meant {
             self.feed(Input::Auth {
                 ticket: self.ticket,
-                input: socketio_auth::Input::Revoked(Code::TokenRevoked.into()),
+                input: match margin {
+                    Some(margin) => auth::Input::ExpireIn(margin),
+                    None => auth::Input::Revoked(Code::TokenRevoked.into()),
+                },
             });
         }
+        is_meant
     }
 
-    /// What was accepted may have been revoked before the socket was among those that a revocation ends.
-    fn revoke_if_late(&self) {
+    /// What was accepted may have been revoked before a revocation could find the socket by it.
+    pub(crate) fn revoke_if_late(&self) {
         if let Some(gate) = &self.space.guard {
             let policy = &gate.policy;
-            self.revoke_if(|facts| guard(|| policy.is_revoked(facts)).unwrap_or(true));
+            self.end_grant_if(None, |facts| {
+                // A list that cannot be asked vouches for nobody.
+                guard(|| policy.is_revoked(facts)).unwrap_or(true)
+            });
         }
     }
 
@@ -215,10 +229,7 @@ impl Core {
     /// Lets the socket in, with the rooms it joined before.
     pub(crate) fn enter(self: &Arc<Self>) {
         let (rejoined, missed) = self.insert();
-        for message in &missed {
-            // A client whose queue is full is treated as its namespace says.
-            let _ = self.connection.send_as(message, self.space.options);
-        }
+        self.replay(&missed);
         for (room, joined) in &rejoined {
             self.tell_joined(room, *joined);
         }
@@ -300,9 +311,7 @@ impl Core {
         if !is_plain {
             return self.emit_as(event, None, args, space.options).map(drop);
         }
-        if self.has_left() {
-            return Err(EmitError::Disconnected);
-        }
+        self.check_receiver(event)?;
         let event = Event {
             namespace: &space.name,
             id: None,
@@ -328,7 +337,7 @@ impl Core {
             return Ok(self.connection.send_buffer_as(&mut buffer, options)?);
         };
         let message = self.write(event, id, args, Some(offset))?.into();
-        self.keep(keeper, offset, &message);
+        self.keep(keeper, offset, Kept::new(event, &message));
         Ok(self.connection.send_as(&message, options)?)
     }
 
@@ -342,6 +351,7 @@ impl Core {
         let offset = self.next_offset(None, options).map(|(_, offset)| offset);
         let message = self.write(event, None, args, offset)?.into();
         Ok(Prepared {
+            event: event.into(),
             message,
             offset,
             options,
@@ -353,7 +363,11 @@ impl Core {
             return Err(EmitError::Disconnected);
         }
         if let (Some(keeper), Some(offset)) = (&self.space.recovery, prepared.offset) {
-            self.keep(keeper, offset, &prepared.message);
+            self.keep(
+                keeper,
+                offset,
+                Kept::new(&prepared.event, &prepared.message),
+            );
         }
         let sent = self.connection.send_as(&prepared.message, prepared.options);
         Ok(sent?)
@@ -366,9 +380,7 @@ impl Core {
         args: &A,
         offset: Option<Offset>,
     ) -> Result<MessageBuffer, EmitError> {
-        if self.has_left() {
-            return Err(EmitError::Disconnected);
-        }
+        self.check_receiver(event)?;
         let space = &self.space;
         if !space.handlers.any_outgoing.is_empty() {
             self.show_outgoing(event, OwnedArgs::new(args)?.as_raw());
@@ -469,8 +481,31 @@ impl Core {
         self.may(Action::Emit { event, args_count })
     }
 
-    /// Whether the policy allows an action of the client.
+    /// Whether the policy lets the client receive an event. Not told to the books: the client did nothing.
+    pub(crate) fn may_receive(&self, event: &str) -> bool {
+        self.is_allowed(Action::Receive { event })
+    }
+
+    fn check_receiver(&self, event: &str) -> Result<(), EmitError> {
+        if self.has_left() {
+            Err(EmitError::Disconnected)
+        } else if self.may_receive(event) {
+            Ok(())
+        } else {
+            Err(EmitError::Forbidden)
+        }
+    }
+
+    /// Whether the policy allows an action of the client; told to the books if not.
     pub(crate) fn may(&self, action: Action<'_>) -> bool {
+        let is_allowed = self.is_allowed(action);
+        if !is_allowed && let Some(client) = self.connection.data() {
+            client.audit(&self.connection, self, AuditKind::Denied(action), None);
+        }
+        is_allowed
+    }
+
+    fn is_allowed(&self, action: Action<'_>) -> bool {
         let Some(gate) = &self.space.guard else {
             return true;
         };
@@ -621,6 +656,7 @@ impl Core {
 
 /// An event that waits to be sent.
 pub(crate) struct Prepared {
+    event: Box<str>,
     message: EncodedMessage,
     offset: Option<Offset>,
     options: SendOptions,

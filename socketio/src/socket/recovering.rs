@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use engineio::{EncodedMessage, Protocol, SendOptions};
+use engineio::{Protocol, SendOptions};
 use socketio_auth::Action;
 
 use super::core::Core;
 use crate::error::DisconnectReason;
 use crate::proto::recovery::{Offset, Session};
-use crate::recovery::{Claim, Keeper, Recoverable, Resumed};
+use crate::recovery::{Claim, Keeper, Kept, Recoverable, Resumed};
 use crate::rooms::{Joined, Room, Selection};
 
 impl Core {
@@ -96,17 +96,24 @@ impl Core {
         let Some((missed, end)) = keeper.missed(&self.space.name, resumed, resumed.from) else {
             return false;
         };
-        for message in &missed {
-            // A client whose queue is full is treated as its namespace says.
-            let _ = self.connection.send_as(message, self.space.options);
-        }
+        self.replay(&missed);
         self.state.lock().extra().replayed_to = Some(end);
         true
     }
 
+    /// Sends kept events, except those that the client may not receive any more.
+    pub(super) fn replay(&self, missed: &[Kept]) {
+        for Kept { event, message } in missed {
+            if self.may_receive(event) {
+                // A client whose queue is full is treated as its namespace says.
+                let _ = self.connection.send_as(message, self.space.options);
+            }
+        }
+    }
+
     /// Puts the socket among those of the namespace, a resumed one with its rooms and in the same moment as the log
     /// is read for the last time: what is sent from here on reaches it directly.
-    pub(super) fn insert(self: &Arc<Self>) -> (Vec<(Room, Joined)>, Vec<EncodedMessage>) {
+    pub(super) fn insert(self: &Arc<Self>) -> (Vec<(Room, Joined)>, Vec<Kept>) {
         let replayed_to = self
             .state
             .lock()
@@ -145,12 +152,12 @@ impl Core {
         (id.is_none() && !options.is_volatile()).then(|| (keeper, keeper.next_offset()))
     }
 
-    pub(super) fn keep(&self, keeper: &Keeper, offset: Offset, message: &EncodedMessage) {
+    pub(super) fn keep(&self, keeper: &Keeper, offset: Offset, kept: Kept) {
         let selection = Selection {
             rooms: vec![Room::from(self.id())],
             except: Vec::new(),
         };
-        keeper.append(offset, &self.space.name, selection, message);
+        keeper.append(offset, &self.space.name, selection, kept);
     }
 
     /// Saves what the socket has, if it may come back for it. To be called while it is in its rooms.

@@ -10,10 +10,10 @@ use crate::tests::{Log, sid_of};
 use crate::{Ack, ConnectError, NamespaceBuilder, Recovery, SocketIo};
 
 #[derive(Clone, Debug, PartialEq)]
-struct User(String);
+pub(super) struct User(pub(super) String);
 
 /// Takes `user:NAME` and `user:NAME:SECONDS`, the latter for so long, and `slow:NAME` after a second.
-fn users() -> impl Authenticator<Identity = User> + Clone {
+pub(super) fn users() -> impl Authenticator<Identity = User> + Clone {
     auth_fn(|_: AuthContext, credential: Credential| async move {
         let mut parts = credential.token().split(':');
         let (kind, name) = (parts.next(), parts.next().unwrap_or_default().to_owned());
@@ -33,7 +33,7 @@ fn users() -> impl Authenticator<Identity = User> + Clone {
 }
 
 #[expect(clippy::disallowed_methods, reason = "tokens end by the wall clock")]
-fn wall_clock() -> SystemTime {
+pub(super) fn wall_clock() -> SystemTime {
     SystemTime::now()
 }
 
@@ -45,7 +45,7 @@ fn open<S, K>(builder: NamespaceBuilder<User, S, K>) -> NamespaceBuilder<User, c
 
 const REFUSED: &str = r#"{"message":"the token is not valid","data":{"message":"the token is not valid","code":"invalid_token","type":"UnauthorizedError"}}"#;
 
-fn token(name: &str) -> String {
+pub(super) fn token(name: &str) -> String {
     format!(r#"{{"token":"{name}"}}"#)
 }
 

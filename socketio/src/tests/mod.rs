@@ -2,6 +2,9 @@
 
 mod acks;
 mod auth;
+mod auth_binding;
+mod auth_books;
+mod auth_pending;
 mod backpressure;
 mod connecting;
 mod dynamic;

@@ -579,6 +579,25 @@ fn what_is_queued_at_the_close_comes_first_and_alone() {
 }
 
 #[test]
+fn what_a_handler_sends_before_it_closes_goes_first() {
+    //= EIO4-CLS-05 test
+    let mut bench = Bench::polling().given(&[PollArrived]);
+    bench.queue("4bye");
+    assert_eq!(
+        bench.feed(Close),
+        [
+            Output::AnswerPoll(PollAnswer::Queued),
+            Output::Closed(CloseReason::ForcedClose)
+        ]
+    );
+    assert_eq!(bench.collect(), ["4bye"]);
+    assert_eq!(
+        bench.feed(PollArrived),
+        [Output::AnswerPoll(PollAnswer::NoopThenClose), Output::Gone]
+    );
+}
+
+#[test]
 fn a_lingering_session_ignores_what_it_receives() {
     //= EIO4-CLS-06 test
     let mut bench = Bench::polling().given(&[Close]);

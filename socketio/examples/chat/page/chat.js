@@ -28,6 +28,7 @@ const session = {
 
   accept({ name, token, expires_in }) {
     Object.assign(this, { name, token, lifeMs: expires_in * 1000, expiresAt: Date.now() + expires_in * 1000 });
+    showTokenLife();
   },
 
   async request(path, options) {

@@ -63,6 +63,26 @@ impl OwnedArgs {
         ))
     }
 
+    /// JSON arguments as they were received, but for the numbers of their placeholders where these are not in order.
+    //= SIO5-BIN-01
+    pub(super) fn json(text: Box<str>, attachments: Box<[Bytes]>, count: usize) -> Self {
+        if !is_in_order(&text, attachments.len()) {
+            let received = RawArgs {
+                form: Form::Json {
+                    text: &text,
+                    attachments: &attachments,
+                },
+                count,
+                index: 0,
+            };
+            // A number that JSON can write and serde_json cannot read leaves the arguments as they came.
+            if let Ok(numbered) = Self::new(&Several(received)) {
+                return numbered;
+            }
+        }
+        Self::stored(Stored::Json { text, attachments }, count)
+    }
+
     pub(super) fn stored(form: Stored, count: usize) -> Self {
         Self {
             stored: Arc::new(form),
@@ -108,11 +128,7 @@ impl Serialize for Parts<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let OwnedArgs { stored, count } = self.0;
         if serializer.is_human_readable() {
-            let mut tuple = serializer.serialize_tuple(*count)?;
-            for argument in self.0.as_raw().iter() {
-                tuple.serialize_element(&Transcoded(argument))?;
-            }
-            return tuple.end();
+            return Elements(self.0.as_raw()).serialize(serializer);
         }
         match &**stored {
             Stored::Json { text, attachments } => {
@@ -147,6 +163,46 @@ struct Transcoded<'a>(RawArgs<'a>);
 impl Serialize for Transcoded<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.0.transcode(serializer)
+    }
+}
+
+/// True when the placeholders name every attachment once and in order, written as senders write them. Anything else may
+/// be numbered anew at no loss.
+fn is_in_order(text: &str, attachment_count: usize) -> bool {
+    const MEMBER: &str = "_placeholder";
+    let mut rest = text;
+    for num in 0..attachment_count {
+        let Some((before, after)) = rest.split_once(r#"{"_placeholder":true,"num":"#) else {
+            return false;
+        };
+        match after.split_once('}') {
+            Some((digits, tail)) if !before.contains(MEMBER) && digits.parse() == Ok(num) => {
+                rest = tail;
+            }
+            _ => return false,
+        }
+    }
+    attachment_count == 0 || !rest.contains(MEMBER)
+}
+
+/// Arguments to be written anew, as several.
+struct Several<'a>(RawArgs<'a>);
+
+impl Serialize for Several<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_newtype_struct(outgoing::SEVERAL, &Elements(self.0))
+    }
+}
+
+struct Elements<'a>(RawArgs<'a>);
+
+impl Serialize for Elements<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut tuple = serializer.serialize_tuple(self.0.len())?;
+        for argument in self.0.iter() {
+            tuple.serialize_element(&Transcoded(argument))?;
+        }
+        tuple.end()
     }
 }
 
@@ -235,13 +291,7 @@ impl<'a> ArgsSource<'a> {
                 text,
                 attachments,
                 count,
-            } => OwnedArgs::stored(
-                Stored::Json {
-                    text: text.into(),
-                    attachments: attachments.into(),
-                },
-                count,
-            ),
+            } => OwnedArgs::json(text.into(), attachments.into(), count),
             Self::Msgpack { bytes, count } => {
                 OwnedArgs::stored(Stored::Msgpack(bytes.into()), count)
             }

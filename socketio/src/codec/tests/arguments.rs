@@ -143,13 +143,50 @@ fn without_attachments_a_placeholder_is_plain_data() {
 fn kept_arguments_leave_as_they_came() {
     let messages = [
         Payload::Text(
-            "52-[\"e\",{\"a\": {\"_placeholder\":true,\"num\":1}} , {\"_placeholder\":true,\"num\":1}, \"\\u00e9\"]",
+            "52-[\"e\",{\"a\": {\"_placeholder\":true,\"num\":0}} , {\"_placeholder\":true,\"num\":1}, \"\\u00e9\"]",
         ),
         Payload::Binary(&[1]),
         Payload::Binary(&[2, 3]),
     ];
     let kept: OwnedArgs = read(&decode(&messages).unwrap().into_args()).unwrap();
     assert_eq!(encode(&Codec::json(), &kept), messages.map(Wire::from));
+}
+
+#[test]
+fn kept_arguments_leave_with_their_attachments_in_order() {
+    //= SIO5-BIN-01 test
+    let place = |num| format!(r#"{{"_placeholder":true,"num":{num}}}"#);
+    let cases: [(String, &[&[u8]]); 5] = [
+        (
+            format!(r#"{},{{"a":{}}}"#, place(1), place(0)),
+            &[&[2], &[1]],
+        ),
+        (format!("{},{}", place(1), place(1)), &[&[2], &[2]]),
+        (place(1), &[&[2]]),
+        (r#"{"_placeholder":1,"num":0}"#.to_owned(), &[]),
+        (
+            format!(r#"{},{{"num":1,"_placeholder":true}}"#, place(0)),
+            &[&[1], &[2]],
+        ),
+    ];
+    for (text, expected) in cases {
+        let header = format!(r#"52-["e",{text}]"#);
+        let messages = [
+            Payload::Text(&header),
+            Payload::Binary(&[1]),
+            Payload::Binary(&[2]),
+        ];
+        let packet = decode(&messages).unwrap();
+        let count = packet.args().len();
+        let kept: OwnedArgs = read(&packet.into_args()).unwrap();
+        let raw = kept.as_raw();
+        assert_eq!(raw.len(), count, "{text}");
+        assert_eq!(raw.attachments(), expected, "{text}");
+        let json = raw.as_json().unwrap();
+        for num in 0..expected.len() {
+            assert!(json.contains(&place(num)), "{json}");
+        }
+    }
 }
 
 #[test]

@@ -1,0 +1,115 @@
+//! Authentication of the server as a whole: its options, what it asks for, and ending what it granted.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use socketio_auth::{AuditSink, Limits, Lockout, Revocation, TrustedProxies};
+
+use crate::namespace::Guard;
+use crate::server::{Server, SocketIo, SocketIoBuilder};
+
+impl<D> SocketIoBuilder<D> {
+    /// The bounds of authentication over all clients: how many may wait to be let in, how often they may fail.
+    pub fn auth_limits(mut self, limits: Limits) -> Self {
+        self.auth.limits = limits;
+        self
+    }
+
+    /// Locks out who fails again and again: addresses, and subjects that were verified. Nobody is by default.
+    pub fn lockout(mut self, lockout: impl Lockout) -> Self {
+        self.auth.lockout = Some(Arc::new(lockout));
+        self
+    }
+
+    /// The proxies whose `X-Forwarded-For` is believed when the bounds and the books ask for a client's address;
+    /// none by default. Trusting one that passes on what clients write lets them choose their address.
+    pub fn trusted_proxies(mut self, proxies: TrustedProxies) -> Self {
+        self.auth.proxies = proxies;
+        self
+    }
+
+    /// Tells `sink` what happens in authentication: attempts, refusals, renewals, denied actions. No entry holds a
+    /// token. Called on the connection's own task, so it must not block.
+    ///
+    /// ```
+    /// use socketio::auth::AuthEvent;
+    ///
+    /// let builder = socketio::SocketIo::builder().audit(|event: &AuthEvent<'_>| eprintln!("{event}"));
+    /// # let _ = builder;
+    /// ```
+    pub fn audit(mut self, sink: impl AuditSink) -> Self {
+        self.auth.audit = Some(Arc::new(sink));
+        self
+    }
+}
+
+impl<D> SocketIo<D> {
+    /// Authentication of the whole server.
+    #[must_use]
+    pub fn auth(&self) -> AuthControl {
+        AuthControl(Arc::clone(&self.server))
+    }
+}
+
+/// Authentication of a whole server: what its namespaces ask for, and an end to what they granted.
+///
+/// ```
+/// use socketio::SocketIo;
+/// use socketio::auth::Revocation;
+///
+/// # fn main() -> Result<(), socketio::BuildError> {
+/// let io = SocketIo::new();
+/// io.namespace("/status").public().on("ping", |_, (): ()| async {}).open()?;
+/// assert_eq!(io.auth().report(), "/status: public\n");
+/// assert_eq!(io.auth().kick(&Revocation::session("s-1")), 0);
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct AuthControl(Arc<Server>);
+
+impl AuthControl {
+    /// What every namespace asks for, a line each, for the log at start: that one is open should not be a surprise.
+    #[must_use]
+    pub fn report(&self) -> String {
+        let mut report = String::new();
+        for space in self.0.all_spaces() {
+            if space.users.is_none() {
+                line(&mut report, &space.name, space.guard.as_ref());
+            }
+        }
+        for family in self.0.families() {
+            line(&mut report, family.matcher.as_str(), family.guard.as_ref());
+        }
+        report
+    }
+
+    /// Disconnects every socket of this server whose grant is meant, as a revocation does: `unauthorized` with
+    /// `token_revoked`, then a DISCONNECT, after which clients do not come back by themselves. How many those were.
+    ///
+    /// Nothing is remembered: to refuse the token from now on, revoke it in a list that the authenticator
+    /// [asks](socketio_auth::Authenticator::with_revocation), which ends live sockets as well.
+    #[expect(clippy::must_use_candidate, reason = "the number is by the way")]
+    pub fn kick(&self, grants: &Revocation) -> usize {
+        self.0.end_grants(grants, None)
+    }
+
+    /// Tells the same sockets that their grants end after `margin`, and ends those that were not renewed by then as
+    /// the policy ends an expired one. How many sockets were told.
+    #[expect(clippy::must_use_candidate, reason = "the number is by the way")]
+    pub fn expire_in(&self, grants: &Revocation, margin: Duration) -> usize {
+        self.0.end_grants(grants, Some(margin))
+    }
+}
+
+impl std::fmt::Debug for AuthControl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("AuthControl")
+    }
+}
+
+fn line(report: &mut String, name: &str, guard: Option<&Guard>) {
+    let summary = guard.map_or_else(|| "public".to_owned(), |guard| guard.policy.summary());
+    // Writing to a string does not fail.
+    let _ = writeln!(report, "{name}: {summary}");
+}

@@ -1,0 +1,50 @@
+//! Binding a session to what authenticated it, so that a stolen session id is not enough.
+
+use engineio::RequestView;
+use socketio_auth::{Extract, SessionBinding};
+
+use super::{Client, Presented};
+use crate::server::Server;
+
+/// What the opening request presents; nothing is bound before it authenticated.
+pub(super) fn presented_in(server: &Server, request: &RequestView<'_>) -> Vec<Presented> {
+    let presented = server.authority.extract(request).into_iter();
+    presented
+        .map(|(policy, found)| Presented {
+            policy,
+            found,
+            is_bound: false,
+        })
+        .collect()
+}
+
+impl Client {
+    /// What the opening request presented to this policy authenticated.
+    pub(super) fn bind(&self, policy: usize) {
+        let mut state = self.state.lock();
+        let of_policy = state.presented.iter_mut().find(|of| of.policy == policy);
+        if let Some(presented) = of_policy {
+            presented.is_bound = true;
+        }
+    }
+
+    /// Whether a later request presents nothing else than what authenticated, or nothing at all.
+    pub(super) fn is_owner(&self, request: &RequestView<'_>) -> bool {
+        let bound: Vec<_> = {
+            let state = self.state.lock();
+            let bound = state.presented.iter().filter(|of| of.is_bound);
+            bound
+                .map(|of| match &of.found {
+                    Extract::Found(credential) => {
+                        (of.policy, SessionBinding::new(Some(credential)))
+                    }
+                    _ => (of.policy, SessionBinding::default()),
+                })
+                .collect()
+        };
+        bound.iter().all(|(policy, binding)| {
+            let found = self.server.authority.extract_for(*policy, request);
+            binding.admits(&found, None)
+        })
+    }
+}

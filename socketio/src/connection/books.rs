@@ -1,0 +1,79 @@
+//! What the authenticator and the books are told of a connection.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use engineio::Connection;
+use socketio_auth::{self as auth, AuditKind, AuthContext, AuthEvent, Credential, Rejection};
+
+use super::Client;
+use crate::socket::Core;
+
+impl Client {
+    /// The circumstances of an attempt to join a namespace.
+    pub(super) fn context(
+        &self,
+        connection: &Connection<Self>,
+        namespace: &Arc<str>,
+    ) -> AuthContext {
+        let mut context = AuthContext::new(Arc::clone(namespace));
+        if let Some(peer) = self.peer() {
+            context = context.with_peer(peer);
+        }
+        let origin = self.handshake.header("origin").map(std::str::from_utf8);
+        if let Some(Ok(origin)) = origin {
+            context = context.with_origin(origin);
+        }
+        // The id itself is a secret.
+        context.with_binding(auth::connection_binding(connection.id().as_str()))
+    }
+
+    /// The client's address. Behind a trusted proxy the port is not known, so it is zero.
+    fn peer(&self) -> Option<SocketAddr> {
+        let peer = self.handshake.peer()?;
+        match self.address {
+            Some(address) if address != peer.ip().to_canonical() => {
+                Some(SocketAddr::new(address, 0))
+            }
+            _ => Some(peer),
+        }
+    }
+
+    /// Tells the books about a socket.
+    pub(crate) fn audit(
+        &self,
+        connection: &Connection<Self>,
+        socket: &Core,
+        kind: AuditKind<'_>,
+        credential: Option<&Credential>,
+    ) {
+        if !self.server.authority.is_audited() {
+            return;
+        }
+        let context = self.context(connection, &socket.space.name);
+        let grant = socket.grant();
+        let mut event = AuthEvent::new(kind).in_context(&context);
+        if let Some(credential) = credential {
+            event = event.with_credential(credential);
+        }
+        if let Some(grant) = &grant {
+            event = event.with_grant(grant.facts());
+        }
+        self.server.authority.audit(&event);
+    }
+
+    /// Tells the books about a CONNECT that was refused before there was a socket.
+    pub(super) fn audit_refusal(
+        &self,
+        connection: &Connection<Self>,
+        name: &str,
+        rejection: &Rejection,
+    ) {
+        if self.server.authority.is_audited() {
+            let context = self.context(connection, &name.into());
+            let kind = AuditKind::of_rejection(rejection);
+            let event = AuthEvent::new(kind).in_context(&context);
+            self.server.authority.audit(&event);
+        }
+    }
+}

@@ -1,0 +1,276 @@
+//! Clients that are not in yet: nothing reaches them, and they reach nothing.
+
+use super::Log;
+use super::auth::{User, token, users};
+use crate::auth::{
+    AuthContext, AuthEvent, Credential, Either, Handshake, Outcome, TwoRoundTrip, auth_fn,
+};
+use crate::testing::{Received, TestClient};
+use crate::{Ack, Namespace, SocketIo};
+
+/// A namespace that logs whatever of the application's runs.
+fn watched(io: &SocketIo, name: &str, log: &Log) -> Namespace<User> {
+    let logs = || log.clone();
+    let (any, filter, hook, event, rest, room, gone) =
+        (logs(), logs(), logs(), logs(), logs(), logs(), logs());
+    io.namespace(name)
+        .authenticate(TwoRoundTrip::new(users()))
+        .on_any(move |_, name, _| any.add(format!("any {name}")))
+        .event_middleware(move |_, event| {
+            filter.add("filter");
+            async { Some(event) }
+        })
+        .on_connect(move |socket| {
+            hook.add("connect");
+            async move { socket.join("room").map_err(drop).unwrap_or_default() }
+        })
+        .on("say", move |_, text: String| {
+            event.add(format!("say {text}"));
+            async { Ack("heard") }
+        })
+        .fallback(move |_, event| {
+            rest.add(format!("fallback {}", event.name()));
+            async {}
+        })
+        .on_room(move |_| room.add("room"))
+        .on_disconnect(move |_, _| {
+            gone.add("disconnect");
+            async {}
+        })
+        .open()
+        .unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn row_18_no_code_of_the_application_sees_a_pending_client() {
+    let log = Log::default();
+    let io = SocketIo::new();
+    watched(&io, "/", &log);
+    let mut client = TestClient::open(&io).await;
+    client.join("/").await;
+    client
+        .send_all(&[
+            r#"42["say","a"]"#,
+            r#"427["say","b"]"#,
+            r#"42["other"]"#,
+            "430[1]",
+            "41",
+        ])
+        .await;
+    client.join("/").await;
+    client.send(r#"428["say","c"]"#).await;
+    let received = client.drain().await;
+    assert_eq!(received.len(), 2, "the reason and the end: {received:?}");
+    assert_eq!(log.take(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn row_18_what_was_queued_behind_a_bad_token_is_dropped() {
+    let log = Log::default();
+    let io = SocketIo::new();
+    watched(&io, "/", &log);
+    let mut client = TestClient::open(&io).await;
+    client.join("/").await;
+    client
+        .send_all(&[r#"42["authenticate",{"token":"bad"}]"#, r#"42["say","a"]"#])
+        .await;
+    assert!(client.next_text().await.contains("invalid_token"));
+    client
+        .send(r#"42["authenticate",{"token":"user:ann"}]"#)
+        .await;
+    assert_eq!(client.next_text().await, r#"42["authenticated"]"#);
+    client.send(r#"421["say","b"]"#).await;
+    assert_eq!(client.next_text().await, r#"431["heard"]"#);
+    let log = log.take();
+    assert!(
+        log.contains(&"say b".to_owned()) && !log.contains(&"say a".to_owned()),
+        "{log:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn row_18_a_pending_client_that_floods_is_closed() {
+    let io = SocketIo::new();
+    let log = Log::default();
+    watched(&io, "/", &log);
+    // Ignored packets before `authenticate`, queued ones behind it: the bound, and one past it.
+    for (first, bound) in [("", 32), (r#"42["authenticate",{"token":"hang"}]"#, 16)] {
+        for (count, is_closed) in [(bound, false), (bound + 1, true)] {
+            let mut client = TestClient::open(&io).await;
+            client.join("/").await;
+            if !first.is_empty() {
+                client.send(first).await;
+            }
+            let begun = tokio::time::Instant::now();
+            client.send_all(&vec![r#"42["say","a"]"#; count]).await;
+            client.drain().await;
+            assert_eq!(begun.elapsed().is_zero(), is_closed, "{first} {count}");
+        }
+    }
+    assert_eq!(log.take(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn row_19_no_emit_room_or_broadcast_reaches_a_pending_client() {
+    let log = Log::default();
+    let io = SocketIo::new();
+    let space = watched(&io, "/", &log);
+    let mut pending = TestClient::open(&io).await;
+    pending.join("/").await;
+    let mut member = TestClient::open(&io).await;
+    member.join("/").await;
+    member
+        .send(r#"42["authenticate",{"token":"user:ann"}]"#)
+        .await;
+    assert_eq!(member.next_text().await, r#"42["authenticated"]"#);
+    let reach_all = || {
+        space.emit("all", &1).unwrap();
+        space.to("room").emit("room", &1).unwrap();
+        space.all().join("other");
+        space.to("other").emit("other", &1).unwrap();
+    };
+    reach_all();
+    assert_eq!(space.sockets().len(), 1);
+    assert_eq!(space.socket_count(), 1);
+    for event in ["all", "room", "other"] {
+        assert_eq!(member.next_text().await, format!(r#"42["{event}",1]"#));
+    }
+    // While it is being verified as well.
+    pending
+        .send(r#"42["authenticate",{"token":"slow:bob"}]"#)
+        .await;
+    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    reach_all();
+    assert_eq!(
+        pending.next_text().await,
+        r#"42["authenticated"]"#,
+        "and nothing before"
+    );
+    space.emit("late", &1).unwrap();
+    assert_eq!(pending.next_text().await, r#"42["late",1]"#);
+}
+
+#[tokio::test(start_paused = true)]
+async fn row_17_attempts_are_counted_over_all_namespaces_of_a_connection() {
+    let io = SocketIo::builder()
+        .authenticate(Handshake::new(users()))
+        .build()
+        .unwrap();
+    for name in ["/a", "/b", "/c", "/d"] {
+        io.namespace(name)
+            .on("x", |_, (): ()| async {})
+            .open()
+            .unwrap();
+    }
+    let mut client = TestClient::open(&io).await;
+    for name in ["/a", "/b", "/c"] {
+        let refused = client.join_with(name, &token("bad")).await;
+        assert!(refused.contains("invalid_token"), "{refused}");
+    }
+    let refused = client.join_with("/d", &token("user:ann")).await;
+    assert!(refused.contains("too_many_attempts"), "{refused}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_round_trips_ignore_what_the_handshake_presents() {
+    let io = SocketIo::new();
+    watched(&io, "/", &Log::default());
+    let header = [("authorization", "Bearer user:ann")];
+    let mut client = TestClient::open_with(&io, "", &header).await;
+    assert!(
+        client
+            .join_with("/", &token("bad"))
+            .await
+            .starts_with("40{")
+    );
+    client.send(r#"42["authenticate",{}]"#).await;
+    let answer = client.next_text().await;
+    assert!(answer.contains("credentials_required"), "{answer}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn row_33_a_payload_past_its_bound_is_not_looked_at() {
+    let io = SocketIo::builder()
+        .authenticate(Handshake::new(users()))
+        .build()
+        .unwrap();
+    io.namespace("/")
+        .on("x", |_, (): ()| async {})
+        .open()
+        .unwrap();
+    let payload = |size: usize| {
+        let frame = r#"0{"token":"user:ann","pad":""}"#.len();
+        format!(
+            r#"{{"token":"user:ann","pad":"{}"}}"#,
+            "x".repeat(size - frame)
+        )
+    };
+    let mut client = TestClient::open(&io).await;
+    let refused = client.join_with("/", &payload(16 * 1024 + 1)).await;
+    assert!(refused.contains("credentials_bad_format"), "{refused}");
+    let reply = client.join_with("/", &payload(16 * 1024)).await;
+    assert!(reply.starts_with("40{"), "{reply}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn row_36_an_authenticator_that_panics_refuses_its_client_and_is_told_of() {
+    let log = Log::default();
+    let books = log.clone();
+    let io = SocketIo::builder()
+        .audit(move |event: &AuthEvent<'_>| books.add(event.kind.as_str()))
+        .build()
+        .unwrap();
+    let broken = || {
+        auth_fn(|_: AuthContext, credential: Credential| async move {
+            if credential.token() == "panic" {
+                panic!("the authenticator");
+            }
+            Outcome::<()>::NotMine
+        })
+    };
+    for (name, handshake) in [("/one", true), ("/two", false)] {
+        let builder = io.namespace(name);
+        let builder = if handshake {
+            builder.authenticate(Either::new(broken()))
+        } else {
+            builder.authenticate(TwoRoundTrip::new(broken()))
+        };
+        builder.on("x", |_, (): ()| async {}).open().unwrap();
+    }
+    let mut client = TestClient::open(&io).await;
+    let refused = client.join_with("/one", &token("panic")).await;
+    assert!(refused.contains("auth_unavailable"), "{refused}");
+    client.join("/two").await;
+    client
+        .send(r#"42/two,["authenticate",{"token":"panic"}]"#)
+        .await;
+    assert!(client.next_text().await.contains("auth_unavailable"));
+    assert_eq!(client.next_text().await, "41/two,");
+    assert_eq!(client.next().await, Received::Closed);
+    assert_eq!(log.take(), ["attempt", "panic", "attempt", "panic"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn row_23_namespaces_that_are_opened_later_and_dynamic_ones_are_guarded() {
+    let io = SocketIo::builder()
+        .authenticate(Handshake::new(users()))
+        .build()
+        .unwrap();
+    let mut client = TestClient::open(&io).await;
+    io.namespace("/admin")
+        .on("x", |_, (): ()| async {})
+        .open()
+        .unwrap();
+    io.namespaces("/tenant-*")
+        .on("x", |_, (): ()| async {})
+        .open()
+        .unwrap();
+    io.namespaces_where(|name, _| std::future::ready(name == "/odd"))
+        .on("x", |_, (): ()| async {})
+        .open()
+        .unwrap();
+    for name in ["/admin", "/tenant-1", "/odd"] {
+        let refused = client.join(name).await;
+        assert!(refused.contains("credentials_required"), "{name} {refused}");
+    }
+}
