@@ -62,6 +62,12 @@ impl SendOptions {
         self
     }
 
+    /// Whether the message may be dropped.
+    #[must_use]
+    pub const fn is_volatile(&self) -> bool {
+        self.is_volatile
+    }
+
     /// With `false` the message is not compressed, even where compression was negotiated (EIO4-CMP-02). Say so
     /// of what is compressed already, and of secrets beside text that others choose. Default `true`.
     pub const fn compress(mut self, compress: bool) -> Self {

@@ -250,7 +250,7 @@ impl<R: FromArgs> Stream for AckStream<R> {
         //= SRV-BACK-02
         while let Some(socket) = this.targets.pop() {
             if socket.forget_ack(this.id) {
-                return Poll::Ready(Some((socket.id.clone(), Err(AckError::Timeout))));
+                return Poll::Ready(Some((socket.id().clone(), Err(AckError::Timeout))));
             }
         }
         Poll::Ready(None)

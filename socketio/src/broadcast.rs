@@ -13,6 +13,7 @@ use crate::codec::{Event, FromArgs, OwnedArgs};
 use crate::emitter::key_of;
 use crate::error::EmitError;
 use crate::namespace::Space;
+use crate::recovery::Kept;
 use crate::rooms::{Room, Selection};
 use crate::socket::Core;
 
@@ -89,13 +90,31 @@ impl Broadcast {
     /// When the event has a reserved name or the arguments cannot be serialized. What happens to single clients,
     /// a full queue for instance, is no error here.
     pub fn emit<A: Serialize + ?Sized>(self, event: &str, args: &A) -> Result<(), EmitError> {
-        let message = self.encode(None, event, args)?;
+        //= SIO5-CSR-02
+        let keeper = self.space.recovery.as_deref();
+        let keeper = keeper.filter(|_| !self.options.is_volatile());
+        let kept = keeper.map(|keeper| (keeper, keeper.next_offset()));
+        let offset = kept.map(|(_, offset)| offset.to_string());
+        let message = self.encode(None, event, args, offset.as_deref())?;
         let hooks = &self.space.handlers.any_outgoing;
         let shown = (!hooks.is_empty())
             .then(|| OwnedArgs::new(args))
             .transpose()?;
-        for socket in self.select() {
-            if socket.is_joined() && socket.may_receive(event) {
+        let targets = {
+            let rooms = self.space.rooms.lock();
+            if let Some((keeper, offset)) = kept {
+                let selection = self.selection.clone();
+                keeper.append(
+                    offset,
+                    &self.space.name,
+                    selection,
+                    Kept::new(event, &message),
+                );
+            }
+            rooms.select(&self.selection)
+        };
+        for socket in targets {
+            if !socket.has_left() && socket.may_receive(event) {
                 if let Some(args) = &shown {
                     socket.show_outgoing(event, args.as_raw());
                 }
@@ -117,7 +136,7 @@ impl Broadcast {
         args: &(impl Serialize + ?Sized),
     ) -> Result<AckStream<R>, EmitError> {
         let id = self.space.next_ack_id();
-        let message = self.encode(Some(id), event, args)?;
+        let message = self.encode(Some(id), event, args, None)?;
         let (sender, answers) = mpsc::unbounded_channel();
         let mut targets = self.select();
         // One answer for each target, so the channel is bounded by their number.
@@ -174,13 +193,14 @@ impl Broadcast {
         id: Option<u64>,
         event: &str,
         args: &A,
+        offset: Option<&str>,
     ) -> Result<EncodedMessage, EmitError> {
         let event = Event {
             namespace: &self.space.name,
             id,
             name: event,
             args,
-            offset: None,
+            offset,
         };
         Ok(self.space.codec.encode_event(event)?)
     }

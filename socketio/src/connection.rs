@@ -349,7 +349,7 @@ impl Client {
                 self.feed(connection, Input::Auth { ticket, input });
             }
             Some(awaited) => {
-                awaited.resolve(&socket.id, Ok(packet.into_args()));
+                awaited.resolve(socket.id(), Ok(packet.into_args()));
             }
             None if is_held => self.hold(connection, ticket, packet, size),
             None => {}

@@ -8,14 +8,14 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use engineio::{ConflationKey, EncodedMessage, OverflowPolicy, SendOptions, Sent};
+use engineio::{ConflationKey, OverflowPolicy, SendOptions, Sent};
 use serde::Serialize;
 
 use crate::ack::AckFuture;
 use crate::codec::FromArgs;
 use crate::connection::Client;
 use crate::error::EmitError;
-use crate::socket::Core;
+use crate::socket::{Core, Prepared};
 
 /// An event to be sent to one socket, with options; made by [`Socket::volatile`](crate::Socket::volatile) and its
 /// like.
@@ -96,10 +96,9 @@ impl Emitter {
     /// Sends the event when the client's queue has room. It is encoded now.
     pub fn emit_when_ready<A: Serialize + ?Sized>(self, event: &str, args: &A) -> EmitWhenReady {
         EmitWhenReady {
-            message: Some(self.core.encode(event, args)),
+            message: Some(self.core.prepare(event, args, self.options)),
             ready: self.core.connection.ready(),
             core: self.core,
-            options: self.options,
         }
     }
 }
@@ -107,7 +106,7 @@ impl Emitter {
 impl fmt::Debug for Emitter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Emitter")
-            .field("socket", &self.core.id)
+            .field("socket", self.core.id())
             .field("options", &self.options)
             .finish_non_exhaustive()
     }
@@ -126,8 +125,7 @@ pub(crate) fn key_of(namespace: &str, key: &str) -> ConflationKey {
 pub struct EmitWhenReady {
     core: Arc<Core>,
     ready: engineio::Ready<Client>,
-    message: Option<Result<EncodedMessage, EmitError>>,
-    options: SendOptions,
+    message: Option<Result<Prepared, EmitError>>,
 }
 
 impl Future for EmitWhenReady {
@@ -144,11 +142,7 @@ impl Future for EmitWhenReady {
         let Some(Ok(message)) = self.message.take() else {
             return Poll::Ready(Err(EmitError::Disconnected));
         };
-        if self.core.has_left() {
-            return Poll::Ready(Err(EmitError::Disconnected));
-        }
-        let sent = self.core.connection.send_as(&message, self.options);
-        Poll::Ready(sent.map_err(Into::into))
+        Poll::Ready(self.core.send_prepared(&message))
     }
 }
 

@@ -224,6 +224,18 @@ pub enum DisconnectReason {
 }
 
 impl DisconnectReason {
+    /// Whether a client may come back for what it had (SIO5-CSR-08).
+    pub(crate) const fn is_recoverable(self) -> bool {
+        matches!(
+            self,
+            Self::TransportError
+                | Self::TransportClose
+                | Self::ForcedClose
+                | Self::PingTimeout
+                | Self::ServerShuttingDown
+        )
+    }
+
     /// The reference's string.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

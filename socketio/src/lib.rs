@@ -43,6 +43,7 @@ mod matcher;
 mod namespace;
 mod packet;
 mod proto;
+mod recovery;
 mod rooms;
 mod running;
 mod server;
@@ -74,6 +75,7 @@ pub use namespace::{
     Decided, DynamicNamespaces, Inherited, Many, Namespace, NamespaceBuilder, One,
 };
 pub use packet::{Packet, PacketKind};
+pub use recovery::Recovery;
 pub use rooms::{Room, RoomEvent};
 pub use server::{Service, SocketIo, SocketIoBuilder};
 pub use socket::Socket;

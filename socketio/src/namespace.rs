@@ -8,7 +8,7 @@ use std::sync::{Arc, Weak};
 
 use engineio::{OverflowPolicy, SendOptions};
 use serde::Serialize;
-use socketio_auth::{DynPolicy, ErasedIdentity, Policy};
+use socketio_auth::{DynPolicy, ErasedIdentity, Mode, Policy};
 
 use crate::ack::AckStream;
 use crate::broadcast::Broadcast;
@@ -22,6 +22,7 @@ use crate::id::SocketId;
 use crate::lock::Lock;
 use crate::matcher::Matcher;
 use crate::packet::is_reserved;
+use crate::recovery::Keeper;
 use crate::rooms::{Room, RoomEvent, Rooms, Selection};
 use crate::server::Server;
 use crate::settings::Settings;
@@ -43,6 +44,8 @@ pub(crate) struct Space {
     pub(crate) rooms: Lock<Rooms<Arc<Core>>>,
     pub(crate) handlers: Arc<Handlers>,
     pub(crate) guard: Option<Guard>,
+    /// Where its events are kept for clients that lost their connection.
+    pub(crate) recovery: Option<Arc<Keeper>>,
     /// The identity of a socket that has none yet, and in a public namespace of every socket.
     pub(crate) nobody: ErasedIdentity,
     /// How events are sent unless a call says otherwise.
@@ -76,6 +79,10 @@ impl Space {
             rooms: Lock::new(Rooms::new()),
             options: handlers.options,
             handlers,
+            recovery: server
+                .recovery
+                .clone()
+                .filter(|_| !is_two_round_trip(&guard)),
             guard,
             nobody: ErasedIdentity::new(()),
             ack_ids: AtomicU64::new(0),
@@ -105,6 +112,12 @@ impl Space {
         let guest = self.guard.as_ref().and_then(|guard| guard.policy.guest());
         guest.unwrap_or_else(|| self.nobody.clone())
     }
+}
+
+/// Whether no socket is let in by its handshake.
+fn is_two_round_trip(guard: &Option<Guard>) -> bool {
+    let guard = guard.as_ref();
+    guard.is_some_and(|guard| guard.policy.settings().mode == Mode::TwoRoundTrip)
 }
 
 /// The policy of the server holds; it may still be replaced.
@@ -578,7 +591,7 @@ impl<D> Namespace<D> {
             except: Vec::new(),
         };
         let sockets = self.space.rooms.lock().select(&selection);
-        sockets.iter().map(|socket| socket.id.clone()).collect()
+        sockets.iter().map(|socket| socket.id().clone()).collect()
     }
 }
 

@@ -26,6 +26,7 @@ use crate::lock::Lock;
 use crate::matcher::{Matcher, Pattern};
 use crate::namespace::{Family, Guard, Inherited, Many, NamespaceBuilder, Space};
 use crate::proto::pace::Rate;
+use crate::recovery::{Keeper, Recovery};
 use crate::rooms::Selection;
 use crate::settings::Settings;
 
@@ -37,6 +38,7 @@ pub(crate) struct Server {
     /// Sets of dynamic namespaces, in the order in which they were opened.
     families: Lock<Vec<Arc<Family>>>,
     pub(crate) authority: Authority,
+    pub(crate) recovery: Option<Arc<Keeper>>,
     is_closing: AtomicBool,
     /// True when handlers that still wait are to be dropped.
     stop: watch::Sender<bool>,
@@ -237,6 +239,7 @@ pub struct SocketIoBuilder<D = ()> {
     codec: Codec,
     settings: Settings,
     policy: Option<Arc<dyn DynPolicy>>,
+    recovery: Option<Recovery>,
     pub(crate) auth: AuthOptions,
     data: PhantomData<fn() -> D>,
 }
@@ -249,6 +252,7 @@ impl SocketIoBuilder<()> {
             codec: self.codec,
             settings: self.settings,
             policy: Some(policy.into_dyn()),
+            recovery: self.recovery,
             auth: self.auth,
             data: PhantomData,
         }
@@ -359,6 +363,13 @@ impl<D> SocketIoBuilder<D> {
         self
     }
 
+    /// Lets clients that lost their connection get back what they had, and the events they missed; off by default
+    /// (SIO5-CSR).
+    pub fn recovery(mut self, recovery: Recovery) -> Self {
+        self.recovery = Some(recovery);
+        self
+    }
+
     /// What a client may send in one packet.
     pub fn limits(mut self, change: impl FnOnce(&mut crate::Limits)) -> Self {
         change(&mut self.settings.packets);
@@ -389,6 +400,7 @@ impl<D> SocketIoBuilder<D> {
             settings: Arc::new(self.settings),
             spaces: Lock::new(Spaces::default()),
             families: Lock::new(Vec::new()),
+            recovery: self.recovery.as_ref().map(Keeper::new).map(Arc::new),
             authority: Authority::new(self.policy.clone(), self.auth),
             is_closing: AtomicBool::new(false),
             stop: watch::Sender::new(false),
@@ -472,6 +484,7 @@ impl SocketIo {
             codec: Codec::default(),
             settings: Settings::default(),
             policy: None,
+            recovery: None,
             auth: AuthOptions::default(),
             data: PhantomData,
         }

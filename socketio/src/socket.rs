@@ -1,6 +1,7 @@
 //! One client in one namespace.
 
 mod core;
+mod recovering;
 
 use std::fmt;
 use std::future::Future;
@@ -25,7 +26,7 @@ use crate::id::SocketId;
 use crate::listeners::{Lasts, ListenerId};
 use crate::rooms::{Room, Selection};
 
-pub(crate) use self::core::Core;
+pub(crate) use self::core::{Core, Prepared};
 
 /// One client in one namespace, with the data that its authentication produced.
 ///
@@ -53,7 +54,7 @@ impl<D> Socket<D> {
     /// The public id, fresh for every namespace joined.
     #[must_use]
     pub fn id(&self) -> &SocketId {
-        &self.core.id
+        self.core.id()
     }
 
     /// The name of the namespace.
@@ -87,6 +88,13 @@ impl<D> Socket<D> {
     #[must_use]
     pub fn is_connected(&self) -> bool {
         self.core.is_joined()
+    }
+
+    /// True when the client had lost its connection and got back its id, its rooms and the events it missed
+    /// (SIO5-CSR-04); see [`Recovery`](crate::Recovery).
+    #[must_use]
+    pub fn recovered(&self) -> bool {
+        self.core.is_resumed()
     }
 
     /// The protocol the client speaks.
@@ -215,7 +223,7 @@ impl<D> Socket<D> {
     /// The rooms the socket is in, the one of its own id left out.
     #[must_use]
     pub fn rooms(&self) -> Vec<Room> {
-        self.core.space.rooms.lock().rooms_of(&self.core.id)
+        self.core.space.rooms.lock().rooms_of(self.core.id())
     }
 
     /// The members of a room, this socket left out.
@@ -227,7 +235,7 @@ impl<D> Socket<D> {
     pub fn broadcast(&self) -> Broadcast {
         let selection = Selection {
             rooms: Vec::new(),
-            except: vec![Room::from(&self.core.id)],
+            except: vec![Room::from(self.core.id())],
         };
         Broadcast::new(Arc::clone(&self.core.space), selection)
     }
@@ -308,7 +316,7 @@ impl<D: Send + Sync + 'static> Socket<D> {
 impl<D> fmt::Debug for Socket<D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Socket")
-            .field("id", &self.core.id)
+            .field("id", self.core.id())
             .field("namespace", &self.core.space.name)
             .finish_non_exhaustive()
     }

@@ -18,6 +18,7 @@ use crate::error::ConnectError;
 use crate::id::SocketId;
 use crate::namespace::{Family, Space};
 use crate::proto::client::{Gate, Input, Ticket};
+use crate::recovery::Claim;
 use crate::running::{Guarded, Panicked, guard, poll_now};
 use crate::socket::Core;
 
@@ -96,9 +97,16 @@ impl Client {
                 presented: self.collect(guard.index, &**policy, &payload, &space.name),
             }
         });
+        let claim = match &space.recovery {
+            Some(_) => Claim::of(payload.auth.as_ref()),
+            None => None,
+        };
         // A payload that authenticates holds a secret, which is not kept.
         let auth = payload.auth.filter(|_| gate.is_none()).map(Box::new);
         let core = Core::new(connection.clone(), space, id, ticket, auth);
+        if let Some(claim) = claim {
+            core.set_claim(claim);
+        }
         if gate.is_some() {
             if let Err(rejection) = self.server.authority.enter_pending(self.address) {
                 return self.feed(connection, Input::Unwelcome { ticket, rejection });

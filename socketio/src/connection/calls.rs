@@ -112,6 +112,7 @@ impl Client {
                     // The socket is on its way out whatever the hook does.
                     let _ = guard(|| hook(&socket, reason));
                 }
+                socket.save(reason);
                 socket.go();
                 for handler in &handlers.disconnect {
                     let started = guard(|| handler.start(&socket, reason));

@@ -43,7 +43,8 @@ impl Client {
                     self.audit(connection, &socket, AuditKind::Accepted, None);
                     self.bind(guard.index);
                 }
-                if socket.space.handlers.middleware.is_empty() {
+                let skips = socket.identify();
+                if skips || socket.space.handlers.middleware.is_empty() {
                     self.enqueue(Input::Admitted { ticket });
                 } else {
                     self.push(Call::Admit { ticket, socket });
@@ -131,6 +132,10 @@ impl Client {
     //= SIO5-CON-03
     fn join(&self, connection: &Connection<Self>, socket: Arc<Core>, expires_in: Option<Duration>) {
         let extra = auth::connect_reply_auth(expires_in);
+        if !socket.send_missed() {
+            // It was told that nothing is lost. On its next attempt it is a stranger.
+            connection.close();
+        }
         send_connected(connection, &socket, extra.as_deref());
         // The reply is in the queue, so no broadcast can precede it.
         socket.enter();

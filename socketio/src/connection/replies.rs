@@ -25,8 +25,8 @@ pub(super) fn send_own(
 pub(super) fn send_connected(connection: &Connection<Client>, socket: &Core, auth: Option<&str>) {
     let space = &socket.space;
     let reply = ConnectReply {
-        sid: socket.id.as_str(),
-        pid: None,
+        sid: socket.id().as_str(),
+        pid: socket.pid(),
         auth,
     };
     send_own(connection, |buffer| {

@@ -1,7 +1,7 @@
 //! A socket, whatever the type of its data.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use engineio::{Connection, EncodedMessage, MessageBuffer, SendOptions, Sent};
@@ -23,6 +23,8 @@ use crate::listeners::{Lasts, ListenerId, Listeners};
 use crate::lock::Lock;
 use crate::namespace::Space;
 use crate::proto::client::{Input, Ticket};
+use crate::proto::recovery::{Offset, Position};
+use crate::recovery::{Claim, Kept, Recoverable};
 use crate::rooms::{Emptied, Joined, Room, RoomEvent};
 use crate::running::guard;
 use crate::server::Server;
@@ -46,7 +48,9 @@ pub(crate) enum Phase {
 pub(crate) struct Core {
     pub(crate) connection: Connection<Client>,
     pub(crate) space: Arc<Space>,
-    pub(crate) id: SocketId,
+    fresh_id: SocketId,
+    /// Set before user code sees the socket, where recovery is on.
+    pub(super) recoverable: OnceLock<Box<Recoverable>>,
     pub(crate) ticket: Ticket,
     phase: AtomicU8,
     is_released: AtomicBool,
@@ -54,20 +58,20 @@ pub(crate) struct Core {
     is_pending: AtomicBool,
     /// Spares sockets without listeners of their own the look for them.
     has_listeners: AtomicBool,
-    state: Lock<State>,
+    pub(super) state: Lock<State>,
 }
 
-struct State {
+pub(super) struct State {
     identity: ErasedIdentity,
     grant: Option<Arc<Grant<ErasedIdentity>>>,
     /// When the grant ends, the policy's cap included.
     expires_at: Option<SystemTime>,
     auth: Option<Box<Value>>,
-    extra: Option<Box<Extra>>,
+    pub(super) extra: Option<Box<Extra>>,
 }
 
 /// What few sockets need, made on first use.
-struct Extra {
+pub(super) struct Extra {
     /// Rooms joined before the socket is in.
     staged: Vec<Room>,
     pending: Pending,
@@ -76,10 +80,14 @@ struct Extra {
     closed: Vec<oneshot::Sender<()>>,
     /// Dropping it ends the verification that runs.
     verification: Option<(u32, oneshot::Sender<()>)>,
+    /// What the client says to be recovered, until it is let in.
+    pub(super) claim: Option<Box<Claim>>,
+    /// How far a resumed socket was sent what it missed, until it is in.
+    pub(super) replayed_to: Option<Position>,
 }
 
 impl State {
-    fn extra(&mut self) -> &mut Extra {
+    pub(super) fn extra(&mut self) -> &mut Extra {
         self.extra.get_or_insert_with(|| {
             Box::new(Extra {
                 staged: Vec::new(),
@@ -87,6 +95,8 @@ impl State {
                 listeners: Listeners::default(),
                 closed: Vec::new(),
                 verification: None,
+                claim: None,
+                replayed_to: None,
             })
         })
     }
@@ -104,7 +114,8 @@ impl Core {
         Self {
             connection,
             space,
-            id,
+            fresh_id: id,
+            recoverable: OnceLock::new(),
             ticket,
             phase: AtomicU8::new(Phase::Joining as u8),
             is_released: AtomicBool::new(false),
@@ -118,6 +129,10 @@ impl Core {
                 extra: None,
             }),
         }
+    }
+
+    pub(crate) fn id(&self) -> &SocketId {
+        self.resumed().map_or(&self.fresh_id, |resumed| &resumed.id)
     }
 
     pub(crate) fn is_joined(&self) -> bool {
@@ -144,7 +159,7 @@ impl Core {
     /// Takes the socket out of the namespace and its rooms.
     pub(crate) fn go(&self) {
         self.phase.store(Phase::Gone as u8, Ordering::Release);
-        let left = self.space.rooms.lock().remove(&self.id);
+        let left = self.space.rooms.lock().remove(self.id());
         for (room, emptied) in left {
             self.tell_left(&room, emptied);
         }
@@ -197,7 +212,7 @@ impl Core {
 
     /// Leaves the rooms that a renewed grant does not allow any more.
     pub(crate) fn leave_forbidden_rooms(&self) {
-        let rooms = self.space.rooms.lock().rooms_of(&self.id);
+        let rooms = self.space.rooms.lock().rooms_of(self.id());
         for room in rooms {
             if !self.may(Action::Join {
                 room: room.as_str(),
@@ -213,10 +228,11 @@ impl Core {
 
     /// Lets the socket in, with the rooms it joined before.
     pub(crate) fn enter(self: &Arc<Self>) {
-        self.space
-            .rooms
-            .lock()
-            .insert(self.id.clone(), Arc::clone(self));
+        let (rejoined, missed) = self.insert();
+        self.replay(&missed);
+        for (room, joined) in &rejoined {
+            self.tell_joined(room, *joined);
+        }
         let staged = {
             let mut state = self.state.lock();
             // From here on rooms are joined at once; what was staged before is taken with it.
@@ -238,7 +254,7 @@ impl Core {
         self.settle();
         let extra = self.state.lock().extra.take();
         if let Some(extra) = extra {
-            extra.pending.fail(&self.id);
+            extra.pending.fail(self.id());
         }
     }
 
@@ -289,7 +305,10 @@ impl Core {
         args: &A,
     ) -> Result<(), EmitError> {
         let space = &self.space;
-        if space.options != SendOptions::new() || !space.handlers.any_outgoing.is_empty() {
+        let is_plain = space.options == SendOptions::new()
+            && space.handlers.any_outgoing.is_empty()
+            && self.recoverable.get().is_none();
+        if !is_plain {
             return self.emit_as(event, None, args, space.options).map(drop);
         }
         self.check_receiver(event)?;
@@ -312,17 +331,46 @@ impl Core {
         args: &A,
         options: SendOptions,
     ) -> Result<Sent, EmitError> {
-        let mut buffer = self.write(event, id, args)?;
-        Ok(self.connection.send_buffer_as(&mut buffer, options)?)
+        //= SIO5-CSR-02
+        let Some((keeper, offset)) = self.next_offset(id, options) else {
+            let mut buffer = self.write(event, id, args, None)?;
+            return Ok(self.connection.send_buffer_as(&mut buffer, options)?);
+        };
+        let message = self.write(event, id, args, Some(offset))?.into();
+        self.keep(keeper, offset, Kept::new(event, &message));
+        Ok(self.connection.send_as(&message, options)?)
     }
 
-    /// An event, to be sent later.
-    pub(crate) fn encode<A: Serialize + ?Sized>(
+    /// An event, to be sent later with [`send_prepared`](Self::send_prepared).
+    pub(crate) fn prepare<A: Serialize + ?Sized>(
         self: &Arc<Self>,
         event: &str,
         args: &A,
-    ) -> Result<EncodedMessage, EmitError> {
-        self.write(event, None, args).map(Into::into)
+        options: SendOptions,
+    ) -> Result<Prepared, EmitError> {
+        let offset = self.next_offset(None, options).map(|(_, offset)| offset);
+        let message = self.write(event, None, args, offset)?.into();
+        Ok(Prepared {
+            event: event.into(),
+            message,
+            offset,
+            options,
+        })
+    }
+
+    pub(crate) fn send_prepared(&self, prepared: &Prepared) -> Result<Sent, EmitError> {
+        if self.has_left() {
+            return Err(EmitError::Disconnected);
+        }
+        if let (Some(keeper), Some(offset)) = (&self.space.recovery, prepared.offset) {
+            self.keep(
+                keeper,
+                offset,
+                Kept::new(&prepared.event, &prepared.message),
+            );
+        }
+        let sent = self.connection.send_as(&prepared.message, prepared.options);
+        Ok(sent?)
     }
 
     fn write<A: Serialize + ?Sized>(
@@ -330,18 +378,20 @@ impl Core {
         event: &str,
         id: Option<u64>,
         args: &A,
+        offset: Option<Offset>,
     ) -> Result<MessageBuffer, EmitError> {
         self.check_receiver(event)?;
         let space = &self.space;
         if !space.handlers.any_outgoing.is_empty() {
             self.show_outgoing(event, OwnedArgs::new(args)?.as_raw());
         }
+        let offset = offset.map(|offset| offset.to_string());
         let event = Event {
             namespace: &space.name,
             id,
             name: event,
             args,
-            offset: None,
+            offset: offset.as_deref(),
         };
         let mut buffer = MessageBuffer::new();
         space.codec.event(event, &mut buffer)?;
@@ -535,15 +585,19 @@ impl Core {
 
     fn join_now(&self, room: &Room) -> Result<(), JoinError> {
         let bounds = self.space.settings.rooms;
-        let joined = self.space.rooms.lock().join(&self.id, room, bounds)?;
+        let joined = self.space.rooms.lock().join(self.id(), room, bounds)?;
+        self.tell_joined(room, joined);
+        Ok(())
+    }
+
+    fn tell_joined(&self, room: &Room, joined: Joined) {
         if joined == Joined::Created {
             self.tell_room(RoomEvent::Created { room });
         }
         if joined != Joined::Already {
-            let socket = &self.id;
+            let socket = self.id();
             self.tell_room(RoomEvent::Joined { room, socket });
         }
-        Ok(())
     }
 
     pub(crate) fn leave_room(&self, room: &Room) {
@@ -552,14 +606,14 @@ impl Core {
             extra.staged.retain(|staged| staged != room);
         }
         drop(state);
-        let left = self.space.rooms.lock().leave(&self.id, room);
+        let left = self.space.rooms.lock().leave(self.id(), room);
         if let Some(emptied) = left {
             self.tell_left(room, emptied);
         }
     }
 
     fn tell_left(&self, room: &Room, emptied: Emptied) {
-        let socket = &self.id;
+        let socket = self.id();
         self.tell_room(RoomEvent::Left { room, socket });
         if emptied == Emptied::Yes {
             self.tell_room(RoomEvent::Deleted { room });
@@ -598,6 +652,14 @@ impl Core {
             extra.verification.take_if(|(running, _)| *running == epoch);
         }
     }
+}
+
+/// An event that waits to be sent.
+pub(crate) struct Prepared {
+    event: Box<str>,
+    message: EncodedMessage,
+    offset: Option<Offset>,
+    options: SendOptions,
 }
 
 /// An attempt that was forgotten gives its namespace back too.

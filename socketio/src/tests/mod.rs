@@ -11,6 +11,7 @@ mod dynamic;
 mod events;
 mod hooks;
 mod leaving;
+mod recovery;
 mod rooms;
 
 use std::sync::{Arc, Mutex};
