@@ -33,3 +33,8 @@ pub use failure::{Failure, Verdict};
 pub use options::Options;
 pub use report::{Format, Outcome, Report, Status};
 pub use run::{RunError, run};
+
+/// The snippets of the project's README, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;
