@@ -49,6 +49,12 @@ const SOCKET_MSGPACK: Suite = Suite {
     environment: &[("PARSER", "msgpack")],
 };
 
+const MATRIX: Suite = Suite {
+    script: "node/clients/matrix.test.mjs",
+    profile: "matrix",
+    environment: &[],
+};
+
 #[test]
 fn engine_clients_are_served() {
     ENGINE.passes_on(&Server::ours());
@@ -80,6 +86,21 @@ fn engine_heartbeat_passes_on_the_reference() {
 }
 
 #[test]
+fn socket_clients_are_served() {
+    SOCKET.passes_on(&Server::ours());
+}
+
+#[test]
+fn socket_clients_are_served_by_axum_on_many_threads() {
+    SOCKET.passes_on(&Server::ours().with(&["--listener", "axum", "--flavor", "multi"]));
+}
+
+#[test]
+fn socket_clients_with_msgpack_are_served() {
+    SOCKET_MSGPACK.passes_on(&Server::ours());
+}
+
+#[test]
 fn socket_clients_pass_on_the_reference() {
     SOCKET.passes_on(&Server::node());
 }
@@ -87,6 +108,16 @@ fn socket_clients_pass_on_the_reference() {
 #[test]
 fn socket_clients_with_msgpack_pass_on_the_reference() {
     SOCKET_MSGPACK.passes_on(&Server::node());
+}
+
+#[test]
+fn every_configuration_serves_its_clients() {
+    MATRIX.passes_on(&Server::ours());
+}
+
+#[test]
+fn every_configuration_passes_on_the_reference() {
+    MATRIX.passes_on(&Server::node());
 }
 
 /// How to start a fixture.

@@ -409,12 +409,15 @@ impl Client {
     pub(crate) fn feed(&self, connection: &Connection<Self>, input: Input<Shell>) {
         let limits = &self.server.settings.client;
         let mut state = self.state.lock();
-        state.inputs.push_back(input);
         if state.is_pumping {
+            state.inputs.push_back(input);
             return;
         }
+        debug_assert!(state.inputs.is_empty(), "whoever pumps leaves none behind");
         state.is_pumping = true;
-        while let Some(input) = state.inputs.pop_front() {
+        // The first does not pass through the queue, which therefore seldom needs memory.
+        let mut next = Some(input);
+        while let Some(input) = next.take().or_else(|| state.inputs.pop_front()) {
             state.machine.handle_input(now(), limits, input);
             while let Some(output) = state.machine.poll_output() {
                 drop(state);
