@@ -169,20 +169,33 @@ impl Serialize for Transcoded<'_> {
 /// True when the placeholders name every attachment once and in order, written as senders write them. Anything else may
 /// be numbered anew at no loss.
 fn is_in_order(text: &str, attachment_count: usize) -> bool {
-    const MEMBER: &str = "_placeholder";
+    if attachment_count == 0 {
+        return true;
+    }
+    let mut expected = 0..attachment_count;
     let mut rest = text;
-    for num in 0..attachment_count {
-        let Some((before, after)) = rest.split_once(r#"{"_placeholder":true,"num":"#) else {
-            return false;
+    while let Some((before, after)) = split_at_underscore(rest) {
+        let Some(after) = after.strip_prefix("_placeholder") else {
+            rest = after.strip_prefix('_').unwrap_or_default();
+            continue;
         };
-        match after.split_once('}') {
-            Some((digits, tail)) if !before.contains(MEMBER) && digits.parse() == Ok(num) => {
-                rest = tail;
-            }
+        let number = after
+            .strip_prefix(r#"":true,"num":"#)
+            .filter(|_| before.ends_with(r#"{""#))
+            .and_then(|after| after.split_once('}'))
+            .and_then(|(digits, tail)| Some((digits.parse::<usize>().ok()?, tail)));
+        match (number, expected.next()) {
+            (Some((number, tail)), Some(next)) if number == next => rest = tail,
             _ => return false,
         }
     }
-    attachment_count == 0 || !rest.contains(MEMBER)
+    expected.next().is_none()
+}
+
+/// What comes before the next underscore, and the rest with it: cheaper than a search for longer text.
+fn split_at_underscore(text: &str) -> Option<(&str, &str)> {
+    let at = text.bytes().position(|byte| byte == b'_')?;
+    text.split_at_checked(at)
 }
 
 /// Arguments to be written anew, as several.
