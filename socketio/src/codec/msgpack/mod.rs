@@ -83,6 +83,10 @@ fn members<'a>(reader: &mut Reader<'a>, limits: &Limits) -> Result<Members<'a>, 
         reader.skip(&mut budget)?;
         let value = reader.peek()?;
         let bytes = reader.skip(&mut budget)?;
+        // The reference's encoder writes absent members so (SIO5-MP-05).
+        if matches!(value, Token::Undefined) {
+            continue;
+        }
         match key {
             Token::Str("type") => members.kind = Some(value),
             Token::Str("nsp") => members.namespace = Some(value),

@@ -228,3 +228,18 @@ fn kept_arguments_change_their_form_with_the_codec() {
     let back = encode(&Codec::json(), &args);
     assert_eq!(back, encode(&Codec::json(), &kept));
 }
+
+//= SIO5-MP-06 test
+#[test]
+fn a_member_that_is_undefined_is_absent() {
+    // {type: 0, data: undefined, nsp: "/"}, as the official client writes it.
+    let connect = b"\x83\xa4type\x00\xa4data\xd4\x00\x00\xa3nsp\xa1/";
+    let packet = super::decode_with(
+        &Codec::msgpack(),
+        engineio::Protocol::V4,
+        &crate::codec::Limits::default(),
+        &[Payload::Binary(connect)],
+    )
+    .unwrap();
+    assert!(packet.args().is_empty());
+}
