@@ -6,8 +6,8 @@ use crate::auth::{
     Grant, Handshake, MemoryRevocations, Outcome, Revocation, TwoRoundTrip, auth_fn, authorizer_fn,
 };
 use crate::testing::{Received, TestClient};
-use crate::tests::{Log, sid_of};
-use crate::{Ack, ConnectError, NamespaceBuilder, Recovery, SocketIo};
+use crate::tests::Log;
+use crate::{Ack, ConnectError, NamespaceBuilder, SocketIo};
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct User(pub(super) String);
@@ -43,7 +43,7 @@ fn open<S, K>(builder: NamespaceBuilder<User, S, K>) -> NamespaceBuilder<User, c
     })
 }
 
-const REFUSED: &str = r#"{"message":"the token is not valid","data":{"message":"the token is not valid","code":"invalid_token","type":"UnauthorizedError"}}"#;
+pub(super) const REFUSED: &str = r#"{"message":"the token is not valid","data":{"message":"the token is not valid","code":"invalid_token","type":"UnauthorizedError"}}"#;
 
 pub(super) fn token(name: &str) -> String {
     format!(r#"{{"token":"{name}"}}"#)
@@ -400,64 +400,4 @@ async fn the_number_of_clients_that_wait_to_be_let_in_is_bounded() {
         third.join("/").await.starts_with("40{"),
         "who left does not count"
     );
-}
-
-//= SIO5-CSR-09 test
-#[tokio::test(start_paused = true)]
-async fn only_the_same_subject_with_a_good_credential_gets_its_session_back() {
-    let policy = Handshake::new(users());
-    let io = SocketIo::builder()
-        .authenticate(policy)
-        .recovery(Recovery::new())
-        .build()
-        .unwrap();
-    let space = io.namespace("/").open().unwrap();
-    let mut client = TestClient::open(&io).await;
-    let reply = client.join_with("/", &token("user:ann")).await;
-    let id = sid_of(&reply);
-    space.emit("first", &()).unwrap();
-    let first = client.next_text().await;
-    let offset = first.split('"').nth(3).unwrap().to_owned();
-    let pid = reply.split('"').nth(7).unwrap().to_owned();
-    drop(client);
-    while space.socket(&id).is_some() {
-        tokio::task::yield_now().await;
-    }
-    space.emit("missed", &()).unwrap();
-    let claim = |token: &str| format!(r#"{{"token":"{token}","pid":"{pid}","offset":"{offset}"}}"#);
-    let mut refused = TestClient::open(&io).await;
-    let answer = refused.join_with("/", &claim("bad")).await;
-    assert_eq!(answer, format!("44{REFUSED}"));
-    let mut other = TestClient::open(&io).await;
-    let answer = other.join_with("/", &claim("user:eve")).await;
-    assert!(
-        answer.starts_with("40") && sid_of(&answer) != id,
-        "{answer}"
-    );
-    let mut owner = TestClient::open(&io).await;
-    let missed = owner.join_with("/", &claim("user:ann")).await;
-    assert!(missed.starts_with(r#"42["missed","#), "{missed}");
-    assert_eq!(sid_of(&owner.next_text().await), id);
-    assert_eq!(space.socket(&id).unwrap().data().0, "ann");
-}
-
-#[tokio::test(start_paused = true)]
-async fn two_round_trips_have_no_recovery() {
-    let io = SocketIo::builder()
-        .recovery(Recovery::new())
-        .build()
-        .unwrap();
-    let space = io.namespace("/");
-    let space = space
-        .authenticate(TwoRoundTrip::new(users()))
-        .open()
-        .unwrap();
-    let mut client = TestClient::open(&io).await;
-    let reply = client.join("/").await;
-    assert!(!reply.contains("pid"), "{reply}");
-    let authenticate = format!(r#"42["authenticate",{}]"#, token("user:ann"));
-    client.send(&authenticate).await;
-    assert_eq!(client.next_text().await, r#"42["authenticated"]"#);
-    space.emit("x", &()).unwrap();
-    assert_eq!(client.next_text().await, r#"42["x"]"#);
 }

@@ -5,6 +5,7 @@ mod auth;
 mod auth_binding;
 mod auth_books;
 mod auth_pending;
+mod auth_recovery;
 mod backpressure;
 mod connecting;
 mod dynamic;

@@ -1,0 +1,80 @@
+use crate::auth::{Action, Decision, Handshake, Holder, TwoRoundTrip, authorizer_fn};
+use crate::testing::TestClient;
+use crate::tests::auth::{REFUSED, User, token, users};
+use crate::tests::sid_of;
+use crate::{Recovery, Room, SocketIo};
+
+//= SIO5-CSR-09 test
+#[tokio::test(start_paused = true)]
+async fn only_the_same_subject_gets_back_what_it_may_still_have() {
+    let policy = Handshake::new(users()).authorize(authorizer_fn(
+        |_: Holder<'_, User>, action: Action<'_>| {
+            Decision::allow_if(match action {
+                Action::Receive { event } => event != "secret",
+                Action::Join { room } => room != "closed",
+                _ => true,
+            })
+        },
+    ));
+    let io = SocketIo::builder()
+        .authenticate(policy)
+        .recovery(Recovery::new())
+        .build()
+        .unwrap();
+    let space = io.namespace("/").open().unwrap();
+    let mut client = TestClient::open(&io).await;
+    let reply = client.join_with("/", &token("user:ann")).await;
+    let id = sid_of(&reply);
+    space.emit("first", &()).unwrap();
+    let first = client.next_text().await;
+    let offset = first.split('"').nth(3).unwrap().to_owned();
+    let pid = reply.split('"').nth(7).unwrap().to_owned();
+    let socket = space.socket(&id).unwrap();
+    socket.join("open").unwrap();
+    socket.join("closed").unwrap();
+    drop(client);
+    while space.socket(&id).is_some() {
+        tokio::task::yield_now().await;
+    }
+    space.emit("secret", &()).unwrap();
+    space.to("closed").emit("closed", &()).unwrap();
+    space.to("open").emit("missed", &()).unwrap();
+    let claim = |token: &str| format!(r#"{{"token":"{token}","pid":"{pid}","offset":"{offset}"}}"#);
+    let mut refused = TestClient::open(&io).await;
+    let answer = refused.join_with("/", &claim("bad")).await;
+    assert_eq!(answer, format!("44{REFUSED}"));
+    let mut other = TestClient::open(&io).await;
+    let answer = other.join_with("/", &claim("user:eve")).await;
+    assert!(
+        answer.starts_with("40") && sid_of(&answer) != id,
+        "{answer}"
+    );
+    let mut owner = TestClient::open(&io).await;
+    let missed = owner.join_with("/", &claim("user:ann")).await;
+    assert!(missed.starts_with(r#"42["missed","#), "{missed}");
+    assert_eq!(sid_of(&owner.next_text().await), id);
+    let socket = space.socket(&id).unwrap();
+    assert_eq!(socket.data().0, "ann");
+    assert_eq!(socket.rooms(), [Room::from("open")]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_round_trips_have_no_recovery() {
+    let io = SocketIo::builder()
+        .recovery(Recovery::new())
+        .build()
+        .unwrap();
+    let space = io.namespace("/");
+    let space = space
+        .authenticate(TwoRoundTrip::new(users()))
+        .open()
+        .unwrap();
+    let mut client = TestClient::open(&io).await;
+    let reply = client.join("/").await;
+    assert!(!reply.contains("pid"), "{reply}");
+    let authenticate = format!(r#"42["authenticate",{}]"#, token("user:ann"));
+    client.send(&authenticate).await;
+    assert_eq!(client.next_text().await, r#"42["authenticated"]"#);
+    space.emit("x", &()).unwrap();
+    assert_eq!(client.next_text().await, r#"42["x"]"#);
+}
