@@ -53,7 +53,7 @@ where
         return Answer::Response(preflight(hub, request));
     }
     let is_upgrade = config.websocket && request.header("upgrade").is_some();
-    if let Some(mut response) = file(hub, request).filter(|_| !is_upgrade) {
+    if !is_upgrade && let Some(mut response) = file(hub, request) {
         decorate(hub, request, response.headers_mut());
         return Answer::Response(response);
     }
