@@ -138,6 +138,22 @@ impl<E: std::error::Error> IntoConnect for Result<(), E> {
     }
 }
 
+/// A closure of the application's, with the types of what it takes: the identity of its sockets, and of an event's
+/// handler the arguments too.
+pub(crate) struct Typed<A, F> {
+    call: F,
+    types: PhantomData<fn(A)>,
+}
+
+impl<A, F> Typed<A, F> {
+    pub(crate) fn new(call: F) -> Self {
+        Self {
+            call,
+            types: PhantomData,
+        }
+    }
+}
+
 /// An event handler, whatever its types.
 pub(crate) trait EventHandler: Send + Sync {
     /// Reads the arguments and starts the handler.
@@ -149,21 +165,7 @@ pub(crate) trait EventHandler: Send + Sync {
     ) -> Result<Running, ArgsError>;
 }
 
-pub(crate) struct OnEvent<D, T, F> {
-    call: F,
-    types: PhantomData<fn(D, T)>,
-}
-
-impl<D, T, F> OnEvent<D, T, F> {
-    pub(crate) fn new(call: F) -> Self {
-        Self {
-            call,
-            types: PhantomData,
-        }
-    }
-}
-
-impl<D, T, F, Fut> EventHandler for OnEvent<D, T, F>
+impl<D, T, F, Fut> EventHandler for Typed<(D, T), F>
 where
     D: Send + Sync + 'static,
     T: FromArgs + Send + 'static,
@@ -193,21 +195,7 @@ pub(crate) trait ConnectHandler: Send + Sync {
     fn start(&self, socket: &Arc<Core>) -> Running;
 }
 
-pub(crate) struct OnConnect<D, F> {
-    call: F,
-    types: PhantomData<fn(D)>,
-}
-
-impl<D, F> OnConnect<D, F> {
-    pub(crate) fn new(call: F) -> Self {
-        Self {
-            call,
-            types: PhantomData,
-        }
-    }
-}
-
-impl<D, F, Fut> ConnectHandler for OnConnect<D, F>
+impl<D, F, Fut> ConnectHandler for Typed<D, F>
 where
     D: Send + Sync + 'static,
     F: Fn(Socket<D>) -> Fut + Send + Sync,
@@ -233,21 +221,7 @@ pub(crate) trait Middleware: Send + Sync {
     fn start(&self, socket: &Arc<Core>) -> Admission;
 }
 
-pub(crate) struct OnAdmit<D, F> {
-    call: F,
-    types: PhantomData<fn(D)>,
-}
-
-impl<D, F> OnAdmit<D, F> {
-    pub(crate) fn new(call: F) -> Self {
-        Self {
-            call,
-            types: PhantomData,
-        }
-    }
-}
-
-impl<D, F, Fut, E> Middleware for OnAdmit<D, F>
+impl<D, F, Fut, E> Middleware for Typed<D, F>
 where
     D: Send + Sync + 'static,
     F: Fn(Socket<D>) -> Fut + Send + Sync,
@@ -265,21 +239,7 @@ pub(crate) trait DisconnectHandler: Send + Sync {
     fn start(&self, socket: &Arc<Core>, reason: DisconnectReason) -> Running;
 }
 
-pub(crate) struct OnDisconnect<D, F> {
-    call: F,
-    types: PhantomData<fn(D)>,
-}
-
-impl<D, F> OnDisconnect<D, F> {
-    pub(crate) fn new(call: F) -> Self {
-        Self {
-            call,
-            types: PhantomData,
-        }
-    }
-}
-
-impl<D, F, Fut> DisconnectHandler for OnDisconnect<D, F>
+impl<D, F, Fut> DisconnectHandler for Typed<D, F>
 where
     D: Send + Sync + 'static,
     F: Fn(Socket<D>, DisconnectReason) -> Fut + Send + Sync,
@@ -298,21 +258,7 @@ pub(crate) trait Filter: Send + Sync {
     fn start(&self, socket: &Arc<Core>, event: Event) -> Filtering;
 }
 
-pub(crate) struct OnFilter<D, F> {
-    call: F,
-    types: PhantomData<fn(D)>,
-}
-
-impl<D, F> OnFilter<D, F> {
-    pub(crate) fn new(call: F) -> Self {
-        Self {
-            call,
-            types: PhantomData,
-        }
-    }
-}
-
-impl<D, F, Fut> Filter for OnFilter<D, F>
+impl<D, F, Fut> Filter for Typed<D, F>
 where
     D: Send + Sync + 'static,
     F: Fn(Socket<D>, Event) -> Fut + Send + Sync,
@@ -328,21 +274,7 @@ pub(crate) trait FallbackHandler: Send + Sync {
     fn start(&self, socket: &Arc<Core>, event: Event, ack: Option<AckSender>) -> Running;
 }
 
-pub(crate) struct OnFallback<D, F> {
-    call: F,
-    types: PhantomData<fn(D)>,
-}
-
-impl<D, F> OnFallback<D, F> {
-    pub(crate) fn new(call: F) -> Self {
-        Self {
-            call,
-            types: PhantomData,
-        }
-    }
-}
-
-impl<D, F, Fut> FallbackHandler for OnFallback<D, F>
+impl<D, F, Fut> FallbackHandler for Typed<D, F>
 where
     D: Send + Sync + 'static,
     F: Fn(Socket<D>, Event) -> Fut + Send + Sync,

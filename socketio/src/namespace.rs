@@ -15,9 +15,7 @@ use crate::broadcast::Broadcast;
 use crate::codec::{Codec, FromArgs, RawArgs};
 use crate::error::{BuildError, ConnectError, DisconnectReason, EmitError};
 use crate::event::{Event, Invalid};
-use crate::handler::{
-    Handlers, IntoAck, IntoConnect, OnAdmit, OnConnect, OnDisconnect, OnEvent, OnFallback, OnFilter,
-};
+use crate::handler::{Handlers, IntoAck, IntoConnect, Typed};
 use crate::id::SocketId;
 use crate::lock::Lock;
 use crate::matcher::Matcher;
@@ -237,7 +235,7 @@ impl<D: Send + Sync + 'static, S, K> NamespaceBuilder<D, S, K> {
         if is_reserved(event) {
             self.reserved = Some(event);
         }
-        let handler = Box::new(OnEvent::new(handler));
+        let handler = Box::new(Typed::<(D, T), _>::new(handler));
         self.handlers.add_event(event, handler);
         self.retype()
     }
@@ -269,7 +267,7 @@ impl<D: Send + Sync + 'static, S, K> NamespaceBuilder<D, S, K> {
         F: Fn(Socket<D>, Event) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Option<Event>> + Send + 'static,
     {
-        let middleware = Box::new(OnFilter::new(middleware));
+        let middleware = Box::new(Typed::<D, _>::new(middleware));
         self.handlers.filters.push(middleware);
         self.retype()
     }
@@ -305,7 +303,7 @@ impl<D: Send + Sync + 'static, S, K> NamespaceBuilder<D, S, K> {
         Fut: Future + Send + 'static,
         Fut::Output: IntoAck,
     {
-        self.handlers.fallback = Some(Box::new(OnFallback::new(handler)));
+        self.handlers.fallback = Some(Box::new(Typed::<D, _>::new(handler)));
         self.retype()
     }
 
@@ -366,7 +364,7 @@ impl<D: Send + Sync + 'static, S, K> NamespaceBuilder<D, S, K> {
         Fut: Future<Output = Result<(), E>> + Send + 'static,
         E: Into<ConnectError> + 'static,
     {
-        let middleware = Box::new(OnAdmit::new(middleware));
+        let middleware = Box::new(Typed::<D, _>::new(middleware));
         self.handlers.middleware.push(middleware);
         self.retype()
     }
@@ -380,7 +378,7 @@ impl<D: Send + Sync + 'static, S, K> NamespaceBuilder<D, S, K> {
         Fut: Future + Send + 'static,
         Fut::Output: IntoConnect,
     {
-        let handler = Box::new(OnConnect::new(handler));
+        let handler = Box::new(Typed::<D, _>::new(handler));
         self.handlers.connect.push(handler);
         self.retype()
     }
@@ -404,7 +402,7 @@ impl<D: Send + Sync + 'static, S, K> NamespaceBuilder<D, S, K> {
         F: Fn(Socket<D>, DisconnectReason) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = ()> + Send + 'static,
     {
-        let handler = Box::new(OnDisconnect::new(handler));
+        let handler = Box::new(Typed::<D, _>::new(handler));
         self.handlers.disconnect.push(handler);
         self.retype()
     }

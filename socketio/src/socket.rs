@@ -20,7 +20,7 @@ use crate::closed::Closed;
 use crate::codec::FromArgs;
 use crate::emitter::{EmitWhenReady, Emitter};
 use crate::error::{EmitError, JoinError};
-use crate::handler::{IntoAck, OnEvent};
+use crate::handler::{IntoAck, Typed};
 use crate::handshake::Handshake;
 use crate::id::SocketId;
 use crate::listeners::{Lasts, ListenerId};
@@ -177,7 +177,7 @@ impl<D> Socket<D> {
         Fut: Future + Send + 'static,
         Fut::Output: IntoAck,
     {
-        let handler = Arc::new(OnEvent::new(handler));
+        let handler = Arc::new(Typed::<(D, T), _>::new(handler));
         self.core.add_listener(event, Lasts::Always, handler)
     }
 
@@ -190,7 +190,7 @@ impl<D> Socket<D> {
         Fut: Future + Send + 'static,
         Fut::Output: IntoAck,
     {
-        let handler = Arc::new(OnEvent::new(handler));
+        let handler = Arc::new(Typed::<(D, T), _>::new(handler));
         self.core.add_listener(event, Lasts::Once, handler)
     }
 
