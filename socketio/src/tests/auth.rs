@@ -7,10 +7,23 @@ use crate::auth::{
 };
 use crate::testing::{Received, TestClient};
 use crate::tests::Log;
-use crate::{Ack, ConnectError, NamespaceBuilder, SocketIo};
+use crate::{Ack, ConnectError, NamespaceBuilder, SocketIo, SocketIoBuilder};
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct User(pub(super) String);
+
+/// A server whose root namespace is for [`users`] alone.
+pub(super) fn guarded(builder: SocketIoBuilder) -> SocketIo<User> {
+    let io = builder
+        .authenticate(Handshake::new(users()))
+        .build()
+        .unwrap();
+    io.namespace("/")
+        .on("x", |_, (): ()| async {})
+        .open()
+        .unwrap();
+    io
+}
 
 /// Takes `user:NAME` and `user:NAME:SECONDS`, the latter for so long, and `slow:NAME` after a second.
 pub(super) fn users() -> impl Authenticator<Identity = User> + Clone {

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 
-use super::auth::users;
+use super::auth::{guarded, users};
 use crate::auth::jwt::{Algorithm, JwtAuthenticator, ProofOfPossession};
 use crate::auth::testing::TokenMint;
 use crate::auth::{
@@ -98,14 +98,7 @@ async fn row_26_a_stolen_session_id_is_no_use_with_another_credential() {
 
 #[tokio::test(start_paused = true)]
 async fn row_26_an_upgrade_with_another_credential_is_refused() {
-    let io = SocketIo::builder()
-        .authenticate(Handshake::new(users()))
-        .build()
-        .unwrap();
-    io.namespace("/")
-        .on("x", |_, (): ()| async {})
-        .open()
-        .unwrap();
+    let io = guarded(SocketIo::builder());
     let service = io.service();
     let sid = join(&service, &[("authorization", "Bearer user:ann")]).await;
     let upgrade = http::Request::builder()
@@ -126,14 +119,7 @@ async fn row_26_an_upgrade_with_another_credential_is_refused() {
 
 #[tokio::test(start_paused = true)]
 async fn a_credential_that_did_not_authenticate_binds_nothing() {
-    let io = SocketIo::builder()
-        .authenticate(Handshake::new(users()))
-        .build()
-        .unwrap();
-    io.namespace("/")
-        .on("x", |_, (): ()| async {})
-        .open()
-        .unwrap();
+    let io = guarded(SocketIo::builder());
     let service = io.service();
     let stale = [("authorization", "Bearer bad")];
     let (_, opening) = request(&service, "", "", &stale).await;

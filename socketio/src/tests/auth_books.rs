@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use super::Log;
-use super::auth::{User, token, users, wall_clock};
+use super::auth::{User, guarded, token, users, wall_clock};
 use crate::auth::{
     self, Action, AuthEvent, Decision, ExponentialLockout, Handshake, Lockout, LockoutKey,
     Revocation, TrustedProxies, TwoRoundTrip, authorizer_fn,
@@ -159,16 +159,7 @@ impl Lockout for Strict {
 }
 
 fn behind_a_proxy(builder: SocketIoBuilder) -> SocketIo<User> {
-    let io = builder
-        .trusted_proxies(TrustedProxies::new(["10.0.0.1"]).unwrap())
-        .authenticate(Handshake::new(users()))
-        .build()
-        .unwrap();
-    io.namespace("/")
-        .on("x", |_, (): ()| async {})
-        .open()
-        .unwrap();
-    io
+    guarded(builder.trusted_proxies(TrustedProxies::new(["10.0.0.1"]).unwrap()))
 }
 
 async fn client_at(io: &SocketIo<User>, peer: &str, forwarded: &str) -> TestClient {

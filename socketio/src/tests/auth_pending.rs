@@ -1,7 +1,7 @@
 //! Clients that are not in yet: nothing reaches them, and they reach nothing.
 
 use super::Log;
-use super::auth::{User, token, users};
+use super::auth::{User, guarded, token, users};
 use crate::auth::{
     AuthContext, AuthEvent, Credential, Either, Handshake, Outcome, TwoRoundTrip, auth_fn,
 };
@@ -190,14 +190,7 @@ async fn two_round_trips_ignore_what_the_handshake_presents() {
 
 #[tokio::test(start_paused = true)]
 async fn row_33_a_payload_past_its_bound_is_not_looked_at() {
-    let io = SocketIo::builder()
-        .authenticate(Handshake::new(users()))
-        .build()
-        .unwrap();
-    io.namespace("/")
-        .on("x", |_, (): ()| async {})
-        .open()
-        .unwrap();
+    let io = guarded(SocketIo::builder());
     let payload = |size: usize| {
         let frame = r#"0{"token":"user:ann","pad":""}"#.len();
         format!(
