@@ -3,9 +3,13 @@
 //!
 //! `scripts/setup` installs what these tests need.
 
-use std::io::{BufRead, BufReader};
+#[path = "support/process.rs"]
+mod process;
+
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
+
+use process::Listening;
 
 /// No script takes a tenth of this; one that hangs is ended and fails.
 const LIMIT_SECONDS: &str = "120";
@@ -136,10 +140,10 @@ impl Server {
 
 impl Suite {
     fn passes_on(&self, server: &Server) {
-        let running = Running::start(server, self);
+        let running = self.start(server);
         let output = self
             .interpreter()
-            .env("FIXTURE_URL", &running.url)
+            .env("FIXTURE_URL", format!("http://{}", running.address))
             .env(
                 "FIXTURE_IS_REFERENCE",
                 if server.is_reference { "1" } else { "0" },
@@ -157,52 +161,24 @@ impl Suite {
         );
     }
 
+    fn start(&self, server: &Server) -> Listening {
+        let (program, arguments) = server
+            .command
+            .split_first()
+            .expect("a command has a program");
+        Listening::start(
+            Command::new(program)
+                .args(arguments)
+                .args(["--profile", self.profile, "--port", "0"])
+                .envs(self.environment.iter().copied()),
+        )
+    }
+
     fn interpreter(&self) -> Command {
         let mut command = Command::new("timeout");
         command.arg(LIMIT_SECONDS).arg("node").arg("--test");
         command.arg(installed(self.script, "node/node_modules"));
         command
-    }
-}
-
-/// A fixture that ends with this value.
-struct Running {
-    process: Child,
-    url: String,
-}
-
-impl Running {
-    fn start(server: &Server, suite: &Suite) -> Self {
-        let (program, arguments) = server
-            .command
-            .split_first()
-            .expect("a command has a program");
-        let mut process = Command::new(program)
-            .args(arguments)
-            .args(["--profile", suite.profile, "--port", "0"])
-            .envs(suite.environment.iter().copied())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the fixture's program is there");
-        let mut line = String::new();
-        let stdout = process.stdout.take().expect("stdout is piped");
-        BufReader::new(stdout)
-            .read_line(&mut line)
-            .expect("the fixture says where it listens");
-        let address = line
-            .trim_end()
-            .strip_prefix("listening on ")
-            .expect("the fixture says where it listens");
-        let url = format!("http://{address}");
-        Self { process, url }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // It may be gone already, which the test has noticed then.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
     }
 }
 

@@ -2,12 +2,15 @@
 #![allow(dead_code, reason = "each test binary uses its own part")]
 #![allow(clippy::panic, reason = "helpers of tests")]
 
-use std::io::{BufRead, BufReader};
+pub(crate) mod process;
+
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use conformance_tests::{Format, Options, Profile, Report, run};
+
+use process::Listening;
 
 /// Rules about time want the machine for themselves.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
@@ -46,7 +49,7 @@ impl Start {
 
 /// A fixture that ends with this value.
 pub(crate) struct Server {
-    process: Child,
+    running: Listening,
     pub(crate) url: String,
 }
 
@@ -55,31 +58,21 @@ impl Server {
     pub(crate) fn start(start: &Start, profile: Profile) -> Self {
         let mut words = start.command.iter();
         let program = words.next().expect("a command has a program");
-        let mut process = Command::new(program)
-            .args(words)
-            .args(["--profile", profile.fixture(), "--port", &port_of(profile)])
-            .envs(profile.environment().iter().copied())
-            .envs(start.environment.iter().cloned())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the fixture starts");
-        let output = process.stdout.take().expect("standard output is piped");
-        let mut line = String::new();
-        BufReader::new(output)
-            .read_line(&mut line)
-            .expect("the fixture says something");
-        let address = line
-            .trim()
-            .strip_prefix("listening on ")
-            .unwrap_or_else(|| panic!("the fixture said {line:?}"));
+        let running = Listening::start(
+            Command::new(program)
+                .args(words)
+                .args(["--profile", profile.fixture(), "--port", &port_of(profile)])
+                .envs(profile.environment().iter().copied())
+                .envs(start.environment.iter().cloned()),
+        );
         Self {
-            url: format!("http://{address}"),
-            process,
+            url: format!("http://{}", running.address),
+            running,
         }
     }
 
     pub(crate) fn pid(&self) -> u32 {
-        self.process.id()
+        self.running.process.id()
     }
 
     /// Host and port, so many ports further on.
@@ -92,19 +85,13 @@ impl Server {
 
     /// The process has not ended by itself.
     pub(crate) fn is_running(&mut self) -> bool {
-        matches!(self.process.try_wait(), Ok(None))
+        matches!(self.running.process.try_wait(), Ok(None))
     }
 
     /// Ends the process as a crash would.
     pub(crate) fn kill(&mut self) {
-        self.process.kill().ok();
-        self.process.wait().ok();
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.kill();
+        self.running.process.kill().ok();
+        self.running.process.wait().ok();
     }
 }
 

@@ -1,0 +1,41 @@
+//! A server in a process of its own, which ends with the value.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+
+/// A process that has said where it listens.
+pub(crate) struct Listening {
+    pub(crate) process: Child,
+    /// What it said behind `listening on `.
+    pub(crate) address: String,
+}
+
+impl Listening {
+    /// Starts the program and waits for its first line.
+    pub(crate) fn start(command: &mut Command) -> Self {
+        let mut process = command
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the program is there");
+        let stdout = process.stdout.take().expect("standard output is piped");
+        let mut line = String::new();
+        BufReader::new(stdout)
+            .read_line(&mut line)
+            .expect("the program says something");
+        let address = line.trim().strip_prefix("listening on ");
+        Self {
+            address: address
+                .expect("the program says where it listens")
+                .to_owned(),
+            process,
+        }
+    }
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        // It may be gone already, which the test has noticed then.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
