@@ -53,6 +53,12 @@ const SOCKET_MSGPACK: Suite = Suite {
     environment: &[("PARSER", "msgpack")],
 };
 
+const MATRIX: Suite = Suite {
+    script: "node/clients/matrix.test.mjs",
+    profile: "matrix",
+    environment: &[],
+};
+
 #[test]
 fn engine_clients_are_served() {
     ENGINE.passes_on(&Server::ours());
@@ -106,6 +112,16 @@ fn socket_clients_pass_on_the_reference() {
 #[test]
 fn socket_clients_with_msgpack_pass_on_the_reference() {
     SOCKET_MSGPACK.passes_on(&Server::node());
+}
+
+#[test]
+fn every_configuration_serves_its_clients() {
+    MATRIX.passes_on(&Server::ours());
+}
+
+#[test]
+fn every_configuration_passes_on_the_reference() {
+    MATRIX.passes_on(&Server::node());
 }
 
 /// How to start a fixture.
