@@ -115,7 +115,13 @@ fn our_socket_server_conforms_with_protocol_4_and_msgpack() {
 }
 
 #[test]
-fn our_authentication_conforms_with_protocol_4() {
+fn our_configurations_conform() {
+    ours_passes(Profile::Matrix, &[], |all| all);
+}
+
+#[test]
+fn our_authentication_conforms() {
+    ours_passes(Profile::Auth, &[], |all| all);
     ours_passes(Profile::AuthEio3, &[], |all| all);
 }
 

@@ -196,13 +196,17 @@ fn waiting(area: &mut Area) {
         is_subject(&whoami(&mut link, TWO_TRIP).await?, "ann")
     });
     area.must("AUTH-WAIT", "a waiting socket hears no broadcast, room or private message", |c| async move {
-        let (mut waiting, sid) = c.joined(Transport::WebSocket, TWO_TRIP, "").await?;
-        let mut member = active(&c, &Token::of("ann")).await?;
-        member.send(&format!(r#"42{TWO_TRIP},["shout","secret"]"#)).await?;
-        member.send(&format!(r#"42{TWO_TRIP},["roomcast","{sid}","secret"]"#)).await?;
+        // In the namespace of the older dialect, so that members of other cases do not hear it either.
+        let (mut waiting, sid) = c.joined(Transport::WebSocket, "/legacy", "").await?;
+        let (mut member, _) = c.joined(Transport::WebSocket, "/legacy", "").await?;
+        let event = json!(["authentication", { "token": Token::of("ann").signed() }]);
+        member.send(&format!("42/legacy,{event}")).await?;
+        member.is_packet(r#"42/legacy,["authenticated",true]"#).await?;
+        member.send(r#"42/legacy,["shout","secret"]"#).await?;
+        member.send(&format!(r#"42/legacy,["roomcast","{sid}","secret"]"#)).await?;
         is_heard(&mut member, "secret").await?;
-        is_unauthorized(&mut waiting, TWO_TRIP, "auth_timeout").await?;
-        Ok(())
+        let packet = waiting.next("unauthorized").await?;
+        ensure(packet.contains("authentication timeout"), "the timeout alone", packet)
     });
     area.must("AUTH-WAIT", "an ack before authentication does no harm", |c| async move {
         let mut link = pending(&c).await?;

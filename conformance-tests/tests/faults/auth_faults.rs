@@ -158,10 +158,10 @@ pub(crate) fn all() -> Vec<Fault> {
             "AUTH-WAIT",
         )
         .packets_out(|_, packet| {
-            if packet.starts_with("40/two-trip,") {
+            if packet.starts_with("40/legacy,") {
                 return vec![
                     packet.to_owned(),
-                    "42/two-trip,[\"heard\",\"secret\"]".to_owned(),
+                    "42/legacy,[\"heard\",\"secret\"]".to_owned(),
                 ];
             }
             keep(packet)
