@@ -75,6 +75,12 @@ impl SendOptions {
         self
     }
 
+    /// Whether the message may be compressed.
+    #[must_use]
+    pub const fn is_compressible(&self) -> bool {
+        !self.is_incompressible
+    }
+
     /// What happens when the queue is past its hard mark, in place of
     /// [`Config::overflow`](crate::Config::overflow).
     ///
