@@ -113,7 +113,7 @@ impl engineio::Handler for Shell {
         let settings = &self.server.settings;
         Client {
             server: Arc::clone(&self.server),
-            handshake: Handshake::keep(request, settings.keeps_headers),
+            handshake: Handshake::keep(request, settings.keeps_headers, wall_clock()),
             address: self.server.authority.address_of(request),
             decoder: Lock::new(Decoder::default()),
             state: Lock::new(State {

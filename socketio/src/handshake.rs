@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::time::SystemTime;
 
 use serde_json::Value;
 use socketio_auth::RequestSource;
@@ -19,10 +20,15 @@ pub struct Handshake {
     target: Box<str>,
     peer: Option<SocketAddr>,
     is_secure: bool,
+    opened_at: SystemTime,
 }
 
 impl Handshake {
-    pub(crate) fn keep(request: &engineio::RequestView<'_>, keeps_headers: bool) -> Self {
+    pub(crate) fn keep(
+        request: &engineio::RequestView<'_>,
+        keeps_headers: bool,
+        opened_at: SystemTime,
+    ) -> Self {
         let mut headers = Vec::new();
         for (name, value) in request.headers().filter(|_| keeps_headers) {
             if SECRET_HEADERS
@@ -41,6 +47,7 @@ impl Handshake {
             target: request.query().into(),
             peer: request.peer(),
             is_secure: request.is_secure(),
+            opened_at,
         }
     }
 
@@ -77,6 +84,12 @@ impl Handshake {
     #[must_use]
     pub fn is_secure(&self) -> bool {
         self.is_secure
+    }
+
+    /// When the connection was opened.
+    #[must_use]
+    pub fn opened_at(&self) -> SystemTime {
+        self.opened_at
     }
 }
 
