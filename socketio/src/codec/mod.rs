@@ -34,3 +34,4 @@ pub use parser::{Codec, Outgoing, Parser, Partial};
 pub(crate) use args::ArgsSource;
 pub(crate) use decoder::Decoder;
 pub(crate) use encoder::{ConnectReply, Event};
+pub(crate) use msgpack::to_iso_string as iso_date;

@@ -48,6 +48,15 @@ impl OwnedArgs {
         Self::with_offset(args, None)
     }
 
+    /// One argument for each value, however many there are. [`Args`](crate::Args) is for a fixed number.
+    ///
+    /// # Errors
+    ///
+    /// A value cannot be serialized.
+    pub fn from_values<T: Serialize>(values: &[T]) -> Result<Self, EncodeError> {
+        Self::new(&Values(values))
+    }
+
     /// The same with one more argument, the offset for state recovery.
     pub(in crate::codec) fn with_offset<A: Serialize + ?Sized>(
         args: &A,
@@ -204,6 +213,27 @@ struct Several<'a>(RawArgs<'a>);
 impl Serialize for Several<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_newtype_struct(outgoing::SEVERAL, &Elements(self.0))
+    }
+}
+
+/// Values to be written as several arguments.
+struct Values<'a, T>(&'a [T]);
+
+impl<T: Serialize> Serialize for Values<'_, T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_newtype_struct(outgoing::SEVERAL, &Tuple(self.0))
+    }
+}
+
+struct Tuple<'a, T>(&'a [T]);
+
+impl<T: Serialize> Serialize for Tuple<'_, T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut tuple = serializer.serialize_tuple(self.0.len())?;
+        for value in self.0 {
+            tuple.serialize_element(value)?;
+        }
+        tuple.end()
     }
 }
 

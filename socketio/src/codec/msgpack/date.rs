@@ -7,7 +7,7 @@ const DAYS_TO_1970: i64 = 719_468;
 const ERA_DAYS: i64 = 146_097;
 
 /// The date in the form of `Date.prototype.toISOString`.
-pub(super) fn to_iso_string(ms: i64) -> String {
+pub(crate) fn to_iso_string(ms: i64) -> String {
     let (days, ms) = (ms.div_euclid(DAY_MS), ms.rem_euclid(DAY_MS));
     let (year, month, day) = civil(days);
     let year = match year {

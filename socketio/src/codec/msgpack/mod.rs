@@ -11,7 +11,7 @@ use engineio::{MessageBuffer, Payload};
 use serde::de::DeserializeOwned;
 use serde::ser::{Error as _, Serialize, SerializeMap, SerializeSeq, Serializer};
 
-use self::date::to_iso_string;
+pub(crate) use self::date::to_iso_string;
 use self::reader::{Budget, Reader, Token};
 pub(super) use self::serialize::Writer;
 use super::args::{ArgsSource, Argument, AsBytes};
