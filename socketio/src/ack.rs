@@ -13,6 +13,8 @@ use futures_core::Stream;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Sleep;
 
+use crate::adapter::AdapterError;
+use crate::cluster::{ClusterBody, Heard, Question};
 use crate::codec::{FromArgs, OwnedArgs};
 use crate::error::{AckError, EmitError};
 use crate::id::SocketId;
@@ -77,18 +79,18 @@ impl Awaited {
 }
 
 /// A time limit whose timer is made when it is first waited for.
-enum Limit {
+pub(crate) enum Limit {
     Never,
     After(Duration),
     Running(Pin<Box<Sleep>>),
 }
 
 impl Limit {
-    fn new(timeout: Option<Duration>) -> Self {
+    pub(crate) fn new(timeout: Option<Duration>) -> Self {
         timeout.map_or(Self::Never, Self::After)
     }
 
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if let Self::After(timeout) = *self {
             *self = Self::Running(Box::pin(tokio::time::sleep(timeout)));
         }
@@ -199,15 +201,74 @@ fn decode<R: FromArgs>(args: &OwnedArgs) -> Result<R, AckError> {
 /// The acknowledgements of a broadcast, as they come, each with the id of its socket.
 ///
 /// It ends when every socket that was sent to has answered, left, or used up the time limit; those that left or
-/// were late yield an error. The time limit runs from the first poll, which must happen inside a tokio runtime.
+/// were late yield an error. Of the clients of other servers only the first argument arrives (CLA-04); the id is empty
+/// where their server does not tell it, as the reference does not, and of those that were late. The time limit runs from the first poll, which must happen inside a tokio runtime.
 #[must_use = "the answers come only to whoever takes them"]
 pub struct AckStream<R> {
     id: u64,
     /// Who was sent to, until the time limit.
     targets: Vec<Arc<Core>>,
     answers: mpsc::UnboundedReceiver<(SocketId, Answer)>,
+    elsewhere: Elsewhere,
     limit: Limit,
     answer: PhantomData<fn() -> R>,
+}
+
+/// The clients of other servers.
+#[derive(Default)]
+struct Elsewhere {
+    question: Option<Question>,
+    target_count: usize,
+    /// Acknowledgements that did not come in time and were not yielded as such.
+    late: u64,
+    missing_servers: usize,
+    failure: Option<AdapterError>,
+}
+
+impl Elsewhere {
+    /// The next acknowledgement of another server's client; `None` when there are no more.
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<(SocketId, OwnedArgs)>> {
+        while let Some(question) = &mut self.question {
+            let body = match std::task::ready!(question.poll_next(cx)) {
+                Some(Heard::Answer(_, body)) => body,
+                Some(Heard::Failed(error)) => {
+                    self.failure = Some(error);
+                    self.give_up();
+                    break;
+                }
+                None => {
+                    self.question = None;
+                    break;
+                }
+            };
+            match body {
+                ClusterBody::BroadcastClientCount { client_count, .. } => {
+                    let count = usize::try_from(client_count).unwrap_or(usize::MAX);
+                    self.target_count = self.target_count.saturating_add(count);
+                }
+                ClusterBody::BroadcastAck { packet, socket, .. } => {
+                    let id = SocketId::new(socket.unwrap_or_default());
+                    return Poll::Ready(Some((id, packet)));
+                }
+                _ => {}
+            }
+        }
+        Poll::Ready(None)
+    }
+
+    /// One of those that did not come in time. Whose it would be is not known.
+    fn take_late<R>(&mut self) -> Option<(SocketId, Result<R, AckError>)> {
+        self.late = self.late.checked_sub(1)?;
+        Some((SocketId::new(""), Err(AckError::Timeout)))
+    }
+
+    fn give_up(&mut self) {
+        if let Some(question) = self.question.take() {
+            let lacking = question.give_up();
+            self.late = lacking.acks;
+            self.missing_servers = lacking.servers;
+        }
+    }
 }
 
 impl<R> AckStream<R> {
@@ -221,15 +282,38 @@ impl<R> AckStream<R> {
             id,
             targets,
             answers,
+            elsewhere: Elsewhere::default(),
             limit: Limit::new(timeout),
             answer: PhantomData,
         }
     }
 
-    /// How many sockets were sent to.
+    /// The same with the clients of other servers, who were asked as well.
+    pub(crate) fn with_cluster(mut self, question: Result<Question, AdapterError>) -> Self {
+        match question {
+            Ok(question) => self.elsewhere.question = Some(question),
+            Err(error) => self.elsewhere.failure = Some(error),
+        }
+        self
+    }
+
+    /// How many sockets were sent to, as far as is known: those of another server count when it has said how many.
     #[must_use]
     pub fn target_count(&self) -> usize {
-        self.targets.len()
+        let here = self.targets.len();
+        here.saturating_add(self.elsewhere.target_count)
+    }
+
+    /// How many other servers had not said how many clients they sent to when the time was up. Known at the end.
+    #[must_use]
+    pub fn missing_servers(&self) -> usize {
+        self.elsewhere.missing_servers
+    }
+
+    /// Why the other servers could not be asked, if so. Known at the end.
+    #[must_use]
+    pub fn failure(&self) -> Option<&AdapterError> {
+        self.elsewhere.failure.as_ref()
     }
 }
 
@@ -238,11 +322,17 @@ impl<R: FromArgs> Stream for AckStream<R> {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
-        if let Poll::Ready(next) = this.answers.poll_recv(cx) {
-            return Poll::Ready(next.map(|(id, answer)| {
-                let answer = answer.and_then(|args| decode(&args));
-                (id, answer)
-            }));
+        let here = this.answers.poll_recv(cx);
+        if let Poll::Ready(Some((id, answer))) = here {
+            let answer = answer.and_then(|args| decode(&args));
+            return Poll::Ready(Some((id, answer)));
+        }
+        let elsewhere = this.elsewhere.poll_next(cx);
+        if let Poll::Ready(Some((id, args))) = elsewhere {
+            return Poll::Ready(Some((id, decode(&args))));
+        }
+        if here.is_ready() && elsewhere.is_ready() {
+            return Poll::Ready(this.elsewhere.take_late());
         }
         if this.limit.poll(cx).is_pending() {
             return Poll::Pending;
@@ -253,7 +343,8 @@ impl<R: FromArgs> Stream for AckStream<R> {
                 return Poll::Ready(Some((socket.id().clone(), Err(AckError::Timeout))));
             }
         }
-        Poll::Ready(None)
+        this.elsewhere.give_up();
+        Poll::Ready(this.elsewhere.take_late())
     }
 }
 

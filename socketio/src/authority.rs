@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use socketio_auth::{
     self as auth, AddressKey, AuditSink, AuthEvent, AuthLimiter, Code, DynPolicy, Extract, Lockout,
-    LockoutKey, Rejection, RequestView, TrustedProxies,
+    LockoutKey, Rejection, RequestView, Revocation, TrustedProxies,
 };
 
 use crate::handshake::Opening;
@@ -90,6 +90,14 @@ impl Authority {
         policies.push(Arc::clone(&policy));
         let index = policies.len() - 1;
         Guard { index, policy }
+    }
+
+    /// Takes in what another server of the cluster revoked. A list that panics has not taken it in; the others have.
+    pub(crate) fn absorb(&self, revocation: &Revocation) {
+        let policies = self.policies.lock().clone();
+        for policy in policies {
+            let _ = guard(|| policy.revocations(&mut |list| list.absorb(revocation)));
+        }
     }
 
     /// What the opening request presents to each policy; nothing is kept of requests that present nothing.

@@ -9,10 +9,15 @@ use serde::Serialize;
 use tokio::sync::mpsc;
 
 use crate::ack::{AckStream, Awaited};
+use crate::cluster::{
+    ClusterBody, ClusterOptions, Gathering, Question, RemoteSocket, Seat, describe,
+};
 use crate::codec::{Event, FromArgs, OwnedArgs};
 use crate::emitter::key_of;
 use crate::error::EmitError;
+use crate::event::Event as OwnedEvent;
 use crate::namespace::Space;
+use crate::proto::cluster::Kind;
 use crate::recovery::Kept;
 use crate::rooms::{Room, Selection};
 use crate::socket::Core;
@@ -28,6 +33,7 @@ pub struct Broadcast {
     selection: Selection,
     options: SendOptions,
     timeout: Option<Duration>,
+    is_local: bool,
 }
 
 impl Broadcast {
@@ -37,7 +43,18 @@ impl Broadcast {
             options: space.options,
             space,
             selection,
+            is_local: false,
         }
+    }
+
+    /// What another server asks to be sent here.
+    pub(crate) fn of_cluster(space: Arc<Space>, opts: &ClusterOptions) -> Self {
+        let mut broadcast = Self::new(space, opts.selection()).local();
+        broadcast.options = broadcast
+            .options
+            .volatile(opts.flags.volatile)
+            .compress(opts.flags.compress);
+        broadcast
     }
 
     /// Adds the members of a room; without a call it is for everyone.
@@ -76,8 +93,16 @@ impl Broadcast {
         self
     }
 
+    /// Keeps it on this server: the other servers of the cluster hear nothing of it.
+    pub fn local(mut self) -> Self {
+        self.is_local = true;
+        self
+    }
+
     /// How long [`emit_with_ack`](Self::emit_with_ack) waits; without a call
-    /// [`SocketIoBuilder::ack_timeout`](crate::SocketIoBuilder::ack_timeout) holds.
+    /// [`SocketIoBuilder::ack_timeout`](crate::SocketIoBuilder::ack_timeout) holds, and where that sets none the
+    /// [`request_timeout`](crate::ClusterSettings::request_timeout) of the cluster. It also limits how long
+    /// [`fetch_sockets`](Self::fetch_sockets) waits for other servers.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
@@ -88,8 +113,24 @@ impl Broadcast {
     /// # Errors
     ///
     /// When the event has a reserved name or the arguments cannot be serialized. What happens to single clients,
-    /// a full queue for instance, is no error here.
+    /// a full queue for instance, is no error here, nor is that other servers of the cluster cannot be reached: see
+    /// [`on_adapter_error`](crate::SocketIoBuilder::on_adapter_error).
     pub fn emit<A: Serialize + ?Sized>(self, event: &str, args: &A) -> Result<(), EmitError> {
+        let Some(seat) = self.seat() else {
+            return self.emit_here(event, args);
+        };
+        let args = OwnedArgs::new(args)?;
+        //= CLA-03
+        self.emit_here(event, &args)?;
+        seat.publish(ClusterBody::Broadcast {
+            packet: OwnedEvent::from_parts(event, args),
+            opts: self.cluster_options(),
+            request_id: None,
+        });
+        Ok(())
+    }
+
+    fn emit_here<A: Serialize + ?Sized>(&self, event: &str, args: &A) -> Result<(), EmitError> {
         //= SIO5-CSR-02
         let keeper = self.space.recovery.as_deref();
         let keeper = keeper.filter(|_| !self.options.is_volatile());
@@ -125,7 +166,8 @@ impl Broadcast {
         Ok(())
     }
 
-    /// Sends the event and asks everyone to acknowledge it (SRV-BACK-01).
+    /// Sends the event and asks everyone to acknowledge it (SRV-BACK-01), the clients of other servers too (CLA-04). How
+    /// many those are is known when their servers say so.
     ///
     /// # Errors
     ///
@@ -134,6 +176,31 @@ impl Broadcast {
         self,
         event: &str,
         args: &(impl Serialize + ?Sized),
+    ) -> Result<AckStream<R>, EmitError> {
+        let Some(seat) = self.seat() else {
+            return self.emit_with_ack_here(event, args, self.timeout);
+        };
+        let args = OwnedArgs::new(args)?;
+        let timeout = self.timeout.unwrap_or_else(|| seat.request_timeout());
+        let here = self.emit_with_ack_here(event, &args, Some(timeout))?;
+        let mut opts = self.cluster_options();
+        opts.flags.timeout = Some(timeout);
+        let question = Question::ask(&self.space, Kind::Acks, |request| ClusterBody::Broadcast {
+            packet: OwnedEvent::from_parts(event, args),
+            opts,
+            request_id: Some(request),
+        });
+        Ok(match question {
+            Some(question) => here.with_cluster(question),
+            None => here,
+        })
+    }
+
+    fn emit_with_ack_here<R: FromArgs>(
+        &self,
+        event: &str,
+        args: &(impl Serialize + ?Sized),
+        timeout: Option<Duration>,
     ) -> Result<AckStream<R>, EmitError> {
         let id = self.space.next_ack_id();
         let message = self.encode(Some(id), event, args, None)?;
@@ -154,12 +221,44 @@ impl Broadcast {
             }
             is_sent
         });
-        Ok(AckStream::new(id, targets, answers, self.timeout))
+        Ok(AckStream::new(id, targets, answers, timeout))
+    }
+
+    /// The sockets that are meant, as data, on every server of the cluster. This server's are those of now.
+    pub fn fetch_sockets(self) -> Gathering<RemoteSocket> {
+        let here = self.describe();
+        let question = self.seat().and_then(|_| {
+            Question::ask(&self.space, Kind::Sockets, |request_id| {
+                ClusterBody::FetchSockets {
+                    opts: self.cluster_options(),
+                    request_id,
+                }
+            })
+        });
+        let default = Question::default_timeout(&self.space);
+        Gathering::new(
+            here,
+            question,
+            self.timeout.or(default),
+            |_, body| match body {
+                ClusterBody::FetchSocketsResponse { sockets, .. } => sockets,
+                _ => Vec::new(),
+            },
+        )
+    }
+
+    /// The sockets of this server that are meant, as data.
+    pub(crate) fn describe(&self) -> Vec<RemoteSocket> {
+        self.select().iter().map(describe).collect()
     }
 
     /// Has everyone join a room.
     pub fn join(self, room: impl Into<Room>) {
         let room = room.into();
+        self.tell(|opts| ClusterBody::SocketsJoin {
+            opts,
+            rooms: vec![room.clone()],
+        });
         for socket in self.select() {
             // Who has left, or is in too many rooms, is not in this one.
             let _ = socket.join(room.clone());
@@ -169,6 +268,10 @@ impl Broadcast {
     /// Has everyone leave a room.
     pub fn leave(self, room: impl Into<Room>) {
         let room = room.into();
+        self.tell(|opts| ClusterBody::SocketsLeave {
+            opts,
+            rooms: vec![room.clone()],
+        });
         for socket in self.select() {
             socket.leave_room(&room);
         }
@@ -176,6 +279,7 @@ impl Broadcast {
 
     /// Disconnects everyone from the namespace (SRV-BC-01).
     pub fn disconnect(self) {
+        self.tell(|opts| ClusterBody::DisconnectSockets { opts, close: false });
         for socket in self.select() {
             socket.disconnect();
         }
@@ -183,9 +287,29 @@ impl Broadcast {
 
     /// Disconnects everyone from every namespace and closes their connections.
     pub fn close(self) {
+        self.tell(|opts| ClusterBody::DisconnectSockets { opts, close: true });
         for socket in self.select() {
             socket.close();
         }
+    }
+
+    /// Where the other servers are told, unless this stays here.
+    fn seat(&self) -> Option<&Seat> {
+        self.space.cluster.as_ref().filter(|_| !self.is_local)
+    }
+
+    fn tell(&self, body: impl FnOnce(ClusterOptions) -> ClusterBody) {
+        if let Some(seat) = self.seat() {
+            seat.publish(body(self.cluster_options()));
+        }
+    }
+
+    fn cluster_options(&self) -> ClusterOptions {
+        let Selection { rooms, except } = self.selection.clone();
+        let mut opts = ClusterOptions::new(rooms, except);
+        opts.flags.volatile = self.options.is_volatile();
+        opts.flags.compress = self.options.is_compressible();
+        opts
     }
 
     fn encode<A: Serialize + ?Sized>(

@@ -178,6 +178,10 @@ pub enum BuildError {
     NamespaceTaken,
     /// The event has one of the reserved names (SIO5-PKT-07).
     ReservedName(&'static str),
+    /// A server with an adapter must be built inside a tokio runtime, which runs the adapter's tasks.
+    NoRuntime,
+    /// The operating system has no random bytes for the id of the server.
+    NoRandomness,
 }
 
 impl fmt::Display for BuildError {
@@ -189,6 +193,10 @@ impl fmt::Display for BuildError {
             ),
             Self::NamespaceTaken => f.write_str("the namespace is open already"),
             Self::ReservedName(name) => write!(f, "the event name {name} is reserved"),
+            Self::NoRuntime => {
+                f.write_str("a server with an adapter must be built inside a tokio runtime")
+            }
+            Self::NoRandomness => f.write_str("the operating system has no random bytes"),
         }
     }
 }

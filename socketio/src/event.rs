@@ -43,6 +43,10 @@ impl Event {
         self.args.as_raw()
     }
 
+    pub(crate) fn into_parts(self) -> (String, OwnedArgs) {
+        (self.name, self.args)
+    }
+
     /// Its arguments, to send on.
     #[must_use]
     pub fn into_args(self) -> OwnedArgs {

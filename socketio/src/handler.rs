@@ -9,9 +9,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Serialize;
 
-use crate::codec::{ArgsError, FromArgs, RawArgs};
+use crate::cluster::RequestId;
+use crate::codec::{ArgsError, FromArgs, OwnedArgs, RawArgs};
 use crate::error::{ConnectError, DisconnectReason};
 use crate::event::{Event, Invalid};
+use crate::namespace::{Namespace, Space};
 use crate::rooms::RoomEvent;
 use crate::socket::{Core, Socket};
 
@@ -79,17 +81,36 @@ impl<A: IntoAck, E: Serialize> IntoAck for Result<A, E> {
 /// The right to acknowledge one event. At most one acknowledgement leaves, whoever holds a clone.
 #[derive(Clone)]
 pub struct AckSender {
-    socket: Arc<Core>,
-    id: u64,
+    asker: Asker,
     /// Shared when several handlers run for the event.
     is_spent: Option<Arc<AtomicBool>>,
 }
 
+/// Who asked for an acknowledgement.
+#[derive(Clone)]
+enum Asker {
+    Client {
+        socket: Arc<Core>,
+        id: u64,
+    },
+    Server {
+        space: Arc<Space>,
+        request: RequestId,
+    },
+}
+
 impl AckSender {
+    /// The answer to another server of the cluster.
+    pub(crate) fn to_server(space: Arc<Space>, request: RequestId) -> Self {
+        Self {
+            asker: Asker::Server { space, request },
+            is_spent: Some(Arc::new(AtomicBool::new(false))),
+        }
+    }
+
     pub(crate) fn new(socket: Arc<Core>, id: u64, is_shared: bool) -> Self {
         Self {
-            socket,
-            id,
+            asker: Asker::Client { socket, id },
             is_spent: is_shared.then(|| Arc::new(AtomicBool::new(false))),
         }
     }
@@ -100,8 +121,17 @@ impl AckSender {
             .is_spent
             .as_ref()
             .is_none_or(|spent| !spent.swap(true, Ordering::AcqRel));
-        if is_first {
-            self.socket.acknowledge(self.id, args);
+        if !is_first {
+            return;
+        }
+        match self.asker {
+            Asker::Client { socket, id } => socket.acknowledge(id, args),
+            Asker::Server { space, request } => {
+                // An answer that cannot be serialized is none; the other server's time limit ends the wait.
+                if let (Some(seat), Ok(args)) = (&space.cluster, OwnedArgs::new(args)) {
+                    seat.answer_server(request, args.as_raw());
+                }
+            }
         }
     }
 
@@ -113,7 +143,10 @@ impl AckSender {
 
 impl fmt::Debug for AckSender {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "AckSender({})", self.id)
+        match &self.asker {
+            Asker::Client { id, .. } => write!(f, "AckSender({id})"),
+            Asker::Server { request, .. } => write!(f, "AckSender({request:?})"),
+        }
     }
 }
 
@@ -181,6 +214,42 @@ where
     ) -> Result<Running, ArgsError> {
         let args = T::from_args(args)?;
         let answer = (self.call)(Socket::new(Arc::clone(socket)), args);
+        Ok(Box::pin(async move {
+            let answer = answer.await;
+            if let Some(sender) = ack {
+                answer.answer(sender);
+            }
+        }))
+    }
+}
+
+/// A handler of events of other servers, whatever its types.
+pub(crate) trait ServerHandler: Send + Sync {
+    /// Reads the arguments and starts the handler.
+    fn start(
+        &self,
+        space: &Arc<Space>,
+        args: RawArgs<'_>,
+        ack: Option<AckSender>,
+    ) -> Result<Running, ArgsError>;
+}
+
+impl<D, T, F, Fut> ServerHandler for Typed<(D, T), F>
+where
+    D: Send + Sync + 'static,
+    T: FromArgs + Send + 'static,
+    F: Fn(Namespace<D>, T) -> Fut + Send + Sync,
+    Fut: Future + Send + 'static,
+    Fut::Output: IntoAck,
+{
+    fn start(
+        &self,
+        space: &Arc<Space>,
+        args: RawArgs<'_>,
+        ack: Option<AckSender>,
+    ) -> Result<Running, ArgsError> {
+        let args = T::from_args(args)?;
+        let answer = (self.call)(Namespace::new(Arc::clone(space)), args);
         Ok(Box::pin(async move {
             let answer = answer.await;
             if let Some(sender) = ack {
@@ -307,6 +376,9 @@ pub(crate) type SocketHook = Box<dyn Fn(&Arc<Core>) + Send + Sync>;
 /// A hook that is called and done.
 pub(crate) type Hook = Box<dyn Fn(&Arc<Core>, DisconnectReason) + Send + Sync>;
 
+/// What is told of a socket to whoever fetches it.
+pub(crate) type ShareHook = Box<dyn Fn(&Arc<Core>) -> serde_json::Value + Send + Sync>;
+
 /// The handlers of one event.
 struct Named {
     name: Box<str>,
@@ -334,6 +406,9 @@ pub(crate) struct Handlers {
     pub(crate) drained: Vec<SocketHook>,
     pub(crate) disconnecting: Vec<Hook>,
     pub(crate) disconnect: Vec<Box<dyn DisconnectHandler>>,
+    /// Those of events of other servers, by name, in the order in which they were added.
+    pub(crate) server_side: Vec<(Box<str>, Box<dyn ServerHandler>)>,
+    pub(crate) share_data: Option<ShareHook>,
 }
 
 impl Handlers {

@@ -19,12 +19,15 @@
 #![forbid(unsafe_code)]
 
 mod ack;
+mod adapter;
 mod auth_control;
 mod authority;
 mod broadcast;
 #[cfg(feature = "client-bundle")]
 mod client_bundle;
 mod closed;
+mod cluster;
+mod cluster_control;
 mod codec;
 mod connection;
 mod emitter;
@@ -55,11 +58,16 @@ pub mod testing;
 mod tests;
 
 pub use ack::{AckFuture, AckStream};
+pub use adapter::{Adapter, AdapterError, Membership};
 pub use auth_control::AuthControl;
 pub use broadcast::Broadcast;
 #[cfg(feature = "client-bundle")]
 pub use client_bundle::ClientBundle;
 pub use closed::Closed;
+pub use cluster::{
+    ClusterBody, ClusterFlags, ClusterHandle, ClusterMessage, ClusterOptions, ClusterSettings,
+    Gathered, Gathering, LocalAdapter, LocalBus, RemoteSocket, RequestId, ServerAnswer, ServerId,
+};
 pub use codec::{
     Args, ArgsError, Binary, Codec, EncodeError, FromArgs, Limits, Outgoing, OwnedArgs,
     PacketError, Parser, Partial, RawArgs,

@@ -12,6 +12,7 @@ use socketio_auth::{DynPolicy, ErasedIdentity, Mode, Policy};
 
 use crate::ack::AckStream;
 use crate::broadcast::Broadcast;
+use crate::cluster::Seat;
 use crate::codec::{Codec, FromArgs, RawArgs};
 use crate::error::{BuildError, ConnectError, DisconnectReason, EmitError};
 use crate::event::{Event, Invalid};
@@ -44,6 +45,8 @@ pub(crate) struct Space {
     pub(crate) guard: Option<Guard>,
     /// Where its events are kept for clients that lost their connection.
     pub(crate) recovery: Option<Arc<Keeper>>,
+    /// Where other servers have it too.
+    pub(crate) cluster: Option<Seat>,
     /// The identity of a socket that has none yet, and in a public namespace of every socket.
     pub(crate) nobody: ErasedIdentity,
     /// How events are sent unless a call says otherwise.
@@ -71,6 +74,10 @@ impl Space {
         users: Option<AtomicUsize>,
     ) -> Self {
         Self {
+            cluster: server
+                .cluster
+                .as_ref()
+                .map(|cluster| Seat::new(cluster, &name)),
             name,
             codec: server.codec.clone(),
             settings: Arc::clone(&server.settings),
@@ -144,7 +151,7 @@ pub struct NamespaceBuilder<D, S, K = One> {
     server: Arc<Server>,
     target: Target,
     policy: Choice,
-    handlers: Handlers,
+    pub(crate) handlers: Handlers,
     reserved: Option<&'static str>,
     data: PhantomData<fn() -> D>,
     state: PhantomData<(S, K)>,
@@ -202,7 +209,7 @@ impl<D> NamespaceBuilder<D, Inherited, Many> {
 }
 
 impl<D, S, K> NamespaceBuilder<D, S, K> {
-    fn retype<E, T>(self) -> NamespaceBuilder<E, T, K> {
+    pub(crate) fn retype<E, T>(self) -> NamespaceBuilder<E, T, K> {
         NamespaceBuilder {
             server: self.server,
             target: self.target,
@@ -487,7 +494,7 @@ impl<D, S, K> fmt::Debug for NamespaceBuilder<D, S, K> {
 ///
 /// Cheap to clone and valid anywhere, in plain HTTP handlers for instance.
 pub struct Namespace<D> {
-    space: Arc<Space>,
+    pub(crate) space: Arc<Space>,
     data: PhantomData<fn() -> D>,
 }
 
@@ -516,7 +523,7 @@ impl<D> Namespace<D> {
         if let Some(server) = self.space.server.upgrade() {
             server.close(&self.space);
         }
-        self.all().disconnect();
+        self.all().local().disconnect();
     }
 
     /// The rooms that have a member, those of single sockets left out.

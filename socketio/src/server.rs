@@ -19,6 +19,7 @@ use socketio_auth::{DynPolicy, Policy, Revocation, RevocationListener, Revocatio
 use tokio::sync::watch;
 
 use crate::authority::{AuthOptions, Authority};
+use crate::cluster::{Cluster, ServerClusterOptions};
 use crate::codec::Codec;
 use crate::connection::{Client, Shell};
 use crate::error::BuildError;
@@ -39,6 +40,7 @@ pub(crate) struct Server {
     families: Lock<Vec<Arc<Family>>>,
     pub(crate) authority: Authority,
     pub(crate) recovery: Option<Arc<Keeper>>,
+    pub(crate) cluster: Option<Arc<Cluster>>,
     is_closing: AtomicBool,
     /// True when handlers that still wait are to be dropped.
     stop: watch::Sender<bool>,
@@ -60,13 +62,15 @@ impl Spaces {
         Some(Arc::clone(space))
     }
 
-    /// Removes this very namespace, not another one of its name.
-    fn remove(&mut self, space: &Space) {
+    /// Removes this very namespace, not another one of its name; whether it was listed.
+    fn remove(&mut self, space: &Space) -> bool {
         let listed = self.by_name.get(&space.name);
-        if listed.is_some_and(|listed| std::ptr::eq(&**listed, space)) {
+        let is_listed = listed.is_some_and(|listed| std::ptr::eq(&**listed, space));
+        if is_listed {
             self.by_name.remove(&space.name);
             self.dynamic_count -= usize::from(space.users.is_some());
         }
+        is_listed
     }
 }
 
@@ -79,7 +83,21 @@ impl Server {
         spaces
             .by_name
             .insert(Arc::clone(&space.name), Arc::clone(space));
+        drop(spaces);
+        self.enter_cluster(space);
         Ok(())
+    }
+
+    fn enter_cluster(&self, space: &Arc<Space>) {
+        if let Some(cluster) = &self.cluster {
+            cluster.open(space);
+        }
+    }
+
+    fn leave_cluster(&self, space: &Space) {
+        if let (Some(cluster), Some(seat)) = (&self.cluster, &space.cluster) {
+            cluster.close(space, seat);
+        }
     }
 
     pub(crate) fn find(&self, name: &str) -> Option<Arc<Space>> {
@@ -112,12 +130,17 @@ impl Server {
         let space = Arc::new(space);
         spaces.by_name.insert(Arc::clone(name), Arc::clone(&space));
         spaces.dynamic_count += 1;
+        drop(spaces);
+        self.enter_cluster(&space);
         Some(space)
     }
 
     /// Takes a namespace off the list: nobody joins it any more.
     pub(crate) fn close(&self, space: &Space) {
-        self.spaces.lock().remove(space);
+        let is_removed = self.spaces.lock().remove(space);
+        if is_removed {
+            self.leave_cluster(space);
+        }
     }
 
     /// Gives a lease back. A dynamic namespace goes with its last.
@@ -128,9 +151,12 @@ impl Server {
         let Some(server) = space.server.upgrade() else {
             return;
         };
-        let mut spaces = server.spaces.lock();
-        if users.fetch_sub(1, Ordering::Relaxed) == 1 {
-            spaces.remove(space);
+        let is_removed = {
+            let mut spaces = server.spaces.lock();
+            users.fetch_sub(1, Ordering::Relaxed) == 1 && spaces.remove(space)
+        };
+        if is_removed {
+            server.leave_cluster(space);
         }
     }
 
@@ -197,26 +223,34 @@ impl Server {
         reason = "a handler that waits; ends with it, or with the server"
     )]
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        let mut stop = self.stop.subscribe();
-        tokio::spawn(async move {
-            let stopped = stop.wait_for(|stop| *stop);
-            let mut stopped = std::pin::pin!(stopped);
-            let mut task = std::pin::pin!(task);
-            std::future::poll_fn(|cx| {
-                if task.as_mut().poll(cx).is_ready() {
-                    return std::task::Poll::Ready(());
-                }
-                stopped.as_mut().poll(cx).map(|_| ())
-            })
-            .await;
-        });
+        tokio::spawn(until_stopped(self.stop.subscribe(), task));
     }
 }
 
-/// Ends live sockets whose grant is revoked.
+/// Runs a task until it ends or the server stops or is gone.
+pub(crate) async fn until_stopped(
+    mut stop: watch::Receiver<bool>,
+    task: impl Future<Output = ()> + Send + 'static,
+) {
+    let stopped = stop.wait_for(|stop| *stop);
+    let mut stopped = std::pin::pin!(stopped);
+    let mut task = std::pin::pin!(task);
+    std::future::poll_fn(|cx| {
+        if task.as_mut().poll(cx).is_ready() {
+            return std::task::Poll::Ready(());
+        }
+        stopped.as_mut().poll(cx).map(|_| ())
+    })
+    .await;
+}
+
+/// Ends live sockets whose grant is revoked, and has the other servers of the cluster do so.
 impl RevocationListener for Server {
-    fn on_revoked(&self, revocation: &Revocation, _: RevocationOrigin) {
+    fn on_revoked(&self, revocation: &Revocation, origin: RevocationOrigin) {
         self.end_grants(revocation, None);
+        if let (Some(cluster), RevocationOrigin::Here) = (&self.cluster, origin) {
+            cluster.publish_revocation(revocation.clone());
+        }
     }
 }
 
@@ -241,6 +275,7 @@ pub struct SocketIoBuilder<D = ()> {
     policy: Option<Arc<dyn DynPolicy>>,
     recovery: Option<Recovery>,
     pub(crate) auth: AuthOptions,
+    pub(crate) cluster: ServerClusterOptions,
     data: PhantomData<fn() -> D>,
 }
 
@@ -254,6 +289,7 @@ impl SocketIoBuilder<()> {
             policy: Some(policy.into_dyn()),
             recovery: self.recovery,
             auth: self.auth,
+            cluster: self.cluster,
             data: PhantomData,
         }
     }
@@ -393,8 +429,10 @@ impl<D> SocketIoBuilder<D> {
     ///
     /// # Errors
     ///
-    /// When the engine's options contradict themselves.
+    /// When the engine's options contradict themselves, and when there is an adapter and no tokio runtime.
     pub fn build(self) -> Result<SocketIo<D>, BuildError> {
+        let stop = watch::Sender::new(false);
+        let cluster = Cluster::new(self.cluster, stop.subscribe())?;
         let server = Arc::new(Server {
             codec: self.codec,
             settings: Arc::new(self.settings),
@@ -402,13 +440,17 @@ impl<D> SocketIoBuilder<D> {
             families: Lock::new(Vec::new()),
             recovery: self.recovery.as_ref().map(Keeper::new).map(Arc::new),
             authority: Authority::new(self.policy.clone(), self.auth),
+            cluster,
             is_closing: AtomicBool::new(false),
-            stop: watch::Sender::new(false),
+            stop,
         });
         if let Some(policy) = &self.policy {
             server.subscribe(&**policy);
         }
         let engine = Engine::new(self.engine, Shell::new(Arc::clone(&server)))?;
+        if let Some(cluster) = &server.cluster {
+            cluster.start(&server);
+        }
         Ok(SocketIo {
             server,
             engine,
@@ -486,6 +528,7 @@ impl SocketIo {
             policy: None,
             recovery: None,
             auth: AuthOptions::default(),
+            cluster: ServerClusterOptions::default(),
             data: PhantomData,
         }
     }
@@ -566,6 +609,9 @@ impl<D: Send + Sync + 'static> SocketIo<D> {
     pub fn close(&self) {
         self.server.is_closing.store(true, Ordering::Release);
         self.engine.close();
+        if let Some(cluster) = &self.server.cluster {
+            Arc::clone(cluster).leave_soon(self.server.all_spaces());
+        }
         self.server.stop.send_replace(true);
     }
 
@@ -574,6 +620,9 @@ impl<D: Send + Sync + 'static> SocketIo<D> {
     pub async fn drain(&self, deadline: Duration) {
         self.server.is_closing.store(true, Ordering::Release);
         self.engine.drain(deadline).await;
+        if let Some(cluster) = &self.server.cluster {
+            Arc::clone(cluster).leave(self.server.all_spaces()).await;
+        }
         self.server.stop.send_replace(true);
     }
 }

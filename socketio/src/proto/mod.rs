@@ -1,5 +1,6 @@
 //! The pure machines: no clock, no lock, no task. Time and packets are arguments, effects are outputs.
 
 pub(crate) mod client;
+pub(crate) mod cluster;
 pub(crate) mod pace;
 pub(crate) mod recovery;

@@ -1,0 +1,349 @@
+//! The server's part in a cluster: publishing, and who is told what arrives. What it means is decided in
+//! `proto::cluster`.
+
+mod answers;
+mod apply;
+mod handle;
+mod local;
+mod message;
+mod question;
+mod remote;
+mod seat;
+mod settings;
+
+use std::future::Future;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use socketio_auth::Revocation;
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+
+use crate::adapter::{Adapter, AdapterError, Membership};
+use crate::error::BuildError;
+use crate::lock::Lock;
+use crate::namespace::Space;
+use crate::proto::cluster::{Input, Node, Output, Rhythm};
+use crate::running::{Guarded, guard, poll_now};
+use crate::server::{Server, until_stopped};
+
+pub use answers::{Gathered, Gathering, ServerAnswer};
+pub(crate) use apply::describe;
+pub use handle::ClusterHandle;
+pub use local::{LocalAdapter, LocalBus};
+pub use message::{ClusterBody, ClusterFlags, ClusterMessage, ClusterOptions, RequestId, ServerId};
+pub(crate) use question::{Heard, Question};
+pub use remote::RemoteSocket;
+pub(crate) use seat::Seat;
+pub use settings::ClusterSettings;
+
+/// How often the machines are asked whether it is time for something (CLA-06).
+const TICK: Duration = Duration::from_secs(1);
+
+/// Hears of what the adapter could not do.
+pub(crate) type ErrorHook = Box<dyn Fn(&AdapterError) + Send + Sync>;
+
+/// What the builder of a server was told about its cluster.
+#[derive(Default)]
+pub(crate) struct ServerClusterOptions {
+    pub(crate) adapter: Option<Arc<dyn Adapter>>,
+    pub(crate) settings: ClusterSettings,
+    pub(crate) on_error: Option<ErrorHook>,
+}
+
+/// What the namespaces of a server share of its cluster.
+pub(crate) struct Cluster {
+    adapter: Arc<dyn Adapter>,
+    uid: ServerId,
+    /// Ids of questions count from the server's own number, so that those of two servers hardly meet.
+    next_request: AtomicU64,
+    /// Where the server was built. Emits come from any thread.
+    runtime: Handle,
+    rhythm: Option<Rhythm>,
+    settings: ClusterSettings,
+    publishing: Slots,
+    answering: Slots,
+    on_error: Option<ErrorHook>,
+    /// What is about no namespace.
+    server_wide: Lock<Node<()>>,
+    stop: watch::Receiver<bool>,
+    has_left: AtomicBool,
+}
+
+impl Cluster {
+    pub(crate) fn new(
+        options: ServerClusterOptions,
+        stop: watch::Receiver<bool>,
+    ) -> Result<Option<Arc<Self>>, BuildError> {
+        let Some(adapter) = options.adapter else {
+            return Ok(None);
+        };
+        let runtime = Handle::try_current().map_err(|_| BuildError::NoRuntime)?;
+        let number = getrandom::u64().map_err(|_| BuildError::NoRandomness)?;
+        let rhythm = match adapter.membership() {
+            Membership::Heartbeats {
+                interval,
+                max_silence,
+            } => Some(Rhythm {
+                interval,
+                max_silence,
+            }),
+            Membership::Counted => None,
+        };
+        let uid = ServerId::of_number(number);
+        let nsp = Arc::from(ClusterMessage::SERVER_WIDE);
+        Ok(Some(Arc::new(Self {
+            server_wide: Lock::new(Node::new(now(), uid.clone(), nsp, None, 0)),
+            adapter,
+            uid,
+            next_request: AtomicU64::new(number),
+            runtime,
+            rhythm,
+            publishing: Slots::new(options.settings.max_publishing),
+            answering: Slots::new(options.settings.max_requests),
+            settings: options.settings,
+            on_error: options.on_error,
+            stop,
+            has_left: AtomicBool::new(false),
+        })))
+    }
+
+    /// Starts the adapter, and the clock where the servers know of each other by heartbeats.
+    pub(crate) fn start(self: &Arc<Self>, server: &Arc<Server>) {
+        let handle = ClusterHandle::new(Arc::downgrade(server), self.uid.clone());
+        let cluster = Arc::clone(self);
+        self.publish_in_order(async move {
+            cluster.adapter.start(handle).await?;
+            let nsp = ClusterMessage::SERVER_WIDE;
+            cluster.adapter.open_namespace(nsp).await
+        });
+        if self.rhythm.is_some() {
+            self.spawn(keep_time(Arc::downgrade(server)));
+        }
+    }
+
+    /// Takes a namespace into the cluster.
+    pub(crate) fn open(self: &Arc<Self>, space: &Arc<Space>) {
+        let cluster = Arc::clone(self);
+        let (name, space) = (Arc::clone(&space.name), Arc::downgrade(space));
+        self.publish_in_order(async move {
+            cluster.adapter.open_namespace(&name).await?;
+            if let Some(space) = space.upgrade() {
+                feed(&space, Input::Opened);
+            }
+            Ok(())
+        });
+    }
+
+    /// Takes a namespace out of the cluster.
+    pub(crate) fn close(self: &Arc<Self>, space: &Space, seat: &Seat) {
+        let farewell = seat.stamp(ClusterBody::AdapterClose);
+        let cluster = Arc::clone(self);
+        let name = Arc::clone(&space.name);
+        self.publish_in_order(async move {
+            let published = cluster.adapter.publish(farewell).await;
+            let closed = cluster.adapter.close_namespace(&name).await;
+            published.and(closed)
+        });
+    }
+
+    /// Leaves the cluster for good, within the time limit of questions.
+    pub(crate) async fn leave(self: Arc<Self>, spaces: Vec<Arc<Space>>) {
+        if self.has_left.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let mut farewells = vec![self.stamp_server_wide(ClusterBody::AdapterClose)];
+        let seats = spaces.iter().filter_map(|space| space.cluster.as_ref());
+        farewells.extend(seats.map(|seat| seat.stamp(ClusterBody::AdapterClose)));
+        let time_limit = self.settings.request_timeout;
+        let leaving = Box::pin(async move {
+            let mut outcome = Ok(());
+            for farewell in farewells {
+                outcome = outcome.and(self.adapter.publish(farewell).await);
+            }
+            let outcome = outcome.and(self.adapter.close().await);
+            if let Err(error) = outcome {
+                self.tell(&error);
+            }
+        });
+        // Who does not say so in time is missed by the others soon enough.
+        let _ = tokio::time::timeout(time_limit, Guarded(leaving)).await;
+    }
+
+    /// The same from where nothing can be awaited.
+    pub(crate) fn leave_soon(self: Arc<Self>, spaces: Vec<Arc<Space>>) {
+        let runtime = self.runtime.clone();
+        runtime.spawn(self.leave(spaces));
+    }
+
+    pub(crate) fn publish(self: &Arc<Self>, message: ClusterMessage) {
+        if self.has_left.load(Ordering::Acquire) {
+            return self.tell(&AdapterError::Closed);
+        }
+        let cluster = Arc::clone(self);
+        self.publish_in_order(async move { cluster.adapter.publish(message).await });
+    }
+
+    /// Tells the other servers that grants are revoked.
+    pub(crate) fn publish_revocation(self: &Arc<Self>, revocation: Revocation) {
+        let message = self.stamp_server_wide(ClusterBody::Revoked { revocation });
+        self.publish(message);
+    }
+
+    fn stamp_server_wide(&self, body: ClusterBody) -> ClusterMessage {
+        self.server_wide.lock().publish(now(), body)
+    }
+
+    /// Polls at once, so that what one thread publishes starts in order; only what waits gets a task.
+    fn publish_in_order<F>(self: &Arc<Self>, work: F)
+    where
+        F: Future<Output = Result<(), AdapterError>> + Send + 'static,
+    {
+        self.run(
+            work,
+            |cluster| &cluster.publishing,
+            &AdapterError::TooManyPublishing,
+        );
+    }
+
+    /// The same for answers, which wait for clients and handlers.
+    fn answer<F>(self: &Arc<Self>, work: F)
+    where
+        F: Future<Output = Result<(), AdapterError>> + Send + 'static,
+    {
+        self.run(
+            work,
+            |cluster| &cluster.answering,
+            &AdapterError::TooManyRequests,
+        );
+    }
+
+    fn run<F>(self: &Arc<Self>, work: F, slots: fn(&Self) -> &Slots, too_many: &AdapterError)
+    where
+        F: Future<Output = Result<(), AdapterError>> + Send + 'static,
+    {
+        let mut work = Box::pin(work);
+        let polled = {
+            let _inside = self.runtime.enter();
+            poll_now(work.as_mut())
+        };
+        match polled {
+            Poll::Ready(outcome) => self.ended(outcome.unwrap_or(Err(AdapterError::Panicked))),
+            Poll::Pending if !slots(self).take() => self.tell(too_many),
+            Poll::Pending => {
+                let cluster = Arc::clone(self);
+                self.spawn(async move {
+                    let _slot = Taken(slots(&cluster));
+                    let outcome = Guarded(work).await;
+                    cluster.ended(outcome.unwrap_or(Err(AdapterError::Panicked)));
+                });
+            }
+        }
+    }
+
+    fn ended(&self, outcome: Result<(), AdapterError>) {
+        if let Err(error) = outcome {
+            self.tell(&error);
+        }
+    }
+
+    /// Tells the application. A hook that panics changes nothing.
+    fn tell(&self, error: &AdapterError) {
+        if let Some(hook) = &self.on_error {
+            let _ = guard(|| hook(error));
+        }
+    }
+
+    /// Runs a task until it ends or the server stops.
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.runtime.spawn(until_stopped(self.stop.clone(), task));
+    }
+
+    fn next_request(&self) -> RequestId {
+        RequestId::of_number(self.next_request.fetch_add(1, Ordering::Relaxed))
+    }
+
+    fn deliver_server_wide(&self, server: &Server, message: ClusterMessage) {
+        let mut revocations = Vec::new();
+        {
+            let mut node = self.server_wide.lock();
+            node.handle_input(now(), Input::Received(message));
+            while let Some(output) = node.poll_output() {
+                if let Output::Apply(ClusterBody::Revoked { revocation }) = output {
+                    revocations.push(revocation);
+                }
+            }
+        }
+        for revocation in revocations {
+            server.authority.absorb(&revocation);
+        }
+    }
+}
+
+/// How many tasks of one sort may wait.
+struct Slots {
+    taken: AtomicUsize,
+    max: usize,
+}
+
+impl Slots {
+    const fn new(max: usize) -> Self {
+        Self {
+            taken: AtomicUsize::new(0),
+            max,
+        }
+    }
+
+    fn take(&self) -> bool {
+        let is_free = |taken: usize| (taken < self.max).then(|| taken.saturating_add(1));
+        self.taken
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, is_free)
+            .is_ok()
+    }
+}
+
+struct Taken<'a>(&'a Slots);
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        self.0.taken.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// Feeds the machine of a namespace, and does what it says.
+pub(crate) fn feed(space: &Arc<Space>, input: Input) {
+    let Some(seat) = &space.cluster else {
+        return;
+    };
+    for output in seat.feed(input) {
+        match output {
+            Output::Publish(message) => seat.cluster.publish(message),
+            Output::Apply(body) => apply::apply(space, seat, body),
+            // Whoever asked may have stopped waiting.
+            Output::Answer { waiter, from, body } => {
+                let _ = waiter.send(Heard::Answer(from, body));
+            }
+            Output::Complete(waiter) => drop(waiter),
+        }
+    }
+}
+
+async fn keep_time(server: Weak<Server>) {
+    let mut ticks = tokio::time::interval(TICK);
+    loop {
+        ticks.tick().await;
+        let Some(server) = server.upgrade() else {
+            return;
+        };
+        for space in server.all_spaces() {
+            feed(&space, Input::Timeout);
+        }
+    }
+}
+
+/// Tokio's clock, so that a test can pause it.
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}

@@ -1,0 +1,175 @@
+//! What the servers of a cluster answered.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use super::{ClusterBody, Heard, Question, ServerId};
+use crate::ack::Limit;
+use crate::adapter::AdapterError;
+use crate::codec::{ArgsError, FromArgs};
+
+/// What the servers of a cluster answered, complete or not.
+///
+/// ```
+/// # async fn ask(chat: socketio::Namespace<()>) {
+/// let found = chat.to("lobby").fetch_sockets().await;
+/// if !found.is_complete() {
+///     eprintln!("{} servers did not answer", found.missing_servers());
+/// }
+/// for socket in found {
+///     println!("{} is in {:?}", socket.id(), socket.rooms());
+/// }
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "it is what was asked for"]
+pub struct Gathered<T> {
+    items: Vec<T>,
+    missing_servers: usize,
+    failure: Option<AdapterError>,
+}
+
+impl<T> Gathered<T> {
+    /// What was found, this server's own first where it has any.
+    #[must_use]
+    pub fn items(&self) -> &[T] {
+        &self.items
+    }
+
+    /// The same, to keep.
+    #[must_use]
+    pub fn into_items(self) -> Vec<T> {
+        self.items
+    }
+
+    /// True when every server was asked and has answered, or left.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.missing_servers == 0 && self.failure.is_none()
+    }
+
+    /// How many servers had not answered when the time was up. With an adapter that cannot say how many there are it is at
+    /// least so many.
+    #[must_use]
+    pub fn missing_servers(&self) -> usize {
+        self.missing_servers
+    }
+
+    /// Why the other servers could not be asked, if so.
+    #[must_use]
+    pub fn failure(&self) -> Option<&AdapterError> {
+        self.failure.as_ref()
+    }
+}
+
+impl<T> IntoIterator for Gathered<T> {
+    type Item = T;
+    type IntoIter = std::vec::IntoIter<T>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.items.into_iter()
+    }
+}
+
+/// What the handlers of one server answered to
+/// [`server_side_emit_with_ack`](crate::Namespace::server_side_emit_with_ack).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ServerAnswer<R> {
+    /// Which server.
+    pub server: ServerId,
+    /// Its answer, or why that is no `R`.
+    pub answer: Result<R, ArgsError>,
+}
+
+impl<R: FromArgs> ServerAnswer<R> {
+    pub(crate) fn of(server: ServerId, body: ClusterBody) -> Vec<Self> {
+        match body {
+            ClusterBody::ServerSideEmitResponse { packet, .. } => vec![Self {
+                server,
+                answer: R::from_args(packet.as_raw()),
+            }],
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// Waits for the answers of the servers of a cluster.
+///
+/// The question was asked when this was made. The time limit, 5 s unless set otherwise (CLA-07), runs from the first
+/// poll, which must happen inside a tokio runtime; what came by then is the outcome. Dropping the future gives the
+/// question up. Cancel-safe.
+#[must_use = "the answers come only to whoever awaits them"]
+pub struct Gathering<T> {
+    items: Vec<T>,
+    question: Option<Question>,
+    failure: Option<AdapterError>,
+    limit: Limit,
+    take: fn(ServerId, ClusterBody) -> Vec<T>,
+}
+
+impl<T> Gathering<T> {
+    pub(crate) fn new(
+        items: Vec<T>,
+        question: Option<Result<Question, AdapterError>>,
+        timeout: Option<Duration>,
+        take: fn(ServerId, ClusterBody) -> Vec<T>,
+    ) -> Self {
+        let (question, failure) = match question.transpose() {
+            Ok(question) => (question, None),
+            Err(error) => (None, Some(error)),
+        };
+        Self {
+            items,
+            question,
+            failure,
+            limit: Limit::new(timeout),
+            take,
+        }
+    }
+
+    fn finish(&mut self) -> Gathered<T> {
+        let question = self.question.take();
+        let lacking = question.map(|question| question.give_up());
+        Gathered {
+            items: std::mem::take(&mut self.items),
+            missing_servers: lacking.unwrap_or_default().servers,
+            failure: self.failure.take(),
+        }
+    }
+}
+
+/// What is found is moved, not pinned.
+impl<T> Unpin for Gathering<T> {}
+
+impl<T> Future for Gathering<T> {
+    type Output = Gathered<T>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        while let Some(question) = &mut this.question {
+            match question.poll_next(cx) {
+                Poll::Ready(Some(Heard::Answer(from, body))) => {
+                    this.items.extend((this.take)(from, body));
+                }
+                Poll::Ready(Some(Heard::Failed(error))) => {
+                    this.failure = Some(error);
+                    break;
+                }
+                Poll::Ready(None) => break,
+                Poll::Pending if this.limit.poll(cx).is_ready() => break,
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+        Poll::Ready(this.finish())
+    }
+}
+
+impl<T> fmt::Debug for Gathering<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Gathering({} so far)", self.items.len())
+    }
+}

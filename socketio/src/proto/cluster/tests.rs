@@ -1,0 +1,299 @@
+use super::*;
+use crate::cluster::ClusterOptions;
+use crate::codec::OwnedArgs;
+
+const RHYTHM: Rhythm = Rhythm {
+    interval: Duration::from_secs(5),
+    max_silence: Duration::from_secs(10),
+};
+const MAX_REQUESTS: usize = 2;
+
+/// A machine with its clock. Who waits is a name.
+struct Seat {
+    node: Node<&'static str>,
+    now: Instant,
+}
+
+fn id(name: &str) -> ServerId {
+    ServerId::new(name)
+}
+
+fn request(name: &str) -> RequestId {
+    RequestId::new(name)
+}
+
+fn options() -> ClusterOptions {
+    ClusterOptions::default()
+}
+
+fn sockets(name: &str) -> ClusterBody {
+    ClusterBody::FetchSocketsResponse {
+        request_id: request(name),
+        sockets: Vec::new(),
+    }
+}
+
+fn count(name: &str, client_count: u64) -> ClusterBody {
+    ClusterBody::BroadcastClientCount {
+        request_id: request(name),
+        client_count,
+    }
+}
+
+fn ack(name: &str) -> ClusterBody {
+    ClusterBody::BroadcastAck {
+        request_id: request(name),
+        packet: OwnedArgs::new(&1).unwrap(),
+        socket: None,
+    }
+}
+
+fn join() -> ClusterBody {
+    ClusterBody::SocketsJoin {
+        opts: options(),
+        rooms: Vec::new(),
+    }
+}
+
+impl Seat {
+    #[expect(clippy::disallowed_methods, reason = "some moment to begin with")]
+    fn new(rhythm: Option<Rhythm>) -> Self {
+        let now = Instant::now();
+        let nsp = Arc::from("/");
+        Self {
+            node: Node::new(now, id("own"), nsp, rhythm, MAX_REQUESTS),
+            now,
+        }
+    }
+
+    /// One that knows two other servers.
+    fn of_three() -> Self {
+        let mut seat = Self::new(Some(RHYTHM));
+        seat.hear("a", ClusterBody::Heartbeat);
+        seat.hear("b", ClusterBody::Heartbeat);
+        seat
+    }
+
+    fn input(&mut self, input: Input) -> Vec<String> {
+        self.node.handle_input(self.now, input);
+        self.outputs()
+    }
+
+    fn hear(&mut self, from: &str, body: ClusterBody) -> Vec<String> {
+        self.hear_message(ClusterMessage::new(id(from), "/", body))
+    }
+
+    fn hear_message(&mut self, message: ClusterMessage) -> Vec<String> {
+        self.input(Input::Received(message))
+    }
+
+    fn after(&mut self, ms: u64) -> Vec<String> {
+        self.now += Duration::from_millis(ms);
+        self.input(Input::Timeout)
+    }
+
+    fn ask(&mut self, name: &'static str, kind: Kind) -> Vec<String> {
+        self.node.ask(&request(name), kind, name).unwrap();
+        self.outputs()
+    }
+
+    fn outputs(&mut self) -> Vec<String> {
+        let mut outputs = Vec::new();
+        while let Some(output) = self.node.poll_output() {
+            outputs.push(match output {
+                Output::Publish(message) => {
+                    format!("publish {}", message.body.wire_type().unwrap())
+                }
+                Output::Apply(body) => format!("apply {}", body.wire_type().unwrap()),
+                Output::Answer { waiter, from, body } => {
+                    format!("{waiter} <- {from}: {}", body.wire_type().unwrap())
+                }
+                Output::Complete(waiter) => format!("{waiter} complete"),
+            });
+        }
+        outputs
+    }
+}
+
+//= CLA-06 test
+#[test]
+fn a_server_says_that_it_came_and_is_answered_with_a_heartbeat() {
+    let mut seat = Seat::new(Some(RHYTHM));
+    assert_eq!(seat.input(Input::Opened), ["publish 1"]);
+    assert_eq!(seat.hear("a", ClusterBody::InitialHeartbeat), ["publish 2"]);
+    assert_eq!(seat.hear("b", ClusterBody::Heartbeat), [""; 0]);
+    assert_eq!(seat.node.server_count(), 3);
+}
+
+//= CLA-06 test
+#[test]
+fn only_silence_of_ones_own_is_broken_by_a_heartbeat() {
+    let mut seat = Seat::new(Some(RHYTHM));
+    assert_eq!(seat.after(4_999), [""; 0]);
+    seat.node.publish(seat.now, join());
+    assert_eq!(
+        seat.after(4_999),
+        [""; 0],
+        "a publication is a sign of life"
+    );
+    assert_eq!(seat.after(1), ["publish 2"]);
+    assert_eq!(seat.after(5_000), ["publish 2"]);
+}
+
+//= CLA-06 test
+#[test]
+fn a_server_has_left_one_past_the_longest_silence_and_any_message_is_a_sign_of_life() {
+    let mut seat = Seat::new(Some(RHYTHM));
+    seat.hear("a", ClusterBody::Heartbeat);
+    seat.after(10_000);
+    assert_eq!(seat.node.server_count(), 2, "at the bound");
+    seat.hear("a", join());
+    seat.after(10_000);
+    assert_eq!(seat.node.server_count(), 2, "any message");
+    seat.after(1);
+    assert_eq!(seat.node.server_count(), 1, "one past it");
+    seat.hear("a", ClusterBody::Heartbeat);
+    seat.hear("a", ClusterBody::AdapterClose);
+    assert_eq!(seat.node.server_count(), 1, "it said so");
+}
+
+//= CLA-02 test
+#[test]
+fn ones_own_messages_and_those_of_other_namespaces_are_ignored() {
+    let mut seat = Seat::new(Some(RHYTHM));
+    assert_eq!(seat.hear("own", join()), [""; 0]);
+    let other = ClusterMessage::new(id("a"), "/other", join());
+    assert_eq!(seat.hear_message(other), [""; 0]);
+    assert_eq!(seat.node.server_count(), 1);
+    assert_eq!(seat.hear("a", join()), ["apply 4"]);
+}
+
+//= CLA-05 test
+#[test]
+fn an_emitter_is_obeyed_and_not_counted() {
+    let mut seat = Seat::new(Some(RHYTHM));
+    assert_eq!(seat.hear(ServerId::EMITTER, join()), ["apply 4"]);
+    assert_eq!(seat.hear(ServerId::EMITTER, join()), ["apply 4"]);
+    assert_eq!(seat.node.server_count(), 1);
+}
+
+#[test]
+fn a_numbered_message_that_comes_twice_is_heard_once() {
+    let mut seat = Seat::new(Some(RHYTHM));
+    let message = |number| ClusterMessage::new(id("a"), "/", join()).with_number(number);
+    assert_eq!(seat.hear_message(message(1)), ["apply 4"]);
+    assert_eq!(seat.hear_message(message(1)), [""; 0]);
+    assert_eq!(
+        seat.hear_message(message(0)),
+        ["apply 4"],
+        "late, not twice"
+    );
+    let of_b = ClusterMessage::new(id("b"), "/", join()).with_number(1);
+    assert_eq!(seat.hear_message(of_b), ["apply 4"]);
+    let numbers = [0, 1].map(|_| seat.node.publish(seat.now, join()).number);
+    assert_eq!(numbers, [Some(0), Some(1)]);
+}
+
+#[test]
+fn a_question_is_complete_when_all_servers_have_answered_once() {
+    let mut seat = Seat::of_three();
+    assert_eq!(seat.ask("q", Kind::Sockets), [""; 0]);
+    assert_eq!(seat.hear("a", sockets("q")), ["q <- a: 8"]);
+    assert_eq!(seat.hear("a", sockets("q")), [""; 0], "twice");
+    assert_eq!(seat.hear("b", count("q", 0)), [""; 0], "of another kind");
+    assert_eq!(seat.hear("b", sockets("q")), ["q <- b: 8", "q complete"]);
+    assert_eq!(seat.hear("b", sockets("q")), [""; 0], "too late");
+    assert_eq!(seat.hear("b", sockets("never asked")), [""; 0]);
+    assert_eq!(seat.node.forget(&request("q")), None);
+}
+
+#[test]
+fn a_question_does_not_wait_for_servers_that_came_later_or_left() {
+    let mut seat = Seat::of_three();
+    seat.ask("closed", Kind::ServerSide);
+    seat.ask("silent", Kind::Sockets);
+    seat.hear("late", ClusterBody::InitialHeartbeat);
+    assert_eq!(seat.hear("a", sockets("silent")), ["silent <- a: 8"]);
+    let response = ClusterBody::ServerSideEmitResponse {
+        request_id: request("closed"),
+        packet: OwnedArgs::new(&()).unwrap(),
+    };
+    assert_eq!(seat.hear("a", response), ["closed <- a: 10"]);
+    let mut ended = seat.hear("b", ClusterBody::AdapterClose);
+    ended.sort();
+    assert_eq!(ended, ["closed complete", "silent complete"]);
+
+    seat.ask("q", Kind::Sockets);
+    assert_eq!(seat.after(10_001), ["publish 2", "q complete"]);
+}
+
+#[test]
+fn nobody_to_ask_is_an_answer() {
+    let mut seat = Seat::new(Some(RHYTHM));
+    assert_eq!(seat.ask("q", Kind::Sockets), ["q complete"]);
+}
+
+#[test]
+fn an_adapter_that_counts_completes_after_as_many_servers() {
+    let mut seat = Seat::new(None);
+    assert_eq!(seat.input(Input::Opened), [""; 0], "it has no heartbeats");
+    seat.ask("q", Kind::Sockets);
+    assert_eq!(seat.hear("a", sockets("q")), ["q <- a: 8"]);
+    seat.node.expect(&request("q"), 2);
+    assert_eq!(seat.outputs(), [""; 0]);
+    assert_eq!(seat.hear("a", sockets("q")), [""; 0], "twice is one");
+    assert_eq!(seat.hear("b", sockets("q")), ["q <- b: 8", "q complete"]);
+    seat.ask("none", Kind::Sockets);
+    seat.node.expect(&request("none"), 0);
+    assert_eq!(seat.outputs(), ["none complete"]);
+}
+
+//= CLA-04 test
+#[test]
+fn acknowledgements_are_complete_with_every_count_and_as_many_answers() {
+    let mut seat = Seat::of_three();
+    seat.ask("q", Kind::Acks);
+    assert_eq!(seat.hear("a", count("q", 2)), ["q <- a: 11"]);
+    assert_eq!(seat.hear("a", count("q", 9)), [""; 0], "one count each");
+    assert_eq!(seat.hear("b", count("q", 0)), ["q <- b: 11"]);
+    assert_eq!(seat.hear("a", ack("q")), ["q <- a: 12"]);
+    assert_eq!(seat.hear("a", ack("q")), ["q <- a: 12", "q complete"]);
+    assert_eq!(seat.hear("a", ack("q")), [""; 0]);
+}
+
+#[test]
+fn what_is_lacking_of_a_question_that_is_given_up_is_told() {
+    let mut seat = Seat::of_three();
+    seat.ask("q", Kind::Acks);
+    seat.hear("a", count("q", 3));
+    seat.hear("a", ack("q"));
+    let lacking = Lacking {
+        servers: 1,
+        acks: 2,
+    };
+    assert_eq!(seat.node.forget(&request("q")), Some(("q", lacking)));
+}
+
+#[test]
+fn acknowledgements_past_the_announced_number_and_early_ones_past_the_bound_are_dropped() {
+    let mut seat = Seat::of_three();
+    seat.ask("q", Kind::Acks);
+    for _ in 0..requests::MAX_EARLY_ACKS {
+        assert_eq!(seat.hear("a", ack("q")).len(), 1);
+    }
+    assert_eq!(seat.hear("a", ack("q")), [""; 0]);
+    seat.hear("b", count("q", 1));
+    assert_eq!(seat.hear("b", ack("q")).len(), 1);
+    assert_eq!(seat.hear("b", ack("q")), [""; 0]);
+}
+
+#[test]
+fn open_questions_are_bounded() {
+    let mut seat = Seat::of_three();
+    seat.ask("1", Kind::Sockets);
+    seat.ask("2", Kind::Sockets);
+    let third = seat.node.ask(&request("3"), Kind::Sockets, "3");
+    assert_eq!(third, Err(TooManyRequests));
+    seat.node.forget(&request("1"));
+    seat.ask("3", Kind::Sockets);
+}

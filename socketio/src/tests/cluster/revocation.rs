@@ -1,0 +1,58 @@
+//! What is revoked on one server ends sockets on the others.
+
+use std::sync::Arc;
+
+use super::{Kind, World, settle};
+use crate::auth::{Authenticator, Handshake, MemoryRevocations, Revocation};
+use crate::testing::TestClient;
+use crate::tests::auth::{User, token, users, wall_clock};
+use crate::{SocketIo, SocketIoBuilder};
+
+/// A server with a list of its own, guarded where a namespace is not even open yet.
+fn guarded(builder: SocketIoBuilder) -> (SocketIo<User>, Arc<MemoryRevocations>) {
+    let list = Arc::new(MemoryRevocations::new());
+    let io = builder
+        .authenticate(Handshake::new(users().with_revocation(Arc::clone(&list))))
+        .build()
+        .unwrap();
+    io.namespaces("/chat-#").open().unwrap();
+    (io, list)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_revocation_ends_the_sockets_of_every_server_and_lasts_there() {
+    let world = World::new();
+    let (_one, list) = guarded(world.builder());
+    let (two, remembered) = guarded(world.builder());
+    let mut ann = TestClient::open(&two).await;
+    let mut bob = TestClient::open(&two).await;
+    ann.join_with("/chat-1", &token("user:ann")).await;
+    bob.join_with("/chat-1", &token("user:bob")).await;
+    world.fault.set(Kind::Twice);
+    list.revoke(&Revocation::subject("ann", wall_clock()))
+        .unwrap();
+    let told = ann.next_text().await;
+    assert!(told.contains("token_revoked"), "{told}");
+    assert_eq!(ann.next_text().await, "41/chat-1,");
+    let mut ann = TestClient::open(&two).await;
+    let refused = ann.join_with("/chat-1", &token("user:ann")).await;
+    assert!(refused.contains("token_revoked"), "{refused}");
+    assert_eq!(remembered.len(), 1);
+    let again = bob.join_with("/chat-2", &token("user:bob")).await;
+    assert!(again.starts_with("40/chat-2,"), "{again}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_another_server_revoked_is_not_told_again() {
+    let world = World::new();
+    let (_one, list) = guarded(world.builder());
+    let (_two, _) = guarded(world.builder());
+    settle().await;
+    world.fault.set(Kind::TwiceUnnumbered);
+    list.revoke(&Revocation::session("s")).unwrap();
+    // An echo would go round for ever.
+    settle().await;
+    world.fault.set(Kind::Fails);
+    settle().await;
+    assert_eq!(world.errors(), [""; 0]);
+}
