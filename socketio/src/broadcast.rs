@@ -81,13 +81,14 @@ impl Broadcast {
         self
     }
 
-    /// What happens where a client's queue is full, in place of the namespace's policy.
+    /// What happens where a client's queue is full, in place of the namespace's policy. Holds on this server.
     pub fn overflow(mut self, policy: OverflowPolicy) -> Self {
         self.options = self.options.overflow(policy);
         self
     }
 
-    /// The event takes the place of one with the same key that still waits for a client: only the latest matters.
+    /// The event takes the place of one with the same key that still waits for a client: only the latest matters. Holds on
+    /// this server; clients of others get every event.
     pub fn conflate(mut self, key: &str) -> Self {
         self.options = self.options.conflate(key_of(&self.space.name, key));
         self

@@ -42,6 +42,9 @@ pub use settings::ClusterSettings;
 /// How often the machines are asked whether it is time for something (CLA-06).
 const TICK: Duration = Duration::from_secs(1);
 
+/// How far apart the numbers of two namespaces of a server begin, and so of one namespace that is opened twice.
+const NUMBERS_PER_NAMESPACE: u64 = 1 << 32;
+
 /// Hears of what the adapter could not do.
 pub(crate) type ErrorHook = Box<dyn Fn(&AdapterError) + Send + Sync>;
 
@@ -59,6 +62,8 @@ pub(crate) struct Cluster {
     uid: ServerId,
     /// Ids of questions count from the server's own number, so that those of two servers hardly meet.
     next_request: AtomicU64,
+    /// How many namespaces were opened. One that is opened anew must not count from where its past began.
+    opened: AtomicU64,
     /// Where the server was built. Emits come from any thread.
     runtime: Handle,
     rhythm: Option<Rhythm>,
@@ -95,10 +100,11 @@ impl Cluster {
         let uid = ServerId::of_number(number);
         let nsp = Arc::from(ClusterMessage::SERVER_WIDE);
         Ok(Some(Arc::new(Self {
-            server_wide: Lock::new(Node::new(now(), uid.clone(), nsp, None, 0)),
+            server_wide: Lock::new(Node::new(now(), uid.clone(), nsp, None, 0, 0)),
             adapter,
             uid,
             next_request: AtomicU64::new(number),
+            opened: AtomicU64::new(0),
             runtime,
             rhythm,
             publishing: Slots::new(options.settings.max_publishing),
@@ -263,6 +269,12 @@ impl Cluster {
 
     fn next_request(&self) -> RequestId {
         RequestId::of_number(self.next_request.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Where the messages of one more namespace count from.
+    fn first_number(&self) -> u64 {
+        let opened_before = self.opened.fetch_add(1, Ordering::Relaxed);
+        opened_before.wrapping_mul(NUMBERS_PER_NAMESPACE)
     }
 
     fn deliver_server_wide(&self, server: &Server, message: ClusterMessage) {

@@ -21,6 +21,9 @@ use crate::rooms::Room;
 use crate::running::{Guarded, Panicked, guard};
 use crate::socket::Core;
 
+/// The headers that are told of the sockets of a guarded namespace; any other may hold a credential.
+const PUBLIC_HEADERS: [&str; 4] = ["accept-language", "host", "origin", "user-agent"];
+
 //= CLA-03
 pub(super) fn apply(space: &Arc<Space>, seat: &Seat, body: ClusterBody) {
     match body {
@@ -157,9 +160,15 @@ pub(crate) fn describe(socket: &Arc<Core>) -> RemoteSocket {
     RemoteSocket::new(socket.id().as_str(), handshake, rooms, data)
 }
 
+fn is_public(header: &str) -> bool {
+    let mut public = PUBLIC_HEADERS.iter();
+    public.any(|name| header.eq_ignore_ascii_case(name))
+}
+
 fn handshake_json(handshake: &Handshake, auth: Option<Value>, is_guarded: bool) -> Value {
     let headers: Map<String, Value> = handshake
         .headers()
+        .filter(|(name, _)| !is_guarded || is_public(name))
         .map(|(name, value)| {
             let value = String::from_utf8_lossy(value).into_owned();
             (name.to_ascii_lowercase(), Value::String(value))

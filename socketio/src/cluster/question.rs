@@ -49,13 +49,16 @@ impl Question {
         let is_lonely = !completed.is_empty();
         let message = node.publish(super::now(), body(request.clone()));
         drop(node);
+        drop(completed);
         // An event goes out even if nobody is known to be there: a server may have just come.
         if !is_lonely || kind == Kind::Acks {
             let asking = publish_question(Arc::clone(space), request.clone(), message, kind);
+            // Answers that are complete need not wait for the end of the publication.
+            let waiter = waiter.downgrade();
             seat.cluster.publish_in_order(async move {
                 let asked = Guarded(Box::pin(asking)).await;
                 let asked = asked.unwrap_or(Err(AdapterError::Panicked));
-                if let Err(error) = &asked {
+                if let (Err(error), Some(waiter)) = (&asked, waiter.upgrade()) {
                     let _ = waiter.send(Heard::Failed(error.clone()));
                 }
                 asked

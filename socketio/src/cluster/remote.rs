@@ -35,8 +35,9 @@ impl RemoteSocket {
     }
 
     /// The request the connection began with, in the reference's shape: `headers`, `time`, `issued`, `address`,
-    /// `xdomain`, `secure`, `url`, `query`, `auth`. Of namespaces that authenticate, this library tells neither query
-    /// nor payload: they may hold a credential.
+    /// `xdomain`, `secure`, `url`, `query`, `auth`. The `url` is without its path. Of namespaces that
+    /// authenticate this library tells neither query nor payload, and only headers that hold no credential: host, origin,
+    /// user agent and language.
     #[must_use]
     pub fn handshake(&self) -> &Value {
         &self.handshake

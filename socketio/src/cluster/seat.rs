@@ -29,6 +29,7 @@ impl Seat {
             Arc::clone(nsp),
             cluster.rhythm,
             cluster.settings.max_requests,
+            cluster.first_number(),
         );
         Self {
             cluster: Arc::clone(cluster),

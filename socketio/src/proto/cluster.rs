@@ -64,6 +64,7 @@ pub(crate) struct Node<W> {
     /// `None` when the adapter counts the servers.
     rhythm: Option<Rhythm>,
     published_at: Instant,
+    /// Higher than any of an earlier machine of the same server and namespace.
     next_number: u64,
     members: Members,
     requests: Requests<W>,
@@ -77,13 +78,14 @@ impl<W: Clone> Node<W> {
         nsp: Arc<str>,
         rhythm: Option<Rhythm>,
         max_requests: usize,
+        first_number: u64,
     ) -> Self {
         Self {
             own,
             nsp,
             rhythm,
             published_at: now,
-            next_number: 0,
+            next_number: first_number,
             members: Members::default(),
             requests: Requests::new(max_requests),
             outputs: VecDeque::new(),

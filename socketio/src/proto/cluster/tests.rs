@@ -61,7 +61,7 @@ impl Seat {
         let now = Instant::now();
         let nsp = Arc::from("/");
         Self {
-            node: Node::new(now, id("own"), nsp, rhythm, MAX_REQUESTS),
+            node: Node::new(now, id("own"), nsp, rhythm, MAX_REQUESTS, 0),
             now,
         }
     }

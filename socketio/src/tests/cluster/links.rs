@@ -156,7 +156,7 @@ async fn dynamic_namespaces_come_and_go_in_the_cluster() {
     let world = World::new();
     let [one, two] = servers(&world).await;
     let rooms_one = one.io.namespaces("/room-#").open().unwrap();
-    two.io.namespaces("/room-#").open().unwrap();
+    let two_rooms = two.io.namespaces("/room-#").open().unwrap();
     let (mut a, mut b) = (
         TestClient::open(&one.io).await,
         TestClient::open(&two.io).await,
@@ -169,6 +169,13 @@ async fn dynamic_namespaces_come_and_go_in_the_cluster() {
     assert_eq!(b.next_text().await, r#"42/room-1,["hi"]"#);
     b.send("41/room-1,").await;
     until(async || space.server_count().await.unwrap() == 1).await;
+    // The second life of the namespace is heard, though the first was.
+    b.join("/room-1").await;
+    until(async || space.server_count().await.unwrap() == 2).await;
+    let again = two_rooms.namespace("/room-1").unwrap();
+    again.emit("hi", &2).unwrap();
+    assert_eq!(a.next_text().await, r#"42/room-1,["hi"]"#);
+    assert_eq!(a.next_text().await, r#"42/room-1,["hi",2]"#);
 }
 
 #[tokio::test(start_paused = true)]
