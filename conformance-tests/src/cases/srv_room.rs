@@ -134,10 +134,18 @@ pub(super) fn cases() -> Area {
         let room = room();
         let mut one = greeted(&c).await?;
         let mut two = greeted(&c).await?;
-        for link in [&mut one, &mut two] {
+        // Enough that a server of several shards has some on each.
+        let mut others = Vec::new();
+        for _ in 0..10 {
+            others.push(greeted(&c).await?);
+        }
+        for link in [&mut one, &mut two].into_iter().chain(&mut others) {
             done(link, &format!(r#"421["join","{room}"]"#)).await?;
         }
         one.send(&format!(r#"42["roomcast","{room}","hi"]"#)).await?;
+        for link in &mut others {
+            link.is_packet(r#"42["broadcast","hi"]"#).await?;
+        }
         one.is_packet(r#"42["broadcast","hi"]"#).await?;
         two.is_packet(r#"42["broadcast","hi"]"#).await?;
         done(&mut two, &format!(r#"421["leave","{room}"]"#)).await?;
