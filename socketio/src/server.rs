@@ -16,6 +16,7 @@ use bytes::Bytes;
 use engineio::{Body, Engine, EngineService, ForeignStream, Listener};
 use http_body::Body as HttpBody;
 use socketio_auth::{DynPolicy, Policy, Revocation, RevocationListener, RevocationOrigin};
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use crate::authority::{AuthOptions, Authority};
@@ -192,13 +193,9 @@ impl Server {
     }
 
     /// Runs what must outlive the call that started it, until it ends or the server stops.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a handler that waits; ends with it, or with the server"
-    )]
-    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+    pub(crate) fn spawn(&self, runtime: &Handle, task: impl Future<Output = ()> + Send + 'static) {
         let mut stop = self.stop.subscribe();
-        tokio::spawn(async move {
+        runtime.spawn(async move {
             let stopped = stop.wait_for(|stop| *stop);
             let mut stopped = std::pin::pin!(stopped);
             let mut task = std::pin::pin!(task);
