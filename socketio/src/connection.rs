@@ -225,7 +225,8 @@ impl Client {
                 for socket in self.joined() {
                     tell_invalid(&socket, Invalid::Packet(error));
                 }
-                self.violation(connection)
+                self.feed(connection, Input::GiveUp);
+                Flow::Continue
             }
         }
     }

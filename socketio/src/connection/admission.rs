@@ -87,7 +87,7 @@ impl Client {
         let Some(id) = new_id(connection, &space) else {
             // The operating system has no random bytes; nobody can be let in.
             space.give_back();
-            return self.feed(connection, Input::Violation);
+            return self.feed(connection, Input::GiveUp);
         };
         let gate = space.guard.as_ref().map(|guard| {
             let policy = &guard.policy;

@@ -12,6 +12,8 @@ mod dynamic;
 mod events;
 mod hooks;
 mod leaving;
+mod polling;
+mod reasons;
 mod recovery;
 mod rooms;
 
