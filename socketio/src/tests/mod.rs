@@ -11,6 +11,7 @@ mod connecting;
 mod dynamic;
 mod events;
 mod hooks;
+mod leaks;
 mod leaving;
 mod polling;
 mod reasons;
