@@ -7,6 +7,7 @@ mod auth_books;
 mod auth_pending;
 mod auth_recovery;
 mod backpressure;
+mod bounds;
 mod connecting;
 mod dynamic;
 mod events;
