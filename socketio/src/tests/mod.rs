@@ -18,6 +18,7 @@ mod polling;
 mod reasons;
 mod recovery;
 mod rooms;
+mod shutdown;
 
 use std::sync::{Arc, Mutex};
 
