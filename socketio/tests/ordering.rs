@@ -7,7 +7,7 @@ mod support;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use socketio::{OwnedArgs, SocketIo, SocketIoBuilder};
+use socketio::{Ack, OwnedArgs, SocketIo, SocketIoBuilder};
 
 use support::{Flavor, Polling, Reader, Server, WebSocket, Writer};
 use tokio::sync::oneshot;
@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 const PIPELINED: u32 = 50_000;
 
 /// How many of them leave in one write, or in one payload.
-const BATCH: usize = 500;
+const BATCH: u32 = 500;
 
 /// A server without pings, which these clients do not answer.
 fn builder() -> SocketIoBuilder {
@@ -102,7 +102,7 @@ async fn fifty_thousand_echoes_come_back_in_order_during_an_upgrade() {
         let client = Polling::join(server.address).await;
         let post = async |numbers: std::ops::Range<u32>| {
             let packets: Vec<String> = numbers.map(echo).collect();
-            for batch in packets.chunks(BATCH) {
+            for batch in packets.chunks(BATCH as usize) {
                 client.post(batch).await;
             }
         };
@@ -127,6 +127,59 @@ async fn fifty_thousand_echoes_come_back_in_order_during_an_upgrade() {
         };
         let (received, (mut reader, _writer)) = tokio::join!(polling, sending);
         expect(&mut reader, received..PIPELINED).await;
+    }
+}
+
+/// Far more of them than may wait at once, so that reading stops and goes on again and again.
+//= SRV-ORD-02 test
+#[tokio::test]
+async fn fifty_thousand_handlers_that_wait_start_in_order_and_all_of_them_answer() {
+    for flavor in Flavor::ALL {
+        let io = builder().build().unwrap();
+        let started = Arc::new(Mutex::new(Vec::new()));
+        let starts = Arc::clone(&started);
+        io.namespace("/")
+            .on("work", move |_, number: u32| {
+                starts.lock().unwrap().push(number);
+                async move {
+                    tokio::task::yield_now().await;
+                    Ack(number)
+                }
+            })
+            .open()
+            .unwrap();
+        let server = Server::start(flavor, &io);
+        let WebSocket {
+            mut reader,
+            mut writer,
+        } = WebSocket::join(server.address).await;
+        let sending = async {
+            for number in 0..PIPELINED {
+                writer.push(&format!(r#"42{number}["work",{number}]"#));
+                if number % BATCH == 0 {
+                    writer.flush().await;
+                }
+            }
+            writer.flush().await;
+        };
+        let listening = async {
+            let mut answered = vec![false; PIPELINED as usize];
+            for _ in 0..PIPELINED {
+                let packet = reader.text().await;
+                let number = packet
+                    .strip_prefix("43")
+                    .and_then(|rest| rest.strip_suffix(']'));
+                let (id, number) = number.and_then(|rest| rest.split_once('[')).expect(&packet);
+                assert_eq!(id, number);
+                let number: usize = number.parse().unwrap();
+                assert!(
+                    !std::mem::replace(&mut answered[number], true),
+                    "{packet} again"
+                );
+            }
+        };
+        tokio::join!(sending, listening);
+        assert_eq!(*started.lock().unwrap(), Vec::from_iter(0..PIPELINED));
     }
 }
 
