@@ -19,6 +19,7 @@ use engineio::{CloseReason, Connection, Flow, Message, Protocol, RequestView};
 use serde_json::Value;
 use socketio_auth as auth;
 use socketio_auth::{Collected, ErasedIdentity, Extract, Grant, Queued};
+use tokio::runtime::Handle;
 
 use self::binding::presented_in;
 use self::calls::tell_invalid;
@@ -72,6 +73,8 @@ type Machine = client::Client<Shell>;
 /// What the engine keeps for each connection.
 pub(crate) struct Client {
     server: Arc<Server>,
+    /// Where its handlers run, whichever thread has them called.
+    runtime: Handle,
     pub(crate) handshake: Handshake,
     /// The address that the bounds count.
     address: Option<IpAddr>,
@@ -113,6 +116,7 @@ impl engineio::Handler for Shell {
         let settings = &self.server.settings;
         Client {
             server: Arc::clone(&self.server),
+            runtime: Handle::current(),
             handshake: Handshake::keep(request, settings.keeps_headers),
             address: self.server.authority.address_of(request),
             decoder: Lock::new(Decoder::default()),
@@ -221,7 +225,8 @@ impl Client {
                 for socket in self.joined() {
                     tell_invalid(&socket, Invalid::Packet(error));
                 }
-                self.violation(connection)
+                self.feed(connection, Input::GiveUp);
+                Flow::Continue
             }
         }
     }
@@ -232,6 +237,7 @@ impl Client {
 
     /// Calls hooks for every joined socket.
     fn tell_all(&self, hooks: impl Fn(&Core) -> &[SocketHook]) {
+        let _entered = self.runtime.enter();
         for socket in self.joined() {
             for hook in hooks(&socket) {
                 if guard(|| hook(&socket)).is_err() {

@@ -16,6 +16,7 @@ use bytes::Bytes;
 use engineio::{Body, Engine, EngineService, ForeignStream, Listener};
 use http_body::Body as HttpBody;
 use socketio_auth::{DynPolicy, Policy, Revocation, RevocationListener, RevocationOrigin};
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use crate::authority::{AuthOptions, Authority};
@@ -192,13 +193,9 @@ impl Server {
     }
 
     /// Runs what must outlive the call that started it, until it ends or the server stops.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a handler that waits; ends with it, or with the server"
-    )]
-    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+    pub(crate) fn spawn(&self, runtime: &Handle, task: impl Future<Output = ()> + Send + 'static) {
         let mut stop = self.stop.subscribe();
-        tokio::spawn(async move {
+        runtime.spawn(async move {
             let stopped = stop.wait_for(|stop| *stop);
             let mut stopped = std::pin::pin!(stopped);
             let mut task = std::pin::pin!(task);
@@ -569,11 +566,20 @@ impl<D: Send + Sync + 'static> SocketIo<D> {
         self.server.stop.send_replace(true);
     }
 
-    /// Refuses new connections, closes the live ones spread over `deadline` so that clients do not reconnect
-    /// elsewhere all at once, and then drops the handlers that still wait.
+    /// Refuses new connections and closes the live ones spread over `deadline`, so that clients do not reconnect
+    /// elsewhere all at once. The reason that handlers see is
+    /// [`ServerShuttingDown`](crate::DisconnectReason::ServerShuttingDown).
+    ///
+    /// Returns when every connection has gone and every handler has ended, and at the deadline at the latest: a
+    /// client that has not taken its last events by then loses them, and a handler that still waits is dropped.
+    /// Dropping the future stops the closing; new connections stay refused.
     pub async fn drain(&self, deadline: Duration) {
         self.server.is_closing.store(true, Ordering::Release);
+        let started = tokio::time::Instant::now();
         self.engine.drain(deadline).await;
+        let left = deadline.saturating_sub(started.elapsed());
+        // A handler that waits holds a receiver.
+        let _ = tokio::time::timeout(left, self.server.stop.closed()).await;
         self.server.stop.send_replace(true);
     }
 }

@@ -30,9 +30,12 @@ impl Client {
     /// Makes the calls that are due, with the right to call already taken.
     pub(super) fn call_on(&self, connection: &Connection<Self>) {
         let settings = &self.server.settings;
+        let mut entered = None;
         let mut state = self.state.lock();
         while let Some(call) = state.inbox.next(settings.max_handlers_in_flight) {
             drop(state);
+            // Whoever disconnects or emits may be outside of any runtime, where a handler could not wait.
+            entered.get_or_insert_with(|| self.runtime.enter());
             self.make(connection, call);
             state = self.state.lock();
         }
@@ -176,7 +179,7 @@ impl Client {
             Poll::Pending => {
                 self.state.lock().inbox.begin_flight();
                 let (connection, socket) = (connection.clone(), Arc::clone(socket));
-                self.server.spawn(async move {
+                self.server.spawn(&self.runtime, async move {
                     let event = Guarded(filtering).await;
                     if let Some(client) = connection.data() {
                         client.filtered(&connection, &socket, event, id);
@@ -271,7 +274,7 @@ impl Client {
             Poll::Pending => {
                 self.state.lock().inbox.begin_flight();
                 let (connection, socket) = (connection.clone(), Arc::clone(socket));
-                self.server.spawn(async move {
+                self.server.spawn(&self.runtime, async move {
                     if Guarded(running).await == Err(Panicked) {
                         panicked(&socket, ack);
                     }

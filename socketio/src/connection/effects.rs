@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use engineio::{Connection, Protocol};
+use engineio::{Connection, Protocol, Transport};
 use socketio_auth as auth;
 use socketio_auth::{AuditKind, ErasedIdentity, Grant};
 
@@ -77,6 +77,15 @@ impl Client {
                 socket.release();
             }
             Output::Close => connection.close(),
+            Output::Expel => {
+                // A poll that waits is answered with the close, and so is a WebSocket.
+                let hears_at_once =
+                    connection.transport() == Transport::WebSocket || connection.is_writable();
+                if !hears_at_once {
+                    self.enqueue(Input::Unheard);
+                }
+                connection.close();
+            }
         }
     }
 

@@ -7,13 +7,18 @@ mod auth_books;
 mod auth_pending;
 mod auth_recovery;
 mod backpressure;
+mod bounds;
 mod connecting;
 mod dynamic;
 mod events;
 mod hooks;
+mod leaks;
 mod leaving;
+mod polling;
+mod reasons;
 mod recovery;
 mod rooms;
+mod shutdown;
 
 use std::sync::{Arc, Mutex};
 
