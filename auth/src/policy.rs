@@ -312,6 +312,8 @@ macro_rules! policies {
             }
         }
 
+        // What the trait says by itself names all of them, and the cure.
+        #[diagnostic::do_not_recommend]
         impl<A: Authenticator> Policy for $name<A> {
             type Identity = A::Identity;
 

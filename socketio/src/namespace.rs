@@ -122,6 +122,22 @@ fn is_two_round_trip(guard: &Option<Guard>) -> bool {
 #[derive(Debug)]
 pub struct Inherited(());
 
+/// That the policy of a namespace may still be chosen: its builder has no handler yet.
+#[diagnostic::on_unimplemented(
+    message = "the policy of a namespace must be chosen before its first handler, and only once",
+    label = "this namespace has a policy or a handler already",
+    note = "handlers receive the identity that the policy yields: call `authenticate` or `public` right after `namespace`"
+)]
+pub trait Undecided: undecided::Sealed {}
+
+impl Undecided for Inherited {}
+
+mod undecided {
+    pub trait Sealed {}
+
+    impl Sealed for super::Inherited {}
+}
+
 /// The policy is decided.
 #[derive(Debug)]
 pub struct Decided(());
@@ -173,14 +189,22 @@ impl<D, K> NamespaceBuilder<D, Inherited, K> {
             state: PhantomData,
         }
     }
+}
 
+impl<D, S, K> NamespaceBuilder<D, S, K> {
     /// Replaces the policy of the server for this namespace. Its handlers receive the policy's identity.
-    pub fn authenticate<P: Policy>(self, policy: P) -> NamespaceBuilder<P::Identity, Decided, K> {
+    pub fn authenticate<P: Policy>(self, policy: P) -> NamespaceBuilder<P::Identity, Decided, K>
+    where
+        S: Undecided,
+    {
         self.decide(Choice::Own(policy.into_dyn()))
     }
 
     /// Opens the namespace to everyone, whatever the policy of the server says. No credential is looked at.
-    pub fn public(self) -> NamespaceBuilder<(), Decided, K> {
+    pub fn public(self) -> NamespaceBuilder<(), Decided, K>
+    where
+        S: Undecided,
+    {
         self.decide(Choice::Public)
     }
 

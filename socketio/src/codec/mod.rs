@@ -17,6 +17,10 @@ mod encoder;
 mod error;
 mod json;
 mod limits;
+#[cfg(feature = "msgpack")]
+mod msgpack;
+#[cfg(not(feature = "msgpack"))]
+#[path = "msgpack/absent.rs"]
 mod msgpack;
 mod outgoing;
 mod parser;
