@@ -59,6 +59,23 @@ const MATRIX: Suite = Suite {
     environment: &[],
 };
 
+const PYTHON_SOCKET: Suite = Suite {
+    script: "python/clients/socket_test.py",
+    profile: "socket",
+    environment: &[],
+};
+
+const PYTHON_SOCKET_MSGPACK: Suite = Suite {
+    environment: &[("PARSER", "msgpack")],
+    ..PYTHON_SOCKET
+};
+
+const PYTHON_MATRIX: Suite = Suite {
+    script: "python/clients/matrix_test.py",
+    profile: "matrix",
+    environment: &[],
+};
+
 #[test]
 fn engine_clients_are_served() {
     ENGINE.passes_on(&Server::ours());
@@ -122,6 +139,41 @@ fn every_configuration_serves_its_clients() {
 #[test]
 fn every_configuration_passes_on_the_reference() {
     MATRIX.passes_on(&Server::node());
+}
+
+#[test]
+fn python_clients_are_served() {
+    PYTHON_SOCKET.passes_on(&Server::ours());
+}
+
+#[test]
+fn python_clients_are_served_by_axum_on_many_threads() {
+    PYTHON_SOCKET.passes_on(&Server::ours().with(&["--listener", "axum", "--flavor", "multi"]));
+}
+
+#[test]
+fn python_clients_with_msgpack_are_served() {
+    PYTHON_SOCKET_MSGPACK.passes_on(&Server::ours());
+}
+
+#[test]
+fn python_clients_pass_on_the_reference() {
+    PYTHON_SOCKET.passes_on(&Server::node());
+}
+
+#[test]
+fn python_clients_with_msgpack_pass_on_the_reference() {
+    PYTHON_SOCKET_MSGPACK.passes_on(&Server::node());
+}
+
+#[test]
+fn every_configuration_serves_python_clients() {
+    PYTHON_MATRIX.passes_on(&Server::ours());
+}
+
+#[test]
+fn every_configuration_passes_with_python_clients_on_the_reference() {
+    PYTHON_MATRIX.passes_on(&Server::node());
 }
 
 /// How to start a fixture.
@@ -192,8 +244,16 @@ impl Suite {
 
     fn interpreter(&self) -> Command {
         let mut command = Command::new("timeout");
-        command.arg(LIMIT_SECONDS).arg("node").arg("--test");
-        command.arg(installed(self.script, "node/node_modules"));
+        command.arg(LIMIT_SECONDS);
+        if self.script.starts_with("python/") {
+            let python = "python/.venv/bin/python";
+            // Without the compiled files that it would leave beside the scripts.
+            command.arg(installed(python, python)).arg("-B");
+            command.arg(installed(self.script, python)).arg("--failfast");
+        } else {
+            command.arg("node").arg("--test");
+            command.arg(installed(self.script, "node/node_modules"));
+        }
         command
     }
 }
