@@ -59,6 +59,19 @@ const MATRIX: Suite = Suite {
     environment: &[],
 };
 
+const SECRET: (&str, &str) = ("JWT_SECRET", conformance_tests::JWT_SECRET);
+
+const AUTH_HANDSHAKE: Suite = Suite {
+    script: "node/clients/auth-handshake.test.mjs",
+    profile: "auth",
+    environment: &[SECRET],
+};
+
+const AUTH_HANDSHAKE_EIO3: Suite = Suite {
+    environment: &[SECRET, ("EIO3", "1")],
+    ..AUTH_HANDSHAKE
+};
+
 const PYTHON_SOCKET: Suite = Suite {
     script: "python/clients/socket_test.py",
     profile: "socket",
@@ -139,6 +152,21 @@ fn every_configuration_serves_its_clients() {
 #[test]
 fn every_configuration_passes_on_the_reference() {
     MATRIX.passes_on(&Server::node());
+}
+
+#[test]
+fn clients_are_authenticated_at_the_handshake() {
+    AUTH_HANDSHAKE.passes_on(&Server::ours());
+}
+
+#[test]
+fn clients_of_both_protocols_are_authenticated_at_the_handshake() {
+    AUTH_HANDSHAKE_EIO3.passes_on(&Server::ours());
+}
+
+#[test]
+fn handshake_authentication_passes_on_the_reference() {
+    AUTH_HANDSHAKE_EIO3.passes_on(&Server::node());
 }
 
 #[test]
@@ -249,7 +277,9 @@ impl Suite {
             let python = "python/.venv/bin/python";
             // Without the compiled files that it would leave beside the scripts.
             command.arg(installed(python, python)).arg("-B");
-            command.arg(installed(self.script, python)).arg("--failfast");
+            command
+                .arg(installed(self.script, python))
+                .arg("--failfast");
         } else {
             command.arg("node").arg("--test");
             command.arg(installed(self.script, "node/node_modules"));
