@@ -72,6 +72,12 @@ const AUTH_HANDSHAKE_EIO3: Suite = Suite {
     ..AUTH_HANDSHAKE
 };
 
+const AUTH_TWO_TRIP: Suite = Suite {
+    script: "node/clients/auth-two-trip.test.mjs",
+    profile: "auth",
+    environment: &[SECRET, ("EIO3", "1"), ("AUTH_TIMEOUT", "3000")],
+};
+
 const PYTHON_SOCKET: Suite = Suite {
     script: "python/clients/socket_test.py",
     profile: "socket",
@@ -167,6 +173,21 @@ fn clients_of_both_protocols_are_authenticated_at_the_handshake() {
 #[test]
 fn handshake_authentication_passes_on_the_reference() {
     AUTH_HANDSHAKE_EIO3.passes_on(&Server::node());
+}
+
+#[test]
+fn clients_are_authenticated_in_two_trips() {
+    AUTH_TWO_TRIP.passes_on(&Server::ours());
+}
+
+#[test]
+fn clients_are_authenticated_in_two_trips_by_axum_on_many_threads() {
+    AUTH_TWO_TRIP.passes_on(&Server::ours().with(&["--listener", "axum", "--flavor", "multi"]));
+}
+
+#[test]
+fn authentication_in_two_trips_passes_on_the_reference() {
+    AUTH_TWO_TRIP.passes_on(&Server::node());
 }
 
 #[test]
