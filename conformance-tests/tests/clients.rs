@@ -78,6 +78,12 @@ const AUTH_TWO_TRIP: Suite = Suite {
     environment: &[SECRET, ("EIO3", "1"), ("AUTH_TIMEOUT", "3000")],
 };
 
+const AUTH_LIFETIME: Suite = Suite {
+    script: "node/clients/auth-lifetime.test.mjs",
+    profile: "auth",
+    environment: &[SECRET, ("EIO3", "1")],
+};
+
 const PYTHON_SOCKET: Suite = Suite {
     script: "python/clients/socket_test.py",
     profile: "socket",
@@ -188,6 +194,16 @@ fn clients_are_authenticated_in_two_trips_by_axum_on_many_threads() {
 #[test]
 fn authentication_in_two_trips_passes_on_the_reference() {
     AUTH_TWO_TRIP.passes_on(&Server::node());
+}
+
+#[test]
+fn clients_renew_their_tokens_or_lose_them() {
+    AUTH_LIFETIME.passes_on(&Server::ours());
+}
+
+#[test]
+fn the_life_of_tokens_passes_on_the_reference() {
+    AUTH_LIFETIME.passes_on(&Server::node());
 }
 
 #[test]

@@ -38,10 +38,15 @@ export const tokenUntil = (exp, sub) => token(sub, { claims: { exp } });
 /** A client that was let into `namespace`. */
 export async function enter(t, generation, namespace, options) {
   const client = knock(t, generation, namespace, options);
+  await entered(client, generation, options);
+  return client;
+}
+
+/** Resolves when a client that knocked is let in. */
+export async function entered(client, generation, options) {
   // The older client may hear before that the root, which it cannot leave out, refuses it.
   await (generation === v2 ? next(client, "connect") : connected(client));
   await upgraded(client, options);
-  return client;
 }
 
 /** A client on its way into `namespace`. */
