@@ -10,6 +10,7 @@ mod backpressure;
 mod connecting;
 mod dynamic;
 mod events;
+mod handshake;
 mod hooks;
 mod leaving;
 mod recovery;
