@@ -53,6 +53,7 @@ impl Client {
             }
             Call::Admit { ticket, socket } => {
                 let asked = ask_middleware(Arc::clone(&socket));
+                let admitted = Arc::clone(&socket);
                 self.wait_unless_left(
                     connection,
                     &socket,
@@ -61,6 +62,10 @@ impl Client {
                         client.feed(
                             connection,
                             match asked {
+                                Ok(Ok(())) if admitted.is_revoked() => Input::Unwelcome {
+                                    ticket,
+                                    rejection: Code::TokenRevoked.into(),
+                                },
                                 Ok(Ok(())) => Input::Admitted { ticket },
                                 Ok(Err(error)) => Input::Denied { ticket, error },
                                 Err(Panicked) => Input::Denied {

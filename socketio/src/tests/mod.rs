@@ -2,6 +2,7 @@
 
 mod acks;
 mod auth;
+mod auth_attacks;
 mod auth_binding;
 mod auth_books;
 mod auth_pending;
