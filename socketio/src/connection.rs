@@ -113,12 +113,17 @@ impl engineio::Handler for Shell {
     type Data = Client;
 
     fn on_open(&self, _: &Connection<Client>, request: &RequestView<'_>) -> Client {
-        let settings = &self.server.settings;
+        let (settings, authority) = (&self.server.settings, &self.server.authority);
         Client {
             server: Arc::clone(&self.server),
             runtime: Handle::current(),
-            handshake: Handshake::keep(request, settings.keeps_headers),
-            address: self.server.authority.address_of(request),
+            handshake: Handshake::keep(
+                request,
+                settings.keeps_headers,
+                &authority.secrets(),
+                wall_clock(),
+            ),
+            address: authority.address_of(request),
             decoder: Lock::new(Decoder::default()),
             state: Lock::new(State {
                 machine: Machine::new(now(), &settings.client),
@@ -138,8 +143,8 @@ impl engineio::Handler for Shell {
         };
         //= SIO4-CON-01
         if connection.protocol() == Protocol::V3 {
-            let query = client.handshake.query();
-            client.connect(connection, "/", Some(auth_of_query(query)), query.len());
+            // Without an auth object: what the URL presents is for the sources that look there.
+            client.connect(connection, "/", None, 0);
         } else {
             client.arm(connection);
         }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Weak};
 
 use engineio::{OverflowPolicy, SendOptions};
 use serde::Serialize;
-use socketio_auth::{DynPolicy, ErasedIdentity, Mode, Policy};
+use socketio_auth::{DynPolicy, ErasedIdentity, GrantFacts, Mode, Policy};
 
 use crate::ack::AckStream;
 use crate::broadcast::Broadcast;
@@ -22,6 +22,7 @@ use crate::matcher::Matcher;
 use crate::packet::is_reserved;
 use crate::recovery::Keeper;
 use crate::rooms::{Room, RoomEvent, Rooms, Selection};
+use crate::running::guard;
 use crate::server::Server;
 use crate::settings::Settings;
 use crate::socket::{Core, Socket};
@@ -103,6 +104,12 @@ impl Space {
     pub(crate) fn authenticate_event(&self) -> Option<&'static str> {
         let guard = self.guard.as_ref()?;
         Some(guard.policy.settings().dialect.authenticate_event())
+    }
+
+    /// Whether the policy's lists name this grant. A list that cannot be asked vouches for nobody.
+    pub(crate) fn has_revoked(&self, facts: &GrantFacts) -> bool {
+        let policy = self.guard.as_ref().map(|guard| &guard.policy);
+        policy.is_some_and(|policy| guard(|| policy.is_revoked(facts)).unwrap_or(true))
     }
 
     /// The identity of a client that presented nothing.

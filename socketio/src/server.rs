@@ -374,7 +374,8 @@ impl<D> SocketIoBuilder<D> {
     }
 
     /// Whether the headers of the opening request are kept for [`Handshake::header`](crate::Handshake::header);
-    /// on by default. Those that carry credentials never are. Off saves their size for every connection.
+    /// on by default. Those that carry credentials never are. Off saves their size for every connection, but for the
+    /// `Origin`, which authenticators and the books are told.
     pub fn keep_headers(mut self, keep: bool) -> Self {
         self.settings.keeps_headers = keep;
         self

@@ -254,15 +254,18 @@ impl Client {
         });
     }
 
-    /// Asks the authorizer whether the owner of a good credential may be here.
+    /// Asks the authorizer whether the owner of a good credential may be here, and the lists whether it was revoked
+    /// while middleware had it.
     fn authorize(socket: &Core, grant: Grant<ErasedIdentity>) -> Verified {
         let Some(guard) = &socket.space.guard else {
             return Ok(grant);
         };
-        if may_connect(&*guard.policy, Some(&grant), &socket.space.name) {
-            Ok(grant)
-        } else {
+        if !may_connect(&*guard.policy, Some(&grant), &socket.space.name) {
             Err(Code::InsufficientScope.into())
+        } else if socket.space.has_revoked(grant.facts()) {
+            Err(Code::TokenRevoked.into())
+        } else {
+            Ok(grant)
         }
     }
 

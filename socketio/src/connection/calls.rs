@@ -56,6 +56,7 @@ impl Client {
             }
             Call::Admit { ticket, socket } => {
                 let asked = ask_middleware(Arc::clone(&socket));
+                let admitted = Arc::clone(&socket);
                 self.wait_unless_left(
                     connection,
                     &socket,
@@ -64,6 +65,10 @@ impl Client {
                         client.feed(
                             connection,
                             match asked {
+                                Ok(Ok(())) if admitted.is_revoked() => Input::Unwelcome {
+                                    ticket,
+                                    rejection: Code::TokenRevoked.into(),
+                                },
                                 Ok(Ok(())) => Input::Admitted { ticket },
                                 Ok(Err(error)) => Input::Denied { ticket, error },
                                 Err(Panicked) => Input::Denied {

@@ -202,7 +202,10 @@ impl Client {
                 socket.leave_forbidden_rooms();
                 socket.revoke_if_late();
             }
-            auth::Output::Downgrade => socket.set_grant(None, None),
+            auth::Output::Downgrade => {
+                socket.set_grant(None, None);
+                socket.leave_forbidden_rooms();
+            }
             auth::Output::Authenticated { ack, expires_in } => {
                 emit_json(&socket, None, settings.dialect.authenticated());
                 if let Some(id) = ack {

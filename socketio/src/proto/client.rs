@@ -611,6 +611,11 @@ impl<A: Application> Client<A> {
                     expires_in,
                 });
             }
+            // The client has no answer to its CONNECT yet: what ended meanwhile refuses it, and nothing else is told.
+            auth::Output::Unauthorized { rejection, .. } if entry.phase == Phase::Admitting => {
+                return self.refuse(ticket, Refusal::Auth(rejection));
+            }
+            auth::Output::TokenExpiring { .. } if entry.phase == Phase::Admitting => return,
             auth::Output::Disconnect => return self.dismiss(ticket, socket),
             auth::Output::CloseConnection => return self.close(),
             auth::Output::AcceptConnect => {

@@ -2,6 +2,7 @@
 
 mod acks;
 mod auth;
+mod auth_attacks;
 mod auth_binding;
 mod auth_books;
 mod auth_pending;
@@ -11,6 +12,7 @@ mod bounds;
 mod connecting;
 mod dynamic;
 mod events;
+mod handshake;
 mod hooks;
 mod leaks;
 mod leaving;
