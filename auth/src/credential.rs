@@ -130,6 +130,16 @@ fn graver(a: Code, b: Code) -> Code {
     a
 }
 
+/// A part of the opening request that a [source](CredentialSource::places) takes a credential from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Place<'a> {
+    /// A header, by its name; ASCII case does not matter.
+    Header(&'a str),
+    /// A query parameter, by its decoded name.
+    Query(&'a str),
+}
+
 /// A place in the handshake where a credential may be.
 ///
 /// Sources are pure and do no I/O. A source looks either at the HTTP request or at the CONNECT payload, not at
@@ -149,6 +159,13 @@ pub trait CredentialSource: Send + Sync + 'static {
     /// The code for a client that sent nothing; [`Code::CredentialsRequired`] unless overridden.
     fn missing_code(&self) -> Code {
         Code::CredentialsRequired
+    }
+
+    /// Shows every part of the opening request that it looks at, so that the server keeps none of them: whatever
+    /// handlers, hooks and logs see of the request is without them. A source of your own that reads the request
+    /// names its places here. Shows nothing unless overridden.
+    fn places(&self, visit: &mut dyn FnMut(Place<'_>)) {
+        let _ = visit;
     }
 
     /// Asks another source as well. Both are always asked, see [`Extract::merge`].
@@ -176,5 +193,10 @@ impl<A: CredentialSource, B: CredentialSource> CredentialSource for Or<A, B> {
         } else {
             Code::CredentialsRequired
         }
+    }
+
+    fn places(&self, visit: &mut dyn FnMut(Place<'_>)) {
+        self.0.places(visit);
+        self.1.places(visit);
     }
 }

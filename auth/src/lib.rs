@@ -122,7 +122,7 @@ pub use combinators::{
     by_issuer,
 };
 pub use context::AuthContext;
-pub use credential::{Credential, CredentialSource, Extract, Or, SourceKind};
+pub use credential::{Credential, CredentialSource, Extract, Or, Place, SourceKind};
 #[cfg(any(
     feature = "jwt-aws-lc",
     feature = "jwt-rust-crypto",

@@ -11,7 +11,7 @@ use crate::sources::from_json;
 use crate::{
     Action, AuthContext, AuthField, Authenticator, Authorizer, BearerHeader, BoxFuture, Code,
     Credential, CredentialSource, Decision, Dialect, Extract, Grant, GrantFacts, Holder, Mode,
-    NamespacePolicy, OnExpiry, Outcome, Rejection, RequestView, RevocationList, SourceKind,
+    NamespacePolicy, OnExpiry, Outcome, Place, Rejection, RequestView, RevocationList, SourceKind,
 };
 
 /// An identity whose type only the handlers know.
@@ -79,6 +79,9 @@ pub trait DynPolicy: Send + Sync + 'static {
     /// What the sources find. The server asks once with the opening request and once with the CONNECT payload,
     /// and [merges](Extract::merge) the two.
     fn extract(&self, request: &RequestView<'_>) -> Extract;
+
+    /// Shows the parts of the opening request that hold credentials, see [`CredentialSource::places`].
+    fn places(&self, visit: &mut dyn FnMut(Place<'_>));
 
     /// What to make of what was found.
     fn decide(&self, found: Extract) -> Collected;
@@ -186,6 +189,10 @@ impl<A: Authenticator> DynPolicy for Parts<A> {
             return Extract::Absent;
         }
         self.sources.extract(request)
+    }
+
+    fn places(&self, visit: &mut dyn FnMut(Place<'_>)) {
+        self.sources.places(visit);
     }
 
     fn decide(&self, found: Extract) -> Collected {
@@ -312,6 +319,8 @@ macro_rules! policies {
             }
         }
 
+        // What the trait says by itself names all of them, and the cure.
+        #[diagnostic::do_not_recommend]
         impl<A: Authenticator> Policy for $name<A> {
             type Identity = A::Identity;
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::{Code, Credential, CredentialSource, Extract, RequestView, SourceKind};
+use crate::{Code, Credential, CredentialSource, Extract, Place, RequestView, SourceKind};
 
 /// A field of the CONNECT payload: `io(url, { auth: { token } })` on the client.
 ///
@@ -40,6 +40,10 @@ impl CredentialSource for BearerHeader {
     fn missing_code(&self) -> Code {
         Code::MissingAuthorizationHeader
     }
+
+    fn places(&self, visit: &mut dyn FnMut(Place<'_>)) {
+        visit(Place::Header("authorization"));
+    }
 }
 
 /// A header with the token as its whole value, bare or as `Bearer <token>`.
@@ -63,6 +67,10 @@ impl CredentialSource for Header {
         });
         seen
     }
+
+    fn places(&self, visit: &mut dyn FnMut(Place<'_>)) {
+        visit(Place::Header(self.0));
+    }
 }
 
 /// A query parameter. Opt in knowingly: URLs end up in logs, histories and `Referer` headers.
@@ -81,6 +89,10 @@ impl CredentialSource for Query {
             join(&mut seen, from_text(value, SourceKind::Query));
         });
         seen
+    }
+
+    fn places(&self, visit: &mut dyn FnMut(Place<'_>)) {
+        visit(Place::Query(self.0));
     }
 }
 
@@ -177,6 +189,10 @@ impl CredentialSource for Cookie {
             return Extract::Malformed(Code::OriginNotAllowed);
         }
         seen
+    }
+
+    fn places(&self, visit: &mut dyn FnMut(Place<'_>)) {
+        visit(Place::Header("cookie"));
     }
 }
 

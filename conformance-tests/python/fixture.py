@@ -1,6 +1,7 @@
-"""Profiles `engine` and `socket` of conformance-tests/spec/FIXTURE.md on python-engineio and python-socketio.
+"""Profiles `engine`, `socket` and the first configuration of `matrix` of conformance-tests/spec/FIXTURE.md on python-engineio and
+python-socketio.
 
-    .venv/bin/python fixture.py --profile engine|socket [--port 0]
+    .venv/bin/python fixture.py --profile engine|socket|matrix [--port 0]
 
 A second opinion beside the Node fixture; protocol 3 is not spoken (`EIO3` is ignored).
 """
@@ -13,6 +14,8 @@ import signal
 import engineio
 import socketio
 from aiohttp import web
+
+import matrix
 
 
 def number(name, default):
@@ -43,25 +46,31 @@ def engine(app):
 
 def socket(app):
     """What load generators and the official clients talk to."""
-    serializer = os.environ.get("PARSER", "default")
-    server = socketio.AsyncServer(serializer=serializer, **limits(25_000, 20_000))
-    server.attach(app)
+    server = serve(app)
     for name in ("/", "/custom"):
         server.register_namespace(Table(name))
 
 
-class Table(socketio.AsyncNamespace):
+def plain(app):
+    """The first of the matrix's servers."""
+    matrix.register(serve(app))
+
+
+def serve(app):
+    """A Socket.IO server with the environment's options."""
+    serializer = os.environ.get("PARSER", "default")
+    server = socketio.AsyncServer(serializer=serializer, **limits(25_000, 20_000))
+    server.attach(app)
+    return server
+
+
+class Table(matrix.Named):
     """The handlers of one namespace."""
 
     async def on_connect(self, sid, environ, auth=None):
         if os.environ.get("NO_AUTH_EVENT") != "1":
             # Not before the client knows that it is connected.
             self.server.start_background_task(self.emit, "auth", auth or {}, to=sid)
-
-    async def trigger_event(self, event, *args):
-        """Event names may hold characters that method names cannot."""
-        name = "on_" + event.replace("-", "_")
-        return await getattr(self, name)(*args) if hasattr(self, name) else None
 
     async def on_message(self, sid, *args):
         await self.emit("message-back", args, to=sid)
@@ -91,14 +100,17 @@ class Table(socketio.AsyncNamespace):
         await self.emit("broadcast", value, room=room)
 
 
+PROFILES = {"engine": engine, "socket": socket, "matrix": plain}
+
+
 async def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--profile", choices=["engine", "socket"], default="engine")
+    parser.add_argument("--profile", choices=list(PROFILES), default="engine")
     parser.add_argument("--port", type=int, default=3000)
     options = parser.parse_args()
 
     app = web.Application()
-    {"engine": engine, "socket": socket}[options.profile](app)
+    PROFILES[options.profile](app)
     runner = web.AppRunner(app, shutdown_timeout=1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", options.port)

@@ -20,6 +20,8 @@ The server must behave as spec/FIXTURE.md says for the profile.
     --name TEXT      what the report calls the server
     --pid N          watch that process: memory and descriptors must come back
     --parallel N     cases at a time (default 24)
+    --offset N       only what the matrix profile wants of its Nth server, counted from 0; the URL is that server's own
+    --steady         a report without times, ports and random ids, to be kept and compared with later ones
     --without-polling
                      leave out every case that polls
     --compare FILE   a report in JSON, to be compared with others on one page; may be repeated, reports of the
@@ -42,6 +44,8 @@ pub(crate) struct Arguments {
     pub(crate) task: Task,
     pub(crate) format: Format,
     pub(crate) name: Option<String>,
+    /// Without what differs from run to run.
+    pub(crate) is_steady: bool,
     out: Option<String>,
 }
 
@@ -49,8 +53,8 @@ impl Arguments {
     pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Self, String> {
         let (mut url, mut profile, mut format) = (None, Profile::Engine, Format::Table);
         let (mut only, mut compared) = (Vec::new(), Vec::new());
-        let (mut out, mut name, mut pid, mut parallel) = (None, None, None, None);
-        let (mut is_help, mut is_without_polling) = (false, false);
+        let (mut out, mut name, mut pid, mut parallel, mut offset) = (None, None, None, None, None);
+        let (mut is_help, mut is_without_polling, mut is_steady) = (false, false, false);
         while let Some(word) = words.next() {
             let mut value = || words.next().ok_or_else(|| format!("{word} needs a value"));
             match word.as_str() {
@@ -70,6 +74,8 @@ impl Arguments {
                 "--name" => name = Some(value()?),
                 "--pid" => pid = Some(number(&value()?)?),
                 "--parallel" => parallel = Some(number(&value()?)?),
+                "--offset" => offset = Some(number(&value()?)?),
+                "--steady" => is_steady = true,
                 "--without-polling" => is_without_polling = true,
                 "--compare" => compared.push(value()?),
                 _ => return Err(format!("unknown option {word}; --help lists them")),
@@ -80,7 +86,10 @@ impl Arguments {
             options = options.pid(pid);
         }
         if let Some(parallel) = parallel {
-            options = options.parallel(usize::try_from(parallel).unwrap_or(usize::MAX));
+            options = options.parallel(parallel);
+        }
+        if let Some(offset) = offset {
+            options = options.on_port_offset(offset);
         }
         if is_without_polling {
             options = options.without_polling();
@@ -95,6 +104,7 @@ impl Arguments {
             task,
             format,
             name,
+            is_steady,
             out,
         })
     }
@@ -110,6 +120,7 @@ impl Arguments {
     }
 }
 
-fn number(text: &str) -> Result<u32, String> {
-    text.parse().map_err(|_| format!("{text} is no number"))
+fn number<N: std::str::FromStr>(text: &str) -> Result<N, String> {
+    text.parse()
+        .map_err(|_| format!("{text} is no number that can be used here"))
 }

@@ -3,6 +3,9 @@
 use std::fmt;
 use std::io;
 
+/// Bytes of a message that are shown; the rest is counted.
+const SHOWN_BYTES: usize = 2000;
+
 /// What a case, or a step of one, ends with.
 pub type Verdict<T = ()> = Result<T, Failure>;
 
@@ -30,7 +33,7 @@ impl Failure {
     pub fn unmet(expected: impl fmt::Display, came: impl fmt::Display) -> Self {
         Self {
             kind: Kind::Unmet,
-            message: format!("expected {expected}; came {came}"),
+            message: cut(format!("expected {expected}; came {came}")),
         }
     }
 
@@ -48,6 +51,14 @@ impl Failure {
         }
     }
 
+    /// The case was still busy when its time was up, for example because the server never stopped saying something.
+    pub(crate) fn unfinished(limit: impl fmt::Display) -> Self {
+        Self {
+            kind: Kind::Silent,
+            message: format!("expected the case's end; it was not done within {limit}"),
+        }
+    }
+
     pub(crate) fn kind(&self) -> Kind {
         self.kind
     }
@@ -61,11 +72,42 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
+/// A megabyte that came back wrong is as hard to read as it is to keep in a report.
+fn cut(mut message: String) -> String {
+    let (whole, mut end) = (message.len(), SHOWN_BYTES);
+    if whole > SHOWN_BYTES {
+        while !message.is_char_boundary(end) {
+            end -= 1;
+        }
+        message.truncate(end);
+        message.push_str(&format!("… ({whole} bytes)"));
+    }
+    message
+}
+
 /// Fails with "expected …; came …" unless the claim holds.
 pub(crate) fn ensure(claim: bool, expected: impl fmt::Display, came: impl fmt::Display) -> Verdict {
     if claim {
         Ok(())
     } else {
         Err(Failure::unmet(expected, came))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Failure, SHOWN_BYTES};
+
+    #[test]
+    fn a_long_message_is_cut_and_counted_even_inside_a_character() {
+        let long = Failure::unmet("x", "€".repeat(SHOWN_BYTES)).to_string();
+        assert!(long.len() < SHOWN_BYTES + 40, "{}", long.len());
+        assert!(
+            long.ends_with("€… (6017 bytes)"),
+            "{}",
+            &long[SHOWN_BYTES - 9..]
+        );
+        let short = Failure::unmet("x", "y").to_string();
+        assert_eq!(short, "expected x; came y");
     }
 }

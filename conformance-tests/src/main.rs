@@ -52,12 +52,17 @@ fn perform(arguments: &Arguments) -> Result<bool, String> {
             let report = runtime
                 .block_on(run(url, options.clone()))
                 .map_err(|error| error.to_string())?;
+            let is_conformant = report.is_conformant();
             let report = match &arguments.name {
                 Some(name) => report.named(name),
                 None => report,
             };
+            let report = match arguments.is_steady {
+                true => report.steady(),
+                false => report,
+            };
             arguments.publish(&report.to_format(arguments.format))?;
-            Ok(report.is_conformant())
+            Ok(is_conformant)
         }
     }
 }

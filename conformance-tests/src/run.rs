@@ -163,8 +163,8 @@ impl Runner {
             Ok(Ok(())) => Status::Passed,
             Ok(Err(failure)) => self.failed(&target, &failure, &trace).await,
             Err(_) => {
-                let text = format!("not done within {:?}", case.limit.min(left));
-                self.failed(&target, &Failure::silent("the case's end", text), &trace)
+                let limit = format!("{:?}", case.limit.min(left));
+                self.failed(&target, &Failure::unfinished(limit), &trace)
                     .await
             }
         };

@@ -59,6 +59,48 @@ const MATRIX: Suite = Suite {
     environment: &[],
 };
 
+const SECRET: (&str, &str) = ("JWT_SECRET", conformance_tests::JWT_SECRET);
+
+const AUTH_HANDSHAKE: Suite = Suite {
+    script: "node/clients/auth-handshake.test.mjs",
+    profile: "auth",
+    environment: &[SECRET],
+};
+
+const AUTH_HANDSHAKE_EIO3: Suite = Suite {
+    environment: &[SECRET, ("EIO3", "1")],
+    ..AUTH_HANDSHAKE
+};
+
+const AUTH_TWO_TRIP: Suite = Suite {
+    script: "node/clients/auth-two-trip.test.mjs",
+    profile: "auth",
+    environment: &[SECRET, ("EIO3", "1"), ("AUTH_TIMEOUT", "3000")],
+};
+
+const AUTH_LIFETIME: Suite = Suite {
+    script: "node/clients/auth-lifetime.test.mjs",
+    profile: "auth",
+    environment: &[SECRET, ("EIO3", "1")],
+};
+
+const PYTHON_SOCKET: Suite = Suite {
+    script: "python/clients/socket_test.py",
+    profile: "socket",
+    environment: &[],
+};
+
+const PYTHON_SOCKET_MSGPACK: Suite = Suite {
+    environment: &[("PARSER", "msgpack")],
+    ..PYTHON_SOCKET
+};
+
+const PYTHON_MATRIX: Suite = Suite {
+    script: "python/clients/matrix_test.py",
+    profile: "matrix",
+    environment: &[],
+};
+
 #[test]
 fn engine_clients_are_served() {
     ENGINE.passes_on(&Server::ours());
@@ -122,6 +164,81 @@ fn every_configuration_serves_its_clients() {
 #[test]
 fn every_configuration_passes_on_the_reference() {
     MATRIX.passes_on(&Server::node());
+}
+
+#[test]
+fn clients_are_authenticated_at_the_handshake() {
+    AUTH_HANDSHAKE.passes_on(&Server::ours());
+}
+
+#[test]
+fn clients_of_both_protocols_are_authenticated_at_the_handshake() {
+    AUTH_HANDSHAKE_EIO3.passes_on(&Server::ours());
+}
+
+#[test]
+fn handshake_authentication_passes_on_the_reference() {
+    AUTH_HANDSHAKE_EIO3.passes_on(&Server::node());
+}
+
+#[test]
+fn clients_are_authenticated_in_two_trips() {
+    AUTH_TWO_TRIP.passes_on(&Server::ours());
+}
+
+#[test]
+fn clients_are_authenticated_in_two_trips_by_axum_on_many_threads() {
+    AUTH_TWO_TRIP.passes_on(&Server::ours().with(&["--listener", "axum", "--flavor", "multi"]));
+}
+
+#[test]
+fn authentication_in_two_trips_passes_on_the_reference() {
+    AUTH_TWO_TRIP.passes_on(&Server::node());
+}
+
+#[test]
+fn clients_renew_their_tokens_or_lose_them() {
+    AUTH_LIFETIME.passes_on(&Server::ours());
+}
+
+#[test]
+fn the_life_of_tokens_passes_on_the_reference() {
+    AUTH_LIFETIME.passes_on(&Server::node());
+}
+
+#[test]
+fn python_clients_are_served() {
+    PYTHON_SOCKET.passes_on(&Server::ours());
+}
+
+#[test]
+fn python_clients_are_served_by_axum_on_many_threads() {
+    PYTHON_SOCKET.passes_on(&Server::ours().with(&["--listener", "axum", "--flavor", "multi"]));
+}
+
+#[test]
+fn python_clients_with_msgpack_are_served() {
+    PYTHON_SOCKET_MSGPACK.passes_on(&Server::ours());
+}
+
+#[test]
+fn python_clients_pass_on_the_reference() {
+    PYTHON_SOCKET.passes_on(&Server::node());
+}
+
+#[test]
+fn python_clients_with_msgpack_pass_on_the_reference() {
+    PYTHON_SOCKET_MSGPACK.passes_on(&Server::node());
+}
+
+#[test]
+fn every_configuration_serves_python_clients() {
+    PYTHON_MATRIX.passes_on(&Server::ours());
+}
+
+#[test]
+fn every_configuration_passes_with_python_clients_on_the_reference() {
+    PYTHON_MATRIX.passes_on(&Server::node());
 }
 
 /// How to start a fixture.
@@ -192,8 +309,18 @@ impl Suite {
 
     fn interpreter(&self) -> Command {
         let mut command = Command::new("timeout");
-        command.arg(LIMIT_SECONDS).arg("node").arg("--test");
-        command.arg(installed(self.script, "node/node_modules"));
+        command.arg(LIMIT_SECONDS);
+        if self.script.starts_with("python/") {
+            let python = "python/.venv/bin/python";
+            // Without the compiled files that it would leave beside the scripts.
+            command.arg(installed(python, python)).arg("-B");
+            command
+                .arg(installed(self.script, python))
+                .arg("--failfast");
+        } else {
+            command.arg("node").arg("--test");
+            command.arg(installed(self.script, "node/node_modules"));
+        }
         command
     }
 }

@@ -29,6 +29,15 @@ impl Body {
         Self(Content::Destroyed)
     }
 
+    /// All of it; `None` when the connection is to end without an answer.
+    pub(crate) fn into_bytes(self) -> Option<Bytes> {
+        match self.0 {
+            Content::Empty => Some(Bytes::new()),
+            Content::Full(bytes) => Some(bytes),
+            Content::Destroyed => None,
+        }
+    }
+
     /// A body of these bytes.
     #[must_use]
     pub fn full(bytes: impl Into<Bytes>) -> Self {

@@ -7,6 +7,8 @@ use std::net::SocketAddr;
 use http::{HeaderMap, Method};
 use percent_encoding::percent_decode_str;
 
+use crate::http::accepts_encoding;
+
 /// Where the headers are.
 #[derive(Clone, Copy)]
 pub(crate) enum Headers<'a> {
@@ -124,6 +126,14 @@ impl<'a> RequestView<'a> {
                 .map(|(name, value)| (name.as_str(), value.as_bytes()))
         });
         from_map.chain(raw.iter().map(|header| (header.name, header.value)))
+    }
+
+    /// Whether the client takes an answer in this content coding, `gzip` for instance: it names it, or all others
+    /// by `*`, and does not refuse it (RFC 9110 §12.5.3).
+    #[must_use]
+    pub fn accepts_encoding(&self, coding: &str) -> bool {
+        self.header_str("accept-encoding")
+            .is_some_and(|accepted| accepts_encoding(accepted, coding))
     }
 
     /// The `Origin` header.

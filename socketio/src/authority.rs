@@ -10,7 +10,7 @@ use socketio_auth::{
     LockoutKey, Rejection, RequestView, Revocation, TrustedProxies,
 };
 
-use crate::handshake::Opening;
+use crate::handshake::{Opening, Secrets};
 use crate::lock::Lock;
 use crate::namespace::Guard;
 use crate::running::guard;
@@ -18,6 +18,8 @@ use crate::running::guard;
 pub(crate) struct Authority {
     /// So that the opening request is searched once for each. The first is the server's own, if there is one.
     policies: Lock<Vec<Arc<dyn DynPolicy>>>,
+    /// The parts of the opening request that none of them lets be kept.
+    secrets: Lock<Arc<Secrets>>,
     is_guarded: bool,
     limiter: Lock<AuthLimiter>,
     lockout: Option<Arc<dyn Lockout>>,
@@ -47,7 +49,9 @@ impl fmt::Debug for AuthOptions {
 
 impl Authority {
     pub(crate) fn new(policy: Option<Arc<dyn DynPolicy>>, options: AuthOptions) -> Self {
+        let secrets = Secrets::default().with_those_of(policy.as_deref());
         Self {
+            secrets: Lock::new(Arc::new(secrets)),
             is_guarded: policy.is_some(),
             policies: Lock::new(policy.into_iter().collect()),
             limiter: Lock::new(AuthLimiter::new(options.limits)),
@@ -86,6 +90,10 @@ impl Authority {
     }
 
     pub(crate) fn add(&self, policy: Arc<dyn DynPolicy>) -> Guard {
+        {
+            let mut secrets = self.secrets.lock();
+            *secrets = Arc::new(Secrets::clone(&secrets).with_those_of(Some(&*policy)));
+        }
         let mut policies = self.policies.lock();
         policies.push(Arc::clone(&policy));
         let index = policies.len() - 1;
@@ -98,6 +106,11 @@ impl Authority {
         for policy in policies {
             let _ = guard(|| policy.revocations(&mut |list| list.absorb(revocation)));
         }
+    }
+
+    /// What is not to be kept of an opening request.
+    pub(crate) fn secrets(&self) -> Arc<Secrets> {
+        Arc::clone(&self.secrets.lock())
     }
 
     /// What the opening request presents to each policy; nothing is kept of requests that present nothing.

@@ -156,7 +156,7 @@ impl Cluster {
     }
 
     /// Leaves the cluster for good, within the time limit of questions.
-    pub(crate) async fn leave(self: Arc<Self>, spaces: Vec<Arc<Space>>) {
+    pub(crate) async fn leave(self: &Arc<Self>, spaces: &[Arc<Space>]) {
         if self.has_left.swap(true, Ordering::AcqRel) {
             return;
         }
@@ -164,24 +164,22 @@ impl Cluster {
         let seats = spaces.iter().filter_map(|space| space.cluster.as_ref());
         farewells.extend(seats.map(|seat| seat.stamp(ClusterBody::AdapterClose)));
         let time_limit = self.settings.request_timeout;
+        let cluster = Arc::clone(self);
         let leaving = Box::pin(async move {
             let mut outcome = Ok(());
             for farewell in farewells {
-                outcome = outcome.and(self.adapter.publish(farewell).await);
+                outcome = outcome.and(cluster.adapter.publish(farewell).await);
             }
-            let outcome = outcome.and(self.adapter.close().await);
-            if let Err(error) = outcome {
-                self.tell(&error);
-            }
+            let outcome = outcome.and(cluster.adapter.close().await);
+            cluster.ended(outcome);
         });
         // Who does not say so in time is missed by the others soon enough.
         let _ = tokio::time::timeout(time_limit, Guarded(leaving)).await;
     }
 
-    /// The same from where nothing can be awaited.
-    pub(crate) fn leave_soon(self: Arc<Self>, spaces: Vec<Arc<Space>>) {
-        let runtime = self.runtime.clone();
-        runtime.spawn(self.leave(spaces));
+    /// Runs what must outlive the cluster's tasks. It has to end by itself.
+    pub(crate) fn spawn_unstopped(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.runtime.spawn(task);
     }
 
     pub(crate) fn publish(self: &Arc<Self>, message: ClusterMessage) {

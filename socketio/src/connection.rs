@@ -19,6 +19,7 @@ use engineio::{CloseReason, Connection, Flow, Message, Protocol, RequestView};
 use serde_json::Value;
 use socketio_auth as auth;
 use socketio_auth::{Collected, ErasedIdentity, Extract, Grant, Queued};
+use tokio::runtime::Handle;
 
 use self::binding::presented_in;
 use self::calls::tell_invalid;
@@ -72,6 +73,8 @@ type Machine = client::Client<Shell>;
 /// What the engine keeps for each connection.
 pub(crate) struct Client {
     server: Arc<Server>,
+    /// Where its handlers run, whichever thread has them called.
+    runtime: Handle,
     pub(crate) handshake: Handshake,
     /// The address that the bounds count.
     address: Option<IpAddr>,
@@ -110,11 +113,17 @@ impl engineio::Handler for Shell {
     type Data = Client;
 
     fn on_open(&self, _: &Connection<Client>, request: &RequestView<'_>) -> Client {
-        let settings = &self.server.settings;
+        let (settings, authority) = (&self.server.settings, &self.server.authority);
         Client {
             server: Arc::clone(&self.server),
-            handshake: Handshake::keep(request, settings.keeps_headers, wall_clock()),
-            address: self.server.authority.address_of(request),
+            runtime: Handle::current(),
+            handshake: Handshake::keep(
+                request,
+                settings.keeps_headers,
+                &authority.secrets(),
+                wall_clock(),
+            ),
+            address: authority.address_of(request),
             decoder: Lock::new(Decoder::default()),
             state: Lock::new(State {
                 machine: Machine::new(now(), &settings.client),
@@ -134,8 +143,8 @@ impl engineio::Handler for Shell {
         };
         //= SIO4-CON-01
         if connection.protocol() == Protocol::V3 {
-            let query = client.handshake.query();
-            client.connect(connection, "/", Some(auth_of_query(query)), query.len());
+            // Without an auth object: what the URL presents is for the sources that look there.
+            client.connect(connection, "/", None, 0);
         } else {
             client.arm(connection);
         }
@@ -221,7 +230,8 @@ impl Client {
                 for socket in self.joined() {
                     tell_invalid(&socket, Invalid::Packet(error));
                 }
-                self.violation(connection)
+                self.feed(connection, Input::GiveUp);
+                Flow::Continue
             }
         }
     }
@@ -232,6 +242,7 @@ impl Client {
 
     /// Calls hooks for every joined socket.
     fn tell_all(&self, hooks: impl Fn(&Core) -> &[SocketHook]) {
+        let _entered = self.runtime.enter();
         for socket in self.joined() {
             for hook in hooks(&socket) {
                 if guard(|| hook(&socket)).is_err() {

@@ -221,14 +221,21 @@ pub enum DisconnectReason {
     ServerShuttingDown,
     /// The connection was closed.
     TransportClose,
-    /// The connection failed.
+    /// The connection failed, or the client broke a rule of its transport.
+    ///
+    /// The reference adds a description of the failure (SIO5-DIS-07). There is none here: what a peer can cause is
+    /// told to the log, and a handler has nothing to decide by it.
+    //= SIO5-DIS-07 exception: the failure is in the log, not with the reason
     TransportError,
     /// The client did not answer the heartbeat.
     PingTimeout,
     /// The client sent what cannot be decoded.
     ParseError,
-    /// The client broke the rules of the protocol, or the server closed the connection.
+    /// The client sent an invalid packet, or the server closed the connection.
     ForcedClose,
+    /// The client sent a packet that is not allowed in its state, over long-polling and with no poll waiting that
+    /// could tell it of the close (SIO5-INV-02). Where it hears at once the reason is [`ForcedClose`](Self::ForcedClose).
+    ForcedServerClose,
 }
 
 impl DisconnectReason {
@@ -239,6 +246,7 @@ impl DisconnectReason {
             Self::TransportError
                 | Self::TransportClose
                 | Self::ForcedClose
+                | Self::ForcedServerClose
                 | Self::PingTimeout
                 | Self::ServerShuttingDown
         )
@@ -256,6 +264,7 @@ impl DisconnectReason {
             Self::PingTimeout => "ping timeout",
             Self::ParseError => "parse error",
             Self::ForcedClose => "forced close",
+            Self::ForcedServerClose => "forced server close",
         }
     }
 }

@@ -41,6 +41,7 @@ pub struct NoAck;
 /// When the client asked for no acknowledgement the value is dropped.
 #[diagnostic::on_unimplemented(
     message = "an event handler must return `()`, `Ack<T>`, `NoAck` or a `Result` of these, not `{Self}`",
+    label = "what this handler returns is no acknowledgement",
     note = "wrap what the client shall get: `Ack(value)`"
 )]
 pub trait IntoAck {

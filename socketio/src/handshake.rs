@@ -5,36 +5,70 @@ use std::net::SocketAddr;
 use std::time::SystemTime;
 
 use serde_json::Value;
-use socketio_auth::RequestSource;
+use socketio_auth::{DynPolicy, Place, RequestSource};
 
-/// Headers that carry credentials; they are looked at once, when the connection opens, and not kept.
+/// Headers that carry credentials, whoever reads them.
 const SECRET_HEADERS: [&str; 3] = ["authorization", "cookie", "proxy-authorization"];
+
+/// The parts of opening requests that carry credentials: looked at once, when a connection opens, and not kept.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Secrets {
+    headers: Vec<Box<str>>,
+    parameters: Vec<Box<str>>,
+}
+
+impl Secrets {
+    pub(crate) fn with_those_of(mut self, policy: Option<&dyn DynPolicy>) -> Self {
+        if let Some(policy) = policy {
+            policy.places(&mut |place| match place {
+                Place::Header(name) => self.headers.push(name.into()),
+                Place::Query(name) => self.parameters.push(name.into()),
+                _ => {}
+            });
+        }
+        self
+    }
+
+    fn has_header(&self, name: &str) -> bool {
+        let own = self.headers.iter().map(|header| &**header);
+        let mut all = own.chain(SECRET_HEADERS);
+        all.any(|secret| secret.eq_ignore_ascii_case(name))
+    }
+
+    fn has_parameter(&self, pair: &str) -> bool {
+        let name = pair.split_once('=').map_or(pair, |(name, _)| name);
+        let mut all = self.parameters.iter();
+        !self.parameters.is_empty() && all.any(|secret| **secret == *engineio::decode_form(name))
+    }
+}
 
 /// The request a connection began with.
 ///
-/// Headers that carry credentials (`authorization`, `cookie`, `proxy-authorization`) are not kept.
+/// Nothing in it is a credential: the headers `authorization`, `cookie` and `proxy-authorization` are not kept, nor
+/// are the headers and query parameters that the [sources](socketio_auth::CredentialSource::places) of a policy name.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Handshake {
     /// `name\0value\0` pairs, so that one allocation holds them all.
     headers: Box<[u8]>,
-    target: Box<str>,
+    /// The path, and the query behind a question mark.
+    url: Box<str>,
+    issued_at: SystemTime,
     peer: Option<SocketAddr>,
     is_secure: bool,
-    opened_at: SystemTime,
 }
 
 impl Handshake {
+    /// Without `keeps_headers`, the `Origin` is the only header that is kept: authenticators and the books see it.
     pub(crate) fn keep(
         request: &engineio::RequestView<'_>,
         keeps_headers: bool,
-        opened_at: SystemTime,
+        secrets: &Secrets,
+        issued_at: SystemTime,
     ) -> Self {
         let mut headers = Vec::new();
-        for (name, value) in request.headers().filter(|_| keeps_headers) {
-            if SECRET_HEADERS
-                .iter()
-                .any(|secret| name.eq_ignore_ascii_case(secret))
-            {
+        for (name, value) in request.headers() {
+            let is_wanted = keeps_headers || name.eq_ignore_ascii_case("origin");
+            if !is_wanted || secrets.has_header(name) {
                 continue;
             }
             headers.extend_from_slice(name.as_bytes());
@@ -42,12 +76,19 @@ impl Handshake {
             headers.extend_from_slice(value);
             headers.push(0);
         }
+        let mut url = request.path().to_owned();
+        let pairs = request.query().split('&');
+        let kept = pairs.filter(|pair| !pair.is_empty() && !secrets.has_parameter(pair));
+        for (index, pair) in kept.enumerate() {
+            url.push(if index == 0 { '?' } else { '&' });
+            url.push_str(pair);
+        }
         Self {
             headers: headers.into(),
-            target: request.query().into(),
+            url: url.into(),
+            issued_at,
             peer: request.peer(),
             is_secure: request.is_secure(),
-            opened_at,
         }
     }
 
@@ -68,10 +109,22 @@ impl Handshake {
         })
     }
 
-    /// The query string, as sent.
+    /// The path and the query, as sent, without the scheme and the host.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The query string, as sent, without the question mark.
     #[must_use]
     pub fn query(&self) -> &str {
-        &self.target
+        self.url.split_once('?').map_or("", |(_, query)| query)
+    }
+
+    /// When the connection was opened, by the server's clock.
+    #[must_use]
+    pub fn issued_at(&self) -> SystemTime {
+        self.issued_at
     }
 
     /// The address of the peer, when it is known.
@@ -84,12 +137,6 @@ impl Handshake {
     #[must_use]
     pub fn is_secure(&self) -> bool {
         self.is_secure
-    }
-
-    /// When the connection was opened.
-    #[must_use]
-    pub fn opened_at(&self) -> SystemTime {
-        self.opened_at
     }
 }
 

@@ -55,6 +55,8 @@ pub(crate) struct Inbox {
     calls: VecDeque<Call>,
     /// Of the events that wait.
     bytes: usize,
+    /// Calls that are no events.
+    urgent: usize,
     /// Handlers that wait for something.
     in_flight: usize,
     is_calling: bool,
@@ -78,29 +80,34 @@ impl Inbox {
     pub(crate) fn next(&mut self, max_in_flight: usize) -> Option<Call> {
         let next = if self.in_flight < max_in_flight {
             self.calls.pop_front()
-        } else {
+        } else if self.urgent > 0 {
             let place = self
                 .calls
                 .iter()
                 .position(|call| !matches!(call, Call::Event { .. }));
             place.and_then(|place| self.calls.remove(place))
+        } else {
+            // Thousands of events may wait here, and every further one comes by.
+            None
         };
-        if let Some(Call::Event { size, .. }) = &next {
-            self.bytes = self.bytes.saturating_sub(*size);
-        }
-        if next.is_none() {
-            self.is_calling = false;
-            if self.calls.is_empty() {
-                // An idle connection holds no memory for calls.
-                self.calls = VecDeque::new();
+        match &next {
+            Some(Call::Event { size, .. }) => self.bytes = self.bytes.saturating_sub(*size),
+            Some(_) => self.urgent = self.urgent.saturating_sub(1),
+            None => {
+                self.is_calling = false;
+                if self.calls.is_empty() {
+                    // An idle connection holds no memory for calls.
+                    self.calls = VecDeque::new();
+                }
             }
         }
         next
     }
 
     pub(crate) fn push(&mut self, call: Call) {
-        if let Call::Event { size, .. } = &call {
-            self.bytes = self.bytes.saturating_add(*size);
+        match &call {
+            Call::Event { size, .. } => self.bytes = self.bytes.saturating_add(*size),
+            _ => self.urgent = self.urgent.saturating_add(1),
         }
         self.calls.push_back(call);
     }

@@ -80,7 +80,7 @@ pub use handshake::Handshake;
 pub use id::SocketId;
 pub use listeners::ListenerId;
 pub use namespace::{
-    Decided, DynamicNamespaces, Inherited, Many, Namespace, NamespaceBuilder, One,
+    Decided, DynamicNamespaces, Inherited, Many, Namespace, NamespaceBuilder, One, Undecided,
 };
 pub use packet::{Packet, PacketKind};
 pub use recovery::Recovery;

@@ -8,7 +8,7 @@ use std::sync::{Arc, Weak};
 
 use engineio::{OverflowPolicy, SendOptions};
 use serde::Serialize;
-use socketio_auth::{DynPolicy, ErasedIdentity, Mode, Policy};
+use socketio_auth::{DynPolicy, ErasedIdentity, GrantFacts, Mode, Policy};
 
 use crate::ack::AckStream;
 use crate::broadcast::Broadcast;
@@ -23,6 +23,7 @@ use crate::matcher::Matcher;
 use crate::packet::is_reserved;
 use crate::recovery::Keeper;
 use crate::rooms::{Room, RoomEvent, Rooms, Selection};
+use crate::running::guard;
 use crate::server::Server;
 use crate::settings::Settings;
 use crate::socket::{Core, Socket};
@@ -112,6 +113,12 @@ impl Space {
         Some(guard.policy.settings().dialect.authenticate_event())
     }
 
+    /// Whether the policy's lists name this grant. A list that cannot be asked vouches for nobody.
+    pub(crate) fn has_revoked(&self, facts: &GrantFacts) -> bool {
+        let policy = self.guard.as_ref().map(|guard| &guard.policy);
+        policy.is_some_and(|policy| guard(|| policy.is_revoked(facts)).unwrap_or(true))
+    }
+
     /// The identity of a client that presented nothing.
     pub(crate) fn guest(&self) -> ErasedIdentity {
         let guest = self.guard.as_ref().and_then(|guard| guard.policy.guest());
@@ -128,6 +135,22 @@ fn is_two_round_trip(guard: &Option<Guard>) -> bool {
 /// The policy of the server holds; it may still be replaced.
 #[derive(Debug)]
 pub struct Inherited(());
+
+/// That the policy of a namespace may still be chosen: its builder has no handler yet.
+#[diagnostic::on_unimplemented(
+    message = "the policy of a namespace must be chosen before its first handler, and only once",
+    label = "this namespace has a policy or a handler already",
+    note = "handlers receive the identity that the policy yields: call `authenticate` or `public` right after `namespace`"
+)]
+pub trait Undecided: undecided::Sealed {}
+
+impl Undecided for Inherited {}
+
+mod undecided {
+    pub trait Sealed {}
+
+    impl Sealed for super::Inherited {}
+}
 
 /// The policy is decided.
 #[derive(Debug)]
@@ -180,14 +203,22 @@ impl<D, K> NamespaceBuilder<D, Inherited, K> {
             state: PhantomData,
         }
     }
+}
 
+impl<D, S, K> NamespaceBuilder<D, S, K> {
     /// Replaces the policy of the server for this namespace. Its handlers receive the policy's identity.
-    pub fn authenticate<P: Policy>(self, policy: P) -> NamespaceBuilder<P::Identity, Decided, K> {
+    pub fn authenticate<P: Policy>(self, policy: P) -> NamespaceBuilder<P::Identity, Decided, K>
+    where
+        S: Undecided,
+    {
         self.decide(Choice::Own(policy.into_dyn()))
     }
 
     /// Opens the namespace to everyone, whatever the policy of the server says. No credential is looked at.
-    pub fn public(self) -> NamespaceBuilder<(), Decided, K> {
+    pub fn public(self) -> NamespaceBuilder<(), Decided, K>
+    where
+        S: Undecided,
+    {
         self.decide(Choice::Public)
     }
 

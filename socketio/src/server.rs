@@ -16,6 +16,7 @@ use bytes::Bytes;
 use engineio::{Body, Engine, EngineService, ForeignStream, Listener};
 use http_body::Body as HttpBody;
 use socketio_auth::{DynPolicy, Policy, Revocation, RevocationListener, RevocationOrigin};
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use crate::authority::{AuthOptions, Authority};
@@ -41,6 +42,8 @@ pub(crate) struct Server {
     pub(crate) authority: Authority,
     pub(crate) recovery: Option<Arc<Keeper>>,
     pub(crate) cluster: Option<Arc<Cluster>>,
+    /// True when the cluster's tasks are to be dropped, behind the farewell.
+    cluster_stop: watch::Sender<bool>,
     is_closing: AtomicBool,
     /// True when handlers that still wait are to be dropped.
     stop: watch::Sender<bool>,
@@ -88,13 +91,21 @@ impl Server {
         Ok(())
     }
 
+    /// Leaves the cluster for good, and ends its tasks.
+    async fn leave_cluster(&self) {
+        if let Some(cluster) = &self.cluster {
+            cluster.leave(&self.all_spaces()).await;
+            self.cluster_stop.send_replace(true);
+        }
+    }
+
     fn enter_cluster(&self, space: &Arc<Space>) {
         if let Some(cluster) = &self.cluster {
             cluster.open(space);
         }
     }
 
-    fn leave_cluster(&self, space: &Space) {
+    fn take_from_cluster(&self, space: &Space) {
         if let (Some(cluster), Some(seat)) = (&self.cluster, &space.cluster) {
             cluster.close(space, seat);
         }
@@ -139,7 +150,7 @@ impl Server {
     pub(crate) fn close(&self, space: &Space) {
         let is_removed = self.spaces.lock().remove(space);
         if is_removed {
-            self.leave_cluster(space);
+            self.take_from_cluster(space);
         }
     }
 
@@ -156,7 +167,7 @@ impl Server {
             users.fetch_sub(1, Ordering::Relaxed) == 1 && spaces.remove(space)
         };
         if is_removed {
-            server.leave_cluster(space);
+            server.take_from_cluster(space);
         }
     }
 
@@ -218,12 +229,8 @@ impl Server {
     }
 
     /// Runs what must outlive the call that started it, until it ends or the server stops.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a handler that waits; ends with it, or with the server"
-    )]
-    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        tokio::spawn(until_stopped(self.stop.subscribe(), task));
+    pub(crate) fn spawn(&self, runtime: &Handle, task: impl Future<Output = ()> + Send + 'static) {
+        runtime.spawn(until_stopped(self.stop.subscribe(), task));
     }
 }
 
@@ -413,7 +420,8 @@ impl<D> SocketIoBuilder<D> {
     }
 
     /// Whether the headers of the opening request are kept for [`Handshake::header`](crate::Handshake::header);
-    /// on by default. Those that carry credentials never are. Off saves their size for every connection.
+    /// on by default. Those that carry credentials never are. Off saves their size for every connection, but for the
+    /// `Origin`, which authenticators and the books are told.
     pub fn keep_headers(mut self, keep: bool) -> Self {
         self.settings.keeps_headers = keep;
         self
@@ -431,8 +439,8 @@ impl<D> SocketIoBuilder<D> {
     ///
     /// When the engine's options contradict themselves, and when there is an adapter and no tokio runtime.
     pub fn build(self) -> Result<SocketIo<D>, BuildError> {
-        let stop = watch::Sender::new(false);
-        let cluster = Cluster::new(self.cluster, stop.subscribe())?;
+        let cluster_stop = watch::Sender::new(false);
+        let cluster = Cluster::new(self.cluster, cluster_stop.subscribe())?;
         let server = Arc::new(Server {
             codec: self.codec,
             settings: Arc::new(self.settings),
@@ -441,8 +449,9 @@ impl<D> SocketIoBuilder<D> {
             recovery: self.recovery.as_ref().map(Keeper::new).map(Arc::new),
             authority: Authority::new(self.policy.clone(), self.auth),
             cluster,
+            cluster_stop,
             is_closing: AtomicBool::new(false),
-            stop,
+            stop: watch::Sender::new(false),
         });
         if let Some(policy) = &self.policy {
             server.subscribe(&**policy);
@@ -610,19 +619,29 @@ impl<D: Send + Sync + 'static> SocketIo<D> {
         self.server.is_closing.store(true, Ordering::Release);
         self.engine.close();
         if let Some(cluster) = &self.server.cluster {
-            Arc::clone(cluster).leave_soon(self.server.all_spaces());
+            let server = Arc::clone(&self.server);
+            cluster.spawn_unstopped(async move { server.leave_cluster().await });
         }
         self.server.stop.send_replace(true);
     }
 
-    /// Refuses new connections, closes the live ones spread over `deadline` so that clients do not reconnect
-    /// elsewhere all at once, and then drops the handlers that still wait.
+    /// Refuses new connections and closes the live ones spread over `deadline`, so that clients do not reconnect
+    /// elsewhere all at once. The reason that handlers see is
+    /// [`ServerShuttingDown`](crate::DisconnectReason::ServerShuttingDown).
+    ///
+    /// Returns when every connection has gone and every handler has ended, and at the deadline at the latest: a
+    /// client that has not taken its last events by then loses them, and a handler that still waits is dropped.
+    /// Dropping the future stops the closing; new connections stay refused.
     pub async fn drain(&self, deadline: Duration) {
         self.server.is_closing.store(true, Ordering::Release);
+        let started = tokio::time::Instant::now();
         self.engine.drain(deadline).await;
-        if let Some(cluster) = &self.server.cluster {
-            Arc::clone(cluster).leave(self.server.all_spaces()).await;
-        }
+        let left = deadline.saturating_sub(started.elapsed());
+        // A handler that waits holds a receiver.
+        let _ = tokio::time::timeout(left, self.server.stop.closed()).await;
+        let left = deadline.saturating_sub(started.elapsed());
+        // Behind the last that handlers had to say. What needs no waiting is done even past the deadline.
+        let _ = tokio::time::timeout(left, self.server.leave_cluster()).await;
         self.server.stop.send_replace(true);
     }
 }

@@ -283,7 +283,7 @@ fn heartbeat(area: &mut Area) {
     area.must("EIO3-HB-02", "a session without a ping ends after interval and timeout", |c| async move {
         let mut ws = c.ws3().await?;
         let since = Instant::now();
-        ws.is_closed().await?;
+        ws.ends().await?;
         is_about_half_a_second(since)
     });
     area.must("EIO3-HB-02", "each ping restarts the time", |c| async move {
@@ -294,7 +294,7 @@ fn heartbeat(area: &mut Area) {
             ws.is("3").await?;
         }
         let since = Instant::now();
-        ws.is_closed().await?;
+        ws.ends().await?;
         is_about_half_a_second(since)
     });
     area.must("EIO3-HB-02", "other packets do not", |c| async move {
@@ -303,7 +303,7 @@ fn heartbeat(area: &mut Area) {
         c.wait(300).await;
         ws.send("4a").await?;
         ws.is("4a").await?;
-        ws.is_closed().await?;
+        ws.ends().await?;
         is_about_half_a_second(since)
     });
     area.must("EIO3-HB-02 EIO3-CLS-01", "a held poll hears of the timeout with close", |c| async move {
@@ -322,14 +322,14 @@ fn heartbeat(area: &mut Area) {
     area.should("EIO3-HB-04", "an upgraded session still has its timeout", |c| async move {
         let session = c.polling3().await?;
         let mut ws = session.upgraded().await?;
-        ws.is_closed().await
+        ws.ends().await
     });
 }
 
 /// Closed long before the missing ping would end the session.
 async fn is_closed_at_once(ws: &mut WebSocket) -> Verdict {
     ws.wire.set_patience(Duration::from_millis(300));
-    ws.is_closed().await
+    ws.ends().await
 }
 
 fn is_about_half_a_second(since: Instant) -> Verdict {
@@ -362,7 +362,7 @@ fn transports(area: &mut Area) {
         let mut session = c.polling3().await?;
         let mut ws = session.candidate().await?;
         ws.send("4a").await?;
-        ws.is_closed().await?;
+        ws.ends().await?;
         session.is_alive().await
     });
     area.must("EIO3-CLS-01", "close on polling is answered ok and a held poll with noop", |c| async move {

@@ -100,7 +100,7 @@ pub(super) fn cases() -> Area {
         ws.text("40").await?;
         ws.send(r#"42["kick-all"]"#).await?;
         ws.is("41").await?;
-        ws.is_closed().await
+        ws.ends().await
     });
     area.must("EIO4-CLS-04 SIO5-CON-08", "a held poll is answered with close at the connect timeout", |c| async move {
         let session = c.polling().await?;

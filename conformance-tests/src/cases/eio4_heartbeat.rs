@@ -86,7 +86,7 @@ fn websocket(area: &mut Area) {
         ws.send("4a").await?;
         ws.is("4a").await?;
         let since = Instant::now();
-        ws.is_closed().await?;
+        ws.ends().await?;
         is_about(since, TIMEOUT_MILLIS, "the close")
     });
     area.must("EIO4-HB-04", "further packets do not restart it again", |c| async move {
@@ -99,7 +99,7 @@ fn websocket(area: &mut Area) {
         c.wait(100).await;
         ws.send("4b").await?;
         ws.is("4b").await?;
-        ws.is_closed().await?;
+        ws.ends().await?;
         is_about(since, TIMEOUT_MILLIS, "the close")
     });
     area.must("EIO4-HB-04", "a pong after another packet still saves the session", |c| async move {
@@ -114,7 +114,7 @@ fn websocket(area: &mut Area) {
         let mut ws = watched(&c).await?;
         ws.is("2").await?;
         let since = Instant::now();
-        ws.is_closed().await?;
+        ws.ends().await?;
         is_about(since, TIMEOUT_MILLIS, "the close")
     });
     area.must("EIO4-HB-07", "a pong's payload is not looked at", |c| async move {
@@ -185,7 +185,7 @@ fn polling(area: &mut Area) {
         session.start_poll().await?.is("2").await?;
         let mut ws = session.upgraded().await?;
         ws.watch_pings();
-        ws.is_closed().await
+        ws.ends().await
     });
     area.must("EIO4-HB-02 EIO4-UPG-05", "an upgraded session is pinged on its new transport", |c| async move {
         let session = c.polling().await?;

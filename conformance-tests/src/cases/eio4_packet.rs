@@ -76,7 +76,7 @@ pub(super) fn cases() -> Area {
     area.must("EIO4-PKT-06 EIO4-WS-07", "an empty text frame is a parse error", |c| async move {
         let mut ws = c.ws().await?;
         ws.send("").await?;
-        ws.is_closed().await
+        ws.ends().await
     }).without_polling().hostile();
     area.both("EIO4-PKT-07", "open, upgrade and noop are ignored on an established session", |c, transport| async move {
         let mut link = c.link(transport).await?;

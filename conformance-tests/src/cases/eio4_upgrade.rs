@@ -199,7 +199,7 @@ fn refusing(area: &mut Area) {
                 let mut session = c.polling().await?;
                 let mut ws = session.candidate().await?;
                 ws.send_frame(frame).await?;
-                ws.is_closed().await?;
+                ws.closes().await?;
                 session.is_alive().await
             }
         }).hostile();
@@ -210,7 +210,7 @@ fn refusing(area: &mut Area) {
                 let mut session = c.polling().await?;
                 let mut ws = session.probed().await?;
                 ws.send_frame(frame).await?;
-                ws.is_closed().await?;
+                ws.closes().await?;
                 is_alive_after_probe(&mut session).await
             }
         }).hostile();
@@ -219,14 +219,14 @@ fn refusing(area: &mut Area) {
         let mut session = c.polling().await?;
         let mut ws = session.candidate().await?;
         ws.send("4smuggled").await?;
-        ws.is_closed().await?;
+        ws.closes().await?;
         session.is_alive().await
     });
     area.must("EIO4-UPG-10", "while one candidate exists another is closed at once", |c| async move {
         let session = c.polling().await?;
         let mut first = session.probed().await?;
         let mut second = session.candidate().await?;
-        second.is_closed().await?;
+        second.closes().await?;
         first.send("2probe").await?;
         first.is("3probe").await
     });
@@ -234,14 +234,22 @@ fn refusing(area: &mut Area) {
         let session = c.polling().await?;
         let mut ws = session.upgraded().await?;
         let mut second = session.candidate().await?;
-        second.is_closed().await?;
+        second.closes().await?;
         ws.send("4a").await?;
         ws.is("4a").await
+    });
+    area.must("EIO4-UPG-07 EIO4-UPG-10", "candidates are closed without a status", |c| async move {
+        let session = c.polling().await?;
+        let mut wrong = session.candidate().await?;
+        wrong.send("3").await?;
+        wrong.is_closed().await?;
+        let _first = session.probed().await?;
+        session.candidate().await?.is_closed().await
     });
     area.should("EIO4-UPG-14", "a session born on WebSocket takes no candidate", |c| async move {
         let (mut ws, open) = c.ws_open("EIO=4&transport=websocket").await?;
         let query = format!("EIO=4&transport=websocket&sid={}", open.sid);
-        c.websocket(&query).await?.is_closed().await?;
+        c.websocket(&query).await?.closes().await?;
         ws.send("4a").await?;
         ws.is("4a").await
     });
@@ -261,7 +269,7 @@ fn dying(area: &mut Area) {
         let since = Instant::now();
         let query = session.query.clone();
         let closing = async {
-            ws.is_closed().await?;
+            ws.closes().await?;
             is_ten_seconds(since)?;
             c.post(&query, "4done").await?.is_ok().map(|_| ())
         };
@@ -278,7 +286,7 @@ fn dying(area: &mut Area) {
             c.wait(6000).await;
             ws.send("2probe").await?;
             ws.is("3probe").await?;
-            ws.is_closed().await?;
+            ws.closes().await?;
             is_ten_seconds(since)?;
             c.post(&query, "4done").await?.is_ok().map(|_| ())
         };

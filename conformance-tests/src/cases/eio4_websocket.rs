@@ -151,7 +151,7 @@ fn control(area: &mut Area) {
             ws.is_pong(b"x").await?;
             c.wait(50).await;
         }
-        ws.is_closed().await
+        ws.ends().await
     });
 }
 

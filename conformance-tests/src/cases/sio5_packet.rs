@@ -229,7 +229,7 @@ fn invalid(area: &mut Area) {
         ws.send("40").await?;
         ws.text("a CONNECT reply").await?;
         ws.send("4x").await?;
-        ws.is_closed().await
+        ws.ends().await
     }).hostile();
     area.must("SIO5-INV-04 EIO4-CLS-03", "the POST is answered ok and the held poll hears of the close", |c| async move {
         let link = c.socket(Transport::Polling).await?;
@@ -253,7 +253,7 @@ fn invalid(area: &mut Area) {
         ws.send(r#"42["message",1]"#).await?;
         ws.is(r#"42["message-back",1]"#).await?;
         ws.send("4x").await?;
-        ws.is_closed().await
+        ws.ends().await
     });
     area.must("SIO5-INV-01", "an invalid packet before any CONNECT ends the connection", |c| async move {
         let mut link = c.link(Transport::WebSocket).await?;

@@ -160,10 +160,7 @@ impl Link {
                     (200, "1" | "6\u{1e}1") => return session.is_gone().await,
                     (200, "6") => {}
                     (200, "2") => session.send("3").await?,
-                    (400, _) => {
-                        response.is_error(1, "Session ID unknown")?;
-                        return Ok(());
-                    }
+                    (400, _) => return Ok(()),
                     _ => return Err(Failure::unmet("the session's end", response.shown())),
                 }
             },

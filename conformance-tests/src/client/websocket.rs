@@ -306,6 +306,16 @@ impl WebSocket {
         )
     }
 
+    /// The server closes on purpose, whatever status it gives.
+    pub(crate) async fn closes(&mut self) -> Verdict {
+        let came = self.next_message("a close frame").await?;
+        ensure(
+            matches!(came, Incoming::Close(_)),
+            "a close frame",
+            came.shown(),
+        )
+    }
+
     /// The server closes with this status.
     pub(crate) async fn is_closed_with(&mut self, status: u16) -> Verdict {
         let came = self.next_message("a close frame with a status").await?;

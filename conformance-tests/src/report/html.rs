@@ -1,253 +1,327 @@
-//! The report as one self-contained page: rules as rows, servers as columns, cases and traces on click.
+//! The report as one self-contained page: rules as rows, servers as columns, cases and exchanges on click.
+//!
+//! The page has no script: what opens and what is filtered is HTML and CSS.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
+use super::specification::Specification;
 use super::{Outcome, Report, Status};
 use crate::case::Level;
 
 const STYLE: &str = include_str!("page.css");
 
+const TITLE: &str = "Engine.IO and Socket.IO conformance";
+
+/// Characters of a failure that stand in its line; the whole text is inside.
+const HINT_CHARACTERS: usize = 160;
+
 pub(super) fn write(reports: &[Report]) -> String {
-    let mut page = String::new();
-    let _ = write!(
-        page,
-        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <title>Engine.IO and Socket.IO conformance</title>\n<style>\n{STYLE}</style></head>\n\
-         <body style=\"--servers: {}\">\n<h1>Engine.IO and Socket.IO conformance</h1>\n\
-         <p>Each row is a rule of the protocol, each column a server. A row opens on click and shows the rule, its cases, and \
-         for each failed one what was sent, what was expected and what came.</p>\n",
-        reports.len()
-    );
-    totals(&mut page, reports);
-    page.push_str(
-        "<div class=\"controls\"><div><label><input type=\"checkbox\" id=\"failed\"> only rules with failures</label>\
-         <label><input type=\"checkbox\" id=\"must\"> only MUST</label></div>\n",
-    );
-    header(&mut page, reports);
-    page.push_str("</div>\n");
-    let rules = Rules::of(reports);
-    for (area, ids) in &rules.areas {
-        let _ = writeln!(page, "<section><h2>{}</h2>", escaped(area));
-        for id in ids {
-            rules.write_row(&mut page, id, reports);
-        }
-        page.push_str("</section>\n");
+    Page {
+        out: String::new(),
+        reports,
+        specification: Specification::read(),
+        exchanges: BTreeMap::new(),
     }
-    page.push_str("</body></html>\n");
-    page
+    .write()
 }
 
-fn totals(page: &mut String, reports: &[Report]) {
-    page.push_str("<div class=\"totals\">\n");
-    for report in reports {
+/// What a cell or a case's mark says; ordered from good to bad.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Mark {
+    Passed,
+    /// The server has no fixture for it, or the case did not run.
+    Missing,
+    /// A SHOULD failed.
+    Advice,
+    /// A MUST failed.
+    Failed,
+}
+
+impl Mark {
+    fn of(outcome: &Outcome) -> Self {
+        match (&outcome.status, outcome.level) {
+            (Status::Passed, _) => Self::Passed,
+            (Status::Failed { .. }, Level::Must) => Self::Failed,
+            (Status::Failed { .. }, Level::Should) => Self::Advice,
+            (Status::NotRun { .. }, _) => Self::Missing,
+        }
+    }
+
+    fn class(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Missing => "missing",
+            Self::Advice => "advice",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// The page being written.
+struct Page<'a> {
+    out: String,
+    reports: &'a [Report],
+    specification: Specification,
+    /// Where each case's exchange with a server was written: a case of several rules is shown whole under the first.
+    exchanges: BTreeMap<(usize, &'a str), String>,
+}
+
+impl<'a> Page<'a> {
+    fn write(mut self) -> String {
         let _ = write!(
-            page,
-            "<div class=\"total\"><b>{}</b>",
-            escaped(&report.server)
+            self.out,
+            "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n\
+             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{TITLE}</title>\n\
+             <style>\n{STYLE}"
         );
-        for level in [Level::Must, Level::Should] {
-            let of_level = || report.outcomes.iter().filter(|one| one.level == level);
-            let passed = of_level()
-                .filter(|one| one.status == Status::Passed)
-                .count();
-            let class = match (passed == of_level().count(), level) {
-                (true, _) => "passed",
-                (false, Level::Must) => "failed",
-                (false, Level::Should) => "advice",
-            };
-            let _ = write!(
-                page,
-                "<span class=\"{class}\">{level} {passed} of {}</span>",
-                of_level().count()
+        for server in 0..self.reports.len() {
+            let _ = writeln!(
+                self.out,
+                "body:has(#only-{server}:checked) :is(details.rule:not(.unmet-{server}), section:not(:has(.unmet-{server}))) \
+                 {{ display: none; }}\n\
+                 body:has(#must:checked):has(#only-{server}:checked) section:not(:has(.binding.unmet-{server})) {{ display: none; }}"
             );
         }
-        if let Some(leak) = &report.leak {
-            let _ = write!(page, "<div class=\"failed\">{}</div>", escaped(leak));
-        }
-        page.push_str("</div>\n");
-    }
-    page.push_str("</div>\n");
-}
-
-fn header(page: &mut String, reports: &[Report]) {
-    page.push_str("<div class=\"row head\"><span>rule</span><span class=\"level\">level</span>");
-    for report in reports {
-        let _ = write!(page, "<span>{}</span>", escaped(&report.server));
-    }
-    page.push_str("</div>\n");
-}
-
-/// The rules that the reports speak of, and the text of each.
-struct Rules {
-    /// Area and its rules, in the order of the specification.
-    areas: Vec<(String, Vec<String>)>,
-    texts: BTreeMap<String, String>,
-}
-
-impl Rules {
-    fn of(reports: &[Report]) -> Self {
-        let (order, texts) = specification();
-        let mut areas: Vec<(String, Vec<String>)> = Vec::new();
-        for id in order {
-            let is_checked = |outcome: &Outcome| outcome.rules.contains(&id);
-            if !reports
-                .iter()
-                .any(|report| report.outcomes.iter().any(is_checked))
-            {
-                continue;
-            }
-            let area = id
-                .rsplit_once('-')
-                .map_or(id.as_str(), |(area, _)| area)
-                .to_owned();
-            match areas.last_mut() {
-                Some((last, ids)) if *last == area => ids.push(id),
-                _ => areas.push((area, vec![id])),
-            }
-        }
-        Self { areas, texts }
-    }
-
-    fn write_row(&self, page: &mut String, id: &str, reports: &[Report]) {
-        let of_rule = |report: &Report| -> Vec<Outcome> {
-            let mine = report.outcomes.iter();
-            mine.filter(|one| one.rules.iter().any(|rule| rule == id))
-                .cloned()
-                .collect()
-        };
-        let columns: Vec<Vec<Outcome>> = reports.iter().map(of_rule).collect();
-        let is_must = columns.iter().flatten().any(|one| one.level == Level::Must);
-        let is_clean = columns
-            .iter()
-            .flatten()
-            .all(|one| one.status == Status::Passed);
-        let level = if is_must { "MUST" } else { "SHOULD" };
         let _ = write!(
-            page,
-            "<details class=\"{} {}\"><summary class=\"row\"><span class=\"rule\"><span class=\"id\">{}</span> {}</span>\
-             <span class=\"level\">{level}</span>",
-            if is_clean { "clean" } else { "unclean" },
-            if is_must { "binding" } else { "lesser" },
-            escaped(id),
-            escaped(self.texts.get(id).map_or("", String::as_str)),
+            self.out,
+            "</style></head>\n<body style=\"--servers: {}\">\n<h1>{TITLE}</h1>\n\
+             <p>Each row is a rule of the protocol, each column a server. A cell counts the rule's cases that passed. A row opens \
+             on click and shows the rule, its cases, and for each failed one what was sent, what was expected and what came.</p>\n",
+            self.reports.len()
+        );
+        self.totals();
+        let sections = self.checked_sections();
+        self.controls(&sections);
+        for (heading, ids) in &sections {
+            let _ = writeln!(self.out, "<section><h2>{}</h2>", escaped(heading));
+            for id in ids {
+                self.rule(id);
+            }
+            self.out.push_str("</section>\n");
+        }
+        self.out.push_str("</body></html>\n");
+        self.out
+    }
+
+    /// The headings and rules that at least one report has a case for.
+    fn checked_sections(&self) -> Vec<(String, Vec<String>)> {
+        let outcomes = self.reports.iter().flat_map(|report| &report.outcomes);
+        let checked: BTreeSet<&String> = outcomes.flat_map(|outcome| &outcome.rules).collect();
+        let mut sections = self.specification.sections.clone();
+        for (_, ids) in &mut sections {
+            ids.retain(|id| checked.contains(id));
+        }
+        sections.retain(|(_, ids)| !ids.is_empty());
+        sections
+    }
+
+    /// A card per server: how many cases of each level it passed, and of which profiles.
+    fn totals(&mut self) {
+        self.out.push_str("<div class=\"totals\">\n");
+        for report in self.reports {
+            let _ = write!(
+                self.out,
+                "<div class=\"total\"><b>{}</b>",
+                escaped(&report.server)
+            );
+            for level in [Level::Must, Level::Should] {
+                let of_level = || report.outcomes.iter().filter(|one| one.level == level);
+                let all = of_level().count();
+                let passed = of_level()
+                    .filter(|one| one.status == Status::Passed)
+                    .count();
+                let worst = of_level().map(Mark::of).max().unwrap_or(Mark::Missing);
+                let _ = write!(
+                    self.out,
+                    "<div class=\"level-total\"><span>{level}</span><meter class=\"{class}\" max=\"{all}\" value=\"{passed}\"></meter>\
+                     <span class=\"{class}\">{passed} of {all}</span></div>",
+                    class = worst.class(),
+                );
+            }
+            let mut profiles: Vec<&str> = Vec::new();
+            for outcome in &report.outcomes {
+                if !profiles.contains(&outcome.profile.as_str()) {
+                    profiles.push(&outcome.profile);
+                }
+            }
+            let _ = write!(
+                self.out,
+                "<small>profiles: {}</small>",
+                escaped(&profiles.join(", "))
+            );
+            if let Some(leak) = &report.leak {
+                let _ = write!(self.out, "<div class=\"failed\">{}</div>", escaped(leak));
+            }
+            self.out.push_str("</div>\n");
+        }
+        self.out.push_str("</div>\n");
+    }
+
+    /// The filters and the columns' heads, which stay in sight.
+    fn controls(&mut self, sections: &[(String, Vec<String>)]) {
+        self.out
+            .push_str("<div class=\"controls\"><div class=\"filters\">");
+        let rules = || sections.iter().flat_map(|(_, ids)| ids);
+        let unmet: Vec<usize> = (0..self.reports.len())
+            .map(|server| rules().filter(|id| self.is_unmet(server, id)).count())
+            .collect();
+        let any = rules()
+            .filter(|id| (0..self.reports.len()).any(|server| self.is_unmet(server, id)))
+            .count();
+        let mut radio = |id: &str, text: &str, count: usize, more: &str| {
+            let _ = write!(
+                self.out,
+                "<label><input type=\"radio\" name=\"show\" id=\"{id}\"{more}> {} <i>{count}</i></label>",
+                escaped(text)
+            );
+        };
+        radio("all", "all rules", rules().count(), " checked");
+        radio("failed", "with failures", any, "");
+        if self.reports.len() > 1 {
+            for (server, report) in self.reports.iter().enumerate() {
+                let more = if unmet[server] == 0 { " disabled" } else { "" };
+                let text = format!("of {}", short(&report.server));
+                radio(&format!("only-{server}"), &text, unmet[server], more);
+            }
+        }
+        self.out.push_str(
+            "<label><input type=\"checkbox\" id=\"must\"> only MUST</label></div>\n\
+             <div class=\"row head\"><span>rule</span><span class=\"level\">level</span>",
+        );
+        for report in self.reports {
+            let _ = write!(self.out, "<span>{}</span>", escaped(short(&report.server)));
+        }
+        self.out.push_str("</div></div>\n");
+    }
+
+    /// The server's outcomes of that rule.
+    fn of_rule(&self, server: usize, id: &str) -> impl Iterator<Item = &'a Outcome> + use<'a, '_> {
+        let id = id.to_owned();
+        let outcomes = self.reports[server].outcomes.iter();
+        outcomes.filter(move |one| one.rules.contains(&id))
+    }
+
+    fn is_unmet(&self, server: usize, id: &str) -> bool {
+        self.of_rule(server, id).any(|one| one.status.is_failed())
+    }
+
+    fn rule(&mut self, id: &str) {
+        let servers = 0..self.reports.len();
+        let columns: Vec<Vec<&'a Outcome>> = servers
+            .map(|server| self.of_rule(server, id).collect())
+            .collect();
+        let is_must = columns.iter().flatten().any(|one| one.level == Level::Must);
+        let level = if is_must { Level::Must } else { Level::Should };
+        let mut classes = String::from(if is_must { "binding" } else { "lesser" });
+        for server in 0..self.reports.len() {
+            if self.is_unmet(server, id) {
+                let _ = write!(classes, " unmet unmet-{server}");
+            }
+        }
+        let text = self.specification.text(id);
+        let _ = write!(
+            self.out,
+            "<details class=\"rule {classes}\" id=\"{id}\"><summary class=\"row\"><span class=\"claim\"><span class=\"id\">{id}</span> {}\
+             </span><span class=\"level\">{level}</span>",
+            escaped(&text.replace(['`', '*'], "")),
+            id = escaped(id),
         );
         for column in &columns {
-            let (class, text) = mark(column);
-            let _ = write!(page, "<span class=\"mark {class}\">{text}</span>");
+            let (class, cell) = cell(column);
+            let _ = write!(self.out, "<span class=\"mark {class}\">{cell}</span>");
         }
-        page.push_str("</summary><div class=\"inside\">\n");
-        if let Some(text) = self.texts.get(id) {
-            let _ = write!(page, "<p>{}</p>", escaped(text));
+        let text = marked_up(self.specification.text(id));
+        let _ = writeln!(self.out, "</summary><div class=\"inside\"><p>{text}</p>");
+        let mut seen = BTreeSet::new();
+        for outcome in columns.iter().flatten() {
+            if seen.insert(&outcome.id) {
+                self.case(id, outcome, &columns);
+            }
         }
-        page.push_str("<ul>");
-        for (report, column) in reports.iter().zip(&columns) {
-            write_cases(page, &report.server, column);
-        }
-        page.push_str("</ul></div></details>\n");
+        self.out.push_str("</div></details>\n");
     }
+
+    /// A case's line, and below it what each server that failed it did.
+    fn case(&mut self, rule: &str, case: &'a Outcome, columns: &[Vec<&'a Outcome>]) {
+        let _ = write!(
+            self.out,
+            "<div class=\"row case\"><span>{} <small>{}</small></span><span class=\"level\">{}</span>",
+            escaped(&case.name),
+            escaped(&case.profile),
+            case.level
+        );
+        let of_case = |column: &[&'a Outcome]| -> Option<&'a Outcome> {
+            column.iter().copied().find(|one| one.id == case.id)
+        };
+        for column in columns {
+            let (class, text) = match of_case(column) {
+                None => (Mark::Missing.class(), "–"),
+                Some(outcome) => match &outcome.status {
+                    Status::Passed => (Mark::Passed.class(), "passed"),
+                    Status::Failed { .. } => (Mark::of(outcome).class(), "failed"),
+                    Status::NotRun { .. } => (Mark::Missing.class(), "not run"),
+                },
+            };
+            let _ = write!(self.out, "<span class=\"word {class}\">{text}</span>");
+        }
+        self.out.push_str("</div>\n");
+        for (server, column) in columns.iter().enumerate() {
+            if let Some(outcome) = of_case(column) {
+                self.why(rule, server, outcome);
+            }
+        }
+    }
+
+    fn why(&mut self, rule: &str, server: usize, outcome: &'a Outcome) {
+        let (message, trace) = match &outcome.status {
+            Status::Passed => return,
+            Status::Failed { message, trace } => (message, trace.join("\n")),
+            Status::NotRun { reason } => (reason, String::new()),
+        };
+        let name = escaped(short(&self.reports[server].server));
+        let hint: String = message.chars().take(HINT_CHARACTERS).collect();
+        let _ = write!(
+            self.out,
+            "<details class=\"why\"><summary><b>{name}</b> {}</summary>",
+            escaped(&hint)
+        );
+        let first = self
+            .exchanges
+            .entry((server, &outcome.id))
+            .or_insert_with(|| rule.to_owned());
+        if first == rule {
+            let _ = write!(
+                self.out,
+                "<pre>{}\n\n{}</pre>",
+                escaped(message),
+                escaped(&trace)
+            );
+        } else {
+            let first = escaped(first);
+            let _ = write!(
+                self.out,
+                "<p>The exchange is shown at <a href=\"#{first}\">{first}</a>.</p>"
+            );
+        }
+        self.out.push_str("</details>\n");
+    }
+}
+
+/// A server's name without what stands in parentheses behind it.
+fn short(server: &str) -> &str {
+    server.split_once(" (").map_or(server, |(name, _)| name)
 }
 
 /// A cell: how many of the rule's cases passed.
-fn mark(outcomes: &[Outcome]) -> (&'static str, String) {
+fn cell(outcomes: &[&Outcome]) -> (&'static str, String) {
     let passed = outcomes
         .iter()
         .filter(|one| one.status == Status::Passed)
         .count();
-    let has_failed = |level| {
-        outcomes
-            .iter()
-            .any(|one| one.level == level && one.status.is_failed())
-    };
-    let class = match () {
-        () if outcomes.is_empty() => return ("missing", "–".to_owned()),
-        () if has_failed(Level::Must) => "failed",
-        () if has_failed(Level::Should) => "advice",
-        () if passed < outcomes.len() => "missing",
-        () => "passed",
-    };
-    (class, format!("{passed} of {}", outcomes.len()))
-}
-
-fn write_cases(page: &mut String, server: &str, outcomes: &[Outcome]) {
-    for outcome in outcomes {
-        let (class, word) = match (&outcome.status, outcome.level) {
-            (Status::Passed, _) => ("passed", "passed"),
-            (Status::Failed { .. }, Level::Must) => ("failed", "failed"),
-            (Status::Failed { .. }, Level::Should) => ("advice", "failed"),
-            (Status::NotRun { .. }, _) => ("missing", "not run"),
-        };
-        let _ = write!(
-            page,
-            "<li><span class=\"{class}\">{word}</span> {} <span class=\"where\">{} {} · {} · {} ms</span>",
-            escaped(&outcome.name),
-            escaped(server),
-            outcome.level,
-            escaped(&outcome.profile),
-            outcome.took_millis,
-        );
-        match &outcome.status {
-            Status::Passed => {}
-            Status::Failed { message, trace } => {
-                let _ = write!(
-                    page,
-                    "<pre>{}\n\n{}</pre>",
-                    escaped(message),
-                    escaped(&trace.join("\n"))
-                );
-            }
-            Status::NotRun { reason } => {
-                let _ = write!(page, "<pre>{}</pre>", escaped(reason));
-            }
-        }
-        page.push_str("</li>");
-    }
-}
-
-/// The rules of the specification in their order, and the text of each.
-fn specification() -> (Vec<String>, BTreeMap<String, String>) {
-    let texts = [
-        include_str!("../../spec/PROTOCOL.md"),
-        include_str!("../../spec/AUTH.md"),
-    ];
-    let (mut order, mut found) = (Vec::new(), BTreeMap::new());
-    for text in texts {
-        let mut current: Option<String> = None;
-        for line in text.lines() {
-            if let Some((id, rest)) = line
-                .strip_prefix("- **")
-                .and_then(|line| line.split_once("**"))
-            {
-                order.push(id.to_owned());
-                found.insert(id.to_owned(), sentence(rest));
-                current = Some(id.to_owned());
-            } else if let (Some(id), Some(rest)) = (&current, line.strip_prefix("  ")) {
-                let rule: &mut String = found.entry(id.clone()).or_default();
-                rule.push(' ');
-                rule.push_str(rest.trim());
-            } else {
-                current = None;
-            }
-        }
-    }
-    (order, found)
-}
-
-/// A rule's text without its level and its marks of evidence.
-fn sentence(rest: &str) -> String {
-    let rest = rest.trim_start();
-    let rest = ["MUST", "SHOULD", "MAY"]
-        .iter()
-        .find_map(|level| rest.strip_prefix(level))
-        .unwrap_or(rest);
-    let rest = rest.trim_start();
-    match rest
-        .strip_prefix("`[")
-        .and_then(|marked| marked.split_once('`'))
-    {
-        Some((_, text)) => text.trim().to_owned(),
-        None => rest.to_owned(),
+    match outcomes.iter().map(|one| Mark::of(one)).max() {
+        None => (Mark::Missing.class(), "–".to_owned()),
+        Some(worst) => (worst.class(), format!("{passed} of {}", outcomes.len())),
     }
 }
 
@@ -258,17 +332,36 @@ fn escaped(text: &str) -> String {
         .replace('"', "&quot;")
 }
 
+/// Escaped, with the two marks of Markdown that rules use: code and strong.
+fn marked_up(text: &str) -> String {
+    let mut out = String::new();
+    for (index, part) in text.split('`').enumerate() {
+        if index % 2 == 1 {
+            let _ = write!(out, "<code>{}</code>", escaped(part));
+            continue;
+        }
+        for (index, part) in part.split("**").enumerate() {
+            let part = escaped(part);
+            let _ = match index % 2 {
+                1 => write!(out, "<b>{part}</b>"),
+                _ => write!(out, "{part}"),
+            };
+        }
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{specification, write};
+    use super::{marked_up, write};
     use crate::case::{Level, Profile};
     use crate::report::{Outcome, Report, Status};
 
-    fn outcome(rule: &str, level: Level, status: Status) -> Outcome {
+    fn outcome(rules: &[&str], level: Level, status: Status) -> Outcome {
         Outcome {
             id: "area/claim".to_owned(),
             name: "a <claim>".to_owned(),
-            rules: vec![rule.to_owned()],
+            rules: rules.iter().map(|&rule| rule.to_owned()).collect(),
             level,
             profile: "engine".to_owned(),
             at: "file:1".to_owned(),
@@ -278,33 +371,58 @@ mod tests {
         }
     }
 
-    #[test]
-    fn the_specification_is_read_with_continued_lines() {
-        let (order, texts) = specification();
-        assert_eq!(order.first().map(String::as_str), Some("EIO4-QRY-01"));
-        assert!(texts["EIO4-QRY-01"].contains("is not intercepted"));
-        assert!(texts.contains_key("AUTH-EIO3"));
+    fn failed() -> Status {
+        Status::Failed {
+            message: "expected <b>".to_owned(),
+            trace: vec!["< \"&\"".to_owned()],
+        }
+    }
+
+    fn page(rules: &[&str]) -> String {
+        let one = vec![outcome(rules, Level::Must, Status::Passed)];
+        let two = vec![outcome(rules, Level::Must, failed())];
+        write(&[
+            Report::new("http://one", Profile::Engine, one, None),
+            Report::new("http://two", Profile::Engine, two, None),
+        ])
     }
 
     #[test]
     fn a_page_has_a_column_per_server_and_escapes_what_came() {
-        let failed = Status::Failed {
-            message: "expected <b>".to_owned(),
-            trace: vec!["< \"&\"".to_owned()],
-        };
-        let one = vec![outcome("EIO4-POL-01", Level::Must, Status::Passed)];
-        let two = vec![outcome("EIO4-POL-01", Level::Must, failed)];
-        let reports = [
-            Report::new("http://one", Profile::Engine, one, None),
-            Report::new("http://two", Profile::Engine, two, None),
-        ];
-        let page = write(&reports);
+        let page = page(&["EIO4-POL-01"]);
         assert!(page.contains("--servers: 2"));
         assert!(page.contains("mark passed\">1 of 1") && page.contains("mark failed\">0 of 1"));
         assert!(page.contains("expected &lt;b&gt;") && page.contains("&lt; &quot;&amp;&quot;"));
-        assert!(
-            !page.contains("src=") && !page.contains("href="),
-            "needs no network"
+        assert!(page.contains("a &lt;claim&gt;"));
+    }
+
+    #[test]
+    fn a_page_needs_no_network_and_no_script() {
+        let page = page(&["EIO4-POL-01"]);
+        for foreign in ["src=", "href=\"http", "url(", "@import", "<script"] {
+            assert!(!page.contains(foreign), "{foreign}");
+        }
+    }
+
+    #[test]
+    fn the_exchange_of_a_case_with_two_rules_is_shown_once() {
+        let page = page(&["EIO4-POL-01", "EIO4-POL-02"]);
+        assert_eq!(page.matches("&lt; &quot;&amp;&quot;").count(), 1);
+        assert!(page.contains("<a href=\"#EIO4-POL-01\">"));
+    }
+
+    #[test]
+    fn a_server_without_failures_cannot_be_chosen_for_its_failures() {
+        let page = page(&["EIO4-POL-01"]);
+        assert!(page.contains("id=\"only-0\" disabled>"));
+        assert!(page.contains("id=\"only-1\">"));
+    }
+
+    #[test]
+    fn code_and_strong_are_marked_up_and_all_is_escaped() {
+        assert_eq!(
+            marked_up("a `<b>` **c** & d"),
+            "a <code>&lt;b&gt;</code> <b>c</b> &amp; d"
         );
     }
 }

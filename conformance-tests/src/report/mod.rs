@@ -3,6 +3,8 @@
 mod html;
 mod json;
 mod junit;
+mod specification;
+mod steady;
 mod table;
 
 use serde::{Deserialize, Serialize};
@@ -98,7 +100,8 @@ pub struct Outcome {
     pub at: String,
     /// How often it ran.
     pub attempts: u32,
-    /// Milliseconds that its last run took.
+    /// Milliseconds that its last run took; 0 where that is not told.
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub took_millis: u64,
     /// What became of it.
     #[serde(flatten)]
@@ -119,6 +122,11 @@ impl Outcome {
             status,
         }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields so")]
+fn is_zero(millis: &u64) -> bool {
+    *millis == 0
 }
 
 /// What one or several runs found out about one server.
@@ -152,6 +160,13 @@ impl Report {
     pub fn named(mut self, server: impl Into<String>) -> Self {
         self.server = server.into();
         self
+    }
+
+    /// The same report without what differs from run to run (times, ports, random ids, the ends of long exchanges), so
+    /// that reports kept under version control change only when a server or the suite does.
+    #[must_use]
+    pub fn steady(self) -> Self {
+        steady::steadied(self)
     }
 
     /// Adds what another run found out about the same server.

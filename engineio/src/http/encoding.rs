@@ -1,41 +1,30 @@
-//! Compression of polling responses (EIO4-CMP-01).
+//! The codings a client accepts, and compression of polling responses (EIO4-CMP-01).
 
-/// A content coding both sides know.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Encoding {
-    Gzip,
-    /// The zlib format, whatever the name says.
-    Deflate,
-}
-
-impl Encoding {
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Gzip => "gzip",
-            Self::Deflate => "deflate",
-        }
-    }
-}
-
-/// The coding to use: highest quality first, then the client's order; `*` means gzip.
-pub(crate) fn accepted(accept_encoding: &str) -> Option<Encoding> {
-    let mut best: Option<(Encoding, u16)> = None;
-    for item in accept_encoding.split(',') {
-        let mut parts = item.split(';');
-        let encoding = match parts.next().map(str::trim) {
-            Some("gzip" | "*") => Encoding::Gzip,
-            Some("deflate") => Encoding::Deflate,
-            _ => continue,
-        };
+/// Every coding of an `Accept-Encoding` in the client's order, with its quality in thousandths: zero is a refusal.
+fn codings(accept_encoding: &str) -> impl Iterator<Item = (&str, u16)> {
+    accept_encoding.split(',').map(|item| {
+        let mut parts = item.split(';').map(str::trim);
+        let name = parts.next().unwrap_or_default();
         let quality = parts
-            .find_map(|part| part.trim().strip_prefix("q="))
-            .map_or(Some(1000), parse_quality)
-            .unwrap_or(0);
-        if quality > 0 && best.is_none_or(|(_, best)| quality > best) {
-            best = Some((encoding, quality));
-        }
-    }
-    best.map(|(encoding, _)| encoding)
+            .find_map(|part| part.strip_prefix("q="))
+            .map_or(Some(1000), parse_quality);
+        (name, quality.unwrap_or(0))
+    })
+}
+
+/// What a client says of a coding, by its own name or else by `*`.
+fn quality_of(accept_encoding: &str, coding: &str) -> u16 {
+    let named = |wanted: &str| {
+        codings(accept_encoding)
+            .find(|(name, _)| name.eq_ignore_ascii_case(wanted))
+            .map(|(_, quality)| quality)
+    };
+    named(coding).or_else(|| named("*")).unwrap_or(0)
+}
+
+/// True when a client accepts a coding (RFC 9110 §12.5.3).
+pub(crate) fn accepts(accept_encoding: &str, coding: &str) -> bool {
+    quality_of(accept_encoding, coding) > 0
 }
 
 /// A quality in thousandths (RFC 9110 §12.4.2).
@@ -52,6 +41,42 @@ fn parse_quality(text: &str) -> Option<u16> {
         .filter(|&quality| quality <= 1000)
 }
 
+/// A content coding both sides know.
+#[cfg(feature = "compression")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Encoding {
+    Gzip,
+    /// The zlib format, whatever the name says.
+    Deflate,
+}
+
+#[cfg(feature = "compression")]
+impl Encoding {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Gzip => "gzip",
+            Self::Deflate => "deflate",
+        }
+    }
+}
+
+/// The coding to use: highest quality first, then the client's order, and gzip where it has none.
+#[cfg(feature = "compression")]
+pub(crate) fn accepted(accept_encoding: &str) -> Option<Encoding> {
+    let place_of = |encoding: Encoding| {
+        codings(accept_encoding).position(|(name, _)| name.eq_ignore_ascii_case(encoding.name()))
+    };
+    [Encoding::Gzip, Encoding::Deflate]
+        .into_iter()
+        .filter(|encoding| accepts(accept_encoding, encoding.name()))
+        .min_by_key(|&encoding| {
+            let quality = quality_of(accept_encoding, encoding.name());
+            let place = place_of(encoding).unwrap_or(usize::MAX);
+            (std::cmp::Reverse(quality), place)
+        })
+}
+
+#[cfg(feature = "compression")]
 pub(crate) fn compress(encoding: Encoding, bytes: &[u8]) -> std::io::Result<Vec<u8>> {
     use flate2::Compression;
     use std::io::Write as _;
@@ -74,6 +99,29 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_coding_is_accepted_by_its_name_or_with_all_others_unless_it_is_refused() {
+        for (header, expected) in [
+            ("gzip", true),
+            ("deflate, GZIP;q=0.5, br", true),
+            ("br, *", true),
+            ("gzip; q=0.001", true),
+            ("gzip;q=0", false),
+            ("gzip; q=0.000", false),
+            ("*, gzip;q=0", false),
+            ("gzip;q=0, *;q=1", false),
+            ("*;q=0", false),
+            ("gzip;q=nonsense", false),
+            ("gzip;q=1.001", false),
+            ("deflate, br", false),
+            ("x-gzip", false),
+            ("", false),
+        ] {
+            assert_eq!(accepts(header, "gzip"), expected, "{header}");
+        }
+    }
+
+    #[cfg(feature = "compression")]
+    #[test]
     fn quality_decides_then_the_clients_order() {
         for (header, expected) in [
             ("gzip", Some(Encoding::Gzip)),
@@ -82,6 +130,8 @@ mod tests {
             ("gzip;q=0", None),
             ("br", None),
             ("br, *", Some(Encoding::Gzip)),
+            ("*, gzip;q=0", Some(Encoding::Deflate)),
+            ("deflate, *", Some(Encoding::Deflate)),
             ("gzip;q=nonsense", None),
             ("", None),
         ] {

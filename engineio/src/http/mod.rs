@@ -10,7 +10,6 @@
 mod cookie;
 mod cors;
 mod decide;
-#[cfg(feature = "compression")]
 mod encoding;
 mod origins;
 mod path;
@@ -22,6 +21,7 @@ pub use cors::Cors;
 pub use origins::AllowedOrigins;
 
 pub(crate) use decide::{Decision, Facts, Gate, Options, admit_version, decide};
+pub(crate) use encoding::accepts as accepts_encoding;
 #[cfg(feature = "compression")]
 pub(crate) use encoding::{accepted as accepted_encoding, compress};
 pub(crate) use path::PathMatcher;

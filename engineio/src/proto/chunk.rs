@@ -66,6 +66,15 @@ impl Chunk {
         }
     }
 
+    /// The bytes it keeps in memory, the written ones included.
+    #[cfg(test)]
+    pub(super) fn held_bytes(&self) -> usize {
+        match &self.storage {
+            Storage::Own { frames, .. } => frames.len(),
+            Storage::Shared(bytes) => bytes.len(),
+        }
+    }
+
     /// The vector behind the chunk, if it is its own.
     pub(crate) fn into_vec(self) -> Option<Vec<u8>> {
         match self.storage {
@@ -77,7 +86,12 @@ impl Chunk {
     /// Appends frames of the same shape; false when that cannot be.
     pub(super) fn append(&mut self, bytes: &[u8], shape: Shape) -> bool {
         match &mut self.storage {
-            Storage::Own { frames, .. } if self.shape == shape => {
+            Storage::Own { frames, written } if self.shape == shape => {
+                // A chunk that is never emptied must not keep all that was ever written of it.
+                if *written > frames.len() / 2 {
+                    frames.drain(..*written);
+                    *written = 0;
+                }
                 frames.extend_from_slice(bytes);
                 true
             }

@@ -337,12 +337,12 @@ impl Outbox {
     fn place(&mut self, frames: &[u8], placing: Placing) -> Option<Pushed> {
         let drops_oldest = placing.policy == OverflowPolicy::DropOldest;
         if (drops_oldest || placing.key.is_some()) && self.items.is_none() {
-            let waiting = Item {
-                length: self.queued,
-                key: None,
-            };
-            let items = (self.queued > 0).then_some(waiting).into_iter().collect();
-            self.items = Some(Box::new(items));
+            let behind = self.queued.saturating_sub(self.front_locked);
+            let waiting = [self.front_locked, behind].into_iter();
+            let items = waiting
+                .filter(|&length| length > 0)
+                .map(|length| Item { length, key: None });
+            self.items = Some(Box::new(items.collect()));
         }
         if let Some(key) = placing.key
             && self.replace(key, frames, placing.shape)
@@ -409,35 +409,55 @@ impl Outbox {
         true
     }
 
-    /// Drops the oldest item; false when there is none that has not begun to leave.
+    /// Drops the oldest item that has not begun to leave; false when there is none.
     fn drop_oldest(&mut self) -> bool {
-        if self.front_locked > 0 {
-            return false;
-        }
-        let Some(item) = self.items.as_mut().and_then(|items| items.pop_front()) else {
+        // What is half on the wire is an item of its own, in front of all others.
+        let oldest = usize::from(self.front_locked > 0);
+        let items = self.items.as_mut();
+        let Some(item) = items.and_then(|items| items.remove(oldest)) else {
             return false;
         };
-        let mut left = item.length;
-        while left > 0
-            && let Some(front) = self.chunks.front_mut()
-        {
-            let count = left.min(front.remaining().len());
-            front.advance(count);
-            left -= count;
-            if front.remaining().is_empty() {
-                self.chunks.pop_front();
-            }
-        }
+        self.cut(self.front_locked, item.length);
         self.queued = self.queued.saturating_sub(item.length);
         true
     }
 
+    /// Takes `length` bytes at `start` out of the chunks.
+    fn cut(&mut self, mut start: usize, mut length: usize) {
+        let mut index = 0;
+        while length > 0
+            && let Some(chunk) = self.chunks.get_mut(index)
+        {
+            let chunk_length = chunk.remaining().len();
+            if start >= chunk_length {
+                start -= chunk_length;
+                index += 1;
+            } else if start > 0 {
+                let behind = chunk.split_off(start);
+                self.chunks.insert(index + 1, behind);
+            } else {
+                let count = length.min(chunk_length);
+                chunk.advance(count);
+                length -= count;
+                if count == chunk_length {
+                    self.chunks.remove(index);
+                }
+            }
+        }
+    }
+
+    /// The bytes at the front leave; what they belong to is not kept as items any longer.
     fn forget_items(&mut self, mut length: usize) {
         let Some(items) = &mut self.items else { return };
         while length > 0
-            && let Some(item) = items.pop_front()
+            && let Some(item) = items.front_mut()
         {
-            length = length.saturating_sub(item.length);
+            let count = length.min(item.length);
+            item.length -= count;
+            length -= count;
+            if item.length == 0 {
+                items.pop_front();
+            }
         }
     }
 }
@@ -555,26 +575,71 @@ mod tests {
         assert_eq!(next(&mut outbox).unwrap(), b"12345");
     }
 
-    #[test]
-    fn dropping_the_oldest_never_tears_what_is_half_written() {
-        let mut outbox = Outbox::new(6, true);
-        place(&mut outbox, b"aaaa", DROP_OLDEST);
+    /// Writes the first byte of what waits.
+    fn write_one_byte(outbox: &mut Outbox) {
         let mut chunk = outbox.begin_write(Vec::new).unwrap();
         chunk.advance(1);
         outbox.end_write(Some(chunk));
-        place(&mut outbox, b"bbbb", DROP_OLDEST);
-        place(&mut outbox, b"cccc", DROP_OLDEST);
-        assert_eq!(
-            rest(&mut outbox),
-            b"aaabbbbcccc",
-            "nothing may be dropped behind a half-written item"
-        );
+    }
 
+    #[test]
+    fn dropping_the_oldest_never_tears_what_is_half_written() {
+        for tracks_items in [true, false] {
+            let mut outbox = Outbox::new(6, tracks_items);
+            place(&mut outbox, b"aaaa", PLAIN);
+            write_one_byte(&mut outbox);
+            place(&mut outbox, b"bbbb", PLAIN);
+            place(&mut outbox, b"cccc", DROP_OLDEST);
+            place(&mut outbox, b"dddd", DROP_OLDEST);
+            assert_eq!(outbox.queued_bytes(), 7, "one item behind it may wait");
+            assert_eq!(rest(&mut outbox), b"aaadddd");
+        }
         let mut outbox = Outbox::new(6, true);
         place(&mut outbox, b"aaaa", DROP_OLDEST);
         place(&mut outbox, b"bbbb", DROP_OLDEST);
         place(&mut outbox, b"cc", DROP_OLDEST);
         assert_eq!(next(&mut outbox).unwrap(), b"bbbbcc");
+    }
+
+    #[test]
+    fn dropping_the_oldest_bounds_a_client_that_never_reads() {
+        const MARK: usize = 10_000;
+        let sizes = [10, 1000, FLATTEN_MAX_BYTES + 1];
+        for (size, takes_bytes) in sizes
+            .into_iter()
+            .flat_map(|size| [(size, true), (size, false)])
+        {
+            let mut outbox = Outbox::new(MARK, true);
+            let message = Bytes::from(vec![b'x'; size]);
+            for _ in 0..50 * MARK / size {
+                outbox.push_shared(&message, DROP_OLDEST, Vec::new);
+                if takes_bytes {
+                    write_one_byte(&mut outbox);
+                }
+                let held: usize = outbox.chunks.iter().map(Chunk::held_bytes).sum();
+                let queued = outbox.queued_bytes();
+                // What was joined to half-written bytes stays with them.
+                let most = MARK + JOINED_MAX_BYTES + size;
+                assert!(queued <= most && held <= 2 * most, "{queued}, {held}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_waited_before_the_first_drop_leaves_chunk_by_chunk() {
+        let mut outbox = Outbox::new(FLATTEN_MAX_BYTES, false);
+        let large = Bytes::from(vec![b'b'; FLATTEN_MAX_BYTES + 1]);
+        push(&mut outbox, b"aaaa");
+        outbox.push_shared(&large, PLAIN, Vec::new);
+        let newest = keyed(1);
+        place(&mut outbox, b"x", newest);
+        assert_eq!(next(&mut outbox).unwrap(), b"aaaa");
+        place(&mut outbox, b"cccc", DROP_OLDEST);
+        assert_eq!(
+            rest(&mut outbox),
+            b"cccc",
+            "the large one is dropped whole, and what came behind it"
+        );
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! What the world around a session may do next, and what it may expect of the session whatever it does.
 
 #![cfg_attr(
-    not(test),
-    allow(dead_code, reason = "fuzzing needs less of it than the tests")
+    not(all(test, feature = "fuzzing")),
+    allow(dead_code, reason = "tests and fuzzing need different parts of it")
 )]
 
 use std::time::Duration;
@@ -63,7 +63,6 @@ const SCRIPT: [Step; 34] = [
 
 /// Plays a script: the first byte says what session it is, each further one what happens next. What could not
 /// happen is passed over.
-#[cfg(feature = "fuzzing")]
 pub(crate) fn play(script: &[u8]) {
     let Some((&first, script)) = script.split_first() else {
         return;
@@ -257,7 +256,6 @@ impl World {
     }
 
     /// Left alone, every session comes to its end.
-    #[cfg(feature = "fuzzing")]
     fn end(mut self, bench: &mut Bench) {
         // A heartbeat, its answer's time and the lingering are three deadlines; noops come between them.
         let mut left = 1_000;

@@ -1,17 +1,16 @@
-//! The engine's own front door: it reads the first request itself, answers a WebSocket handshake directly and
-//! replays anything else into hyper.
+//! The engine's own front door: it reads requests itself, answers WebSocket handshakes and long-polling directly, and
+//! replays the first request that is neither into hyper.
 
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::Method;
-use http_body_util::{BodyExt as _, Empty};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
@@ -20,6 +19,7 @@ use tokio::net::{TcpListener, UnixListener};
 use super::buffers;
 use super::exchange::{self, Answer};
 use super::hub::Hub;
+use super::plain::{self, Then};
 use super::service::{EngineService, spawn};
 use super::socket::{Stream, Task};
 use super::upgrade::Upgrade;
@@ -103,19 +103,21 @@ where
     }
 }
 
-/// What the first request turned out to be.
-enum First<D: Send + Sync + 'static> {
+/// What a request turned out to be.
+enum Next<D: Send + Sync + 'static> {
+    /// Answered; there may be another.
+    Another,
     /// A WebSocket handshake, accepted. The second value is what arrived behind it.
     WebSocket(Box<Upgrade<D>>, Vec<u8>),
-    /// Anything else, for hyper.
-    Http(Vec<u8>),
-    /// Answered, or not worth an answer.
+    /// For hyper, like everything behind it.
+    Http,
+    /// Answered for the last time, or not worth an answer.
     Over,
 }
 
-/// Serves one connection: its first request, then the WebSocket or the hyper connection it became.
+/// Serves one connection: its requests, then the WebSocket or the hyper connection it became.
 pub(super) enum Serving<D> {
-    /// What the first request needs; gone while a WebSocket idles.
+    /// What requests need; gone while a WebSocket idles.
     Beginning(Pin<Box<dyn Future<Output = Option<Task<D>>> + Send>>),
     WebSocket(Task<D>),
 }
@@ -150,143 +152,193 @@ async fn begin<D: Send + Sync + 'static>(
     mut stream: Stream,
     peer: Option<SocketAddr>,
 ) -> Option<Task<D>> {
-    match first_request(&hub, &mut stream, peer).await {
-        First::WebSocket(upgrade, rest) => Some(upgrade.answer_and_run(stream, rest)),
-        First::Http(head) => {
-            Box::pin(serve_http(&hub, Rewound::new(stream, head), peer)).await;
-            None
+    let mut read = Vec::new();
+    loop {
+        match next_request(&hub, &mut stream, &mut read, peer).await {
+            Next::Another => {}
+            Next::WebSocket(upgrade, rest) => return Some(upgrade.answer_and_run(stream, rest)),
+            Next::Http => {
+                Box::pin(serve_http(&hub, Rewound::new(stream, read), peer)).await;
+                return None;
+            }
+            Next::Over => return None,
         }
-        First::Over => None,
     }
 }
 
-async fn first_request<D: Send + Sync + 'static>(
+/// Reads one request and answers it. What was read and not used stays in `read`.
+async fn next_request<D: Send + Sync + 'static>(
     hub: &Arc<Hub<D>>,
     stream: &mut Stream,
+    read: &mut Vec<u8>,
     peer: Option<SocketAddr>,
-) -> First<D> {
-    let mut head = buffers::take();
-    let read = tokio::time::timeout(hub.config.header_timeout, read_head(hub, stream, &mut head));
-    let length = match read.await {
-        Ok(Ok(Head::WebSocket(length))) => length,
-        Ok(Ok(Head::Other)) => return First::Http(head),
-        Ok(Ok(Head::TooLarge)) => {
+) -> Next<D> {
+    let head = tokio::time::timeout(hub.config.header_timeout, read_head(hub, stream, read));
+    let head = match head.await {
+        Ok(Ok(head)) => head,
+        Ok(Err(_)) => return Next::Over,
+        Err(_) => {
+            trace::debug!("the head of a request did not come in time");
+            return Next::Over;
+        }
+    };
+    let (method, head_length, body_length) = match head {
+        Head::WebSocket(length) => (Method::GET, length, 0),
+        Head::Plain(method, head_length, body_length) => (method, head_length, body_length),
+        Head::Other => return Next::Http,
+        Head::TooLarge => {
             trace::debug!("the head of a request is too large");
             let _ = stream
                 .write_all(b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
                 .await;
-            return First::Over;
-        }
-        Ok(Err(_)) => return First::Over,
-        Err(_) => {
-            trace::debug!("the head of a request did not come in time");
-            return First::Over;
+            return Next::Over;
         }
     };
+    let length = head_length + body_length;
     let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
     let mut request = httparse::Request::new(&mut headers);
-    if request.parse(&head).is_err() {
-        return First::Http(head);
+    if request.parse(read).is_err() {
+        return Next::Http;
     }
-    let target = request.path.unwrap_or("/");
     let view = RequestView::new(
-        &Method::GET,
-        target,
+        &method,
+        request.path.unwrap_or("/"),
         Headers::Raw(request.headers),
         peer,
         false,
     );
-    match exchange::answer(hub, &view, Empty::<Bytes>::new()).await {
-        Answer::Upgrade(upgrade) => {
-            let rest = head.get(length..).unwrap_or_default().to_vec();
-            buffers::give_back(head);
-            First::WebSocket(Box::new(upgrade), rest)
-        }
-        Answer::Response(response) => {
-            write_response(stream, response).await;
-            First::Over
+    let body = read.get(head_length..length).unwrap_or_default();
+    let answer = exchange::answer(hub, &view, Body::full(Bytes::copy_from_slice(body)));
+    let mut behind = read.get(length..).unwrap_or_default().to_vec();
+    let answer = while_connected(stream, &mut behind, answer).await;
+    match answer {
+        None => Next::Over,
+        Some(Answer::Upgrade(upgrade)) => Next::WebSocket(Box::new(upgrade), behind),
+        Some(Answer::Response(response)) => {
+            // A connection that waits for its next request holds no buffer.
+            *read = behind;
+            match send_response(hub, stream, response).await {
+                Then::KeepAlive => Next::Another,
+                Then::Close => Next::Over,
+            }
         }
     }
+}
+
+/// Waits for an answer for as long as the client does. What it sends meanwhile is kept, once; a client that goes on
+/// sending has to wait.
+async fn while_connected<T>(
+    stream: &mut Stream,
+    behind: &mut Vec<u8>,
+    answer: impl Future<Output = T>,
+) -> Option<T> {
+    let mut answer = pin!(answer);
+    poll_fn(|cx| {
+        if let Poll::Ready(answer) = answer.as_mut().poll(cx) {
+            return Poll::Ready(Some(answer));
+        }
+        while behind.is_empty() {
+            if !matches!(ready!(poll_read(stream, behind, cx)), Ok(count) if count > 0) {
+                return Poll::Ready(None);
+            }
+        }
+        Poll::Pending
+    })
+    .await
+}
+
+/// Appends what one read takes, which is held by nobody while there is nothing to read.
+fn poll_read(
+    stream: &mut Stream,
+    read: &mut Vec<u8>,
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<usize>> {
+    buffers::with_scratch(|scratch| {
+        let mut buffer = ReadBuf::new(scratch);
+        ready!(Pin::new(stream).poll_read(cx, &mut buffer))?;
+        read.extend_from_slice(buffer.filled());
+        Poll::Ready(Ok(buffer.filled().len()))
+    })
 }
 
 enum Head {
     /// A GET with an `Upgrade` header inside the path; the head is this long.
     WebSocket(usize),
+    /// A whole request inside the path that is answered without hyper; how long its head and its body are.
+    Plain(Method, usize, usize),
     Other,
     TooLarge,
 }
 
-/// Reads until the head of the first request is whole, or hyper had better see it.
+/// Reads until the head of a request is whole, or hyper had better see it.
 async fn read_head<D: Send + Sync + 'static>(
     hub: &Hub<D>,
     stream: &mut Stream,
-    head: &mut Vec<u8>,
+    read: &mut Vec<u8>,
 ) -> io::Result<Head> {
     loop {
-        let count = poll_fn(|cx| {
-            buffers::with_scratch(|scratch| {
-                let mut buffer = ReadBuf::new(scratch);
-                ready!(Pin::new(&mut *stream).poll_read(cx, &mut buffer))?;
-                head.extend_from_slice(buffer.filled());
-                Poll::Ready(io::Result::Ok(buffer.filled().len()))
-            })
-        })
-        .await?;
-        if count == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
+        if !read.is_empty()
+            && let Some(head) = parse_head(hub, read)
+        {
+            return Ok(head);
         }
-        let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
-        let mut request = httparse::Request::new(&mut headers);
-        match request.parse(head) {
-            // However few reads it came in.
-            Ok(httparse::Status::Complete(length)) if length > hub.config.max_header_bytes => {
-                return Ok(Head::TooLarge);
-            }
-            Ok(httparse::Status::Complete(length)) => {
-                let path = request.path.unwrap_or("/");
-                let path = path.split_once('?').map_or(path, |(path, _)| path);
-                let is_websocket = request.method == Some("GET")
-                    && hub.config.websocket
-                    && hub.path.matches(path)
-                    && request
-                        .headers
-                        .iter()
-                        .any(|header| header.name.eq_ignore_ascii_case("upgrade"));
-                return Ok(if is_websocket {
-                    Head::WebSocket(length)
-                } else {
-                    Head::Other
-                });
-            }
-            // Hyper knows how to answer what it cannot parse either.
-            Err(_) => return Ok(Head::Other),
-            Ok(httparse::Status::Partial) if head.len() > hub.config.max_header_bytes => {
-                return Ok(Head::TooLarge);
-            }
-            Ok(httparse::Status::Partial) => {}
+        if poll_fn(|cx| poll_read(stream, read, cx)).await? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
         }
     }
 }
 
-async fn write_response(stream: &mut Stream, response: http::Response<Body>) {
-    let (parts, body) = response.into_parts();
-    let body = body
-        .collect()
-        .await
-        .map(http_body_util::Collected::to_bytes)
-        .unwrap_or_default();
-    let reason = parts.status.canonical_reason().unwrap_or_default();
-    let mut out = format!("HTTP/1.1 {} {reason}\r\n", parts.status.as_str()).into_bytes();
-    for (name, value) in &parts.headers {
-        out.extend_from_slice(name.as_str().as_bytes());
-        out.extend_from_slice(b": ");
-        out.extend_from_slice(value.as_bytes());
-        out.extend_from_slice(b"\r\n");
+/// What the head of a request asks for; `None` when it is not there as a whole.
+fn parse_head<D: Send + Sync + 'static>(hub: &Hub<D>, read: &[u8]) -> Option<Head> {
+    let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
+    let mut request = httparse::Request::new(&mut headers);
+    let length = match request.parse(read) {
+        Ok(httparse::Status::Complete(length)) => length,
+        // Hyper knows how to answer what it cannot parse either.
+        Err(_) => return Some(Head::Other),
+        Ok(httparse::Status::Partial) => {
+            return (read.len() > hub.config.max_header_bytes).then_some(Head::TooLarge);
+        }
+    };
+    // However few reads it came in.
+    if length > hub.config.max_header_bytes {
+        return Some(Head::TooLarge);
     }
-    out.extend_from_slice(format!("Content-Length: {}\r\n\r\n", body.len()).as_bytes());
-    out.extend_from_slice(&body);
-    let _ = stream.write_all(&out).await;
-    let _ = stream.shutdown().await;
+    let path = request.path.unwrap_or("/");
+    let path = path.split_once('?').map_or(path, |(path, _)| path);
+    if !hub.path.matches(path) {
+        return Some(Head::Other);
+    }
+    let is_upgrade = request
+        .headers
+        .iter()
+        .any(|header| header.name.eq_ignore_ascii_case("upgrade"));
+    if is_upgrade && request.method == Some("GET") && hub.config.websocket {
+        return Some(Head::WebSocket(length));
+    }
+    let whole = plain::accept(&request).filter(|(_, body)| *body <= read.len() - length);
+    Some(whole.map_or(Head::Other, |(method, body)| {
+        Head::Plain(method, length, body)
+    }))
+}
+
+/// Sends a response; whether the connection goes on.
+async fn send_response<D: Send + Sync + 'static>(
+    hub: &Hub<D>,
+    stream: &mut Stream,
+    response: http::Response<Body>,
+) -> Then {
+    let mut out = buffers::take();
+    let then = plain::write_response(hub.now(), response, &mut out);
+    let is_sent = stream.write_all(&out).await.is_ok() && stream.flush().await.is_ok();
+    buffers::give_back(out);
+    if then == Some(Then::KeepAlive) && is_sent {
+        return Then::KeepAlive;
+    }
+    if then.is_some() {
+        let _ = stream.shutdown().await;
+    }
+    Then::Close
 }
 
 async fn serve_http<D: Send + Sync + 'static>(

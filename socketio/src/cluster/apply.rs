@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use super::{ClusterBody, ClusterOptions, RemoteSocket, RequestId, Seat};
 use crate::adapter::AdapterError;
 use crate::broadcast::Broadcast;
-use crate::codec::{OwnedArgs, RawArgs, iso_date};
+use crate::codec::{OwnedArgs, RawArgs, to_iso_string};
 use crate::error::EmitError;
 use crate::event::Event;
 use crate::handler::{AckSender, Running};
@@ -20,9 +20,6 @@ use crate::namespace::Space;
 use crate::rooms::Room;
 use crate::running::{Guarded, Panicked, guard};
 use crate::socket::Core;
-
-/// The headers that are told of the sockets of a guarded namespace; any other may hold a credential.
-const PUBLIC_HEADERS: [&str; 4] = ["accept-language", "host", "origin", "user-agent"];
 
 //= CLA-03
 pub(super) fn apply(space: &Arc<Space>, seat: &Seat, body: ClusterBody) {
@@ -150,9 +147,8 @@ pub(crate) fn describe(socket: &Arc<Core>) -> RemoteSocket {
     let client = socket.connection.data();
     let handshake = client.map_or(Value::Null, |client| {
         // What a client of a guarded namespace presents may be a credential.
-        let is_guarded = space.guard.is_some();
-        let auth = socket.auth().filter(|_| !is_guarded);
-        handshake_json(&client.handshake, auth, is_guarded)
+        let auth = socket.auth().filter(|_| space.guard.is_none());
+        handshake_json(&client.handshake, auth)
     });
     let share = space.handlers.share_data.as_ref();
     let data = share.and_then(|share| guard(|| share(socket)).ok());
@@ -160,35 +156,28 @@ pub(crate) fn describe(socket: &Arc<Core>) -> RemoteSocket {
     RemoteSocket::new(socket.id().as_str(), handshake, rooms, data)
 }
 
-fn is_public(header: &str) -> bool {
-    let mut public = PUBLIC_HEADERS.iter();
-    public.any(|name| header.eq_ignore_ascii_case(name))
-}
-
-fn handshake_json(handshake: &Handshake, auth: Option<Value>, is_guarded: bool) -> Value {
+fn handshake_json(handshake: &Handshake, auth: Option<Value>) -> Value {
     let headers: Map<String, Value> = handshake
         .headers()
-        .filter(|(name, _)| !is_guarded || is_public(name))
         .map(|(name, value)| {
             let value = String::from_utf8_lossy(value).into_owned();
             (name.to_ascii_lowercase(), Value::String(value))
         })
         .collect();
     let is_cross_domain = handshake.header("origin").is_some();
-    let query = if is_guarded { "" } else { handshake.query() };
-    let issued = handshake.opened_at().duration_since(UNIX_EPOCH);
+    let issued = handshake.issued_at().duration_since(UNIX_EPOCH);
     let issued = issued.map_or(0, |since| {
         i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
     });
     json!({
         "headers": headers,
-        "time": iso_date(issued),
+        "time": to_iso_string(issued),
         "address": handshake.peer().map(|peer| peer.ip().to_string()),
         "xdomain": is_cross_domain,
         "secure": handshake.is_secure(),
         "issued": issued,
-        "url": format!("?{query}"),
-        "query": auth_of_query(query),
+        "url": handshake.url(),
+        "query": auth_of_query(handshake.query()),
         "auth": auth.unwrap_or_else(|| Value::Object(Map::new())),
     })
 }

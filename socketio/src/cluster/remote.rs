@@ -35,9 +35,8 @@ impl RemoteSocket {
     }
 
     /// The request the connection began with, in the reference's shape: `headers`, `time`, `issued`, `address`,
-    /// `xdomain`, `secure`, `url`, `query`, `auth`. The `url` is without its path. Of namespaces that
-    /// authenticate this library tells neither query nor payload, and only headers that hold no credential: host, origin,
-    /// user agent and language.
+    /// `xdomain`, `secure`, `url`, `query`, `auth`. As in [`Handshake`](crate::Handshake)
+    /// nothing of it is a credential, and the `auth` of namespaces that authenticate is empty.
     #[must_use]
     pub fn handshake(&self) -> &Value {
         &self.handshake

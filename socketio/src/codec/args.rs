@@ -2,7 +2,7 @@
 
 mod argument;
 mod from_args;
-mod owned;
+pub(super) mod owned;
 
 use std::fmt;
 
@@ -18,7 +18,6 @@ use super::{json, msgpack};
 pub(super) use argument::Argument;
 pub use from_args::{Args, FromArgs};
 pub(crate) use owned::ArgsSource;
-pub(super) use owned::AsBytes;
 pub use owned::OwnedArgs;
 
 /// The arguments of an event or an ack as they were received, not deserialized yet.

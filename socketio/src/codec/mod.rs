@@ -12,11 +12,16 @@
 
 mod args;
 mod binary;
+mod date;
 mod decoder;
 mod encoder;
 mod error;
 mod json;
 mod limits;
+#[cfg(feature = "msgpack")]
+mod msgpack;
+#[cfg(not(feature = "msgpack"))]
+#[path = "msgpack/absent.rs"]
 mod msgpack;
 mod outgoing;
 mod parser;
@@ -32,6 +37,6 @@ pub use limits::Limits;
 pub use parser::{Codec, Outgoing, Parser, Partial};
 
 pub(crate) use args::ArgsSource;
+pub(crate) use date::to_iso_string;
 pub(crate) use decoder::Decoder;
 pub(crate) use encoder::{ConnectReply, Event};
-pub(crate) use msgpack::to_iso_string as iso_date;

@@ -20,6 +20,10 @@ pub struct Codec(pub(super) Format);
 pub(super) enum Format {
     #[default]
     Json,
+    #[cfg_attr(
+        not(feature = "msgpack"),
+        expect(dead_code, reason = "it is made where the parser is compiled in")
+    )]
     Msgpack,
     Custom(Arc<dyn Parser>),
 }
@@ -31,7 +35,8 @@ impl Codec {
         Self(Format::Json)
     }
 
-    /// Msgpack, compatible with `socket.io-msgpack-parser` (SIO5-MP).
+    /// Msgpack, compatible with `socket.io-msgpack-parser` (SIO5-MP). Needs feature `msgpack`.
+    #[cfg(feature = "msgpack")]
     #[must_use]
     pub fn msgpack() -> Self {
         Self(Format::Msgpack)

@@ -49,7 +49,7 @@ impl Client {
         }
         let limit = self.server.settings.client.connect_timeout;
         let connection = connection.clone();
-        self.server.spawn(async move {
+        self.server.spawn(&self.runtime, async move {
             let found = tokio::time::timeout(limit, Guarded(search)).await;
             if let Some(client) = connection.data() {
                 let found = found.unwrap_or(Ok(None));
@@ -87,7 +87,7 @@ impl Client {
         let Some(id) = new_id(connection, &space) else {
             // The operating system has no random bytes; nobody can be let in.
             space.give_back();
-            return self.feed(connection, Input::Violation);
+            return self.feed(connection, Input::GiveUp);
         };
         let gate = space.guard.as_ref().map(|guard| {
             let policy = &guard.policy;
@@ -211,7 +211,7 @@ impl Client {
         }
         let mut closed = socket.closed();
         let connection = connection.clone();
-        self.server.spawn(async move {
+        self.server.spawn(&self.runtime, async move {
             let mut future = Guarded(future);
             let ended = std::future::poll_fn(|cx| {
                 if Pin::new(&mut closed).poll(cx).is_ready() {
@@ -238,7 +238,7 @@ impl Client {
         let mut cancelled = socket.begin_verification(epoch);
         let (connection, socket) = (connection.clone(), Arc::clone(socket));
         let mut verification = Guarded(verification);
-        self.server.spawn(async move {
+        self.server.spawn(&self.runtime, async move {
             let result = std::future::poll_fn(|cx| {
                 // Cancelled when its sender is dropped.
                 if Pin::new(&mut cancelled).poll(cx).is_ready() {
@@ -254,15 +254,18 @@ impl Client {
         });
     }
 
-    /// Asks the authorizer whether the owner of a good credential may be here.
+    /// Asks the authorizer whether the owner of a good credential may be here, and the lists whether it was revoked
+    /// while middleware had it.
     fn authorize(socket: &Core, grant: Grant<ErasedIdentity>) -> Verified {
         let Some(guard) = &socket.space.guard else {
             return Ok(grant);
         };
-        if may_connect(&*guard.policy, Some(&grant), &socket.space.name) {
-            Ok(grant)
-        } else {
+        if !may_connect(&*guard.policy, Some(&grant), &socket.space.name) {
             Err(Code::InsufficientScope.into())
+        } else if socket.space.has_revoked(grant.facts()) {
+            Err(Code::TokenRevoked.into())
+        } else {
+            Ok(grant)
         }
     }
 

@@ -30,9 +30,12 @@ impl Client {
     /// Makes the calls that are due, with the right to call already taken.
     pub(super) fn call_on(&self, connection: &Connection<Self>) {
         let settings = &self.server.settings;
+        let mut entered = None;
         let mut state = self.state.lock();
         while let Some(call) = state.inbox.next(settings.max_handlers_in_flight) {
             drop(state);
+            // Whoever disconnects or emits may be outside of any runtime, where a handler could not wait.
+            entered.get_or_insert_with(|| self.runtime.enter());
             self.make(connection, call);
             state = self.state.lock();
         }
@@ -53,6 +56,7 @@ impl Client {
             }
             Call::Admit { ticket, socket } => {
                 let asked = ask_middleware(Arc::clone(&socket));
+                let admitted = Arc::clone(&socket);
                 self.wait_unless_left(
                     connection,
                     &socket,
@@ -61,6 +65,10 @@ impl Client {
                         client.feed(
                             connection,
                             match asked {
+                                Ok(Ok(())) if admitted.is_revoked() => Input::Unwelcome {
+                                    ticket,
+                                    rejection: Code::TokenRevoked.into(),
+                                },
                                 Ok(Ok(())) => Input::Admitted { ticket },
                                 Ok(Err(error)) => Input::Denied { ticket, error },
                                 Err(Panicked) => Input::Denied {
@@ -176,7 +184,7 @@ impl Client {
             Poll::Pending => {
                 self.state.lock().inbox.begin_flight();
                 let (connection, socket) = (connection.clone(), Arc::clone(socket));
-                self.server.spawn(async move {
+                self.server.spawn(&self.runtime, async move {
                     let event = Guarded(filtering).await;
                     if let Some(client) = connection.data() {
                         client.filtered(&connection, &socket, event, id);
@@ -271,7 +279,7 @@ impl Client {
             Poll::Pending => {
                 self.state.lock().inbox.begin_flight();
                 let (connection, socket) = (connection.clone(), Arc::clone(socket));
-                self.server.spawn(async move {
+                self.server.spawn(&self.runtime, async move {
                     if Guarded(running).await == Err(Panicked) {
                         panicked(&socket, ack);
                     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use engineio::{Connection, Protocol};
+use engineio::{Connection, Protocol, Transport};
 use socketio_auth as auth;
 use socketio_auth::{AuditKind, ErasedIdentity, Grant};
 
@@ -77,6 +77,15 @@ impl Client {
                 socket.release();
             }
             Output::Close => connection.close(),
+            Output::Expel => {
+                // A poll that waits is answered with the close, and so is a WebSocket.
+                let hears_at_once =
+                    connection.transport() == Transport::WebSocket || connection.is_writable();
+                if !hears_at_once {
+                    self.enqueue(Input::Unheard);
+                }
+                connection.close();
+            }
         }
     }
 
@@ -193,7 +202,10 @@ impl Client {
                 socket.leave_forbidden_rooms();
                 socket.revoke_if_late();
             }
-            auth::Output::Downgrade => socket.set_grant(None, None),
+            auth::Output::Downgrade => {
+                socket.set_grant(None, None);
+                socket.leave_forbidden_rooms();
+            }
             auth::Output::Authenticated { ack, expires_in } => {
                 emit_json(&socket, None, settings.dialect.authenticated());
                 if let Some(id) = ack {

@@ -82,6 +82,10 @@ pub(crate) enum Input<A: Application> {
     Disconnect(Arc<str>),
     /// The client sent what is valid but not allowed now (SIO5-INV-02).
     Violation,
+    /// It is closed for that, and hears of it only when it polls next.
+    Unheard,
+    /// The connection cannot go on: an invalid packet (SIO5-INV-01), or a failure of the server's.
+    GiveUp,
     /// The server disconnects one socket.
     Leave {
         ticket: Ticket,
@@ -141,6 +145,8 @@ pub(crate) enum Output<A: Application> {
     Abandon { socket: A::Socket },
     /// Close the session.
     Close,
+    /// Close the session of a client that broke a rule; before that, [`Input::Unheard`] if it will not hear at once.
+    Expel,
 }
 
 /// Why a CONNECT is refused.
@@ -242,6 +248,8 @@ impl<A: Application> Client<A> {
     pub(crate) fn handle_input(&mut self, now: Instant, limits: &Limits, input: Input<A>) {
         match input {
             Input::Closed(reason) => return self.on_closed(now, reason),
+            //= SIO5-INV-02
+            Input::Unheard => return self.on_closed(now, DisconnectReason::ForcedServerClose),
             _ if self.is_closing => return,
             _ => {}
         }
@@ -275,7 +283,8 @@ impl<A: Application> Client<A> {
             Input::Admitted { ticket } => self.on_admitted(ticket),
             Input::Denied { ticket, error } => self.refuse(ticket, Refusal::Denied(error)),
             Input::Disconnect(name) => self.on_disconnect(now, &name),
-            Input::Violation => self.close(),
+            Input::Violation => self.expel(),
+            Input::GiveUp => self.close(),
             Input::Leave { ticket } => self.on_leave(now, ticket),
             Input::LeaveAll => self.on_leave_all(now),
             Input::AwaitsAttachments(awaits) => {
@@ -283,7 +292,7 @@ impl<A: Application> Client<A> {
                     .then(|| now.checked_add(limits.attachment_timeout))
                     .flatten();
             }
-            Input::Closed(_) | Input::Timeout => {}
+            Input::Closed(_) | Input::Unheard | Input::Timeout => {}
         }
         debug_assert!(self.entries.len() <= limits.max_namespaces.max(1));
     }
@@ -341,7 +350,7 @@ impl<A: Application> Client<A> {
     //= SIO5-CON-11 exception: the second CONNECT closes, whatever the first is waiting for
     fn on_connect(&mut self, limits: &Limits, name: Arc<str>, payload: A::Payload) {
         if self.entries.iter().any(|entry| entry.name == name) {
-            return self.close();
+            return self.expel();
         }
         let connecting = self
             .entries
@@ -451,7 +460,7 @@ impl<A: Application> Client<A> {
     fn on_disconnect(&mut self, now: Instant, name: &str) {
         let found = self.entries.iter().find(|entry| *entry.name == *name);
         let Some((ticket, phase)) = found.map(|entry| (entry.ticket, entry.phase)) else {
-            return self.close();
+            return self.expel();
         };
         match phase {
             Phase::Joined => {
@@ -468,7 +477,7 @@ impl<A: Application> Client<A> {
                     self.outputs.push_back(Output::Abandon { socket });
                 }
             }
-            Phase::Finding | Phase::Authenticating | Phase::Admitting => self.close(),
+            Phase::Finding | Phase::Authenticating | Phase::Admitting => self.expel(),
         }
     }
 
@@ -527,6 +536,11 @@ impl<A: Application> Client<A> {
     fn close(&mut self) {
         self.is_closing = true;
         self.outputs.push_back(Output::Close);
+    }
+
+    fn expel(&mut self) {
+        self.is_closing = true;
+        self.outputs.push_back(Output::Expel);
     }
 
     fn refuse(&mut self, ticket: Ticket, refusal: Refusal) {
@@ -597,6 +611,11 @@ impl<A: Application> Client<A> {
                     expires_in,
                 });
             }
+            // The client has no answer to its CONNECT yet: what ended meanwhile refuses it, and nothing else is told.
+            auth::Output::Unauthorized { rejection, .. } if entry.phase == Phase::Admitting => {
+                return self.refuse(ticket, Refusal::Auth(rejection));
+            }
+            auth::Output::TokenExpiring { .. } if entry.phase == Phase::Admitting => return,
             auth::Output::Disconnect => return self.dismiss(ticket, socket),
             auth::Output::CloseConnection => return self.close(),
             auth::Output::AcceptConnect => {

@@ -201,13 +201,13 @@ impl Core {
 
     /// What was accepted may have been revoked before a revocation could find the socket by it.
     pub(crate) fn revoke_if_late(&self) {
-        if let Some(gate) = &self.space.guard {
-            let policy = &gate.policy;
-            self.end_grant_if(None, |facts| {
-                // A list that cannot be asked vouches for nobody.
-                guard(|| policy.is_revoked(facts)).unwrap_or(true)
-            });
-        }
+        self.end_grant_if(None, |facts| self.space.has_revoked(facts));
+    }
+
+    /// True when what was accepted has been revoked meanwhile.
+    pub(crate) fn is_revoked(&self) -> bool {
+        let grant = self.grant();
+        grant.is_some_and(|grant| self.space.has_revoked(grant.facts()))
     }
 
     /// Leaves the rooms that a renewed grant does not allow any more.

@@ -6,7 +6,7 @@ use crate::{Recovery, Room, SocketIo};
 
 //= SIO5-CSR-09 test
 #[tokio::test(start_paused = true)]
-async fn only_the_same_subject_gets_back_what_it_may_still_have() {
+async fn row_25_only_the_same_subject_gets_back_what_it_may_still_have() {
     let policy = Handshake::new(users()).authorize(authorizer_fn(
         |_: Holder<'_, User>, action: Action<'_>| {
             Decision::allow_if(match action {

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use crate::testing::{Received, TestClient};
 use crate::tests::{Log, sid_of};
 use crate::{EmitError, Namespace, Room, SocketIo};
@@ -162,4 +164,75 @@ async fn a_connect_handler_that_fails_disconnects() {
     let mut client = TestClient::open(&io).await;
     client.join("/").await;
     assert_eq!(client.next_text().await, "41");
+}
+
+/// A namespace whose disconnect handler waits before it writes down what it knows.
+fn waiting_to_say_why(io: &SocketIo, log: &Log) -> Namespace<()> {
+    let log = log.clone();
+    let space = io.namespace("/").on_disconnect(move |_, reason| {
+        let log = log.clone();
+        async move {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            log.add(reason.as_str());
+        }
+    });
+    space.open().unwrap()
+}
+
+/// Runs on a thread that knows no runtime, and then lets what it started go on for a while.
+async fn from_outside(act: impl FnOnce() + Send + 'static) {
+    let outside = std::thread::spawn(act);
+    outside.join().unwrap();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_socket_can_be_disconnected_from_a_thread_without_a_runtime() {
+    let (io, log) = (SocketIo::new(), Log::default());
+    let space = waiting_to_say_why(&io, &log);
+    let mut client = TestClient::open(&io).await;
+    let socket = space.socket(&sid_of(&client.join("/").await)).unwrap();
+    from_outside(move || socket.disconnect()).await;
+    assert_eq!(log.take(), ["server namespace disconnect"]);
+    assert_eq!(client.next_text().await, "41");
+    client.join("/").await;
+    from_outside(move || space.all().close()).await;
+    assert_eq!(log.take(), ["server namespace disconnect"]);
+    client.drain().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_can_be_cut_off_by_an_emit_from_a_thread_without_a_runtime() {
+    let io = SocketIo::builder().engine(|config| config.max_queued_bytes(1000).high_watermark(500));
+    let (io, log) = (io.build().unwrap(), Log::default());
+    let space = waiting_to_say_why(&io, &log);
+    let mut client = TestClient::open(&io).await;
+    let socket = space.socket(&sid_of(&client.join("/").await)).unwrap();
+    from_outside(move || {
+        // The first may fill the client's pipe, and the second waits then.
+        let large = "x".repeat(2 << 20);
+        let cut = (0..3).find_map(|_| socket.emit("large", &large).err());
+        assert!(matches!(cut, Some(EmitError::QueueFull { .. })), "{cut:?}");
+    })
+    .await;
+    assert_eq!(log.take(), ["forced close"]);
+    drop(client);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_can_be_closed_from_a_thread_without_a_runtime() {
+    let (io, log) = (SocketIo::new(), Log::default());
+    let told = log.clone();
+    let space = io.namespace("/").on_disconnect(move |_, reason| {
+        told.add(reason.as_str());
+        std::future::pending::<()>()
+    });
+    space.open().unwrap();
+    let mut client = TestClient::open(&io).await;
+    client.join("/").await;
+    let server = io.clone();
+    from_outside(move || server.close()).await;
+    assert_eq!(log.take(), ["server shutting down"]);
+    assert_eq!(client.next().await, Received::Closed);
+    assert_eq!(io.connection_count(), 0);
 }

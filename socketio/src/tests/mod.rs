@@ -2,19 +2,26 @@
 
 mod acks;
 mod auth;
+mod auth_attacks;
 mod auth_binding;
 mod auth_books;
 mod auth_pending;
 mod auth_recovery;
 mod backpressure;
+mod bounds;
 mod cluster;
 mod connecting;
 mod dynamic;
 mod events;
+mod handshake;
 mod hooks;
+mod leaks;
 mod leaving;
+mod polling;
+mod reasons;
 mod recovery;
 mod rooms;
+mod shutdown;
 
 use std::sync::{Arc, Mutex};
 

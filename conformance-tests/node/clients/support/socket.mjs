@@ -3,7 +3,7 @@
 import { io } from "socket.io-client";
 import * as msgpack from "socket.io-msgpack-parser";
 import io2 from "socket.io-client-2";
-import { next, within } from "./inbox.mjs";
+import { Inbox, next, within } from "./inbox.mjs";
 
 const SWIFT = { reconnectionDelay: 10, forceNew: true };
 const parser = process.env.PARSER === "msgpack" ? msgpack : undefined;
@@ -24,10 +24,23 @@ export const v2 = {
   join: (client, namespace, auth) => client.io.socket(namespace, { query: auth }),
   close: (client) => client.io.close(),
   refused: async (client) => {
-    const [payload] = await next(client, "error");
-    return typeof payload === "string" ? { message: payload } : payload;
+    const packets = new Inbox(client.io, "packet");
+    const errors = new Inbox(client, "error");
+    for (;;) {
+      const [{ type, nsp }] = await packets.next();
+      // This client tells each of its sockets also what happens to the root.
+      if (type === ERROR && (nsp === client.nsp || nsp === "/")) {
+        const [payload] = await errors.next();
+        if (nsp === client.nsp) {
+          return typeof payload === "string" ? { message: payload } : payload;
+        }
+      }
+    }
   },
 };
+
+/** CONNECT_ERROR, as protocol 4 called it. */
+const ERROR = 4;
 
 export const generations = {
   "socket.io-client 4": v4,

@@ -13,7 +13,8 @@ use crate::codec::outgoing;
 /// [`Args`] several, [`OwnedArgs`] all of them unparsed. Arguments beyond those taken are tolerated.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be read from event arguments",
-    note = "derive `serde::Deserialize`, or take `Args<(A, B)>` for several arguments"
+    label = "this payload does not implement `serde::Deserialize`",
+    note = "derive `serde::Deserialize` for it, take owned types (`String`, not `&str`), and `Args<(A, B)>` for several arguments"
 )]
 pub trait FromArgs: Sized {
     /// Reads the arguments.

@@ -11,6 +11,8 @@ use crate::codec::error::EncodeError;
 use crate::codec::outgoing::{self, ArgsSink, RawPart};
 use crate::packet::PacketKind;
 
+use super::plain::plain_len;
+
 /// What precedes the payload.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::codec) struct Header<'a> {
@@ -182,9 +184,7 @@ impl ArgsSink for JsonArgs<'_> {
     #[inline]
     fn string(&mut self, text: &str) -> Result<(), EncodeError> {
         // Most strings need no escape, and a whole one is looked through faster than it is escaped.
-        if text.bytes().fold(false, |any, byte| {
-            any | (byte == b'"') | (byte == b'\\') | (byte < 0x20)
-        }) {
+        if plain_len(text.as_bytes()) < text.len() {
             return self.element(text);
         }
         self.separate();

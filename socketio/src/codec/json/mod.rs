@@ -4,6 +4,7 @@ mod decode;
 mod deserialize;
 mod encode;
 mod placeholder;
+mod plain;
 mod scan;
 
 pub(super) use decode::{Incomplete, Received, decode};

@@ -6,8 +6,7 @@
 use crate::codec::error::PacketError;
 use crate::codec::limits::{DEEPEST, Limits};
 
-/// Bytes looked at together while a string is plain; wide enough for vector instructions.
-const BLOCK: usize = 16;
+use super::plain::plain_len;
 
 /// Told about the structure while it is scanned.
 pub(super) trait Observer {
@@ -209,19 +208,9 @@ impl<'a> Scanner<'a> {
         let start = self.offset();
         let mut has_escape = false;
         loop {
-            while let Some((block, after)) = self.rest.split_first_chunk::<BLOCK>() {
-                // No early exit, so that the block is compared at once.
-                let special = block
-                    .iter()
-                    .fold(false, |any, &byte| any | is_special(byte));
-                if special {
-                    break;
-                }
-                self.rest = after;
-            }
-            let plain = self.rest.iter().position(|&byte| is_special(byte));
-            let (_, special) = plain
-                .and_then(|len| self.rest.split_at_checked(len))
+            let (_, special) = self
+                .rest
+                .split_at_checked(plain_len(self.rest))
                 .ok_or(PacketError::Payload)?;
             self.rest = special;
             match self.take_byte()? {
@@ -358,10 +347,4 @@ impl<'a> Scanner<'a> {
         debug_assert!(slice.is_some(), "{start}..{end} splits a character");
         slice.unwrap_or_default()
     }
-}
-
-/// True for what ends a plain stretch of a string: its end, an escape, or what may not be there.
-#[inline]
-fn is_special(byte: u8) -> bool {
-    byte == b'"' || byte == b'\\' || byte < 0x20
 }

@@ -9,8 +9,8 @@ use serde::de::{
 };
 use serde::forward_to_deserialize_any;
 
-use super::date::to_iso_string;
 use super::reader::{Malformed, Reader, Token};
+use crate::codec::date::to_iso_string;
 
 /// Why a value is not of the type that was asked for.
 #[derive(Debug)]

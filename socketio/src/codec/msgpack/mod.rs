@@ -1,6 +1,5 @@
 //! The msgpack parser: one binary message for each packet, binary inline, no attachments.
 
-mod date;
 mod deserialize;
 mod reader;
 mod serialize;
@@ -11,10 +10,11 @@ use engineio::{MessageBuffer, Payload};
 use serde::de::DeserializeOwned;
 use serde::ser::{Error as _, Serialize, SerializeMap, SerializeSeq, Serializer};
 
-pub(crate) use self::date::to_iso_string;
 use self::reader::{Budget, Reader, Token};
 pub(super) use self::serialize::Writer;
-use super::args::{ArgsSource, Argument, AsBytes};
+use super::args::owned::AsBytes;
+use super::args::{ArgsSource, Argument};
+use super::date::to_iso_string;
 use super::error::{EncodeError, PacketError};
 use super::json::Header;
 use super::limits::{DEEPEST, Limits};

@@ -125,6 +125,7 @@ fn name_of(output: &Output<Test>) -> String {
         Output::Dismiss { socket } => format!("dismiss {socket}"),
         Output::Abandon { socket } => format!("abandon {socket}"),
         Output::Close => "close".to_owned(),
+        Output::Expel => "expel".to_owned(),
     }
 }
 
@@ -169,7 +170,7 @@ fn nothing_is_joined_before_connect_and_after_disconnect() {
     let left = bench.feed(Input::Disconnect("/".into()));
     assert_eq!(left, ["left /: client namespace disconnect"]);
     assert_eq!(bench.client.route("/"), Route::Violation);
-    assert_eq!(bench.feed(Input::Disconnect("/".into())), ["close"]);
+    assert_eq!(bench.feed(Input::Disconnect("/".into())), ["expel"]);
 }
 
 //= SIO5-CON-04 test
@@ -202,10 +203,10 @@ fn a_refusal_leaves_the_other_namespaces_alone_and_may_be_tried_again() {
 fn a_second_connect_closes_whether_the_first_was_answered_or_not() {
     let mut bench = Bench::new();
     bench.join("/");
-    assert_eq!(bench.connect("/"), ["close"]);
+    assert_eq!(bench.connect("/"), ["expel"]);
     let mut bench = Bench::new();
     bench.connect("/");
-    assert_eq!(bench.connect("/"), ["close"]);
+    assert_eq!(bench.connect("/"), ["expel"]);
 }
 
 //= SIO5-CON-07 test
@@ -266,8 +267,41 @@ fn a_packet_before_the_answer_to_connect_is_a_violation() {
     assert_eq!(bench.client.route("/"), Route::Violation);
     bench.find("/", None);
     assert_eq!(bench.client.route("/"), Route::Violation);
-    assert_eq!(bench.feed(Input::Violation), ["close"]);
+    assert_eq!(bench.feed(Input::Violation), ["expel"]);
     assert_eq!(bench.admit(), [""; 0], "what comes late is ignored");
+}
+
+//= SIO5-INV-02 test
+#[test]
+fn who_breaks_a_rule_without_hearing_of_it_is_closed_by_the_server() {
+    let mut bench = Bench::new();
+    bench.join("/");
+    bench.join("/b");
+    assert_eq!(bench.feed(Input::Violation), ["expel"]);
+    assert_eq!(
+        bench.feed(Input::Unheard),
+        [
+            "left /: forced server close",
+            "left /b: forced server close"
+        ]
+    );
+    let reason = DisconnectReason::ForcedClose;
+    assert_eq!(bench.feed(Input::Closed(reason)), [""; 0], "once is enough");
+}
+
+//= SIO5-INV-01 test
+//= SIO5-INV-02 test
+#[test]
+fn an_invalid_packet_and_a_rule_broken_in_hearing_end_as_the_session_does() {
+    for (input, output) in [(Input::GiveUp, "close"), (Input::Violation, "expel")] {
+        let mut bench = Bench::new();
+        bench.join("/");
+        assert_eq!(bench.feed(input), [output]);
+        assert_eq!(
+            bench.feed(Input::Closed(DisconnectReason::ForcedClose)),
+            ["left /: forced close"]
+        );
+    }
 }
 
 //= SIO5-CON-12 test

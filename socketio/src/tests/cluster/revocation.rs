@@ -60,11 +60,13 @@ async fn what_another_server_revoked_is_not_told_again() {
 #[tokio::test(start_paused = true)]
 async fn no_credential_of_a_guarded_namespace_is_told_to_other_servers() {
     let world = World::new();
-    let (io, _) = guarded(world.builder());
+    let io = world.builder();
+    let policy = Handshake::new(users()).sources(crate::auth::Header("x-api-key"));
+    let io = io.authenticate(policy).build().unwrap();
     let chats = io.namespaces("/room-#").open().unwrap();
-    let headers = [("x-api-key", "secret"), ("user-agent", "test")];
-    let mut client = TestClient::open_with(&io, "token=secret", &headers).await;
-    client.join_with("/room-1", &token("user:ann")).await;
+    let headers = [("x-api-key", "user:ann"), ("user-agent", "test")];
+    let mut client = TestClient::open_with(&io, "", &headers).await;
+    client.join_with("/room-1", r#"{"pin":"secret"}"#).await;
     let chat = chats.namespace("/room-1").unwrap();
     let found = chat.fetch_sockets().await.into_items();
     let told = found[0].handshake().to_string();

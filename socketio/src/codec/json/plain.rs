@@ -1,0 +1,85 @@
+//! Finds where a string stops being plain: at its end, an escape, or a control character.
+
+/// Bytes looked at together, by vector instructions where the compiler finds them.
+const BLOCK: usize = 32;
+
+/// Bytes looked at together, as one number, where a block is not plain or not full.
+const WORD: usize = 8;
+
+/// One in every byte of a word.
+const ONES: u64 = 0x0101_0101_0101_0101;
+
+/// The highest bit of every byte of a word.
+const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
+
+/// How many bytes come before the first that is a quote, a backslash or below a space; all, if none is.
+pub(super) fn plain_len(bytes: &[u8]) -> usize {
+    let mut rest = bytes;
+    while let Some((block, after)) = rest.split_first_chunk::<BLOCK>() {
+        // Zero for what is not plain; no early exit, so that the block is looked at as a whole.
+        let lowest = block.iter().fold(u8::MAX, |lowest, &byte| {
+            lowest
+                .min(byte ^ b'"')
+                .min(byte ^ b'\\')
+                .min(byte.saturating_sub(b' ' - 1))
+        });
+        if lowest == 0 {
+            break;
+        }
+        rest = after;
+    }
+    while let Some((word, after)) = rest.split_first_chunk::<WORD>() {
+        let found = not_plain(u64::from_le_bytes(*word));
+        if found != 0 {
+            let before = usize::try_from(found.trailing_zeros() / u8::BITS);
+            return offset(bytes, rest).saturating_add(before.unwrap_or_default());
+        }
+        rest = after;
+    }
+    let before = rest.iter().position(|&byte| is_special(byte));
+    offset(bytes, rest).saturating_add(before.unwrap_or(rest.len()))
+}
+
+fn offset(bytes: &[u8], rest: &[u8]) -> usize {
+    bytes.len().saturating_sub(rest.len())
+}
+
+/// The highest bit of the first byte that is not plain; those above it mean nothing.
+fn not_plain(word: u64) -> u64 {
+    let is_below =
+        |word: u64, bound: u8| word.wrapping_sub(ONES.wrapping_mul(u64::from(bound))) & !word;
+    let is_equal = |byte: u8| is_below(word ^ ONES.wrapping_mul(u64::from(byte)), 1);
+    (is_equal(b'"') | is_equal(b'\\') | is_below(word, b' ')) & HIGH_BITS
+}
+
+fn is_special(byte: u8) -> bool {
+    byte == b'"' || byte == b'\\' || byte < b' '
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_agrees_with_looking_at_each_byte() {
+        for special in 0..=u8::MAX {
+            for len in 0..3 * BLOCK {
+                // Every neighbour may carry or borrow.
+                for around in [b'a', b'!', 0x7f, 0x80, 0xff] {
+                    let mut bytes = vec![around; len];
+                    bytes.push(special);
+                    bytes.extend([b'"', b'z', 0x1f, b'\\', 0xff, b' ', b'a', b'"']);
+                    let expected = bytes.iter().position(|&byte| is_special(byte));
+                    assert_eq!(Some(plain_len(&bytes)), expected, "{bytes:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn all_of_plain_bytes_are_plain() {
+        for len in 0..3 * BLOCK {
+            assert_eq!(plain_len(&vec![b' '; len]), len);
+        }
+    }
+}

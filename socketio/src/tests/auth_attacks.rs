@@ -1,0 +1,162 @@
+//! Doubts about the seams between the policy's machine, the connection and the namespace.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Log;
+use super::auth::{User, token, users, wall_clock};
+use crate::auth::{
+    Action, Authenticator as _, Decision, Handshake, Holder, MemoryRevocations, OnExpiry,
+    Revocation, TwoRoundTrip, authorizer_fn,
+};
+use crate::testing::{Received, TestClient};
+use crate::{ConnectError, Namespace, NamespaceBuilder, One, Room, Socket, SocketIo};
+
+/// A namespace whose middleware takes a second, and that logs who comes in.
+fn slow_to_admit<S>(builder: NamespaceBuilder<User, S, One>, log: &Log) -> Namespace<User> {
+    let log = log.clone();
+    builder
+        .middleware(|_: Socket<User>| async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            Ok::<_, ConnectError>(())
+        })
+        .on_connect(move |_| {
+            log.add("connected");
+            async {}
+        })
+        .open()
+        .unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_grant_that_ends_while_middleware_waits_refuses_the_connect() {
+    for on_expiry in [
+        OnExpiry::ReconnectTransport,
+        OnExpiry::DisconnectNamespace,
+        OnExpiry::NotifyOnly,
+    ] {
+        let log = Log::default();
+        let policy = Handshake::new(users()).on_expiry(on_expiry);
+        let io = SocketIo::builder().authenticate(policy).build().unwrap();
+        let connected = log.clone();
+        io.namespace("/")
+            .middleware(|_: Socket<User>| async {
+                tokio::time::sleep(Duration::from_secs(10)).await;
+                Ok::<_, ConnectError>(())
+            })
+            .on_connect(move |_| {
+                connected.add("connected");
+                async {}
+            })
+            .open()
+            .unwrap();
+        let mut client = TestClient::open(&io).await;
+        let answer = client.join_with("/", &token("user:ann:5")).await;
+        assert!(
+            answer.starts_with("44{"),
+            "no event before the answer: {answer}"
+        );
+        assert!(answer.contains("token_expired"), "{answer}");
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        assert_eq!(log.take(), [""; 0], "{on_expiry:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn row_13_what_is_revoked_between_the_verdict_and_the_join_does_not_get_in() {
+    let log = Log::default();
+    let list = Arc::new(MemoryRevocations::new());
+    let policy = Handshake::new(users().with_revocation(Arc::clone(&list)));
+    let io = SocketIo::builder().authenticate(policy).build().unwrap();
+    let space = slow_to_admit(io.namespace("/"), &log);
+    let mut client = TestClient::open(&io).await;
+    client.send(&format!("40{}", token("user:ann"))).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    list.revoke(&Revocation::subject("ann", wall_clock()))
+        .unwrap();
+    let answer = client.next_text().await;
+    assert!(
+        answer.starts_with("44{") && answer.contains("token_revoked"),
+        "{answer}"
+    );
+    assert_eq!(space.socket_count(), 0);
+    assert_eq!(log.take(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn row_13_what_is_revoked_during_the_second_round_trip_does_not_get_in() {
+    let log = Log::default();
+    let list = Arc::new(MemoryRevocations::new());
+    let policy = TwoRoundTrip::new(users().with_revocation(Arc::clone(&list)));
+    let io = SocketIo::new();
+    slow_to_admit(io.namespace("/").authenticate(policy), &log);
+    let mut client = TestClient::open(&io).await;
+    client.join("/").await;
+    client
+        .send(&format!(r#"42["authenticate",{}]"#, token("user:ann")))
+        .await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    list.revoke(&Revocation::subject("ann", wall_clock()))
+        .unwrap();
+    let answer = client.next_text().await;
+    assert!(answer.contains("token_revoked"), "{answer}");
+    assert_eq!(client.next_text().await, "41");
+    assert_eq!(client.next().await, Received::Closed);
+    assert_eq!(log.take(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn row_39_a_downgrade_takes_away_the_rooms_that_guests_may_not_be_in() {
+    let policy = Handshake::new(users())
+        .guest(|| User("guest".into()))
+        .on_expiry(OnExpiry::Downgrade)
+        .authorize(authorizer_fn(
+            |holder: Holder<'_, User>, action: Action<'_>| {
+                Decision::allow_if(action.object() != "staff" || holder.identity().0 != "guest")
+            },
+        ));
+    let io = SocketIo::builder().authenticate(policy).build().unwrap();
+    let space = io
+        .namespace("/")
+        .on_connect(|socket: Socket<User>| async move {
+            socket.join("staff").unwrap();
+            socket.join("lobby").unwrap();
+        })
+        .open()
+        .unwrap();
+    let mut client = TestClient::open(&io).await;
+    client.join_with("/", &token("user:ann:5")).await;
+    assert!(client.next_text().await.contains("token_expiring"));
+    assert!(client.next_text().await.contains("token_expired"));
+    space.to("staff").emit("secret", &()).unwrap();
+    space.to("lobby").emit("open", &()).unwrap();
+    assert_eq!(client.next_text().await, r#"42["open"]"#);
+    let [socket] = &space.sockets()[..] else {
+        panic!("one socket")
+    };
+    assert_eq!(socket.rooms(), [Room::from("lobby")]);
+    assert_eq!(socket.data().0, "guest");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_namespace_joined_late_judges_the_opening_requests_token_anew() {
+    let policy = Handshake::new(users());
+    let io = SocketIo::builder().authenticate(policy).build().unwrap();
+    for name in ["/", "/late"] {
+        io.namespace(name).open().unwrap();
+    }
+    let list = Arc::new(MemoryRevocations::new());
+    list.revoke(&Revocation::subject("ann", wall_clock()))
+        .unwrap();
+    io.namespace("/list")
+        .authenticate(Handshake::new(users().with_revocation(Arc::clone(&list))))
+        .open()
+        .unwrap();
+    let header = [("authorization", "Bearer user:ann")];
+    let mut client = TestClient::open_with(&io, "", &header).await;
+    assert!(client.join("/").await.starts_with("40{"));
+    let refused = client.join("/list").await;
+    assert!(refused.contains("token_revoked"), "{refused}");
+    let ambiguous = client.join_with("/late", &token("user:bob")).await;
+    assert!(ambiguous.contains("ambiguous_credentials"), "{ambiguous}");
+}
