@@ -186,10 +186,11 @@ impl engineio::Handler for Shell {
             return;
         };
         //= SIO5-DIS-04
-        let reason = if self.server.is_closing() {
-            DisconnectReason::ServerShuttingDown
-        } else {
-            reason.into()
+        let reason = match reason {
+            CloseReason::ForcedClose if self.server.is_closing() => {
+                DisconnectReason::ServerShuttingDown
+            }
+            reason => reason.into(),
         };
         *client.decoder.lock() = Decoder::default();
         client.feed(connection, Input::Closed(reason));
