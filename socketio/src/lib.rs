@@ -53,6 +53,7 @@ mod socket;
 pub mod testing;
 #[cfg(test)]
 mod tests;
+mod trace;
 
 pub use ack::{AckFuture, AckStream};
 pub use auth_control::AuthControl;
