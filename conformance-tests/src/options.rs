@@ -58,7 +58,7 @@ impl Options {
     }
 
     /// How often a case may run before its failure counts. Default 2: a failed case runs again when all others are
-    /// done, alone, so that a busy machine is not mistaken for a broken server.
+    /// done, with few beside it, so that a busy machine is not mistaken for a broken server.
     #[must_use]
     pub fn attempts(mut self, count: u32) -> Self {
         self.attempts = count.max(1);

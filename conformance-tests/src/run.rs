@@ -1,4 +1,4 @@
-//! Runs the cases: in parallel with a bound, each with a time limit, the failed ones again alone.
+//! Runs the cases: in parallel with a bound, each with a time limit, the failed ones again with few others.
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,6 +17,10 @@ use crate::health::{self, Usage};
 use crate::options::Options;
 use crate::report::{Outcome, Report, Status};
 use crate::trace::Trace;
+
+/// How many failed cases run again at a time: few enough that a busy machine is no excuse, and enough that a run against
+/// a server with a hundred failures, many of which are waits in vain, comes to its end.
+const AGAIN_AT_A_TIME: usize = 4;
 
 /// Why a run could not begin.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,24 +109,12 @@ struct Runner {
 }
 
 impl Runner {
+    /// Runs every case, `parallel` at a time.
     async fn all(self: &Arc<Self>, cases: &[Case], parallel: usize) -> Vec<Outcome> {
-        let permits = Arc::new(Semaphore::new(parallel));
-        let mut running = JoinSet::new();
-        // The slowest first, so that the run does not end with one case alone.
-        let mut order: Vec<usize> = (0..cases.len()).collect();
-        order.sort_by_key(|&index| std::cmp::Reverse(cases[index].limit));
-        for index in order {
-            let (runner, permits, case) = (self.clone(), permits.clone(), cases[index].clone());
-            running.spawn(async move {
-                let _permit = permits.acquire().await;
-                (index, runner.one(&case).await)
-            });
-        }
+        let numbered = cases.iter().cloned().enumerate().collect();
         let mut outcomes: Vec<Option<Outcome>> = cases.iter().map(|_| None).collect();
-        while let Some(ended) = running.join_next().await {
-            if let Ok((index, outcome)) = ended {
-                outcomes[index] = Some(outcome);
-            }
+        for (index, outcome) in self.some(numbered, parallel).await {
+            outcomes[index] = Some(outcome);
         }
         let missing = |case: &Case| Outcome::new(case, Status::not_run("the case itself panicked"));
         cases
@@ -132,15 +124,42 @@ impl Runner {
             .collect()
     }
 
-    /// Runs each failed case once more, alone.
-    async fn again(&self, cases: &[Case], outcomes: &mut [Outcome]) {
-        for (case, outcome) in cases.iter().zip(outcomes) {
-            if outcome.status.is_failed() {
-                let attempts = outcome.attempts + 1;
-                *outcome = self.one(case).await;
-                outcome.attempts = attempts;
+    /// Runs each failed case once more, in peace.
+    async fn again(self: &Arc<Self>, cases: &[Case], outcomes: &mut [Outcome]) {
+        let numbered = cases.iter().cloned().enumerate();
+        let failed = numbered.filter(|(index, _)| outcomes[*index].status.is_failed());
+        for (index, mut outcome) in self.some(failed.collect(), AGAIN_AT_A_TIME).await {
+            // What was seen is worth more than that there was no time to see it again.
+            if !matches!(outcome.status, Status::NotRun { .. }) {
+                outcome.attempts = outcomes[index].attempts + 1;
+                outcomes[index] = outcome;
             }
         }
+    }
+
+    /// The outcomes of these cases, each with its case's number; none for a case that panicked.
+    async fn some(
+        self: &Arc<Self>,
+        cases: Vec<(usize, Case)>,
+        parallel: usize,
+    ) -> Vec<(usize, Outcome)> {
+        let permits = Arc::new(Semaphore::new(parallel));
+        let mut running = JoinSet::new();
+        // The slowest first, so that the run does not end with one case alone.
+        let mut order = cases;
+        order.sort_by_key(|(_, case)| std::cmp::Reverse(case.limit));
+        for (index, case) in order {
+            let (runner, permits) = (self.clone(), permits.clone());
+            running.spawn(async move {
+                let _permit = permits.acquire().await;
+                (index, runner.one(&case).await)
+            });
+        }
+        let mut outcomes = Vec::new();
+        while let Some(ended) = running.join_next().await {
+            outcomes.extend(ended.ok());
+        }
+        outcomes
     }
 
     async fn one(&self, case: &Case) -> Outcome {

@@ -28,6 +28,7 @@ use crate::namespace::Space;
 use crate::proto::cluster::{Input, Node, Output, Rhythm};
 use crate::running::{Guarded, guard, poll_now};
 use crate::server::{Server, until_stopped};
+use crate::trace;
 
 pub use answers::{Gathered, Gathering, ServerAnswer};
 pub(crate) use apply::describe;
@@ -253,8 +254,10 @@ impl Cluster {
         }
     }
 
-    /// Tells the application. A hook that panics changes nothing.
+    /// Tells the application. A hook that panics changes nothing. What lies behind an error of the bus may name hosts and
+    /// passwords, so the log has it without its source.
     fn tell(&self, error: &AdapterError) {
+        trace::warn!(%error, "the cluster was not reached");
         if let Some(hook) = &self.on_error {
             let _ = guard(|| hook(error));
         }

@@ -36,6 +36,7 @@ use crate::proto::client::{self, Application, Input, Route, Ticket};
 use crate::running::guard;
 use crate::server::Server;
 use crate::socket::Core;
+use crate::trace;
 
 /// The application of the engine, and the types of the pure machine.
 pub(crate) struct Shell {
@@ -186,10 +187,11 @@ impl engineio::Handler for Shell {
             return;
         };
         //= SIO5-DIS-04
-        let reason = if self.server.is_closing() {
-            DisconnectReason::ServerShuttingDown
-        } else {
-            reason.into()
+        let reason = match reason {
+            CloseReason::ForcedClose if self.server.is_closing() => {
+                DisconnectReason::ServerShuttingDown
+            }
+            reason => reason.into(),
         };
         *client.decoder.lock() = Decoder::default();
         client.feed(connection, Input::Closed(reason));
@@ -227,6 +229,7 @@ impl Client {
             Ok(None) => Flow::Continue,
             //= SIO5-INV-01
             Err(error) => {
+                trace::debug!(%error, "a packet cannot be decoded");
                 for socket in self.joined() {
                     tell_invalid(&socket, Invalid::Packet(error));
                 }
@@ -339,6 +342,7 @@ impl Client {
 
     /// Refuses an event that came too fast.
     fn drop_event(&self, socket: &Arc<Core>, packet: &Packet<'_>) {
+        trace::debug!(namespace = &*socket.space.name, "an event came too fast");
         let event = packet.name().unwrap_or_default();
         tell_invalid(socket, Invalid::TooFast { event });
         if let Some(id) = packet.id() {

@@ -56,6 +56,7 @@ mod socket;
 pub mod testing;
 #[cfg(test)]
 mod tests;
+mod trace;
 
 pub use ack::{AckFuture, AckStream};
 pub use adapter::{Adapter, AdapterError, Membership};

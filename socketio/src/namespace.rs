@@ -3,7 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 
 use engineio::{OverflowPolicy, SendOptions};
@@ -53,6 +53,7 @@ pub(crate) struct Space {
     /// How events are sent unless a call says otherwise.
     pub(crate) options: SendOptions,
     ack_ids: AtomicU64,
+    is_closed: AtomicBool,
     pub(crate) server: Weak<Server>,
     /// For a dynamic namespace, which goes with its last socket: how many sockets are in it or on the way in.
     /// Changed under the lock of the server's namespaces only.
@@ -92,6 +93,7 @@ impl Space {
             guard,
             nobody: ErasedIdentity::new(()),
             ack_ids: AtomicU64::new(0),
+            is_closed: AtomicBool::new(false),
             server: Arc::downgrade(server),
             users,
         }
@@ -105,6 +107,11 @@ impl Space {
     //= SIO5-ACK-02
     pub(crate) fn next_ack_id(&self) -> u64 {
         self.ack_ids.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// True when a socket that comes in only now is to leave again.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.is_closed.load(Ordering::Acquire)
     }
 
     /// The event that authenticates, which handlers never see.
@@ -554,6 +561,8 @@ impl<D> Namespace<D> {
         if let Some(server) = self.space.server.upgrade() {
             server.close(&self.space);
         }
+        // Whoever is not among the sockets yet sees this when he is.
+        self.space.is_closed.store(true, Ordering::Release);
         self.all().local().disconnect();
     }
 

@@ -5,13 +5,18 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
+use crate::trace;
+
 /// User code panicked. What it said went to the panic hook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Panicked;
 
 /// Calls user code.
 pub(crate) fn guard<T>(call: impl FnOnce() -> T) -> Result<T, Panicked> {
-    catch_unwind(AssertUnwindSafe(call)).map_err(|_| Panicked)
+    catch_unwind(AssertUnwindSafe(call)).map_err(|_| {
+        trace::error!("the application panicked");
+        Panicked
+    })
 }
 
 /// Polls once, before anybody can wake the future: if it waits it must be polled again by whoever keeps it.

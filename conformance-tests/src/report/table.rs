@@ -44,7 +44,7 @@ pub(super) fn write(report: &Report) -> String {
     }
     for outcome in &report.outcomes {
         if outcome.attempts > 1 && outcome.status == Status::Passed {
-            let _ = writeln!(out, "  passed only when run again alone: {}", outcome.id);
+            let _ = writeln!(out, "  passed only when run again: {}", outcome.id);
         }
     }
     out

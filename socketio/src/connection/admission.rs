@@ -21,6 +21,7 @@ use crate::proto::client::{Gate, Input, Ticket};
 use crate::recovery::Claim;
 use crate::running::{Guarded, Panicked, guard, poll_now};
 use crate::socket::Core;
+use crate::trace;
 
 impl Client {
     /// Looks for a namespace, at last among the sets of dynamic ones.
@@ -86,6 +87,7 @@ impl Client {
     ) {
         let Some(id) = new_id(connection, &space) else {
             // The operating system has no random bytes; nobody can be let in.
+            trace::error!("no socket id could be made");
             space.give_back();
             return self.feed(connection, Input::GiveUp);
         };

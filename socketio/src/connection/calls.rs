@@ -18,6 +18,7 @@ use crate::packet::Packet;
 use crate::proto::client::Input;
 use crate::running::{Guarded, Panicked, guard, poll_now};
 use crate::socket::Core;
+use crate::trace;
 
 impl Client {
     /// Makes the calls that are due, unless another thread is about to.
@@ -231,6 +232,11 @@ impl Client {
             match guard(|| handler.start(socket, args, ack.clone())) {
                 Ok(Ok(running)) => self.run(connection, socket, running, ack.clone()),
                 Ok(Err(error)) => {
+                    trace::debug!(
+                        namespace = &*socket.space.name,
+                        event = name,
+                        "arguments are not what the handler takes"
+                    );
                     let invalid = Invalid::Arguments {
                         event: name,
                         error: &error,

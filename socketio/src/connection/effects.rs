@@ -13,6 +13,7 @@ use crate::ack::Awaited;
 use crate::inbox::Call;
 use crate::proto::client::{Input, Output, Refusal, Ticket};
 use crate::socket::Core;
+use crate::trace;
 
 impl Client {
     /// Carries out one output. Calls no user code.
@@ -61,6 +62,11 @@ impl Client {
                 reason,
                 notifies,
             } => {
+                trace::debug!(
+                    namespace = &*socket.space.name,
+                    reason = reason.as_str(),
+                    "a socket left"
+                );
                 socket.leave();
                 if notifies {
                     send_disconnect(&socket);
@@ -96,6 +102,7 @@ impl Client {
         socket: Option<&Core>,
         refusal: &Refusal,
     ) {
+        log_refusal(refusal);
         if let Refusal::Auth(rejection) = refusal {
             match socket {
                 Some(socket) => {
@@ -148,6 +155,7 @@ impl Client {
         send_connected(connection, &socket, extra.as_deref());
         // The reply is in the queue, so no broadcast can precede it.
         socket.enter();
+        trace::debug!(namespace = &*socket.space.name, "a socket joined");
         self.push(Call::Connected(socket));
     }
 
@@ -195,6 +203,7 @@ impl Client {
                 socket.set_grant(grant, end_of(expires_in));
                 self.audit(connection, &socket, AuditKind::Accepted, None);
                 socket.enter();
+                trace::debug!(namespace = &*socket.space.name, "a socket joined");
             }
             auth::Output::ReplaceGrant { grant, expires_in } => {
                 socket.set_grant(Some(grant), end_of(expires_in));
@@ -223,6 +232,7 @@ impl Client {
                 notice,
                 ack,
             } => {
+                log_rejection(&rejection);
                 let legacy = settings.legacy_codes;
                 let id = socket.space.next_ack_id();
                 // Past the bound the client's acknowledgement is not recognised; its time limit still holds.
@@ -243,6 +253,26 @@ impl Client {
             | auth::Output::Disconnect
             | auth::Output::CloseConnection => {}
         }
+    }
+}
+
+fn log_refusal(refusal: &Refusal) {
+    match refusal {
+        Refusal::Auth(rejection) => log_rejection(rejection),
+        Refusal::Denied(_) => trace::debug!("middleware refused a client"),
+        // The name is the client's.
+        Refusal::InvalidNamespace => trace::debug!("a client asked for no open namespace"),
+        Refusal::TooManyNamespaces => trace::debug!("a client asked for too many namespaces"),
+    }
+}
+
+fn log_rejection(rejection: &auth::Rejection) {
+    match rejection.code() {
+        auth::Code::AuthUnavailable => trace::warn!("a credential cannot be judged"),
+        _ => trace::debug!(
+            code = rejection.code().as_str(),
+            "a client was not authenticated"
+        ),
     }
 }
 

@@ -246,6 +246,9 @@ impl Core {
         }
         self.settle();
         self.revoke_if_late();
+        if self.space.is_closed() {
+            self.disconnect();
+        }
     }
 
     /// Nothing is sent to the socket from here on, and what it owes is not waited for any longer.

@@ -1,6 +1,8 @@
+use std::time::Duration;
+
 use crate::testing::TestClient;
 use crate::tests::{Log, sid_of};
-use crate::{Args, JoinError, Namespace, Room, RoomEvent, Socket, SocketIo};
+use crate::{Args, ConnectError, JoinError, Namespace, Room, RoomEvent, Socket, SocketIo};
 
 fn server() -> (SocketIo, Namespace<()>) {
     let io = SocketIo::builder().max_rooms_per_socket(2).build().unwrap();
@@ -156,4 +158,24 @@ async fn a_closed_namespace_disconnects_its_sockets_and_frees_its_name() {
     );
     io.namespace("/").open().unwrap();
     assert!(client.join("/").await.starts_with("40{"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_let_into_a_namespace_that_was_closed_meanwhile_leaves_at_once() {
+    let io = SocketIo::new();
+    let space = io
+        .namespace("/")
+        .middleware(|_| async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            Ok::<(), ConnectError>(())
+        })
+        .open()
+        .unwrap();
+    let mut client = TestClient::open(&io).await;
+    client.send_all(&["40", "40/nowhere,"]).await;
+    assert!(client.next_text().await.starts_with("44/nowhere,"));
+    space.close();
+    assert!(client.next_text().await.starts_with("40{"));
+    assert_eq!(client.next_text().await, "41");
+    assert_eq!(space.socket_count(), 0);
 }

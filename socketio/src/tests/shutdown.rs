@@ -146,6 +146,21 @@ async fn who_does_not_take_the_last_events_is_cut_off_at_the_deadline() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_leaves_by_himself_during_a_drain_is_not_shut_down() {
+    let log = Log::default();
+    let (io, space) = server(&log);
+    let mut client = TestClient::open(&io).await;
+    client.join("/").await;
+    let closed = space.sockets().remove(0).closed();
+    let mut draining = Box::pin(io.drain(DEADLINE));
+    assert!(crate::running::poll_now(draining.as_mut()).is_pending());
+    drop(client);
+    closed.await;
+    assert_eq!(log.take(), ["0 transport close"]);
+    draining.await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_server_that_drains_or_is_closed_refuses_whoever_comes() {
     let (io, space) = server(&Log::default());
     assert_eq!(handshake(&io).await, (200, None));
