@@ -243,3 +243,33 @@ fn a_member_that_is_undefined_is_absent() {
     .unwrap();
     assert!(packet.args().is_empty());
 }
+
+/// One argument in the hands of a codec of messages between servers.
+struct Carried<'a>(crate::RawArgs<'a>);
+
+impl Serialize for Carried<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.transcode(serializer)
+    }
+}
+
+#[test]
+fn arguments_of_any_number_are_taken_apart_and_put_together_again() {
+    let sent = OwnedArgs::new(&Args((
+        "a",
+        Binary::from(vec![1, 2]),
+        json!({"b": [null, 1.5]}),
+    )))
+    .unwrap();
+    let carried: Vec<_> = sent.as_raw().iter().map(Carried).collect();
+    let again = OwnedArgs::from_values(&carried).unwrap();
+    assert_eq!(again.as_raw().as_json(), sent.as_raw().as_json());
+    assert_eq!(again.as_raw().attachments(), [&[1, 2][..]]);
+    assert_eq!(again.as_raw().len(), 3);
+    let read_again = read::<Args<(String, Binary, Value)>>(&again).unwrap();
+    assert_eq!(read_again.0.1, Binary::from(vec![1, 2]));
+    for count in [0, 1, 12] {
+        let args = OwnedArgs::from_values(&vec![7; count]).unwrap();
+        assert_eq!(args.as_raw().len(), count);
+    }
+}
