@@ -3,8 +3,6 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use bytes::Bytes;
-
 use crate::codec::{ArgsSource, OwnedArgs, RawArgs};
 
 /// The names that no event may have, in either direction (SIO5-PKT-07).
@@ -100,9 +98,9 @@ impl<'a> Packet<'a> {
         self
     }
 
-    pub(crate) fn with_attachments(mut self, attachments: Vec<Bytes>) -> Self {
-        self.args = self.args.with_attachments(attachments);
-        self
+    /// The same packet without its arguments.
+    pub(crate) fn without_args(self) -> Self {
+        self.with_source(ArgsSource::default())
     }
 
     /// What type of packet it is.
