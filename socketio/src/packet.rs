@@ -88,9 +88,24 @@ impl<'a> Packet<'a> {
         self
     }
 
-    pub(crate) fn with_query(mut self, query: Option<&'a str>) -> Self {
-        self.query = query.map(Cow::Borrowed);
-        self
+    /// A packet as it was received. It is made in one piece, because it is large to be moved.
+    #[inline]
+    pub(crate) fn received(
+        kind: PacketKind,
+        namespace: &'a str,
+        query: Option<&'a str>,
+        id: Option<u64>,
+        name: Option<Cow<'a, str>>,
+        args: ArgsSource<'a>,
+    ) -> Self {
+        Self {
+            kind,
+            namespace: Cow::Borrowed(namespace),
+            query: query.map(Cow::Borrowed),
+            id,
+            name,
+            args,
+        }
     }
 
     pub(crate) fn with_source(mut self, args: ArgsSource<'a>) -> Self {

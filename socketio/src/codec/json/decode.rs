@@ -168,27 +168,28 @@ fn decode_rest<'a>(
         Digits::None => None,
         Digits::Overflow => return Err(PacketError::Id),
     };
-    let packet = Packet::new(kind, namespace).with_query(query).with_id(id);
-    if cursor.rest.is_empty() {
-        return Ok(packet);
-    }
-    decode_payload(packet, cursor.rest, limits, observer)
+    let (name, values) = match cursor.rest {
+        "" => (None, Values::default()),
+        text => decode_payload(kind, text, limits, observer)?,
+    };
+    let args = ArgsSource::json(values.text, values.count);
+    Ok(Packet::received(kind, namespace, query, id, name, args))
 }
 
 //= SIO5-PKT-06
 #[inline]
 fn decode_payload<'a>(
-    mut packet: Packet<'a>,
+    kind: PacketKind,
     text: &'a str,
     limits: &Limits,
     observer: &mut impl Observer,
-) -> Result<Packet<'a>, PacketError> {
+) -> Result<(Option<Cow<'a, str>>, Values<'a>), PacketError> {
     let mut scanner = Scanner::new(text);
-    let values = match (packet.kind(), text.as_bytes().first()) {
+    let mut name = None;
+    let values = match (kind, text.as_bytes().first()) {
         (PacketKind::Event, Some(b'[')) => {
             scanner.take_byte()?;
-            let name = event_name(&mut scanner)?;
-            packet = packet.with_name(name);
+            name = Some(event_name(&mut scanner)?);
             scanner.skip_whitespace();
             match scanner.take_byte()? {
                 // A comma promises another argument.
@@ -209,7 +210,7 @@ fn decode_payload<'a>(
         _ => return Err(PacketError::Payload),
     };
     scanner.finish()?;
-    Ok(packet.with_source(ArgsSource::json(values.text, values.count)))
+    Ok((name, values))
 }
 
 /// The first element of an event: a number, or a string that is not reserved.
