@@ -92,8 +92,6 @@ pub(crate) enum Input<A: Application> {
     },
     /// The server disconnects every socket and the connection.
     LeaveAll,
-    /// A binary packet waits for its attachments, or does no longer.
-    AwaitsAttachments(bool),
     /// The session is over.
     Closed(DisconnectReason),
     /// The time of [`Client::poll_timeout`] has come. Early calls are harmless.
@@ -287,11 +285,6 @@ impl<A: Application> Client<A> {
             Input::GiveUp => self.close(),
             Input::Leave { ticket } => self.on_leave(now, ticket),
             Input::LeaveAll => self.on_leave_all(now),
-            Input::AwaitsAttachments(awaits) => {
-                self.attachments_by = awaits
-                    .then(|| now.checked_add(limits.attachment_timeout))
-                    .flatten();
-            }
             Input::Closed(_) | Input::Unheard | Input::Timeout => {}
         }
         debug_assert!(self.entries.len() <= limits.max_namespaces.max(1));
@@ -318,24 +311,42 @@ impl<A: Application> Client<A> {
             .min()
     }
 
+    /// A binary packet, of a namespace that a custom parser does not tell, waits for its attachments from now on.
+    /// False when such a packet is not allowed, so that they need not be waited for.
+    pub(crate) fn await_attachments(
+        &mut self,
+        now: Instant,
+        limits: &Limits,
+        namespace: Option<&str>,
+    ) -> bool {
+        let is_welcome = namespace.is_none_or(|name| self.open_entry(name).is_some());
+        if is_welcome {
+            self.attachments_by = now.checked_add(limits.attachment_timeout);
+        }
+        is_welcome
+    }
+
+    /// The attachments have arrived.
+    pub(crate) fn end_attachments(&mut self) {
+        self.attachments_by = None;
+    }
+
     /// Where an EVENT or ACK for this namespace goes.
     pub(crate) fn route(&self, name: &str) -> Route<A::Socket> {
-        let entry = self.entries.iter().find(|entry| *entry.name == *name);
-        match entry {
-            Some(Entry {
-                phase: Phase::Joined,
-                ticket,
-                socket: Some(socket),
-                ..
-            }) if !self.is_closing => Route::Deliver(*ticket, socket.clone()),
-            Some(Entry {
-                phase: Phase::Held,
-                ticket,
-                socket: Some(socket),
-                ..
-            }) if !self.is_closing => Route::Held(*ticket, socket.clone()),
-            _ => Route::Violation,
+        match self.open_entry(name) {
+            Some((entry, socket)) if entry.phase == Phase::Joined => {
+                Route::Deliver(entry.ticket, socket.clone())
+            }
+            Some((entry, socket)) => Route::Held(entry.ticket, socket.clone()),
+            None => Route::Violation,
         }
+    }
+
+    /// The attempt that takes packets for this namespace, with its socket.
+    fn open_entry(&self, name: &str) -> Option<(&Entry<A>, &A::Socket)> {
+        let entry = self.entries.iter().find(|entry| *entry.name == *name)?;
+        let is_open = matches!(entry.phase, Phase::Joined | Phase::Held) && !self.is_closing;
+        Some((entry, entry.socket.as_ref()?)).filter(|_| is_open)
     }
 
     /// The joined sockets, in join order.

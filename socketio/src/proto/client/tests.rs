@@ -371,14 +371,19 @@ fn the_number_of_namespaces_and_of_unanswered_connects_is_bounded() {
 fn attachments_that_do_not_arrive_close() {
     let mut bench = Bench::new();
     bench.join("/");
-    bench.feed(Input::AwaitsAttachments(true));
+    let await_attachments = |bench: &mut Bench, name: &str| {
+        let now = bench.now;
+        bench.client.await_attachments(now, &LIMITS, Some(name))
+    };
+    assert!(!await_attachments(&mut bench, "/elsewhere"));
+    assert!(await_attachments(&mut bench, "/"));
     assert_eq!(
         bench.client.poll_timeout(),
         Some(bench.now + LIMITS.attachment_timeout)
     );
-    bench.feed(Input::AwaitsAttachments(false));
+    bench.client.end_attachments();
     assert_eq!(bench.pass(LIMITS.attachment_timeout), [""; 0]);
-    bench.feed(Input::AwaitsAttachments(true));
+    assert!(await_attachments(&mut bench, "/"));
     assert_eq!(bench.pass(LIMITS.attachment_timeout), ["close"]);
 }
 
