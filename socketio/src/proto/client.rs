@@ -378,6 +378,8 @@ impl<A: Application> Client<A> {
         }
         let ticket = Ticket(self.next_ticket);
         self.next_ticket = self.next_ticket.wrapping_add(1);
+        // Most connections join one namespace, and the next size of a vector is four.
+        self.entries.reserve_exact(1);
         self.entries.push(Entry {
             ticket,
             name: Arc::clone(&name),
