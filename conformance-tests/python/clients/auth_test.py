@@ -254,75 +254,70 @@ class ByUpgrade(Authenticated, AuthCase):
 
 
 class AsTimePasses(AuthCase):
-    """Tests that wait do so by every way at once."""
+    """What takes its time is waited for all at once, by every way."""
 
-    async def by_each_way(self, check):
-        await asyncio.gather(*(check(way) for way in (POLLING, WEBSOCKET, UPGRADE)))
+    async def test_it_is_ended_or_told_in_time(self):
+        checks = [
+            self.is_ended_when_it_never_says_who_it_is,
+            self.is_told_that_its_token_ends_renews_it_and_stays,
+            self.comes_back_with_a_fresh_token_when_its_own_ends,
+        ]
+        if not IS_REFERENCE:
+            checks.append(self.keeps_what_needs_no_token_when_it_never_says_who_it_is)
+        ways = (POLLING, WEBSOCKET, UPGRADE)
+        await asyncio.gather(*(check(way) for check in checks for way in ways))
 
-    async def test_it_is_ended_when_it_never_says_who_it_is(self):
-        async def check(way):
-            client = self.client(reconnection=False)
-            unauthorized = Inbox(client, "unauthorized", "/two-trip")
-            gone = Inbox(client, "disconnect", "/two-trip")
-            since = time.monotonic()
-            await self.join(client, namespaces="/two-trip", way=way)
-            await self.assert_unauthorized(unauthorized, "auth_timeout")
-            self.assertAlmostEqual(time.monotonic() - since, TIMEOUT_SECONDS, delta=SLACK_SECONDS)
-            self.assertIn(await gone.next(), ENDS)
+    async def is_ended_when_it_never_says_who_it_is(self, way):
+        client = self.client(reconnection=False)
+        unauthorized = Inbox(client, "unauthorized", "/two-trip")
+        gone = Inbox(client, "disconnect", "/two-trip")
+        since = time.monotonic()
+        await self.join(client, namespaces="/two-trip", way=way)
+        await self.assert_unauthorized(unauthorized, "auth_timeout")
+        self.assertAlmostEqual(time.monotonic() - since, TIMEOUT_SECONDS, delta=SLACK_SECONDS)
+        self.assertIn(await gone.next(), ENDS)
 
-        await self.by_each_way(check)
+    async def is_told_that_its_token_ends_renews_it_and_stays(self, way):
+        exp, later = now() + SHORT_SECONDS, now() + 500
+        old = {"token": token("ann", exp=exp)}
+        renewing, careless = self.client(), self.client(reconnection=False)
+        notices = Inbox(renewing, "token_expiring")
+        unauthorized = Inbox(careless, "unauthorized")
+        await self.join(renewing, way=way, auth=old)
+        await self.join(careless, way=way, auth=old)
+        (notice,) = await notices.next()
+        self.assertIn(notice["expires_in"], range(SHORT_SECONDS))
+        (answer,) = await ask(renewing, "authenticate", {"token": token("ann", exp=later)})
+        self.assertGreater(answer["expires_in"], 400)
 
-    async def test_it_is_told_that_its_token_ends_renews_it_and_stays(self):
-        async def check(way):
-            exp, later = now() + SHORT_SECONDS, now() + 500
-            old = {"token": token("ann", exp=exp)}
-            renewing, careless = self.client(), self.client(reconnection=False)
-            notices = Inbox(renewing, "token_expiring")
-            unauthorized = Inbox(careless, "unauthorized")
-            await self.join(renewing, way=way, auth=old)
-            await self.join(careless, way=way, auth=old)
-            (notice,) = await notices.next()
-            self.assertIn(notice["expires_in"], range(SHORT_SECONDS))
-            (answer,) = await ask(renewing, "authenticate", {"token": token("ann", exp=later)})
-            self.assertGreater(answer["expires_in"], 400)
+        # The old token ends, and with it the client that has no other.
+        await self.assert_unauthorized(unauthorized, "token_expired")
+        await self.assert_is(renewing, "ann", expires_at=later)
 
-            # The old token ends, and with it the client that has no other.
-            await self.assert_unauthorized(unauthorized, "token_expired")
-            await self.assert_is(renewing, "ann", expires_at=later)
-
-        await self.by_each_way(check)
-
-    async def test_it_comes_back_by_itself_with_a_fresh_token_when_its_own_ends(self):
-        async def check(way):
-            exp, later = now() + SHORT_SECONDS, now() + 500
-            tokens = [token("ann", exp=exp), token("ann", exp=later)]
-            client = self.client()
-            joined, gone = Inbox(client, "connect"), Inbox(client, "disconnect")
-            unauthorized = Inbox(client, "unauthorized")
-            await self.join(client, way=way, auth=lambda: {"token": tokens.pop(0)})
-            await joined.next()
-            await self.assert_unauthorized(unauthorized, "token_expired")
-            if way == POLLING:
-                # What the server says by polling when it closes, this client takes for a goodbye.
-                self.assertEqual(await gone.next(), ("server disconnect",))
-                await self.join(client, way=way, auth={"token": tokens.pop(0)})
-            else:
-                self.assertEqual(await gone.next(), ("transport error",))
-            await joined.next()
-            await self.assert_is(client, "ann", expires_at=later)
-
-        await self.by_each_way(check)
-
-    @unittest.skipIf(IS_REFERENCE, LATE_ACKS)
-    async def test_it_keeps_what_needs_no_token_when_it_never_says_who_it_is(self):
-        async def check(way):
-            client = self.client()
-            gone = Inbox(client, "disconnect", "/two-trip")
-            await self.join(client, namespaces=["/public", "/two-trip"], way=way)
+    async def comes_back_with_a_fresh_token_when_its_own_ends(self, way):
+        exp, later = now() + SHORT_SECONDS, now() + 500
+        tokens = [token("ann", exp=exp), token("ann", exp=later)]
+        client = self.client()
+        joined, gone = Inbox(client, "connect"), Inbox(client, "disconnect")
+        unauthorized = Inbox(client, "unauthorized")
+        await self.join(client, way=way, auth=lambda: {"token": tokens.pop(0)})
+        await joined.next()
+        await self.assert_unauthorized(unauthorized, "token_expired")
+        if way == POLLING:
+            # What the server says by polling when it closes, this client takes for a goodbye.
             self.assertEqual(await gone.next(), ("server disconnect",))
-            await self.assert_is(client, None, "/public")
+            client = await self.join(self.client(), way=way, auth={"token": tokens.pop(0)})
+        else:
+            self.assertEqual(await gone.next(), ("transport error",))
+            await joined.next()
+        await self.assert_is(client, "ann", expires_at=later)
 
-        await self.by_each_way(check)
+    async def keeps_what_needs_no_token_when_it_never_says_who_it_is(self, way):
+        client = self.client()
+        gone = Inbox(client, "disconnect", "/two-trip")
+        await self.join(client, namespaces=["/public", "/two-trip"], way=way)
+        self.assertEqual(await gone.next(), ("server disconnect",))
+        await self.assert_is(client, None, "/public")
 
 
 if __name__ == "__main__":
