@@ -261,6 +261,10 @@ impl Client {
         is_welcome
     }
 
+    fn may_be_late(&self, namespace: &str) -> bool {
+        self.state.lock().machine.may_be_late(namespace)
+    }
+
     fn take(&self, connection: &Connection<Self>, packet: Packet<'_>, size: usize) -> Flow {
         match packet.kind() {
             PacketKind::Event => return self.take_event(connection, packet, size),
@@ -356,6 +360,7 @@ impl Client {
         let (ticket, socket, is_held) = match route {
             Route::Deliver(ticket, socket) => (ticket, socket, false),
             Route::Held(ticket, socket) => (ticket, socket, true),
+            Route::Violation if self.may_be_late(packet.namespace()) => return Flow::Continue,
             Route::Violation => return self.violation(connection),
         };
         let awaited = packet.id().and_then(|id| socket.take_ack(id));

@@ -202,6 +202,15 @@ struct Entry<A: Application> {
     expires_in: Option<Duration>,
 }
 
+/// What is remembered of a namespace with a policy, joined or not.
+struct Guarded {
+    name: Arc<str>,
+    /// Coming back does not restart the deadline.
+    first_connect: Instant,
+    /// The policy has put a socket of this client out.
+    has_dismissed: bool,
+}
+
 /// The namespaces of one connection.
 ///
 /// ```text
@@ -221,8 +230,8 @@ pub(crate) struct Client<A: Application> {
     /// Until a namespace was joined for the first time.
     connect_by: Option<Instant>,
     attachments_by: Option<Instant>,
-    /// When each namespace with a policy was first asked for: coming back does not restart its deadline.
-    first_connects: Vec<(Arc<str>, Instant)>,
+    /// The namespaces with a policy that were asked for.
+    guarded: Vec<Guarded>,
     failed_attempts: u32,
     next_ticket: u32,
     is_closing: bool,
@@ -236,7 +245,7 @@ impl<A: Application> Client<A> {
             opened_at: now,
             connect_by: now.checked_add(limits.connect_timeout),
             attachments_by: None,
-            first_connects: Vec::new(),
+            guarded: Vec::new(),
             failed_attempts: 0,
             next_ticket: 0,
             is_closing: false,
@@ -349,6 +358,15 @@ impl<A: Application> Client<A> {
         Some((entry, entry.socket.as_ref()?)).filter(|_| is_open)
     }
 
+    /// Whether an ACK for this namespace, which is not joined, may be the answer to an `unauthorized` right behind which
+    /// the policy ended the socket. The answer and the end cross on the way, and a client that acknowledges by itself
+    /// must not lose its other namespaces by it.
+    //= SIO5-EVT-02 exception: the client could not know yet that it is out
+    pub(crate) fn may_be_late(&self, name: &str) -> bool {
+        let mut guarded = self.guarded.iter();
+        guarded.any(|known| known.has_dismissed && *known.name == *name)
+    }
+
     /// The joined sockets, in join order.
     pub(crate) fn joined(&self) -> impl Iterator<Item = &A::Socket> {
         self.entries
@@ -435,14 +453,18 @@ impl<A: Application> Client<A> {
     }
 
     fn first_connect(&mut self, now: Instant, limits: &Limits, name: Arc<str>) -> Instant {
-        if let Some((_, at)) = self.first_connects.iter().find(|(known, _)| *known == name) {
-            return *at;
+        if let Some(known) = self.guarded.iter().find(|known| known.name == name) {
+            return known.first_connect;
         }
-        if self.first_connects.len() >= limits.max_namespaces {
+        if self.guarded.len() >= limits.max_namespaces {
             // Whoever tries so many names is given no more time than the connection has had.
             return self.opened_at;
         }
-        self.first_connects.push((name, now));
+        self.guarded.push(Guarded {
+            name,
+            first_connect: now,
+            has_dismissed: false,
+        });
         now
     }
 
@@ -654,6 +676,9 @@ impl<A: Application> Client<A> {
             return;
         };
         let entry = self.entries.remove(position);
+        if let Some(known) = self.guarded.iter_mut().find(|k| k.name == entry.name) {
+            known.has_dismissed = true;
+        }
         self.outputs.push_back(match entry.phase {
             Phase::Joined => Output::Left {
                 socket,

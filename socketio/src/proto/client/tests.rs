@@ -465,6 +465,26 @@ fn who_does_not_authenticate_in_time_goes_and_the_connection_with_the_last() {
 }
 
 #[test]
+fn an_ack_may_be_late_only_where_the_policy_put_the_socket_out() {
+    let mut bench = Bench::new();
+    bench.join("/open");
+    for name in ["/left", "/ended"] {
+        bench.connect(name);
+        let missing = Collected::Missing(Code::CredentialsRequired.into());
+        bench.find(name, Some(gate(auth::Mode::TwoRoundTrip, missing)));
+        if name == "/left" {
+            bench.feed(Input::Disconnect(name.into()));
+        }
+    }
+    assert!(!bench.client.may_be_late("/ended"));
+    bench.pass(Duration::from_secs(5));
+    assert!(bench.client.may_be_late("/ended"));
+    assert!(!bench.client.may_be_late("/left"));
+    assert!(!bench.client.may_be_late("/open"));
+    assert!(!bench.client.may_be_late("/never"));
+}
+
+#[test]
 fn coming_back_does_not_restart_the_deadline_of_two_round_trips() {
     let mut bench = Bench::new();
     let opened = bench.now;
