@@ -28,6 +28,8 @@ pub enum AuditKind<'a> {
     Refreshed,
     /// A renewal named another subject.
     Mismatch,
+    /// Another subject takes the socket over, as the policy allows.
+    Switched,
     /// A client was told that its grant is about to end.
     Expiring {
         /// How long it still holds.
@@ -73,6 +75,7 @@ impl<'a> AuditKind<'a> {
         match output {
             Output::StartVerify { .. } => Some(Self::Attempt),
             Output::Admit { .. } | Output::Activate { .. } => Some(Self::Accepted),
+            Output::LeaveRooms => Some(Self::Switched),
             Output::ReplaceGrant { .. } => Some(Self::Refreshed),
             Output::RefuseConnect(rejection) | Output::Unauthorized { rejection, .. } => {
                 Some(Self::of_rejection(rejection))
@@ -94,6 +97,7 @@ impl<'a> AuditKind<'a> {
             Self::Timeout => "timeout",
             Self::Refreshed => "refreshed",
             Self::Mismatch => "mismatch",
+            Self::Switched => "switched",
             Self::Expiring { .. } => "expiring",
             Self::Expired => "expired",
             Self::Revoked => "revoked",
