@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::panic_guard::PANICKED;
@@ -43,7 +44,7 @@ pub enum AuditKind<'a> {
     Denied(Action<'a>),
     /// A client comes too often or failed too often.
     RateLimited,
-    /// The keys of an issuer were fetched.
+    /// The keys of an issuer were fetched, see [`AuthEvent::key_set`].
     KeysRefreshed,
     /// The keys of an issuer could not be fetched.
     KeysFailed {
@@ -150,6 +151,8 @@ pub struct AuthEvent<'a> {
     pub key_id: Option<&'a str>,
     /// The algorithm that verified it.
     pub algorithm: Option<&'a str>,
+    /// Where the keys of an issuer are published.
+    pub key_set: Option<&'a str>,
     /// How long the verification took.
     pub latency: Option<Duration>,
 }
@@ -170,6 +173,7 @@ impl<'a> AuthEvent<'a> {
             issuer: None,
             key_id: None,
             algorithm: None,
+            key_set: None,
             latency: None,
         }
     }
@@ -201,6 +205,13 @@ impl<'a> AuthEvent<'a> {
         self.issuer = grant.issuer();
         self.key_id = grant.key_id();
         self.algorithm = grant.algorithm();
+        self
+    }
+
+    /// Adds where the keys are published.
+    #[must_use]
+    pub const fn with_key_set(mut self, url: &'a str) -> Self {
+        self.key_set = Some(url);
         self
     }
 
@@ -243,6 +254,7 @@ impl fmt::Display for AuthEvent<'_> {
             ("subject", self.subject),
             ("issuer", self.issuer),
             ("key", self.key_id),
+            ("key_set", self.key_set),
         ] {
             if let Some(text) = text {
                 write!(f, " {name}={text:?}")?;
@@ -281,6 +293,22 @@ impl fmt::Display for AuthEvent<'_> {
 pub trait AuditSink: Send + Sync + 'static {
     /// Takes in one event.
     fn event(&self, event: &AuthEvent<'_>);
+}
+
+/// One sink for several: the server and its key sets.
+///
+/// ```
+/// use std::sync::Arc;
+/// use socketio_auth::{AuditSink, AuthEvent};
+///
+/// let books: Arc<dyn AuditSink> = Arc::new(|event: &AuthEvent<'_>| eprintln!("{event}"));
+/// fn takes_sink(_: impl AuditSink) {}
+/// takes_sink(Arc::clone(&books));
+/// ```
+impl AuditSink for Arc<dyn AuditSink> {
+    fn event(&self, event: &AuthEvent<'_>) {
+        (**self).event(event);
+    }
 }
 
 impl<F: Fn(&AuthEvent<'_>) + Send + Sync + 'static> AuditSink for F {
