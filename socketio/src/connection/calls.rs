@@ -138,15 +138,8 @@ impl Client {
                 socket,
                 epoch,
                 credential,
-                renewed_subject,
-            } => self.verify(
-                connection,
-                ticket,
-                &socket,
-                epoch,
-                credential,
-                renewed_subject,
-            ),
+                purpose,
+            } => self.verify(connection, ticket, &socket, epoch, credential, purpose),
         }
     }
 

@@ -24,10 +24,21 @@ pub(crate) trait Application {
 }
 
 /// The gate of a namespace with a policy.
-pub(crate) struct Gate {
+pub(crate) struct Gate<A: Application> {
     pub(crate) policy: Arc<NamespacePolicy>,
     pub(crate) has_guests: bool,
     pub(crate) presented: Collected,
+    /// A grant that counts here too, of a client that presents nothing.
+    pub(crate) inherited: Option<Inherited<A>>,
+}
+
+/// The grant of another namespace of the connection.
+pub(crate) struct Inherited<A: Application> {
+    /// Where it was given, and still has to hold.
+    pub(crate) from: Ticket,
+    pub(crate) grant: A::Grant,
+    pub(crate) subject: Arc<str>,
+    pub(crate) expires_in: Option<Duration>,
 }
 
 /// Names one attempt to join a namespace; results of older attempts are ignored by it.
@@ -45,7 +56,7 @@ pub(crate) enum Input<A: Application> {
     Found {
         ticket: Ticket,
         socket: A::Socket,
-        gate: Option<Gate>,
+        gate: Option<Gate<A>>,
     },
     /// There is no such namespace, or there can be no more.
     NotFound {
@@ -419,7 +430,7 @@ impl<A: Application> Client<A> {
         limits: &Limits,
         ticket: Ticket,
         socket: A::Socket,
-        gate: Option<Gate>,
+        gate: Option<Gate<A>>,
     ) {
         let Some(entry) = self.entry_mut(ticket) else {
             return;
@@ -445,11 +456,26 @@ impl<A: Application> Client<A> {
             let machine = AuthMachine::new(gate.policy, gate.has_guests, first_connect);
             entry.auth = Some(Box::new(machine));
         }
-        let input = auth::Input::Connect {
-            presented: gate.presented,
-            failed_attempts,
+        let input = match gate.inherited.and_then(|grant| self.inherit(grant)) {
+            Some(granted) => granted,
+            None => auth::Input::Connect {
+                presented: gate.presented,
+                failed_attempts,
+            },
         };
         self.feed_auth(now, ticket, input);
+    }
+
+    /// Lets a client in by what it holds, unless it has left there meanwhile.
+    fn inherit(&mut self, inherited: Inherited<A>) -> Option<auth::Input<A::Packet, A::Grant>> {
+        let from = self.entry_mut(inherited.from)?;
+        let machine = from.auth.as_ref().filter(|auth| auth.is_active())?;
+        Some(auth::Input::ConnectGranted {
+            credential: machine.credential().cloned(),
+            grant: inherited.grant,
+            subject: inherited.subject,
+            expires_in: inherited.expires_in,
+        })
     }
 
     fn first_connect(&mut self, now: Instant, limits: &Limits, name: Arc<str>) -> Instant {

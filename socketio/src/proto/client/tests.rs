@@ -66,7 +66,7 @@ impl Bench {
         Ticket(self.client.next_ticket.wrapping_sub(1))
     }
 
-    fn find(&mut self, socket: &'static str, gate: Option<Gate>) -> Vec<String> {
+    fn find(&mut self, socket: &'static str, gate: Option<Gate<Test>>) -> Vec<String> {
         let ticket = self.ticket();
         self.feed(Input::Found {
             ticket,
@@ -139,13 +139,14 @@ fn credential() -> Collected {
     Collected::Credential(Credential::new("token", SourceKind::Payload))
 }
 
-fn gate(mode: auth::Mode, presented: Collected) -> Gate {
+fn gate(mode: auth::Mode, presented: Collected) -> Gate<Test> {
     let mut policy = NamespacePolicy::default();
     policy.mode = mode;
     Gate {
         policy: Arc::new(policy),
         has_guests: false,
         presented,
+        inherited: None,
     }
 }
 
