@@ -23,6 +23,7 @@ pub struct Options {
     pub(crate) is_quick: bool,
     pub(crate) limit: Duration,
     pub(crate) patience: Duration,
+    pub(crate) return_limit: Duration,
     pub(crate) port_offset: Option<u16>,
 }
 
@@ -40,6 +41,7 @@ impl Options {
             is_quick: false,
             limit: Duration::from_secs(300),
             patience: Duration::from_secs(3),
+            return_limit: Duration::from_secs(60),
             port_offset: None,
         }
     }
@@ -71,6 +73,14 @@ impl Options {
     #[must_use]
     pub fn pid(mut self, pid: u32) -> Self {
         self.pid = Some(pid);
+        self
+    }
+
+    /// How long the watched process has to give back descriptors and memory after the run. Default 60 s, because sessions
+    /// that nobody polls live for a while. Less ends a run with a leak sooner, and takes what is slow for one.
+    #[must_use]
+    pub fn return_limit(mut self, limit: Duration) -> Self {
+        self.return_limit = limit;
         self
     }
 
