@@ -80,13 +80,12 @@ fn a_server_that_hangs_ends_the_run_in_bounded_time() {
 
 /// Answers each connection's first bytes with these and then keeps silent, the connections open.
 fn hanging_after(answer: &'static str) -> std::net::SocketAddr {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let address = listener.local_addr().expect("it is bound");
     std::thread::spawn(move || {
         let mut kept = Vec::new();
         // Until the test's process ends.
-        for stream in listener.incoming() {
-            let mut stream = stream.unwrap();
+        for mut stream in listener.incoming().flatten() {
             let mut asked = [0; 1024];
             let _ = stream.read(&mut asked);
             let _ = stream.write_all(answer.as_bytes());
