@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::panic_guard::PANICKED;
@@ -28,6 +29,8 @@ pub enum AuditKind<'a> {
     Refreshed,
     /// A renewal named another subject.
     Mismatch,
+    /// Another subject takes the socket over, as the policy allows.
+    Switched,
     /// A client was told that its grant is about to end.
     Expiring {
         /// How long it still holds.
@@ -41,7 +44,7 @@ pub enum AuditKind<'a> {
     Denied(Action<'a>),
     /// A client comes too often or failed too often.
     RateLimited,
-    /// The keys of an issuer were fetched.
+    /// The keys of an issuer were fetched, see [`AuthEvent::key_set`].
     KeysRefreshed,
     /// The keys of an issuer could not be fetched.
     KeysFailed {
@@ -73,6 +76,7 @@ impl<'a> AuditKind<'a> {
         match output {
             Output::StartVerify { .. } => Some(Self::Attempt),
             Output::Admit { .. } | Output::Activate { .. } => Some(Self::Accepted),
+            Output::LeaveRooms => Some(Self::Switched),
             Output::ReplaceGrant { .. } => Some(Self::Refreshed),
             Output::RefuseConnect(rejection) | Output::Unauthorized { rejection, .. } => {
                 Some(Self::of_rejection(rejection))
@@ -94,6 +98,7 @@ impl<'a> AuditKind<'a> {
             Self::Timeout => "timeout",
             Self::Refreshed => "refreshed",
             Self::Mismatch => "mismatch",
+            Self::Switched => "switched",
             Self::Expiring { .. } => "expiring",
             Self::Expired => "expired",
             Self::Revoked => "revoked",
@@ -146,6 +151,8 @@ pub struct AuthEvent<'a> {
     pub key_id: Option<&'a str>,
     /// The algorithm that verified it.
     pub algorithm: Option<&'a str>,
+    /// Where the keys of an issuer are published.
+    pub key_set: Option<&'a str>,
     /// How long the verification took.
     pub latency: Option<Duration>,
 }
@@ -166,6 +173,7 @@ impl<'a> AuthEvent<'a> {
             issuer: None,
             key_id: None,
             algorithm: None,
+            key_set: None,
             latency: None,
         }
     }
@@ -197,6 +205,13 @@ impl<'a> AuthEvent<'a> {
         self.issuer = grant.issuer();
         self.key_id = grant.key_id();
         self.algorithm = grant.algorithm();
+        self
+    }
+
+    /// Adds where the keys are published.
+    #[must_use]
+    pub const fn with_key_set(mut self, url: &'a str) -> Self {
+        self.key_set = Some(url);
         self
     }
 
@@ -239,6 +254,7 @@ impl fmt::Display for AuthEvent<'_> {
             ("subject", self.subject),
             ("issuer", self.issuer),
             ("key", self.key_id),
+            ("key_set", self.key_set),
         ] {
             if let Some(text) = text {
                 write!(f, " {name}={text:?}")?;
@@ -277,6 +293,22 @@ impl fmt::Display for AuthEvent<'_> {
 pub trait AuditSink: Send + Sync + 'static {
     /// Takes in one event.
     fn event(&self, event: &AuthEvent<'_>);
+}
+
+/// One sink for several: the server and its key sets.
+///
+/// ```
+/// use std::sync::Arc;
+/// use socketio_auth::{AuditSink, AuthEvent};
+///
+/// let books: Arc<dyn AuditSink> = Arc::new(|event: &AuthEvent<'_>| eprintln!("{event}"));
+/// fn takes_sink(_: impl AuditSink) {}
+/// takes_sink(Arc::clone(&books));
+/// ```
+impl AuditSink for Arc<dyn AuditSink> {
+    fn event(&self, event: &AuthEvent<'_>) {
+        (**self).event(event);
+    }
 }
 
 impl<F: Fn(&AuthEvent<'_>) + Send + Sync + 'static> AuditSink for F {

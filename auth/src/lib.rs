@@ -150,9 +150,9 @@ pub use revocation::{
 };
 pub use secret::Secret;
 pub use session_binding::SessionBinding;
-pub use settings::{Mode, NamespacePolicy, OnExpiry};
+pub use settings::{Inherit, Mode, NamespacePolicy, OnExpiry};
 pub use sources::{AllowedOrigins, AuthField, BearerHeader, Cookie, Header, Query};
-pub use state_machine::{AuthMachine, Input, Output, Queued};
+pub use state_machine::{AuthMachine, Input, Output, Purpose, Queued};
 pub use tickets::{TicketError, Tickets};
 pub use wire::{
     Dialect, ack_authenticated, ack_denied, ack_unauthorized, connect_error, connect_error_v4,

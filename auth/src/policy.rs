@@ -10,8 +10,9 @@ use crate::panic_guard::contain_panic;
 use crate::sources::from_json;
 use crate::{
     Action, AuthContext, AuthField, Authenticator, Authorizer, BearerHeader, BoxFuture, Code,
-    Credential, CredentialSource, Decision, Dialect, Extract, Grant, GrantFacts, Holder, Mode,
-    NamespacePolicy, OnExpiry, Outcome, Place, Rejection, RequestView, RevocationList, SourceKind,
+    Credential, CredentialSource, Decision, Dialect, Extract, Grant, GrantFacts, Holder, Inherit,
+    Mode, NamespacePolicy, OnExpiry, Outcome, Place, Rejection, RequestView, RevocationList,
+    SourceKind,
 };
 
 /// An identity whose type only the handlers know.
@@ -161,12 +162,15 @@ pub trait DynPolicy: Send + Sync + 'static {
         let mut lists_count = 0;
         self.revocations(&mut |_| lists_count += 1);
         format!(
-            "{mode}, {} attempts within {:?}{}{}{}",
+            "{mode}, {} attempts within {:?}{}{}{}{}{}{}",
             settings.max_attempts,
             settings.deadline,
             said(self.has_guests(), ", guests"),
             said(self.has_authorizer(), ", authorizer"),
             said(lists_count > 0, ", revocation"),
+            said(settings.revalidate_every.is_some(), ", revalidation"),
+            said(settings.inherit != Inherit::None, ", inherits grants"),
+            said(settings.allow_switch, ", may switch subjects"),
         )
     }
 }

@@ -30,6 +30,19 @@ pub enum OnExpiry {
     NotifyOnly,
 }
 
+/// Whether a namespace takes a grant that the connection holds already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Inherit {
+    /// Every namespace asks for a credential of its own.
+    None,
+    /// A CONNECT without a credential is let in by the grant of another namespace of the connection: one that has
+    /// the very same policy, such as the server's own, and is joined. It ends when that grant ends. The authorizer
+    /// is asked; the authenticator is not, so one that judges by the namespace must not be inherited from. When such
+    /// namespaces name different subjects, none is inherited.
+    SameSubject,
+}
+
 /// How one namespace authenticates. Every bound has a default; nothing waits for ever.
 ///
 /// ```
@@ -76,6 +89,17 @@ pub struct NamespacePolicy {
     pub refresh_grace: Duration,
     /// The least time between two renewals; 1 s by default.
     pub min_renewal_interval: Duration,
+    /// How often the authenticator is asked again about the credential of a live socket; never by default. One that
+    /// does not hold any more ends the socket as a revocation does, one with other scopes replaces them, and while
+    /// the authenticator is [unavailable](crate::Code::AuthUnavailable) the grant goes on, to its end at most. The
+    /// credential is kept for that, redacted. Not for what is good once: tickets and proofs of possession. Lowering
+    /// it notices sooner, and costs a verification per socket each time.
+    pub revalidate_every: Option<Duration>,
+    /// Whether a CONNECT without a credential may use a grant of the connection; [`Inherit::None`] by default.
+    pub inherit: Inherit,
+    /// Lets a renewal name another subject: the socket leaves all its rooms and goes on as that one. Off by default,
+    /// when such a renewal is refused as `identity_mismatch`. What handlers keep of the socket is theirs to forget.
+    pub allow_switch: bool,
     /// How long a grant may last at most, whatever the authenticator says; 24 h by default. Guests stay.
     pub max_session: Option<Duration>,
     /// Tells a client that missed the deadline why it is disconnected; on by default.
@@ -102,6 +126,9 @@ impl Default for NamespacePolicy {
             warn_before: Duration::from_secs(30),
             refresh_grace: Duration::ZERO,
             min_renewal_interval: Duration::from_secs(1),
+            revalidate_every: None,
+            inherit: Inherit::None,
+            allow_switch: false,
             max_session: Some(Duration::from_secs(24 * 60 * 60)),
             notify_timeout: true,
             legacy_codes: false,

@@ -2,9 +2,10 @@
 
 mod machine;
 mod messages;
+mod revalidation;
 
 pub use machine::AuthMachine;
-pub use messages::{Input, Output, Queued};
+pub use messages::{Input, Output, Purpose, Queued};
 
 #[cfg(test)]
 mod exploration;

@@ -2,84 +2,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
+mod client;
 mod engine_server;
 
-use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
-
-use benches::allocations::{Count, Counting};
+use benches::allocations::Counting;
 use benches::wire::{self, opcode};
+
+use client::{COUNTED, Client, allocations};
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
-
-/// Messages before the count begins: pools and tables have their size then.
-const WARM_UP: u64 = 200;
-
-/// Messages that are counted.
-const COUNTED: u64 = 1000;
-
-/// A client that waits for each answer.
-struct Client {
-    stream: TcpStream,
-    heard: Vec<u8>,
-}
-
-impl Client {
-    /// Opens a session.
-    fn open(address: SocketAddr, target: &str) -> Self {
-        let stream = TcpStream::connect(address).unwrap();
-        stream.set_nodelay(true).unwrap();
-        let mut client = Self {
-            stream,
-            heard: Vec::new(),
-        };
-        client.send(&wire::upgrade_request(target));
-        while wire::read_response(&client.heard).is_none() {
-            client.listen();
-        }
-        let (_, length) = wire::read_response(&client.heard).unwrap();
-        client.heard.drain(..length);
-        let open = client.hear();
-        assert!(open.starts_with(b"0{"), "{open:?}");
-        client
-    }
-
-    fn send(&mut self, bytes: &[u8]) {
-        self.stream.write_all(bytes).unwrap();
-    }
-
-    fn listen(&mut self) {
-        let mut buffer = [0; 65_536];
-        let count = self.stream.read(&mut buffer).unwrap();
-        assert!(count > 0, "the server hung up");
-        self.heard.extend_from_slice(&buffer[..count]);
-    }
-
-    /// The payload of the next frame.
-    fn hear(&mut self) -> Vec<u8> {
-        loop {
-            if let Some((frame, length)) = wire::read_frame(&self.heard) {
-                let payload = frame.payload.to_vec();
-                self.heard.drain(..length);
-                return payload;
-            }
-            self.listen();
-        }
-    }
-}
-
-/// What the server allocates for so many exchanges.
-fn allocations(count: Count, mut exchange: impl FnMut()) -> u64 {
-    for _ in 0..WARM_UP {
-        exchange();
-    }
-    let before = count.so_far();
-    for _ in 0..COUNTED {
-        exchange();
-    }
-    count.so_far() - before
-}
 
 #[test]
 fn an_engine_allocates_nothing_for_an_echo() {

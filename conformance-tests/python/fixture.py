@@ -79,10 +79,12 @@ class Table(matrix.Named):
         return args
 
     async def on_emit_with_ack(self, sid, *args):
-        async def answered(*answer):
-            await self.emit("emit-with-ack", answer, to=sid)
-
-        await self.emit("emit-with-ack", args, to=sid, callback=answered)
+        limit = number("ACK_TIMEOUT", 60_000) / 1000
+        try:
+            answer = await self.call("emit-with-ack", args, to=sid, timeout=limit)
+        except socketio.exceptions.TimeoutError:
+            return
+        await self.emit("emit-with-ack", answer if isinstance(answer, tuple) else (answer,), to=sid)
 
     async def on_ack(self, sid, value):
         return value

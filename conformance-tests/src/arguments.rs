@@ -22,6 +22,7 @@ The server must behave as spec/FIXTURE.md says for the profile.
     --parallel N     cases at a time (default 24)
     --offset N       only what the matrix profile wants of its Nth server, counted from 0; the URL is that server's own
     --steady         a report without times, ports and random ids, to be kept and compared with later ones
+    --quick          leave out the few cases that wait ten seconds and more
     --without-polling
                      leave out every case that polls
     --compare FILE   a report in JSON, to be compared with others on one page; may be repeated, reports of the
@@ -54,7 +55,8 @@ impl Arguments {
         let (mut url, mut profile, mut format) = (None, Profile::Engine, Format::Table);
         let (mut only, mut compared) = (Vec::new(), Vec::new());
         let (mut out, mut name, mut pid, mut parallel, mut offset) = (None, None, None, None, None);
-        let (mut is_help, mut is_without_polling, mut is_steady) = (false, false, false);
+        let (mut is_help, mut is_without_polling, mut is_quick) = (false, false, false);
+        let mut is_steady = false;
         while let Some(word) = words.next() {
             let mut value = || words.next().ok_or_else(|| format!("{word} needs a value"));
             match word.as_str() {
@@ -76,6 +78,7 @@ impl Arguments {
                 "--parallel" => parallel = Some(number(&value()?)?),
                 "--offset" => offset = Some(number(&value()?)?),
                 "--steady" => is_steady = true,
+                "--quick" => is_quick = true,
                 "--without-polling" => is_without_polling = true,
                 "--compare" => compared.push(value()?),
                 _ => return Err(format!("unknown option {word}; --help lists them")),
@@ -90,6 +93,9 @@ impl Arguments {
         }
         if let Some(offset) = offset {
             options = options.on_port_offset(offset);
+        }
+        if is_quick {
+            options = options.quick();
         }
         if is_without_polling {
             options = options.without_polling();

@@ -203,6 +203,11 @@ impl Case {
         self.is_polling
     }
 
+    /// True for a case that needs more time than most, because its rule is about a long timeout.
+    pub(crate) fn is_long(&self) -> bool {
+        self.limit > LIMIT
+    }
+
     /// The time it may take at most; most need a hundredth of it.
     pub(crate) fn within(&mut self, seconds: u64) -> &mut Self {
         self.limit = Duration::from_secs(seconds);

@@ -13,9 +13,6 @@ use crate::trace::Trace;
 /// How long a fresh client waits for its session.
 const PROBE_LIMIT: Duration = Duration::from_secs(4);
 
-/// How long the server has to give back descriptors and memory.
-const RETURN_LIMIT: Duration = Duration::from_secs(60);
-
 /// Descriptors that may be open beyond those before the run.
 const SPARE_DESCRIPTORS: usize = 8;
 
@@ -72,9 +69,9 @@ impl Usage {
         })
     }
 
-    /// Waits until the process holds what it held before, within a margin.
-    pub(crate) async fn is_back(self) -> Result<(), String> {
-        let ends_at = Instant::now() + RETURN_LIMIT;
+    /// Waits until the process holds what it held before, within a margin, at most for the limit.
+    pub(crate) async fn is_back(self, limit: Duration) -> Result<(), String> {
+        let ends_at = Instant::now() + limit;
         loop {
             let now = Self::of(self.pid)?;
             if now.descriptors <= self.descriptors + SPARE_DESCRIPTORS
@@ -84,7 +81,7 @@ impl Usage {
             }
             if Instant::now() >= ends_at {
                 return Err(format!(
-                    "{RETURN_LIMIT:?} after the run the server holds {} descriptors and {} KiB; before it held {} and {}",
+                    "{limit:?} after the run the server holds {} descriptors and {} KiB; before it held {} and {}",
                     now.descriptors,
                     now.memory_bytes / 1024,
                     self.descriptors,

@@ -86,7 +86,7 @@ pub async fn run(url: &str, options: Options) -> Result<Report, RunError> {
         runner.again(&selected, &mut outcomes).await;
     }
     let leak = match before {
-        Some(before) => before.is_back().await.err(),
+        Some(before) => before.is_back(options.return_limit).await.err(),
         None => None,
     };
     Ok(Report::new(url, options.profile, outcomes, leak))

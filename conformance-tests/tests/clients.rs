@@ -11,7 +11,7 @@ use std::process::Command;
 
 use process::Listening;
 
-/// No script takes a tenth of this; one that hangs is ended and fails.
+/// No script takes half of this on a busy machine; one that hangs is ended and fails.
 const LIMIT_SECONDS: &str = "120";
 
 /// A script, and the server that it wants.
@@ -99,6 +99,12 @@ const PYTHON_MATRIX: Suite = Suite {
     script: "python/clients/matrix_test.py",
     profile: "matrix",
     environment: &[],
+};
+
+const PYTHON_AUTH: Suite = Suite {
+    script: "python/clients/auth_test.py",
+    profile: "auth",
+    environment: &[SECRET, ("AUTH_TIMEOUT", "3000")],
 };
 
 #[test]
@@ -239,6 +245,16 @@ fn every_configuration_serves_python_clients() {
 #[test]
 fn every_configuration_passes_with_python_clients_on_the_reference() {
     PYTHON_MATRIX.passes_on(&Server::node());
+}
+
+#[test]
+fn python_clients_are_authenticated() {
+    PYTHON_AUTH.passes_on(&Server::ours());
+}
+
+#[test]
+fn authentication_of_python_clients_passes_on_the_reference() {
+    PYTHON_AUTH.passes_on(&Server::node());
 }
 
 /// How to start a fixture.

@@ -2,6 +2,8 @@
 
 mod support;
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
@@ -76,6 +78,130 @@ fn a_server_that_hangs_ends_the_run_in_bounded_time() {
     assert!(since.elapsed() < Duration::from_secs(15));
 }
 
+/// Answers each connection's first bytes with these and then keeps silent, the connections open.
+fn hanging_after(answer: &'static str) -> std::net::SocketAddr {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let address = listener.local_addr().expect("it is bound");
+    std::thread::spawn(move || {
+        let mut kept = Vec::new();
+        // Until the test's process ends.
+        for mut stream in listener.incoming().flatten() {
+            let mut asked = [0; 1024];
+            let _ = stream.read(&mut asked);
+            let _ = stream.write_all(answer.as_bytes());
+            kept.push(stream);
+        }
+    });
+    address
+}
+
+#[test]
+fn a_server_that_hangs_in_its_answer_ends_the_run_in_bounded_time() {
+    for answer in [
+        "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-",
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n",
+    ] {
+        let since = now();
+        let output = cli(&["--url", &format!("http://{}", hanging_after(answer))]);
+        assert_eq!(output.status.code(), Some(2), "{answer}");
+        assert!(
+            errors(&output).contains("the server does not serve: expected "),
+            "{answer}: {}",
+            errors(&output)
+        );
+        assert!(since.elapsed() < Duration::from_secs(15), "{answer}");
+    }
+}
+
+/// The system still accepts connections for it, and nobody answers.
+#[test]
+fn a_server_that_stops_in_the_middle_ends_the_run_in_bounded_time() {
+    let _alone = alone();
+    let server = Server::start(&Start::ours(&[]), Profile::Engine);
+    let since = now();
+    let report = std::thread::scope(|scope| {
+        let options = Options::new(Profile::Engine).patience(Duration::from_secs(1));
+        let running = scope.spawn(|| check(&server.url, options));
+        wait(Duration::from_millis(700));
+        let pid = server.pid().to_string();
+        let stopped = Command::new("kill").args(["-STOP", &pid]).status();
+        assert!(stopped.unwrap().success());
+        running.join().unwrap()
+    });
+    assert!(!report.is_conformant());
+    assert!(
+        since.elapsed() < Duration::from_secs(60),
+        "{:?}",
+        since.elapsed()
+    );
+}
+
+#[test]
+fn the_run_ends_when_its_time_is_up_and_says_what_did_not_run() {
+    let _alone = alone();
+    let server = Server::start(&Start::ours(&[]), Profile::Engine);
+    let since = now();
+    let options = Options::new(Profile::Engine).limit(Duration::from_millis(500));
+    let report = check(&server.url, options);
+    assert!(!report.is_conformant());
+    assert!(
+        since.elapsed() < Duration::from_secs(20),
+        "{:?}",
+        since.elapsed()
+    );
+    let text = report.to_format(conformance_tests::Format::Table);
+    assert!(text.contains("time limit"), "{text}");
+}
+
+#[test]
+fn a_process_that_does_not_give_back_what_it_took_fails_the_run() {
+    let _alone = alone();
+    let server = Server::start(&Start::ours(&[]), Profile::Engine);
+    let held = std::thread::scope(|scope| {
+        let only = Options::new(Profile::Engine).only("EIO4-POL-01");
+        let options = only
+            .pid(server.pid())
+            .return_limit(Duration::from_millis(300));
+        let running = scope.spawn(|| check(&server.url, options));
+        // Connections that the run did not make count as the server's all the same.
+        let mut held = Vec::new();
+        while !running.is_finished() {
+            if held.len() < 40 {
+                held.push(TcpStream::connect(server.address(0)).unwrap());
+            }
+            std::thread::yield_now();
+        }
+        let report = running.join().unwrap();
+        let leak = report.leak.clone().unwrap_or_default();
+        assert!(leak.contains("descriptors"), "{leak}");
+        assert!(!report.is_conformant());
+        held
+    });
+    assert_eq!(held.len(), 40);
+}
+
+#[test]
+fn a_process_that_is_not_there_cannot_be_watched() {
+    let _alone = alone();
+    let server = Server::start(&Start::ours(&[]), Profile::Engine);
+    let output = cli(&["--url", &server.url, "--pid", "4194305"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        errors(&output).contains("cannot be watched"),
+        "{}",
+        errors(&output)
+    );
+}
+
+/// Lets real time go by, as the claims here are about it.
+fn wait(time: Duration) {
+    let ends_at = now() + time;
+    while now() < ends_at {
+        std::thread::yield_now();
+    }
+}
+
 #[test]
 fn a_server_that_dies_in_the_middle_ends_the_run_with_what_did_not_run() {
     let _alone = alone();
@@ -85,10 +211,7 @@ fn a_server_that_dies_in_the_middle_ends_the_run_with_what_did_not_run() {
     let report = std::thread::scope(|scope| {
         let running = scope.spawn(|| check(&url, Options::new(Profile::Engine)));
         // Whenever it dies, it is in the middle: the slowest cases take ten seconds.
-        let ends_at = now() + Duration::from_millis(700);
-        while now() < ends_at {
-            std::thread::yield_now();
-        }
+        wait(Duration::from_millis(700));
         server.kill();
         running.join().unwrap()
     });

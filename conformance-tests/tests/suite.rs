@@ -1,4 +1,4 @@
-//! The suite against our fixture and against the reference.
+//! The suite against our fixture, against the reference and against a second opinion.
 //!
 //! A case is right only if the reference passes it; where it does not, `spec/departures.json` says why.
 
@@ -8,6 +8,17 @@ use std::collections::BTreeMap;
 
 use conformance_tests::{Level, Options, Profile, Report, Status};
 use support::{Server, Start, alone, check, table};
+
+/// Cases of one profile at a time, where all profiles run at once.
+const PARALLEL: usize = 8;
+
+/// The profiles in which no case looks at one socket from another.
+const SHARDED: [Profile; 4] = [
+    Profile::Engine,
+    Profile::EngineEio3,
+    Profile::Socket,
+    Profile::SocketMsgpack,
+];
 
 /// Departures by server, then by case: the reason.
 type Departures = BTreeMap<String, BTreeMap<String, String>>;
@@ -40,113 +51,77 @@ fn is_as_recorded(server: &str, report: &Report) {
     assert_eq!(report.leak, None);
 }
 
-fn ours_passes(profile: Profile, arguments: &[&str], narrowed: impl Fn(Options) -> Options) {
+/// Runs these profiles at the same time, each on a server of its own: they wait more than they work.
+fn passes(
+    server: &str,
+    start: &Start,
+    profiles: &[Profile],
+    narrowed: impl Fn(Options) -> Options + Sync,
+) {
     let _alone = alone();
-    let server = Server::start(&Start::ours(arguments), profile);
-    let options = narrowed(Options::new(profile)).pid(server.pid());
-    is_as_recorded("ours", &check(&server.url, options));
-}
-
-fn node_passes(profile: Profile) {
-    let _alone = alone();
-    let server = Server::start(&Start::node(), profile);
-    is_as_recorded("node", &check(&server.url, Options::new(profile)));
-}
-
-#[test]
-fn our_engine_conforms() {
-    ours_passes(Profile::Engine, &[], |all| all);
-}
-
-#[test]
-fn our_engine_conforms_on_many_threads() {
-    ours_passes(Profile::Engine, &["--flavor", "multi"], |all| all);
+    std::thread::scope(|scope| {
+        for &profile in profiles {
+            let narrowed = &narrowed;
+            scope.spawn(move || {
+                let running = Server::start(start, profile);
+                let options = narrowed(Options::new(profile).parallel(PARALLEL));
+                let options = match server {
+                    "ours" => options.pid(running.pid()),
+                    _ => options,
+                };
+                is_as_recorded(server, &check(&running.url, options));
+            });
+        }
+    });
 }
 
 #[test]
-fn our_engine_conforms_behind_plain_hyper() {
-    ours_passes(Profile::Engine, &["--listener", "hyper"], |all| all);
+fn ours_conforms() {
+    passes("ours", &Start::ours(&[]), &Profile::ALL, |all| all);
 }
 
 #[test]
-fn our_engine_conforms_behind_axum_on_many_threads() {
-    let arguments = ["--listener", "axum", "--flavor", "multi"];
-    ours_passes(Profile::Engine, &arguments, |all| all);
+fn ours_conforms_behind_plain_hyper() {
+    let start = Start::ours(&["--listener", "hyper"]);
+    passes("ours", &start, &Profile::ALL, Options::quick);
 }
 
 #[test]
-fn our_engine_conforms_on_shards() {
-    ours_passes(
-        Profile::Engine,
-        &["--flavor", "shards"],
-        Options::without_polling,
-    );
+fn ours_conforms_behind_axum() {
+    let start = Start::ours(&["--listener", "axum"]);
+    passes("ours", &start, &Profile::ALL, Options::quick);
 }
 
 #[test]
-fn our_engine_conforms_with_protocol_3() {
-    ours_passes(Profile::EngineEio3, &[], |all| all);
+fn ours_conforms_on_many_threads() {
+    let start = Start::ours(&["--flavor", "multi"]);
+    passes("ours", &start, &Profile::ALL, Options::quick);
 }
 
 #[test]
-fn our_socket_server_conforms() {
-    ours_passes(Profile::Socket, &[], |all| all);
+fn ours_conforms_on_many_threads_behind_axum() {
+    let start = Start::ours(&["--flavor", "multi", "--listener", "axum"]);
+    passes("ours", &start, &Profile::ALL, Options::quick);
+}
+
+/// Shards share a port and nothing else, so a session must stay on one connection, and the seven servers of the matrix and
+/// what is sent from one socket to another are not for them.
+#[test]
+fn ours_conforms_on_shards() {
+    let start = Start::ours(&["--flavor", "shards"]);
+    passes("ours", &start, &SHARDED, |all| {
+        all.quick().without_polling()
+    });
 }
 
 #[test]
-fn our_socket_server_conforms_on_shards() {
-    ours_passes(
-        Profile::Socket,
-        &["--flavor", "shards"],
-        Options::without_polling,
-    );
+fn the_reference_conforms_as_recorded() {
+    passes("node", &Start::node(), &Profile::ALL, |all| all);
 }
 
 #[test]
-fn our_socket_server_conforms_behind_axum_on_many_threads() {
-    let arguments = ["--listener", "axum", "--flavor", "multi"];
-    ours_passes(Profile::Socket, &arguments, |all| all);
-}
-
-#[test]
-fn our_socket_server_conforms_with_protocol_4_and_msgpack() {
-    ours_passes(Profile::SocketEio3, &[], |all| all);
-    ours_passes(Profile::SocketMsgpack, &[], |all| all);
-}
-
-#[test]
-fn our_configurations_conform() {
-    ours_passes(Profile::Matrix, &[], |all| all);
-}
-
-#[test]
-fn our_authentication_conforms() {
-    ours_passes(Profile::Auth, &[], |all| all);
-    ours_passes(Profile::AuthEio3, &[], |all| all);
-}
-
-#[test]
-fn the_reference_passes_the_engine_cases() {
-    node_passes(Profile::Engine);
-    node_passes(Profile::EngineEio3);
-}
-
-#[test]
-fn the_reference_passes_the_socket_cases() {
-    node_passes(Profile::Socket);
-    node_passes(Profile::SocketEio3);
-    node_passes(Profile::SocketMsgpack);
-}
-
-#[test]
-fn the_reference_passes_the_matrix_cases() {
-    node_passes(Profile::Matrix);
-}
-
-#[test]
-fn the_reference_passes_the_auth_cases() {
-    node_passes(Profile::Auth);
-    node_passes(Profile::AuthEio3);
+fn python_conforms_as_recorded() {
+    passes("python", &Start::python(), &[Profile::Socket], |all| all);
 }
 
 #[test]
@@ -155,7 +130,7 @@ fn every_recorded_departure_names_a_case_and_a_reason() {
         .iter()
         .map(|case| case.id())
         .collect();
-    for server in ["node", "ours"] {
+    for server in ["node", "ours", "python"] {
         for (case, reason) in departures(server) {
             assert!(ids.contains(&case), "{case} is no case");
             assert!(reason.len() > 20, "{case} has no reason");

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 
+use crate::server::buffers;
 use crate::websocket::{self, Settings};
 
 /// The content of a [`Message`].
@@ -249,6 +250,39 @@ impl EncodedMessage {
         buffer.into()
     }
 
+    /// What `fill` writes, built up in a buffer that the worker thread keeps: cheaper than a new [`MessageBuffer`].
+    ///
+    /// ```
+    /// let both = engineio::EncodedMessage::with::<()>(|buffer| {
+    ///     buffer.push_text("header of an attachment");
+    ///     buffer.push_binary(&[1, 2, 3]);
+    ///     Ok(())
+    /// });
+    /// assert_eq!(both.map(|message| message.message_count()), Ok(2));
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The error of `fill`.
+    pub fn with<E>(fill: impl FnOnce(&mut MessageBuffer) -> Result<(), E>) -> Result<Self, E> {
+        let mut buffer = MessageBuffer::with_storage(buffers::take());
+        let filled = fill(&mut buffer);
+        let message = filled.map(|()| {
+            let frames = Bytes::copy_from_slice(&buffer.frames);
+            Self::new(frames, buffer.message_count)
+        });
+        buffers::give_back(buffer.into_storage());
+        message
+    }
+
+    fn new(frames: Bytes, message_count: usize) -> Self {
+        Self(Arc::new(Encoded {
+            frames,
+            message_count,
+            compressed: OnceLock::new(),
+        }))
+    }
+
     pub(crate) fn frames(&self) -> &Bytes {
         &self.0.frames
     }
@@ -286,11 +320,7 @@ impl EncodedMessage {
 
 impl From<MessageBuffer> for EncodedMessage {
     fn from(buffer: MessageBuffer) -> Self {
-        Self(Arc::new(Encoded {
-            frames: buffer.frames.into(),
-            message_count: buffer.message_count,
-            compressed: OnceLock::new(),
-        }))
+        Self::new(buffer.frames.into(), buffer.message_count)
     }
 }
 

@@ -9,7 +9,7 @@ pub enum OverflowPolicy {
     Disconnect,
     /// Refuse the new message; the sender is told.
     DropNew,
-    /// Forget the oldest waiting messages.
+    /// Forget the oldest waiting messages. One that is partly on the wire stays, whatever its size.
     DropOldest,
 }
 

@@ -15,7 +15,12 @@ const HEADERS_MAX: usize = 64;
 
 /// A POST whose body does not all come.
 fn cut_post(target: &str) -> Vec<u8> {
-    format!("POST {target} HTTP/1.1\r\nHost: t\r\nContent-Length: 10\r\n\r\n4cut").into_bytes()
+    cut_post_of(target, 10)
+}
+
+fn cut_post_of(target: &str, length: usize) -> Vec<u8> {
+    format!("POST {target} HTTP/1.1\r\nHost: t\r\nContent-Length: {length}\r\n\r\n4cut")
+        .into_bytes()
 }
 
 #[tokio::test]
@@ -57,6 +62,46 @@ async fn an_aborted_post_ends_its_session_at_once() {
             assert_eq!(server.closed().await, CloseReason::TransportError);
             server.is_well().await;
         }
+    }
+}
+
+/// A request that must stay what it is: a part of a body.
+fn smuggled() -> String {
+    format!("GET {POLLING} HTTP/1.1\r\nHost: t\r\n\r\n")
+}
+
+#[tokio::test]
+async fn the_rest_of_a_post_that_was_destroyed_or_refused_is_no_request() {
+    for door in Door::ALL {
+        let mut server = Server::start(door, Config::new()).await;
+        let target = format!("{POLLING}&sid={}", server.handshake().await);
+        server.opened().await;
+        let neighbour = format!("{POLLING}&sid={}", server.handshake().await);
+        server.opened().await;
+        // All of the rest is within the body; only who lost count takes it for a request.
+        let rest = smuggled();
+        let cut = cut_post_of(&target, 4 + rest.len());
+        let mut destroyed = connected(server.addr, &cut).await;
+        within(async { while post(server.addr, &target, "6").await.status == 200 {} }).await;
+        assert_eq!(server.closed().await, CloseReason::TransportError);
+        // Its session is gone: a POST for it is refused before its body is there.
+        let mut refused = connected(server.addr, &cut).await;
+        for stream in [&mut destroyed, &mut refused] {
+            // The connection may be closed, even reset, already.
+            let _ = stream.write_all(rest.as_bytes()).await;
+            let _ = stream.shutdown().await;
+            let mut answer = Vec::new();
+            let _ = within(stream.read_to_end(&mut answer)).await;
+            let answer = String::from_utf8_lossy(&answer).into_owned();
+            assert!(!answer.contains("HTTP/1.1 200"), "{door:?}: {answer}");
+            assert!(!answer.contains("4cut"), "{door:?}: {answer}");
+        }
+        // What a neighbour sends and hears is its own.
+        assert_eq!(post(server.addr, &neighbour, "4mine").await.text(), "ok");
+        assert_eq!(get(server.addr, &neighbour).await.text(), "4mine");
+        post(server.addr, &neighbour, "1").await;
+        assert_eq!(server.closed().await, CloseReason::TransportClose);
+        server.is_well().await;
     }
 }
 

@@ -12,7 +12,7 @@ mod replies;
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard};
 use std::time::{Instant, SystemTime};
 
 use engineio::{CloseReason, Connection, Flow, Message, Protocol, RequestView};
@@ -212,17 +212,12 @@ impl Client {
         );
         let is_waiting = decoder.is_waiting();
         if is_waiting {
-            let is_welcome = decoder
-                .waiting()
-                .is_none_or(|header| self.is_welcome(header.namespace()));
-            if !is_welcome {
-                // Nobody may send it, so its attachments are not waited for.
+            if !was_waiting && !self.await_attachments(connection, &decoder) {
                 return self.violation(connection);
             }
             *self.decoder.lock() = decoder;
-        }
-        if is_waiting != was_waiting {
-            self.feed(connection, Input::AwaitsAttachments(is_waiting));
+        } else if was_waiting {
+            self.state.lock().machine.end_attachments();
         }
         match decoded {
             Ok(Some(packet)) => self.take(connection, packet, size),
@@ -255,9 +250,19 @@ impl Client {
         }
     }
 
-    fn is_welcome(&self, namespace: &str) -> bool {
-        let route = self.state.lock().machine.route(namespace);
-        !matches!(route, Route::Violation)
+    /// Bounds the wait for the attachments of a packet. False when nobody may send it, so that they are not waited
+    /// for.
+    fn await_attachments(&self, connection: &Connection<Self>, decoder: &Decoder) -> bool {
+        let mut state = self.state.lock();
+        let limits = &self.server.settings.client;
+        let namespace = decoder.waiting().map(Packet::namespace);
+        let is_welcome = state.machine.await_attachments(now(), limits, namespace);
+        self.arm_with(connection, state);
+        is_welcome
+    }
+
+    fn may_be_late(&self, namespace: &str) -> bool {
+        self.state.lock().machine.may_be_late(namespace)
     }
 
     fn take(&self, connection: &Connection<Self>, packet: Packet<'_>, size: usize) -> Flow {
@@ -355,6 +360,7 @@ impl Client {
         let (ticket, socket, is_held) = match route {
             Route::Deliver(ticket, socket) => (ticket, socket, false),
             Route::Held(ticket, socket) => (ticket, socket, true),
+            Route::Violation if self.may_be_late(packet.namespace()) => return Flow::Continue,
             Route::Violation => return self.violation(connection),
         };
         let awaited = packet.id().and_then(|id| socket.take_ack(id));
@@ -449,7 +455,10 @@ impl Client {
 
     /// Has the engine come back when the machine wants it. A wake-up too many is harmless.
     fn arm(&self, connection: &Connection<Self>) {
-        let mut state = self.state.lock();
+        self.arm_with(connection, self.state.lock());
+    }
+
+    fn arm_with(&self, connection: &Connection<Self>, mut state: MutexGuard<'_, State>) {
         let Some(at) = state.machine.poll_timeout() else {
             return;
         };

@@ -6,6 +6,7 @@ use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 
 use serde::Serialize;
 
@@ -15,6 +16,7 @@ use crate::error::{ConnectError, DisconnectReason};
 use crate::event::{Event, Invalid};
 use crate::namespace::{Namespace, Space};
 use crate::rooms::RoomEvent;
+use crate::running::poll_unguarded;
 use crate::socket::{Core, Socket};
 
 /// A running handler.
@@ -190,13 +192,13 @@ impl<A, F> Typed<A, F> {
 
 /// An event handler, whatever its types.
 pub(crate) trait EventHandler: Send + Sync {
-    /// Reads the arguments and starts the handler.
+    /// Reads the arguments, starts the handler and polls it at once; what is returned waits for something.
     fn start(
         &self,
         socket: &Arc<Core>,
         args: RawArgs<'_>,
         ack: Option<AckSender>,
-    ) -> Result<Running, ArgsError>;
+    ) -> Result<Option<Running>, ArgsError>;
 }
 
 impl<D, T, F, Fut> EventHandler for Typed<(D, T), F>
@@ -212,15 +214,20 @@ where
         socket: &Arc<Core>,
         args: RawArgs<'_>,
         ack: Option<AckSender>,
-    ) -> Result<Running, ArgsError> {
+    ) -> Result<Option<Running>, ArgsError> {
         let args = T::from_args(args)?;
         let answer = (self.call)(Socket::new(Arc::clone(socket)), args);
-        Ok(Box::pin(async move {
+        let mut running = Box::pin(async move {
             let answer = answer.await;
             if let Some(sender) = ack {
                 answer.answer(sender);
             }
-        }))
+        });
+        // While its type is known, which most handlers do not outlive.
+        Ok(match poll_unguarded(running.as_mut()) {
+            Poll::Ready(()) => None,
+            Poll::Pending => Some(running),
+        })
     }
 }
 

@@ -10,6 +10,20 @@ use socketio_auth::{DynPolicy, Place, RequestSource};
 /// Headers that carry credentials, whoever reads them.
 const SECRET_HEADERS: [&str; 3] = ["authorization", "cookie", "proxy-authorization"];
 
+/// Headers about the hop a request came over, which say nothing that would outlive it.
+const HOP_HEADERS: [&str; 10] = [
+    "connection",
+    "keep-alive",
+    "proxy-connection",
+    "sec-websocket-extensions",
+    "sec-websocket-key",
+    "sec-websocket-version",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
 /// The parts of opening requests that carry credentials: looked at once, when a connection opens, and not kept.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Secrets {
@@ -46,6 +60,8 @@ impl Secrets {
 ///
 /// Nothing in it is a credential: the headers `authorization`, `cookie` and `proxy-authorization` are not kept, nor
 /// are the headers and query parameters that the [sources](socketio_auth::CredentialSource::places) of a policy name.
+/// Headers that concern one hop or the WebSocket handshake alone, such as `connection` and `sec-websocket-key`, are
+/// not kept either.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Handshake {
     /// `name\0value\0` pairs, so that one allocation holds them all.
@@ -65,18 +81,25 @@ impl Handshake {
         secrets: &Secrets,
         issued_at: SystemTime,
     ) -> Self {
-        let mut headers = Vec::new();
-        for (name, value) in request.headers() {
+        let is_kept = |name: &str| {
             let is_wanted = keeps_headers || name.eq_ignore_ascii_case("origin");
-            if !is_wanted || secrets.has_header(name) {
-                continue;
-            }
+            let is_of_hop = || HOP_HEADERS.iter().any(|hop| hop.eq_ignore_ascii_case(name));
+            is_wanted && !is_of_hop() && !secrets.has_header(name)
+        };
+        let kept = || request.headers().filter(|(name, _)| is_kept(name));
+        // At its size from the beginning, so that nothing is cut off and left between what lives as long.
+        let size = kept()
+            .map(|(name, value)| name.len() + value.len() + 2)
+            .sum();
+        let mut headers = Vec::with_capacity(size);
+        for (name, value) in kept() {
             headers.extend_from_slice(name.as_bytes());
             headers.push(0);
             headers.extend_from_slice(value);
             headers.push(0);
         }
-        let mut url = request.path().to_owned();
+        let mut url = String::with_capacity(request.path().len() + request.query().len() + 1);
+        url.push_str(request.path());
         let pairs = request.query().split('&');
         let kept = pairs.filter(|pair| !pair.is_empty() && !secrets.has_parameter(pair));
         for (index, pair) in kept.enumerate() {

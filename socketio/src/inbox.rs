@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use socketio_auth::Credential;
+use socketio_auth::{Credential, Purpose};
 
 use crate::connection::Payload;
 use crate::error::DisconnectReason;
@@ -45,7 +45,7 @@ pub(crate) enum Call {
         socket: Arc<Core>,
         epoch: u32,
         credential: Credential,
-        renewed_subject: Option<Arc<str>>,
+        purpose: Purpose,
     },
 }
 

@@ -3,8 +3,6 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use bytes::Bytes;
-
 use crate::codec::{ArgsSource, OwnedArgs, RawArgs};
 
 /// The names that no event may have, in either direction (SIO5-PKT-07).
@@ -90,9 +88,24 @@ impl<'a> Packet<'a> {
         self
     }
 
-    pub(crate) fn with_query(mut self, query: Option<&'a str>) -> Self {
-        self.query = query.map(Cow::Borrowed);
-        self
+    /// A packet as it was received. It is made in one piece, because it is large to be moved.
+    #[inline]
+    pub(crate) fn received(
+        kind: PacketKind,
+        namespace: &'a str,
+        query: Option<&'a str>,
+        id: Option<u64>,
+        name: Option<Cow<'a, str>>,
+        args: ArgsSource<'a>,
+    ) -> Self {
+        Self {
+            kind,
+            namespace: Cow::Borrowed(namespace),
+            query: query.map(Cow::Borrowed),
+            id,
+            name,
+            args,
+        }
     }
 
     pub(crate) fn with_source(mut self, args: ArgsSource<'a>) -> Self {
@@ -100,9 +113,9 @@ impl<'a> Packet<'a> {
         self
     }
 
-    pub(crate) fn with_attachments(mut self, attachments: Vec<Bytes>) -> Self {
-        self.args = self.args.with_attachments(attachments);
-        self
+    /// The same packet without its arguments.
+    pub(crate) fn without_args(self) -> Self {
+        self.with_source(ArgsSource::default())
     }
 
     /// What type of packet it is.

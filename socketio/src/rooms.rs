@@ -230,17 +230,23 @@ impl<S: Clone> Rooms<S> {
         }
         let is_included = |id: &str| excluded.is_empty() || !excluded.contains(id);
         match selection.rooms.as_slice() {
-            [] => self
-                .members
-                .iter()
-                .filter(|(id, _)| is_included(id.as_str()))
-                .map(|(_, member)| member.socket.clone())
-                .collect(),
-            [room] => self
-                .ids_in(room)
-                .filter(|id| is_included(id))
-                .filter_map(|id| self.get(id))
-                .collect(),
+            [] => {
+                let included = self
+                    .members
+                    .iter()
+                    .filter(|(id, _)| is_included(id.as_str()))
+                    .map(|(_, member)| member.socket.clone());
+                collect(self.members.len(), included)
+            }
+            [room] => {
+                let included = self
+                    .ids_in(room)
+                    .filter(|id| is_included(id))
+                    .filter_map(|id| self.get(id));
+                // The room of a socket is among the members.
+                let joined = self.rooms.get(room).map_or(0, HashSet::len);
+                collect(joined.saturating_add(1), included)
+            }
             rooms => {
                 let mut seen = HashSet::new();
                 rooms
@@ -266,6 +272,13 @@ impl<S: Clone> Rooms<S> {
             .map(SocketId::as_str);
         own.into_iter().chain(joined)
     }
+}
+
+/// At most so many, with room for all from the beginning: a filter does not know how many it lets pass.
+fn collect<S>(most: usize, sockets: impl Iterator<Item = S>) -> Vec<S> {
+    let mut found = Vec::with_capacity(most);
+    found.extend(sockets);
+    found
 }
 
 #[cfg(test)]

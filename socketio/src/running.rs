@@ -26,6 +26,11 @@ pub(crate) fn poll_now<F: Future + ?Sized>(
     poll_guarded(future, &mut Context::from_waker(Waker::noop()))
 }
 
+/// The same for whoever is guarded already.
+pub(crate) fn poll_unguarded<F: Future + ?Sized>(future: Pin<&mut F>) -> Poll<F::Output> {
+    future.poll(&mut Context::from_waker(Waker::noop()))
+}
+
 fn poll_guarded<F: Future + ?Sized>(
     future: Pin<&mut F>,
     cx: &mut Context<'_>,

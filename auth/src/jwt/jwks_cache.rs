@@ -3,17 +3,19 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::hash::{BuildHasher as _, RandomState};
-use std::sync::Arc;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, OnceLock};
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
-use super::jwks_state::{Answer, Flight, JwksState, Wanted};
+use super::jwks_state::{Answer, Flight, JwksState, Landed, Wanted};
 use super::{Algorithm, KeyRequest, KeySet, KeySource, LookupError};
 use crate::SystemClock;
 use crate::fetch::DynFetch;
 use crate::lock::Lock;
 use crate::{
-    BoxFuture, Clock, Fetch, FetchError, FetchRequest, FetchResponse, InsecureUrl, Secret,
+    AuditKind, AuditSink, AuthEvent, BoxFuture, Clock, Fetch, FetchError, FetchRequest,
+    FetchResponse, InsecureUrl, Secret,
 };
 
 /// The bounds of a [`JwksCache`].
@@ -104,6 +106,7 @@ struct Inner {
     spawn: Box<dyn Fn(BoxFuture<'static, ()>) + Send + Sync>,
     clock: Box<dyn Clock>,
     max_body_bytes: usize,
+    audit: OnceLock<Box<dyn AuditSink>>,
     shared: Lock<Shared>,
 }
 
@@ -178,11 +181,32 @@ impl JwksCache {
             spawn: Box::new(spawn),
             clock: Box::new(clock),
             max_body_bytes: options.max_body_bytes,
+            audit: OnceLock::new(),
             shared: Lock::new(Shared {
                 state: JwksState::new(options, jitter),
                 waiting: Vec::new(),
             }),
         })))
+    }
+
+    /// Tells `sink` how every fetch ended: [`AuditKind::KeysRefreshed`] or [`AuditKind::KeysFailed`], with the URL as
+    /// the event's [`key_set`](AuthEvent::key_set). The first sink stays. Usually the server's own, in an `Arc`.
+    #[must_use]
+    pub fn with_audit(self, sink: impl AuditSink) -> Self {
+        let _ = self.0.audit.set(Box::new(sink));
+        self
+    }
+
+    fn tell(&self, landed: &Landed) {
+        if let Some(sink) = self.0.audit.get() {
+            let kind = match landed {
+                Landed::Refreshed => AuditKind::KeysRefreshed,
+                Landed::Failed(detail) => AuditKind::KeysFailed { detail },
+            };
+            let event = AuthEvent::new(kind).with_key_set(&self.0.url);
+            // A sink that panics loses what it was told and nothing else.
+            let _ = catch_unwind(AssertUnwindSafe(|| sink.event(&event)));
+        }
     }
 
     fn start(&self, flight: Flight) {
@@ -257,13 +281,16 @@ struct Landing {
 impl Landing {
     fn land(&self, result: &Result<FetchResponse, FetchError>) {
         let now = self.cache.0.clock.now();
-        let waiting = {
+        let (landed, waiting) = {
             let mut shared = self.cache.0.shared.lock();
-            shared.state.land(now, self.number, result);
-            std::mem::take(&mut shared.waiting)
+            let landed = shared.state.land(now, self.number, result);
+            (landed, std::mem::take(&mut shared.waiting))
         };
         for waker in waiting {
             waker.wake();
+        }
+        if let Some(landed) = landed {
+            self.cache.tell(&landed);
         }
     }
 }

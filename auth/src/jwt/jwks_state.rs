@@ -54,6 +54,13 @@ pub(super) struct Flight {
     started_at: SystemTime,
 }
 
+/// How a fetch ended.
+pub(super) enum Landed {
+    Refreshed,
+    /// Why not.
+    Failed(String),
+}
+
 #[derive(Clone, Debug)]
 pub(super) enum Answer {
     /// These may verify the token.
@@ -122,9 +129,9 @@ impl JwksState {
         now: SystemTime,
         number: u64,
         result: &Result<FetchResponse, FetchError>,
-    ) {
+    ) -> Option<Landed> {
         if !self.is_flying(number) {
-            return;
+            return None;
         }
         self.flight = None;
         let fresh = match result {
@@ -149,7 +156,13 @@ impl JwksState {
                 refresh_after: fresh_for.saturating_mul(share) / 1024,
                 useless_after: fresh_for.saturating_add(self.options.max_stale),
             });
+            return Some(Landed::Refreshed);
         }
+        Some(Landed::Failed(match result {
+            Ok(response) if response.status() == 200 => "the answer is no key set".to_owned(),
+            Ok(response) => format!("the status is {}", response.status()),
+            Err(error) => error.to_string(),
+        }))
     }
 
     pub(super) fn is_flying(&self, number: u64) -> bool {

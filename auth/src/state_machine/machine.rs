@@ -3,7 +3,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Input, Output, Queued};
+use super::revalidation::Revalidation;
+use super::{Input, Output, Purpose, Queued};
 use crate::{Code, Collected, Credential, Mode, NamespacePolicy, OnExpiry, Rejection};
 
 /// The most by which a session is shortened to spread the ends, in thousandths.
@@ -25,6 +26,7 @@ const MAX_SPREAD_PERMILLE: u32 = 50;
 ///   authenticate ▼ │ accepted or rejected
 ///            Refreshing
 ///
+///   Active ⇄ Revalidating, now and then, of the server's own accord
 ///   from every state: Closed, which nothing leaves
 /// ```
 ///
@@ -50,6 +52,8 @@ pub struct AuthMachine<M, G> {
     renewed_at: Option<Instant>,
     /// The ack id of the `authenticate` under verification.
     ack: Option<u64>,
+    /// Where the policy asks again about live sockets.
+    revalidation: Option<Box<Revalidation>>,
     has_guests: bool,
     ignored_packets: u32,
     /// By how many thousandths of itself the longest session is shortened.
@@ -69,6 +73,7 @@ pub(super) enum State {
     Verifying,
     Active,
     Refreshing,
+    Revalidating,
     Closed,
 }
 
@@ -80,6 +85,9 @@ impl<M: Queued, G> AuthMachine<M, G> {
     pub fn new(policy: Arc<NamespacePolicy>, has_guests: bool, first_connect: Instant) -> Self {
         Self {
             auth_by: first_connect.checked_add(policy.deadline),
+            revalidation: policy
+                .revalidate_every
+                .map(|every| Box::new(Revalidation::new(every))),
             policy,
             state: State::New,
             epoch: 0,
@@ -118,6 +126,12 @@ impl<M: Queued, G> AuthMachine<M, G> {
                 presented,
                 failed_attempts,
             } => self.on_connect(now, presented, failed_attempts),
+            Input::ConnectGranted {
+                grant,
+                subject,
+                expires_in,
+                credential,
+            } => self.on_connect_granted(now, grant, subject, expires_in, credential),
             Input::Authenticate {
                 presented,
                 ack,
@@ -161,7 +175,11 @@ impl<M: Queued, G> AuthMachine<M, G> {
             State::New | State::Closed => None,
             State::Connecting | State::Verifying => self.verify_by,
             State::Pending => earlier(self.auth_by, self.close_at),
-            State::Active => earlier(self.expires_at, self.warn_at),
+            State::Active => earlier(
+                earlier(self.expires_at, self.warn_at),
+                self.revalidation.as_ref().and_then(|of| of.deadline()),
+            ),
+            State::Revalidating => earlier(earlier(self.verify_by, self.warn_at), self.expires_at),
             State::Refreshing => earlier(
                 earlier(self.verify_by, self.warn_at),
                 self.expiry_while_refreshing(),
@@ -172,7 +190,16 @@ impl<M: Queued, G> AuthMachine<M, G> {
     /// True when the socket is in the namespace and may be sent to.
     #[must_use]
     pub fn is_active(&self) -> bool {
-        matches!(self.state, State::Active | State::Refreshing)
+        matches!(
+            self.state,
+            State::Active | State::Refreshing | State::Revalidating
+        )
+    }
+
+    /// The credential of the active grant, where the policy [asks again](NamespacePolicy::revalidate_every).
+    #[must_use]
+    pub fn credential(&self) -> Option<&Credential> {
+        self.revalidation.as_ref()?.current()
     }
 
     /// True when nothing more will come of this machine.
@@ -221,6 +248,33 @@ impl<M: Queued, G> AuthMachine<M, G> {
         }
     }
 
+    fn on_connect_granted(
+        &mut self,
+        now: Instant,
+        grant: G,
+        subject: Arc<str>,
+        expires_in: Option<Duration>,
+        credential: Option<Credential>,
+    ) {
+        if self.state != State::New {
+            return;
+        }
+        if expires_in.is_some_and(|left| left.is_zero()) {
+            return self.refuse_connect(Code::TokenExpired.into());
+        }
+        self.subject = Some(subject);
+        let expires_in = self.arm_expiry(now, expires_in);
+        if let Some(of) = &mut self.revalidation {
+            of.consider(credential);
+            of.accept(now);
+        }
+        self.state = State::Active;
+        self.emit(Output::Admit {
+            grant: Some(grant),
+            expires_in,
+        });
+    }
+
     fn on_authenticate(
         &mut self,
         now: Instant,
@@ -239,6 +293,11 @@ impl<M: Queued, G> AuthMachine<M, G> {
             }
             State::Pending => self.authenticate_pending(now, presented, ack, failed_attempts),
             State::Active => self.renew(now, presented, ack, failed_attempts),
+            State::Revalidating => {
+                // The client is about to bring a newer one.
+                self.stop_revalidating(now);
+                self.renew(now, presented, ack, failed_attempts);
+            }
         }
     }
 
@@ -328,7 +387,9 @@ impl<M: Queued, G> AuthMachine<M, G> {
                     self.queue.push_back(packet);
                 }
             }
-            State::Active | State::Refreshing => self.emit(Output::Deliver(packet)),
+            State::Active | State::Refreshing | State::Revalidating => {
+                self.emit(Output::Deliver(packet));
+            }
         }
     }
 
@@ -360,13 +421,24 @@ impl<M: Queued, G> AuthMachine<M, G> {
             .subject
             .as_ref()
             .is_some_and(|current| *current != subject);
-        if self.state == State::Refreshing && is_foreign {
-            self.state = State::Active;
-            self.unauthorized(Code::IdentityMismatch.into(), ack);
+        if self.state == State::Revalidating {
+            return if is_foreign {
+                self.fail_verification(now, Code::IdentityMismatch.into());
+            } else {
+                self.on_revalidated(now, grant, expires_in);
+            };
+        }
+        let switches = self.state == State::Refreshing && is_foreign;
+        if switches && !self.policy.allow_switch {
+            self.ack = ack;
+            self.fail_verification(now, Code::IdentityMismatch.into());
             return self.run_timers(now);
         }
         self.subject = Some(subject);
         let expires_in = self.arm_expiry(now, expires_in);
+        if let Some(of) = &mut self.revalidation {
+            of.accept(now);
+        }
         let before = std::mem::replace(&mut self.state, State::Active);
         let success = Output::Authenticated { ack, expires_in };
         match before {
@@ -375,6 +447,9 @@ impl<M: Queued, G> AuthMachine<M, G> {
                 expires_in,
             }),
             State::Refreshing => {
+                if switches {
+                    self.emit(Output::LeaveRooms);
+                }
                 self.emit(Output::ReplaceGrant { grant, expires_in });
                 self.emit(success);
             }
@@ -393,12 +468,28 @@ impl<M: Queued, G> AuthMachine<M, G> {
         }
     }
 
+    /// The credential still holds, perhaps for less. The same one cannot hold for longer than it did.
+    fn on_revalidated(&mut self, now: Instant, grant: G, expires_in: Option<Duration>) {
+        let ends_at = expires_in.and_then(|left| now.checked_add(left));
+        if ends_at.is_some_and(|at| self.expires_at.is_none_or(|known| at < known)) {
+            self.arm_expiry(now, expires_in);
+        }
+        self.state = State::Active;
+        self.wait_to_revalidate(now);
+        let left = self.expires_at.map(|at| at.saturating_duration_since(now));
+        self.emit(Output::ReplaceGrant {
+            grant,
+            expires_in: left,
+        });
+    }
+
     fn on_refused(&mut self, now: Instant, epoch: u32, rejection: Rejection) {
         if !self.is_current(epoch) {
             return;
         }
-        // A server that cannot judge does not use up the client's attempts.
-        if rejection.code() != Code::AuthUnavailable {
+        // A server that cannot judge does not use up the client's attempts, nor does one that asks by itself.
+        let is_attempt = self.state != State::Revalidating;
+        if is_attempt && rejection.code() != Code::AuthUnavailable {
             self.emit(Output::AttemptFailed);
         }
         self.fail_verification(now, rejection);
@@ -407,6 +498,9 @@ impl<M: Queued, G> AuthMachine<M, G> {
 
     fn fail_verification(&mut self, now: Instant, rejection: Rejection) {
         self.verify_by = None;
+        if let Some(of) = &mut self.revalidation {
+            of.consider(None);
+        }
         let ack = self.ack.take();
         match self.state {
             State::Connecting => self.refuse_connect(rejection),
@@ -419,6 +513,18 @@ impl<M: Queued, G> AuthMachine<M, G> {
             State::Refreshing => {
                 self.state = State::Active;
                 self.unauthorized(rejection, ack);
+            }
+            State::Revalidating if rejection.code() == Code::AuthUnavailable => {
+                self.state = State::Active;
+                self.wait_to_revalidate(now);
+            }
+            State::Revalidating if rejection.code() == Code::TokenExpired => {
+                self.state = State::Active;
+                self.expire();
+            }
+            State::Revalidating => {
+                self.unauthorized(rejection, ack);
+                self.disconnect();
             }
             State::New | State::Pending | State::Active | State::Closed => {}
         }
@@ -436,7 +542,7 @@ impl<M: Queued, G> AuthMachine<M, G> {
                 self.cancel_verification();
                 self.disconnect();
             }
-            State::Active | State::Refreshing => {
+            State::Active | State::Refreshing | State::Revalidating => {
                 self.cancel_verification();
                 self.unauthorized(rejection, None);
                 self.disconnect();
@@ -465,11 +571,10 @@ impl<M: Queued, G> AuthMachine<M, G> {
             self.cancel_verification();
             self.state = State::Active;
         }
-        let is_verifying = matches!(
-            self.state,
-            State::Connecting | State::Verifying | State::Refreshing
-        );
-        if is_verifying && due(self.verify_by) {
+        if self.state == State::Revalidating && due(self.expires_at) {
+            self.stop_revalidating(now);
+        }
+        if self.is_verifying() && due(self.verify_by) {
             self.cancel_verification();
             let rejection = Rejection::unavailable("the verification took too long");
             self.fail_verification(now, rejection);
@@ -484,7 +589,7 @@ impl<M: Queued, G> AuthMachine<M, G> {
                 self.disconnect();
             }
             State::Active if due(self.expires_at) => self.expire(),
-            State::Active | State::Refreshing if due(self.warn_at) => {
+            State::Active | State::Refreshing | State::Revalidating if due(self.warn_at) => {
                 self.warn_at = None;
                 let left = self
                     .expires_at
@@ -494,13 +599,37 @@ impl<M: Queued, G> AuthMachine<M, G> {
                     self.emit(Output::TokenExpiring { expires_in });
                 }
             }
+            State::Active => self.revalidate_if_due(now),
             _ => {}
         }
+    }
+
+    fn revalidate_if_due(&mut self, now: Instant) {
+        let due = self.revalidation.as_mut().and_then(|of| of.take_due(now));
+        if let (Some(credential), Some(subject)) = (due, self.subject.clone()) {
+            self.state = State::Revalidating;
+            self.verify(now, credential, Purpose::Revalidation(subject));
+        }
+    }
+
+    fn wait_to_revalidate(&mut self, now: Instant) {
+        if let Some(of) = &mut self.revalidation {
+            of.wait(now);
+        }
+    }
+
+    fn stop_revalidating(&mut self, now: Instant) {
+        self.cancel_verification();
+        self.state = State::Active;
+        self.wait_to_revalidate(now);
     }
 
     fn expire(&mut self) {
         self.expires_at = None;
         self.warn_at = None;
+        if let Some(of) = &mut self.revalidation {
+            of.forget();
+        }
         // The renewal that was cut short by the end may still want its answer.
         let ack = self.ack.take();
         self.unauthorized(Code::TokenExpired.into(), ack);
@@ -541,21 +670,27 @@ impl<M: Queued, G> AuthMachine<M, G> {
     }
 
     fn start_verification(&mut self, now: Instant, credential: Credential) {
+        if let Some(of) = &mut self.revalidation {
+            of.consider(Some(credential.clone()));
+        }
+        let subject = self.subject.clone();
+        let purpose = subject.map_or(Purpose::Entry, Purpose::Renewal);
+        self.verify(now, credential, purpose);
+    }
+
+    fn verify(&mut self, now: Instant, credential: Credential, purpose: Purpose) {
         self.epoch = self.epoch.wrapping_add(1);
         self.verify_by = now.checked_add(self.policy.verify_timeout);
         self.emit(Output::StartVerify {
             epoch: self.epoch,
             credential,
-            renewed_subject: self.subject.clone(),
+            purpose,
         });
     }
 
     /// Drops the verification, if one is under way. Its result will carry an epoch that is not current.
     fn cancel_verification(&mut self) {
-        if matches!(
-            self.state,
-            State::Connecting | State::Verifying | State::Refreshing
-        ) {
+        if self.is_verifying() {
             self.emit(Output::CancelVerify { epoch: self.epoch });
             self.epoch = self.epoch.wrapping_add(1);
             self.verify_by = None;
@@ -563,11 +698,14 @@ impl<M: Queued, G> AuthMachine<M, G> {
     }
 
     fn is_current(&self, epoch: u32) -> bool {
-        epoch == self.epoch
-            && matches!(
-                self.state,
-                State::Connecting | State::Verifying | State::Refreshing
-            )
+        epoch == self.epoch && self.is_verifying()
+    }
+
+    const fn is_verifying(&self) -> bool {
+        matches!(
+            self.state,
+            State::Connecting | State::Verifying | State::Refreshing | State::Revalidating
+        )
     }
 
     fn unauthorized_and_arm(&mut self, now: Instant, rejection: Rejection, ack: Option<u64>) {
@@ -610,6 +748,7 @@ impl<M: Queued, G> AuthMachine<M, G> {
 
     fn close(&mut self) {
         self.state = State::Closed;
+        self.revalidation = None;
         self.queue = VecDeque::new();
         self.queued_bytes = 0;
     }
@@ -638,6 +777,7 @@ impl<M: Clone, G: Clone> Clone for AuthMachine<M, G> {
         Self {
             policy: Arc::clone(&self.policy),
             subject: self.subject.clone(),
+            revalidation: self.revalidation.clone(),
             queue: self.queue.clone(),
             outputs: self.outputs.clone(),
             ..*self

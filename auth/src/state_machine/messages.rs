@@ -11,6 +11,29 @@ pub trait Queued {
     fn size_bytes(&self) -> usize;
 }
 
+/// What a verification is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Purpose {
+    /// To let a client in, or to make somebody of a guest.
+    Entry,
+    /// To renew the grant of this subject.
+    Renewal(Arc<str>),
+    /// To ask again about the credential of this subject, of the server's own accord.
+    Revalidation(Arc<str>),
+}
+
+impl Purpose {
+    /// Whose grant is renewed or asked about.
+    #[must_use]
+    pub const fn subject(&self) -> Option<&Arc<str>> {
+        match self {
+            Self::Entry => None,
+            Self::Renewal(subject) | Self::Revalidation(subject) => Some(subject),
+        }
+    }
+}
+
 /// Something that happened to the namespace.
 ///
 /// `M` is a packet of the application, `G` what the shell keeps of an accepted credential.
@@ -22,6 +45,17 @@ pub enum Input<M, G> {
         presented: Collected,
         /// How many verifications failed on this connection so far, in all namespaces.
         failed_attempts: u32,
+    },
+    /// The client sent CONNECT, and a grant of the connection counts here too. Instead of [`Connect`](Self::Connect).
+    ConnectGranted {
+        /// What the shell wants to keep.
+        grant: G,
+        /// Whose grant it is.
+        subject: Arc<str>,
+        /// How long it still holds; `None` when it does not end.
+        expires_in: Option<Duration>,
+        /// What it was granted for, see [`AuthMachine::credential`](super::AuthMachine::credential).
+        credential: Option<Credential>,
     },
     /// The client emitted the event of the dialect.
     Authenticate {
@@ -82,8 +116,8 @@ pub enum Output<M, G> {
         epoch: u32,
         /// What to verify.
         credential: Credential,
-        /// The subject of the current grant when this is a renewal.
-        renewed_subject: Option<Arc<str>>,
+        /// What for.
+        purpose: Purpose,
     },
     /// Drop the verification of this epoch.
     CancelVerify {
@@ -117,6 +151,8 @@ pub enum Output<M, G> {
     RunConnectHandler,
     /// Hand a packet to the application.
     Deliver(M),
+    /// Take the socket out of all its rooms: somebody else takes it over.
+    LeaveRooms,
     /// Put a renewed grant in the place of the current one.
     ReplaceGrant {
         /// The grant.

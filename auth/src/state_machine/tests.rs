@@ -6,6 +6,8 @@ use super::*;
 use crate::testing::describe;
 use crate::{Code, Collected, Credential, Mode, NamespacePolicy, OnExpiry, Rejection, SourceKind};
 
+mod revalidation;
+
 impl Queued for u8 {
     fn size_bytes(&self) -> usize {
         usize::from(*self)

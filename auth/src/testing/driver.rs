@@ -197,7 +197,7 @@ impl MachineDriver {
 
 /// An output in a few characters: `accept`, `refuse(code)`, `verify(epoch)`, `cancel(epoch)`, `failed` (one attempt),
 /// `admit(grant,seconds)` and `activate(grant,seconds)` with `-` for no end, `authenticated`, `handler`,
-/// `deliver(packet)`, `replace(seconds)`, `unauthorized(code)`, `expiring(seconds)`, `downgrade`, `disconnect`,
+/// `deliver(packet)`, `leave-rooms`, `replace(seconds)`, `unauthorized(code)`, `expiring(seconds)`, `downgrade`, `disconnect`,
 /// `close`. An acknowledgement that is sent as well shows as `+ack7`.
 #[must_use]
 pub fn describe<M: Display, G: Display>(output: &Output<M, G>) -> String {
@@ -222,6 +222,7 @@ pub fn describe<M: Display, G: Display>(output: &Output<M, G>) -> String {
         Output::Authenticated { ack, .. } => format!("authenticated{}", acked(ack)),
         Output::RunConnectHandler => "handler".into(),
         Output::Deliver(packet) => format!("deliver({packet})"),
+        Output::LeaveRooms => "leave-rooms".into(),
         Output::ReplaceGrant { expires_in, .. } => format!("replace({})", seconds(expires_in)),
         Output::Unauthorized { rejection, ack, .. } => {
             format!("unauthorized({}){}", rejection.code(), acked(ack))

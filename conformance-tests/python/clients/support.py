@@ -23,6 +23,9 @@ if "FIXTURE_URL" not in os.environ:
 
 URL = os.environ["FIXTURE_URL"]
 
+# Set when the server is Node's own; tests of what we deliberately do otherwise are skipped there, with the reason.
+IS_REFERENCE = os.environ.get("FIXTURE_IS_REFERENCE") == "1"
+
 # The ways of a client to the server, as the client's own option names them.
 POLLING = ["polling"]
 WEBSOCKET = ["websocket"]
@@ -103,17 +106,18 @@ class Case(unittest.IsolatedAsyncioTestCase):
         self.addAsyncCleanup(end, client)
         return client
 
-    async def join(self, client, url=URL, namespaces="/", **options):
+    async def join(self, client, url=URL, namespaces="/", way=None, **options):
         """Connects a client, and moves to WebSocket where its way has that."""
+        way = way or self.way
         await client.connect(
             url,
-            transports=self.way,
+            transports=way,
             namespaces=namespaces,
             wait_timeout=PATIENCE_SECONDS,
             **options,
         )
         if not is_limited_to_one_transport(url):
-            self.assertEqual(client.transport(), self.way[-1])
+            self.assertEqual(client.transport(), way[-1])
         return client
 
     async def open(self, url=URL, namespaces="/", **options):

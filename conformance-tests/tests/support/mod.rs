@@ -45,6 +45,20 @@ impl Start {
             environment: Vec::new(),
         }
     }
+
+    /// The second opinion, from PyPI.
+    pub(crate) fn python() -> Self {
+        let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("python");
+        let interpreter = here.join(".venv/bin/python");
+        assert!(
+            interpreter.exists(),
+            "the Python packages are missing: run scripts/setup"
+        );
+        Self {
+            command: vec![interpreter, here.join("fixture.py")],
+            environment: Vec::new(),
+        }
+    }
 }
 
 /// A fixture that ends with this value.

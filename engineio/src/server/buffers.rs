@@ -31,10 +31,7 @@ pub(crate) fn with_scratch<R>(use_it: impl FnOnce(&mut [u8]) -> R) -> R {
 
 /// An empty vector, used before if there is one.
 pub(crate) fn take() -> Vec<u8> {
-    let mut pool = POOL.take();
-    let vector = pool.pop().unwrap_or_default();
-    POOL.set(pool);
-    vector
+    with_pool(|pool| pool.pop().unwrap_or_default())
 }
 
 /// Gives a vector back to the worker.
@@ -43,12 +40,24 @@ pub(crate) fn give_back(mut vector: Vec<u8>) {
         return;
     }
     vector.clear();
-    let mut pool = POOL.take();
-    // At its full size from the beginning: a small piece of memory that is moved while thousands are connected lies
-    // behind all of them, and keeps the allocator from giving theirs back.
-    pool.reserve_exact(POOLED_MAX_COUNT.saturating_sub(pool.len()));
-    if pool.len() < POOLED_MAX_COUNT {
-        pool.push(vector);
-    }
-    POOL.set(pool);
+    with_pool(|pool| {
+        // At its full size from the beginning: a small piece of memory that is moved while thousands are connected lies
+        // behind all of them, and keeps the allocator from giving theirs back.
+        if pool.capacity() < POOLED_MAX_COUNT {
+            pool.reserve_exact(POOLED_MAX_COUNT.saturating_sub(pool.len()));
+        }
+        if pool.len() < POOLED_MAX_COUNT {
+            pool.push(vector);
+        }
+    });
+}
+
+/// Lends the worker's vectors, with a single look for them.
+fn with_pool<R>(use_it: impl FnOnce(&mut Vec<Vec<u8>>) -> R) -> R {
+    POOL.with(|cell| {
+        let mut pool = cell.take();
+        let result = use_it(&mut pool);
+        cell.set(pool);
+        result
+    })
 }

@@ -1,6 +1,6 @@
 //! The shell: sockets, tasks, timers and the registry around the pure machines.
 
-mod buffers;
+pub(crate) mod buffers;
 mod connection;
 mod counters;
 mod drain;

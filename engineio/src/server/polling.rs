@@ -259,3 +259,81 @@ fn dispatch_run<'p, D: Send + Sync + 'static>(
     }
     Flow::Continue
 }
+
+#[cfg(test)]
+mod tests {
+    use std::pin::Pin;
+    use std::task::{Context, Waker};
+
+    use http_body::Frame;
+
+    use super::*;
+    use crate::body::{Body, BodyError};
+    use crate::config::Config;
+    use crate::handler::Handler;
+    use crate::message::Message;
+    use crate::proto::close_reason::CloseReason;
+    use crate::proto::transport::Transport;
+    use crate::request::RequestView;
+    use crate::server::hub::Hub;
+    use crate::server::shared::Opening;
+    use crate::session_id::SessionId;
+
+    struct Deaf;
+
+    impl Handler for Deaf {
+        type Data = ();
+
+        fn on_open(&self, _: &Connection<()>, _: &RequestView<'_>) {}
+
+        fn on_message(&self, _: &Connection<()>, _: Message<'_>) -> Flow {
+            Flow::Continue
+        }
+
+        fn on_close(&self, _: &Connection<()>, _: CloseReason) {}
+    }
+
+    /// A body of which nothing comes.
+    struct Unsent;
+
+    impl HttpBody for Unsent {
+        type Data = Bytes;
+        type Error = BodyError;
+
+        fn poll_frame(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+            Poll::Pending
+        }
+    }
+
+    fn on_polling() -> Arc<Shared<()>> {
+        let hub = Hub::new(Config::new(), Arc::new(Deaf));
+        let now = hub.now();
+        let opening = Opening {
+            id: SessionId::from_random_bytes([7; 15]),
+            protocol: Protocol::V4,
+            transport: Transport::Polling,
+            peer: None,
+            is_base64: false,
+            jsonp: None,
+        };
+        Arc::new(Shared::new(hub, now, opening))
+    }
+
+    #[tokio::test]
+    async fn a_post_that_was_destroyed_stays_so_however_many_arrive_behind_it() {
+        //= EIO4-CLS-08 test
+        let shared = on_polling();
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut first = pin!(post(&shared, Unsent, PostContent::Text));
+        assert!(first.as_mut().poll(&mut cx).is_pending());
+        for _ in 0..2 {
+            // The first of them ends the session; the other had found it before.
+            let refused = post(&shared, Body::full("4late"), PostContent::Text).await;
+            assert_eq!(refused, Posted::Refused);
+        }
+        assert_eq!(first.as_mut().poll(&mut cx), Poll::Ready(Posted::Destroyed));
+    }
+}

@@ -228,12 +228,13 @@ impl<D: Send + Sync + 'static> Shared<D> {
     /// Feeds one input under the lock and collects what is to be done without it.
     pub(super) fn feed(&self, inner: &mut Inner, now: Instant, input: Input) -> Effects {
         let mut effects = Effects::default();
-        if input == Input::PostArrived {
-            inner.is_post_destroyed = false;
-        }
         inner.session.handle_input(now, input);
         while let Some(output) = inner.session.poll_output() {
             self.collect(inner, input, output, &mut effects);
+        }
+        // One that is refused must not save the one that it destroyed, or that another has.
+        if input == Input::PostArrived && !effects.is_post_refused {
+            inner.is_post_destroyed = false;
         }
         effects
     }

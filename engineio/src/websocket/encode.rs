@@ -52,18 +52,25 @@ pub(crate) fn write_close(out: &mut Vec<u8>, code: Option<u16>) {
 pub(crate) fn finish_text_frame(out: &mut Vec<u8>, start: usize) {
     let payload = start.saturating_add(HEADER_ROOM);
     let length = out.len().saturating_sub(payload);
-    let mut header = Vec::new();
-    let room = start..payload;
     if let Ok(short) = u8::try_from(length)
         && short < 126
     {
-        out.splice(room, [FIN | Opcode::Text.bits(), short]);
+        let Some([first, second, ..]) = out.get_mut(start..) else {
+            return;
+        };
+        (*first, *second) = (FIN | Opcode::Text.bits(), short);
+        let behind = start.saturating_add(2);
+        out.copy_within(payload.., behind);
+        out.truncate(behind.saturating_add(length));
     } else if let Ok(length) = u16::try_from(length) {
         let [high, low] = length.to_be_bytes();
-        out.splice(room, [FIN | Opcode::Text.bits(), 126, high, low]);
+        if let Some(room) = out.get_mut(start..payload) {
+            room.copy_from_slice(&[FIN | Opcode::Text.bits(), 126, high, low]);
+        }
     } else {
+        let mut header = Vec::new();
         write_header(&mut header, Opcode::Text, length);
-        out.splice(room, header);
+        out.splice(start..payload, header);
     }
 }
 

@@ -40,6 +40,8 @@ pub struct RawArgs<'a> {
     count: usize,
     /// The position of the first among those of the packet, for errors.
     index: usize,
+    /// What holds exactly these arguments, ready to be shared.
+    owner: Option<&'a OwnedArgs>,
 }
 
 #[derive(Clone, Copy)]
@@ -132,10 +134,11 @@ impl<'a> RawArgs<'a> {
     /// A copy to keep, or to send on as it is.
     #[must_use]
     pub fn to_owned(self) -> OwnedArgs {
+        if let Some(owner) = self.owner {
+            return owner.clone();
+        }
         match self.form {
-            Form::Json { text, attachments } => {
-                OwnedArgs::json(text.into(), attachments.into(), self.count)
-            }
+            Form::Json { text, attachments } => OwnedArgs::json(text, attachments, self.count),
             Form::Msgpack(bytes) => OwnedArgs::stored(Stored::Msgpack(bytes.into()), self.count),
         }
     }
@@ -183,10 +186,12 @@ impl<'a> RawArgs<'a> {
         self.form = rest;
         self.count = next;
         self.index = index.saturating_add(1);
+        self.owner = None;
         Some(Self {
             form: first,
             count: 1,
             index,
+            owner: None,
         })
     }
 

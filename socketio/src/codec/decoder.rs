@@ -76,20 +76,19 @@ impl Decoder {
         let Some(mut waiting) = self.waiting.take() else {
             return Ok(None);
         };
+        if let Waiting::Json(incomplete) = &mut *waiting {
+            let packet = incomplete.receive(message, limits)?;
+            if packet.is_none() {
+                self.waiting = Some(waiting);
+            }
+            return Ok(packet);
+        }
         match (*waiting, &codec.0) {
             (Waiting::Custom(state), Format::Custom(parser)) => {
                 self.decode_custom(&**parser, message, limits, Partial(Some(state)))
             }
-            (Waiting::Json(mut incomplete), _) => {
-                let packet = incomplete.receive(message, limits)?;
-                if packet.is_none() {
-                    *waiting = Waiting::Json(incomplete);
-                    self.waiting = Some(waiting);
-                }
-                Ok(packet)
-            }
             // Whoever decodes with one codec never meets the state of another.
-            (Waiting::Custom(_), _) => Err(PacketError::UnexpectedText),
+            _ => Err(PacketError::UnexpectedText),
         }
     }
 

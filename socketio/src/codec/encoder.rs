@@ -144,9 +144,7 @@ impl Codec {
         &self,
         event: Event<'_, A>,
     ) -> Result<EncodedMessage, EncodeError> {
-        let mut buffer = MessageBuffer::new();
-        self.event(event, &mut buffer)?;
-        Ok(buffer.into())
+        EncodedMessage::with(|buffer| self.event(event, buffer))
     }
 
     /// Appends the answer to an event, its attachments included.

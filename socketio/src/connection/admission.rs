@@ -4,20 +4,21 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::SystemTime;
 
 use engineio::{Connection, Protocol};
 use serde_json::{Map, Value};
 use socketio_auth as auth;
 use socketio_auth::{
     Action, BoxFuture, Code, Collected, Credential, Decision, ErasedIdentity, Extract, Grant,
-    NoRequest, Rejection,
+    Inherit, NoRequest, Purpose, Rejection,
 };
 
-use super::{Client, Payload, now, wall_clock};
+use super::{Client, Payload, Shell, now, wall_clock};
 use crate::error::ConnectError;
 use crate::id::SocketId;
-use crate::namespace::{Family, Space};
-use crate::proto::client::{Gate, Input, Ticket};
+use crate::namespace::{Family, Guard, Space};
+use crate::proto::client::{Gate, Inherited, Input, Ticket};
 use crate::recovery::Claim;
 use crate::running::{Guarded, Panicked, guard, poll_now};
 use crate::socket::Core;
@@ -91,14 +92,8 @@ impl Client {
             space.give_back();
             return self.feed(connection, Input::GiveUp);
         };
-        let gate = space.guard.as_ref().map(|guard| {
-            let policy = &guard.policy;
-            Gate {
-                policy: Arc::clone(policy.settings()),
-                has_guests: policy.guest().is_some(),
-                presented: self.collect(guard.index, &**policy, &payload, &space.name),
-            }
-        });
+        let gate = space.guard.as_ref();
+        let gate = gate.map(|guard| self.gate(guard, &payload, &space.name));
         let claim = match &space.recovery {
             Some(_) => Claim::of(payload.auth.as_ref()),
             None => None,
@@ -140,13 +135,54 @@ impl Client {
         }
     }
 
-    fn collect(
-        &self,
-        index: usize,
-        policy: &dyn auth::DynPolicy,
-        payload: &Payload,
-        namespace: &str,
-    ) -> Collected {
+    fn gate(&self, guard: &Guard, payload: &Payload, namespace: &str) -> Gate<Shell> {
+        let policy = &guard.policy;
+        let mut presented = self.collect(guard.index, &**policy, payload);
+        let mut inherited = None;
+        if matches!(presented, Collected::Missing(_) | Collected::Guest) {
+            inherited = self.inheritable(guard);
+            let grant = inherited.as_ref().map(|inherited| &inherited.grant);
+            let is_somebody = grant.is_some() || matches!(presented, Collected::Guest);
+            if is_somebody && !may_connect(&**policy, grant, namespace) {
+                presented = Collected::Rejected(Code::InsufficientScope.into());
+                inherited = None;
+            }
+        }
+        Gate {
+            policy: Arc::clone(policy.settings()),
+            has_guests: policy.has_guests(),
+            presented,
+            inherited,
+        }
+    }
+
+    /// What the connection was granted under the very same policy, if all of it names one subject.
+    fn inheritable(&self, guard: &Guard) -> Option<Inherited<Shell>> {
+        if guard.policy.settings().inherit == Inherit::None {
+            return None;
+        }
+        let joined = self.joined().into_iter().filter(|socket| {
+            let of_socket = socket.space.guard.as_ref();
+            of_socket.is_some_and(|of_socket| of_socket.index == guard.index)
+        });
+        let mut granted = joined.filter_map(|socket| socket.grant().map(|grant| (socket, grant)));
+        let (socket, grant) = granted.next()?;
+        if granted.any(|(_, other)| other.subject() != grant.subject())
+            || socket.space.has_revoked(grant.facts())
+        {
+            return None;
+        }
+        let left = |at: SystemTime| at.duration_since(wall_clock()).unwrap_or_default();
+        Some(Inherited {
+            from: socket.ticket,
+            subject: grant.shared_subject(),
+            // As the policy ended it there, its cap included.
+            expires_in: socket.expires_at().map(left),
+            grant: Grant::clone(&grant),
+        })
+    }
+
+    fn collect(&self, index: usize, policy: &dyn auth::DynPolicy, payload: &Payload) -> Collected {
         if payload.size > policy.settings().max_payload_bytes {
             return Collected::Rejected(Code::CredentialsBadFormat.into());
         }
@@ -158,9 +194,6 @@ impl Client {
         let view = auth::RequestView::new(&NoRequest).with_payload(payload.auth.as_ref());
         let found = guard(|| policy.extract(&view).merge(opening));
         match found.and_then(|found| guard(|| policy.decide(found))) {
-            Ok(Collected::Guest) if !may_connect(policy, None, namespace) => {
-                Collected::Rejected(Code::InsufficientScope.into())
-            }
             Ok(collected) => self.within_limits(collected, None),
             Err(Panicked) => Collected::Rejected(Code::AuthUnavailable.into()),
         }
@@ -173,26 +206,30 @@ impl Client {
         socket: &Arc<Core>,
         epoch: u32,
         credential: Credential,
-        renewed_subject: Option<Arc<str>>,
+        purpose: Purpose,
     ) {
         let Some(policy) = socket.space.guard.as_ref().map(|guard| &guard.policy) else {
             return;
         };
         let mut context = self.context(connection, &socket.space.name);
-        if let Some(subject) = renewed_subject {
-            context = context.with_renewed_subject(subject);
+        if let Some(subject) = purpose.subject() {
+            context = context.with_renewed_subject(Arc::clone(subject));
         }
         let started = guard(|| Arc::clone(policy).authenticate(context, credential));
         let Ok(mut verification) = started else {
-            return self.verified(connection, ticket, socket, epoch, Err(Panicked));
+            return self.verified(connection, ticket, socket, (epoch, &purpose), Err(Panicked));
         };
         if socket.is_held() && !socket.space.handlers.middleware.is_empty() {
             // The CONNECT was answered long ago, so the middleware is asked as a part of the verification.
             verification = Box::pin(then_ask_middleware(verification, Arc::clone(socket)));
         }
         match poll_now(verification.as_mut()) {
-            Poll::Ready(result) => self.verified(connection, ticket, socket, epoch, result),
-            Poll::Pending => self.wait_for(connection, ticket, socket, epoch, verification),
+            Poll::Ready(result) => {
+                self.verified(connection, ticket, socket, (epoch, &purpose), result);
+            }
+            Poll::Pending => {
+                self.wait_for(connection, ticket, socket, (epoch, purpose), verification);
+            }
         }
     }
 
@@ -234,7 +271,7 @@ impl Client {
         connection: &Connection<Self>,
         ticket: Ticket,
         socket: &Arc<Core>,
-        epoch: u32,
+        (epoch, purpose): (u32, Purpose),
         verification: BoxFuture<'static, Verified>,
     ) {
         let mut cancelled = socket.begin_verification(epoch);
@@ -251,7 +288,7 @@ impl Client {
             .await;
             drop(verification);
             if let (Some(result), Some(client)) = (result, connection.data()) {
-                client.verified(&connection, ticket, &socket, epoch, result);
+                client.verified(&connection, ticket, &socket, (epoch, &purpose), result);
             }
         });
     }
@@ -276,13 +313,15 @@ impl Client {
         connection: &Connection<Self>,
         ticket: Ticket,
         socket: &Arc<Core>,
-        epoch: u32,
+        (epoch, purpose): (u32, &Purpose),
         result: Result<Verified, Panicked>,
     ) {
         let result = result.map(|result| result.and_then(|grant| Self::authorize(socket, grant)));
         let renewed = socket.subject().filter(|_| socket.is_joined());
         let (authority, renewed) = (&self.server.authority, renewed.as_deref());
         match &result {
+            // The client did nothing.
+            _ if matches!(purpose, Purpose::Revalidation(_)) => {}
             Ok(Ok(_)) => authority.record_success(now(), self.address, renewed),
             Ok(Err(rejection)) if rejection.code() != Code::AuthUnavailable => {
                 authority.record_failure(now(), self.address, renewed);

@@ -138,15 +138,8 @@ impl Client {
                 socket,
                 epoch,
                 credential,
-                renewed_subject,
-            } => self.verify(
-                connection,
-                ticket,
-                &socket,
-                epoch,
-                credential,
-                renewed_subject,
-            ),
+                purpose,
+            } => self.verify(connection, ticket, &socket, epoch, credential, purpose),
         }
     }
 
@@ -230,7 +223,8 @@ impl Client {
         let all = of_space.iter().map(|handler| &**handler);
         for handler in all.chain(of_socket.iter().map(|handler| &**handler)) {
             match guard(|| handler.start(socket, args, ack.clone())) {
-                Ok(Ok(running)) => self.run(connection, socket, running, ack.clone()),
+                Ok(Ok(None)) => {}
+                Ok(Ok(Some(running))) => self.set_aside(connection, socket, running, ack.clone()),
                 Ok(Err(error)) => {
                     trace::debug!(
                         namespace = &*socket.space.name,
@@ -282,20 +276,29 @@ impl Client {
         match poll_now(running.as_mut()) {
             Poll::Ready(Ok(())) => {}
             Poll::Ready(Err(Panicked)) => panicked(socket, ack),
-            Poll::Pending => {
-                self.state.lock().inbox.begin_flight();
-                let (connection, socket) = (connection.clone(), Arc::clone(socket));
-                self.server.spawn(&self.runtime, async move {
-                    if Guarded(running).await == Err(Panicked) {
-                        panicked(&socket, ack);
-                    }
-                    if let Some(client) = connection.data() {
-                        client.state.lock().inbox.end_flight();
-                        client.call(&connection);
-                    }
-                });
-            }
+            Poll::Pending => self.set_aside(connection, socket, running, ack),
         }
+    }
+
+    /// Gives a handler that waits a task.
+    fn set_aside(
+        &self,
+        connection: &Connection<Self>,
+        socket: &Arc<Core>,
+        running: Running,
+        ack: Option<AckSender>,
+    ) {
+        self.state.lock().inbox.begin_flight();
+        let (connection, socket) = (connection.clone(), Arc::clone(socket));
+        self.server.spawn(&self.runtime, async move {
+            if Guarded(running).await == Err(Panicked) {
+                panicked(&socket, ack);
+            }
+            if let Some(client) = connection.data() {
+                client.state.lock().inbox.end_flight();
+                client.call(&connection);
+            }
+        });
     }
 }
 

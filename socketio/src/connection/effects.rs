@@ -190,13 +190,13 @@ impl Client {
             auth::Output::StartVerify {
                 epoch,
                 credential,
-                renewed_subject,
+                purpose,
             } => self.push(Call::Verify {
                 ticket,
                 socket,
                 epoch,
                 credential,
-                renewed_subject,
+                purpose,
             }),
             auth::Output::CancelVerify { epoch } => socket.cancel_verification(epoch),
             auth::Output::Activate { grant, expires_in } => {
@@ -205,15 +205,16 @@ impl Client {
                 socket.enter();
                 trace::debug!(namespace = &*socket.space.name, "a socket joined");
             }
+            auth::Output::LeaveRooms => socket.leave_rooms(|_| true),
             auth::Output::ReplaceGrant { grant, expires_in } => {
                 socket.set_grant(Some(grant), end_of(expires_in));
                 self.audit(connection, &socket, AuditKind::Refreshed, None);
-                socket.leave_forbidden_rooms();
+                socket.leave_rooms(|room| !socket.may_be_in(room));
                 socket.revoke_if_late();
             }
             auth::Output::Downgrade => {
                 socket.set_grant(None, None);
-                socket.leave_forbidden_rooms();
+                socket.leave_rooms(|room| !socket.may_be_in(room));
             }
             auth::Output::Authenticated { ack, expires_in } => {
                 emit_json(&socket, None, settings.dialect.authenticated());

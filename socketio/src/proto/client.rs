@@ -24,10 +24,21 @@ pub(crate) trait Application {
 }
 
 /// The gate of a namespace with a policy.
-pub(crate) struct Gate {
+pub(crate) struct Gate<A: Application> {
     pub(crate) policy: Arc<NamespacePolicy>,
     pub(crate) has_guests: bool,
     pub(crate) presented: Collected,
+    /// A grant that counts here too, of a client that presents nothing.
+    pub(crate) inherited: Option<Inherited<A>>,
+}
+
+/// The grant of another namespace of the connection.
+pub(crate) struct Inherited<A: Application> {
+    /// Where it was given, and still has to hold.
+    pub(crate) from: Ticket,
+    pub(crate) grant: A::Grant,
+    pub(crate) subject: Arc<str>,
+    pub(crate) expires_in: Option<Duration>,
 }
 
 /// Names one attempt to join a namespace; results of older attempts are ignored by it.
@@ -45,7 +56,7 @@ pub(crate) enum Input<A: Application> {
     Found {
         ticket: Ticket,
         socket: A::Socket,
-        gate: Option<Gate>,
+        gate: Option<Gate<A>>,
     },
     /// There is no such namespace, or there can be no more.
     NotFound {
@@ -92,8 +103,6 @@ pub(crate) enum Input<A: Application> {
     },
     /// The server disconnects every socket and the connection.
     LeaveAll,
-    /// A binary packet waits for its attachments, or does no longer.
-    AwaitsAttachments(bool),
     /// The session is over.
     Closed(DisconnectReason),
     /// The time of [`Client::poll_timeout`] has come. Early calls are harmless.
@@ -204,6 +213,15 @@ struct Entry<A: Application> {
     expires_in: Option<Duration>,
 }
 
+/// What is remembered of a namespace with a policy, joined or not.
+struct Guarded {
+    name: Arc<str>,
+    /// Coming back does not restart the deadline.
+    first_connect: Instant,
+    /// The policy has put a socket of this client out.
+    has_dismissed: bool,
+}
+
 /// The namespaces of one connection.
 ///
 /// ```text
@@ -223,8 +241,8 @@ pub(crate) struct Client<A: Application> {
     /// Until a namespace was joined for the first time.
     connect_by: Option<Instant>,
     attachments_by: Option<Instant>,
-    /// When each namespace with a policy was first asked for: coming back does not restart its deadline.
-    first_connects: Vec<(Arc<str>, Instant)>,
+    /// The namespaces with a policy that were asked for.
+    guarded: Vec<Guarded>,
     failed_attempts: u32,
     next_ticket: u32,
     is_closing: bool,
@@ -238,7 +256,7 @@ impl<A: Application> Client<A> {
             opened_at: now,
             connect_by: now.checked_add(limits.connect_timeout),
             attachments_by: None,
-            first_connects: Vec::new(),
+            guarded: Vec::new(),
             failed_attempts: 0,
             next_ticket: 0,
             is_closing: false,
@@ -287,11 +305,6 @@ impl<A: Application> Client<A> {
             Input::GiveUp => self.close(),
             Input::Leave { ticket } => self.on_leave(now, ticket),
             Input::LeaveAll => self.on_leave_all(now),
-            Input::AwaitsAttachments(awaits) => {
-                self.attachments_by = awaits
-                    .then(|| now.checked_add(limits.attachment_timeout))
-                    .flatten();
-            }
             Input::Closed(_) | Input::Unheard | Input::Timeout => {}
         }
         debug_assert!(self.entries.len() <= limits.max_namespaces.max(1));
@@ -318,24 +331,51 @@ impl<A: Application> Client<A> {
             .min()
     }
 
+    /// A binary packet, of a namespace that a custom parser does not tell, waits for its attachments from now on.
+    /// False when such a packet is not allowed, so that they need not be waited for.
+    pub(crate) fn await_attachments(
+        &mut self,
+        now: Instant,
+        limits: &Limits,
+        namespace: Option<&str>,
+    ) -> bool {
+        let is_welcome = namespace.is_none_or(|name| self.open_entry(name).is_some());
+        if is_welcome {
+            self.attachments_by = now.checked_add(limits.attachment_timeout);
+        }
+        is_welcome
+    }
+
+    /// The attachments have arrived.
+    pub(crate) fn end_attachments(&mut self) {
+        self.attachments_by = None;
+    }
+
     /// Where an EVENT or ACK for this namespace goes.
     pub(crate) fn route(&self, name: &str) -> Route<A::Socket> {
-        let entry = self.entries.iter().find(|entry| *entry.name == *name);
-        match entry {
-            Some(Entry {
-                phase: Phase::Joined,
-                ticket,
-                socket: Some(socket),
-                ..
-            }) if !self.is_closing => Route::Deliver(*ticket, socket.clone()),
-            Some(Entry {
-                phase: Phase::Held,
-                ticket,
-                socket: Some(socket),
-                ..
-            }) if !self.is_closing => Route::Held(*ticket, socket.clone()),
-            _ => Route::Violation,
+        match self.open_entry(name) {
+            Some((entry, socket)) if entry.phase == Phase::Joined => {
+                Route::Deliver(entry.ticket, socket.clone())
+            }
+            Some((entry, socket)) => Route::Held(entry.ticket, socket.clone()),
+            None => Route::Violation,
         }
+    }
+
+    /// The attempt that takes packets for this namespace, with its socket.
+    fn open_entry(&self, name: &str) -> Option<(&Entry<A>, &A::Socket)> {
+        let entry = self.entries.iter().find(|entry| *entry.name == *name)?;
+        let is_open = matches!(entry.phase, Phase::Joined | Phase::Held) && !self.is_closing;
+        Some((entry, entry.socket.as_ref()?)).filter(|_| is_open)
+    }
+
+    /// Whether an ACK for this namespace, which is not joined, may be the answer to an `unauthorized` right behind which
+    /// the policy ended the socket. The answer and the end cross on the way, and a client that acknowledges by itself
+    /// must not lose its other namespaces by it.
+    //= SIO5-EVT-02 exception: the client could not know yet that it is out
+    pub(crate) fn may_be_late(&self, name: &str) -> bool {
+        let mut guarded = self.guarded.iter();
+        guarded.any(|known| known.has_dismissed && *known.name == *name)
     }
 
     /// The joined sockets, in join order.
@@ -367,6 +407,8 @@ impl<A: Application> Client<A> {
         }
         let ticket = Ticket(self.next_ticket);
         self.next_ticket = self.next_ticket.wrapping_add(1);
+        // Most connections join one namespace, and the next size of a vector is four.
+        self.entries.reserve_exact(1);
         self.entries.push(Entry {
             ticket,
             name: Arc::clone(&name),
@@ -388,7 +430,7 @@ impl<A: Application> Client<A> {
         limits: &Limits,
         ticket: Ticket,
         socket: A::Socket,
-        gate: Option<Gate>,
+        gate: Option<Gate<A>>,
     ) {
         let Some(entry) = self.entry_mut(ticket) else {
             return;
@@ -414,22 +456,41 @@ impl<A: Application> Client<A> {
             let machine = AuthMachine::new(gate.policy, gate.has_guests, first_connect);
             entry.auth = Some(Box::new(machine));
         }
-        let input = auth::Input::Connect {
-            presented: gate.presented,
-            failed_attempts,
+        let input = match gate.inherited.and_then(|grant| self.inherit(grant)) {
+            Some(granted) => granted,
+            None => auth::Input::Connect {
+                presented: gate.presented,
+                failed_attempts,
+            },
         };
         self.feed_auth(now, ticket, input);
     }
 
+    /// Lets a client in by what it holds, unless it has left there meanwhile.
+    fn inherit(&mut self, inherited: Inherited<A>) -> Option<auth::Input<A::Packet, A::Grant>> {
+        let from = self.entry_mut(inherited.from)?;
+        let machine = from.auth.as_ref().filter(|auth| auth.is_active())?;
+        Some(auth::Input::ConnectGranted {
+            credential: machine.credential().cloned(),
+            grant: inherited.grant,
+            subject: inherited.subject,
+            expires_in: inherited.expires_in,
+        })
+    }
+
     fn first_connect(&mut self, now: Instant, limits: &Limits, name: Arc<str>) -> Instant {
-        if let Some((_, at)) = self.first_connects.iter().find(|(known, _)| *known == name) {
-            return *at;
+        if let Some(known) = self.guarded.iter().find(|known| known.name == name) {
+            return known.first_connect;
         }
-        if self.first_connects.len() >= limits.max_namespaces {
+        if self.guarded.len() >= limits.max_namespaces {
             // Whoever tries so many names is given no more time than the connection has had.
             return self.opened_at;
         }
-        self.first_connects.push((name, now));
+        self.guarded.push(Guarded {
+            name,
+            first_connect: now,
+            has_dismissed: false,
+        });
         now
     }
 
@@ -641,6 +702,9 @@ impl<A: Application> Client<A> {
             return;
         };
         let entry = self.entries.remove(position);
+        if let Some(known) = self.guarded.iter_mut().find(|k| k.name == entry.name) {
+            known.has_dismissed = true;
+        }
         self.outputs.push_back(match entry.phase {
             Phase::Joined => Output::Left {
                 socket,

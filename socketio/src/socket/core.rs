@@ -210,16 +210,18 @@ impl Core {
         grant.is_some_and(|grant| self.space.has_revoked(grant.facts()))
     }
 
-    /// Leaves the rooms that a renewed grant does not allow any more.
-    pub(crate) fn leave_forbidden_rooms(&self) {
+    /// Leaves the rooms that are named.
+    pub(crate) fn leave_rooms(&self, is_meant: impl Fn(&Room) -> bool) {
         let rooms = self.space.rooms.lock().rooms_of(self.id());
-        for room in rooms {
-            if !self.may(Action::Join {
-                room: room.as_str(),
-            }) {
-                self.leave_room(&room);
-            }
+        for room in rooms.iter().filter(|room| is_meant(room)) {
+            self.leave_room(room);
         }
+    }
+
+    /// Whether the policy lets the socket be in a room; told to the books if not.
+    pub(crate) fn may_be_in(&self, room: &Room) -> bool {
+        let room = room.as_str();
+        self.may(Action::Join { room })
     }
 
     pub(crate) fn subject(&self) -> Option<Arc<str>> {

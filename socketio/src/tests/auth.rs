@@ -286,6 +286,31 @@ async fn what_is_revoked_leaves_at_once_and_does_not_come_back() {
     assert_eq!(space.socket_count(), 1);
 }
 
+//= SIO5-EVT-02 test
+#[tokio::test(start_paused = true)]
+async fn acknowledging_the_end_of_one_namespace_leaves_the_others_alone() {
+    let list = Arc::new(MemoryRevocations::new());
+    let io = SocketIo::builder()
+        .authenticate(Handshake::new(users().with_revocation(Arc::clone(&list))))
+        .build()
+        .unwrap();
+    open(io.namespace("/")).open().unwrap();
+    io.namespace("/open").public().open().unwrap();
+    let mut client = TestClient::open(&io).await;
+    client.join("/open").await;
+    client.join_with("/", &token("user:ann")).await;
+    list.revoke(&Revocation::subject("ann", wall_clock()))
+        .unwrap();
+    assert!(client.next_text().await.contains("token_revoked"));
+    assert_eq!(client.next_text().await, "41");
+    // Some clients acknowledge every event by themselves, and this was on its way when the server ended the socket.
+    client.send("430[]").await;
+    assert!(client.join("/nowhere").await.starts_with("44/nowhere,"));
+    // Any other packet is for a namespace not joined.
+    client.send(r#"42["late"]"#).await;
+    assert_eq!(client.next().await, Received::Closed);
+}
+
 #[tokio::test(start_paused = true)]
 async fn guests_come_without_a_token_only_and_become_somebody_later() {
     let io = SocketIo::new();

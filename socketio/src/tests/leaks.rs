@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::testing::TestClient;
+use crate::tests::polling::Polling;
 use crate::{ConnectError, Namespace, SocketIo};
 
 /// What goes wrong, and in whose code.
@@ -182,5 +183,24 @@ async fn a_client_that_vanishes_during_a_handler_that_never_ends_leaves_nothing_
             drop((io, space));
             assert_nothing_is_left(&held, when).await;
         }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_polls_no_more_leaves_nothing_behind() {
+    for place in ["connect", "event middleware", "event", "disconnect"] {
+        let kind = Kind::NeverEnds;
+        let held = Arc::new(());
+        let (io, space) = server(Trouble { place, kind }, &held);
+        let client = Polling::join(&io).await;
+        assert_eq!(client.post(r#"420["work"]"#).await, "ok");
+        assert_eq!(space.socket_count(), 1);
+        drop(client);
+        // Until it owes the answer to a ping.
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        assert_empty(&io, &space, place);
+        io.close();
+        drop((io, space));
+        assert_nothing_is_left(&held, place).await;
     }
 }

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::NOW;
 use crate::jwt::{Algorithm, JwksCache, JwksOptions, KeyRequest, KeySet, KeySource, LookupError};
 use crate::testing::{FakeClock, FakeFetch, Tasks, TokenMint};
-use crate::{AuthContext, Fetch, FetchError, FetchRequest, FetchResponse, InsecureUrl};
+use crate::{AuthContext, AuthEvent, Fetch, FetchError, FetchRequest, FetchResponse, InsecureUrl};
 
 const URL: &str = "https://id.example/jwks";
 
@@ -388,6 +388,37 @@ fn row_31_only_a_safe_url_is_accepted() {
     }
     let error = JwksCache::new("http://id.example/jwks", Never, drop).unwrap_err();
     assert_eq!(error, InsecureUrl);
+}
+
+#[test]
+fn the_books_tell_how_every_fetch_ended_once() {
+    let rig = Rig::new();
+    let lines = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let books = Arc::clone(&lines);
+    let cache = rig.cache.clone().with_audit(move |event: &AuthEvent<'_>| {
+        books.lock().unwrap().push(event.to_string());
+        panic!("a sink that fails");
+    });
+    let rig = Rig { cache, ..rig };
+    for (status, body) in [(503, String::new()), (200, "[]".into()), (200, set(&["a"]))] {
+        rig.network.answer(status, &body);
+        rig.ask("a");
+        rig.wait(31);
+    }
+    rig.wait(60 * 60);
+    rig.network.fail();
+    assert_eq!(rig.ask("a"), "found", "the old ones serve");
+    let told = lines.lock().unwrap().clone();
+    let failed = |detail| format!("auth keys_failed detail=\"{detail}\" key_set=\"{URL}\"");
+    assert_eq!(
+        told,
+        [
+            failed("the status is 503"),
+            failed("the answer is no key set"),
+            format!("auth keys_refreshed key_set=\"{URL}\""),
+            failed("no answer came in time"),
+        ]
+    );
 }
 
 #[cfg(feature = "jwks-http")]

@@ -26,16 +26,18 @@ use crate::codec::{json, outgoing};
 /// ```
 #[derive(Clone)]
 pub struct OwnedArgs {
-    stored: Arc<Stored>,
+    stored: Stored,
     count: usize,
 }
 
+#[derive(Clone)]
 pub(super) enum Stored {
     Json {
-        text: Box<str>,
-        attachments: Box<[Bytes]>,
+        text: Arc<str>,
+        /// Numbered in order. Most arguments have none, and nothing is allocated for them.
+        attachments: Option<Arc<[Bytes]>>,
     },
-    Msgpack(Box<[u8]>),
+    Msgpack(Arc<[u8]>),
 }
 
 impl OwnedArgs {
@@ -63,53 +65,57 @@ impl OwnedArgs {
         offset: Option<&str>,
     ) -> Result<Self, EncodeError> {
         let (text, attachments, count) = json::write_args(args, offset)?;
-        Ok(Self::stored(
-            Stored::Json {
-                text: text.into(),
-                attachments: attachments.into(),
-            },
-            count,
-        ))
+        let attachments = (!attachments.is_empty()).then(|| attachments.into());
+        Ok(Self::numbered(text.into(), attachments, count))
+    }
+
+    /// JSON arguments whose placeholders name every attachment once and in order.
+    pub(in crate::codec) fn numbered(
+        text: Arc<str>,
+        attachments: Option<Arc<[Bytes]>>,
+        count: usize,
+    ) -> Self {
+        Self::stored(Stored::Json { text, attachments }, count)
     }
 
     /// JSON arguments as they were received, but for the numbers of their placeholders where these are not in order.
     //= SIO5-BIN-01
-    pub(super) fn json(text: Box<str>, attachments: Box<[Bytes]>, count: usize) -> Self {
-        if !is_in_order(&text, attachments.len()) {
+    pub(super) fn json(text: &str, attachments: &[Bytes], count: usize) -> Self {
+        if !is_in_order(text, attachments.len()) {
             let received = RawArgs {
-                form: Form::Json {
-                    text: &text,
-                    attachments: &attachments,
-                },
+                form: Form::Json { text, attachments },
                 count,
                 index: 0,
+                owner: None,
             };
             // A number that JSON can write and serde_json cannot read leaves the arguments as they came.
             if let Ok(numbered) = Self::new(&Several(received)) {
                 return numbered;
             }
         }
-        Self::stored(Stored::Json { text, attachments }, count)
+        let attachments = (!attachments.is_empty()).then(|| attachments.into());
+        Self::numbered(text.into(), attachments, count)
     }
 
-    pub(super) fn stored(form: Stored, count: usize) -> Self {
-        Self {
-            stored: Arc::new(form),
-            count,
-        }
+    pub(super) fn stored(stored: Stored, count: usize) -> Self {
+        Self { stored, count }
     }
 
     /// The arguments, borrowed.
     #[must_use]
     pub fn as_raw(&self) -> RawArgs<'_> {
-        let form = match &*self.stored {
-            Stored::Json { text, attachments } => Form::Json { text, attachments },
+        let form = match &self.stored {
+            Stored::Json { text, attachments } => Form::Json {
+                text,
+                attachments: attachments.as_deref().unwrap_or_default(),
+            },
             Stored::Msgpack(bytes) => Form::Msgpack(bytes),
         };
         RawArgs {
             form,
             count: self.count,
             index: 0,
+            owner: Some(self),
         }
     }
 }
@@ -122,7 +128,7 @@ impl fmt::Debug for OwnedArgs {
 
 impl Serialize for OwnedArgs {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let name = match &*self.stored {
+        let name = match &self.stored {
             Stored::Json { .. } => outgoing::RAW_JSON,
             Stored::Msgpack(_) => outgoing::RAW_MSGPACK,
         };
@@ -139,8 +145,9 @@ impl Serialize for Parts<'_> {
         if serializer.is_human_readable() {
             return Elements(self.0.as_raw()).serialize(serializer);
         }
-        match &**stored {
+        match stored {
             Stored::Json { text, attachments } => {
+                let attachments = attachments.as_deref().unwrap_or_default();
                 let mut tuple = serializer.serialize_tuple(attachments.len().saturating_add(2))?;
                 tuple.serialize_element(count)?;
                 tuple.serialize_element(&**text)?;
@@ -252,9 +259,15 @@ impl Serialize for Elements<'_> {
 /// The arguments inside a [`Packet`](crate::Packet).
 #[derive(Clone)]
 pub(crate) enum ArgsSource<'a> {
+    /// Without attachments.
     Json {
         text: Cow<'a, str>,
-        attachments: Vec<Bytes>,
+        count: usize,
+    },
+    /// Placeholders leave attachments out, or name them in another order or more than once.
+    Unordered {
+        text: Arc<str>,
+        attachments: Arc<[Bytes]>,
         count: usize,
     },
     Msgpack {
@@ -275,26 +288,18 @@ impl<'a> ArgsSource<'a> {
     pub(in crate::codec) fn json(text: &'a str, count: usize) -> Self {
         Self::Json {
             text: Cow::Borrowed(text),
-            attachments: Vec::new(),
             count,
-        }
-    }
-
-    pub(crate) fn with_attachments(self, attachments: Vec<Bytes>) -> Self {
-        match self {
-            Self::Json { text, count, .. } => Self::Json {
-                text,
-                attachments,
-                count,
-            },
-            other => other,
         }
     }
 
     #[inline]
     pub(crate) fn as_raw(&self) -> RawArgs<'_> {
         let (form, count) = match self {
-            Self::Json {
+            Self::Json { text, count } => {
+                let attachments = &[];
+                (Form::Json { text, attachments }, *count)
+            }
+            Self::Unordered {
                 text,
                 attachments,
                 count,
@@ -306,17 +311,22 @@ impl<'a> ArgsSource<'a> {
             form,
             count,
             index: 0,
+            owner: None,
         }
     }
 
     pub(crate) fn into_owned(self) -> ArgsSource<'static> {
         match self {
-            Self::Json {
+            Self::Json { text, count } => ArgsSource::Json {
+                text: Cow::Owned(text.into_owned()),
+                count,
+            },
+            Self::Unordered {
                 text,
                 attachments,
                 count,
-            } => ArgsSource::Json {
-                text: Cow::Owned(text.into_owned()),
+            } => ArgsSource::Unordered {
+                text,
                 attachments,
                 count,
             },
@@ -330,13 +340,14 @@ impl<'a> ArgsSource<'a> {
 
     pub(crate) fn into_args(self) -> OwnedArgs {
         match self {
-            Self::Json {
+            Self::Json { text, count } => OwnedArgs::json(&text, &[], count),
+            Self::Unordered {
                 text,
                 attachments,
                 count,
-            } => OwnedArgs::json(text.into(), attachments.into(), count),
+            } => OwnedArgs::json(&text, &attachments, count),
             Self::Msgpack { bytes, count } => {
-                OwnedArgs::stored(Stored::Msgpack(bytes.into()), count)
+                OwnedArgs::stored(Stored::Msgpack((*bytes).into()), count)
             }
             Self::Owned(args) => args,
         }

@@ -1,13 +1,14 @@
 //! Text packets and the attachments that follow them.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use engineio::{Payload, Protocol};
 
 use super::placeholder::References;
 use super::scan::{Observer, RawString, Scanner, Values};
-use crate::codec::args::ArgsSource;
+use crate::codec::args::{ArgsSource, OwnedArgs};
 use crate::codec::binary::Binary;
 use crate::codec::error::PacketError;
 use crate::codec::limits::Limits;
@@ -16,7 +17,10 @@ use crate::packet::{Packet, PacketKind, is_reserved};
 /// A packet whose attachments have not all arrived.
 #[derive(Debug)]
 pub(in crate::codec) struct Incomplete {
+    /// Without its arguments.
     packet: Packet<'static>,
+    text: Arc<str>,
+    count: usize,
     references: References,
     attachments: Vec<Bytes>,
     attachment_bytes: usize,
@@ -29,6 +33,7 @@ impl Incomplete {
 
     /// Takes the next attachment. The packet is complete with the last, and nothing is left here then.
     //= SIO5-BIN-02
+    //= SIO5-BIN-03
     //= SIO5-BIN-07
     //= SIO5-BIN-08
     pub(in crate::codec) fn receive(
@@ -45,19 +50,37 @@ impl Incomplete {
         if self.attachment_bytes > limits.max_attachment_bytes {
             return Err(PacketError::AttachmentsTooLarge);
         }
-        self.attachments.push(Bytes::copy_from_slice(data));
-        if self.attachments.len() < self.references.attachment_count() {
-            return Ok(None);
-        }
-        //= SIO5-BIN-03
-        if self.references.has_stray() {
+        let attachment = Bytes::copy_from_slice(data);
+        let is_last =
+            self.attachments.len().saturating_add(1) >= self.references.attachment_count();
+        if is_last && self.references.has_stray() {
             return Err(PacketError::Placeholder);
         }
+        if is_last && self.attachments.is_empty() {
+            return Ok(Some(self.complete([attachment])));
+        }
+        self.attachments.push(attachment);
+        Ok(is_last.then(|| {
+            let attachments = std::mem::take(&mut self.attachments);
+            self.complete(attachments)
+        }))
+    }
+
+    /// The packet with all its attachments, which leaves nothing here.
+    fn complete(&mut self, attachments: impl Into<Arc<[Bytes]>>) -> Packet<'static> {
         let nothing = Packet::new(self.packet.kind(), "/");
         let packet = std::mem::replace(&mut self.packet, nothing);
-        Ok(Some(
-            packet.with_attachments(std::mem::take(&mut self.attachments)),
-        ))
+        let text = std::mem::take(&mut self.text);
+        let attachments = attachments.into();
+        packet.with_source(if self.references.is_in_order() {
+            ArgsSource::Owned(OwnedArgs::numbered(text, Some(attachments), self.count))
+        } else {
+            ArgsSource::Unordered {
+                text,
+                attachments,
+                count: self.count,
+            }
+        })
     }
 }
 
@@ -117,8 +140,11 @@ fn decode_binary<'a>(
     }
     let mut references = References::new(count);
     let packet = decode_rest(kind, cursor, protocol, limits, &mut references)?;
+    let args = packet.args();
     Ok(Received::Incomplete(Incomplete {
-        packet: packet.into_owned(),
+        text: args.as_json().unwrap_or_default().into(),
+        count: args.len(),
+        packet: packet.without_args().into_owned(),
         references,
         attachments: Vec::new(),
         attachment_bytes: 0,
@@ -142,27 +168,28 @@ fn decode_rest<'a>(
         Digits::None => None,
         Digits::Overflow => return Err(PacketError::Id),
     };
-    let packet = Packet::new(kind, namespace).with_query(query).with_id(id);
-    if cursor.rest.is_empty() {
-        return Ok(packet);
-    }
-    decode_payload(packet, cursor.rest, limits, observer)
+    let (name, values) = match cursor.rest {
+        "" => (None, Values::default()),
+        text => decode_payload(kind, text, limits, observer)?,
+    };
+    let args = ArgsSource::json(values.text, values.count);
+    Ok(Packet::received(kind, namespace, query, id, name, args))
 }
 
 //= SIO5-PKT-06
 #[inline]
 fn decode_payload<'a>(
-    mut packet: Packet<'a>,
+    kind: PacketKind,
     text: &'a str,
     limits: &Limits,
     observer: &mut impl Observer,
-) -> Result<Packet<'a>, PacketError> {
+) -> Result<(Option<Cow<'a, str>>, Values<'a>), PacketError> {
     let mut scanner = Scanner::new(text);
-    let values = match (packet.kind(), text.as_bytes().first()) {
+    let mut name = None;
+    let values = match (kind, text.as_bytes().first()) {
         (PacketKind::Event, Some(b'[')) => {
             scanner.take_byte()?;
-            let name = event_name(&mut scanner)?;
-            packet = packet.with_name(name);
+            name = Some(event_name(&mut scanner)?);
             scanner.skip_whitespace();
             match scanner.take_byte()? {
                 // A comma promises another argument.
@@ -183,7 +210,7 @@ fn decode_payload<'a>(
         _ => return Err(PacketError::Payload),
     };
     scanner.finish()?;
-    Ok(packet.with_source(ArgsSource::json(values.text, values.count)))
+    Ok((name, values))
 }
 
 /// The first element of an event: a number, or a string that is not reserved.

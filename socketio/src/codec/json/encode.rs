@@ -42,13 +42,26 @@ impl Header<'_> {
         Ok(())
     }
 
-    /// What replaces the type when there are attachments.
-    fn binary_type(&self, attachment_count: usize) -> String {
-        let digit = match self.kind {
-            PacketKind::Ack => '6',
-            _ => '5',
-        };
-        format!("{digit}{attachment_count}-")
+    /// Makes the packet at `start` of `out` one that announces attachments.
+    fn announce(
+        &self,
+        attachment_count: usize,
+        start: usize,
+        out: &mut Vec<u8>,
+    ) -> Result<(), EncodeError> {
+        let end = out.len();
+        write_json(out, &attachment_count)?;
+        out.push(b'-');
+        let added = out.len().saturating_sub(end);
+        if let Some([kind, behind @ ..]) = out.get_mut(start..) {
+            *kind = match self.kind {
+                PacketKind::Ack => b'6',
+                _ => b'5',
+            };
+            // From the end, where they were written, to their place.
+            behind.rotate_right(added);
+        }
+        Ok(())
     }
 }
 
@@ -95,8 +108,7 @@ pub(in crate::codec) fn write_event<A: Serialize + ?Sized>(
         out.push(b']');
         let count = attachments.len().saturating_add(raw_attachments);
         if count > 0 {
-            let end = start.saturating_add(1);
-            out.splice(start..end, header.binary_type(count).into_bytes());
+            header.announce(count, start, out)?;
         }
         Ok(())
     })?;

@@ -8,15 +8,26 @@ use super::scan::Observer;
 /// be the plain decimal number of an attachment (SIO5-BIN-03).
 #[derive(Debug)]
 pub(super) struct References {
+    attachment_count: usize,
+    /// Placeholders that named one attachment after the other, from the first on.
+    in_order_count: usize,
+    /// How often each is named, once one was named out of order or in an unusual way.
     counts: Vec<usize>,
     has_stray: bool,
-    levels: Vec<Level>,
+    /// The innermost that is open.
+    level: Level,
+    /// Those around it.
+    outer: Vec<Level>,
+    depth: usize,
 }
 
 /// What is known of an array or object that is still open.
 #[derive(Debug, Default)]
 struct Level {
     member: Member,
+    member_count: usize,
+    /// Not a flag and a number in this order, as senders write them.
+    is_unusual: bool,
     is_placeholder: bool,
     num: Option<usize>,
 }
@@ -33,19 +44,45 @@ enum Member {
 impl References {
     pub(super) fn new(attachment_count: usize) -> Self {
         Self {
-            counts: vec![0; attachment_count],
+            attachment_count,
+            in_order_count: 0,
+            counts: Vec::new(),
             has_stray: false,
-            levels: Vec::new(),
+            level: Level::default(),
+            outer: Vec::new(),
+            depth: 0,
         }
     }
 
     pub(super) fn attachment_count(&self) -> usize {
-        self.counts.len()
+        self.attachment_count
     }
 
     /// How often an attachment is named.
     pub(super) fn count(&self, index: usize) -> usize {
-        self.counts.get(index).copied().unwrap_or(0)
+        match self.counts.get(index) {
+            Some(count) => *count,
+            None => usize::from(index < self.in_order_count),
+        }
+    }
+
+    /// True when the placeholders name every attachment once and in order, written as senders write them.
+    pub(super) fn is_in_order(&self) -> bool {
+        self.counts.is_empty() && self.in_order_count == self.attachment_count && !self.has_stray
+    }
+
+    fn note(&mut self, num: usize, is_unusual: bool) {
+        if self.counts.is_empty() {
+            if num == self.in_order_count && !is_unusual {
+                self.in_order_count = self.in_order_count.saturating_add(1);
+                return;
+            }
+            let named = (0..self.attachment_count).map(|index| self.count(index));
+            self.counts = named.collect();
+        }
+        if let Some(count) = self.counts.get_mut(num) {
+            *count = count.saturating_add(1);
+        }
     }
 
     /// True when a placeholder names no attachment.
@@ -58,43 +95,48 @@ impl Observer for References {
     fn open(&mut self) {
         // The array or object is a member's value, which makes it neither `true` nor a number.
         self.scalar("");
-        self.levels.push(Level::default());
+        let level = std::mem::take(&mut self.level);
+        if self.depth > 0 {
+            self.outer.push(level);
+        }
+        self.depth = self.depth.saturating_add(1);
     }
 
     fn close(&mut self) {
+        let around = self.outer.pop().unwrap_or_default();
+        let level = std::mem::replace(&mut self.level, around);
         // The array of the arguments was open before the scan began.
-        let Some(level) = self.levels.pop() else {
-            return;
-        };
+        self.depth = self.depth.saturating_sub(1);
         if !level.is_placeholder {
             return;
         }
-        match level.num.and_then(|num| self.counts.get_mut(num)) {
-            Some(count) => *count = count.saturating_add(1),
+        match level.num.filter(|num| *num < self.attachment_count) {
+            Some(num) => self.note(num, level.is_unusual),
             None => self.has_stray = true,
         }
     }
 
     fn key(&mut self, raw: &str) {
-        let Some(level) = self.levels.last_mut() else {
-            return;
-        };
-        level.member = match raw {
+        self.level.member = match raw {
             "_placeholder" => Member::Placeholder,
             "num" => Member::Num,
             escaped if escaped.contains('\\') => Member::of_escaped(escaped),
             _ => Member::Other,
         };
+        let expected = match self.level.member_count {
+            0 => Member::Placeholder,
+            1 => Member::Num,
+            _ => Member::Other,
+        };
+        self.level.member_count = self.level.member_count.saturating_add(1);
+        self.level.is_unusual |= self.level.member != expected || expected == Member::Other;
     }
 
     fn scalar(&mut self, raw: &str) {
-        let Some(level) = self.levels.last_mut() else {
-            return;
-        };
-        match level.member {
-            Member::Placeholder => level.is_placeholder = raw == "true",
+        match self.level.member {
+            Member::Placeholder => self.level.is_placeholder = raw == "true",
             // The grammar of JSON has excluded a plus sign and leading zeros.
-            Member::Num => level.num = raw.parse().ok(),
+            Member::Num => self.level.num = raw.parse().ok(),
             Member::Other => {}
         }
     }

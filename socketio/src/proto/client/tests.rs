@@ -66,7 +66,7 @@ impl Bench {
         Ticket(self.client.next_ticket.wrapping_sub(1))
     }
 
-    fn find(&mut self, socket: &'static str, gate: Option<Gate>) -> Vec<String> {
+    fn find(&mut self, socket: &'static str, gate: Option<Gate<Test>>) -> Vec<String> {
         let ticket = self.ticket();
         self.feed(Input::Found {
             ticket,
@@ -139,13 +139,14 @@ fn credential() -> Collected {
     Collected::Credential(Credential::new("token", SourceKind::Payload))
 }
 
-fn gate(mode: auth::Mode, presented: Collected) -> Gate {
+fn gate(mode: auth::Mode, presented: Collected) -> Gate<Test> {
     let mut policy = NamespacePolicy::default();
     policy.mode = mode;
     Gate {
         policy: Arc::new(policy),
         has_guests: false,
         presented,
+        inherited: None,
     }
 }
 
@@ -371,14 +372,19 @@ fn the_number_of_namespaces_and_of_unanswered_connects_is_bounded() {
 fn attachments_that_do_not_arrive_close() {
     let mut bench = Bench::new();
     bench.join("/");
-    bench.feed(Input::AwaitsAttachments(true));
+    let await_attachments = |bench: &mut Bench, name: &str| {
+        let now = bench.now;
+        bench.client.await_attachments(now, &LIMITS, Some(name))
+    };
+    assert!(!await_attachments(&mut bench, "/elsewhere"));
+    assert!(await_attachments(&mut bench, "/"));
     assert_eq!(
         bench.client.poll_timeout(),
         Some(bench.now + LIMITS.attachment_timeout)
     );
-    bench.feed(Input::AwaitsAttachments(false));
+    bench.client.end_attachments();
     assert_eq!(bench.pass(LIMITS.attachment_timeout), [""; 0]);
-    bench.feed(Input::AwaitsAttachments(true));
+    assert!(await_attachments(&mut bench, "/"));
     assert_eq!(bench.pass(LIMITS.attachment_timeout), ["close"]);
 }
 
@@ -457,6 +463,26 @@ fn who_does_not_authenticate_in_time_goes_and_the_connection_with_the_last() {
     bench.find("/", Some(two_trips()));
     assert_eq!(bench.pass(late), ["Unauthorized /", "dismiss /"]);
     assert!(matches!(bench.client.route("/open"), Route::Deliver(..)));
+}
+
+#[test]
+fn an_ack_may_be_late_only_where_the_policy_put_the_socket_out() {
+    let mut bench = Bench::new();
+    bench.join("/open");
+    for name in ["/left", "/ended"] {
+        bench.connect(name);
+        let missing = Collected::Missing(Code::CredentialsRequired.into());
+        bench.find(name, Some(gate(auth::Mode::TwoRoundTrip, missing)));
+        if name == "/left" {
+            bench.feed(Input::Disconnect(name.into()));
+        }
+    }
+    assert!(!bench.client.may_be_late("/ended"));
+    bench.pass(Duration::from_secs(5));
+    assert!(bench.client.may_be_late("/ended"));
+    assert!(!bench.client.may_be_late("/left"));
+    assert!(!bench.client.may_be_late("/open"));
+    assert!(!bench.client.may_be_late("/never"));
 }
 
 #[test]

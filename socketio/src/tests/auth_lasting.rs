@@ -1,0 +1,204 @@
+//! Grants of live sockets: asked about again, taken over by others, shared by namespaces.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use super::Log;
+use super::auth::{User, token, users, wall_clock};
+use crate::auth::{
+    Action, AuthContext, AuthEvent, Authenticator, Code, Credential, Decision, Grant, Handshake,
+    Holder, Inherit, MemoryRevocations, Outcome, Revocation, Scopes, TwoRoundTrip, auth_fn,
+    authorizer_fn,
+};
+use crate::testing::{Received, TestClient};
+use crate::{Ack, Room, Socket, SocketIo};
+
+/// What an issuer says of every token, changed by tests.
+#[derive(Clone, Default)]
+struct Issuer(Arc<Mutex<Option<&'static str>>>);
+
+impl Issuer {
+    fn says(&self, scopes: Option<&'static str>) {
+        *self.0.lock().unwrap() = scopes;
+    }
+
+    fn authenticator(&self) -> impl Authenticator<Identity = User> + use<> {
+        let issuer = self.clone();
+        auth_fn(move |_: AuthContext, _: Credential| {
+            let said = *issuer.0.lock().unwrap();
+            async move {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+                match said {
+                    Some("down") => Outcome::Reject(Code::AuthUnavailable.into()),
+                    Some(scopes) => Outcome::Accept(
+                        Grant::new(User("ann".into()), "ann").with_scopes(Scopes::parse(scopes)),
+                    ),
+                    None => Outcome::Reject(Code::InvalidToken.into()),
+                }
+            }
+        })
+    }
+}
+
+fn by_scope(holder: Holder<'_, User>, action: Action<'_>) -> Decision {
+    let scopes = holder.grant().map(crate::auth::GrantFacts::scopes);
+    Decision::allow_if(match action {
+        Action::Join { room } => scopes.is_some_and(|scopes| scopes.contains(room)),
+        _ => true,
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_live_socket_loses_what_its_issuer_takes_back() {
+    let (issuer, log) = (Issuer::default(), Log::default());
+    issuer.says(Some("a b"));
+    let books = log.clone();
+    let policy = Handshake::new(issuer.authenticator())
+        .authorize(authorizer_fn(by_scope))
+        .settings(|settings| settings.revalidate_every = Some(Duration::from_secs(10)));
+    let io = SocketIo::builder()
+        .audit(move |event: &AuthEvent<'_>| books.add(event.kind.as_str()))
+        .authenticate(policy)
+        .build()
+        .unwrap();
+    let space = io
+        .namespace("/")
+        .on_connect(|socket: Socket<User>| async move {
+            socket.join("a").unwrap();
+            socket.join("b").unwrap();
+        })
+        .open()
+        .unwrap();
+    let mut client = TestClient::open(&io).await;
+    client.join_with("/", &token("opaque")).await;
+    let socket = space.sockets().remove(0);
+    for (said, rooms) in [
+        ("down", &["a", "b"][..]),
+        ("a b", &["a", "b"]),
+        ("b", &["b"]),
+    ] {
+        issuer.says(Some(said));
+        tokio::time::sleep(Duration::from_secs(11)).await;
+        let rooms: Vec<_> = rooms.iter().map(|room| Room::from(*room)).collect();
+        assert_eq!(socket.rooms(), rooms, "{said}");
+    }
+    issuer.says(None);
+    assert!(client.next_text().await.contains("invalid_token"));
+    assert_eq!(client.next_text().await, "41");
+    assert_eq!(client.next().await, Received::Closed);
+    let log = log.take();
+    assert_eq!(log.iter().filter(|word| *word == "attempt").count(), 5);
+    assert_eq!(log.last().map(String::as_str), Some("rejected"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn row_22_a_socket_that_may_switch_leaves_the_rooms_of_who_it_was() {
+    let policy = Handshake::new(users()).settings(|settings| settings.allow_switch = true);
+    let io = SocketIo::builder().authenticate(policy).build().unwrap();
+    let space = io
+        .namespace("/")
+        .on("who", |socket: Socket<User>, (): ()| async move {
+            Ack(socket.data().0.clone())
+        })
+        .open()
+        .unwrap();
+    let mut client = TestClient::open(&io).await;
+    client.join_with("/", &token("user:ann")).await;
+    let socket = space.sockets().remove(0);
+    socket.join("friends-of-ann").unwrap();
+    client
+        .send(r#"42["authenticate",{"token":"user:bob"}]"#)
+        .await;
+    assert_eq!(client.next_text().await, r#"42["authenticated"]"#);
+    space.to("friends-of-ann").emit("secret", &()).unwrap();
+    client.send(r#"421["who"]"#).await;
+    assert_eq!(client.next_text().await, r#"431["bob"]"#);
+    assert_eq!(socket.rooms(), []);
+    assert_eq!(io.auth().kick(&Revocation::subject("ann", wall_clock())), 0);
+    assert_eq!(io.auth().kick(&Revocation::subject("bob", wall_clock())), 1);
+}
+
+/// Two namespaces under the server's policy, which may be inherited, and others.
+fn inheriting(list: &Arc<MemoryRevocations>) -> SocketIo<User> {
+    let policy = Handshake::new(users().with_revocation(Arc::clone(list)))
+        .authorize(authorizer_fn(|_: Holder<'_, User>, action: Action<'_>| {
+            Decision::allow_if(
+                action
+                    != (Action::Connect {
+                        namespace: "/staff",
+                    }),
+            )
+        }))
+        .settings(|settings| settings.inherit = Inherit::SameSubject);
+    let io = SocketIo::builder().authenticate(policy).build().unwrap();
+    for name in ["/", "/b", "/c", "/staff"] {
+        io.namespace(name)
+            .on("who", |socket: Socket<User>, (): ()| async move {
+                Ack(socket.data().0.clone())
+            })
+            .open()
+            .unwrap();
+    }
+    let own =
+        TwoRoundTrip::new(users()).settings(|settings| settings.inherit = Inherit::SameSubject);
+    io.namespace("/own").authenticate(own).open().unwrap();
+    io
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_namespace_of_the_same_policy_takes_the_grant_over_and_its_end() {
+    let io = inheriting(&Arc::default());
+    let mut client = TestClient::open(&io).await;
+    let refused = client.join("/b").await;
+    assert!(refused.contains("credentials_required"), "{refused}");
+    client.join_with("/", &token("user:ann:40")).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let reply = client.join("/b").await;
+    assert!(reply.starts_with("40/b,"), "{reply}");
+    assert!(reply.contains(r#""auth":{"expires_in":"#), "{reply}");
+    client.send(r#"42/b,1["who"]"#).await;
+    assert_eq!(client.next_text().await, r#"43/b,1["ann"]"#);
+    let refused = client.join("/staff").await;
+    assert!(refused.contains("insufficient_scope"), "{refused}");
+    let reply = client.join("/own").await;
+    assert!(reply.starts_with("40/own,"), "{reply}");
+    client.send(r#"42/own,["authenticate",{}]"#).await;
+    let answer = client.next_text().await;
+    assert!(
+        answer.contains("credentials_required"),
+        "another policy, another grant: {answer}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_inherited_of_two_subjects_of_a_bad_token_or_of_who_left() {
+    let io = inheriting(&Arc::default());
+    let mut client = TestClient::open(&io).await;
+    client.join_with("/", &token("user:ann")).await;
+    let refused = client.join_with("/b", &token("bad")).await;
+    assert!(refused.contains("invalid_token"), "{refused}");
+    client.join_with("/b", &token("user:bob")).await;
+    let refused = client.join("/c").await;
+    assert!(refused.contains("credentials_required"), "whose? {refused}");
+    client.send("41/b").await;
+    assert!(client.join("/c").await.starts_with("40/c,"));
+    client.send_all(&["41/c", "41"]).await;
+    let refused = client.join("/c").await;
+    assert!(refused.contains("credentials_required"), "{refused}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn row_13_revocation_finds_inherited_grants() {
+    let list = Arc::default();
+    let io = inheriting(&list);
+    let mut client = TestClient::open(&io).await;
+    client.join_with("/", &token("user:ann")).await;
+    client.join("/b").await;
+    list.revoke(&Revocation::subject("ann", wall_clock()))
+        .unwrap();
+    let told = format!("{:?}", client.drain().await);
+    assert!(
+        told.contains(r#"Packet("41")"#) && told.contains(r#"Packet("41/b,")"#),
+        "{told}"
+    );
+}
