@@ -43,6 +43,11 @@ mod inbox;
 mod listeners;
 mod lock;
 mod matcher;
+#[cfg(feature = "metrics")]
+mod metrics;
+#[cfg(not(feature = "metrics"))]
+#[path = "metrics/absent.rs"]
+mod metrics;
 mod namespace;
 mod packet;
 mod proto;
@@ -80,6 +85,8 @@ pub use handler::{Ack, AckSender, IntoAck, IntoConnect, NoAck};
 pub use handshake::Handshake;
 pub use id::SocketId;
 pub use listeners::ListenerId;
+#[cfg(feature = "metrics")]
+pub use metrics::{NamespaceStats, Stats};
 pub use namespace::{
     Decided, DynamicNamespaces, Inherited, Many, Namespace, NamespaceBuilder, One, Undecided,
 };
