@@ -18,6 +18,7 @@ use crate::cluster::{ClusterBody, Heard, Question};
 use crate::codec::{FromArgs, OwnedArgs};
 use crate::error::{AckError, EmitError};
 use crate::id::SocketId;
+use crate::metrics::Counted;
 use crate::socket::Core;
 
 /// What a client answered, or why it did not.
@@ -35,7 +36,7 @@ pub(crate) enum Awaited {
 
 /// The acknowledgements that one socket owes, by id.
 pub(crate) struct Pending {
-    awaited: BTreeMap<u64, Awaited>,
+    awaited: BTreeMap<u64, (Awaited, Counted)>,
 }
 
 impl Pending {
@@ -49,17 +50,18 @@ impl Pending {
         self.awaited.len()
     }
 
-    pub(crate) fn insert(&mut self, id: u64, awaited: Awaited) {
-        self.awaited.insert(id, awaited);
+    pub(crate) fn insert(&mut self, id: u64, awaited: Awaited, counted: Counted) {
+        self.awaited.insert(id, (awaited, counted));
     }
 
     pub(crate) fn remove(&mut self, id: u64) -> Option<Awaited> {
-        self.awaited.remove(&id)
+        let (awaited, _) = self.awaited.remove(&id)?;
+        Some(awaited)
     }
 
     /// Tells whoever waits that the socket has left.
     pub(crate) fn fail(self, socket: &SocketId) {
-        for awaited in self.awaited.into_values() {
+        for (awaited, _) in self.awaited.into_values() {
             awaited.resolve(socket, Err(AckError::Disconnected));
         }
     }

@@ -161,7 +161,7 @@ impl Broadcast {
                     socket.show_outgoing(event, args.as_raw());
                 }
                 // A client that is gone, or whose queue is full, misses it.
-                let _ = socket.connection.send_as(&message, self.options);
+                self.send_to(&socket, &message);
             }
         }
         Ok(())
@@ -216,7 +216,7 @@ impl Broadcast {
             {
                 return false;
             }
-            let is_sent = socket.connection.send_as(&message, self.options).is_ok();
+            let is_sent = self.send_to(socket, &message);
             if !is_sent {
                 socket.forget_ack(id);
             }
@@ -311,6 +311,14 @@ impl Broadcast {
         opts.flags.volatile = self.options.is_volatile();
         opts.flags.compress = self.options.is_compressible();
         opts
+    }
+
+    /// Sends to one socket; false when its queue refuses.
+    fn send_to(&self, socket: &Core, message: &EncodedMessage) -> bool {
+        let sent = socket.connection.send_as(message, self.options);
+        let sent = sent.map_err(EmitError::from);
+        self.space.meter.sent(sent.as_ref().copied());
+        sent.is_ok()
     }
 
     fn encode<A: Serialize + ?Sized>(

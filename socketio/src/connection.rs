@@ -224,6 +224,7 @@ impl Client {
             Ok(None) => Flow::Continue,
             //= SIO5-INV-01
             Err(error) => {
+                self.server.meter.packet_invalid();
                 trace::debug!(%error, "a packet cannot be decoded");
                 for socket in self.joined() {
                     tell_invalid(&socket, Invalid::Packet(error));
@@ -347,6 +348,7 @@ impl Client {
 
     /// Refuses an event that came too fast.
     fn drop_event(&self, socket: &Arc<Core>, packet: &Packet<'_>) {
+        self.server.meter.event_too_fast();
         trace::debug!(namespace = &*socket.space.name, "an event came too fast");
         let event = packet.name().unwrap_or_default();
         tell_invalid(socket, Invalid::TooFast { event });

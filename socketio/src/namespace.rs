@@ -20,6 +20,7 @@ use crate::handler::{Handlers, IntoAck, IntoConnect, Typed};
 use crate::id::SocketId;
 use crate::lock::Lock;
 use crate::matcher::Matcher;
+use crate::metrics::Meter;
 use crate::packet::is_reserved;
 use crate::recovery::Keeper;
 use crate::rooms::{Room, RoomEvent, Rooms, Selection};
@@ -48,6 +49,7 @@ pub(crate) struct Space {
     pub(crate) recovery: Option<Arc<Keeper>>,
     /// Where other servers have it too.
     pub(crate) cluster: Option<Seat>,
+    pub(crate) meter: Meter,
     /// The identity of a socket that has none yet, and in a public namespace of every socket.
     pub(crate) nobody: ErasedIdentity,
     /// How events are sent unless a call says otherwise.
@@ -91,6 +93,7 @@ impl Space {
                 .clone()
                 .filter(|_| !is_two_round_trip(&guard)),
             guard,
+            meter: server.meter.clone(),
             nobody: ErasedIdentity::new(()),
             ack_ids: AtomicU64::new(0),
             is_closed: AtomicBool::new(false),

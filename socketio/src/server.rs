@@ -26,6 +26,7 @@ use crate::connection::{Client, Shell};
 use crate::error::BuildError;
 use crate::lock::Lock;
 use crate::matcher::{Matcher, Pattern};
+use crate::metrics::Meter;
 use crate::namespace::{Family, Guard, Inherited, Many, NamespaceBuilder, Space};
 use crate::proto::pace::Rate;
 use crate::recovery::{Keeper, Recovery};
@@ -44,6 +45,7 @@ pub(crate) struct Server {
     pub(crate) cluster: Option<Arc<Cluster>>,
     /// True when the cluster's tasks are to be dropped, behind the farewell.
     cluster_stop: watch::Sender<bool>,
+    pub(crate) meter: Meter,
     is_closing: AtomicBool,
     /// True when handlers that still wait are to be dropped.
     stop: watch::Sender<bool>,
@@ -450,6 +452,7 @@ impl<D> SocketIoBuilder<D> {
             authority: Authority::new(self.policy.clone(), self.auth),
             cluster,
             cluster_stop,
+            meter: Meter::default(),
             is_closing: AtomicBool::new(false),
             stop: watch::Sender::new(false),
         });
@@ -585,6 +588,24 @@ impl<D: Send + Sync + 'static> SocketIo<D> {
     #[must_use]
     pub fn connection_count(&self) -> usize {
         self.engine.session_count()
+    }
+
+    /// What the server has done, in numbers. Reads some counters and the size of each namespace: cheap enough for
+    /// every scrape.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), socketio::BuildError> {
+    /// let io = socketio::SocketIo::new();
+    /// io.namespace("/").on("hi", |_, (): ()| async {}).open()?;
+    /// let stats = io.stats();
+    /// assert_eq!((stats.sockets(), stats.events_in), (0, 0));
+    /// # Ok(()) }
+    /// ```
+    #[cfg(feature = "metrics")]
+    #[must_use]
+    pub fn stats(&self) -> crate::Stats {
+        let spaces = self.server.all_spaces();
+        self.server.meter.snapshot(self.engine.stats(), &spaces)
     }
 
     /// A service for a hyper server, and with feature `tower` for a tower one.

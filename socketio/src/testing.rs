@@ -1,26 +1,63 @@
 //! A client in memory, to test handlers without a socket.
 //!
-//! It speaks the wire format of the default parser: what is sent and received are the packets of the protocol as text,
-//! `42["hello"]` for instance, so a test says exactly what a client does, malformed packets included. Under
-//! `#[tokio::test(start_paused = true)]` time is virtual: it jumps to the next deadline whenever everything waits.
-//!
 //! ```
 //! use socketio::{Ack, SocketIo, testing::TestClient};
 //!
+//! fn build() -> Result<SocketIo, socketio::BuildError> {
+//!     let io = SocketIo::new();
+//!     io.namespace("/sums")
+//!         .on("add", |socket, (a, b): (u32, u32)| async move {
+//!             let _ = socket.broadcast().emit("added", &(a + b));
+//!             Ack(a + b)
+//!         })
+//!         .open()?;
+//!     Ok(io)
+//! }
+//!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), socketio::BuildError> {
-//! let io = SocketIo::new();
-//! io.namespace("/")
-//!     .on("add", |_socket, (a, b): (u32, u32)| async move { Ack(a + b) })
-//!     .open()?;
-//! let mut client = TestClient::open(&io).await;
-//! client.join("/").await;
-//! client.send(r#"427["add",[1,2]]"#).await;
-//! assert_eq!(client.next_text().await, "437[3]");
+//! // In a `#[tokio::test]`:
+//! let io = build()?;
+//! let mut ada = TestClient::open(&io).await;
+//! let mut bob = TestClient::open(&io).await;
+//! ada.connect("/sums", &()).await;
+//! bob.connect("/sums", &()).await;
+//! assert_eq!(ada.emit_with_ack::<u32>("add", &(1, 2)).await, 3);
+//! assert_eq!(bob.expect_event::<u32>("added").await, 3);
 //! # Ok(()) }
 //! ```
+//!
+//! # Levels
+//!
+//! * *Typed*: [`connect`](TestClient::connect), [`emit`](TestClient::emit),
+//!   [`emit_with_ack`](TestClient::emit_with_ack), [`expect_event`](TestClient::expect_event),
+//!   [`answer`](TestClient::answer). Arguments are what handlers take and emit: any serde type,
+//!   [`Args`](crate::Args) for several, [`Binary`](crate::Binary) for bytes.
+//! * *On the wire*: [`join_with`](TestClient::join_with), [`send`](TestClient::send), [`next`](TestClient::next),
+//!   [`expect`](TestClient::expect). What is sent and received are the packets of the protocol as text,
+//!   `42["hello"]` for instance, so a test says exactly what a client does, malformed packets included.
+//!
+//! Whatever does not happen as expected panics, and says what was expected and what came.
+//!
+//! # Time
+//!
+//! Under `#[tokio::test(start_paused = true)]`, with tokio's feature `test-util`, time is virtual: it jumps to the next
+//! deadline whenever everything waits. A handler's time limit, a heartbeat or the 45 s that a client has to join a
+//! namespace then pass at once, and always in the same order. Tokens end by the wall clock, which does not jump.
+//!
+//! # Silence
+//!
+//! That something is *not* sent is best shown by something sent after it, since events of one client keep their order.
+//! Where nothing follows, [`expect_silence`](TestClient::expect_silence) waits, on a virtual clock at no cost.
 
+mod builder;
+mod typed;
+
+pub use self::builder::TestClientBuilder;
+
+use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
@@ -47,6 +84,13 @@ pub struct TestClient {
     stream: DuplexStream,
     unread: Vec<u8>,
     opening: String,
+    /// What was passed over while an acknowledgement was waited for.
+    kept: VecDeque<Received>,
+    /// Whom the typed methods speak for.
+    namespace: String,
+    next_id: u64,
+    /// The id that the event last expected asks to be acknowledged under.
+    asked: Option<u64>,
 }
 
 impl TestClient {
@@ -75,22 +119,36 @@ impl TestClient {
         query: &str,
         headers: &[(&str, &str)],
     ) -> Self {
+        let mut builder = Self::builder().query(query);
+        builder.peer = peer;
+        for (name, value) in headers {
+            builder = builder.header(name, value);
+        }
+        builder.open(io).await
+    }
+
+    /// To open a connection with a path, headers, a query or an address of its own.
+    pub fn builder() -> TestClientBuilder {
+        TestClientBuilder::new()
+    }
+
+    /// Serves the other end of a pipe and speaks the opening request.
+    async fn open_request<D: Send + Sync + 'static>(
+        io: &SocketIo<D>,
+        peer: Option<SocketAddr>,
+        request: &str,
+    ) -> Self {
         let (stream, far) = tokio::io::duplex(PIPE_BYTES);
         serve(io.clone(), far, peer);
         let mut client = Self {
             stream,
             unread: Vec::new(),
             opening: String::new(),
+            kept: VecDeque::new(),
+            namespace: "/".to_owned(),
+            next_id: 0,
+            asked: None,
         };
-        let mut request = format!(
-            "GET /socket.io/?EIO=4&transport=websocket&{query} HTTP/1.1\r\nHost: test\r\n\
-             Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
-             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-        );
-        for (name, value) in headers {
-            request.push_str(&format!("{name}: {value}\r\n"));
-        }
-        request.push_str("\r\n");
         client.write(request.as_bytes()).await;
         client.read_head().await;
         client.opening = match client.next_message().await {
@@ -142,6 +200,14 @@ impl TestClient {
 
     /// The next packet, attachment, or end.
     pub async fn next(&mut self) -> Received {
+        match self.kept.pop_front() {
+            Some(kept) => kept,
+            None => self.read().await,
+        }
+    }
+
+    /// The next of these that comes from the server now.
+    async fn read(&mut self) -> Received {
         match self.next_message().await {
             Some((1, text)) => Received::Packet(String::from_utf8_lossy(&text).into_owned()),
             Some((2, data)) => Received::Attachment(data),
@@ -154,6 +220,37 @@ impl TestClient {
         match self.next().await {
             Received::Packet(text) => text,
             other => unexpected("a packet", &other),
+        }
+    }
+
+    /// The next packet, which must be this one: `42["hello"]`.
+    pub async fn expect(&mut self, packet: &str) {
+        let found = self.next().await;
+        if found != Received::Packet(packet.to_owned()) {
+            unexpected(&format!("the packet {packet}"), &found);
+        }
+    }
+
+    /// The next thing received, which must be this attachment.
+    pub async fn expect_attachment(&mut self, data: &[u8]) {
+        let found = self.next().await;
+        if found != Received::Attachment(data.to_vec()) {
+            unexpected(&format!("the attachment {data:?}"), &found);
+        }
+    }
+
+    /// The server must close the connection, and send nothing before.
+    pub async fn expect_closed(&mut self) {
+        let found = self.next().await;
+        if found != Received::Closed {
+            unexpected("the end of the connection", &found);
+        }
+    }
+
+    /// Nothing may come for so long. Pings are not counted.
+    pub async fn expect_silence(&mut self, duration: Duration) {
+        if let Ok(found) = tokio::time::timeout(duration, self.next()).await {
+            unexpected(&format!("nothing for {duration:?}"), &found);
         }
     }
 

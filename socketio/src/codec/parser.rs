@@ -111,6 +111,8 @@ pub struct Outgoing<'a> {
 /// }
 /// let codec = socketio::Codec::custom(Lines);
 /// ```
+///
+/// `examples/custom_parser` is a whole one, with acknowledgements and refusals, and with tests.
 pub trait Parser: Send + Sync + 'static {
     /// Takes one message of a client. `Ok(None)` means that the packet needs more messages; what is known of it
     /// then belongs in `partial`.

@@ -150,6 +150,7 @@ impl Client {
         socket: &Arc<Core>,
         packet: &Packet<'_>,
     ) {
+        self.server.meter.event_in();
         let handlers = &socket.space.handlers;
         for hook in &handlers.any {
             let name = packet.name().unwrap_or_default();
@@ -177,8 +178,10 @@ impl Client {
             Poll::Ready(event) => self.filtered(connection, socket, event, id),
             Poll::Pending => {
                 self.state.lock().inbox.begin_flight();
+                let in_flight = self.server.meter.handler_in_flight();
                 let (connection, socket) = (connection.clone(), Arc::clone(socket));
                 self.server.spawn(&self.runtime, async move {
+                    let _in_flight = in_flight;
                     let event = Guarded(filtering).await;
                     if let Some(client) = connection.data() {
                         client.filtered(&connection, &socket, event, id);
@@ -226,6 +229,7 @@ impl Client {
                 Ok(Ok(None)) => {}
                 Ok(Ok(Some(running))) => self.set_aside(connection, socket, running, ack.clone()),
                 Ok(Err(error)) => {
+                    self.server.meter.arguments_invalid();
                     trace::debug!(
                         namespace = &*socket.space.name,
                         event = name,
@@ -289,8 +293,10 @@ impl Client {
         ack: Option<AckSender>,
     ) {
         self.state.lock().inbox.begin_flight();
+        let in_flight = self.server.meter.handler_in_flight();
         let (connection, socket) = (connection.clone(), Arc::clone(socket));
         self.server.spawn(&self.runtime, async move {
+            let _in_flight = in_flight;
             if Guarded(running).await == Err(Panicked) {
                 panicked(&socket, ack);
             }

@@ -102,6 +102,7 @@ impl Client {
         socket: Option<&Core>,
         refusal: &Refusal,
     ) {
+        self.server.meter.connect_rejected();
         log_refusal(refusal);
         if let Refusal::Auth(rejection) = refusal {
             match socket {

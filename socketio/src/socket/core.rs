@@ -325,11 +325,25 @@ impl Core {
             offset: None,
         };
         // The common way, straight into a buffer of the worker's.
-        self.send(|buffer| space.codec.event(event, buffer))
+        let sent = self.send(|buffer| space.codec.event(event, buffer));
+        space.meter.sent(sent.as_ref().map(|()| Sent::Queued));
+        sent
     }
 
     /// The same with options, and what became of it.
     pub(crate) fn emit_as<A: Serialize + ?Sized>(
+        self: &Arc<Self>,
+        event: &str,
+        id: Option<u64>,
+        args: &A,
+        options: SendOptions,
+    ) -> Result<Sent, EmitError> {
+        let sent = self.send_event(event, id, args, options);
+        self.space.meter.sent(sent.as_ref().copied());
+        sent
+    }
+
+    fn send_event<A: Serialize + ?Sized>(
         self: &Arc<Self>,
         event: &str,
         id: Option<u64>,
@@ -375,7 +389,9 @@ impl Core {
             );
         }
         let sent = self.connection.send_as(&prepared.message, prepared.options);
-        Ok(sent?)
+        let sent = sent.map_err(EmitError::from);
+        self.space.meter.sent(sent.as_ref().copied());
+        sent
     }
 
     fn write<A: Serialize + ?Sized>(
@@ -437,7 +453,7 @@ impl Core {
         if pending.len() >= self.space.settings.max_pending_acks {
             return Err(EmitError::TooManyAcks);
         }
-        pending.insert(id, awaited);
+        pending.insert(id, awaited, self.space.meter.ack_pending());
         Ok(())
     }
 

@@ -18,6 +18,7 @@ mod handshake;
 mod hooks;
 mod leaks;
 mod leaving;
+mod metrics;
 mod polling;
 mod reasons;
 mod recovery;

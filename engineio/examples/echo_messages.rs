@@ -1,6 +1,6 @@
 //! Sends every message back on its session.
 //!
-//! Run it with `cargo run -p engineio --example echo`, then connect any Engine.IO client to
+//! Run it with `cargo run -p engineio --example echo_messages`, then connect any Engine.IO client to
 //! `http://127.0.0.1:3000`.
 
 use engineio::{

@@ -1,0 +1,86 @@
+//! How a client in memory opens its connection.
+
+use std::net::SocketAddr;
+
+use super::TestClient;
+use crate::server::SocketIo;
+
+/// How a [`TestClient`] opens its connection.
+///
+/// ```
+/// use socketio::{SocketIo, testing::TestClient};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), socketio::BuildError> {
+/// let io = SocketIo::builder().engine(|config| config.path("/chat/")).build()?;
+/// let client = TestClient::builder()
+///     .path("/chat/")
+///     .header("Authorization", "Bearer secret")
+///     .peer("192.0.2.1:4000".parse().unwrap())
+///     .open(&io)
+///     .await;
+/// # let _ = client; Ok(()) }
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "nothing is opened before `open`"]
+pub struct TestClientBuilder {
+    path: String,
+    query: String,
+    headers: String,
+    pub(super) peer: Option<SocketAddr>,
+}
+
+impl TestClientBuilder {
+    pub(super) fn new() -> Self {
+        Self {
+            path: "/socket.io/".to_owned(),
+            query: String::new(),
+            headers: String::new(),
+            peer: None,
+        }
+    }
+
+    /// The path asked for; `/socket.io/` by default.
+    pub fn path(mut self, path: impl Into<String>) -> Self {
+        self.path = path.into();
+        self
+    }
+
+    /// More query parameters, `EIO=3&token=x` for instance. They win over the client's own.
+    pub fn query(mut self, query: impl Into<String>) -> Self {
+        self.query = query.into();
+        self
+    }
+
+    /// Adds a header.
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push_str(&format!("{name}: {value}\r\n"));
+        self
+    }
+
+    /// The address the connection comes from; none by default.
+    pub fn peer(mut self, peer: SocketAddr) -> Self {
+        self.peer = Some(peer);
+        self
+    }
+
+    /// Opens the connection. No namespace is joined yet.
+    ///
+    /// # Panics
+    ///
+    /// When the server refuses it.
+    pub async fn open<D: Send + Sync + 'static>(self, io: &SocketIo<D>) -> TestClient {
+        let Self {
+            path,
+            query,
+            headers,
+            peer,
+        } = self;
+        let request = format!(
+            "GET {path}?EIO=4&transport=websocket&{query} HTTP/1.1\r\nHost: test\r\n\
+             Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{headers}\r\n"
+        );
+        TestClient::open_request(io, peer, &request).await
+    }
+}
