@@ -1,5 +1,7 @@
 //! Several requests on one connection, whoever answers them: the engine's own front door, or hyper behind it.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
 mod support;
 
 use engineio::{CloseReason, Config};

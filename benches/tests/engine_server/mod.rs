@@ -47,7 +47,14 @@ impl Handler for Echo {
 }
 
 /// Starts it; it ends with the process.
+#[allow(dead_code, reason = "not every test has options")]
 pub(crate) fn start() -> (SocketAddr, Count) {
+    let (address, count, _) = start_with(Config::new());
+    (address, count)
+}
+
+/// The same with options.
+pub(crate) fn start_with(config: Config) -> (SocketAddr, Count, Engine<()>) {
     let (tell, told) = mpsc::channel();
     std::thread::spawn(move || {
         let count = allocations::count_this_thread();
@@ -59,8 +66,9 @@ pub(crate) fn start() -> (SocketAddr, Count) {
             let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
                 .await
                 .unwrap();
-            tell.send((listener.local_addr().unwrap(), count)).unwrap();
-            let engine = Engine::new(Config::new(), Echo::default()).unwrap();
+            let engine = Engine::new(config, Echo::default()).unwrap();
+            let address = listener.local_addr().unwrap();
+            tell.send((address, count, engine.clone())).unwrap();
             engine.serve(listener).await.unwrap();
         });
     });
