@@ -109,7 +109,6 @@ impl std::fmt::Debug for AuthControl {
 }
 
 fn line(report: &mut String, name: &str, guard: Option<&Guard>) {
-    let summary = guard.map_or_else(|| "public".to_owned(), |guard| guard.policy.summary());
     // Writing to a string does not fail.
-    let _ = writeln!(report, "{name}: {summary}");
+    let _ = writeln!(report, "{name}: {}", Guard::summary(guard));
 }

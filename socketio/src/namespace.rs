@@ -28,6 +28,7 @@ use crate::running::guard;
 use crate::server::Server;
 use crate::settings::Settings;
 use crate::socket::{Core, Socket};
+use crate::trace;
 
 /// A policy in its place among all those of the server.
 #[derive(Clone)]
@@ -35,6 +36,13 @@ pub(crate) struct Guard {
     /// Where the server keeps it; what the opening request presented is remembered by this number.
     pub(crate) index: usize,
     pub(crate) policy: Arc<dyn DynPolicy>,
+}
+
+impl Guard {
+    /// What a namespace asks of its clients, in one line: that it is open should not be a surprise.
+    pub(crate) fn summary(guard: Option<&Self>) -> String {
+        guard.map_or_else(|| "public".to_owned(), |guard| guard.policy.summary())
+    }
 }
 
 /// A namespace as the sockets in it share it.
@@ -485,6 +493,7 @@ impl<D: Send + Sync + 'static, S> NamespaceBuilder<D, S, One> {
         let space = Space::new(&self.server, name, Arc::new(self.handlers), guard, None);
         let space = Arc::new(space);
         self.server.open(&space)?;
+        trace::namespace_opened(&space.name, || Guard::summary(space.guard.as_ref()));
         Ok(Namespace::new(space))
     }
 }
@@ -511,6 +520,9 @@ impl<D: Send + Sync + 'static, S> NamespaceBuilder<D, S, Many> {
             guard,
         });
         self.server.add_family(&family);
+        trace::namespace_opened(family.matcher.as_str(), || {
+            Guard::summary(family.guard.as_ref())
+        });
         Ok(DynamicNamespaces {
             server: self.server,
             family,

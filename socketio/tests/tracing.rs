@@ -107,6 +107,8 @@ fn server() -> SocketIo {
 async fn levels_say_who_is_to_blame_and_no_secret_is_told() {
     tracing::subscriber::set_global_default(Keep).unwrap();
     let io = server();
+    assert_told(Level::INFO, r#"name="/closed" policy="public""#);
+    assert_told(Level::INFO, r#"name="/later" policy="two round trips"#);
     let bearer = [("Authorization", "Bearer good-hunter2")];
     let mut client = TestClient::open_with(&io, "ticket=hunter2", &bearer).await;
 

@@ -269,13 +269,13 @@ fn log_refusal(refusal: &Refusal) {
 }
 
 fn log_rejection(rejection: &auth::Rejection) {
-    match rejection.code() {
-        auth::Code::AuthUnavailable => trace::warn!("a credential cannot be judged"),
-        _ => trace::debug!(
-            code = rejection.code().as_str(),
-            "a client was not authenticated"
-        ),
+    if rejection.code() == auth::Code::AuthUnavailable {
+        return trace::warn!("a credential cannot be judged");
     }
+    trace::debug!(
+        code = rejection.code().as_str(),
+        "a client was not authenticated"
+    );
 }
 
 fn end_of(expires_in: Option<Duration>) -> Option<SystemTime> {

@@ -123,6 +123,28 @@ fn every_part_of_a_proof_is_compared() {
 }
 
 #[test]
+fn row_40_where_token_and_proof_meet_cannot_be_moved() {
+    let holder = holder(Algorithm::Es256);
+    let token = bound(&holder);
+    let proof = holder.proof(&token, SID, URL).sign();
+    let jwt = jwt(ProofOfPossession::for_url(URL));
+    let judged = |credential: &str| verdict_at(&here(), &jwt, credential);
+    assert_eq!(judged(&format!("{token}~{proof}")), "ok");
+    let (head, tail) = proof.split_at(1);
+    for moved in [
+        format!("{token}{head}~{tail}"),
+        format!("{token}~~{proof}"),
+        format!("~{token}~{proof}"),
+        format!("{token}~{proof}~"),
+        format!("{token}~{proof}~{proof}"),
+        format!("{proof}~{token}"),
+        format!("{token}.{proof}"),
+    ] {
+        assert_ne!(judged(&moved), "ok", "{moved}");
+    }
+}
+
+#[test]
 fn a_proof_with_a_private_or_symmetric_key_is_refused() {
     let mut private = holder(Algorithm::Es256).jwk();
     private["d"] = json!("AAAA");
