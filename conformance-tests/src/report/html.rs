@@ -261,7 +261,7 @@ impl<'a> Page<'a> {
                     Status::NotRun { .. } => (Mark::Missing.class(), "not run"),
                 },
             };
-            let _ = write!(self.out, "<span class=\"word {class}\">{text}</span>");
+            let _ = write!(self.out, "<i class=\"{class}\">{text}</i>");
         }
         self.out.push_str("</div>\n");
         for (server, column) in columns.iter().enumerate() {
@@ -318,11 +318,9 @@ fn cell(outcomes: &[&Outcome]) -> (&'static str, String) {
     }
 }
 
+/// Text for an element. Attributes get nothing but ids of rules and numbers.
 fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
+    text.replace('&', "&amp;").replace('<', "&lt;")
 }
 
 /// Escaped, with the marks of Markdown that rules use: code, strong and emphasis.
@@ -384,8 +382,8 @@ mod tests {
         let page = page(&["EIO4-POL-01"]);
         assert!(page.contains("--servers: 2"));
         assert!(page.contains("mark passed\">1 of 1") && page.contains("mark failed\">0 of 1"));
-        assert!(page.contains("expected &lt;b&gt;") && page.contains("&lt; &quot;&amp;&quot;"));
-        assert!(page.contains("a &lt;claim&gt;"));
+        assert!(page.contains("expected &lt;b>") && page.contains("&lt; \"&amp;\""));
+        assert!(page.contains("a &lt;claim>"));
     }
 
     #[test]
@@ -399,7 +397,7 @@ mod tests {
     #[test]
     fn the_exchange_of_a_case_with_two_rules_is_shown_once() {
         let page = page(&["EIO4-POL-01", "EIO4-POL-02"]);
-        assert_eq!(page.matches("&lt; &quot;&amp;&quot;").count(), 1);
+        assert_eq!(page.matches("&lt; \"&amp;\"").count(), 1);
         assert!(page.contains("<a href=\"#EIO4-POL-01\">"));
     }
 
@@ -414,7 +412,7 @@ mod tests {
     fn code_strong_and_emphasis_are_marked_up_and_all_is_escaped() {
         assert_eq!(
             marked_up("a `<*>` **c** & *d*"),
-            "a <code>&lt;*&gt;</code> <b>c</b> &amp; <em>d</em>"
+            "a <code>&lt;*></code> <b>c</b> &amp; <em>d</em>"
         );
     }
 }

@@ -3,10 +3,10 @@
 use super::{Outcome, Report, Status};
 
 /// Lines of an exchange that are kept; what happened first is what explains a failure.
-const KEPT_LINES: usize = 10;
+const KEPT_LINES: usize = 8;
 
 /// Characters of a line or a message that are kept.
-const KEPT_CHARACTERS: usize = 240;
+const KEPT_CHARACTERS: usize = 200;
 
 /// A random id has at least so many characters, in every server seen so far.
 const MIN_ID_LENGTH: usize = 16;
