@@ -53,13 +53,14 @@ def socket(app):
 
 def plain(app):
     """The first of the matrix's servers."""
-    matrix.register(serve(app))
+    # Which namespaces there are is decided by their handlers.
+    matrix.register(serve(app, namespaces="*"))
 
 
-def serve(app):
-    """A Socket.IO server with the environment's options."""
+def serve(app, **options):
+    """A Socket.IO server with the environment's options and then these."""
     serializer = os.environ.get("PARSER", "default")
-    server = socketio.AsyncServer(serializer=serializer, **limits(25_000, 20_000))
+    server = socketio.AsyncServer(serializer=serializer, **limits(25_000, 20_000), **options)
     server.attach(app)
     return server
 

@@ -3,8 +3,7 @@
 
 import { after, before, describe, it } from "node:test";
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
-import { chromium } from "playwright-core";
+import { launch } from "./chromium.mjs";
 
 const url = process.env.CHAT_URL;
 const tokenLifeSeconds = Number(process.env.TOKEN_LIFE_SECONDS);
@@ -12,21 +11,10 @@ if (!url || !tokenLifeSeconds) {
   throw new Error("CHAT_URL and TOKEN_LIFE_SECONDS must be set");
 }
 
-const FLAGS = [
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
-
 let browser;
 
 before(async () => {
-  const executablePath = execFileSync("sh", ["-c", "command -v chromium"], { encoding: "utf8" }).trim();
-  browser = await chromium.launch({ executablePath, args: FLAGS });
+  browser = await launch();
 });
 
 after(() => browser?.close());

@@ -7,14 +7,14 @@ use std::fmt::Write as _;
 
 use super::specification::Specification;
 use super::{Outcome, Report, Status};
-use crate::case::Level;
+use crate::case::{Level, Profile};
 
 const STYLE: &str = include_str!("page.css");
 
 const TITLE: &str = "Engine.IO and Socket.IO conformance";
 
 /// Characters of a failure that stand in its line; the whole text is inside.
-const HINT_CHARACTERS: usize = 160;
+const HINT_CHARACTERS: usize = 100;
 
 pub(super) fn write(reports: &[Report]) -> String {
     Page {
@@ -139,12 +139,10 @@ impl<'a> Page<'a> {
                     class = worst.class(),
                 );
             }
-            let mut profiles: Vec<&str> = Vec::new();
-            for outcome in &report.outcomes {
-                if !profiles.contains(&outcome.profile.as_str()) {
-                    profiles.push(&outcome.profile);
-                }
-            }
+            let outcomes = report.outcomes.iter();
+            let has = |profile: &str| outcomes.clone().any(|one| one.profile == profile);
+            let names = Profile::ALL.into_iter().map(Profile::name);
+            let profiles: Vec<&str> = names.filter(|name| has(name)).collect();
             let _ = write!(
                 self.out,
                 "<small>profiles: {}</small>",
@@ -263,7 +261,7 @@ impl<'a> Page<'a> {
                     Status::NotRun { .. } => (Mark::Missing.class(), "not run"),
                 },
             };
-            let _ = write!(self.out, "<span class=\"word {class}\">{text}</span>");
+            let _ = write!(self.out, "<i class=\"{class}\">{text}</i>");
         }
         self.out.push_str("</div>\n");
         for (server, column) in columns.iter().enumerate() {
@@ -280,31 +278,26 @@ impl<'a> Page<'a> {
             Status::NotRun { reason } => (reason, String::new()),
         };
         let name = escaped(short(&self.reports[server].server));
-        let hint: String = message.chars().take(HINT_CHARACTERS).collect();
-        let _ = write!(
-            self.out,
-            "<details class=\"why\"><summary><b>{name}</b> {}</summary>",
-            escaped(&hint)
-        );
         let first = self
             .exchanges
             .entry((server, &outcome.id))
             .or_insert_with(|| rule.to_owned());
-        if first == rule {
-            let _ = write!(
-                self.out,
-                "<pre>{}\n\n{}</pre>",
-                escaped(message),
-                escaped(&trace)
-            );
-        } else {
+        if first != rule {
             let first = escaped(first);
-            let _ = write!(
+            let _ = writeln!(
                 self.out,
-                "<p>The exchange is shown at <a href=\"#{first}\">{first}</a>.</p>"
+                "<p class=\"why\"><b>{name}</b> see <a href=\"#{first}\">{first}</a></p>"
             );
+            return;
         }
-        self.out.push_str("</details>\n");
+        let hint: String = message.chars().take(HINT_CHARACTERS).collect();
+        let _ = writeln!(
+            self.out,
+            "<details class=\"why\"><summary><b>{name}</b> {}</summary><pre>{}\n\n{}</pre></details>",
+            escaped(&hint),
+            escaped(message),
+            escaped(&trace)
+        );
     }
 }
 
@@ -325,30 +318,27 @@ fn cell(outcomes: &[&Outcome]) -> (&'static str, String) {
     }
 }
 
+/// Text for an element. Attributes get nothing but ids of rules and numbers.
 fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
+    text.replace('&', "&amp;").replace('<', "&lt;")
 }
 
-/// Escaped, with the two marks of Markdown that rules use: code and strong.
+/// Escaped, with the marks of Markdown that rules use: code, strong and emphasis.
 fn marked_up(text: &str) -> String {
-    let mut out = String::new();
-    for (index, part) in text.split('`').enumerate() {
-        if index % 2 == 1 {
-            let _ = write!(out, "<code>{}</code>", escaped(part));
-            continue;
-        }
-        for (index, part) in part.split("**").enumerate() {
-            let part = escaped(part);
-            let _ = match index % 2 {
-                1 => write!(out, "<b>{part}</b>"),
-                _ => write!(out, "{part}"),
-            };
-        }
-    }
-    out
+    between(text, "`", "code", |text| {
+        between(text, "**", "b", |text| between(text, "*", "em", escaped))
+    })
+}
+
+/// What stands between two marks goes into the element, escaped; the rest is for `other`.
+fn between(text: &str, mark: &str, element: &str, other: impl Fn(&str) -> String) -> String {
+    let parts = text.split(mark).enumerate();
+    parts
+        .map(|(index, part)| match index % 2 {
+            1 => format!("<{element}>{}</{element}>", escaped(part)),
+            _ => other(part),
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -392,8 +382,8 @@ mod tests {
         let page = page(&["EIO4-POL-01"]);
         assert!(page.contains("--servers: 2"));
         assert!(page.contains("mark passed\">1 of 1") && page.contains("mark failed\">0 of 1"));
-        assert!(page.contains("expected &lt;b&gt;") && page.contains("&lt; &quot;&amp;&quot;"));
-        assert!(page.contains("a &lt;claim&gt;"));
+        assert!(page.contains("expected &lt;b>") && page.contains("&lt; \"&amp;\""));
+        assert!(page.contains("a &lt;claim>"));
     }
 
     #[test]
@@ -407,7 +397,7 @@ mod tests {
     #[test]
     fn the_exchange_of_a_case_with_two_rules_is_shown_once() {
         let page = page(&["EIO4-POL-01", "EIO4-POL-02"]);
-        assert_eq!(page.matches("&lt; &quot;&amp;&quot;").count(), 1);
+        assert_eq!(page.matches("&lt; \"&amp;\"").count(), 1);
         assert!(page.contains("<a href=\"#EIO4-POL-01\">"));
     }
 
@@ -419,10 +409,10 @@ mod tests {
     }
 
     #[test]
-    fn code_and_strong_are_marked_up_and_all_is_escaped() {
+    fn code_strong_and_emphasis_are_marked_up_and_all_is_escaped() {
         assert_eq!(
-            marked_up("a `<b>` **c** & d"),
-            "a <code>&lt;b&gt;</code> <b>c</b> &amp; d"
+            marked_up("a `<*>` **c** & *d*"),
+            "a <code>&lt;*></code> <b>c</b> &amp; <em>d</em>"
         );
     }
 }

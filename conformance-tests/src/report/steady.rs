@@ -3,7 +3,10 @@
 use super::{Outcome, Report, Status};
 
 /// Lines of an exchange that are kept; what happened first is what explains a failure.
-const KEPT_LINES: usize = 40;
+const KEPT_LINES: usize = 8;
+
+/// Characters of a line or a message that are kept.
+const KEPT_CHARACTERS: usize = 200;
 
 /// A random id has at least so many characters, in every server seen so far.
 const MIN_ID_LENGTH: usize = 16;
@@ -21,8 +24,11 @@ const MARKERS: [&str; 9] = [
     "127.0.0.1:",
 ];
 
-/// What a date in a response's head begins and ends with.
-const DATE: (&str, &str) = ("Date: ", " GMT");
+/// What a date in a response's head begins with.
+const DATES: [&str; 2] = ["Date: ", "date: "];
+
+/// What it ends with.
+const DATE_END: &str = " GMT";
 
 /// What is written instead.
 const MASK: &str = "…";
@@ -42,17 +48,25 @@ fn steady(outcome: &mut Outcome) {
     match &mut outcome.status {
         Status::Passed => {}
         Status::Failed { message, trace } => {
-            *message = masked(message);
+            *message = shortened(masked(message));
             let more = trace.len().saturating_sub(KEPT_LINES);
             trace.truncate(KEPT_LINES);
             for line in trace.iter_mut() {
-                *line = masked(without_time(line));
+                *line = shortened(masked(without_time(line)));
             }
             if more > 0 {
                 trace.push(format!("{MASK} more"));
             }
         }
         Status::NotRun { reason } => *reason = masked(reason),
+    }
+}
+
+/// The text's beginning.
+fn shortened(text: String) -> String {
+    match text.char_indices().nth(KEPT_CHARACTERS) {
+        Some((end, _)) => format!("{}{MASK}", text.get(..end).unwrap_or_default()),
+        None => text,
     }
 }
 
@@ -75,11 +89,8 @@ fn masked(text: &str) -> String {
             let (word, after) = word(rest);
             out.push_str(if word.is_empty() { "" } else { MASK });
             rest = after;
-        } else if let Some((_, after)) = rest
-            .strip_prefix(DATE.0)
-            .and_then(|date| date.split_once(DATE.1))
-        {
-            out.push_str(DATE.0);
+        } else if let Some((date, after)) = date(rest) {
+            out.push_str(date);
             out.push_str(MASK);
             rest = after;
         } else if let Some(escape) = rest.get(..2).filter(|escape| escape.starts_with('\\')) {
@@ -96,6 +107,14 @@ fn masked(text: &str) -> String {
         }
     }
     out
+}
+
+/// What introduces the date that the text begins with, and what follows it.
+fn date(text: &str) -> Option<(&'static str, &str)> {
+    let introduced = |date: &&str| text.starts_with(*date);
+    let date = DATES.into_iter().find(introduced)?;
+    let (_, after) = text.split_once(DATE_END)?;
+    Some((date, after))
 }
 
 /// The word that the text begins with, if any, and what follows.
@@ -118,7 +137,7 @@ fn is_random(word: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{KEPT_LINES, masked, steadied, without_time};
+    use super::{KEPT_CHARACTERS, KEPT_LINES, masked, shortened, steadied, without_time};
     use crate::case::{Level, Profile};
     use crate::report::{Outcome, Report, Status};
 
@@ -137,6 +156,7 @@ mod tests {
                 "200 OK\\r\\nDate: Wed, 25 Nov 2026 00:07:00 GMT\\r\\n",
                 "200 OK\\r\\nDate: …\\r\\n",
             ),
+            ("date: Wed, 25 Nov 2026 00:07:00 GMT", "date: …"),
             (
                 "\\nSet-Cookie: io=abc; Path=/",
                 "\\nSet-Cookie: io=…; Path=/",
@@ -157,6 +177,13 @@ mod tests {
         ] {
             assert_eq!(masked(text), text);
         }
+    }
+
+    #[test]
+    fn a_long_line_keeps_its_beginning() {
+        let exact = "€".repeat(KEPT_CHARACTERS);
+        assert_eq!(shortened(exact.clone()), exact);
+        assert_eq!(shortened(format!("{exact}x")), format!("{exact}…"));
     }
 
     #[test]

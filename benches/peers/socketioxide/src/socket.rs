@@ -16,7 +16,7 @@ pub fn service(builder: SocketIoBuilder) -> Service {
 
 async fn on_connect(socket: SocketRef, Data(auth): Data<Value>) {
     if std::env::var_os("NO_AUTH_EVENT").is_none() {
-        let _ = socket.emit("auth", &auth);
+        let _ = socket.emit("auth", &or_empty(auth));
     }
     echo(&socket);
     socket.on("emit-with-ack", ask);
@@ -51,6 +51,14 @@ async fn on_connect(socket: SocketRef, Data(auth): Data<Value>) {
             let _ = socket.within(room).emit("broadcast", &data).await;
         },
     );
+}
+
+/// The auth payload of a handshake: the msgpack parser tells none as nil.
+pub fn or_empty(auth: Value) -> Value {
+    match auth {
+        Value::Nil => Value::Map(Vec::new()),
+        auth => auth,
+    }
 }
 
 /// `message` and `message-with-ack`, which several profiles have.
