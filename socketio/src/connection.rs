@@ -451,8 +451,9 @@ impl Client {
         state.inputs = VecDeque::new();
         state.is_pumping = false;
         drop(state);
-        self.arm(connection);
+        // Last: most verifications are done at once, and nobody need be woken for their deadline.
         self.call(connection);
+        self.arm(connection);
     }
 
     /// Has the engine come back when the machine wants it. A wake-up too many is harmless.
