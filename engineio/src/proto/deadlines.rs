@@ -24,6 +24,8 @@ impl DeadlineKey {
 pub(crate) struct Deadlines<T> {
     entries: BTreeMap<DeadlineKey, T>,
     next_serial: u64,
+    /// When the timer rings.
+    alarm: Option<Instant>,
 }
 
 impl<T> Deadlines<T> {
@@ -31,28 +33,34 @@ impl<T> Deadlines<T> {
         Self {
             entries: BTreeMap::new(),
             next_serial: 0,
+            alarm: None,
         }
     }
 
-    /// Enters `item` at `at`. The second value is true when it is now the earliest of all.
+    /// Enters `item` at `at`. The second value is true when the timer has to ring earlier than it would.
     pub(crate) fn insert(&mut self, at: Instant, item: T) -> (DeadlineKey, bool) {
         let key = DeadlineKey {
             at,
             serial: self.next_serial,
         };
         self.next_serial = self.next_serial.wrapping_add(1);
-        let is_earliest = self.next().is_none_or(|earliest| at < earliest);
+        let is_before_alarm = self.alarm.is_none_or(|alarm| at < alarm);
+        if is_before_alarm {
+            self.alarm = Some(at);
+        }
         self.entries.insert(key, item);
-        (key, is_earliest)
+        (key, is_before_alarm)
     }
 
     pub(crate) fn remove(&mut self, key: DeadlineKey) -> Option<T> {
         self.entries.remove(&key)
     }
 
-    /// When [`Deadlines::pop_due`] has something to give next.
-    pub(crate) fn next(&self) -> Option<Instant> {
-        self.entries.first_key_value().map(|(key, _)| key.at)
+    /// Sets the timer; when it has to ring. It is not put off when the entry it was set for leaves: where sessions come
+    /// and go, each would be the earliest in turn.
+    pub(crate) fn set_alarm(&mut self) -> Option<Instant> {
+        self.alarm = self.entries.first_key_value().map(|(key, _)| key.at);
+        self.alarm
     }
 
     /// The earliest entry that is due at `now`, removed.
@@ -76,19 +84,38 @@ mod tests {
         let start = Instant::now();
         let at = |ms| start + Duration::from_millis(ms);
         let mut deadlines = Deadlines::new();
-        let (_, first) = deadlines.insert(at(20), "b");
-        assert!(first);
-        let (gone, first) = deadlines.insert(at(20), "gone");
-        assert!(!first, "equal is not earlier");
-        let (_, first) = deadlines.insert(at(10), "a");
-        assert!(first);
+        let (_, rings_earlier) = deadlines.insert(at(20), "b");
+        assert!(rings_earlier);
+        let (gone, rings_earlier) = deadlines.insert(at(20), "gone");
+        assert!(!rings_earlier, "equal is not earlier");
+        let (_, rings_earlier) = deadlines.insert(at(10), "a");
+        assert!(rings_earlier);
         assert_eq!(deadlines.remove(gone), Some("gone"));
         assert_eq!(deadlines.remove(gone), None);
-        assert_eq!(deadlines.next(), Some(at(10)));
+        assert_eq!(deadlines.set_alarm(), Some(at(10)));
         assert_eq!(deadlines.pop_due(at(9)), None);
         assert_eq!(deadlines.pop_due(at(20)), Some("a"));
         assert_eq!(deadlines.pop_due(at(20)), Some("b"));
         assert_eq!(deadlines.pop_due(at(20)), None);
-        assert_eq!(deadlines.next(), None);
+        assert_eq!(deadlines.set_alarm(), None);
+    }
+
+    #[test]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a starting point for virtual time"
+    )]
+    fn the_timer_is_moved_only_to_ring_earlier() {
+        let start = Instant::now();
+        let at = |ms| start + Duration::from_millis(ms);
+        let mut deadlines = Deadlines::new();
+        let (first, _) = deadlines.insert(at(10), ());
+        deadlines.remove(first);
+        let (_, rings_earlier) = deadlines.insert(at(11), ());
+        assert!(!rings_earlier, "it rings at 10, for nobody");
+        assert_eq!(deadlines.pop_due(at(10)), None);
+        assert_eq!(deadlines.set_alarm(), Some(at(11)));
+        let (_, rings_earlier) = deadlines.insert(at(10), ());
+        assert!(rings_earlier);
     }
 }

@@ -116,12 +116,12 @@ impl<D: Send + Sync + 'static> DeadlineDriver<D> {
         if let Some(old) = old {
             table.entries.remove(old);
         }
-        let (key, is_earliest) = table.entries.insert(at, session);
+        let (key, rings_earlier) = table.entries.insert(at, session);
         let must_start = !std::mem::replace(&mut table.is_running, true);
         drop(table);
         if must_start {
             self.start();
-        } else if is_earliest {
+        } else if rings_earlier {
             self.earlier.notify_one();
         }
         key
@@ -168,6 +168,6 @@ impl<D: Send + Sync + 'static> Hub<D> {
             let Some(session) = due else { break };
             session.handle_deadline(now);
         }
-        self.deadlines.table.lock().entries.next()
+        self.deadlines.table.lock().entries.set_alarm()
     }
 }
