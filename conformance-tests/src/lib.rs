@@ -14,6 +14,21 @@
 //! # }
 //! ```
 //!
+//! A run that cannot begin is an error, not a failed case:
+//!
+//! ```
+//! use conformance_tests::{Options, Profile, RunError, run};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> std::io::Result<()> {
+//! // A port that was free a moment ago: nobody listens there.
+//! let address = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+//! let error = run(&format!("http://{address}"), Options::new(Profile::Engine)).await.unwrap_err();
+//! assert!(matches!(error, RunError::NotServing(_)), "{error}");
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! The clients in here are written by hand and share no code with the server crates.
 
 mod case;

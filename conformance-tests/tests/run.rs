@@ -181,6 +181,49 @@ fn a_process_that_does_not_give_back_what_it_took_fails_the_run() {
     assert_eq!(held.len(), 40);
 }
 
+/// Opens a session for whoever asks, and from the second connection on keeps memory that it never gives back. It lives
+/// in the test's own process.
+fn hoarder() -> std::net::SocketAddr {
+    const HOARD_BYTES: usize = 96 << 20;
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let address = listener.local_addr().expect("it is bound");
+    let open = r#"0{"sid":"AAAAAAAAAAAAAAAAAAAA","upgrades":[],"pingInterval":300,"pingTimeout":200,"maxPayload":1000000}"#;
+    let answer = format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=UTF-8\r\nContent-Length: {}\r\n\r\n{open}",
+        open.len()
+    );
+    std::thread::spawn(move || {
+        let (mut hoard, mut kept) = (Vec::new(), Vec::new());
+        // The first is the look whether anybody is there, before the run.
+        for (number, mut stream) in listener.incoming().flatten().enumerate() {
+            if number == 1 {
+                // Memory that was only asked for is not held: it has to be written to.
+                hoard.resize(HOARD_BYTES, 1_u8);
+            }
+            let mut asked = [0; 1024];
+            let _ = stream.read(&mut asked);
+            let _ = stream.write_all(answer.as_bytes());
+            kept.push((stream, std::hint::black_box(&hoard).len()));
+        }
+    });
+    address
+}
+
+#[test]
+fn a_process_that_keeps_memory_fails_the_run() {
+    let _alone = alone();
+    let options = Options::new(Profile::Engine)
+        .only("eio4_query/names-are-percent-decoded")
+        .pid(std::process::id())
+        .return_limit(Duration::from_millis(300));
+    let report = check(&format!("http://{}", hoarder()), options);
+    let is_passed = |status: &Status| matches!(status, Status::Passed);
+    assert!(report.outcomes.iter().all(|one| is_passed(&one.status)));
+    let leak = report.leak.clone().unwrap_or_default();
+    assert!(leak.contains("KiB"), "{leak}");
+    assert!(!report.is_conformant(), "the case alone is well");
+}
+
 #[test]
 fn a_process_that_is_not_there_cannot_be_watched() {
     let _alone = alone();

@@ -87,6 +87,10 @@ impl AuthControl {
     /// Disconnects every socket of this server whose grant is meant, as a revocation does: `unauthorized` with
     /// `token_revoked`, then a DISCONNECT, after which clients do not come back by themselves. How many those were.
     ///
+    /// A socket that connect middleware still has leaves at once as well; where its CONNECT is not answered yet, by a
+    /// CONNECT_ERROR with `token_revoked`. A credential that is still being verified has no grant yet, so that only a
+    /// list can refuse it.
+    ///
     /// Nothing is remembered: to refuse the token from now on, revoke it in a list that the authenticator
     /// [asks](socketio_auth::Authenticator::with_revocation), which ends live sockets as well.
     #[expect(clippy::must_use_candidate, reason = "the number is by the way")]
@@ -95,7 +99,8 @@ impl AuthControl {
     }
 
     /// Tells the same sockets that their grants end after `margin`, and ends those that were not renewed by then as
-    /// the policy ends an expired one. How many sockets were told.
+    /// the policy ends an expired one. How many sockets were told; one that connect middleware still has is told in
+    /// the answer to its CONNECT. A second round trip that has not ended is let be.
     #[expect(clippy::must_use_candidate, reason = "the number is by the way")]
     pub fn expire_in(&self, grants: &Revocation, margin: Duration) -> usize {
         self.0.end_grants(grants, Some(margin))

@@ -62,6 +62,8 @@ pub struct NamespaceStats {
     pub name: Arc<str>,
     /// How many sockets are in it.
     pub sockets: usize,
+    /// How many rooms somebody is in, those of the sockets' own ids left out.
+    pub rooms: usize,
 }
 
 #[derive(Default)]
@@ -157,9 +159,13 @@ impl Meter {
             let shards = counters.shards.iter();
             shards.map(|shard| of(shard).load(Ordering::Relaxed)).sum()
         };
-        let namespaces = spaces.iter().map(|space| NamespaceStats {
-            name: Arc::clone(&space.name),
-            sockets: space.rooms.lock().count(),
+        let namespaces = spaces.iter().map(|space| {
+            let rooms = space.rooms.lock();
+            NamespaceStats {
+                name: Arc::clone(&space.name),
+                sockets: rooms.count(),
+                rooms: rooms.room_count(),
+            }
         });
         Stats {
             engine,

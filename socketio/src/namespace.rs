@@ -1,5 +1,6 @@
 //! Namespaces: their handlers, their policy and the sockets in them.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
@@ -51,6 +52,9 @@ pub(crate) struct Space {
     pub(crate) codec: Codec,
     pub(crate) settings: Arc<Settings>,
     pub(crate) rooms: Lock<Rooms<Arc<Core>>>,
+    /// Those that its policy has not let in yet, by the id they were made with. As many as the bound of
+    /// authentication lets wait.
+    pending: Lock<HashMap<SocketId, Weak<Core>>>,
     pub(crate) handlers: Arc<Handlers>,
     pub(crate) guard: Option<Guard>,
     /// Where its events are kept for clients that lost their connection.
@@ -94,6 +98,7 @@ impl Space {
             codec: server.codec.clone(),
             settings: Arc::clone(&server.settings),
             rooms: Lock::new(Rooms::new()),
+            pending: Lock::new(HashMap::new()),
             options: handlers.options,
             handlers,
             recovery: server
@@ -113,6 +118,21 @@ impl Space {
     /// Ends a lease for which no socket was made.
     pub(crate) fn give_back(&self) {
         Server::release(self);
+    }
+
+    /// A socket waits to be let in from here on.
+    pub(crate) fn add_pending(&self, id: SocketId, socket: Weak<Core>) {
+        self.pending.lock().insert(id, socket);
+    }
+
+    pub(crate) fn remove_pending(&self, id: &SocketId) {
+        self.pending.lock().remove(id);
+    }
+
+    /// The sockets that wait to be let in.
+    pub(crate) fn pending(&self) -> Vec<Arc<Core>> {
+        let pending = self.pending.lock();
+        pending.values().filter_map(Weak::upgrade).collect()
     }
 
     //= SIO5-ACK-02

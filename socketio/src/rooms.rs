@@ -218,6 +218,12 @@ impl<S: Clone> Rooms<S> {
         self.members.len()
     }
 
+    /// How many rooms there are, those of the sockets' own ids left out.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn room_count(&self) -> usize {
+        self.rooms.len()
+    }
+
     pub(crate) fn get(&self, id: &str) -> Option<S> {
         self.members.get(id).map(|member| member.socket.clone())
     }

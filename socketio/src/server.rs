@@ -1,6 +1,6 @@
 //! The server: its namespaces, its policies, and the doors clients come in by.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::convert::Infallible;
 use std::fmt;
 use std::future::Future;
@@ -217,8 +217,14 @@ impl Server {
             if space.guard.is_none() {
                 continue;
             }
-            let sockets = space.rooms.lock().select(&Selection::default());
-            for socket in sockets {
+            // Those on the way in first: whoever comes in meanwhile is found in the namespace, or twice and told once.
+            let pending = space.pending();
+            let inside = space.rooms.lock().select(&Selection::default());
+            let known: HashSet<_> = pending.iter().map(Arc::as_ptr).collect();
+            let inside = inside.iter().filter(|s| !known.contains(&Arc::as_ptr(s)));
+            // A second round trip has no grant to shorten before its end.
+            let pending = pending.iter().filter(|s| margin.is_none() || !s.is_held());
+            for socket in pending.chain(inside) {
                 let is_meant = socket.end_grant_if(margin, |facts| revocation.covers(facts));
                 ended += usize::from(is_meant);
             }

@@ -539,7 +539,9 @@ impl<M: Queued, G> AuthMachine<M, G> {
             }
             State::Pending => self.disconnect(),
             State::Verifying => {
+                let ack = self.ack.take();
                 self.cancel_verification();
+                self.unauthorized(rejection, ack);
                 self.disconnect();
             }
             State::Active | State::Refreshing | State::Revalidating => {

@@ -214,7 +214,13 @@ fn every_cell_of_the_table_holds() {
             "cancel(1) unauthorized(auth_unavailable) disconnect",
             Closed,
         ),
-        (Verifying, 1, revoked(), "cancel(1) disconnect", Closed),
+        (
+            Verifying,
+            1,
+            revoked(),
+            "cancel(1) unauthorized(token_revoked) disconnect",
+            Closed,
+        ),
         (Verifying, 1, Input::Left, "cancel(1)", Closed),
         (Active, 1, authenticate(), "verify(2)", Refreshing),
         (

@@ -19,7 +19,7 @@ pub(super) fn cases() -> Area {
     });
     area.must("EIO4-CLS-01", "close on polling without a held poll ends the session at once", |c| async move {
         let session = c.polling().await?;
-        session.post("1").await?.is_ok()?;
+        session.post("1").await?.is_taken()?;
         session.is_gone().await
     });
     area.must("EIO4-CLS-02", "close on an upgraded session is ignored", |c| async move {
@@ -32,7 +32,7 @@ pub(super) fn cases() -> Area {
     area.must("EIO4-CLS-10", "a fault ends the session at once, with nothing left to poll", |c| async move {
         let session = c.polling().await?;
         session.send("4a").await?;
-        session.post("x").await?.is_ok()?;
+        session.post("x").await?.is_taken()?;
         session.is_gone().await
     });
     area.must("EIO4-CLS-08 EIO4-HB-05", "a POST under way is destroyed when the server ends the session", |c| async move {
@@ -43,14 +43,14 @@ pub(super) fn cases() -> Area {
     });
     area.must("EIO4-CLS-09 EIO4-POL-12", "requests after the end are code 1", |c| async move {
         let session = c.polling().await?;
-        session.post("1").await?.is_ok()?;
+        session.post("1").await?.is_taken()?;
         session.is_gone().await?;
         session.post("1").await?.is_error(1, "Session ID unknown")?;
         Ok(())
     });
     area.must("EIO4-CLS-01", "sessions that come and go a hundred times leave the server well", |c| async move {
         for _ in 0..50 {
-            c.polling().await?.post("1").await?.is_ok()?;
+            c.polling().await?.post("1").await?.is_taken()?;
             drop(c.ws().await?);
         }
         Ok(())
@@ -62,13 +62,13 @@ pub(super) fn cases() -> Area {
         let session = joined(&c).await?;
         let mut poll = session.start_poll().await?;
         // A bad packet is a fault of Socket.IO's, whose close comes from the application's side.
-        session.post("4x").await?.is_ok()?;
+        session.post("4x").await?.is_taken()?;
         poll.is("1").await?;
         session.is_gone().await
     });
     area.must("EIO4-CLS-04 SIO5-INV-04", "a close by the server waits for the next poll", |c| async move {
         let session = joined(&c).await?;
-        session.post("4x").await?.is_ok()?;
+        session.post("4x").await?.is_taken()?;
         session.is_batch(&["6", "1"]).await?;
         session.is_gone().await
     });
@@ -82,7 +82,7 @@ pub(super) fn cases() -> Area {
     });
     area.must("EIO4-CLS-06", "while it lingers a session ignores what it receives", |c| async move {
         let session = joined(&c).await?;
-        session.post("4x").await?.is_ok()?;
+        session.post("4x").await?.is_taken()?;
         c.settle().await;
         session.post(r#"42["message",1]"#).await?;
         session.is_batch(&["6", "1"]).await?;
@@ -90,7 +90,7 @@ pub(super) fn cases() -> Area {
     });
     area.must("EIO4-CLS-04", "a session that nobody polls is dropped after 30 seconds", |c| async move {
         let session = joined(&c).await?;
-        session.post("4x").await?.is_ok()?;
+        session.post("4x").await?.is_taken()?;
         c.wait(31_500).await;
         session.is_gone().await
     }).within(45);

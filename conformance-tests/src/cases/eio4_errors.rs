@@ -254,7 +254,7 @@ fn configured(area: &mut Area) {
     });
     area.must("EIO4-ERR-02", "the admission hook is not asked again for a session's later requests", |c| async move {
         let session = c.polling().await?;
-        c.post(&format!("{}&deny=1", session.query), "40").await?.is_ok()?;
+        c.post(&format!("{}&deny=1", session.query), "40").await?.is_taken()?;
         Ok(())
     });
 

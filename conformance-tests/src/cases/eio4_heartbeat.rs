@@ -144,7 +144,7 @@ fn polling(area: &mut Area) {
     area.must("EIO4-HB-06 EIO4-CLS-10", "a pending poll hears of it with close", |c| async move {
         let session = c.polling().await?;
         let mut poll = session.start_poll().await?;
-        session.post("2").await?.is_ok()?;
+        session.post("2").await?.is_taken()?;
         poll.is("1").await?;
         session.is_gone().await
     }).hostile();

@@ -108,7 +108,7 @@ pub(super) fn cases() -> Area {
     area.must("EIO4-PLD-02 EIO4-POL-03 EIO4-CLS-10", "decoding stops at the first bad packet and the session closes", |c| async move {
         let session = c.polling().await?;
         let mut poll = session.start_poll().await?;
-        session.post("4hello\u{1e}abc\u{1e}4x").await?.is_ok()?;
+        session.post("4hello\u{1e}abc\u{1e}4x").await?.is_taken()?;
         poll.is("4hello").await?;
         session.is_gone().await
     });
@@ -128,7 +128,7 @@ pub(super) fn cases() -> Area {
         area.must("EIO4-PLD-02 EIO4-CLS-10", &name, move |c| async move {
             let session = c.polling().await?;
             let mut poll = session.start_poll().await?;
-            session.post(body).await?.is_ok()?;
+            session.post(body).await?.is_taken()?;
             poll.is("1").await?;
             session.is_gone().await
         });
@@ -138,7 +138,7 @@ pub(super) fn cases() -> Area {
         area.must("EIO4-PLD-02 EIO4-CLS-10", &name, move |c| async move {
             let session = c.polling().await?;
             let mut poll = session.start_poll().await?;
-            session.post(body).await?.is_ok()?;
+            session.post(body).await?.is_taken()?;
             poll.is("4a").await?;
             session.is_gone().await
         });

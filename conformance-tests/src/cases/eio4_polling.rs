@@ -66,13 +66,13 @@ pub(super) fn cases() -> Area {
         post.send(b"4he").await?;
         let mut poll = session.start_poll().await?;
         post.send(b"llo").await?;
-        Response::read(&mut post, "POST").await?.is_ok()?;
+        Response::read(&mut post, "POST").await?.is_taken()?;
         poll.is("4hello").await
     });
     area.must("EIO4-POL-06", "requests of one session may share a connection", |c| async move {
         let session = c.polling().await?;
         let mut wire = c.start(&Request::post(session.query.as_str(), "4a")).await?;
-        Response::read(&mut wire, "POST").await?.is_ok()?;
+        Response::read(&mut wire, "POST").await?.is_taken()?;
         wire.send(&Request::get(session.query.as_str()).bytes(c.target())).await?;
         Response::read(&mut wire, "GET").await?.is_body("4a")?;
         Ok(())
@@ -112,14 +112,14 @@ pub(super) fn cases() -> Area {
         area.must("EIO4-POL-08", &name, move |c| async move {
             let mut session = c.polling().await?;
             let request = Request::post(session.query.as_str(), "4a").header("Content-Type", kind);
-            c.request(request).await?.is_ok()?;
+            c.request(request).await?.is_taken()?;
             session.is("4a").await
         });
     }
     area.must("EIO4-POL-08", "a body without a type is read as text", |c| async move {
         let mut session = c.polling().await?;
         let request = Request::post(session.query.as_str(), "4a").without("Content-Type");
-        c.request(request).await?.is_ok()?;
+        c.request(request).await?.is_taken()?;
         session.is("4a").await
     });
 
@@ -158,18 +158,18 @@ pub(super) fn cases() -> Area {
     area.must("EIO4-POL-11", "chunked bodies are taken", |c| async move {
         let mut session = c.polling().await?;
         let request = Request::post(session.query.as_str(), "4hello €uro\u{1e}4second").chunked();
-        c.request(request).await?.is_ok()?;
+        c.request(request).await?.is_taken()?;
         session.is("4hello €uro").await?;
         session.is("4second").await
     });
     area.must("EIO4-POL-11", "invalid UTF-8 becomes the replacement character", |c| async move {
         let mut session = c.polling().await?;
-        session.post(Bytes::from_static(b"4a\xffb")).await?.is_ok()?;
+        session.post(Bytes::from_static(b"4a\xffb")).await?.is_taken()?;
         session.is("4a\u{fffd}b").await
     });
     area.must("EIO4-POL-11 EIO4-PLD-02", "a byte order mark is not skipped", |c| async move {
         let session = c.polling().await?;
-        session.post("\u{feff}4a").await?.is_ok()?;
+        session.post("\u{feff}4a").await?.is_taken()?;
         session.is_gone().await
     });
     area.must("EIO4-POL-12", "after its close a session is unknown to polls, POSTs and upgrades", |c| async move {
@@ -204,7 +204,7 @@ pub(super) fn cases() -> Area {
     });
     area.must("EIO4-POL-14", "POSTs are not to be cached", |c| async move {
         let session = c.polling().await?;
-        session.post("4a").await?.is_ok()?.is_header("Cache-Control", "no-store")?;
+        session.post("4a").await?.is_taken()?.is_header("Cache-Control", "no-store")?;
         Ok(())
     });
     for agent in ["Mozilla/4.0 (compatible;MSIE 9.0)", "Mozilla/5.0 (Windows NT 6.1; Trident/7.0)"] {

@@ -38,7 +38,7 @@ pub(super) fn cases() -> Area {
         let session = c.polling().await?;
         let encoded: String = session.sid().bytes().map(|byte| format!("%{byte:02X}")).collect();
         let query = session.query.replace(session.sid(), &encoded);
-        c.post(&query, "4a").await?.is_ok()?;
+        c.post(&query, "4a").await?.is_taken()?;
         Ok(())
     });
     area.must("EIO4-QRY-03", "names of parameters are case-sensitive", |c| async move {

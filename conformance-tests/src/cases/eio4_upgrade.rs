@@ -165,7 +165,7 @@ fn switching(area: &mut Area) {
         ws.send("5").await?;
         c.settle().await;
         post.send(b"llo").await?;
-        Response::read(&mut post, "POST").await?.is_ok()?;
+        Response::read(&mut post, "POST").await?.is_taken()?;
         ws.is("4hello").await
     });
     area.must("EIO4-UPG-05 EIO4-CLS-02", "after the upgrade the end of the WebSocket ends the session", |c| async move {
@@ -271,7 +271,7 @@ fn dying(area: &mut Area) {
         let closing = async {
             ws.closes().await?;
             is_ten_seconds(since)?;
-            c.post(&query, "4done").await?.is_ok().map(|_| ())
+            c.post(&query, "4done").await?.is_taken().map(|_| ())
         };
         let (closed, done) = tokio::join!(closing, comes(&mut session, "4done"));
         closed.and(done)
@@ -288,7 +288,7 @@ fn dying(area: &mut Area) {
             ws.is("3probe").await?;
             ws.closes().await?;
             is_ten_seconds(since)?;
-            c.post(&query, "4done").await?.is_ok().map(|_| ())
+            c.post(&query, "4done").await?.is_taken().map(|_| ())
         };
         let (closed, done) = tokio::join!(closing, comes(&mut session, "4done"));
         closed.and(done)
@@ -327,14 +327,14 @@ fn dying(area: &mut Area) {
     area.must("EIO4-UPG-12", "a session that closes takes its candidate along", |c| async move {
         let session = c.polling().await?;
         let mut ws = session.probed().await?;
-        session.post("1").await?.is_ok()?;
+        session.post("1").await?.is_taken()?;
         ws.ends().await?;
         session.is_gone().await
     });
     area.must("EIO4-UPG-12", "a session that dies of a fault takes its candidate along", |c| async move {
         let session = c.polling().await?;
         let mut ws = session.candidate().await?;
-        session.post("x").await?.is_ok()?;
+        session.post("x").await?.is_taken()?;
         ws.ends().await
     });
     area.must("EIO4-UPG-12 EIO4-HB-05", "a session that times out takes its candidate along", |c| async move {

@@ -242,7 +242,7 @@ fn invalid(area: &mut Area) {
     area.must("SIO5-INV-02 SIO5-INV-04", "a packet that is not allowed now lets the next poll hear of the close", |c| async move {
         let link = c.socket(Transport::Polling).await?;
         let Link::Polling(session) = link else { return Ok(()) };
-        session.post("40").await?.is_ok()?;
+        session.post("40").await?.is_taken()?;
         session.is_batch(&["6", "1"]).await?;
         session.is_gone().await
     });

@@ -59,6 +59,17 @@ impl Start {
             environment: Vec::new(),
         }
     }
+
+    fn command(&self, profile: Profile, port: u16) -> Command {
+        let (program, words) = self.command.split_first().expect("a command has a program");
+        let mut command = Command::new(program);
+        command
+            .args(words)
+            .args(["--profile", profile.fixture(), "--port", &port.to_string()])
+            .envs(profile.environment().iter().copied())
+            .envs(self.environment.iter().cloned());
+        command
+    }
 }
 
 /// A fixture that ends with this value.
@@ -70,15 +81,11 @@ pub(crate) struct Server {
 impl Server {
     /// Starts a fixture for a profile and waits until it listens.
     pub(crate) fn start(start: &Start, profile: Profile) -> Self {
-        let mut words = start.command.iter();
-        let program = words.next().expect("a command has a program");
-        let running = Listening::start(
-            Command::new(program)
-                .args(words)
-                .args(["--profile", profile.fixture(), "--port", &port_of(profile)])
-                .envs(profile.environment().iter().copied())
-                .envs(start.environment.iter().cloned()),
-        );
+        let running = if profile == Profile::Matrix {
+            start_matrix(start)
+        } else {
+            Listening::start(&mut start.command(profile, 0))
+        };
         Self {
             url: format!("http://{}", running.address),
             running,
@@ -109,19 +116,27 @@ impl Server {
     }
 }
 
-/// Seven consecutive ports for the matrix, any port for the others.
+/// Starts the seven servers of the matrix, on seven ports in a row that were free a moment ago. Another run may take
+/// one of them first, which ends the fixture before it listens; the next window is tried then.
 ///
-/// Below those that the system hands out, which outgoing connections of other tests hold for a while.
-fn port_of(profile: Profile) -> String {
-    if profile != Profile::Matrix {
-        return "0".to_owned();
-    }
+/// The ports are below those that the system hands out, which outgoing connections of other tests hold for a while.
+fn start_matrix(start: &Start) -> Listening {
+    const FIRST: u16 = 21_400;
+    const WINDOWS: u16 = 84;
+    const TRIES: usize = 8;
+    let own = std::process::id() % u32::from(WINDOWS);
+    let own = u16::try_from(own).expect("there are few windows");
     let is_free = |port: u16| std::net::TcpListener::bind(("127.0.0.1", port)).is_ok();
-    let first = (21_400..21_990)
-        .step_by(7)
-        .skip(usize::try_from(std::process::id() % 40).unwrap_or(0))
-        .find(|&first| (first..first + 7).all(is_free));
-    first.expect("seven free ports in a row").to_string()
+    let mut ended = Vec::new();
+    (0..WINDOWS)
+        .map(|window| FIRST + (own + window) % WINDOWS * 7)
+        .filter(|&first| (first..first + 7).all(is_free))
+        .take(TRIES)
+        .find_map(|first| {
+            let started = Listening::try_start(&mut start.command(Profile::Matrix, first));
+            started.map_err(|status| ended.push((first, status))).ok()
+        })
+        .unwrap_or_else(|| panic!("no matrix on seven ports in a row: port and end {ended:?}"))
 }
 
 /// Holds the machine for one run.

@@ -104,17 +104,18 @@ impl Client {
         if let Some(claim) = claim {
             core.set_claim(claim);
         }
+        let socket = Arc::new(core);
         if gate.is_some() {
             if let Err(rejection) = self.server.authority.enter_pending(self.address) {
                 return self.feed(connection, Input::Unwelcome { ticket, rejection });
             }
-            core.set_pending();
+            socket.set_pending();
         }
         self.feed(
             connection,
             Input::Found {
                 ticket,
-                socket: Arc::new(core),
+                socket,
                 gate,
             },
         );
@@ -393,7 +394,11 @@ async fn then_ask_middleware(
     socket.set_grant(Some(grant.clone()), None);
     match ask_middleware(Arc::clone(&socket)).await {
         Ok(()) => Ok(grant),
-        Err(error) => Err(refused_by(&error)),
+        Err(error) => {
+            // It is nobody's again while the client may try another credential.
+            socket.set_grant(None, None);
+            Err(refused_by(&error))
+        }
     }
 }
 

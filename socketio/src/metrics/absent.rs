@@ -5,7 +5,7 @@ use engineio::Sent;
 use crate::error::EmitError;
 
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Meter;
+pub(crate) struct Meter {}
 
 impl Meter {
     pub(crate) fn event_in(&self) {}

@@ -676,7 +676,11 @@ impl<A: Application> Client<A> {
             auth::Output::Unauthorized { rejection, .. } if entry.phase == Phase::Admitting => {
                 return self.refuse(ticket, Refusal::Auth(rejection));
             }
-            auth::Output::TokenExpiring { .. } if entry.phase == Phase::Admitting => return,
+            auth::Output::TokenExpiring { expires_in } if entry.phase == Phase::Admitting => {
+                // The answer says how long it holds.
+                entry.expires_in = Some(expires_in);
+                return;
+            }
             auth::Output::Disconnect => return self.dismiss(ticket, socket),
             auth::Output::CloseConnection => return self.close(),
             auth::Output::AcceptConnect => {

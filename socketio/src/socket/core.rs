@@ -166,16 +166,20 @@ impl Core {
         self.release();
     }
 
-    pub(crate) fn set_pending(&self) {
+    /// Counted already, it is found among those that wait from here on.
+    pub(crate) fn set_pending(self: &Arc<Self>) {
         self.is_pending.store(true, Ordering::Release);
+        let id = self.fresh_id.clone();
+        self.space.add_pending(id, Arc::downgrade(self));
     }
 
     /// The socket is in or gone: nobody waits any more.
     fn settle(&self) {
-        if self.is_pending.swap(false, Ordering::AcqRel)
-            && let Some(client) = self.connection.data()
-        {
-            client.leave_pending();
+        if self.is_pending.swap(false, Ordering::AcqRel) {
+            self.space.remove_pending(&self.fresh_id);
+            if let Some(client) = self.connection.data() {
+                client.leave_pending();
+            }
         }
     }
 

@@ -106,6 +106,89 @@ async fn row_13_what_is_revoked_during_the_second_round_trip_does_not_get_in() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_is_kicked_while_middleware_waits_is_refused_at_once() {
+    let log = Log::default();
+    let policy = Handshake::new(users());
+    let io = SocketIo::builder().authenticate(policy).build().unwrap();
+    let space = slow_to_admit(io.namespace("/"), &log);
+    let mut client = TestClient::open(&io).await;
+    client.send(&format!("40{}", token("user:ann"))).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let kick = |subject| io.auth().kick(&Revocation::subject(subject, wall_clock()));
+    assert_eq!((kick("bob"), kick("ann"), kick("ann")), (0, 1, 0));
+    let answer = client.next_text().await;
+    assert!(
+        answer.starts_with("44{") && answer.contains("token_revoked"),
+        "{answer}"
+    );
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(space.socket_count(), 0);
+    assert_eq!(log.take(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_kicked_during_the_second_round_trip_is_put_out_at_once() {
+    let log = Log::default();
+    let io = SocketIo::new();
+    let policy = TwoRoundTrip::new(users());
+    slow_to_admit(io.namespace("/").authenticate(policy), &log);
+    let mut client = TestClient::open(&io).await;
+    client.join("/").await;
+    client
+        .send(&format!(r#"42["authenticate",{}]"#, token("user:ann")))
+        .await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let ann = Revocation::subject("ann", wall_clock());
+    let margin = Duration::from_secs(10);
+    assert_eq!(io.auth().expire_in(&ann, margin), 0, "nothing to shorten");
+    assert_eq!(io.auth().kick(&ann), 1);
+    assert!(client.next_text().await.contains("token_revoked"));
+    assert_eq!(client.next_text().await, "41");
+    assert_eq!(client.next().await, Received::Closed);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(log.take(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whose_grant_is_shortened_while_middleware_waits_hears_so_in_the_answer() {
+    let log = Log::default();
+    let policy = Handshake::new(users());
+    let io = SocketIo::builder().authenticate(policy).build().unwrap();
+    let space = slow_to_admit(io.namespace("/"), &log);
+    let mut client = TestClient::open(&io).await;
+    client.send(&format!("40{}", token("user:ann"))).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let ann = Revocation::subject("ann", wall_clock());
+    assert_eq!(io.auth().expire_in(&ann, Duration::from_secs(10)), 1);
+    let answer = client.next_text().await;
+    assert!(
+        answer.starts_with("40{") && answer.contains(r#""expires_in":10"#),
+        "{answer}"
+    );
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert_eq!(space.socket_count(), 0, "who did not renew is out");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_was_turned_away_is_not_kicked_for_it() {
+    let io = SocketIo::new();
+    io.namespace("/")
+        .authenticate(TwoRoundTrip::new(users()))
+        .middleware(|_: Socket<User>| async { Err::<(), _>(ConnectError::new("no")) })
+        .on("x", |_, (): ()| async {})
+        .open()
+        .unwrap();
+    let mut client = TestClient::open(&io).await;
+    client.join("/").await;
+    client
+        .send(&format!(r#"42["authenticate",{}]"#, token("user:ann")))
+        .await;
+    assert!(client.next_text().await.contains("unauthorized"));
+    let ann = Revocation::subject("ann", wall_clock());
+    assert_eq!(io.auth().kick(&ann), 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn row_39_a_downgrade_takes_away_the_rooms_that_guests_may_not_be_in() {
     let policy = Handshake::new(users())
         .guest(|| User("guest".into()))

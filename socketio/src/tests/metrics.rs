@@ -12,7 +12,7 @@ async fn what_clients_do_is_counted() {
         .on("number", |_, _: u32| async {})
         .open()
         .unwrap();
-    io.namespace("/b").public().open().unwrap();
+    let b = io.namespace("/b").public().open().unwrap();
     let mut client = TestClient::open(&io).await;
     client.join("/a").await;
     client.join("/b").await;
@@ -26,6 +26,17 @@ async fn what_clients_do_is_counted() {
     let stats = io.stats();
     let sockets = stats.namespaces.iter().map(|of| (&*of.name, of.sockets));
     assert_eq!(sockets.collect::<Vec<_>>(), [("/a", 1), ("/b", 1)]);
+    let rooms = || -> Vec<usize> {
+        let namespaces = io.stats().namespaces;
+        namespaces.iter().map(|of| of.rooms).collect()
+    };
+    assert_eq!(rooms(), [0, 0], "a socket's own room is not counted");
+    let joined = b.sockets().remove(0);
+    joined.join("one").unwrap();
+    joined.join("two").unwrap();
+    assert_eq!(rooms(), [0, 2]);
+    joined.leave("one");
+    assert_eq!(rooms(), [0, 1], "nobody is in it any more");
     assert_eq!((stats.sockets(), stats.engine.sessions), (2, 1));
     assert_eq!(stats.events_in, 4);
     assert_eq!(stats.arguments_invalid, 1);
