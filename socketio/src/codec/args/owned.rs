@@ -292,6 +292,25 @@ impl<'a> ArgsSource<'a> {
         }
     }
 
+    /// Kept JSON with attachments, `is_in_order` when its placeholders name every one once and in order.
+    pub(crate) fn with_attachments(self, attachments: Arc<[Bytes]>, is_in_order: bool) -> Self {
+        match self {
+            Self::Owned(OwnedArgs {
+                stored: Stored::Json { text, .. },
+                count,
+            }) if is_in_order => Self::Owned(OwnedArgs::numbered(text, Some(attachments), count)),
+            Self::Owned(OwnedArgs {
+                stored: Stored::Json { text, .. },
+                count,
+            }) => Self::Unordered {
+                text,
+                attachments,
+                count,
+            },
+            other => other,
+        }
+    }
+
     #[inline]
     pub(crate) fn as_raw(&self) -> RawArgs<'_> {
         let (form, count) = match self {
