@@ -127,6 +127,7 @@ impl fmt::Debug for OwnedArgs {
 }
 
 impl Serialize for OwnedArgs {
+    #[inline]
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let name = match &self.stored {
             Stored::Json { .. } => outgoing::RAW_JSON,
@@ -140,6 +141,7 @@ impl Serialize for OwnedArgs {
 struct Parts<'a>(&'a OwnedArgs);
 
 impl Serialize for Parts<'_> {
+    #[inline]
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let OwnedArgs { stored, count } = self.0;
         if serializer.is_human_readable() {
@@ -169,6 +171,7 @@ impl Serialize for Parts<'_> {
 pub(in crate::codec) struct AsBytes<'a>(pub(in crate::codec) &'a [u8]);
 
 impl Serialize for AsBytes<'_> {
+    #[inline]
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_bytes(self.0)
     }
