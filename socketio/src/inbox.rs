@@ -78,6 +78,13 @@ impl Inbox {
 
     /// The next call to make, or, when there is none now, gives the right to call back.
     pub(crate) fn next(&mut self, max_in_flight: usize) -> Option<Call> {
+        // As behind nearly every event. A call is large to be moved, even one that is none.
+        if self.calls.is_empty() {
+            self.is_calling = false;
+            // An idle connection holds no memory for calls.
+            self.calls = VecDeque::new();
+            return None;
+        }
         let next = if self.in_flight < max_in_flight {
             self.calls.pop_front()
         } else if self.urgent > 0 {
@@ -93,13 +100,7 @@ impl Inbox {
         match &next {
             Some(Call::Event { size, .. }) => self.bytes = self.bytes.saturating_sub(*size),
             Some(_) => self.urgent = self.urgent.saturating_sub(1),
-            None => {
-                self.is_calling = false;
-                if self.calls.is_empty() {
-                    // An idle connection holds no memory for calls.
-                    self.calls = VecDeque::new();
-                }
-            }
+            None => self.is_calling = false,
         }
         next
     }

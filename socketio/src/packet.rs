@@ -2,6 +2,9 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
 
 use crate::codec::{ArgsSource, OwnedArgs, RawArgs};
 
@@ -113,9 +116,10 @@ impl<'a> Packet<'a> {
         self
     }
 
-    /// The same packet without its arguments.
-    pub(crate) fn without_args(self) -> Self {
-        self.with_source(ArgsSource::default())
+    /// The same packet with the attachments that its arguments name: each once and one after the other, or in another way.
+    pub(crate) fn with_attachments(mut self, attachments: Arc<[Bytes]>, is_in_order: bool) -> Self {
+        let args = std::mem::take(&mut self.args);
+        self.with_source(args.with_attachments(attachments, is_in_order))
     }
 
     /// What type of packet it is.

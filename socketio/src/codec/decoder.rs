@@ -1,6 +1,5 @@
 //! The messages of one connection, put together to packets.
 
-use std::any::Any;
 use std::fmt;
 
 use engineio::{Payload, Protocol};
@@ -12,20 +11,16 @@ use super::msgpack;
 use super::parser::{Codec, Format, Parser, Partial};
 use crate::packet::Packet;
 
-/// Decodes the messages of one connection. It takes a pointer's room while no packet is incomplete.
+/// Decodes the messages of one connection. It takes two pointers' room while no packet is incomplete.
 #[derive(Default)]
 pub(crate) struct Decoder {
-    waiting: Option<Box<Waiting>>,
+    waiting: Option<Waiting>,
 }
 
 /// A packet that needs more messages.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "it is boxed, and the large one is the common one"
-)]
 enum Waiting {
-    Json(Incomplete),
-    Custom(Box<dyn Any + Send>),
+    Json(Box<Incomplete>),
+    Custom(Box<Partial>),
 }
 
 impl fmt::Debug for Decoder {
@@ -53,13 +48,7 @@ impl Decoder {
             return self.receive(codec, message, limits);
         }
         match &codec.0 {
-            Format::Json => match json::decode(message, protocol, limits)? {
-                Received::Packet(packet) => Ok(Some(packet)),
-                Received::Incomplete(incomplete) => {
-                    self.waiting = Some(Box::new(Waiting::Json(incomplete)));
-                    Ok(None)
-                }
-            },
+            Format::Json => Ok(self.keep(json::decode(message, protocol, limits)?)),
             Format::Msgpack => msgpack::decode(message, limits).map(Some),
             Format::Custom(parser) => {
                 self.decode_custom(&**parser, message, limits, Partial::default())
@@ -73,22 +62,28 @@ impl Decoder {
         message: Payload<'a>,
         limits: &Limits,
     ) -> Result<Option<Packet<'a>>, PacketError> {
-        let Some(mut waiting) = self.waiting.take() else {
-            return Ok(None);
-        };
-        if let Waiting::Json(incomplete) = &mut *waiting {
-            let packet = incomplete.receive(message, limits)?;
-            if packet.is_none() {
-                self.waiting = Some(waiting);
+        match (self.waiting.take(), &codec.0) {
+            (None, _) => Ok(None),
+            (Some(Waiting::Json(incomplete)), _) => {
+                Ok(self.keep(incomplete.receive(message, limits)?))
             }
-            return Ok(packet);
-        }
-        match (*waiting, &codec.0) {
-            (Waiting::Custom(state), Format::Custom(parser)) => {
-                self.decode_custom(&**parser, message, limits, Partial(Some(state)))
+            (Some(Waiting::Custom(partial)), Format::Custom(parser)) => {
+                self.decode_custom(&**parser, message, limits, *partial)
             }
             // Whoever decodes with one codec never meets the state of another.
-            _ => Err(PacketError::UnexpectedText),
+            (Some(Waiting::Custom(_)), _) => Err(PacketError::UnexpectedText),
+        }
+    }
+
+    /// Hands on a packet, or keeps it until its attachments are there.
+    #[inline]
+    fn keep<'a>(&mut self, received: Received<'a>) -> Option<Packet<'a>> {
+        match received {
+            Received::Packet(packet) => Some(packet),
+            Received::Incomplete(incomplete) => {
+                self.waiting = Some(Waiting::Json(incomplete));
+                None
+            }
         }
     }
 
@@ -100,7 +95,7 @@ impl Decoder {
         mut partial: Partial,
     ) -> Result<Option<Packet<'a>>, PacketError> {
         let packet = parser.decode(message, limits, &mut partial)?;
-        self.waiting = partial.0.map(|state| Box::new(Waiting::Custom(state)));
+        self.waiting = (partial.0.is_some()).then(|| Waiting::Custom(Box::new(partial)));
         Ok(packet)
     }
 
@@ -114,7 +109,7 @@ impl Decoder {
     /// A custom parser's is not known.
     #[must_use]
     pub(crate) fn waiting(&self) -> Option<&Packet<'static>> {
-        match self.waiting.as_deref() {
+        match &self.waiting {
             Some(Waiting::Json(incomplete)) => Some(incomplete.packet()),
             _ => None,
         }

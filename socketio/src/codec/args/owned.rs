@@ -127,6 +127,7 @@ impl fmt::Debug for OwnedArgs {
 }
 
 impl Serialize for OwnedArgs {
+    #[inline]
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let name = match &self.stored {
             Stored::Json { .. } => outgoing::RAW_JSON,
@@ -140,6 +141,7 @@ impl Serialize for OwnedArgs {
 struct Parts<'a>(&'a OwnedArgs);
 
 impl Serialize for Parts<'_> {
+    #[inline]
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let OwnedArgs { stored, count } = self.0;
         if serializer.is_human_readable() {
@@ -169,6 +171,7 @@ impl Serialize for Parts<'_> {
 pub(in crate::codec) struct AsBytes<'a>(pub(in crate::codec) &'a [u8]);
 
 impl Serialize for AsBytes<'_> {
+    #[inline]
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_bytes(self.0)
     }
@@ -289,6 +292,25 @@ impl<'a> ArgsSource<'a> {
         Self::Json {
             text: Cow::Borrowed(text),
             count,
+        }
+    }
+
+    /// Kept JSON with attachments, `is_in_order` when its placeholders name every one once and in order.
+    pub(crate) fn with_attachments(self, attachments: Arc<[Bytes]>, is_in_order: bool) -> Self {
+        match self {
+            Self::Owned(OwnedArgs {
+                stored: Stored::Json { text, .. },
+                count,
+            }) if is_in_order => Self::Owned(OwnedArgs::numbered(text, Some(attachments), count)),
+            Self::Owned(OwnedArgs {
+                stored: Stored::Json { text, .. },
+                count,
+            }) => Self::Unordered {
+                text,
+                attachments,
+                count,
+            },
+            other => other,
         }
     }
 

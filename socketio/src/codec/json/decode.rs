@@ -6,9 +6,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use engineio::{Payload, Protocol};
 
-use super::placeholder::References;
+use super::placeholder::{Placeholders, References};
 use super::scan::{Observer, RawString, Scanner, Values};
-use crate::codec::args::{ArgsSource, OwnedArgs};
+use crate::codec::args::ArgsSource;
 use crate::codec::binary::Binary;
 use crate::codec::error::PacketError;
 use crate::codec::limits::Limits;
@@ -17,10 +17,8 @@ use crate::packet::{Packet, PacketKind, is_reserved};
 /// A packet whose attachments have not all arrived.
 #[derive(Debug)]
 pub(in crate::codec) struct Incomplete {
-    /// Without its arguments.
+    /// Its arguments are without attachments.
     packet: Packet<'static>,
-    text: Arc<str>,
-    count: usize,
     references: References,
     attachments: Vec<Bytes>,
     attachment_bytes: usize,
@@ -31,16 +29,16 @@ impl Incomplete {
         &self.packet
     }
 
-    /// Takes the next attachment. The packet is complete with the last, and nothing is left here then.
+    /// Takes the next attachment. The packet is complete with the last.
     //= SIO5-BIN-02
     //= SIO5-BIN-03
     //= SIO5-BIN-07
     //= SIO5-BIN-08
     pub(in crate::codec) fn receive(
-        &mut self,
+        mut self: Box<Self>,
         message: Payload<'_>,
         limits: &Limits,
-    ) -> Result<Option<Packet<'static>>, PacketError> {
+    ) -> Result<Received<'static>, PacketError> {
         let Payload::Binary(data) = message else {
             return Err(PacketError::UnexpectedText);
         };
@@ -57,37 +55,29 @@ impl Incomplete {
             return Err(PacketError::Placeholder);
         }
         if is_last && self.attachments.is_empty() {
-            return Ok(Some(self.complete([attachment])));
+            return Ok(Received::Packet(self.complete([attachment])));
         }
         self.attachments.push(attachment);
-        Ok(is_last.then(|| {
+        Ok(if is_last {
             let attachments = std::mem::take(&mut self.attachments);
-            self.complete(attachments)
-        }))
+            Received::Packet(self.complete(attachments))
+        } else {
+            Received::Incomplete(self)
+        })
     }
 
-    /// The packet with all its attachments, which leaves nothing here.
-    fn complete(&mut self, attachments: impl Into<Arc<[Bytes]>>) -> Packet<'static> {
-        let nothing = Packet::new(self.packet.kind(), "/");
-        let packet = std::mem::replace(&mut self.packet, nothing);
-        let text = std::mem::take(&mut self.text);
-        let attachments = attachments.into();
-        packet.with_source(if self.references.is_in_order() {
-            ArgsSource::Owned(OwnedArgs::numbered(text, Some(attachments), self.count))
-        } else {
-            ArgsSource::Unordered {
-                text,
-                attachments,
-                count: self.count,
-            }
-        })
+    /// The packet with all its attachments.
+    fn complete(self, attachments: impl Into<Arc<[Bytes]>>) -> Packet<'static> {
+        let is_in_order = self.references.is_in_order();
+        self.packet
+            .with_attachments(attachments.into(), is_in_order)
     }
 }
 
 /// What a message led to.
 pub(in crate::codec) enum Received<'a> {
     Packet(Packet<'a>),
-    Incomplete(Incomplete),
+    Incomplete(Box<Incomplete>),
 }
 
 /// Decodes a message while no attachment is awaited.
@@ -138,17 +128,15 @@ fn decode_binary<'a>(
     if count > limits.max_attachments {
         return Err(PacketError::TooManyAttachments);
     }
-    let mut references = References::new(count);
-    let packet = decode_rest(kind, cursor, protocol, limits, &mut references)?;
-    let args = packet.args();
-    Ok(Received::Incomplete(Incomplete {
-        text: args.as_json().unwrap_or_default().into(),
-        count: args.len(),
-        packet: packet.without_args().into_owned(),
-        references,
+    let mut placeholders = Placeholders::new(count);
+    let packet = decode_rest(kind, cursor, protocol, limits, &mut placeholders)?;
+    let args = packet.args().to_owned();
+    Ok(Received::Incomplete(Box::new(Incomplete {
+        packet: packet.with_args(args).into_owned(),
+        references: placeholders.into_references(),
         attachments: Vec::new(),
         attachment_bytes: 0,
-    }))
+    })))
 }
 
 /// Namespace, id and payload.

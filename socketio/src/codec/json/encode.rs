@@ -207,6 +207,7 @@ impl ArgsSink for JsonArgs<'_> {
         Ok(())
     }
 
+    #[inline]
     fn raw(&mut self, part: RawPart<'_>) -> Result<(), EncodeError> {
         match part {
             RawPart::Count(0) | RawPart::Text("") => {}
@@ -236,6 +237,7 @@ impl<F: FnMut(&[u8])> ArgsSink for RawAttachments<F> {
         Ok(())
     }
 
+    #[inline]
     fn raw(&mut self, part: RawPart<'_>) -> Result<(), EncodeError> {
         if let RawPart::Bytes(attachment) = part {
             (self.0)(attachment);

@@ -2,10 +2,21 @@
 
 use super::scan::Observer;
 
-/// The attachments that have been announced, with how often each is named.
+/// Finds the placeholders of a packet while it is scanned.
 ///
 /// An object is a placeholder when its last `_placeholder` member is exactly `true`; its last `num` member must then
 /// be the plain decimal number of an attachment (SIO5-BIN-03).
+#[derive(Debug)]
+pub(super) struct Placeholders {
+    references: References,
+    /// The innermost that is open.
+    level: Level,
+    /// Those around it.
+    outer: Vec<Level>,
+    depth: usize,
+}
+
+/// The attachments that have been announced, with how often each is named.
 #[derive(Debug)]
 pub(super) struct References {
     attachment_count: usize,
@@ -14,11 +25,6 @@ pub(super) struct References {
     /// How often each is named, once one was named out of order or in an unusual way.
     counts: Vec<usize>,
     has_stray: bool,
-    /// The innermost that is open.
-    level: Level,
-    /// Those around it.
-    outer: Vec<Level>,
-    depth: usize,
 }
 
 /// What is known of an array or object that is still open.
@@ -41,19 +47,27 @@ enum Member {
     Num,
 }
 
-impl References {
+impl Placeholders {
     pub(super) fn new(attachment_count: usize) -> Self {
         Self {
-            attachment_count,
-            in_order_count: 0,
-            counts: Vec::new(),
-            has_stray: false,
+            references: References {
+                attachment_count,
+                in_order_count: 0,
+                counts: Vec::new(),
+                has_stray: false,
+            },
             level: Level::default(),
             outer: Vec::new(),
             depth: 0,
         }
     }
 
+    pub(super) fn into_references(self) -> References {
+        self.references
+    }
+}
+
+impl References {
     pub(super) fn attachment_count(&self) -> usize {
         self.attachment_count
     }
@@ -69,6 +83,14 @@ impl References {
     /// True when the placeholders name every attachment once and in order, written as senders write them.
     pub(super) fn is_in_order(&self) -> bool {
         self.counts.is_empty() && self.in_order_count == self.attachment_count && !self.has_stray
+    }
+
+    /// Takes what a placeholder says.
+    fn name(&mut self, num: Option<usize>, is_unusual: bool) {
+        match num.filter(|num| *num < self.attachment_count) {
+            Some(num) => self.note(num, is_unusual),
+            None => self.has_stray = true,
+        }
     }
 
     fn note(&mut self, num: usize, is_unusual: bool) {
@@ -91,7 +113,7 @@ impl References {
     }
 }
 
-impl Observer for References {
+impl Observer for Placeholders {
     fn open(&mut self) {
         // The array or object is a member's value, which makes it neither `true` nor a number.
         self.scalar("");
@@ -107,12 +129,8 @@ impl Observer for References {
         let level = std::mem::replace(&mut self.level, around);
         // The array of the arguments was open before the scan began.
         self.depth = self.depth.saturating_sub(1);
-        if !level.is_placeholder {
-            return;
-        }
-        match level.num.filter(|num| *num < self.attachment_count) {
-            Some(num) => self.note(num, level.is_unusual),
-            None => self.has_stray = true,
+        if level.is_placeholder {
+            self.references.name(level.num, level.is_unusual);
         }
     }
 
@@ -140,6 +158,31 @@ impl Observer for References {
             Member::Other => {}
         }
     }
+
+    #[inline]
+    fn placeholder<'t>(&mut self, behind: &'t [u8]) -> Option<&'t [u8]> {
+        let digits = behind.strip_prefix(br#""_placeholder":true,"num":"#)?;
+        let (num, after) = take_number(digits)?;
+        let after = after.strip_prefix(b"}")?;
+        self.scalar("");
+        self.references.name(Some(num), false);
+        Some(after)
+    }
+}
+
+/// The decimal number at the front of some JSON, one too large being as large as can be. `None` where it is not plain.
+fn take_number(text: &[u8]) -> Option<(usize, &[u8])> {
+    let (mut number, mut rest) = (0_usize, text);
+    while let [digit @ b'0'..=b'9', after @ ..] = rest {
+        number = number
+            .saturating_mul(10)
+            .saturating_add(usize::from(digit.saturating_sub(b'0')));
+        rest = after;
+    }
+    let len = text.len().saturating_sub(rest.len());
+    // The grammar of JSON has no leading zeros.
+    let is_plain = len == 1 || (len > 1 && !text.starts_with(b"0"));
+    is_plain.then_some((number, rest))
 }
 
 impl Member {

@@ -29,19 +29,30 @@ pub(super) fn plain_len(bytes: &[u8]) -> usize {
         rest = after;
     }
     while let Some((word, after)) = rest.split_first_chunk::<WORD>() {
-        let found = not_plain(u64::from_le_bytes(*word));
-        if found != 0 {
-            let before = usize::try_from(found.trailing_zeros() / u8::BITS);
-            return offset(bytes, rest).saturating_add(before.unwrap_or_default());
+        if let Some(before) = plain_in(*word) {
+            return offset(bytes, rest).saturating_add(before);
         }
         rest = after;
     }
-    let before = rest.iter().position(|&byte| is_special(byte));
-    offset(bytes, rest).saturating_add(before.unwrap_or(rest.len()))
+    // The last word is filled up with what is plain.
+    let mut word = [b' '; WORD];
+    for (place, byte) in word.iter_mut().zip(rest) {
+        *place = *byte;
+    }
+    let before = plain_in(word).unwrap_or(rest.len());
+    offset(bytes, rest).saturating_add(before)
 }
 
 fn offset(bytes: &[u8], rest: &[u8]) -> usize {
     bytes.len().saturating_sub(rest.len())
+}
+
+/// How many bytes of a word come before the first that is not plain, if there is one.
+#[inline]
+fn plain_in(word: [u8; WORD]) -> Option<usize> {
+    let found = not_plain(u64::from_le_bytes(word));
+    let before = usize::try_from(found.trailing_zeros() / u8::BITS).ok()?;
+    (found != 0).then_some(before)
 }
 
 /// The highest bit of the first byte that is not plain; those above it mean nothing.
@@ -52,13 +63,13 @@ fn not_plain(word: u64) -> u64 {
     (is_equal(b'"') | is_equal(b'\\') | is_below(word, b' ')) & HIGH_BITS
 }
 
-fn is_special(byte: u8) -> bool {
-    byte == b'"' || byte == b'\\' || byte < b' '
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn is_special(byte: u8) -> bool {
+        byte == b'"' || byte == b'\\' || byte < b' '
+    }
 
     #[test]
     fn it_agrees_with_looking_at_each_byte() {

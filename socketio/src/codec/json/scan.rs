@@ -16,10 +16,18 @@ pub(super) trait Observer {
     fn key(&mut self, _raw: &str) {}
     /// A value that is neither array nor object, as written.
     fn scalar(&mut self, _raw: &str) {}
+    /// Takes an object of [`PLACEHOLDER_VALUES`] whole, when `behind` its brace it reads as senders write a placeholder.
+    /// What comes after it is returned, and nothing else is told about it.
+    fn placeholder<'t>(&mut self, _behind: &'t [u8]) -> Option<&'t [u8]> {
+        None
+    }
 }
 
 /// Looks at nothing.
 impl Observer for () {}
+
+/// What a placeholder counts beside itself: its flag and its number.
+const PLACEHOLDER_VALUES: usize = 2;
 
 /// A string as written between its quotes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,16 +162,25 @@ impl<'a> Scanner<'a> {
                         return Err(PacketError::TooDeep);
                     }
                     let is_object = first == b'{';
-                    depth = depth.saturating_add(1);
-                    objects = (objects << 1) | u128::from(is_object);
-                    observer.open();
-                    self.skip_whitespace();
-                    let closing = if is_object { b'}' } else { b']' };
-                    if self.rest.first() != Some(&closing) {
-                        if is_object {
-                            self.member(observer)?;
+                    let with_placeholder = values.saturating_add(PLACEHOLDER_VALUES);
+                    if is_object
+                        && with_placeholder <= limits.max_values
+                        && let Some(after) = observer.placeholder(self.rest)
+                    {
+                        self.rest = after;
+                        values = with_placeholder;
+                    } else {
+                        depth = depth.saturating_add(1);
+                        objects = (objects << 1) | u128::from(is_object);
+                        observer.open();
+                        self.skip_whitespace();
+                        let closing = if is_object { b'}' } else { b']' };
+                        if self.rest.first() != Some(&closing) {
+                            if is_object {
+                                self.member(observer)?;
+                            }
+                            continue 'value;
                         }
-                        continue 'value;
                     }
                 }
                 _ => {

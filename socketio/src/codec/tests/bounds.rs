@@ -14,8 +14,8 @@ fn limits(change: impl FnOnce(&mut Limits)) -> Limits {
 }
 
 #[test]
-fn an_idle_decoder_is_a_pointer() {
-    assert_eq!(size_of::<Decoder>(), size_of::<usize>());
+fn an_idle_decoder_is_two_pointers() {
+    assert_eq!(size_of::<Decoder>(), 2 * size_of::<usize>());
 }
 
 //= SIO5-BIN-06 test
@@ -314,6 +314,55 @@ fn placeholders_are_judged_as_javascript_reads_them() {
     for value in data {
         let header = format!(r#"51-["e",{value}]"#);
         assert!(decode(&[Payload::Text(&header), ONE]).is_ok(), "{value}");
+    }
+}
+
+/// White space takes a placeholder the long way, which must lead to the same.
+//= SIO5-BIN-03 test
+#[test]
+fn a_placeholder_as_senders_write_it_is_judged_like_any_other() {
+    let around = [
+        r#"X,X"#,
+        r#"[[X]],1,{"x":X}"#,
+        r#"{"_placeholder":true,"num":X}"#,
+        r#"{"_placeholder":X,"num":0}"#,
+        r#"{"num":1,"_placeholder":true},X"#,
+    ];
+    let numbers = [
+        "0",
+        "1",
+        "2",
+        "00",
+        "10",
+        "18446744073709551616",
+        "",
+        "-0",
+        "0.5",
+        "1e0",
+    ];
+    for (around, number) in around.iter().flat_map(|a| numbers.map(|n| (a, n))) {
+        for bound in 0..9 {
+            let judge = |limits: &Limits, space: &str| {
+                let object = format!(r#"{{{space}"_placeholder":true,"num":{number}}}"#);
+                let header = format!(r#"52-["e",{}]"#, around.replace('X', &object));
+                let messages = [Payload::Text(&header), ONE, ONE];
+                let packet = decode_within(limits, &messages)?;
+                let args = packet.args();
+                let text = args.as_json().unwrap_or_default().replace(' ', "");
+                let copy = packet.clone().into_args();
+                let sent = copy.as_raw().as_json().unwrap_or_default().replace(' ', "");
+                Ok::<_, PacketError>((args.len(), text, sent, copy.as_raw().attachments().len()))
+            };
+            let bounds = [
+                limits(|limits| limits.max_values = bound),
+                limits(|limits| limits.max_depth = u32::try_from(bound).unwrap()),
+                limits(|limits| limits.max_attachment_bytes = bound),
+            ];
+            for limits in bounds {
+                let (usual, unusual) = (judge(&limits, ""), judge(&limits, " "));
+                assert_eq!(usual, unusual, "{around} {number} {limits:?}");
+            }
+        }
     }
 }
 
