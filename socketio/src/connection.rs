@@ -10,7 +10,6 @@ mod calls;
 mod effects;
 mod replies;
 
-use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::{Arc, MutexGuard};
 use std::time::{Instant, SystemTime};
@@ -33,6 +32,7 @@ use crate::inbox::{Call, Inbox};
 use crate::lock::Lock;
 use crate::packet::{Packet, PacketKind};
 use crate::proto::client::{self, Application, Input, Route, Ticket};
+use crate::queue::Queue;
 use crate::running::guard;
 use crate::server::Server;
 use crate::socket::Core;
@@ -93,11 +93,11 @@ struct Presented {
 
 struct State {
     machine: Machine,
-    inputs: VecDeque<Input<Shell>>,
+    inputs: Queue<Input<Shell>>,
     is_pumping: bool,
     inbox: Inbox,
     /// What the opening request presented to each policy.
-    presented: Vec<Presented>,
+    presented: Box<[Presented]>,
     /// How far ahead of the pace of events the client is.
     paid_until: Option<Instant>,
     /// When the engine is to wake the machine.
@@ -128,7 +128,7 @@ impl engineio::Handler for Shell {
             decoder: Lock::new(Decoder::default()),
             state: Lock::new(State {
                 machine: Machine::new(now(), &settings.client),
-                inputs: VecDeque::new(),
+                inputs: Queue::default(),
                 is_pumping: false,
                 inbox: Inbox::default(),
                 presented: presented_in(&self.server, request),
@@ -448,7 +448,6 @@ impl Client {
                 state = self.state.lock();
             }
         }
-        state.inputs = VecDeque::new();
         state.is_pumping = false;
         drop(state);
         self.arm(connection);
