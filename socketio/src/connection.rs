@@ -10,7 +10,7 @@ mod calls;
 mod effects;
 mod replies;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, MutexGuard};
 use std::time::{Instant, SystemTime};
 
@@ -77,8 +77,8 @@ pub(crate) struct Client {
     /// Where its handlers run, whichever thread has them called.
     runtime: Handle,
     pub(crate) handshake: Handshake,
-    /// The address that the bounds count.
-    address: Option<IpAddr>,
+    /// The address that the bounds count, where it is not the peer's own: behind a trusted proxy.
+    forwarded: Option<Box<IpAddr>>,
     decoder: Lock<Decoder>,
     state: Lock<State>,
 }
@@ -124,7 +124,10 @@ impl engineio::Handler for Shell {
                 &authority.secrets(),
                 wall_clock(),
             ),
-            address: authority.address_of(request),
+            forwarded: authority
+                .address_of(request)
+                .filter(|address| Some(*address) != own_address(request.peer()))
+                .map(Box::new),
             decoder: Lock::new(Decoder::default()),
             state: Lock::new(State {
                 machine: Machine::new(now(), &settings.client),
@@ -233,6 +236,12 @@ impl Client {
                 Flow::Continue
             }
         }
+    }
+
+    /// The address that the bounds count.
+    fn address(&self) -> Option<IpAddr> {
+        let forwarded = self.forwarded.as_deref().copied();
+        forwarded.or_else(|| own_address(self.handshake.peer()))
     }
 
     fn joined(&self) -> Vec<Arc<Core>> {
@@ -478,6 +487,10 @@ impl Client {
     fn push(&self, call: Call) {
         self.state.lock().inbox.push(call);
     }
+}
+
+fn own_address(peer: Option<SocketAddr>) -> Option<IpAddr> {
+    peer.map(|peer| peer.ip().to_canonical())
 }
 
 /// Tokio's clock, like the engine's: a test can pause it.
