@@ -1,4 +1,5 @@
-//! How often a Socket.IO server allocates for each event: a count, so it can fail where a time could not.
+//! How often a Socket.IO server allocates for each event, and what it keeps for a client that says nothing: counts, so
+//! they can fail where a measurement could not.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
@@ -31,6 +32,16 @@ const BINARY: u64 = 6;
 /// For a broadcast, however many hear it: the arguments, the handler's future, who is meant, the message, and its bytes
 /// with their count of users.
 const BROADCAST: u64 = 6;
+
+/// Clients there before those whose memory is counted: the tables of all have their size then.
+const CLIENTS_BEFORE: usize = 230;
+
+/// All clients; larger tables would be made for 448.
+const CLIENTS_MAX: usize = 440;
+
+/// What is kept for an idle client, as asked of the allocator: the session with the client's state, the task and
+/// the registration of its stream with tokio (256 each), its socket, and a share of the table of deadlines.
+const IDLE_BYTES: usize = 1_850;
 
 /// Opens a session and joins the namespace.
 fn join(address: SocketAddr) -> Client {
@@ -114,4 +125,16 @@ fn a_delivery_takes_nothing() {
             "{allocated} in {COUNTED} to {listeners}"
         );
     }
+}
+
+#[test]
+fn an_idle_client_keeps_little() {
+    let (address, count) = socket_server::start();
+    let mut clients: Vec<Client> = Vec::new();
+    clients.resize_with(CLIENTS_BEFORE, || join(address));
+    let before = count.held_bytes();
+    clients.resize_with(CLIENTS_MAX, || join(address));
+    let held = usize::try_from(count.held_bytes() - before).unwrap();
+    let each = held / (CLIENTS_MAX - CLIENTS_BEFORE);
+    assert!(each <= IDLE_BYTES, "{each}");
 }

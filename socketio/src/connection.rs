@@ -10,8 +10,7 @@ mod calls;
 mod effects;
 mod replies;
 
-use std::collections::VecDeque;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, MutexGuard};
 use std::time::{Instant, SystemTime};
 
@@ -33,6 +32,7 @@ use crate::inbox::{Call, Inbox};
 use crate::lock::Lock;
 use crate::packet::{Packet, PacketKind};
 use crate::proto::client::{self, Application, Input, Route, Ticket};
+use crate::queue::Queue;
 use crate::running::guard;
 use crate::server::Server;
 use crate::socket::Core;
@@ -77,8 +77,8 @@ pub(crate) struct Client {
     /// Where its handlers run, whichever thread has them called.
     runtime: Handle,
     pub(crate) handshake: Handshake,
-    /// The address that the bounds count.
-    address: Option<IpAddr>,
+    /// The address that the bounds count, where it is not the peer's own: behind a trusted proxy.
+    forwarded: Option<Box<IpAddr>>,
     decoder: Lock<Decoder>,
     state: Lock<State>,
 }
@@ -93,11 +93,11 @@ struct Presented {
 
 struct State {
     machine: Machine,
-    inputs: VecDeque<Input<Shell>>,
+    inputs: Queue<Input<Shell>>,
     is_pumping: bool,
     inbox: Inbox,
     /// What the opening request presented to each policy.
-    presented: Vec<Presented>,
+    presented: Box<[Presented]>,
     /// How far ahead of the pace of events the client is.
     paid_until: Option<Instant>,
     /// When the engine is to wake the machine.
@@ -124,11 +124,14 @@ impl engineio::Handler for Shell {
                 &authority.secrets(),
                 wall_clock(),
             ),
-            address: authority.address_of(request),
+            forwarded: authority
+                .address_of(request)
+                .filter(|address| Some(*address) != own_address(request.peer()))
+                .map(Box::new),
             decoder: Lock::new(Decoder::default()),
             state: Lock::new(State {
                 machine: Machine::new(now(), &settings.client),
-                inputs: VecDeque::new(),
+                inputs: Queue::default(),
                 is_pumping: false,
                 inbox: Inbox::default(),
                 presented: presented_in(&self.server, request),
@@ -233,6 +236,12 @@ impl Client {
                 Flow::Continue
             }
         }
+    }
+
+    /// The address that the bounds count.
+    fn address(&self) -> Option<IpAddr> {
+        let forwarded = self.forwarded.as_deref().copied();
+        forwarded.or_else(|| own_address(self.handshake.peer()))
     }
 
     fn joined(&self) -> Vec<Arc<Core>> {
@@ -448,7 +457,6 @@ impl Client {
                 state = self.state.lock();
             }
         }
-        state.inputs = VecDeque::new();
         state.is_pumping = false;
         drop(state);
         // Last: most verifications are done at once, and nobody need be woken for their deadline.
@@ -480,6 +488,10 @@ impl Client {
     fn push(&self, call: Call) {
         self.state.lock().inbox.push(call);
     }
+}
+
+fn own_address(peer: Option<SocketAddr>) -> Option<IpAddr> {
+    peer.map(|peer| peer.ip().to_canonical())
 }
 
 /// Tokio's clock, like the engine's: a test can pause it.

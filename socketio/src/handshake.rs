@@ -64,10 +64,10 @@ impl Secrets {
 /// not kept either.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Handshake {
-    /// `name\0value\0` pairs, so that one allocation holds them all.
-    headers: Box<[u8]>,
-    /// The path, and the query behind a question mark.
-    url: Box<str>,
+    /// The path with the query behind a question mark, then the headers as `name\0value\0` pairs: one allocation
+    /// holds them all.
+    text: Box<[u8]>,
+    url_bytes: usize,
     issued_at: SystemTime,
     peer: Option<SocketAddr>,
     is_secure: bool,
@@ -88,27 +88,28 @@ impl Handshake {
         };
         let kept = || request.headers().filter(|(name, _)| is_kept(name));
         // At its size from the beginning, so that nothing is cut off and left between what lives as long.
-        let size = kept()
+        let size: usize = kept()
             .map(|(name, value)| name.len() + value.len() + 2)
             .sum();
-        let mut headers = Vec::with_capacity(size);
-        for (name, value) in kept() {
-            headers.extend_from_slice(name.as_bytes());
-            headers.push(0);
-            headers.extend_from_slice(value);
-            headers.push(0);
-        }
-        let mut url = String::with_capacity(request.path().len() + request.query().len() + 1);
-        url.push_str(request.path());
+        let url_size = request.path().len() + request.query().len() + 1;
+        let mut text = Vec::with_capacity(url_size + size);
+        text.extend_from_slice(request.path().as_bytes());
         let pairs = request.query().split('&');
-        let kept = pairs.filter(|pair| !pair.is_empty() && !secrets.has_parameter(pair));
-        for (index, pair) in kept.enumerate() {
-            url.push(if index == 0 { '?' } else { '&' });
-            url.push_str(pair);
+        let kept_pairs = pairs.filter(|pair| !pair.is_empty() && !secrets.has_parameter(pair));
+        for (index, pair) in kept_pairs.enumerate() {
+            text.push(if index == 0 { b'?' } else { b'&' });
+            text.extend_from_slice(pair.as_bytes());
+        }
+        let url_bytes = text.len();
+        for (name, value) in kept() {
+            text.extend_from_slice(name.as_bytes());
+            text.push(0);
+            text.extend_from_slice(value);
+            text.push(0);
         }
         Self {
-            headers: headers.into(),
-            url: url.into(),
+            text: text.into(),
+            url_bytes,
             issued_at,
             peer: request.peer(),
             is_secure: request.is_secure(),
@@ -125,7 +126,8 @@ impl Handshake {
 
     /// The headers, in order.
     pub fn headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        let mut parts = self.headers.split(|&byte| byte == 0);
+        let headers = self.text.get(self.url_bytes..).unwrap_or_default();
+        let mut parts = headers.split(|&byte| byte == 0);
         std::iter::from_fn(move || {
             let name = std::str::from_utf8(parts.next()?).ok()?;
             Some((name, parts.next()?))
@@ -135,13 +137,14 @@ impl Handshake {
     /// The path and the query, as sent, without the scheme and the host.
     #[must_use]
     pub fn url(&self) -> &str {
-        &self.url
+        let url = self.text.get(..self.url_bytes).unwrap_or_default();
+        std::str::from_utf8(url).unwrap_or_default()
     }
 
     /// The query string, as sent, without the question mark.
     #[must_use]
     pub fn query(&self) -> &str {
-        self.url.split_once('?').map_or("", |(_, query)| query)
+        self.url().split_once('?').map_or("", |(_, query)| query)
     }
 
     /// When the connection was opened, by the server's clock.

@@ -3,7 +3,6 @@
 //! Calls are made by one thread at a time; who finds the right to call taken leaves his call here. Events wait
 //! here too while too many handlers are in flight; everything else overtakes them then.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use socketio_auth::{Credential, Purpose};
@@ -12,6 +11,7 @@ use crate::connection::Payload;
 use crate::error::DisconnectReason;
 use crate::packet::Packet;
 use crate::proto::client::Ticket;
+use crate::queue::Queue;
 use crate::socket::Core;
 
 /// One call of user code.
@@ -52,7 +52,7 @@ pub(crate) enum Call {
 /// The calls of one connection.
 #[derive(Default)]
 pub(crate) struct Inbox {
-    calls: VecDeque<Call>,
+    calls: Queue<Call>,
     /// Of the events that wait.
     bytes: usize,
     /// Calls that are no events.
@@ -82,17 +82,14 @@ impl Inbox {
         if self.calls.is_empty() {
             self.is_calling = false;
             // An idle connection holds no memory for calls.
-            self.calls = VecDeque::new();
+            self.calls = Queue::default();
             return None;
         }
         let next = if self.in_flight < max_in_flight {
             self.calls.pop_front()
         } else if self.urgent > 0 {
-            let place = self
-                .calls
-                .iter()
-                .position(|call| !matches!(call, Call::Event { .. }));
-            place.and_then(|place| self.calls.remove(place))
+            self.calls
+                .remove_first(|call| !matches!(call, Call::Event { .. }))
         } else {
             // Thousands of events may wait here, and every further one comes by.
             None

@@ -174,6 +174,7 @@ mod metrics;
 mod namespace;
 mod packet;
 mod proto;
+mod queue;
 mod recovery;
 mod rooms;
 mod running;

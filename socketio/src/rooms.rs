@@ -51,7 +51,15 @@ impl From<&SocketId> for Room {
 
 struct Member<S> {
     socket: S,
-    rooms: Vec<Room>,
+    /// The rooms joined; in a box, for a table of members has many empty places.
+    #[expect(clippy::box_collection, reason = "absent from sockets in no room")]
+    rooms: Option<Box<Vec<Room>>>,
+}
+
+impl<S> Member<S> {
+    fn rooms(&self) -> &[Room] {
+        self.rooms.as_deref().map_or(&[], Vec::as_slice)
+    }
 }
 
 /// What joining a room came to.
@@ -132,7 +140,7 @@ impl<S: Clone> Rooms<S> {
     }
 
     pub(crate) fn insert(&mut self, id: SocketId, socket: S) {
-        let rooms = Vec::new();
+        let rooms = None;
         self.members.insert(id, Member { socket, rooms });
     }
 
@@ -141,10 +149,14 @@ impl<S: Clone> Rooms<S> {
         let Some(member) = self.members.remove(id) else {
             return Vec::new();
         };
-        let left = member.rooms.into_iter().map(|room| {
-            let emptied = self.leave_room(&room, id);
-            (room, emptied)
-        });
+        let left = member
+            .rooms
+            .into_iter()
+            .flat_map(|rooms| *rooms)
+            .map(|room| {
+                let emptied = self.leave_room(&room, id);
+                (room, emptied)
+            });
         let left = left.collect();
         if self.members.len() * 8 < self.members.capacity() && self.members.capacity() > 1024 {
             self.members.shrink_to_fit();
@@ -160,16 +172,16 @@ impl<S: Clone> Rooms<S> {
         bounds: RoomBounds,
     ) -> Result<Joined, JoinError> {
         let member = self.members.get_mut(id).ok_or(JoinError::Disconnected)?;
-        if room.as_str() == id.as_str() || member.rooms.contains(room) {
+        if room.as_str() == id.as_str() || member.rooms().contains(room) {
             return Ok(Joined::Already);
         }
         let is_new = !self.rooms.contains_key(room);
-        if member.rooms.len() >= bounds.per_socket
+        if member.rooms().len() >= bounds.per_socket
             || (is_new && self.rooms.len() >= bounds.per_namespace)
         {
             return Err(JoinError::TooManyRooms);
         }
-        member.rooms.push(room.clone());
+        member.rooms.get_or_insert_default().push(room.clone());
         self.rooms
             .entry(room.clone())
             .or_default()
@@ -184,8 +196,12 @@ impl<S: Clone> Rooms<S> {
     /// Leaves a room; `None` when the socket was not in it.
     pub(crate) fn leave(&mut self, id: &SocketId, room: &Room) -> Option<Emptied> {
         let member = self.members.get_mut(id)?;
-        let place = member.rooms.iter().position(|joined| joined == room)?;
-        member.rooms.remove(place);
+        let rooms = member.rooms.as_mut()?;
+        let place = rooms.iter().position(|joined| joined == room)?;
+        rooms.remove(place);
+        if rooms.is_empty() {
+            member.rooms = None;
+        }
         Some(self.leave_room(room, id))
     }
 
@@ -210,7 +226,7 @@ impl<S: Clone> Rooms<S> {
     pub(crate) fn rooms_of(&self, id: &SocketId) -> Vec<Room> {
         self.members
             .get(id)
-            .map(|member| member.rooms.clone())
+            .map(|member| member.rooms().to_vec())
             .unwrap_or_default()
     }
 

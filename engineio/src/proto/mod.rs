@@ -4,6 +4,7 @@
 //! timers, requests and frames is a sequence of inputs that a test can enumerate.
 
 pub(crate) mod chunk;
+mod chunks;
 pub(crate) mod close_reason;
 pub(crate) mod deadlines;
 pub(crate) mod event;

@@ -14,6 +14,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 
 use super::chunk::{Chunk, Shape};
+use super::chunks::Chunks;
 use crate::send_options::{ConflationKey, OverflowPolicy};
 
 /// Messages of one client are copied together up to this size, so that they leave in one write: a copy costs less
@@ -83,7 +84,7 @@ struct Item {
 #[derive(Debug)]
 #[cfg_attr(any(test, feature = "fuzzing"), derive(Clone))]
 pub(crate) struct Outbox {
-    chunks: VecDeque<Chunk>,
+    chunks: Chunks,
     /// The last WebSocket ping's data, waiting to be echoed.
     websocket_pong: Option<Box<[u8]>>,
     /// Bytes in `chunks`.
@@ -108,8 +109,7 @@ impl Outbox {
     /// An empty queue that is full once more than `max_bytes` wait.
     pub(crate) fn new(max_bytes: usize, tracks_items: bool) -> Self {
         Self {
-            // Small messages share a chunk, so one place is what most connections ever need.
-            chunks: VecDeque::with_capacity(1),
+            chunks: Chunks::default(),
             websocket_pong: None,
             queued: 0,
             in_flight: 0,
@@ -292,7 +292,7 @@ impl Outbox {
     }
 
     /// Takes everything for a poll: the control packets, then the frames in order.
-    pub(crate) fn drain(&mut self) -> (Control, VecDeque<Chunk>) {
+    pub(crate) fn drain(&mut self) -> (Control, impl Iterator<Item = Chunk> + use<>) {
         self.queued = 0;
         self.front_locked = 0;
         if let Some(items) = &mut self.items {
@@ -300,13 +300,13 @@ impl Outbox {
         }
         (
             std::mem::take(&mut self.control),
-            std::mem::take(&mut self.chunks),
+            std::mem::take(&mut self.chunks).into_iter(),
         )
     }
 
     /// Drops everything that waits: the session is over.
     pub(crate) fn clear(&mut self) {
-        self.drain();
+        drop(self.drain());
         self.websocket_pong = None;
     }
 
@@ -387,8 +387,9 @@ impl Outbox {
         }
         item.length = frames.len();
         self.queued = self.queued.saturating_sub(length) + frames.len();
-        for index in 0..self.chunks.len() {
-            let Some(chunk) = self.chunks.get_mut(index) else {
+        let chunks = self.chunks.as_deque();
+        for index in 0..chunks.len() {
+            let Some(chunk) = chunks.get_mut(index) else {
                 break;
             };
             let chunk_length = chunk.remaining().len();
@@ -400,9 +401,9 @@ impl Outbox {
                 let mut old = chunk.split_off(start);
                 let behind = old.split_off(length);
                 let replacement = Chunk::own(frames.to_vec(), shape);
-                self.chunks.insert(index + 1, replacement);
-                self.chunks.insert(index + 2, behind);
-                self.chunks.retain(|chunk| !chunk.remaining().is_empty());
+                chunks.insert(index + 1, replacement);
+                chunks.insert(index + 2, behind);
+                chunks.retain(|chunk| !chunk.remaining().is_empty());
             }
             break;
         }
@@ -424,9 +425,10 @@ impl Outbox {
 
     /// Takes `length` bytes at `start` out of the chunks.
     fn cut(&mut self, mut start: usize, mut length: usize) {
+        let chunks = self.chunks.as_deque();
         let mut index = 0;
         while length > 0
-            && let Some(chunk) = self.chunks.get_mut(index)
+            && let Some(chunk) = chunks.get_mut(index)
         {
             let chunk_length = chunk.remaining().len();
             if start >= chunk_length {
@@ -434,13 +436,13 @@ impl Outbox {
                 index += 1;
             } else if start > 0 {
                 let behind = chunk.split_off(start);
-                self.chunks.insert(index + 1, behind);
+                chunks.insert(index + 1, behind);
             } else {
                 let count = length.min(chunk_length);
                 chunk.advance(count);
                 length -= count;
                 if count == chunk_length {
-                    self.chunks.remove(index);
+                    chunks.remove(index);
                 }
             }
         }
@@ -616,7 +618,7 @@ mod tests {
                 if takes_bytes {
                     write_one_byte(&mut outbox);
                 }
-                let held: usize = outbox.chunks.iter().map(Chunk::held_bytes).sum();
+                let held: usize = outbox.chunks.as_deque().iter().map(Chunk::held_bytes).sum();
                 let queued = outbox.queued_bytes();
                 // What was joined to half-written bytes stays with them.
                 let most = MARK + JOINED_MAX_BYTES + size;

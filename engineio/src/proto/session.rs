@@ -55,14 +55,11 @@ enum Carrier {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Candidate {
-    None,
-    Attached {
-        expires_at: Instant,
-        noop_at: Option<Instant>,
-        /// `5` came while a POST was being read; the switch waits for its packets.
-        is_switching: bool,
-    },
+struct Candidate {
+    expires_at: Instant,
+    noop_at: Option<Instant>,
+    /// `5` came while a POST was being read; the switch waits for its packets.
+    is_switching: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,7 +85,8 @@ pub(crate) struct Session {
     timing: Arc<Timing>,
     phase: Phase,
     carrier: Carrier,
-    candidate: Candidate,
+    /// The WebSocket that is to be the transport; in a box, for no idle session has one.
+    candidate: Option<Box<Candidate>>,
     heartbeat: Heartbeat,
     outputs: Outputs,
     protocol: Protocol,
@@ -117,7 +115,7 @@ impl Session {
             timing,
             phase: Phase::Open,
             carrier,
-            candidate: Candidate::None,
+            candidate: None,
             heartbeat: Heartbeat::PingAt(now),
             outputs: Outputs::new(),
             protocol,
@@ -144,18 +142,17 @@ impl Session {
             } => format!("PongBy {:?} {is_extended}", distance(deadline)),
             Heartbeat::Stalled { deadline } => format!("Stalled {:?}", distance(deadline)),
         };
-        let candidate = match self.candidate {
-            Candidate::None => String::new(),
-            Candidate::Attached {
-                expires_at,
-                noop_at,
-                is_switching,
-            } => format!(
-                "{:?} {:?} {is_switching}",
-                distance(expires_at),
-                noop_at.map(distance)
-            ),
-        };
+        let candidate = self
+            .candidate
+            .as_deref()
+            .map_or(String::new(), |candidate| {
+                format!(
+                    "{:?} {:?} {}",
+                    distance(candidate.expires_at),
+                    candidate.noop_at.map(distance),
+                    candidate.is_switching
+                )
+            });
         let is_empty = self.outbox.is_empty();
         format!(
             "{phase} {heartbeat} {candidate} {:?} {is_empty}",
@@ -202,14 +199,12 @@ impl Session {
                         deadline
                     }
                 };
-                let upgrade = match self.candidate {
-                    Candidate::None => None,
-                    Candidate::Attached {
-                        expires_at,
-                        noop_at,
-                        ..
-                    } => Some(noop_at.map_or(expires_at, |at| at.min(expires_at))),
-                };
+                let upgrade = self.candidate.as_ref().map(|candidate| {
+                    let expires_at = candidate.expires_at;
+                    candidate
+                        .noop_at
+                        .map_or(expires_at, |at| at.min(expires_at))
+                });
                 Some(upgrade.map_or(heartbeat, |at| at.min(heartbeat)))
             }
         }
@@ -251,7 +246,7 @@ impl Session {
             Input::PostDone => self.post_done(),
             Input::CandidateAttached => self.candidate_attached(now),
             Input::CandidatePacket(packet) => self.candidate_packet(now, packet),
-            Input::CandidateGone => self.candidate = Candidate::None,
+            Input::CandidateGone => self.candidate = None,
             Input::WebSocketClosed => self.end(CloseReason::TransportClose),
             Input::WebSocketFailed => self.end(CloseReason::TransportError),
             Input::Paused => {
@@ -396,23 +391,14 @@ impl Session {
     }
 
     fn time_out_candidate(&mut self, now: Instant) {
-        let Candidate::Attached {
-            expires_at,
-            noop_at,
-            is_switching,
-        } = self.candidate
-        else {
+        let Some(candidate) = &mut self.candidate else {
             return;
         };
-        if now >= expires_at {
-            self.candidate = Candidate::None;
+        if now >= candidate.expires_at {
+            self.candidate = None;
             self.outputs.push(Output::CloseCandidate);
-        } else if noop_at.is_some_and(|at| now >= at) {
-            self.candidate = Candidate::Attached {
-                expires_at,
-                noop_at: Some(now + NOOP_INTERVAL),
-                is_switching,
-            };
+        } else if candidate.noop_at.is_some_and(|at| now >= at) {
+            candidate.noop_at = Some(now + NOOP_INTERVAL);
             self.answer_waiting_poll(PollAnswer::Noop);
         }
     }
@@ -453,10 +439,8 @@ impl Session {
 
     fn post_done(&mut self) {
         self.set_post(Post::None);
-        if let Candidate::Attached {
-            is_switching: true, ..
-        } = self.candidate
-        {
+        let candidate = self.candidate.as_ref();
+        if candidate.is_some_and(|candidate| candidate.is_switching) {
             self.switch();
         }
     }
@@ -469,14 +453,14 @@ impl Session {
 
     fn candidate_attached(&mut self, now: Instant) {
         let may_upgrade = self.allows_upgrades
-            && self.candidate == Candidate::None
+            && self.candidate.is_none()
             && matches!(self.carrier, Carrier::Polling { .. });
         if may_upgrade {
-            self.candidate = Candidate::Attached {
+            self.candidate = Some(Box::new(Candidate {
                 expires_at: now + self.timing.upgrade_timeout,
                 noop_at: None,
                 is_switching: false,
-            };
+            }));
             self.outputs.push(Output::Upgrading);
         } else {
             self.outputs.push(Output::CloseCandidate);
@@ -484,19 +468,14 @@ impl Session {
     }
 
     fn candidate_packet(&mut self, now: Instant, packet: Probing) {
-        let Candidate::Attached {
-            noop_at,
-            is_switching,
-            ..
-        } = &mut self.candidate
-        else {
+        let Some(candidate) = &mut self.candidate else {
             self.outputs.push(Output::CloseCandidate);
             return;
         };
         match packet {
-            _ if *is_switching => self.drop_candidate(),
+            _ if candidate.is_switching => self.drop_candidate(),
             Probing::Probe => {
-                *noop_at = Some(now + NOOP_INTERVAL);
+                candidate.noop_at = Some(now + NOOP_INTERVAL);
                 self.outputs.push(Output::AnswerProbe);
             }
             Probing::Upgrade => {
@@ -508,7 +487,7 @@ impl Session {
                     }
                 );
                 if is_reading_post {
-                    *is_switching = true;
+                    candidate.is_switching = true;
                 } else {
                     self.switch();
                 }
@@ -518,14 +497,14 @@ impl Session {
     }
 
     fn drop_candidate(&mut self) {
-        self.candidate = Candidate::None;
+        self.candidate = None;
         self.outputs.push(Output::CloseCandidate);
     }
 
     /// The candidate becomes the transport (EIO4-UPG-05, EIO4-UPG-06). The heartbeat goes on.
     fn switch(&mut self) {
         self.answer_waiting_poll(PollAnswer::Close);
-        self.candidate = Candidate::None;
+        self.candidate = None;
         self.carrier = Carrier::WebSocket;
         self.outputs.push(Output::Upgraded);
     }
@@ -635,7 +614,7 @@ impl Session {
     }
 
     fn close_candidate(&mut self) {
-        if self.candidate != Candidate::None {
+        if self.candidate.is_some() {
             self.drop_candidate();
         }
     }

@@ -162,10 +162,10 @@ pub(super) struct Socket<D> {
     writer: Arc<Writer>,
     decoder: Decoder,
     /// Bytes read and not yet decoded, while reading is paused.
-    held: Vec<u8>,
+    held: Box<[u8]>,
     waker: Option<Waker>,
     /// The form of this stream's frames, until it is the transport.
-    form: Option<FrameForm>,
+    form: Option<Box<FrameForm>>,
     role: Role,
     is_blocked: bool,
     is_throttled: bool,
@@ -226,7 +226,7 @@ pub(super) fn begin<D: Send + Sync + 'static>(
         if let Some(head) = head {
             write_beside(&mut reader, &writer, head);
         }
-        (Role::Candidate, Some(form))
+        (Role::Candidate, Some(Box::new(form)))
     } else {
         shared.attach(Arc::clone(&writer), Some(form), head);
         shared.flush();
@@ -237,7 +237,7 @@ pub(super) fn begin<D: Send + Sync + 'static>(
         reader,
         writer,
         decoder,
-        held: rest,
+        held: rest.into(),
         waker: None,
         form,
         role,
@@ -339,7 +339,7 @@ impl<D: Send + Sync + 'static> Socket<D> {
 
     fn become_transport(&mut self) {
         self.role = Role::Transport;
-        let form = self.form.take();
+        let form = self.form.take().map(|form| *form);
         self.shared().attach(Arc::clone(&self.writer), form, None);
         let connection = self.connection.clone();
         self.shared()
@@ -462,7 +462,7 @@ impl<D: Send + Sync + 'static> Socket<D> {
         }
         if !self.shared().begin_dispatch() {
             // A handler runs for this session on another thread; it is brief, so come back at once.
-            self.held.extend_from_slice(bytes);
+            self.held = Box::from(&*bytes);
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
@@ -502,7 +502,7 @@ impl<D: Send + Sync + 'static> Socket<D> {
             bytes = rest;
             if flow == Flow::Pause {
                 *is_paused = true;
-                held.extend_from_slice(bytes);
+                *held = Box::from(&*bytes);
                 return None;
             }
         }
@@ -540,7 +540,7 @@ impl<D: Send + Sync + 'static> Socket<D> {
             }
             if probing != Probing::Probe {
                 // The switch may have to wait for a POST; what follows belongs to the session.
-                self.held.extend_from_slice(bytes);
+                self.held = Box::from(&*bytes);
                 self.role = Role::Switching;
                 return None;
             }

@@ -29,11 +29,10 @@ pub(crate) enum Event<'a> {
 #[derive(Debug)]
 pub(crate) struct Decoder {
     max_message_bytes: usize,
-    /// A frame that is not complete yet, header included. Bytes past `filled` are room to read into.
-    partial: Vec<u8>,
+    /// While `filled` counts any, a frame that is not complete yet, header included; bytes past `filled` are room
+    /// to read into. Else the payload of the event handed out last, when it was not in the input.
+    kept: Vec<u8>,
     filled: usize,
-    /// The payload of the event handed out last, when it was not in the input.
-    current: Vec<u8>,
     /// The fragments so far of a message.
     fragments: Option<Box<Fragments>>,
     /// There when compression was agreed on.
@@ -69,9 +68,8 @@ impl Decoder {
     pub(crate) const fn new(max_message_bytes: usize) -> Self {
         Self {
             max_message_bytes,
-            partial: Vec::new(),
+            kept: Vec::new(),
             filled: 0,
-            current: Vec::new(),
             fragments: None,
             inflater: None,
             is_over: false,
@@ -90,7 +88,7 @@ impl Decoder {
             return None;
         }
         let header = self
-            .parse_header(self.partial.get(..self.filled)?)
+            .parse_header(self.kept.get(..self.filled)?)
             .ok()
             .flatten()?;
         let missing = header.frame_bytes().checked_sub(self.filled)?;
@@ -98,13 +96,13 @@ impl Decoder {
             return None;
         }
         let end = self.filled.saturating_add(missing.min(GROWTH_MAX_BYTES));
-        self.partial.resize(end, 0);
-        self.partial.get_mut(self.filled..)
+        self.kept.resize(end, 0);
+        self.kept.get_mut(self.filled..)
     }
 
     /// `count` bytes were read into the room.
     pub(crate) fn note_read(&mut self, count: usize) {
-        self.filled = self.filled.saturating_add(count).min(self.partial.len());
+        self.filled = self.filled.saturating_add(count).min(self.kept.len());
     }
 
     /// The next event, and the input behind it; `None` when the input holds no further whole frame. All of the
@@ -113,7 +111,9 @@ impl Decoder {
         &'d mut self,
         mut input: &'i mut [u8],
     ) -> Result<Option<(Event<'d>, &'i mut [u8])>, Fault> {
-        self.current = Vec::new();
+        if self.filled == 0 {
+            self.kept = Vec::new();
+        }
         loop {
             if self.is_over {
                 return Ok(None);
@@ -123,7 +123,7 @@ impl Decoder {
                 let Some(header) = self.complete_partial()? else {
                     return Ok(None);
                 };
-                let mut frame = std::mem::take(&mut self.partial);
+                let mut frame = std::mem::take(&mut self.kept);
                 frame.truncate(self.filled);
                 self.filled = 0;
                 frame.drain(..header.header_bytes);
@@ -131,7 +131,7 @@ impl Decoder {
                 if self.absorb(header, &frame)? {
                     let event = match header.opcode {
                         Opcode::Text | Opcode::Binary => {
-                            self.current = frame;
+                            self.kept = frame;
                             self.inflate_if(header.is_compressed)?;
                             self.event(header.opcode)?
                         }
@@ -140,7 +140,7 @@ impl Decoder {
                             self.event(opcode)?
                         }
                         Opcode::Ping | Opcode::Pong | Opcode::Close => {
-                            self.current = frame;
+                            self.kept = frame;
                             self.control(header.opcode)?
                         }
                     };
@@ -165,7 +165,7 @@ impl Decoder {
             }
             let event = match header.opcode {
                 Opcode::Text | Opcode::Binary if header.is_compressed => {
-                    self.current = self.inflate(payload)?;
+                    self.kept = self.inflate(payload)?;
                     self.event(header.opcode)?
                 }
                 Opcode::Text => Event::Text(self.text(payload)?),
@@ -185,7 +185,7 @@ impl Decoder {
     /// Moves bytes into the partial frame: first until its header is whole, then until it is.
     fn take_from<'i>(&mut self, mut input: &'i mut [u8]) -> Result<&'i mut [u8], Fault> {
         loop {
-            let have = self.partial.get(..self.filled).unwrap_or_default();
+            let have = self.kept.get(..self.filled).unwrap_or_default();
             let wanted = match self.parse_header(have)? {
                 Some(header) => header.frame_bytes().saturating_sub(self.filled),
                 // The header's own length shows with its second byte.
@@ -195,24 +195,24 @@ impl Decoder {
                 return Ok(input);
             }
             let (taken, rest) = input.split_at_mut(wanted.min(input.len()));
-            self.partial.truncate(self.filled);
-            self.partial.extend_from_slice(taken);
-            self.filled = self.partial.len();
+            self.kept.truncate(self.filled);
+            self.kept.extend_from_slice(taken);
+            self.filled = self.kept.len();
             input = rest;
         }
     }
 
     fn complete_partial(&self) -> Result<Option<Header>, Fault> {
-        let have = self.partial.get(..self.filled).unwrap_or_default();
+        let have = self.kept.get(..self.filled).unwrap_or_default();
         Ok(self
             .parse_header(have)?
             .filter(|header| header.frame_bytes() <= self.filled))
     }
 
     fn stash(&mut self, input: &[u8]) {
-        self.partial.clear();
-        self.partial.extend_from_slice(input);
-        self.filled = self.partial.len();
+        self.kept.clear();
+        self.kept.extend_from_slice(input);
+        self.filled = self.kept.len();
     }
 
     /// Reads a header and checks all that it shows, before any of the payload is kept.
@@ -299,15 +299,15 @@ impl Decoder {
 
     fn take_fragments(&mut self) -> Result<Opcode, Fault> {
         let fragments = self.fragments.take().ok_or(Fault::Protocol)?;
-        self.current = fragments.data;
+        self.kept = fragments.data;
         self.inflate_if(fragments.is_compressed)?;
         Ok(fragments.opcode)
     }
 
     fn inflate_if(&mut self, is_compressed: bool) -> Result<(), Fault> {
         if is_compressed {
-            let payload = std::mem::take(&mut self.current);
-            self.current = self.inflate(&payload)?;
+            let payload = std::mem::take(&mut self.kept);
+            self.kept = self.inflate(&payload)?;
         }
         Ok(())
     }
@@ -317,19 +317,19 @@ impl Decoder {
         inflater.inflate(payload, self.max_message_bytes)
     }
 
-    /// The message in `current`.
+    /// The message in `kept`.
     fn event(&self, opcode: Opcode) -> Result<Event<'_>, Fault> {
         Ok(match opcode {
-            Opcode::Text => Event::Text(self.text(&self.current)?),
-            _ => Event::Binary(&self.current),
+            Opcode::Text => Event::Text(self.text(&self.kept)?),
+            _ => Event::Binary(&self.kept),
         })
     }
 
     fn control(&mut self, opcode: Opcode) -> Result<Event<'_>, Fault> {
         Ok(match opcode {
-            Opcode::Ping => Event::Ping(&self.current),
+            Opcode::Ping => Event::Ping(&self.kept),
             Opcode::Close => {
-                let payload = std::mem::take(&mut self.current);
+                let payload = std::mem::take(&mut self.kept);
                 Event::Close(self.close_code(&payload)?)
             }
             _ => Event::Pong,
@@ -540,10 +540,6 @@ mod tests {
         let (event, _) = decoder.decode(&mut []).unwrap().unwrap();
         assert!(matches!(event, Event::Text(text) if text.len() == 600_000));
         assert_eq!(decoder.decode(&mut []), Ok(None));
-        assert_eq!(
-            decoder.partial.capacity() + decoder.current.capacity(),
-            0,
-            "an idle decoder owns nothing"
-        );
+        assert_eq!(decoder.kept.capacity(), 0, "an idle decoder owns nothing");
     }
 }

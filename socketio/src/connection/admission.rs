@@ -106,7 +106,7 @@ impl Client {
         }
         let socket = Arc::new(core);
         if gate.is_some() {
-            if let Err(rejection) = self.server.authority.enter_pending(self.address) {
+            if let Err(rejection) = self.server.authority.enter_pending(self.address()) {
                 return self.feed(connection, Input::Unwelcome { ticket, rejection });
             }
             socket.set_pending();
@@ -122,7 +122,7 @@ impl Client {
     }
 
     pub(crate) fn leave_pending(&self) {
-        self.server.authority.leave_pending(self.address);
+        self.server.authority.leave_pending(self.address());
     }
 
     /// Refuses a credential unjudged when too many have failed.
@@ -130,7 +130,7 @@ impl Client {
         if !matches!(presented, Collected::Credential(_)) {
             return presented;
         }
-        match self.server.authority.check(now(), self.address, renewed) {
+        match self.server.authority.check(now(), self.address(), renewed) {
             Ok(()) => presented,
             Err(rejection) => Collected::Rejected(rejection),
         }
@@ -323,9 +323,9 @@ impl Client {
         match &result {
             // The client did nothing.
             _ if matches!(purpose, Purpose::Revalidation(_)) => {}
-            Ok(Ok(_)) => authority.record_success(now(), self.address, renewed),
+            Ok(Ok(_)) => authority.record_success(now(), self.address(), renewed),
             Ok(Err(rejection)) if rejection.code() != Code::AuthUnavailable => {
-                authority.record_failure(now(), self.address, renewed);
+                authority.record_failure(now(), self.address(), renewed);
             }
             // A server that cannot judge is not the client's failure.
             Ok(Err(_)) | Err(Panicked) => {}

@@ -7,7 +7,7 @@ use super::{Client, Presented};
 use crate::server::Server;
 
 /// What the opening request presents; nothing is bound before it authenticated.
-pub(super) fn presented_in(server: &Server, request: &RequestView<'_>) -> Vec<Presented> {
+pub(super) fn presented_in(server: &Server, request: &RequestView<'_>) -> Box<[Presented]> {
     let presented = server.authority.extract(request).into_iter();
     presented
         .map(|(policy, found)| Presented {

@@ -31,12 +31,8 @@ impl Client {
     /// The client's address. Behind a trusted proxy the port is not known, so it is zero.
     fn peer(&self) -> Option<SocketAddr> {
         let peer = self.handshake.peer()?;
-        match self.address {
-            Some(address) if address != peer.ip().to_canonical() => {
-                Some(SocketAddr::new(address, 0))
-            }
-            _ => Some(peer),
-        }
+        let forwarded = self.forwarded.as_deref();
+        Some(forwarded.map_or(peer, |address| SocketAddr::new(*address, 0)))
     }
 
     /// Tells the books about a socket.

@@ -3,13 +3,13 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use socketio_auth::{self as auth, AuthMachine, Collected, NamespacePolicy};
 
 use crate::error::{ConnectError, DisconnectReason};
+use crate::queue::Queue;
 
 /// The types that the shell fills in.
 pub(crate) trait Application {
@@ -236,7 +236,7 @@ struct Guarded {
 /// for joined namespaces take the short way through [`route`](Self::route), which changes nothing.
 pub(crate) struct Client<A: Application> {
     entries: Vec<Entry<A>>,
-    outputs: VecDeque<Output<A>>,
+    outputs: Queue<Output<A>>,
     opened_at: Instant,
     /// Until a namespace was joined for the first time.
     connect_by: Option<Instant>,
@@ -252,7 +252,7 @@ impl<A: Application> Client<A> {
     pub(crate) fn new(now: Instant, limits: &Limits) -> Self {
         Self {
             entries: Vec::new(),
-            outputs: VecDeque::new(),
+            outputs: Queue::default(),
             opened_at: now,
             connect_by: now.checked_add(limits.connect_timeout),
             attachments_by: None,
@@ -311,12 +311,7 @@ impl<A: Application> Client<A> {
     }
 
     pub(crate) fn poll_output(&mut self) -> Option<Output<A>> {
-        let output = self.outputs.pop_front();
-        if output.is_none() {
-            // An idle connection holds no memory for outputs.
-            self.outputs = VecDeque::new();
-        }
-        output
+        self.outputs.pop_front()
     }
 
     /// When to come back with [`Input::Timeout`].
