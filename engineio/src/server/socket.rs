@@ -429,6 +429,10 @@ impl<D: Send + Sync + 'static> Socket<D> {
             let mut held = std::mem::take(&mut self.held);
             return self.process(&mut held, cx);
         }
+        if self.decoder.has_frame() {
+            // It was read whole while a handler ran on another thread.
+            return self.process(&mut [], cx);
+        }
         if let Some(room) = self.decoder.read_room() {
             // A large frame is read straight into its own buffer.
             let mut buffer = ReadBuf::new(room);

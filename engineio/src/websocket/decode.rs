@@ -105,6 +105,15 @@ impl Decoder {
         self.filled = self.filled.saturating_add(count).min(self.kept.len());
     }
 
+    /// True when a whole frame is kept here, as after the last read into its room: no input is needed for the next event.
+    pub(crate) fn has_frame(&self) -> bool {
+        self.kept
+            .get(..self.filled)
+            .filter(|kept| !kept.is_empty())
+            .and_then(|kept| self.parse_header(kept).ok().flatten())
+            .is_some_and(|header| header.frame_bytes() <= self.filled)
+    }
+
     /// The next event, and the input behind it; `None` when the input holds no further whole frame. All of the
     /// input is consumed then.
     pub(crate) fn decode<'d, 'i: 'd>(
@@ -533,13 +542,16 @@ mod tests {
             let count = room.len().min(tail.len()).min(100_000);
             let (now, later) = tail.split_at(count);
             room[..count].copy_from_slice(now);
+            assert!(!decoder.has_frame());
             decoder.note_read(count);
             tail = later;
         }
         assert!(claimed <= GROWTH_MAX_BYTES);
+        assert!(decoder.has_frame());
         let (event, _) = decoder.decode(&mut []).unwrap().unwrap();
         assert!(matches!(event, Event::Text(text) if text.len() == 600_000));
         assert_eq!(decoder.decode(&mut []), Ok(None));
+        assert!(!decoder.has_frame());
         assert_eq!(decoder.kept.capacity(), 0, "an idle decoder owns nothing");
     }
 }
