@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 mod client;
+mod counted;
 mod engine_server;
 
 use benches::allocations::Counting;

@@ -2,9 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
+mod counted;
+
 use std::io::{Read as _, Write as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
-use std::sync::mpsc;
+use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use benches::allocations::{self, Count, Counting};
@@ -23,31 +24,18 @@ const CLIENTS: usize = 64;
 
 /// A server whose `/in` lets everybody in who has a token, and whose `/pending` waits for one.
 fn start() -> (SocketAddr, Count) {
-    let (tell, told) = mpsc::channel();
-    std::thread::spawn(move || {
-        let count = allocations::count_this_thread();
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
+    counted::start(async |listener| {
+        let io = SocketIo::new();
+        let open = Handshake::new(StaticAuth::accept("ann"));
+        io.namespace("/in").authenticate(open).open().unwrap();
+        let waiting = TwoRoundTrip::new(StaticAuth::accept("ann"));
+        let waiting = waiting.timeout(Duration::from_secs(60));
+        io.namespace("/pending")
+            .authenticate(waiting)
+            .open()
             .unwrap();
-        runtime.block_on(async move {
-            let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-                .await
-                .unwrap();
-            tell.send((listener.local_addr().unwrap(), count)).unwrap();
-            let io = SocketIo::new();
-            let open = Handshake::new(StaticAuth::accept("ann"));
-            io.namespace("/in").authenticate(open).open().unwrap();
-            let waiting = TwoRoundTrip::new(StaticAuth::accept("ann"));
-            let waiting = waiting.timeout(Duration::from_secs(60));
-            io.namespace("/pending")
-                .authenticate(waiting)
-                .open()
-                .unwrap();
-            io.serve(listener).await.unwrap();
-        });
-    });
-    told.recv().unwrap()
+        io.serve(listener).await.unwrap();
+    })
 }
 
 /// A client that has connected to a namespace.

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 mod client;
+mod counted;
 mod socket_server;
 
 use std::net::SocketAddr;

@@ -1,13 +1,15 @@
 //! An engine on a thread of its own whose allocations are counted.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::{Mutex, mpsc};
 
-use benches::allocations::{self, Count};
+use benches::allocations::Count;
 use engineio::{
     CloseReason, Config, Connection, EncodedMessage, Engine, Flow, Handler, Message, Payload,
     RequestView,
 };
+
+use crate::counted;
 
 /// What a client asks for.
 pub(crate) const TARGET: &str = "/engine.io/?EIO=4&transport=websocket";
@@ -56,21 +58,10 @@ pub(crate) fn start() -> (SocketAddr, Count) {
 /// The same with options.
 pub(crate) fn start_with(config: Config) -> (SocketAddr, Count, Engine<()>) {
     let (tell, told) = mpsc::channel();
-    std::thread::spawn(move || {
-        let count = allocations::count_this_thread();
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
-        runtime.block_on(async move {
-            let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-                .await
-                .unwrap();
-            let engine = Engine::new(config, Echo::default()).unwrap();
-            let address = listener.local_addr().unwrap();
-            tell.send((address, count, engine.clone())).unwrap();
-            engine.serve(listener).await.unwrap();
-        });
+    let (address, count) = counted::start(move |listener| async move {
+        let engine = Engine::new(config, Echo::default()).unwrap();
+        tell.send(engine.clone()).unwrap();
+        engine.serve(listener).await.unwrap();
     });
-    told.recv().unwrap()
+    (address, count, told.recv().unwrap())
 }

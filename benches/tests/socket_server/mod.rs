@@ -1,32 +1,18 @@
 //! A Socket.IO server on a thread of its own whose allocations are counted.
 
-use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::mpsc;
+use std::net::SocketAddr;
 
-use benches::allocations::{self, Count};
+use benches::allocations::Count;
 use socketio::{Ack, OwnedArgs, SocketIo};
+
+use crate::counted;
 
 /// What a client asks for.
 pub(crate) const TARGET: &str = "/socket.io/?EIO=4&transport=websocket";
 
 /// Starts it; it ends with the process.
 pub(crate) fn start() -> (SocketAddr, Count) {
-    let (tell, told) = mpsc::channel();
-    std::thread::spawn(move || {
-        let count = allocations::count_this_thread();
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
-        runtime.block_on(async move {
-            let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-                .await
-                .unwrap();
-            tell.send((listener.local_addr().unwrap(), count)).unwrap();
-            serve(listener).await;
-        });
-    });
-    told.recv().unwrap()
+    counted::start(serve)
 }
 
 async fn serve(listener: tokio::net::TcpListener) {
