@@ -2,7 +2,7 @@
 //! what would be, refuses.
 
 use engineio::{MessageBuffer, Payload};
-use serde::de::DeserializeOwned;
+use serde::de::{self, DeserializeOwned, value};
 use serde::ser::{Error as _, Serialize, Serializer};
 
 use super::error::{EncodeError, PacketError};
@@ -16,8 +16,8 @@ pub(super) fn decode<'a>(_: Payload<'a>, _: &Limits) -> Result<Packet<'a>, Packe
     Err(PacketError::UnknownType)
 }
 
-pub(super) fn deserialize<T: DeserializeOwned>(_: &[u8]) -> Result<T, &'static str> {
-    Err(ABSENT)
+pub(super) fn deserialize<T: DeserializeOwned>(_: &[u8]) -> Result<T, value::Error> {
+    Err(de::Error::custom(ABSENT))
 }
 
 pub(super) fn split_first(_: &[u8]) -> (&[u8], &[u8]) {
