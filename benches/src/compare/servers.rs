@@ -77,7 +77,7 @@ impl ServerKind {
     pub(super) fn build(self) -> Result<(), Box<dyn Error>> {
         let cargo = || {
             let mut cargo = Command::new("cargo");
-            cargo.args(["build", "--release", "--quiet"]);
+            cargo.args(["build", "--profile", "measured", "--quiet"]);
             cargo
         };
         match self {
@@ -102,9 +102,9 @@ impl ServerKind {
     }
 
     fn command(self, profile: &str) -> Command {
-        let release = |name: &str| Command::new(root().join("target/release").join(name));
+        let measured = |name: &str| Command::new(root().join("target/measured").join(name));
         let fixture = |listener: &str| {
-            let mut command = release("fixture");
+            let mut command = measured("fixture");
             command.args(["--profile", profile, "--listener", listener, "--port", "0"]);
             command
         };
@@ -113,12 +113,12 @@ impl ServerKind {
             Self::OursHyper => fixture("hyper"),
             Self::OursAxum => fixture("axum"),
             Self::Floor => {
-                let mut command = release("floor");
+                let mut command = measured("floor");
                 command.args(["--port", "0"]);
                 command
             }
             Self::Socketioxide => {
-                Command::new(root().join("target/peers/release/peer-socketioxide"))
+                Command::new(root().join("target/peers/measured/peer-socketioxide"))
             }
             Self::Node => {
                 let mut command = Command::new("node");
