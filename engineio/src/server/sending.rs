@@ -7,7 +7,7 @@ use super::buffers;
 use super::connection::{Connection, SendError};
 use super::form::{self, FrameForm};
 use super::shared::{Inner, PollBody, Shared, signal};
-use super::writer::{self, Writer, Wrote};
+use super::writer::{self, Writer, WriterSlot, Wrote};
 use crate::message::EncodedMessage;
 use crate::payload::PayloadEncoder;
 use crate::proto::chunk::{Chunk, Shape};
@@ -26,7 +26,7 @@ impl<D: Send + Sync + 'static> Shared<D> {
             drop(inner);
             let (wrote, rest) = writer.try_write(chunk);
             inner = self.lock();
-            inner.session.outbox.end_write(rest);
+            inner.end_direct_write(writer, rest);
             if wrote != Wrote::All {
                 self.wake_writer(inner, wrote);
                 return;
@@ -55,29 +55,23 @@ impl<D: Send + Sync + 'static> Shared<D> {
     }
 
     /// The WebSocket of this task is the transport from here on. `head` leaves before all that is queued.
-    pub(super) fn attach(
-        &self,
-        writer: Arc<Writer>,
-        form: Option<FrameForm>,
-        head: Option<Vec<u8>>,
-    ) {
+    pub(super) fn attach(&self, writer: Writer, form: FrameForm, head: Option<Vec<u8>>) {
         let mut inner = self.lock();
-        inner.writer = Some(writer);
-        if let Some(form) = form {
-            inner.form = form;
-        }
+        inner.leave_polling();
+        inner.writer = WriterSlot::Here(writer);
+        inner.form = form;
         if let Some(head) = head {
             let is_plain = inner.form.is_plain();
             inner.session.outbox.push_head(head, is_plain);
         }
     }
 
-    /// The WebSocket is over. True when a close frame may still be written: no frame is half on the wire.
-    pub(super) fn detach(&self) -> bool {
+    /// The WebSocket is over. Its writer, unless somebody is writing, and whether a close frame may still be
+    /// written: no frame is half on the wire.
+    pub(super) fn detach(&self) -> (Option<Writer>, bool) {
         let mut inner = self.lock();
-        inner.writer = None;
         inner.task = None;
-        inner.session.outbox.seal()
+        (inner.writer.close(), inner.session.outbox.seal())
     }
 
     /// For the task that owns a stream only it can write to: the next bytes to write.
@@ -212,7 +206,7 @@ impl<D: Send + Sync + 'static> Shared<D> {
         let (wrote, written) = writer.try_write_slice(&frames);
         inner = self.lock();
         if wrote == Wrote::All {
-            inner.session.outbox.end_write(None);
+            inner.end_direct_write(writer, None);
             if !inner.session.outbox.is_flushed() {
                 drop(inner);
                 self.flush();
@@ -221,7 +215,7 @@ impl<D: Send + Sync + 'static> Shared<D> {
         }
         let mut rest = Chunk::shared(frames, Shape::Wire);
         rest.advance(written);
-        inner.session.outbox.end_write(Some(rest));
+        inner.end_direct_write(writer, Some(rest));
         self.wake_writer(inner, wrote);
         Ok(Sent::Queued)
     }
@@ -243,30 +237,30 @@ impl Inner {
     }
 
     /// The same for whoever is not the stream's owner.
-    fn begin_direct_write(&mut self) -> Option<(Arc<Writer>, Chunk)> {
-        let writer = self
-            .writer
-            .clone()
-            .filter(|writer| writer.writes_directly())?;
+    fn begin_direct_write(&mut self) -> Option<(Writer, Chunk)> {
+        if !self.writer.is_direct() {
+            return None;
+        }
         let chunk = self.begin_write()?;
-        Some((writer, chunk))
+        Some((self.writer.lend()?, chunk))
+    }
+
+    /// Gives the right to write back, with what could not be written.
+    fn end_direct_write(&mut self, writer: Writer, rest: Option<Chunk>) {
+        self.writer.give_back(writer);
+        self.session.outbox.end_write(rest);
     }
 
     /// Takes the right to write a shared message past the empty queue.
-    fn begin_bypass(&mut self, length: usize, shape: Option<Shape>) -> Option<Arc<Writer>> {
+    fn begin_bypass(&mut self, length: usize, shape: Option<Shape>) -> Option<Writer> {
         let is_final = self.form.is_plain() || shape == Some(Shape::Wire);
-        let writer = self
-            .writer
-            .as_ref()
-            .filter(|writer| writer.writes_directly())?;
-        (is_final && self.session.outbox.begin_direct(length)).then(|| Arc::clone(writer))
+        let may_write =
+            is_final && self.writer.is_direct() && self.session.outbox.begin_direct(length);
+        may_write.then(|| self.writer.lend())?
     }
 
     fn needs_owner_to_write(&self) -> bool {
-        self.writer
-            .as_ref()
-            .is_some_and(|writer| !writer.writes_directly())
-            && self.session.outbox.has_writable()
+        self.writer.is_owned() && self.session.outbox.has_writable()
     }
 
     /// Whoever may send again, or has to learn that nobody may.

@@ -15,7 +15,7 @@ use super::connection::Connection;
 use super::form::FrameForm;
 use super::hub::Hub;
 use super::lock::Lock;
-use super::writer::Writer;
+use super::writer::WriterSlot;
 use crate::handler::Flow;
 use crate::message::Message;
 use crate::packet::Protocol;
@@ -65,20 +65,26 @@ struct Parked {
     reply: oneshot::Sender<PollBody>,
 }
 
+/// The requests of long-polling that wait.
+#[derive(Default)]
+struct Requests {
+    /// The one that reads or dispatches a POST.
+    post: Option<Waker>,
+    poll: Option<Parked>,
+    next_token: u32,
+}
+
 pub(super) struct Inner {
     pub(super) session: Session,
     deadline: Option<DeadlineKey>,
     /// When the application wants to be called.
     wake_at: Option<Instant>,
-    /// The stream of the WebSocket that is the transport; gone with its task, so that a handle kept by the
-    /// application keeps no descriptor open.
-    pub(super) writer: Option<Arc<Writer>>,
+    /// Of the WebSocket that is the transport.
+    pub(super) writer: WriterSlot,
     /// The task of the WebSocket, or of the candidate.
     pub(super) task: Option<Waker>,
-    /// The request that reads or dispatches a POST.
-    post: Option<Waker>,
-    parked: Option<Parked>,
-    next_token: u32,
+    /// In a box of their own, for a WebSocket has none.
+    requests: Option<Box<Requests>>,
     pending_close: Option<CloseReason>,
     pub(super) form: FrameForm,
     /// Binary leaves as base64 over polling.
@@ -158,11 +164,9 @@ impl<D: Send + Sync + 'static> Shared<D> {
                 session,
                 deadline: None,
                 wake_at: None,
-                writer: None,
+                writer: WriterSlot::Absent,
                 task: None,
-                post: None,
-                parked: None,
-                next_token: 0,
+                requests: None,
                 pending_close: None,
                 form: FrameForm::new(opening.protocol, opening.is_base64, None),
                 polls_base64: opening.is_base64,
@@ -244,7 +248,7 @@ impl<D: Send + Sync + 'static> Shared<D> {
             Output::Deliver => effects.is_deliverable = true,
             Output::AnswerPoll(answer) => {
                 let body = inner.poll_body(answer);
-                match inner.parked.take() {
+                match inner.take_parked() {
                     // A receiver that is gone has reported, or is about to report, its own end.
                     Some(parked) => drop(parked.reply.send(body)),
                     None => effects.poll = Some(body),
@@ -255,7 +259,7 @@ impl<D: Send + Sync + 'static> Shared<D> {
             Output::RefusePost => effects.is_post_refused = true,
             Output::DestroyPost => {
                 inner.is_post_destroyed = true;
-                effects.wake_post = inner.post.take();
+                effects.wake_post = inner.take_post();
             }
             Output::AnswerProbe => effects.is_probe_answered = true,
             Output::Upgrading => {}
@@ -498,7 +502,7 @@ impl<D: Send + Sync + 'static> Shared<D> {
         inner.is_resumed_early = inner.is_dispatching && !inner.is_paused;
         inner.is_paused = false;
         self.raise(signal::RESUME);
-        let (task, post) = (inner.task.clone(), inner.post.take());
+        let (task, post) = (inner.task.clone(), inner.take_post());
         drop(inner);
         task.into_iter().chain(post).for_each(Waker::wake);
     }
@@ -516,14 +520,12 @@ impl<D: Send + Sync + 'static> Shared<D> {
     /// The connection of a parked GET went away.
     pub(super) fn unpark(self: &Arc<Self>, token: u32) {
         let mut inner = self.lock();
-        if inner
-            .parked
-            .as_ref()
-            .is_none_or(|parked| parked.token != token)
-        {
+        let Some(requests) = &mut inner.requests else {
+            return;
+        };
+        if requests.poll.take_if(|poll| poll.token == token).is_none() {
             return;
         }
-        inner.parked = None;
         let now = self.hub.now();
         let mut effects = self.feed(&mut inner, now, Input::PollDropped);
         drop(inner);
@@ -536,7 +538,7 @@ impl<D: Send + Sync + 'static> Shared<D> {
         if inner.is_post_destroyed {
             return true;
         }
-        inner.post = Some(waker.clone());
+        inner.requests.get_or_insert_default().post = Some(waker.clone());
         false
     }
 
@@ -546,7 +548,7 @@ impl<D: Send + Sync + 'static> Shared<D> {
         if !inner.is_paused || !inner.session.is_open() {
             return true;
         }
-        inner.post = Some(waker.clone());
+        inner.requests.get_or_insert_default().post = Some(waker.clone());
         false
     }
 }
@@ -565,9 +567,23 @@ impl Inner {
     /// Parks a GET that was not answered at once.
     pub(super) fn park(&mut self) -> Parking {
         let (reply, answer) = oneshot::channel();
-        let token = self.next_token;
-        self.next_token = token.wrapping_add(1);
-        self.parked = Some(Parked { token, reply });
+        let requests = self.requests.get_or_insert_default();
+        let token = requests.next_token;
+        requests.next_token = token.wrapping_add(1);
+        requests.poll = Some(Parked { token, reply });
         (token, answer)
+    }
+
+    fn take_parked(&mut self) -> Option<Parked> {
+        self.requests.as_mut()?.poll.take()
+    }
+
+    fn take_post(&mut self) -> Option<Waker> {
+        self.requests.as_mut()?.post.take()
+    }
+
+    /// The session is on its WebSocket: the switch waits for a POST, and answers a GET (EIO4-UPG-06).
+    pub(super) fn leave_polling(&mut self) {
+        self.requests = None;
     }
 }

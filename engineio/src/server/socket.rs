@@ -156,16 +156,20 @@ enum Role {
     Switching,
 }
 
+/// What a WebSocket keeps until it is the transport.
+struct Candidate {
+    writer: Writer,
+    form: FrameForm,
+}
+
 pub(super) struct Socket<D> {
     connection: Connection<D>,
     reader: Reader,
-    writer: Arc<Writer>,
     decoder: Decoder,
     /// Bytes read and not yet decoded, while reading is paused.
     held: Box<[u8]>,
     waker: Option<Waker>,
-    /// The form of this stream's frames, until it is the transport.
-    form: Option<Box<FrameForm>>,
+    candidate: Option<Box<Candidate>>,
     role: Role,
     is_blocked: bool,
     is_throttled: bool,
@@ -216,30 +220,28 @@ pub(super) fn begin<D: Send + Sync + 'static>(
     is_candidate: bool,
 ) -> Task<D> {
     let (mut reader, writer) = stream.split();
-    let writer = Arc::new(writer);
     let Some(shared) = shared else {
         let mut last = head.unwrap_or_default();
         websocket::write_close(&mut last, None);
         return Task::Leaving(Box::pin(say_goodbye(reader, writer, last)));
     };
-    let (role, form) = if is_candidate {
+    let (role, candidate) = if is_candidate {
         if let Some(head) = head {
             write_beside(&mut reader, &writer, head);
         }
-        (Role::Candidate, Some(Box::new(form)))
+        (Role::Candidate, Some(Box::new(Candidate { writer, form })))
     } else {
-        shared.attach(Arc::clone(&writer), Some(form), head);
+        shared.attach(writer, form, head);
         shared.flush();
         (Role::Transport, None)
     };
     Task::Running(Socket {
         connection: Connection(shared),
         reader,
-        writer,
         decoder,
         held: rest.into(),
         waker: None,
-        form,
+        candidate,
         role,
         is_blocked: false,
         is_throttled: false,
@@ -339,8 +341,10 @@ impl<D: Send + Sync + 'static> Socket<D> {
 
     fn become_transport(&mut self) {
         self.role = Role::Transport;
-        let form = self.form.take().map(|form| *form);
-        self.shared().attach(Arc::clone(&self.writer), form, None);
+        if let Some(candidate) = self.candidate.take() {
+            let Candidate { writer, form } = *candidate;
+            self.shared().attach(writer, form, None);
+        }
         let connection = self.connection.clone();
         self.shared()
             .hub
@@ -351,10 +355,10 @@ impl<D: Send + Sync + 'static> Socket<D> {
 
     /// Goes on with a write that was cut short.
     fn poll_unblocked(&mut self, cx: &mut Context<'_>) -> Poll<Wrote> {
-        let is_ready = match &*self.writer {
-            Writer::Tcp(half) => half.as_ref().poll_write_ready(cx).is_ready(),
-            Writer::Unix(half) => half.as_ref().poll_write_ready(cx).is_ready(),
-            Writer::Owner => return self.poll_owned_write(cx),
+        let is_ready = match &self.reader {
+            Reader::Tcp(half) => half.as_ref().poll_write_ready(cx).is_ready(),
+            Reader::Unix(half) => half.as_ref().poll_write_ready(cx).is_ready(),
+            Reader::Foreign(_) => return self.poll_owned_write(cx),
         };
         if !is_ready {
             return Poll::Pending;
@@ -552,7 +556,11 @@ impl<D: Send + Sync + 'static> Socket<D> {
     }
 
     fn write_beside(&mut self, frame: Vec<u8>) {
-        if !write_beside(&mut self.reader, &self.writer, frame) {
+        let is_written = self
+            .candidate
+            .as_ref()
+            .is_some_and(|candidate| write_beside(&mut self.reader, &candidate.writer, frame));
+        if !is_written {
             self.connection.0.fail_candidate();
         }
     }
@@ -560,8 +568,29 @@ impl<D: Send + Sync + 'static> Socket<D> {
     /// Takes leave of the session, and of the peer if it can still be told.
     fn end(self, end: End) -> Option<Goodbye> {
         self.conclude(end);
-        let last = self.last_frame(end)?;
-        Some(Box::pin(say_goodbye(self.reader, self.writer, last)))
+        let (writer, may_write) = match self.candidate {
+            None => self.connection.0.detach(),
+            Some(candidate) => {
+                self.connection.0.detach_candidate();
+                (Some(candidate.writer), true)
+            }
+        };
+        let writer = writer?;
+        let code = match end {
+            End::Lost => {
+                writer.forget();
+                return None;
+            }
+            End::PeerClosed(code) => code,
+            End::Fault(code) => Some(code),
+            End::Finished | End::Aborted => None,
+        };
+        if !may_write {
+            return None;
+        }
+        let mut last = Vec::new();
+        websocket::write_close(&mut last, code);
+        Some(Box::pin(say_goodbye(self.reader, writer, last)))
     }
 
     /// Tells the session that its WebSocket, or candidate, is gone.
@@ -576,26 +605,6 @@ impl<D: Send + Sync + 'static> Socket<D> {
         };
         let now = self.now();
         self.shared().handle(now, input);
-    }
-
-    /// The close frame to end with, if one can still be written.
-    fn last_frame(&self, end: End) -> Option<Vec<u8>> {
-        let can_write = match self.role {
-            Role::Transport => self.shared().detach(),
-            Role::Candidate | Role::Switching => {
-                self.shared().detach_candidate();
-                true
-            }
-        };
-        let code = match end {
-            End::Lost => return None,
-            End::PeerClosed(code) => code,
-            End::Fault(code) => Some(code),
-            End::Finished | End::Aborted => None,
-        };
-        let mut frame = Vec::new();
-        websocket::write_close(&mut frame, code);
-        can_write.then_some(frame)
     }
 }
 
@@ -640,7 +649,7 @@ fn receive<D: Send + Sync + 'static>(
 
 /// Ends the connection in order: the close frame, our end of the stream, then whatever the peer still sends,
 /// so that the frame is not lost to a reset.
-async fn say_goodbye(reader: Reader, writer: Arc<Writer>, last: Vec<u8>) {
+async fn say_goodbye(reader: Reader, writer: Writer, last: Vec<u8>) {
     let drained = async move {
         match reader {
             Reader::Tcp(mut half) => {

@@ -20,16 +20,69 @@ pub(super) enum Wrote {
 /// Who may write to the stream.
 #[derive(Debug)]
 pub(super) enum Writer {
-    /// Whoever holds the right to write, from any thread.
+    /// Whoever was lent it, on any thread.
     Tcp(tcp::OwnedWriteHalf),
     Unix(unix::OwnedWriteHalf),
     /// Only the task that owns the stream.
     Owner,
 }
 
+/// The writing side of a session's WebSocket, as the session keeps it.
+#[derive(Debug, Default)]
+pub(super) enum WriterSlot {
+    /// There is no WebSocket, or its task is over, so that a handle kept by the application keeps no descriptor open.
+    #[default]
+    Absent,
+    Here(Writer),
+    /// Whoever has the right to write has it, outside the lock.
+    Lent,
+}
+
+impl WriterSlot {
+    /// True when whoever has the right to write may be lent the writer.
+    pub(super) fn is_direct(&self) -> bool {
+        matches!(self, Self::Here(Writer::Tcp(_) | Writer::Unix(_)))
+    }
+
+    /// True when only the task that owns the stream can write to it.
+    pub(super) fn is_owned(&self) -> bool {
+        matches!(self, Self::Here(Writer::Owner))
+    }
+
+    pub(super) fn lend(&mut self) -> Option<Writer> {
+        match std::mem::replace(self, Self::Lent) {
+            Self::Here(writer) => Some(writer),
+            other => {
+                *self = other;
+                None
+            }
+        }
+    }
+
+    /// Takes back what was lent, unless the WebSocket is over by now.
+    pub(super) fn give_back(&mut self, writer: Writer) {
+        if matches!(self, Self::Lent) {
+            *self = Self::Here(writer);
+        }
+    }
+
+    /// The WebSocket is over. `None` when somebody is writing.
+    pub(super) fn close(&mut self) -> Option<Writer> {
+        match std::mem::take(self) {
+            Self::Here(writer) => Some(writer),
+            Self::Absent | Self::Lent => None,
+        }
+    }
+}
+
 impl Writer {
-    pub(super) fn writes_directly(&self) -> bool {
-        !matches!(self, Self::Owner)
+    /// Ends without shutting the stream's direction down: it is closed as a whole, or was by the peer.
+    pub(super) fn forget(self) {
+        match self {
+            Self::Tcp(half) => half.forget(),
+            Self::Unix(half) => half.forget(),
+            Self::Owner => {}
+        }
     }
 
     fn try_write_once(&self, bytes: &[u8]) -> io::Result<usize> {
