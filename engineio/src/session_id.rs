@@ -1,5 +1,6 @@
 //! Session ids: secrets that name a session.
 
+use std::cell::RefCell;
 use std::fmt;
 
 use base64::Engine as _;
@@ -7,6 +8,17 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 /// The length of an id in characters (EIO4-QRY-10).
 pub(crate) const LENGTH: usize = 20;
+
+/// The random bytes of an id.
+type RandomBytes = [u8; 15];
+
+/// How many ids a thread makes of one call of the operating system's generator.
+const IDS_PER_CALL: usize = 16;
+
+thread_local! {
+    /// The random bytes of this thread's next ids.
+    static NEXT: RefCell<Vec<RandomBytes>> = const { RefCell::new(Vec::new()) };
+}
 
 /// The id of one Engine.IO session: 20 URL-safe characters from 120 random bits.
 ///
@@ -26,15 +38,23 @@ impl SessionId {
         Self(id)
     }
 
-    /// A fresh id from the operating system's generator.
+    /// A fresh id from the operating system's generator, which is asked for several at a time. A process that was
+    /// forked off makes the same next ids as its parent: fork first, then open sessions.
     ///
     /// # Errors
     ///
     /// When the operating system gives no random bytes.
     pub fn generate() -> Result<Self, getrandom::Error> {
-        let mut bytes = [0; 15];
-        getrandom::fill(&mut bytes)?;
-        Ok(Self::from_random_bytes(bytes))
+        NEXT.with_borrow_mut(|next| {
+            if let Some(bytes) = next.pop() {
+                return Ok(Self::from_random_bytes(bytes));
+            }
+            let mut fresh = [[0; 15]; IDS_PER_CALL];
+            getrandom::fill(fresh.as_flattened_mut())?;
+            let [first, rest @ ..] = fresh;
+            next.extend(rest);
+            Ok(Self::from_random_bytes(first))
+        })
     }
 
     /// The id a client sent; `None` when it cannot be one that was issued here.
@@ -61,6 +81,8 @@ impl fmt::Debug for SessionId {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
 
     #[test]
@@ -69,6 +91,14 @@ mod tests {
         assert_eq!(id.as_str().len(), LENGTH);
         assert_eq!(SessionId::parse(id.as_str()), Some(id));
         assert_ne!(id, SessionId::generate().unwrap());
+    }
+
+    #[test]
+    fn no_id_is_made_twice() {
+        let ids: HashSet<SessionId> = (0..=3 * IDS_PER_CALL)
+            .map(|_| SessionId::generate().unwrap())
+            .collect();
+        assert_eq!(ids.len(), 3 * IDS_PER_CALL + 1);
     }
 
     #[test]

@@ -590,6 +590,12 @@ impl<D: Send + Sync + 'static> Socket<D> {
         }
         let mut last = Vec::new();
         websocket::write_close(&mut last, code);
+        if matches!(end, End::PeerClosed(_)) && !matches!(writer, Writer::Owner) {
+            // Nothing may follow the peer's close frame, so nothing is left to read, and closing loses nothing.
+            let _ = writer.try_write(Chunk::own(last, Shape::Wire));
+            writer.forget();
+            return None;
+        }
         Some(Box::pin(say_goodbye(self.reader, writer, last)))
     }
 
