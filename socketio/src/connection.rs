@@ -46,8 +46,9 @@ pub(crate) struct Shell {
 impl Application for Shell {
     type Socket = Arc<Core>;
     type Payload = Payload;
-    type Packet = HeldPacket;
-    type Grant = Grant<ErasedIdentity>;
+    // Both are large, and inputs and outputs are moved more often than these are made.
+    type Packet = Box<HeldPacket>;
+    type Grant = Arc<Grant<ErasedIdentity>>;
 }
 
 /// What came with a CONNECT.
@@ -63,7 +64,7 @@ pub(crate) struct HeldPacket {
     size: usize,
 }
 
-impl Queued for HeldPacket {
+impl Queued for Box<HeldPacket> {
     fn size_bytes(&self) -> usize {
         self.size
     }
@@ -392,7 +393,7 @@ impl Client {
     /// A packet for a socket that is not in yet.
     fn hold(&self, connection: &Connection<Self>, ticket: Ticket, packet: Packet<'_>, size: usize) {
         let packet = packet.into_owned();
-        let input = auth::Input::Packet(HeldPacket { packet, size });
+        let input = auth::Input::Packet(Box::new(HeldPacket { packet, size }));
         self.feed(connection, Input::Auth { ticket, input });
     }
 
