@@ -218,11 +218,21 @@ fn from_text(text: &str, source: SourceKind) -> Extract {
     };
     if token.is_empty() {
         Extract::Absent
-    } else if token.contains(char::is_whitespace) {
+    } else if has_white_space(token) {
         Extract::Malformed(Code::CredentialsBadFormat)
     } else {
         Extract::Found(Credential::new(token, source))
     }
+}
+
+fn has_white_space(text: &str) -> bool {
+    if text.is_ascii() {
+        // As every token is: no need to decode it.
+        return text
+            .bytes()
+            .any(|byte| matches!(byte, b'\t'..=b'\r' | b' '));
+    }
+    text.contains(char::is_whitespace)
 }
 
 fn parse_authorization(value: &[u8]) -> Extract {
