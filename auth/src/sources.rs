@@ -227,10 +227,10 @@ fn from_text(text: &str, source: SourceKind) -> Extract {
 
 fn has_white_space(text: &str) -> bool {
     if text.is_ascii() {
-        // As every token is: no need to decode it.
-        return text
-            .bytes()
-            .any(|byte| matches!(byte, b'\t'..=b'\r' | b' '));
+        // As every token is. All of it is looked at, many bytes at a time.
+        return text.bytes().fold(false, |found, byte| {
+            found | matches!(byte, b'\t'..=b'\r' | b' ')
+        });
     }
     text.contains(char::is_whitespace)
 }
