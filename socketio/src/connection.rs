@@ -33,6 +33,7 @@ use crate::lock::Lock;
 use crate::packet::{Packet, PacketKind};
 use crate::proto::client::{self, Application, Input, Route, Ticket};
 use crate::queue::Queue;
+use crate::revoked::Mark;
 use crate::running::guard;
 use crate::server::Server;
 use crate::socket::Core;
@@ -47,7 +48,13 @@ impl Application for Shell {
     type Socket = Arc<Core>;
     type Payload = Payload;
     type Packet = HeldPacket;
-    type Grant = Grant<ErasedIdentity>;
+    type Grant = Accepted;
+}
+
+/// A grant, and what had been revoked when its verification began.
+pub(crate) struct Accepted {
+    grant: Grant<ErasedIdentity>,
+    mark: Mark,
 }
 
 /// What came with a CONNECT.

@@ -213,6 +213,9 @@ impl Server {
     /// Ends what holds a grant that is meant, after a margin if there is one; how many sockets that were.
     pub(crate) fn end_grants(&self, revocation: &Revocation, margin: Option<Duration>) -> usize {
         let mut ended = 0;
+        if margin.is_none() {
+            self.authority.revoked.add(revocation);
+        }
         for space in self.all_spaces() {
             if space.guard.is_none() {
                 continue;
