@@ -189,8 +189,7 @@ impl Core {
         margin: Option<Duration>,
         is_meant: impl FnOnce(&GrantFacts) -> bool,
     ) -> bool {
-        let grant = self.grant();
-        let is_meant = grant.is_some_and(|grant| is_meant(grant.facts()));
+        let is_meant = self.has_grant_that(is_meant);
         if is_meant {
             self.feed(Input::Auth {
                 ticket: self.ticket,
@@ -203,6 +202,12 @@ impl Core {
         is_meant
     }
 
+    /// Whether the grant, if there is one, is one of those.
+    pub(crate) fn has_grant_that(&self, is_meant: impl FnOnce(&GrantFacts) -> bool) -> bool {
+        let grant = self.grant();
+        grant.is_some_and(|grant| is_meant(grant.facts()))
+    }
+
     /// What was accepted may have been revoked before a revocation could find the socket by it.
     pub(crate) fn revoke_if_late(&self) {
         self.end_grant_if(None, |facts| self.space.has_revoked(facts));
@@ -210,8 +215,7 @@ impl Core {
 
     /// True when what was accepted has been revoked meanwhile.
     pub(crate) fn is_revoked(&self) -> bool {
-        let grant = self.grant();
-        grant.is_some_and(|grant| self.space.has_revoked(grant.facts()))
+        self.has_grant_that(|facts| self.space.has_revoked(facts))
     }
 
     /// Leaves the rooms that are named.

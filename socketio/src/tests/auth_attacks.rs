@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::Log;
 use super::auth::{User, token, users, wall_clock};
+use super::polling::Polling;
 use crate::auth::{
     Action, Authenticator as _, Decision, Handshake, Holder, MemoryRevocations, OnExpiry,
     Revocation, TwoRoundTrip, authorizer_fn,
@@ -221,6 +222,27 @@ async fn who_is_kicked_during_a_renewal_leaves_by_the_grant_it_has() {
     assert!(client.next_text().await.contains("token_revoked"));
     assert_eq!(client.next_text().await, "41");
     assert_eq!(client.next().await, Received::Closed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_ends_of_all_namespaces_leave_together() {
+    let io = both_modes(&Log::default());
+    io.namespace("/more").open().unwrap();
+    let client = Polling::open(&io).await;
+    let ann = token("user:ann");
+    client.post(&format!("40{ann}\u{1e}40/more,{ann}")).await;
+    client.get().await;
+    let poll = client.wait();
+    let kicked = io.auth().kick(&Revocation::subject("ann", wall_clock()));
+    assert_eq!(kicked, 2);
+    let answer = poll.await;
+    let packets: Vec<_> = answer.split('\u{1e}').collect();
+    let [told, "41", told_more, "41/more,"] = packets[..] else {
+        panic!("{answer}")
+    };
+    for told in [told, told_more] {
+        assert!(told.contains("token_revoked"), "{told}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
