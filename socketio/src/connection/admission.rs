@@ -4,14 +4,14 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use engineio::{Connection, Protocol};
 use serde_json::{Map, Value};
 use socketio_auth as auth;
 use socketio_auth::{
-    Action, BoxFuture, Code, Collected, Credential, Decision, ErasedIdentity, Extract, Grant,
-    Inherit, NoRequest, Purpose, Rejection,
+    Action, BoxFuture, Code, Collected, Credential, Decision, ErasedIdentity, Extract, Fingerprint,
+    Grant, Inherit, NoRequest, Purpose, Rejection, SourceKind,
 };
 
 use super::{Accepted, Client, Payload, Shell, now, wall_clock};
@@ -22,7 +22,7 @@ use crate::proto::client::{Gate, Inherited, Input, Ticket};
 use crate::recovery::Claim;
 use crate::revoked::Mark;
 use crate::running::{Guarded, Panicked, guard, poll_now};
-use crate::socket::Core;
+use crate::socket::{Core, Verdict};
 use crate::trace;
 
 /// A verification that runs.
@@ -31,6 +31,33 @@ struct Trial {
     /// What had been revoked when it began.
     mark: Mark,
     purpose: Purpose,
+    /// For the books, if there are any.
+    entry: Option<Entry>,
+}
+
+/// What the books want to know of a verification.
+struct Entry {
+    source: SourceKind,
+    fingerprint: Fingerprint,
+    began_at: Instant,
+}
+
+impl Entry {
+    fn of(credential: &Credential) -> Self {
+        Self {
+            source: credential.source(),
+            fingerprint: credential.fingerprint(),
+            began_at: now(),
+        }
+    }
+
+    fn end(&self) -> Verdict {
+        Verdict {
+            source: self.source,
+            fingerprint: self.fingerprint,
+            latency: now().saturating_duration_since(self.began_at),
+        }
+    }
 }
 
 impl Client {
@@ -229,6 +256,11 @@ impl Client {
             epoch,
             mark: self.server.authority.revoked.mark(),
             purpose,
+            entry: self
+                .server
+                .authority
+                .is_audited()
+                .then(|| Entry::of(&credential)),
         };
         let mut context = self.context(connection, &socket.space.name);
         if let Some(subject) = trial.purpose.subject() {
@@ -366,7 +398,10 @@ impl Client {
             },
             Err(rejection) => auth::Input::VerifyErr { epoch, rejection },
         };
-        self.feed(connection, Input::Auth { ticket, input });
+        let verdict = trial.entry.as_ref().map(Entry::end);
+        socket.with_verdict(verdict, || {
+            self.feed(connection, Input::Auth { ticket, input });
+        });
     }
 }
 
