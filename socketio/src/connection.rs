@@ -47,13 +47,14 @@ pub(crate) struct Shell {
 impl Application for Shell {
     type Socket = Arc<Core>;
     type Payload = Payload;
-    type Packet = HeldPacket;
+    // Boxed since it is large, and inputs and outputs are moved more often than it is made.
+    type Packet = Box<HeldPacket>;
     type Grant = Accepted;
 }
 
 /// A grant, and what had been revoked when its verification began.
 pub(crate) struct Accepted {
-    grant: Grant<ErasedIdentity>,
+    grant: Arc<Grant<ErasedIdentity>>,
     mark: Mark,
 }
 
@@ -70,7 +71,7 @@ pub(crate) struct HeldPacket {
     size: usize,
 }
 
-impl Queued for HeldPacket {
+impl Queued for Box<HeldPacket> {
     fn size_bytes(&self) -> usize {
         self.size
     }
@@ -399,7 +400,7 @@ impl Client {
     /// A packet for a socket that is not in yet.
     fn hold(&self, connection: &Connection<Self>, ticket: Ticket, packet: Packet<'_>, size: usize) {
         let packet = packet.into_owned();
-        let input = auth::Input::Packet(HeldPacket { packet, size });
+        let input = auth::Input::Packet(Box::new(HeldPacket { packet, size }));
         self.feed(connection, Input::Auth { ticket, input });
     }
 

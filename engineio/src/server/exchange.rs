@@ -58,6 +58,64 @@ where
         return Answer::Response(response);
     }
     let query = Query::parse(request);
+    let outcome = match decide(hub, request, &query, is_upgrade) {
+        Err(refused) => Err(refused),
+        Ok(Asked::Open) => match admit(hub, request, &query).await {
+            Err(refused) => Err(refused),
+            Ok(id) if is_upgrade => open_websocket(hub, request, &query, id).map(Answer::Upgrade),
+            Ok(id) => open_polling(hub, request, &query, id).map(Answer::Response),
+        },
+        Ok(Asked::Poll(session)) => Ok(Answer::Response(get(hub, request, &session).await)),
+        Ok(Asked::Post(session)) => Ok(Answer::Response(post(request, &session, body).await)),
+        Ok(Asked::Candidate(session)) => {
+            attach_candidate(hub, request, &query, session).map(Answer::Upgrade)
+        }
+        Ok(Asked::Unsupported) => Ok(Answer::Response(respond(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            None,
+            Bytes::new(),
+        ))),
+    };
+    finish(hub, request, is_upgrade, outcome)
+}
+
+/// Answers a WebSocket handshake inside the path at once; `None` when the application has to be waited for.
+pub(super) fn answer_handshake<D: Send + Sync + 'static>(
+    hub: &Arc<Hub<D>>,
+    request: &RequestView<'_>,
+) -> Option<Answer<D>> {
+    if hub.config.admission.is_some() || hub.config.id_generator.is_some() {
+        return None;
+    }
+    let query = Query::parse(request);
+    let outcome = match decide(hub, request, &query, true) {
+        Err(refused) => Err(refused),
+        Ok(Asked::Open) => admit_at_once(hub, &query)
+            .and_then(|id| open_websocket(hub, request, &query, id))
+            .map(Answer::Upgrade),
+        Ok(Asked::Candidate(session)) => {
+            attach_candidate(hub, request, &query, session).map(Answer::Upgrade)
+        }
+        Ok(Asked::Poll(_) | Asked::Post(_) | Asked::Unsupported) => return None,
+    };
+    Some(finish(hub, request, true, outcome))
+}
+
+/// What a request asks for, with the session it is about.
+enum Asked<D> {
+    Open,
+    Poll(Arc<Shared<D>>),
+    Post(Arc<Shared<D>>),
+    Candidate(Arc<Shared<D>>),
+    Unsupported,
+}
+
+fn decide<D: Send + Sync + 'static>(
+    hub: &Hub<D>,
+    request: &RequestView<'_>,
+    query: &Query<'_>,
+    is_upgrade: bool,
+) -> Result<Asked<D>, Refused> {
     let mut found = None;
     let gate = Gate {
         method: request.method(),
@@ -65,7 +123,7 @@ where
         origin: request.header("origin"),
         is_origin_allowed: is_origin_allowed(hub, request),
     };
-    let decision = rules::decide(options(hub), gate, &query, |sid| {
+    let decision = rules::decide(options(hub), gate, query, |sid| {
         let session = hub.registry.get(&SessionId::parse(sid)?)?;
         let facts = Facts {
             transport: session.lock().session.transport(),
@@ -75,40 +133,33 @@ where
         found = Some(session);
         Some(facts)
     });
-    let decision = match &found {
-        // An origin is not remembered of a request that the application turns away.
-        Some(session)
-            if decision.is_ok()
-                && !(is_admitted(hub, request, session)
-                    && session.bind_origin(bound_origin(hub, request))) =>
-        {
-            Err(Rejection::BadRequest)
-        }
-        _ => decision,
+    let misfit = |rejection| Refused::Rejection(rejection, "the request fits no rule");
+    let decision = decision.map_err(misfit)?;
+    let Some(session) = found else {
+        return Ok(match decision {
+            Decision::Open => Asked::Open,
+            _ => Asked::Unsupported,
+        });
     };
-    let outcome = match (decision, found) {
-        (Err(rejection), _) => Err(Refused::Rejection(rejection, "the request fits no rule")),
-        (Ok(Decision::Open), _) if is_upgrade => open_websocket(hub, request, &query)
-            .await
-            .map(Answer::Upgrade),
-        (Ok(Decision::Open), _) => open_polling(hub, request, &query)
-            .await
-            .map(Answer::Response),
-        (Ok(Decision::Poll), Some(session)) => {
-            Ok(Answer::Response(get(hub, request, &session).await))
-        }
-        (Ok(Decision::Post), Some(session)) => {
-            Ok(Answer::Response(post(request, &session, body).await))
-        }
-        (Ok(Decision::Candidate), Some(session)) => {
-            attach_candidate(hub, request, &query, session).map(Answer::Upgrade)
-        }
-        (Ok(_), _) => Ok(Answer::Response(respond(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            None,
-            Bytes::new(),
-        ))),
-    };
+    // An origin is not remembered of a request that the application turns away.
+    if !(is_admitted(hub, request, &session) && session.bind_origin(bound_origin(hub, request))) {
+        return Err(misfit(Rejection::BadRequest));
+    }
+    Ok(match decision {
+        Decision::Poll => Asked::Poll(session),
+        Decision::Post => Asked::Post(session),
+        Decision::Candidate => Asked::Candidate(session),
+        Decision::Open | Decision::Unsupported => Asked::Unsupported,
+    })
+}
+
+/// Adds what every answer has.
+fn finish<D: Send + Sync + 'static>(
+    hub: &Hub<D>,
+    request: &RequestView<'_>,
+    is_upgrade: bool,
+    outcome: Result<Answer<D>, Refused>,
+) -> Answer<D> {
     match outcome {
         Ok(Answer::Response(mut response)) => {
             decorate(hub, request, response.headers_mut());
@@ -166,13 +217,12 @@ fn bound_origin<'r, D>(hub: &Hub<D>, request: &RequestView<'r>) -> Option<&'r [u
     request.header("origin").filter(|_| hub.config.bind_origin)
 }
 
-/// Creates a session, after the last questions were asked.
-async fn open<D: Send + Sync + 'static>(
-    hub: &Arc<Hub<D>>,
+/// Asks the application whether a session may be opened, and for its id.
+async fn admit<D>(
+    hub: &Hub<D>,
     request: &RequestView<'_>,
     query: &Query<'_>,
-    transport: Transport,
-) -> Result<Arc<Shared<D>>, Refused> {
+) -> Result<SessionId, Refused> {
     if let Some(admission) = &hub.config.admission {
         let asked = admission(request);
         if let Err(refusal) = asked.await {
@@ -180,20 +230,42 @@ async fn open<D: Send + Sync + 'static>(
             return Err(Refused::Rejection(rejection, "the admission hook refused"));
         }
     }
+    let Some(generator) = &hub.config.id_generator else {
+        return admit_at_once(hub, query);
+    };
+    is_served(hub, query)?;
+    let random = generator().await;
+    random.map(SessionId::from_random_bytes).ok_or_else(no_id)
+}
+
+/// The id of a session that nobody else is asked about.
+fn admit_at_once<D>(hub: &Hub<D>, query: &Query<'_>) -> Result<SessionId, Refused> {
+    is_served(hub, query)?;
+    SessionId::generate().map_err(|_| no_id())
+}
+
+fn is_served<D>(hub: &Hub<D>, query: &Query<'_>) -> Result<(), Refused> {
     rules::admit_version(options(hub), query.protocol)
         .map_err(|rejection| Refused::Rejection(rejection, "the protocol version is not served"))?;
     if *hub.is_draining.lock() {
         return Err(Refused::Busy("the server is closing"));
     }
-    let random = match &hub.config.id_generator {
-        Some(generator) => generator().await.map(SessionId::from_random_bytes),
-        None => SessionId::generate().ok(),
-    };
-    let id_fault = Refused::Rejection(Rejection::BadRequest, "no session id could be made");
-    let Some(id) = random else {
-        trace::error!("no session id could be made");
-        return Err(id_fault);
-    };
+    Ok(())
+}
+
+fn no_id() -> Refused {
+    trace::error!("no session id could be made");
+    Refused::Rejection(Rejection::BadRequest, "no session id could be made")
+}
+
+/// Creates a session, after the last questions were asked.
+fn open<D: Send + Sync + 'static>(
+    hub: &Arc<Hub<D>>,
+    request: &RequestView<'_>,
+    query: &Query<'_>,
+    transport: Transport,
+    id: SessionId,
+) -> Result<Arc<Shared<D>>, Refused> {
     let peer = request.peer().map(|peer| peer.ip());
     hub.registry
         .reserve(peer)
@@ -212,9 +284,8 @@ async fn open<D: Send + Sync + 'static>(
     let shared = Arc::new(Shared::new(Arc::clone(hub), hub.now(), opening));
     shared.bind_origin(bound_origin(hub, request));
     if !hub.registry.insert(id, Arc::clone(&shared)) {
-        trace::error!("a session id was made twice");
         hub.registry.release(peer);
-        return Err(id_fault);
+        return Err(no_id());
     }
     if transport == Transport::WebSocket {
         hub.counters.websocket_attached();
@@ -223,36 +294,16 @@ async fn open<D: Send + Sync + 'static>(
     Ok(shared)
 }
 
-/// The open packet (EIO4-HS-01).
-fn open_packet<D: Send + Sync + 'static>(
-    hub: &Hub<D>,
-    shared: &Shared<D>,
-    transport: Transport,
-) -> String {
-    let config = &hub.config;
-    let upgrades = if transport == Transport::Polling && config.websocket && config.allow_upgrades {
-        "\"websocket\""
-    } else {
-        ""
-    };
-    format!(
-        "0{{\"sid\":\"{}\",\"upgrades\":[{upgrades}],\"pingInterval\":{},\"pingTimeout\":{},\"maxPayload\":{}}}",
-        shared.id().as_str(),
-        config.timing.ping_interval.as_millis(),
-        config.timing.ping_timeout.as_millis(),
-        config.max_payload,
-    )
-}
-
-async fn open_polling<D: Send + Sync + 'static>(
+fn open_polling<D: Send + Sync + 'static>(
     hub: &Arc<Hub<D>>,
     request: &RequestView<'_>,
     query: &Query<'_>,
+    id: SessionId,
 ) -> Result<http::Response<Body>, Refused> {
-    let shared = open(hub, request, query, Transport::Polling).await?;
+    let shared = open(hub, request, query, Transport::Polling, id)?;
     // Only what comes before the application's own packets travels with the handshake (EIO4-HS-04).
     let mut payload = PayloadEncoder::new(query.protocol, !query.is_base64);
-    payload.push_text(&open_packet(hub, &shared, Transport::Polling));
+    payload.push_text(&hub.open_packet.of(&id, Transport::Polling));
     if let Some(initial) = &hub.config.initial_packet {
         payload.push_text(&format!("4{initial}"));
     }
@@ -279,18 +330,19 @@ async fn open_polling<D: Send + Sync + 'static>(
     Ok(response)
 }
 
-async fn open_websocket<D: Send + Sync + 'static>(
+fn open_websocket<D: Send + Sync + 'static>(
     hub: &Arc<Hub<D>>,
     request: &RequestView<'_>,
     query: &Query<'_>,
+    id: SessionId,
 ) -> Result<Upgrade<D>, Refused> {
     let mut upgrade = shake_hands(hub, request, query)?;
-    let shared = open(hub, request, query, Transport::WebSocket).await?;
+    let shared = open(hub, request, query, Transport::WebSocket, id)?;
     if let Some(hook) = &hub.config.handshake_headers {
         hook(request, upgrade.headers_mut());
     }
     let mut frames = super::buffers::take();
-    let open = open_packet(hub, &shared, Transport::WebSocket);
+    let open = hub.open_packet.of(&id, Transport::WebSocket);
     websocket::write_frame(&mut frames, websocket::Opcode::Text, open.as_bytes());
     if let Some(initial) = &hub.config.initial_packet {
         let initial = format!("4{initial}");

@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 
 use super::counters::Counters;
 use super::lock::Lock;
+use super::open_packet::OpenPacket;
 use super::random;
 use super::registry::Registry;
 use super::shared::Shared;
@@ -24,6 +25,7 @@ pub(crate) struct Hub<D> {
     /// Shared with every session's machine.
     pub(super) timing: Arc<Timing>,
     pub(super) path: PathMatcher,
+    pub(super) open_packet: OpenPacket,
     pub(super) registry: Registry<Shared<D>>,
     pub(super) counters: Counters,
     pub(super) deadlines: DeadlineDriver<D>,
@@ -38,6 +40,7 @@ impl<D: Send + Sync + 'static> Hub<D> {
         let registry = Registry::new(config.max_sessions, config.max_sessions_per_peer);
         Arc::new_cyclic(|hub| Self {
             timing: Arc::new(config.timing),
+            open_packet: OpenPacket::new(&config),
             config,
             path,
             registry,

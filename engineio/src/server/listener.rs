@@ -3,6 +3,7 @@
 
 use std::future::poll_fn;
 use std::io;
+use std::mem::MaybeUninit;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -153,38 +154,53 @@ async fn begin<D: Send + Sync + 'static>(
     peer: Option<SocketAddr>,
 ) -> Option<Task<D>> {
     let mut read = Vec::new();
+    let head = timely_head(&hub, &mut stream, &mut read, peer).await?;
+    if let Head::Answered(Answer::Upgrade(upgrade), length) = head {
+        let behind = read.get(length..).unwrap_or_default().to_vec();
+        return Some(upgrade.answer_and_run(stream, behind));
+    }
+    // What any other request needs is large, and most connections begin with a handshake that nobody waits for.
+    Box::pin(answer_requests(hub, stream, peer, read, head)).await
+}
+
+/// Answers one request after another, of which `head` is the first.
+async fn answer_requests<D: Send + Sync + 'static>(
+    hub: Arc<Hub<D>>,
+    mut stream: Stream,
+    peer: Option<SocketAddr>,
+    mut read: Vec<u8>,
+    mut head: Head<D>,
+) -> Option<Task<D>> {
     loop {
-        match next_request(&hub, &mut stream, &mut read, peer).await {
+        match answer_request(&hub, &mut stream, &mut read, peer, head).await {
             Next::Another => {}
-            Next::WebSocket(upgrade, rest) => return Some(upgrade.answer_and_run(stream, rest)),
+            Next::WebSocket(upgrade, behind) => {
+                return Some(upgrade.answer_and_run(stream, behind));
+            }
             Next::Http => {
                 Box::pin(serve_http(&hub, Rewound::new(stream, read), peer)).await;
                 return None;
             }
             Next::Over => return None,
         }
+        head = timely_head(&hub, &mut stream, &mut read, peer).await?;
     }
 }
 
-/// Reads one request and answers it. What was read and not used stays in `read`.
-async fn next_request<D: Send + Sync + 'static>(
+/// Answers the request that begins with `head`. What was read and not used stays in `read`.
+async fn answer_request<D: Send + Sync + 'static>(
     hub: &Arc<Hub<D>>,
     stream: &mut Stream,
     read: &mut Vec<u8>,
     peer: Option<SocketAddr>,
+    head: Head<D>,
 ) -> Next<D> {
-    let head = tokio::time::timeout(hub.config.header_timeout, read_head(hub, stream, read));
-    let head = match head.await {
-        Ok(Ok(head)) => head,
-        Ok(Err(_)) => return Next::Over,
-        Err(_) => {
-            trace::debug!("the head of a request did not come in time");
-            return Next::Over;
-        }
-    };
     let (method, head_length, body_length) = match head {
-        Head::WebSocket(length) => (Method::GET, length, 0),
-        Head::Plain(method, head_length, body_length) => (method, head_length, body_length),
+        Head::Answered(answer, length) => {
+            let behind = read.get(length..).unwrap_or_default().to_vec();
+            return conclude(hub, stream, read, behind, answer).await;
+        }
+        Head::Whole(method, head_length, body_length) => (method, head_length, body_length),
         Head::Other => return Next::Http,
         Head::TooLarge => {
             trace::debug!("the head of a request is too large");
@@ -200,21 +216,27 @@ async fn next_request<D: Send + Sync + 'static>(
     if request.parse(read).is_err() {
         return Next::Http;
     }
-    let view = RequestView::new(
-        &method,
-        request.path.unwrap_or("/"),
-        Headers::Raw(request.headers),
-        peer,
-        false,
-    );
+    let view = view(&method, &request, peer);
     let body = read.get(head_length..length).unwrap_or_default();
     let answer = exchange::answer(hub, &view, Body::full(Bytes::copy_from_slice(body)));
     let mut behind = read.get(length..).unwrap_or_default().to_vec();
-    let answer = while_connected(stream, &mut behind, answer).await;
-    match answer {
+    match while_connected(stream, &mut behind, answer).await {
+        Some(answer) => conclude(hub, stream, read, behind, answer).await,
         None => Next::Over,
-        Some(Answer::Upgrade(upgrade)) => Next::WebSocket(Box::new(upgrade), behind),
-        Some(Answer::Response(response)) => {
+    }
+}
+
+/// Sends what a request is answered with; `behind` is what arrived behind it.
+async fn conclude<D: Send + Sync + 'static>(
+    hub: &Hub<D>,
+    stream: &mut Stream,
+    read: &mut Vec<u8>,
+    behind: Vec<u8>,
+    answer: Answer<D>,
+) -> Next<D> {
+    match answer {
+        Answer::Upgrade(upgrade) => Next::WebSocket(Box::new(upgrade), behind),
+        Answer::Response(response) => {
             // A connection that waits for its next request holds no buffer.
             *read = behind;
             match send_response(hub, stream, response).await {
@@ -223,6 +245,15 @@ async fn next_request<D: Send + Sync + 'static>(
             }
         }
     }
+}
+
+fn view<'r>(
+    method: &'r Method,
+    request: &'r httparse::Request<'r, 'r>,
+    peer: Option<SocketAddr>,
+) -> RequestView<'r> {
+    let path = request.path.unwrap_or("/");
+    RequestView::new(method, path, Headers::Raw(request.headers), peer, false)
 }
 
 /// Waits for an answer for as long as the client does. What it sends meanwhile is kept, once; a client that goes on
@@ -261,24 +292,49 @@ fn poll_read(
     })
 }
 
-enum Head {
-    /// A GET with an `Upgrade` header inside the path; the head is this long.
-    WebSocket(usize),
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the large one is what most connections begin with"
+)]
+enum Head<D: Send + Sync + 'static> {
+    /// A WebSocket handshake that nobody had to be waited for, and how long it is.
+    Answered(Answer<D>, usize),
     /// A whole request inside the path that is answered without hyper; how long its head and its body are.
-    Plain(Method, usize, usize),
+    Whole(Method, usize, usize),
     Other,
     TooLarge,
 }
 
-/// Reads until the head of a request is whole, or hyper had better see it.
-async fn read_head<D: Send + Sync + 'static>(
-    hub: &Hub<D>,
+/// The head of the next request; `None` when none comes in time.
+async fn timely_head<D: Send + Sync + 'static>(
+    hub: &Arc<Hub<D>>,
     stream: &mut Stream,
     read: &mut Vec<u8>,
-) -> io::Result<Head> {
+    peer: Option<SocketAddr>,
+) -> Option<Head<D>> {
+    let head = tokio::time::timeout(
+        hub.config.header_timeout,
+        read_head(hub, stream, read, peer),
+    );
+    match head.await {
+        Ok(head) => head.ok(),
+        Err(_) => {
+            trace::debug!("the head of a request did not come in time");
+            None
+        }
+    }
+}
+
+/// Reads until the head of a request is whole, or hyper had better see it.
+async fn read_head<D: Send + Sync + 'static>(
+    hub: &Arc<Hub<D>>,
+    stream: &mut Stream,
+    read: &mut Vec<u8>,
+    peer: Option<SocketAddr>,
+) -> io::Result<Head<D>> {
     loop {
         if !read.is_empty()
-            && let Some(head) = parse_head(hub, read)
+            && let Some(head) = parse_head(hub, read, peer)
         {
             return Ok(head);
         }
@@ -289,10 +345,14 @@ async fn read_head<D: Send + Sync + 'static>(
 }
 
 /// What the head of a request asks for; `None` when it is not there as a whole.
-fn parse_head<D: Send + Sync + 'static>(hub: &Hub<D>, read: &[u8]) -> Option<Head> {
-    let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
-    let mut request = httparse::Request::new(&mut headers);
-    let length = match request.parse(read) {
+fn parse_head<D: Send + Sync + 'static>(
+    hub: &Arc<Hub<D>>,
+    read: &[u8],
+    peer: Option<SocketAddr>,
+) -> Option<Head<D>> {
+    let mut headers = [const { MaybeUninit::uninit() }; HEADERS_MAX];
+    let mut request = httparse::Request::new(&mut []);
+    let length = match request.parse_with_uninit_headers(read, &mut headers) {
         Ok(httparse::Status::Complete(length)) => length,
         // Hyper knows how to answer what it cannot parse either.
         Err(_) => return Some(Head::Other),
@@ -314,11 +374,15 @@ fn parse_head<D: Send + Sync + 'static>(hub: &Hub<D>, read: &[u8]) -> Option<Hea
         .iter()
         .any(|header| header.name.eq_ignore_ascii_case("upgrade"));
     if is_upgrade && request.method == Some("GET") && hub.config.websocket {
-        return Some(Head::WebSocket(length));
+        let answer = exchange::answer_handshake(hub, &view(&Method::GET, &request, peer));
+        return Some(match answer {
+            Some(answer) => Head::Answered(answer, length),
+            None => Head::Whole(Method::GET, length, 0),
+        });
     }
     let whole = plain::accept(&request).filter(|(_, body)| *body <= read.len() - length);
     Some(whole.map_or(Head::Other, |(method, body)| {
-        Head::Plain(method, length, body)
+        Head::Whole(method, length, body)
     }))
 }
 

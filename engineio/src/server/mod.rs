@@ -10,6 +10,7 @@ mod form;
 mod hub;
 mod listener;
 mod lock;
+mod open_packet;
 mod plain;
 mod polling;
 mod random;

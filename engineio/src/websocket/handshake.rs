@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::Method;
+use sha1::{Digest as _, Sha1};
 
 use crate::request::RequestView;
 
@@ -75,12 +76,10 @@ impl<'a> Handshake<'a> {
 
 /// The accept key for a client's key (RFC 6455 §4.2.2).
 fn accept_key(key: &[u8]) -> [u8; 28] {
-    let mut sha1 = sha1_smol::Sha1::new();
-    sha1.update(key);
-    sha1.update(MAGIC);
+    let digest = Sha1::new().chain_update(key).chain_update(MAGIC).finalize();
     let mut accept = [b'='; 28];
     // Twenty bytes are exactly 28 characters.
-    let written = STANDARD.encode_slice(sha1.digest().bytes(), &mut accept);
+    let written = STANDARD.encode_slice(digest, &mut accept);
     debug_assert_eq!(written, Ok(28));
     accept
 }

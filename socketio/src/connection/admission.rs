@@ -129,7 +129,7 @@ impl Client {
             return self.feed(connection, Input::GiveUp);
         };
         let gate = space.guard.as_ref();
-        let gate = gate.map(|guard| self.gate(guard, &payload, &space.name));
+        let gate = gate.map(|guard| Box::new(self.gate(guard, &payload, &space.name)));
         let claim = match &space.recovery {
             Some(_) => Claim::of(payload.auth.as_ref()),
             None => None,
@@ -178,7 +178,7 @@ impl Client {
         let mut inherited = None;
         if matches!(presented, Collected::Missing(_) | Collected::Guest) {
             inherited = self.inheritable(guard);
-            let grant = inherited.as_ref().map(|inherited| &inherited.grant.grant);
+            let grant = inherited.as_ref().map(|inherited| &*inherited.grant.grant);
             let is_somebody = grant.is_some() || matches!(presented, Collected::Guest);
             if is_somebody && !may_connect(&**policy, grant, namespace) {
                 presented = Collected::Rejected(Code::InsufficientScope.into());
@@ -216,10 +216,7 @@ impl Client {
             subject: grant.shared_subject(),
             // As the policy ended it there, its cap included.
             expires_in: socket.expires_at().map(left),
-            grant: Accepted {
-                grant: Grant::clone(&grant),
-                mark,
-            },
+            grant: Accepted { grant, mark },
         })
     }
 
@@ -389,7 +386,10 @@ impl Client {
                     epoch,
                     subject: grant.shared_subject(),
                     expires_in: grant.expires_in(wall_clock()),
-                    grant: Accepted { grant, mark },
+                    grant: Accepted {
+                        grant: Arc::new(grant),
+                        mark,
+                    },
                 },
                 Err(rejection) if rejection.code() == Code::TokenRevoked => {
                     auth::Input::VerifyRevoked { epoch, rejection }
@@ -449,7 +449,7 @@ async fn then_ask_middleware(
     socket: Arc<Core>,
 ) -> Verified {
     let grant = verification.await?;
-    socket.set_grant(Some(grant.clone()), None);
+    socket.set_grant(Some(Arc::new(grant.clone())), None);
     match ask_middleware(Arc::clone(&socket)).await {
         Ok(()) => Ok(grant),
         Err(error) => {

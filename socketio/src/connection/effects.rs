@@ -177,7 +177,7 @@ impl Client {
         connection: &Connection<Self>,
         ticket: Ticket,
         socket: Arc<Core>,
-        output: auth::Output<HeldPacket, Accepted>,
+        output: auth::Output<Box<HeldPacket>, Accepted>,
     ) {
         let Some(policy) = socket.space.guard.as_ref().map(|guard| &guard.policy) else {
             return;
@@ -236,11 +236,14 @@ impl Client {
                 }
             }
             auth::Output::RunConnectHandler => self.push(Call::Connected(socket)),
-            auth::Output::Deliver(HeldPacket { packet, size }) => self.push(Call::Event {
-                socket,
-                packet,
-                size,
-            }),
+            auth::Output::Deliver(held) => {
+                let HeldPacket { packet, size } = *held;
+                self.push(Call::Event {
+                    socket,
+                    packet,
+                    size,
+                });
+            }
             auth::Output::Unauthorized {
                 rejection,
                 notice,

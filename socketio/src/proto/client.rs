@@ -56,7 +56,8 @@ pub(crate) enum Input<A: Application> {
     Found {
         ticket: Ticket,
         socket: A::Socket,
-        gate: Option<Gate<A>>,
+        /// Boxed, since it is large and most inputs have none.
+        gate: Option<Box<Gate<A>>>,
     },
     /// There is no such namespace, or there can be no more.
     NotFound {
@@ -425,7 +426,7 @@ impl<A: Application> Client<A> {
         limits: &Limits,
         ticket: Ticket,
         socket: A::Socket,
-        gate: Option<Gate<A>>,
+        gate: Option<Box<Gate<A>>>,
     ) {
         let Some(entry) = self.entry_mut(ticket) else {
             return;

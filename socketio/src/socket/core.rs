@@ -292,7 +292,7 @@ impl Core {
 
     pub(crate) fn set_grant(
         &self,
-        grant: Option<Grant<ErasedIdentity>>,
+        grant: Option<Arc<Grant<ErasedIdentity>>>,
         expires_at: Option<SystemTime>,
     ) {
         let identity = match &grant {
@@ -301,7 +301,7 @@ impl Core {
         };
         let mut state = self.state.lock();
         state.identity = identity;
-        state.grant = grant.map(Arc::new);
+        state.grant = grant;
         state.expires_at = expires_at;
     }
 

@@ -5,6 +5,7 @@ use std::cell::Cell;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use benches::wire::find;
+use sha1::{Digest as _, Sha1};
 
 use crate::Dialect;
 use crate::answer::{OPCODE_TEXT, write_header};
@@ -27,13 +28,11 @@ pub(crate) fn answer(request: &[u8], out: &mut Vec<u8>) -> Option<(Dialect, usiz
         Dialect::Socket
     };
     let key = find(request, b"Sec-WebSocket-Key: ")? + 19;
-    let mut sha = sha1_smol::Sha1::from(request.get(key..key + 24)?);
-    sha.update(GUID);
+    let sha = Sha1::new().chain_update(request.get(key..key + 24)?);
+    let digest = sha.chain_update(GUID).finalize();
     out.extend_from_slice(HEAD);
     let mut accept = [0; 28];
-    STANDARD
-        .encode_slice(sha.digest().bytes(), &mut accept)
-        .ok()?;
+    STANDARD.encode_slice(digest, &mut accept).ok()?;
     out.extend_from_slice(&accept);
     out.extend_from_slice(b"\r\n\r\n");
 

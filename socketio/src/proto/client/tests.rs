@@ -71,7 +71,7 @@ impl Bench {
         self.feed(Input::Found {
             ticket,
             socket,
-            gate,
+            gate: gate.map(Box::new),
         })
     }
 
