@@ -96,6 +96,8 @@ impl Expectations {
             return Err(invalid("iat or nbf is in the future"));
         }
         self.check_lifetime(issued_at, expires)?;
+        // Not registered, but in use: the connection is to end before its token does.
+        let expires = expires.into_iter().chain(date(claims, "expire_at")?).min();
         let registered = Registered {
             subject: text(claims, "sub")?
                 .ok_or(invalid("sub is missing"))?
@@ -173,7 +175,7 @@ impl Expectations {
 }
 
 /// Whole seconds since 1970 (RFC 7519 §2, fractions cut off).
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct NumericDate(u64);
 
 impl NumericDate {

@@ -84,6 +84,12 @@ const AUTH_LIFETIME: Suite = Suite {
     environment: &[SECRET, ("EIO3", "1")],
 };
 
+const AUTH_PROOF: Suite = Suite {
+    script: "node/clients/auth-proof.test.mjs",
+    profile: "auth",
+    environment: &[SECRET],
+};
+
 const PYTHON_SOCKET: Suite = Suite {
     script: "python/clients/socket_test.py",
     profile: "socket",
@@ -210,6 +216,11 @@ fn clients_renew_their_tokens_or_lose_them() {
 #[test]
 fn the_life_of_tokens_passes_on_the_reference() {
     AUTH_LIFETIME.passes_on(&Server::node());
+}
+
+#[test]
+fn clients_prove_to_hold_the_key_of_their_token() {
+    AUTH_PROOF.passes_on(&Server::ours());
 }
 
 #[test]

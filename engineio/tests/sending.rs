@@ -8,6 +8,8 @@ use engineio::{
     CloseReason, Config, ConflationKey, EncodedMessage, OverflowPolicy, SendError, SendOptions,
     Sent,
 };
+use tokio::sync::oneshot;
+
 use support::{Door, Event, Server, WebSocket, get, post, spawn, within};
 
 const POLLING: &str = "/engine.io/?EIO=4&transport=polling";
@@ -187,4 +189,53 @@ async fn draining_refuses_new_sessions_and_ends_within_its_deadline() {
     assert!((30..60).contains(&wait), "{wait}");
     within(draining).await.unwrap();
     assert_eq!(server.engine.session_count(), 0);
+}
+
+#[tokio::test]
+async fn what_is_sent_together_answers_one_poll() {
+    let mut server = Server::start(Door::Own, Config::new()).await;
+    let sid = server.handshake().await;
+    let connection = server.opened().await;
+    let poll = spawn(async move { get(server.addr, &with_sid(&sid)).await });
+    within(async {
+        while !connection.is_writable() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    connection.together(|| {
+        connection.send_text("a").unwrap();
+        connection.together(|| connection.send_text("b")).unwrap();
+        connection.send_text("c").unwrap();
+    });
+    assert_eq!(within(poll).await.unwrap().text(), "4a\u{1e}4b\u{1e}4c");
+}
+
+#[tokio::test]
+async fn what_precedes_a_close_leaves_though_the_task_hears_of_the_close_first() {
+    for door in Door::ALL {
+        let mut server = Server::start(door, Config::new()).await;
+        let mut client = WebSocket::open(server.addr, WEBSOCKET).await;
+        client.sid().await;
+        let connection = server.opened().await;
+        let (is_closed, closed) = oneshot::channel();
+        let (go_on, is_to_go_on) = oneshot::channel();
+        let telling = tokio::task::spawn_blocking(move || {
+            connection.together(|| {
+                connection.send_text("last words").unwrap();
+                connection.close();
+                is_closed.send(()).unwrap();
+                is_to_go_on.blocking_recv().unwrap();
+            });
+        });
+        within(closed).await.unwrap();
+        // Long enough for the task of the WebSocket, which runs on this thread.
+        for _ in 0..1_000 {
+            tokio::task::yield_now().await;
+        }
+        go_on.send(()).unwrap();
+        assert_eq!(client.text().await, "4last words", "{door:?}");
+        client.close_frame().await;
+        within(telling).await.unwrap();
+    }
 }

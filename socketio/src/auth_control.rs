@@ -88,8 +88,8 @@ impl AuthControl {
     /// `token_revoked`, then a DISCONNECT, after which clients do not come back by themselves. How many those were.
     ///
     /// A socket that connect middleware still has leaves at once as well; where its CONNECT is not answered yet, by a
-    /// CONNECT_ERROR with `token_revoked`. A credential that is still being verified has no grant yet, so that only a
-    /// list can refuse it.
+    /// CONNECT_ERROR with `token_revoked`. One whose credential is still being verified leaves when it turns out to be
+    /// meant, and is not counted.
     ///
     /// Nothing is remembered: to refuse the token from now on, revoke it in a list that the authenticator
     /// [asks](socketio_auth::Authenticator::with_revocation), which ends live sockets as well.

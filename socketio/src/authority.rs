@@ -13,6 +13,7 @@ use socketio_auth::{
 use crate::handshake::{Opening, Secrets};
 use crate::lock::Lock;
 use crate::namespace::Guard;
+use crate::revoked::RecentRevocations;
 use crate::running::guard;
 
 pub(crate) struct Authority {
@@ -25,6 +26,7 @@ pub(crate) struct Authority {
     lockout: Option<Arc<dyn Lockout>>,
     proxies: TrustedProxies,
     audit: Option<Arc<dyn AuditSink>>,
+    pub(crate) revoked: RecentRevocations,
 }
 
 /// What the builder of a server was told about authentication as a whole.
@@ -58,6 +60,7 @@ impl Authority {
             lockout: options.lockout,
             proxies: options.proxies,
             audit: options.audit,
+            revoked: RecentRevocations::default(),
         }
     }
 

@@ -33,6 +33,7 @@ use crate::lock::Lock;
 use crate::packet::{Packet, PacketKind};
 use crate::proto::client::{self, Application, Input, Route, Ticket};
 use crate::queue::Queue;
+use crate::revoked::Mark;
 use crate::running::guard;
 use crate::server::Server;
 use crate::socket::Core;
@@ -46,9 +47,15 @@ pub(crate) struct Shell {
 impl Application for Shell {
     type Socket = Arc<Core>;
     type Payload = Payload;
-    // Both are large, and inputs and outputs are moved more often than these are made.
+    // Boxed since it is large, and inputs and outputs are moved more often than it is made.
     type Packet = Box<HeldPacket>;
-    type Grant = Arc<Grant<ErasedIdentity>>;
+    type Grant = Accepted;
+}
+
+/// A grant, and what had been revoked when its verification began.
+pub(crate) struct Accepted {
+    grant: Arc<Grant<ErasedIdentity>>,
+    mark: Mark,
 }
 
 /// What came with a CONNECT.

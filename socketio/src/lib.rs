@@ -176,6 +176,7 @@ mod packet;
 mod proto;
 mod queue;
 mod recovery;
+mod revoked;
 mod rooms;
 mod running;
 mod server;

@@ -15,7 +15,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use engineio::{Body, Engine, EngineService, ForeignStream, Listener};
 use http_body::Body as HttpBody;
-use socketio_auth::{DynPolicy, Policy, Revocation, RevocationListener, RevocationOrigin};
+use socketio_auth::{
+    DynPolicy, GrantFacts, Policy, Revocation, RevocationListener, RevocationOrigin,
+};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
@@ -32,6 +34,7 @@ use crate::proto::pace::Rate;
 use crate::recovery::{Keeper, Recovery};
 use crate::rooms::Selection;
 use crate::settings::Settings;
+use crate::socket::Core;
 
 /// What the connections and namespaces of a server share.
 pub(crate) struct Server {
@@ -212,7 +215,11 @@ impl Server {
 
     /// Ends what holds a grant that is meant, after a margin if there is one; how many sockets that were.
     pub(crate) fn end_grants(&self, revocation: &Revocation, margin: Option<Duration>) -> usize {
-        let mut ended = 0;
+        if margin.is_none() {
+            self.authority.revoked.add(revocation);
+        }
+        let is_meant = |facts: &GrantFacts| revocation.covers(facts);
+        let mut meant: Vec<Arc<Core>> = Vec::new();
         for space in self.all_spaces() {
             if space.guard.is_none() {
                 continue;
@@ -224,10 +231,28 @@ impl Server {
             let inside = inside.iter().filter(|s| !known.contains(&Arc::as_ptr(s)));
             // A second round trip has no grant to shorten before its end.
             let pending = pending.iter().filter(|s| margin.is_none() || !s.is_held());
-            for socket in pending.chain(inside) {
-                let is_meant = socket.end_grant_if(margin, |facts| revocation.covers(facts));
-                ended += usize::from(is_meant);
-            }
+            let found = pending.chain(inside);
+            meant.extend(found.filter(|s| s.has_grant_that(is_meant)).cloned());
+        }
+        // A client hears of all its namespaces at once: else the answer to the first may find the connection closed,
+        // and some clients then do not read on.
+        meant.sort_by(|one, other| {
+            one.connection
+                .id()
+                .as_str()
+                .cmp(other.connection.id().as_str())
+        });
+        let of_one = |one: &Arc<Core>, other: &Arc<Core>| one.connection == other.connection;
+        let mut ended = 0;
+        for sockets in meant.chunk_by(of_one) {
+            let Some(first) = sockets.first() else {
+                continue;
+            };
+            first.connection.together(|| {
+                for socket in sockets {
+                    ended += usize::from(socket.end_grant_if(margin, is_meant));
+                }
+            });
         }
         ended
     }

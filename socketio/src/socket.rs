@@ -26,7 +26,7 @@ use crate::id::SocketId;
 use crate::listeners::{Lasts, ListenerId};
 use crate::rooms::{Room, Selection};
 
-pub(crate) use self::core::{Core, Prepared};
+pub(crate) use self::core::{Core, Prepared, Verdict};
 
 /// One client in one namespace, with the data that its authentication produced.
 ///

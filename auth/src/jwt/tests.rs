@@ -147,6 +147,10 @@ fn claims_are_judged_strictly() {
         (json!({"exp": NOW - 30}), "token_expired"),
         (json!({"exp": 0}), "token_expired"),
         (json!({"exp": NOW - 100, "aud": "other"}), invalid),
+        (json!({"expire_at": NOW + 1}), "ok"),
+        (json!({"expire_at": NOW - 30}), "token_expired"),
+        (json!({"expire_at": "0"}), invalid),
+        (json!({"expire_at": NOW + 60, "exp": null}), invalid),
         (json!({"nbf": NOW + 30}), "ok"),
         (json!({"nbf": NOW + 31}), invalid),
         (json!({"nbf": u64::MAX}), invalid),
@@ -167,6 +171,16 @@ fn row_15_a_huge_exp_is_clamped_to_the_longest_session() {
         let grant = granted(&strict(), &with(&json!({"exp": exp})));
         assert_eq!(grant.expires_at(), Some(at(NOW + day)));
     }
+}
+
+#[test]
+fn a_grant_may_end_before_its_token_and_not_after() {
+    let ends = |expire_at: u64| {
+        let claims = json!({"exp": NOW + 600, "expire_at": expire_at});
+        granted(&strict(), &with(&claims)).expires_at()
+    };
+    assert_eq!(ends(NOW + 60), Some(at(NOW + 60)));
+    assert_eq!(ends(NOW + 6_000), Some(at(NOW + 600)));
 }
 
 #[test]

@@ -146,7 +146,10 @@ impl<M: Queued, G> AuthMachine<M, G> {
                 expires_in,
             } => self.on_verified(now, epoch, grant, subject, expires_in),
             Input::VerifyErr { epoch, rejection } => self.on_refused(now, epoch, rejection),
-            Input::Revoked(rejection) => self.on_revoked(rejection),
+            Input::VerifyRevoked { epoch, .. } if !self.is_current(epoch) => {}
+            Input::VerifyRevoked { rejection, .. } | Input::Revoked(rejection) => {
+                self.on_revoked(rejection);
+            }
             Input::ExpireIn(margin) => self.on_expire_in(now, margin),
             Input::Left => {
                 self.cancel_verification();

@@ -92,6 +92,13 @@ pub enum Input<M, G> {
         /// Why.
         rejection: Rejection,
     },
+    /// A verification accepted the credential, but what it would grant was revoked while it ran.
+    VerifyRevoked {
+        /// [`Output::StartVerify::epoch`].
+        epoch: u32,
+        /// Why.
+        rejection: Rejection,
+    },
     /// The token, its subject or its session was revoked.
     Revoked(Rejection),
     /// The grant is to end after this time at the latest, unless the client renews it: it is told at once. For

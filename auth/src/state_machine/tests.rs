@@ -120,6 +120,10 @@ impl Bench {
 fn every_cell_of_the_table_holds() {
     use State::{Active, Closed, Pending, Refreshing, Verifying};
     let revoked = || Input::Revoked(Rejection::new(Code::TokenRevoked));
+    let revoked_meanwhile = |epoch| Input::VerifyRevoked {
+        epoch,
+        rejection: Code::TokenRevoked.into(),
+    };
     let acked = || Input::UnauthorizedAcked { notice: 1 };
     let missing = |ack| Input::Authenticate {
         presented: Collected::Missing(Code::CredentialsRequired.into()),
@@ -167,6 +171,7 @@ fn every_cell_of_the_table_holds() {
             Closed,
         ),
         (Pending, 1, revoked(), "disconnect", Closed),
+        (Pending, 1, revoked_meanwhile(0), "", Pending),
         (Pending, 1, Input::Left, "", Closed),
         (
             Verifying,
@@ -221,6 +226,14 @@ fn every_cell_of_the_table_holds() {
             "cancel(1) unauthorized(token_revoked) disconnect",
             Closed,
         ),
+        (
+            Verifying,
+            1,
+            revoked_meanwhile(1),
+            "cancel(1) unauthorized(token_revoked) disconnect",
+            Closed,
+        ),
+        (Verifying, 1, revoked_meanwhile(0), "", Verifying),
         (Verifying, 1, Input::Left, "cancel(1)", Closed),
         (Active, 1, authenticate(), "verify(2)", Refreshing),
         (
@@ -257,6 +270,7 @@ fn every_cell_of_the_table_holds() {
             "unauthorized(token_revoked) disconnect",
             Closed,
         ),
+        (Active, 1, revoked_meanwhile(1), "", Active),
         (Active, 1, Input::Left, "", Closed),
         (
             Refreshing,
@@ -310,6 +324,14 @@ fn every_cell_of_the_table_holds() {
             "cancel(2) unauthorized(token_revoked) disconnect",
             Closed,
         ),
+        (
+            Refreshing,
+            1,
+            revoked_meanwhile(2),
+            "cancel(2) unauthorized(token_revoked) disconnect",
+            Closed,
+        ),
+        (Refreshing, 1, revoked_meanwhile(1), "", Refreshing),
         (Refreshing, 1, Input::Left, "cancel(2)", Closed),
         (Closed, 1, authenticate(), "", Closed),
         (Closed, 1, Input::Packet(1), "", Closed),
@@ -318,6 +340,7 @@ fn every_cell_of_the_table_holds() {
         (Closed, 1, err(0, Code::InvalidToken), "", Closed),
         (Closed, 100_000, Input::Timeout, "", Closed),
         (Closed, 1, revoked(), "", Closed),
+        (Closed, 1, revoked_meanwhile(0), "", Closed),
         (Closed, 1, Input::Left, "", Closed),
         (Closed, 1, connect(token()), "", Closed),
     ];

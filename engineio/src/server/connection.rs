@@ -184,6 +184,25 @@ impl<D: Send + Sync + 'static> Connection<D> {
         self.0.send_shared(message, options)
     }
 
+    /// Runs `send`, and has what is sent to this client meanwhile leave in one write, or answer one poll. Sends that
+    /// a handler of this session makes are together already. While a handler of this session runs on another thread,
+    /// what is sent leaves when that has returned, perhaps in two parts.
+    ///
+    /// The session is not read meanwhile, so `send` must not block.
+    ///
+    /// ```
+    /// # fn say(connection: &engineio::Connection<()>) {
+    /// connection.together(|| {
+    ///     let _ = connection.send_text("that was all");
+    ///     connection.close();
+    /// });
+    /// # }
+    /// ```
+    pub fn together<T>(&self, send: impl FnOnce() -> T) -> T {
+        let _held = self.0.begin_dispatch().then(|| Held(&self.0));
+        send()
+    }
+
     /// Waits until at most [`Config::high_watermark`](crate::Config::high_watermark) bytes are queued.
     ///
     /// Dropping the future is harmless; any number may wait. Nothing is reserved: others may fill the queue
@@ -220,6 +239,15 @@ impl<D: Send + Sync + 'static> Connection<D> {
     /// Closes the session at once; what is queued may be lost.
     pub fn abort(&self) {
         self.0.handle(self.0.hub.now(), Input::Discard);
+    }
+}
+
+/// The right to call the handler, without a handler being called.
+struct Held<'a, D: Send + Sync + 'static>(&'a Arc<Shared<D>>);
+
+impl<D: Send + Sync + 'static> Drop for Held<'_, D> {
+    fn drop(&mut self) {
+        self.0.end_dispatch(self.0.hub.now());
     }
 }
 

@@ -39,6 +39,11 @@ impl<D: Send + Sync + 'static> Shared<D> {
         self.settle(inner);
     }
 
+    /// True while something waits, or is being written by another thread.
+    pub(super) fn has_unsent(&self) -> bool {
+        !self.lock().session.outbox.is_flushed()
+    }
+
     /// Leaves the rest to the task that owns the stream.
     fn wake_writer(self: &Arc<Self>, mut inner: MutexGuard<'_, Inner>, wrote: Wrote) {
         if wrote == Wrote::Failed {

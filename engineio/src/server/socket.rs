@@ -287,7 +287,16 @@ impl<D: Send + Sync + 'static> Socket<D> {
                 return Poll::Ready(End::Lost);
             }
             if self.is_finishing && !self.is_blocked {
-                return Poll::Ready(End::Finished);
+                if !self.shared().has_unsent() {
+                    return Poll::Ready(End::Finished);
+                }
+                self.shared().flush();
+                if self.shared().has_unsent() && !self.shared().has_signal(signal::BLOCKED) {
+                    // A handler that runs or writes on another thread says its last; it is brief.
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                continue;
             }
             if self.is_paused || self.is_throttled || self.role == Role::Switching {
                 return Poll::Pending;

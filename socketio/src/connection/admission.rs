@@ -4,25 +4,61 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use engineio::{Connection, Protocol};
 use serde_json::{Map, Value};
 use socketio_auth as auth;
 use socketio_auth::{
-    Action, BoxFuture, Code, Collected, Credential, Decision, ErasedIdentity, Extract, Grant,
-    Inherit, NoRequest, Purpose, Rejection,
+    Action, BoxFuture, Code, Collected, Credential, Decision, ErasedIdentity, Extract, Fingerprint,
+    Grant, Inherit, NoRequest, Purpose, Rejection, SourceKind,
 };
 
-use super::{Client, Payload, Shell, now, wall_clock};
+use super::{Accepted, Client, Payload, Shell, now, wall_clock};
 use crate::error::ConnectError;
 use crate::id::SocketId;
 use crate::namespace::{Family, Guard, Space};
 use crate::proto::client::{Gate, Inherited, Input, Ticket};
 use crate::recovery::Claim;
+use crate::revoked::Mark;
 use crate::running::{Guarded, Panicked, guard, poll_now};
-use crate::socket::Core;
+use crate::socket::{Core, Verdict};
 use crate::trace;
+
+/// A verification that runs.
+struct Trial {
+    epoch: u32,
+    /// What had been revoked when it began.
+    mark: Mark,
+    purpose: Purpose,
+    /// For the books, if there are any.
+    entry: Option<Entry>,
+}
+
+/// What the books want to know of a verification.
+struct Entry {
+    source: SourceKind,
+    fingerprint: Fingerprint,
+    began_at: Instant,
+}
+
+impl Entry {
+    fn of(credential: &Credential) -> Self {
+        Self {
+            source: credential.source(),
+            fingerprint: credential.fingerprint(),
+            began_at: now(),
+        }
+    }
+
+    fn end(&self) -> Verdict {
+        Verdict {
+            source: self.source,
+            fingerprint: self.fingerprint,
+            latency: now().saturating_duration_since(self.began_at),
+        }
+    }
+}
 
 impl Client {
     /// Looks for a namespace, at last among the sets of dynamic ones.
@@ -142,7 +178,7 @@ impl Client {
         let mut inherited = None;
         if matches!(presented, Collected::Missing(_) | Collected::Guest) {
             inherited = self.inheritable(guard);
-            let grant = inherited.as_ref().map(|inherited| &*inherited.grant);
+            let grant = inherited.as_ref().map(|inherited| &*inherited.grant.grant);
             let is_somebody = grant.is_some() || matches!(presented, Collected::Guest);
             if is_somebody && !may_connect(&**policy, grant, namespace) {
                 presented = Collected::Rejected(Code::InsufficientScope.into());
@@ -162,6 +198,7 @@ impl Client {
         if guard.policy.settings().inherit == Inherit::None {
             return None;
         }
+        let mark = self.server.authority.revoked.mark();
         let joined = self.joined().into_iter().filter(|socket| {
             let of_socket = socket.space.guard.as_ref();
             of_socket.is_some_and(|of_socket| of_socket.index == guard.index)
@@ -179,7 +216,7 @@ impl Client {
             subject: grant.shared_subject(),
             // As the policy ended it there, its cap included.
             expires_in: socket.expires_at().map(left),
-            grant,
+            grant: Accepted { grant, mark },
         })
     }
 
@@ -212,13 +249,23 @@ impl Client {
         let Some(policy) = socket.space.guard.as_ref().map(|guard| &guard.policy) else {
             return;
         };
+        let trial = Trial {
+            epoch,
+            mark: self.server.authority.revoked.mark(),
+            purpose,
+            entry: self
+                .server
+                .authority
+                .is_audited()
+                .then(|| Entry::of(&credential)),
+        };
         let mut context = self.context(connection, &socket.space.name);
-        if let Some(subject) = purpose.subject() {
+        if let Some(subject) = trial.purpose.subject() {
             context = context.with_renewed_subject(Arc::clone(subject));
         }
         let started = guard(|| Arc::clone(policy).authenticate(context, credential));
         let Ok(mut verification) = started else {
-            return self.verified(connection, ticket, socket, (epoch, &purpose), Err(Panicked));
+            return self.verified(connection, ticket, socket, &trial, Err(Panicked));
         };
         if socket.is_held() && !socket.space.handlers.middleware.is_empty() {
             // The CONNECT was answered long ago, so the middleware is asked as a part of the verification.
@@ -226,10 +273,10 @@ impl Client {
         }
         match poll_now(verification.as_mut()) {
             Poll::Ready(result) => {
-                self.verified(connection, ticket, socket, (epoch, &purpose), result);
+                self.verified(connection, ticket, socket, &trial, result);
             }
             Poll::Pending => {
-                self.wait_for(connection, ticket, socket, (epoch, purpose), verification);
+                self.wait_for(connection, ticket, socket, trial, verification);
             }
         }
     }
@@ -272,10 +319,10 @@ impl Client {
         connection: &Connection<Self>,
         ticket: Ticket,
         socket: &Arc<Core>,
-        (epoch, purpose): (u32, Purpose),
+        trial: Trial,
         verification: BoxFuture<'static, Verified>,
     ) {
-        let mut cancelled = socket.begin_verification(epoch);
+        let mut cancelled = socket.begin_verification(trial.epoch);
         let (connection, socket) = (connection.clone(), Arc::clone(socket));
         let mut verification = Guarded(verification);
         self.server.spawn(&self.runtime, async move {
@@ -289,7 +336,7 @@ impl Client {
             .await;
             drop(verification);
             if let (Some(result), Some(client)) = (result, connection.data()) {
-                client.verified(&connection, ticket, &socket, (epoch, &purpose), result);
+                client.verified(&connection, ticket, &socket, &trial, result);
             }
         });
     }
@@ -314,7 +361,7 @@ impl Client {
         connection: &Connection<Self>,
         ticket: Ticket,
         socket: &Arc<Core>,
-        (epoch, purpose): (u32, &Purpose),
+        trial: &Trial,
         result: Result<Verified, Panicked>,
     ) {
         let result = result.map(|result| result.and_then(|grant| Self::authorize(socket, grant)));
@@ -322,7 +369,7 @@ impl Client {
         let (authority, renewed) = (&self.server.authority, renewed.as_deref());
         match &result {
             // The client did nothing.
-            _ if matches!(purpose, Purpose::Revalidation(_)) => {}
+            _ if matches!(trial.purpose, Purpose::Revalidation(_)) => {}
             Ok(Ok(_)) => authority.record_success(now(), self.address(), renewed),
             Ok(Err(rejection)) if rejection.code() != Code::AuthUnavailable => {
                 authority.record_failure(now(), self.address(), renewed);
@@ -330,20 +377,31 @@ impl Client {
             // A server that cannot judge is not the client's failure.
             Ok(Err(_)) | Err(Panicked) => {}
         }
+        let (epoch, mark) = (trial.epoch, trial.mark);
+        let result = result
+            .unwrap_or_else(|Panicked| Err(Rejection::unavailable("the authenticator panicked")));
         let input = match result {
-            Ok(Ok(grant)) => auth::Input::VerifyOk {
-                epoch,
-                subject: grant.shared_subject(),
-                expires_in: grant.expires_in(wall_clock()),
-                grant: Arc::new(grant),
+            Ok(grant) => match authority.revoked.check(mark, grant.facts()) {
+                Ok(()) => auth::Input::VerifyOk {
+                    epoch,
+                    subject: grant.shared_subject(),
+                    expires_in: grant.expires_in(wall_clock()),
+                    grant: Accepted {
+                        grant: Arc::new(grant),
+                        mark,
+                    },
+                },
+                Err(rejection) if rejection.code() == Code::TokenRevoked => {
+                    auth::Input::VerifyRevoked { epoch, rejection }
+                }
+                Err(rejection) => auth::Input::VerifyErr { epoch, rejection },
             },
-            Ok(Err(rejection)) => auth::Input::VerifyErr { epoch, rejection },
-            Err(Panicked) => auth::Input::VerifyErr {
-                epoch,
-                rejection: Rejection::unavailable("the authenticator panicked"),
-            },
+            Err(rejection) => auth::Input::VerifyErr { epoch, rejection },
         };
-        self.feed(connection, Input::Auth { ticket, input });
+        let verdict = trial.entry.as_ref().map(Entry::end);
+        socket.with_verdict(verdict, || {
+            self.feed(connection, Input::Auth { ticket, input });
+        });
     }
 }
 

@@ -52,6 +52,11 @@ impl Client {
         if let Some(credential) = credential {
             event = event.with_credential(credential);
         }
+        if let Some(verdict) = socket.verdict() {
+            event = event.with_latency(verdict.latency);
+            event.source = Some(verdict.source);
+            event.fingerprint = Some(verdict.fingerprint);
+        }
         if let Some(grant) = &grant {
             event = event.with_grant(grant.facts());
         }

@@ -5,10 +5,10 @@ use std::time::{Duration, SystemTime};
 
 use engineio::{Connection, Protocol, Transport};
 use socketio_auth as auth;
-use socketio_auth::{AuditKind, ErasedIdentity, Grant};
+use socketio_auth::AuditKind;
 
 use super::replies::{ack_json, emit_json, send_connected, send_disconnect, send_own};
-use super::{Client, HeldPacket, Shell, wall_clock};
+use super::{Accepted, Client, HeldPacket, Shell, wall_clock};
 use crate::ack::Awaited;
 use crate::inbox::Call;
 use crate::proto::client::{Input, Output, Refusal, Ticket};
@@ -39,7 +39,7 @@ impl Client {
                 grant,
                 expires_in,
             } => {
-                socket.set_grant(grant, end_of(expires_in));
+                self.install(&socket, grant, expires_in);
                 if let Some(guard) = &socket.space.guard {
                     self.audit(connection, &socket, AuditKind::Accepted, None);
                     self.bind(guard.index);
@@ -92,6 +92,18 @@ impl Client {
                 }
                 connection.close();
             }
+        }
+    }
+
+    /// Gives a socket what it was granted, unless that was revoked meanwhile.
+    fn install(&self, socket: &Core, accepted: Option<Accepted>, expires_in: Option<Duration>) {
+        let mark = accepted.as_ref().map(|accepted| accepted.mark);
+        let grant = accepted.map(|accepted| accepted.grant);
+        socket.set_grant(grant, end_of(expires_in));
+        if let Some(mark) = mark {
+            // Behind the grant: a revocation from here on finds the socket by it.
+            let revoked = &self.server.authority.revoked;
+            socket.end_grant_if(None, |facts| revoked.check(mark, facts).is_err());
         }
     }
 
@@ -165,7 +177,7 @@ impl Client {
         connection: &Connection<Self>,
         ticket: Ticket,
         socket: Arc<Core>,
-        output: auth::Output<Box<HeldPacket>, Arc<Grant<ErasedIdentity>>>,
+        output: auth::Output<Box<HeldPacket>, Accepted>,
     ) {
         let Some(policy) = socket.space.guard.as_ref().map(|guard| &guard.policy) else {
             return;
@@ -201,14 +213,14 @@ impl Client {
             }),
             auth::Output::CancelVerify { epoch } => socket.cancel_verification(epoch),
             auth::Output::Activate { grant, expires_in } => {
-                socket.set_grant(grant, end_of(expires_in));
+                self.install(&socket, grant, expires_in);
                 self.audit(connection, &socket, AuditKind::Accepted, None);
                 socket.enter();
                 trace::debug!(namespace = &*socket.space.name, "a socket joined");
             }
             auth::Output::LeaveRooms => socket.leave_rooms(|_| true),
             auth::Output::ReplaceGrant { grant, expires_in } => {
-                socket.set_grant(Some(grant), end_of(expires_in));
+                self.install(&socket, Some(grant), expires_in);
                 self.audit(connection, &socket, AuditKind::Refreshed, None);
                 socket.leave_rooms(|room| !socket.may_be_in(room));
                 socket.revoke_if_late();

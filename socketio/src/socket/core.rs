@@ -8,7 +8,8 @@ use engineio::{Connection, EncodedMessage, MessageBuffer, SendOptions, Sent};
 use serde::Serialize;
 use serde_json::Value;
 use socketio_auth::{
-    self as auth, Action, AuditKind, Code, Decision, ErasedIdentity, Grant, GrantFacts,
+    self as auth, Action, AuditKind, Code, Decision, ErasedIdentity, Fingerprint, Grant,
+    GrantFacts, SourceKind,
 };
 use tokio::sync::oneshot;
 
@@ -70,6 +71,14 @@ pub(super) struct State {
     pub(super) extra: Option<Box<Extra>>,
 }
 
+/// What the books are told of a verification beside its outcome.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Verdict {
+    pub(crate) source: SourceKind,
+    pub(crate) fingerprint: Fingerprint,
+    pub(crate) latency: Duration,
+}
+
 /// What few sockets need, made on first use.
 pub(super) struct Extra {
     /// Rooms joined before the socket is in.
@@ -80,6 +89,8 @@ pub(super) struct Extra {
     closed: Vec<oneshot::Sender<()>>,
     /// Dropping it ends the verification that runs.
     verification: Option<(u32, oneshot::Sender<()>)>,
+    /// What the books are told of the verdict that is being acted on.
+    verdict: Option<Box<Verdict>>,
     /// What the client says to be recovered, until it is let in.
     pub(super) claim: Option<Box<Claim>>,
     /// How far a resumed socket was sent what it missed, until it is in.
@@ -95,6 +106,7 @@ impl State {
                 listeners: Listeners::default(),
                 closed: Vec::new(),
                 verification: None,
+                verdict: None,
                 claim: None,
                 replayed_to: None,
             })
@@ -189,8 +201,7 @@ impl Core {
         margin: Option<Duration>,
         is_meant: impl FnOnce(&GrantFacts) -> bool,
     ) -> bool {
-        let grant = self.grant();
-        let is_meant = grant.is_some_and(|grant| is_meant(grant.facts()));
+        let is_meant = self.has_grant_that(is_meant);
         if is_meant {
             self.feed(Input::Auth {
                 ticket: self.ticket,
@@ -203,6 +214,12 @@ impl Core {
         is_meant
     }
 
+    /// Whether the grant, if there is one, is one of those.
+    pub(crate) fn has_grant_that(&self, is_meant: impl FnOnce(&GrantFacts) -> bool) -> bool {
+        let grant = self.grant();
+        grant.is_some_and(|grant| is_meant(grant.facts()))
+    }
+
     /// What was accepted may have been revoked before a revocation could find the socket by it.
     pub(crate) fn revoke_if_late(&self) {
         self.end_grant_if(None, |facts| self.space.has_revoked(facts));
@@ -210,8 +227,7 @@ impl Core {
 
     /// True when what was accepted has been revoked meanwhile.
     pub(crate) fn is_revoked(&self) -> bool {
-        let grant = self.grant();
-        grant.is_some_and(|grant| self.space.has_revoked(grant.facts()))
+        self.has_grant_that(|facts| self.space.has_revoked(facts))
     }
 
     /// Leaves the rooms that are named.
@@ -669,6 +685,28 @@ impl Core {
         let (alive, ended) = oneshot::channel();
         self.state.lock().extra().verification = Some((epoch, alive));
         ended
+    }
+
+    /// Has the books told of this verdict while `act` acts on it.
+    pub(crate) fn with_verdict(&self, verdict: Option<Verdict>, act: impl FnOnce()) {
+        let Some(verdict) = verdict else {
+            return act();
+        };
+        self.state.lock().extra().verdict = Some(Box::new(verdict));
+        act();
+        if let Some(extra) = self.state.lock().extra.as_mut() {
+            extra.verdict = None;
+        }
+    }
+
+    pub(crate) fn verdict(&self) -> Option<Verdict> {
+        self.state
+            .lock()
+            .extra
+            .as_ref()?
+            .verdict
+            .as_deref()
+            .copied()
     }
 
     pub(crate) fn cancel_verification(&self, epoch: u32) {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::Log;
 use super::auth::{User, token, users, wall_clock};
+use super::polling::Polling;
 use crate::auth::{
     Action, Authenticator as _, Decision, Handshake, Holder, MemoryRevocations, OnExpiry,
     Revocation, TwoRoundTrip, authorizer_fn,
@@ -147,6 +148,101 @@ async fn who_is_kicked_during_the_second_round_trip_is_put_out_at_once() {
     assert_eq!(client.next().await, Received::Closed);
     tokio::time::sleep(Duration::from_secs(2)).await;
     assert_eq!(log.take(), [""; 0]);
+}
+
+/// A server with a handshake in `/`, two round trips in `/two`, which logs who comes in.
+fn both_modes(log: &Log) -> SocketIo<User> {
+    let policy = Handshake::new(users());
+    let io = SocketIo::builder().authenticate(policy).build().unwrap();
+    let two = io
+        .namespace("/two")
+        .authenticate(TwoRoundTrip::new(users()));
+    let (one, other) = (log.clone(), log.clone());
+    io.namespace("/")
+        .on_connect(move |socket: Socket<User>| {
+            one.add(format!("/ {}", socket.data().0));
+            async {}
+        })
+        .open()
+        .unwrap();
+    two.on_connect(move |socket: Socket<User>| {
+        other.add(format!("/two {}", socket.data().0));
+        async {}
+    })
+    .open()
+    .unwrap();
+    io
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_kicked_during_the_verification_does_not_get_in() {
+    let log = Log::default();
+    let io = both_modes(&log);
+    let kick = |subject| io.auth().kick(&Revocation::subject(subject, wall_clock()));
+    kick("ann");
+    let mut handshake = TestClient::open(&io).await;
+    handshake.send(&format!("40{}", token("slow:ann"))).await;
+    let mut two = TestClient::open(&io).await;
+    two.join("/two").await;
+    let event = format!(r#"42/two,["authenticate",{}]"#, token("slow:ann"));
+    two.send(&event).await;
+    let mut other = TestClient::open(&io).await;
+    other.send(&format!("40{}", token("slow:bob"))).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(kick("ann"), 0, "nobody can tell yet whose they are");
+
+    let answer = handshake.next_text().await;
+    assert!(
+        answer.starts_with("44{") && answer.contains("token_revoked"),
+        "{answer}"
+    );
+    let answer = two.next_text().await;
+    assert!(answer.contains("token_revoked"), "{answer}");
+    assert_eq!(two.next_text().await, "41/two,");
+    assert_eq!(two.next().await, Received::Closed);
+    assert!(other.next_text().await.starts_with("40{"));
+    assert_eq!(log.take(), ["/ bob"]);
+
+    // What was kicked before it came is not refused for it.
+    let again = handshake.join_with("/", &token("slow:ann")).await;
+    assert!(again.starts_with("40{"), "{again}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_kicked_during_a_renewal_leaves_by_the_grant_it_has() {
+    let log = Log::default();
+    let io = both_modes(&log);
+    let mut client = TestClient::open(&io).await;
+    client.join_with("/", &token("user:ann")).await;
+    let event = format!(r#"42["authenticate",{}]"#, token("slow:ann"));
+    client.send(&event).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let kicked = io.auth().kick(&Revocation::subject("ann", wall_clock()));
+    assert_eq!(kicked, 1);
+    assert!(client.next_text().await.contains("token_revoked"));
+    assert_eq!(client.next_text().await, "41");
+    assert_eq!(client.next().await, Received::Closed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_ends_of_all_namespaces_leave_together() {
+    let io = both_modes(&Log::default());
+    io.namespace("/more").open().unwrap();
+    let client = Polling::open(&io).await;
+    let ann = token("user:ann");
+    client.post(&format!("40{ann}\u{1e}40/more,{ann}")).await;
+    client.get().await;
+    let poll = client.wait();
+    let kicked = io.auth().kick(&Revocation::subject("ann", wall_clock()));
+    assert_eq!(kicked, 2);
+    let answer = poll.await;
+    let packets: Vec<_> = answer.split('\u{1e}').collect();
+    let [told, "41", told_more, "41/more,"] = packets[..] else {
+        panic!("{answer}")
+    };
+    for told in [told, told_more] {
+        assert!(told.contains("token_revoked"), "{told}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

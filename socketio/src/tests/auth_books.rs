@@ -103,6 +103,52 @@ async fn the_books_tell_every_step_and_no_token() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_verdict_is_told_with_what_was_judged_and_how_long_it_took() {
+    for is_handshake in [true, false] {
+        let log = Log::default();
+        let io = if is_handshake {
+            audited(&log).authenticate(Handshake::new(users()))
+        } else {
+            audited(&log).authenticate(TwoRoundTrip::new(users()))
+        };
+        let io = io.build().unwrap();
+        io.namespace("/").open().unwrap();
+        let mut client = TestClient::open(&io).await;
+        if !is_handshake {
+            client.join("/").await;
+        }
+        for (value, verdict) in [("bad", "rejected"), ("slow:ann", "accepted")] {
+            if is_handshake {
+                client.join_with("/", &token(value)).await;
+            } else {
+                let event = format!(r#"42["authenticate",{}]"#, token(value));
+                client.send(&event).await;
+                client.next_text().await;
+            }
+            let [attempt, told] = &entries(&log)[..] else {
+                panic!("an attempt and a verdict")
+            };
+            let judged = |entry: &str| {
+                let (_, rest) = entry.split_once(" source=").unwrap();
+                rest.split(' ').take(2).collect::<Vec<_>>().join(" ")
+            };
+            assert!(told.starts_with(&format!("auth {verdict}")), "{told}");
+            assert_eq!(judged(attempt), judged(told), "the same token");
+            assert!(!attempt.contains("latency_us"), "{attempt}");
+            let latency = told.split_once("latency_us=").unwrap().1;
+            let is_slow = latency.parse::<u32>().unwrap() >= 1_000_000;
+            assert_eq!(is_slow, value.starts_with("slow"), "{told}");
+        }
+        // What comes of no verdict has none.
+        io.auth().kick(&Revocation::subject("ann", wall_clock()));
+        let [revoked] = &entries(&log)[..] else {
+            panic!("one entry")
+        };
+        assert!(!revoked.contains("latency_us") && !revoked.contains("source="));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_books_tell_of_those_who_do_not_come_in_time() {
     let log = Log::default();
     let io = audited(&log).build().unwrap();

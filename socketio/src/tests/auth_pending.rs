@@ -1,9 +1,11 @@
 //! Clients that are not in yet: nothing reaches them, and they reach nothing.
 
+use std::time::Duration;
+
 use super::Log;
 use super::auth::{User, guarded, token, users};
 use crate::auth::{
-    AuthContext, AuthEvent, Credential, Either, Handshake, Outcome, TwoRoundTrip, auth_fn,
+    AuthContext, AuthEvent, Credential, Either, Handshake, OnExpiry, Outcome, TwoRoundTrip, auth_fn,
 };
 use crate::testing::{Received, TestClient};
 use crate::{Ack, Namespace, SocketIo};
@@ -139,7 +141,7 @@ async fn row_19_no_emit_room_or_broadcast_reaches_a_pending_client() {
     pending
         .send(r#"42["authenticate",{"token":"slow:bob"}]"#)
         .await;
-    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
     reach_all();
     assert_eq!(
         pending.next_text().await,
@@ -266,4 +268,107 @@ async fn row_23_namespaces_that_are_opened_later_and_dynamic_ones_are_guarded() 
         let refused = client.join(name).await;
         assert!(refused.contains("credentials_required"), "{name} {refused}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn row_23_dynamic_namespaces_are_guarded_from_clients_of_protocol_4() {
+    let io = SocketIo::builder()
+        .engine(|config| config.allow_eio3(true))
+        .authenticate(Handshake::new(users()))
+        .build()
+        .unwrap();
+    let tenants = io
+        .namespaces("/tenant-*")
+        .on("who", |socket, (): ()| async move {
+            Ack(socket.data().0.clone())
+        })
+        .open()
+        .unwrap();
+    let two = io
+        .namespaces("/two-*")
+        .authenticate(TwoRoundTrip::new(users()));
+    two.on("who", |socket, (): ()| async move {
+        Ack(socket.data().0.clone())
+    })
+    .open()
+    .unwrap();
+    let mut client = TestClient::open_with(&io, "EIO=3", &[]).await;
+    // It cannot leave the root out, which is not open here.
+    assert!(client.next_text().await.contains("Invalid namespace"));
+    for (connect, code) in [
+        ("40/tenant-1", "credentials_required"),
+        ("40/tenant-1?token=bad", "invalid_token"),
+    ] {
+        client.send(connect).await;
+        let refused = client.next_text().await;
+        assert!(
+            refused.starts_with(r#"44/tenant-1,{"message":"#) && refused.contains(code),
+            "{refused}"
+        );
+    }
+    assert!(tenants.namespaces().is_empty());
+    client.send("40/tenant-1?token=user:ann").await;
+    assert_eq!(client.next_text().await, "40/tenant-1,");
+    client.send(r#"42/tenant-1,1["who"]"#).await;
+    assert_eq!(client.next_text().await, r#"43/tenant-1,1["ann"]"#);
+
+    client.send("40/two-1?token=user:ann").await;
+    assert_eq!(client.next_text().await, "40/two-1,");
+    client
+        .send_all(&[
+            r#"42/two-1,2["who"]"#,
+            r#"42/two-1,["authenticate",{"token":"user:bob"}]"#,
+            r#"42/two-1,3["who"]"#,
+        ])
+        .await;
+    let heard = [r#"42/two-1,["authenticated"]"#, r#"43/two-1,3["bob"]"#];
+    for expected in heard {
+        assert_eq!(client.next_text().await, expected);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_namespace_of_a_connection_has_its_own_time() {
+    let io = SocketIo::new();
+    for (name, seconds) in [("/short", 2), ("/long", 4)] {
+        let policy = TwoRoundTrip::new(users())
+            .timeout(Duration::from_secs(seconds))
+            .on_expiry(OnExpiry::DisconnectNamespace)
+            .settings(|settings| settings.warn_before = Duration::ZERO);
+        let space = io.namespace(name).authenticate(policy);
+        space
+            .on("who", |socket, (): ()| async move {
+                Ack(socket.data().0.clone())
+            })
+            .open()
+            .unwrap();
+    }
+    let since = tokio::time::Instant::now();
+    let mut client = TestClient::open(&io).await;
+    client.join("/short").await;
+    client.join("/long").await;
+    let told = client.next_text().await;
+    assert!(
+        told.starts_with("42/short,") && told.contains("auth_timeout"),
+        "{told}"
+    );
+    assert_eq!(client.next_text().await, "41/short,");
+    assert_eq!(since.elapsed().as_secs(), 2);
+
+    // The other one is not even late, and its grant ends by itself.
+    let authenticate =
+        |name: &str, value: &str| format!(r#"42{name},["authenticate",{}]"#, token(value));
+    client.send(&authenticate("/long", "user:ann:3")).await;
+    assert_eq!(client.next_text().await, r#"42/long,["authenticated"]"#);
+    io.namespace("/public").public().open().unwrap();
+    client.join("/public").await;
+    let told = client.next_text().await;
+    assert!(
+        told.starts_with("42/long,") && told.contains("token_expired"),
+        "{told}"
+    );
+    assert_eq!(client.next_text().await, "41/long,");
+    assert!((4..=5).contains(&since.elapsed().as_secs()));
+    client.send("41/public,").await;
+    assert!(client.join("/public").await.starts_with("40/public,"));
 }

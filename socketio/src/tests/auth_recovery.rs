@@ -43,6 +43,19 @@ async fn row_25_only_the_same_subject_gets_back_what_it_may_still_have() {
     let mut refused = TestClient::open(&io).await;
     let answer = refused.join_with("/", &claim("bad")).await;
     assert_eq!(answer, format!("44{REFUSED}"));
+    let mut expired = TestClient::open(&io).await;
+    let answer = expired.join_with("/", &claim("user:ann:0")).await;
+    assert!(
+        answer.starts_with("44") && answer.contains("token_expired"),
+        "{answer}"
+    );
+    let mut nobody = TestClient::open(&io).await;
+    let bare = format!(r#"{{"pid":"{pid}","offset":"{offset}"}}"#);
+    let answer = nobody.join_with("/", &bare).await;
+    assert!(
+        answer.starts_with("44") && answer.contains("credentials_required"),
+        "{answer}"
+    );
     let mut other = TestClient::open(&io).await;
     let answer = other.join_with("/", &claim("user:eve")).await;
     assert!(

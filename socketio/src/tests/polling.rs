@@ -10,7 +10,7 @@ use http_body_util::{BodyExt as _, Full};
 use crate::running::poll_now;
 use crate::{Service, SocketIo};
 
-/// A session over long-polling that has joined `/`.
+/// A session over long-polling.
 pub(super) struct Polling {
     service: Service,
     target: String,
@@ -20,7 +20,16 @@ pub(super) struct Polling {
 pub(super) type Waiting = Pin<Box<dyn Future<Output = String> + Send>>;
 
 impl Polling {
+    /// One that has joined `/`.
     pub(super) async fn join(io: &SocketIo) -> Self {
+        let client = Self::open(io).await;
+        assert_eq!(client.post("40").await, "ok");
+        let reply = client.get().await;
+        assert!(reply.starts_with("40{"), "{reply}");
+        client
+    }
+
+    pub(super) async fn open<D: Send + Sync + 'static>(io: &SocketIo<D>) -> Self {
         let mut client = Self {
             service: io.service(),
             target: "/socket.io/?EIO=4&transport=polling".to_owned(),
@@ -28,9 +37,6 @@ impl Polling {
         let opening = client.get().await;
         let sid = opening.split('"').nth(3).unwrap();
         client.target.push_str(&format!("&sid={sid}"));
-        assert_eq!(client.post("40").await, "ok");
-        let reply = client.get().await;
-        assert!(reply.starts_with("40{"), "{reply}");
         client
     }
 

@@ -55,6 +55,25 @@ fn every_issuer_has_its_own_keys() {
 }
 
 #[test]
+fn an_issuer_whose_keys_cannot_be_had_takes_nobody_elses_away() {
+    let down = |_: KeyRequest| async {
+        Err::<KeySet, _>(LookupError::unavailable("the issuer does not answer"))
+    };
+    let jwt = builder()
+        .issuer(
+            Issuer::new("down")
+                .key_source(down)
+                .algorithms([Algorithm::Es256]),
+        )
+        .issuer(Issuer::new("up").key(mint("up").verifying_key()))
+        .build()
+        .unwrap();
+    let of = |issuer| mint(issuer).token("ann").sign();
+    assert_eq!(verdict(&jwt, &of("down")), "auth_unavailable");
+    assert_eq!(verdict(&jwt, &of("up")), "ok");
+}
+
+#[test]
 fn an_issuer_with_own_keys_is_not_impersonated_by_any_issuer() {
     let jwt = builder()
         .key(stranger("").verifying_key())
