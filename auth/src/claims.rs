@@ -4,8 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use serde_json::{Map, Value};
-
+use crate::strict_json::{Json, Object};
 use crate::{Code, Grant, Scopes};
 
 /// What the payload must say.
@@ -22,14 +21,14 @@ pub(crate) struct Expectations {
 /// The registered claims that a grant is made of.
 #[derive(Debug)]
 pub(crate) struct Registered {
-    pub(crate) subject: String,
-    pub(crate) issuer: Option<String>,
+    pub(crate) subject: Arc<str>,
+    pub(crate) issuer: Option<Arc<str>>,
     /// Not a claim: the key that verified them.
     pub(crate) key_id: Option<Arc<str>>,
     /// Not a claim: the algorithm of the signature.
     pub(crate) algorithm: Option<&'static str>,
-    pub(crate) token_id: Option<String>,
-    pub(crate) session_id: Option<String>,
+    pub(crate) token_id: Option<Arc<str>>,
+    pub(crate) session_id: Option<Arc<str>>,
     pub(crate) issued_at: Option<SystemTime>,
     pub(crate) expires_at: SystemTime,
     pub(crate) scopes: Scopes,
@@ -73,7 +72,7 @@ impl Expectations {
     /// that `token_expired` is said only of tokens that are good otherwise.
     pub(crate) fn check(
         &self,
-        claims: &Map<String, Value>,
+        claims: &Object<'_>,
         expected_issuer: Option<&str>,
         now: SystemTime,
     ) -> Result<Registered, Failure> {
@@ -102,12 +101,12 @@ impl Expectations {
         let registered = Registered {
             subject: text(claims, "sub")?
                 .ok_or(invalid("sub is missing"))?
-                .to_owned(),
-            issuer: issuer.map(str::to_owned),
+                .into(),
+            issuer: issuer.map(Arc::from),
             key_id: None,
             algorithm: None,
-            token_id: text(claims, "jti")?.map(str::to_owned),
-            session_id: text(claims, "sid")?.map(str::to_owned),
+            token_id: text(claims, "jti")?.map(Arc::from),
+            session_id: text(claims, "sid")?.map(Arc::from),
             issued_at: issued_at.and_then(NumericDate::time),
             expires_at: self.clamp(expires, now),
             scopes: scopes(claims)?,
@@ -121,22 +120,24 @@ impl Expectations {
         Ok(registered)
     }
 
-    fn check_audience(&self, claims: &Map<String, Value>) -> Result<(), Failure> {
-        let named: Vec<&str> = match claims.get("aud") {
-            None => Vec::new(),
-            Some(Value::String(one)) => vec![one],
-            Some(Value::Array(list)) => list
-                .iter()
-                .map(Value::as_str)
-                .collect::<Option<_>>()
-                .ok_or(invalid("aud has the wrong type"))?,
+    fn check_audience(&self, claims: &Object<'_>) -> Result<(), Failure> {
+        let named = match claims.get("aud") {
+            None => &[],
+            Some(one @ Json::Text(_)) => std::slice::from_ref(one),
+            Some(Json::Array(list)) => list,
             Some(_) => return Err(invalid("aud has the wrong type")),
         };
-        let is_named = self
-            .audiences
-            .iter()
-            .any(|expected| named.contains(&expected.as_ref()));
-        if self.audiences.is_empty() || is_named {
+        let mut is_named = self.audiences.is_empty();
+        for audience in named {
+            let audience = audience
+                .as_text()
+                .ok_or(invalid("aud has the wrong type"))?;
+            is_named |= self
+                .audiences
+                .iter()
+                .any(|expected| **expected == *audience);
+        }
+        if is_named {
             Ok(())
         } else {
             Err(invalid("aud is missing or another"))
@@ -193,37 +194,40 @@ impl NumericDate {
     clippy::cast_sign_loss,
     reason = "checked to be finite and not negative; `as` saturates at the top"
 )]
-fn date(claims: &Map<String, Value>, name: &str) -> Result<Option<NumericDate>, Failure> {
+fn date(claims: &Object<'_>, name: &str) -> Result<Option<NumericDate>, Failure> {
     let Some(value) = claims.get(name) else {
         return Ok(None);
     };
-    if let Some(seconds) = value.as_u64() {
+    let Json::Number(number) = value else {
+        return Err(invalid("a date is not a number of seconds"));
+    };
+    if let Some(seconds) = number.as_u64() {
         return Ok(Some(NumericDate(seconds)));
     }
-    match value.as_f64() {
-        Some(seconds) if value.is_f64() && seconds.is_finite() && seconds >= 0.0 => {
+    match number.as_f64().filter(|_| number.is_f64()) {
+        Some(seconds) if seconds.is_finite() && seconds >= 0.0 => {
             Ok(Some(NumericDate(seconds as u64)))
         }
         _ => Err(invalid("a date is not a number of seconds")),
     }
 }
 
-fn text<'a>(claims: &'a Map<String, Value>, name: &str) -> Result<Option<&'a str>, Failure> {
+fn text<'a>(claims: &'a Object<'_>, name: &str) -> Result<Option<&'a str>, Failure> {
     match claims.get(name) {
         None => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text)),
+        Some(Json::Text(text)) => Ok(Some(text)),
         Some(_) => Err(invalid("a registered claim has the wrong type")),
     }
 }
 
 /// `scope` as one string (RFC 8693 §4.2), or `scope`/`scp` as a list of strings.
-fn scopes(claims: &Map<String, Value>) -> Result<Scopes, Failure> {
+fn scopes(claims: &Object<'_>) -> Result<Scopes, Failure> {
     match claims.get("scope").or_else(|| claims.get("scp")) {
         None => Ok(Scopes::default()),
-        Some(Value::String(text)) => Ok(Scopes::parse(text)),
-        Some(Value::Array(list)) => list
+        Some(Json::Text(text)) => Ok(Scopes::parse(text)),
+        Some(Json::Array(list)) => list
             .iter()
-            .map(Value::as_str)
+            .map(Json::as_text)
             .collect::<Option<Scopes>>()
             .ok_or(invalid("scope has the wrong type")),
         Some(_) => Err(invalid("scope has the wrong type")),

@@ -2,8 +2,10 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use crate::{Secret, connection_binding};
 
 /// The circumstances of one attempt. A clone is cheap.
 ///
@@ -22,9 +24,21 @@ struct Inner {
     namespace: Arc<str>,
     peer: Option<SocketAddr>,
     origin: Option<Arc<str>>,
-    binding: Option<Arc<str>>,
+    binding: Binding,
     renewed_subject: Option<Arc<str>>,
     is_looked_at: LookedAt,
+}
+
+/// What stands for the connection: given, or made of its id for whoever asks.
+#[derive(Clone, Default)]
+enum Binding {
+    #[default]
+    None,
+    Given(Arc<str>),
+    Of {
+        id: Secret,
+        value: OnceLock<Box<str>>,
+    },
 }
 
 /// Whether anything of this one connection was asked for. Every copy starts anew.
@@ -44,7 +58,7 @@ impl AuthContext {
             namespace: namespace.into(),
             peer: None,
             origin: None,
-            binding: None,
+            binding: Binding::None,
             renewed_subject: None,
             is_looked_at: LookedAt::default(),
         }))
@@ -92,7 +106,18 @@ impl AuthContext {
     /// Sets the value that stands for this connection, see [`binding`](Self::binding).
     #[must_use]
     pub fn with_binding(mut self, binding: impl Into<Arc<str>>) -> Self {
-        Arc::make_mut(&mut self.0).binding = Some(binding.into());
+        Arc::make_mut(&mut self.0).binding = Binding::Given(binding.into());
+        self
+    }
+
+    /// Sets the connection's id, of which [`binding`](Self::binding) is made with
+    /// [`connection_binding`] when it is asked for. Nobody else is shown the id.
+    #[must_use]
+    pub fn with_connection_id(mut self, id: &str) -> Self {
+        Arc::make_mut(&mut self.0).binding = Binding::Of {
+            id: Secret::new(id),
+            value: OnceLock::new(),
+        };
         self
     }
 
@@ -124,7 +149,13 @@ impl AuthContext {
     /// A one-way value of this connection's id, for proofs of possession. The id itself is a secret.
     #[must_use]
     pub fn binding(&self) -> Option<&str> {
-        self.connection().binding.as_deref()
+        match &self.connection().binding {
+            Binding::None => None,
+            Binding::Given(binding) => Some(binding),
+            Binding::Of { id, value } => {
+                Some(value.get_or_init(|| connection_binding(id.expose()).into()))
+            }
+        }
     }
 
     /// True when the client is in already and renews its grant.

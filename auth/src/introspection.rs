@@ -8,11 +8,10 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 
 use crate::claims::Expectations;
 use crate::fetch::DynFetch;
-use crate::strict_json::parse_object;
+use crate::strict_json::{Json, Object};
 use crate::{
     AuthContext, Authenticator, Clock, Code, Credential, Fetch, FetchRequest, FetchResponse, Grant,
     InsecureUrl, Outcome, Rejection, Secret, SystemClock,
@@ -148,12 +147,12 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Introspection<C> {
                 "the introspection answer is too long",
             ));
         }
-        let answer = parse_object(response.body()).ok_or_else(|| {
+        let answer = Object::parse(response.body()).ok_or_else(|| {
             Rejection::unavailable("the introspection answer is not a strict JSON object")
         })?;
         match answer.get("active") {
-            Some(Value::Bool(true)) => {}
-            Some(Value::Bool(false)) => {
+            Some(Json::Bool(true)) => {}
+            Some(Json::Bool(false)) => {
                 return Err(
                     Rejection::new(Code::InvalidToken).with_detail("the token is not active")
                 );
@@ -168,7 +167,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Introspection<C> {
             .expectations
             .check(&answer, self.issuer.as_deref(), self.clock.now())
             .map_err(|(code, detail)| Rejection::new(code).with_detail(detail))?;
-        serde_json::from_value(Value::Object(answer))
+        serde_json::from_slice(response.body())
             .map(|identity| registered.into_grant(identity))
             .map_err(|_| {
                 Rejection::new(Code::InvalidToken)
@@ -233,7 +232,7 @@ fn form_encoded(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::testing::{FakeClock, FakeFetch};

@@ -218,11 +218,21 @@ fn from_text(text: &str, source: SourceKind) -> Extract {
     };
     if token.is_empty() {
         Extract::Absent
-    } else if token.contains(char::is_whitespace) {
+    } else if has_white_space(token) {
         Extract::Malformed(Code::CredentialsBadFormat)
     } else {
         Extract::Found(Credential::new(token, source))
     }
+}
+
+fn has_white_space(text: &str) -> bool {
+    if text.is_ascii() {
+        // As every token is. All of it is looked at, many bytes at a time.
+        return text.bytes().fold(false, |found, byte| {
+            found | matches!(byte, b'\t'..=b'\r' | b' ')
+        });
+    }
+    text.contains(char::is_whitespace)
 }
 
 fn parse_authorization(value: &[u8]) -> Extract {

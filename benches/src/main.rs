@@ -18,7 +18,7 @@ use benches::process::Process;
 use benches::sys;
 
 const USAGE: &str = "usage: benches compare [--only NAME,..] [--servers NAME,..] [--rounds N] [--millis N] [--profile socket|engine]
-       benches load --scenario NAME --address IP:PORT --pid PID [--millis N] [--profile socket|engine]
+       benches load --scenario NAME --address IP:PORT --pid PID [--millis N] [--profile socket|engine] [--auth JSON]
        benches instructions [--only NAME,..] [--servers NAME,..] [--profile socket|engine]
        benches token SECRET
        benches list";
@@ -112,8 +112,10 @@ fn load_one(arguments: &[String]) -> Result<(), Box<dyn Error>> {
     let mut process = None;
     let mut time = Options::default().time;
     let mut dialect = Dialect::Socket;
+    let mut auth = String::new();
     for (name, value) in pairs(arguments)? {
         match name {
+            "--auth" => auth = value.to_owned(),
             "--scenario" => scenario = SCENARIOS.iter().find(|known| known.name == value),
             "--address" => address = Some(value.parse()?),
             "--pid" => process = Some(Process(value.parse()?)),
@@ -126,7 +128,7 @@ fn load_one(arguments: &[String]) -> Result<(), Box<dyn Error>> {
         address: address.ok_or(USAGE)?,
         process: process.ok_or(USAGE)?,
         dialect,
-        auth: String::new(),
+        auth,
     };
     sys::raise_descriptor_limit()?;
     let sample = load::play(&target, scenario.ok_or(USAGE)?.scenario, time)?;

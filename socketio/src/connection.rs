@@ -457,8 +457,10 @@ impl Client {
         state.is_pumping = true;
         // The first does not pass through the queue, which therefore seldom needs memory.
         let mut next = Some(input);
+        // One moment for all of it: nothing that is done here waits.
+        let now = now();
         while let Some(input) = next.take().or_else(|| state.inputs.pop_front()) {
-            state.machine.handle_input(now(), limits, input);
+            state.machine.handle_input(now, limits, input);
             while let Some(output) = state.machine.poll_output() {
                 drop(state);
                 self.perform(connection, output);

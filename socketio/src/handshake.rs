@@ -35,8 +35,8 @@ impl Secrets {
     pub(crate) fn with_those_of(mut self, policy: Option<&dyn DynPolicy>) -> Self {
         if let Some(policy) = policy {
             policy.places(&mut |place| match place {
-                Place::Header(name) => self.headers.push(name.into()),
-                Place::Query(name) => self.parameters.push(name.into()),
+                Place::Header(name) => add(&mut self.headers, name),
+                Place::Query(name) => add(&mut self.parameters, name),
                 _ => {}
             });
         }
@@ -53,6 +53,13 @@ impl Secrets {
         let name = pair.split_once('=').map_or(pair, |(name, _)| name);
         let mut all = self.parameters.iter();
         !self.parameters.is_empty() && all.any(|secret| **secret == *engineio::decode_form(name))
+    }
+}
+
+/// Most policies look in the same places.
+fn add(names: &mut Vec<Box<str>>, name: &str) {
+    if names.iter().all(|known| **known != *name) {
+        names.push(name.into());
     }
 }
 

@@ -9,14 +9,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
 
 use super::header::JoseHeader;
 use super::issuer::Trust;
 use super::proof::{MAX_PROOF_BYTES, PROOF_SEPARATOR, ProofOfPossession, Proven};
 use super::{JwtBuilder, KeyRequest, LookupError, VerifyingKey, invalid};
 use crate::claims::{Expectations, Registered};
-use crate::strict_json::parse_object;
+use crate::strict_json::Object;
 use crate::{AuthContext, Authenticator, Clock, Credential, Outcome, Rejection};
 
 /// Accepts JSON Web Tokens; the identity is their claims, as the application's type `C`.
@@ -104,7 +103,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Authenticator for JwtAuthentic
 
     async fn authenticate(&self, cx: &AuthContext, credential: &Credential) -> Outcome<C> {
         match self.inner.judge(cx, credential.token()).await {
-            Ok((claims, registered)) => match serde_json::from_value(Value::Object(claims)) {
+            Ok((payload, registered)) => match serde_json::from_slice(&payload) {
                 Ok(identity) => Outcome::Accept(registered.into_grant(identity)),
                 Err(_) => Outcome::Reject(invalid("the claims do not fit the application's type")),
             },
@@ -115,11 +114,12 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Authenticator for JwtAuthentic
 }
 
 impl Inner {
+    /// The payload, a strict JSON object, and what its registered claims say.
     async fn judge(
         &self,
         cx: &AuthContext,
         credential: &str,
-    ) -> Result<(Map<String, Value>, Registered), Refusal> {
+    ) -> Result<(Vec<u8>, Registered), Refusal> {
         let longest_proof = self.proof.as_ref().map_or(0, |_| MAX_PROOF_BYTES + 1);
         if credential.len() > self.max_token_bytes.saturating_add(longest_proof) {
             return Err("the token is too long".into());
@@ -132,17 +132,30 @@ impl Inner {
             return Err("the token is too long".into());
         }
         let parts = Parts::split(token).ok_or(Refusal::NotMine)?;
-        let header = decode(parts.header)
-            .ok_or("the header is not Base64")
-            .and_then(|json| JoseHeader::parse(&json))?;
+        let header = decode(parts.header).ok_or("the header is not Base64")?;
+        let header = JoseHeader::parse(&header)?;
         let payload = decode(parts.payload).ok_or("the payload is not Base64")?;
-        let issuer = self.peek_issuer(&payload)?;
+        let issuer = match self.needs_issuer_first() {
+            true => peek_issuer(&payload)?,
+            false => None,
+        };
         let trust = self.trust(issuer.as_deref()).ok_or(Refusal::NotMine)?;
-        if !trust.algorithms.contains(header.algorithm) {
-            return Err("the algorithm is not one of the issuer's".into());
+        let verified = match trust.algorithms.contains(header.algorithm) {
+            true => self.verify(cx, trust, issuer, &header, &parts).await,
+            false => Err(invalid("the algorithm is not one of the issuer's")),
+        };
+        let key_id = match verified {
+            Ok(key_id) => key_id,
+            // A token of somebody else's was not for this key.
+            Err(_) if trust.is_not_of(peek_issuer(&payload)?.as_deref()) => {
+                return Err(Refusal::NotMine);
+            }
+            Err(rejection) => return Err(rejection.into()),
+        };
+        let claims = Object::parse(&payload).ok_or("the payload is not a strict JSON object")?;
+        if trust.is_not_of(claims.text("iss")) {
+            return Err(Refusal::NotMine);
         }
-        let key_id = self.verify(cx, trust, issuer, &header, &parts).await?;
-        let claims = parse_object(&payload).ok_or("the payload is not a strict JSON object")?;
         self.check_type(&header, &claims)?;
         let now = self.clock.now();
         let mut registered = self
@@ -159,21 +172,14 @@ impl Inner {
             };
             possession.check(cx, &proven, now)?;
         }
-        Ok((claims, registered))
+        drop(claims);
+        Ok((payload, registered))
     }
 
-    /// The issuer that an unverified payload names, read only where it decides something.
-    fn peek_issuer(&self, payload: &[u8]) -> Result<Option<String>, &'static str> {
-        #[derive(Deserialize)]
-        struct Named {
-            iss: Option<String>,
-        }
-        if matches!(&*self.trusted, [Trust { issuer: None, keys, .. }] if keys.source.is_none()) {
-            return Ok(None);
-        }
-        serde_json::from_slice(payload)
-            .map(|named: Named| named.iss)
-            .map_err(|_| "the payload is not an object, or its iss is not a string")
+    /// Whether it takes the issuer to know which keys to try. It is not read for nothing, since the payload is
+    /// anybody's until the signature has been verified.
+    fn needs_issuer_first(&self) -> bool {
+        !matches!(&*self.trusted, [only] if only.keys.source.is_none())
     }
 
     /// A token that names no issuer belongs to the first one, which refuses it once the signature was looked at.
@@ -195,7 +201,7 @@ impl Inner {
         cx: &AuthContext,
         trust: &Trust,
         issuer: Option<String>,
-        header: &JoseHeader,
+        header: &JoseHeader<'_>,
         parts: &Parts<'_>,
     ) -> Result<Option<Arc<str>>, Rejection> {
         let signature = decode(parts.signature).ok_or("the signature is not Base64");
@@ -222,15 +228,13 @@ impl Inner {
 
     /// Refuses tokens of another type where one is required. An OpenID Connect ID token is recognised by its
     /// claims, because few issuers give it a type.
-    fn check_type(
-        &self,
-        header: &JoseHeader,
-        claims: &Map<String, Value>,
-    ) -> Result<(), &'static str> {
+    fn check_type(&self, header: &JoseHeader<'_>, claims: &Object<'_>) -> Result<(), &'static str> {
         let Some(expected) = &self.token_type else {
             return Ok(());
         };
-        let is_id_token = claims.contains_key("nonce") || claims.contains_key("at_hash");
+        let is_id_token = claims
+            .names()
+            .any(|name| name == "nonce" || name == "at_hash");
         if header.is_of_type(expected) && !is_id_token {
             Ok(())
         } else {
@@ -255,6 +259,17 @@ impl<C> fmt::Debug for JwtAuthenticator<C> {
             .field("expectations", &self.inner.expectations)
             .finish_non_exhaustive()
     }
+}
+
+/// The issuer that an unverified payload names.
+fn peek_issuer(payload: &[u8]) -> Result<Option<String>, &'static str> {
+    #[derive(Deserialize)]
+    struct Named {
+        iss: Option<String>,
+    }
+    serde_json::from_slice(payload)
+        .map(|named: Named| named.iss)
+        .map_err(|_| "the payload is not an object, or its iss is not a string")
 }
 
 /// The three segments of the compact form (RFC 7515 §7.1).

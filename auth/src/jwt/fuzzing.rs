@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::header::JoseHeader;
 use super::{Algorithm, JwtAuthenticator};
-use crate::strict_json::parse_object;
+use crate::strict_json::{Json, Object};
 use crate::{AuthContext, Authenticator, Credential, Outcome, SourceKind};
 
 /// Nobody who writes tokens here knows it.
@@ -20,9 +20,9 @@ const SECRET: &[u8] = b"n5Jk2mC8wq0Zs7Yt4Rv1Xb6Lp3Hd9Fgn5Jk2mC8wq0Zs7Yt4Rv1Xb6Lp
 /// The header of a token: what is accepted says what a parser that is not strict reads as well, and nothing that
 /// brings a key along.
 pub fn header(data: &[u8]) {
-    if let Some(members) = parse_object(data) {
+    if let Some(members) = Object::parse(data) {
         let lenient = serde_json::from_slice::<Value>(data).ok();
-        assert_eq!(lenient, Some(Value::Object(members)));
+        assert_eq!(lenient, Some(Json::Object(members).into()));
     }
     let Ok(header) = JoseHeader::parse(data) else {
         return;

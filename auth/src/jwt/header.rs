@@ -1,9 +1,9 @@
 //! The JOSE header: read once, strictly, before any cryptography.
 
-use serde_json::{Map, Value};
+use std::borrow::Cow;
 
 use super::Algorithm;
-use crate::strict_json::parse_object;
+use crate::strict_json::{Json, Object};
 
 const MAX_KID_BYTES: usize = 128;
 
@@ -13,23 +13,23 @@ const REFUSED: [&str; 9] = [
 ];
 
 #[derive(Debug)]
-pub(super) struct JoseHeader {
+pub(super) struct JoseHeader<'a> {
     pub(super) algorithm: Algorithm,
-    pub(super) key_id: Option<String>,
-    pub(super) token_type: Option<String>,
+    pub(super) key_id: Option<Cow<'a, str>>,
+    pub(super) token_type: Option<Cow<'a, str>>,
 }
 
-impl JoseHeader {
+impl<'a> JoseHeader<'a> {
     /// Reads the decoded header segment. The error is a detail for the log.
-    pub(super) fn parse(json: &[u8]) -> Result<Self, &'static str> {
-        parse_object(json)
+    pub(super) fn parse(json: &'a [u8]) -> Result<Self, &'static str> {
+        Object::parse(json)
             .ok_or("the header is not a strict JSON object")
             .and_then(Self::from_members)
     }
 
     /// Reads the members of a header. The error is a detail for the log.
-    pub(super) fn from_members(mut members: Map<String, Value>) -> Result<Self, &'static str> {
-        if REFUSED.iter().any(|name| members.contains_key(*name)) {
+    pub(super) fn from_members(mut members: Object<'a>) -> Result<Self, &'static str> {
+        if members.names().any(|name| REFUSED.contains(&name)) {
             return Err("the header has a member that is refused");
         }
         let algorithm = take_text(&mut members, "alg")?
@@ -66,10 +66,13 @@ pub(super) fn is_key_id(id: &str) -> bool {
     !id.is_empty() && id.len() <= MAX_KID_BYTES && id.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-fn take_text(members: &mut Map<String, Value>, name: &str) -> Result<Option<String>, &'static str> {
-    match members.remove(name) {
+fn take_text<'a>(
+    members: &mut Object<'a>,
+    name: &str,
+) -> Result<Option<Cow<'a, str>>, &'static str> {
+    match members.take(name) {
         None => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text)),
+        Some(Json::Text(text)) => Ok(Some(text)),
         Some(_) => Err("a header member has the wrong type"),
     }
 }

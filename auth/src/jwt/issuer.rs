@@ -170,3 +170,13 @@ pub(super) struct Trust {
     pub(super) algorithms: AlgorithmSet,
     pub(super) keys: Keys,
 }
+
+impl Trust {
+    /// True of another issuer's tokens. One that names none may be anybody's.
+    pub(super) fn is_not_of(&self, issuer: Option<&str>) -> bool {
+        match (&self.issuer, issuer) {
+            (Some(trusted), Some(named)) => **trusted != *named,
+            _ => false,
+        }
+    }
+}

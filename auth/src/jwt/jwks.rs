@@ -2,11 +2,11 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use super::{Algorithm, KeyError, VerifyingKey};
-use crate::strict_json::parse_object;
+use crate::strict_json::{Json, Object};
 
 const MAX_KEYS: usize = 64;
 
@@ -16,18 +16,15 @@ const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 /// Reads a key set, or a single JWK. Keys that are symmetric, not for verifying, or of an unknown type are
 /// passed over; `default_rsa` is the algorithm of RSA keys that name none.
 pub(super) fn parse_set(json: &str, default_rsa: Algorithm) -> Result<Vec<VerifyingKey>, KeyError> {
-    let mut members = parse_object(json.as_bytes()).ok_or(KeyError::Malformed)?;
-    let found = match members.remove("keys") {
-        Some(Value::Array(keys)) => keys,
+    let document = Object::parse(json.as_bytes()).ok_or(KeyError::Malformed)?;
+    let found: Vec<&Object<'_>> = match document.get("keys") {
+        Some(Json::Array(keys)) if keys.len() > MAX_KEYS => return Err(KeyError::NoUsableKey),
+        Some(Json::Array(keys)) => keys.iter().filter_map(Json::as_object).collect(),
         Some(_) => return Err(KeyError::Malformed),
-        None => vec![Value::Object(members)],
+        None => vec![&document],
     };
-    if found.len() > MAX_KEYS {
-        return Err(KeyError::NoUsableKey);
-    }
     let keys: Vec<_> = found
-        .iter()
-        .filter_map(Value::as_object)
+        .into_iter()
         .filter_map(|jwk| parse_key(jwk, default_rsa))
         .collect();
     if keys.is_empty() {
@@ -37,14 +34,14 @@ pub(super) fn parse_set(json: &str, default_rsa: Algorithm) -> Result<Vec<Verify
 }
 
 /// Reads one public key for signatures, bound to its algorithm; `default_rsa` where it is RSA and names none.
-pub(super) fn parse_key(jwk: &Map<String, Value>, default_rsa: Algorithm) -> Option<VerifyingKey> {
-    if !may_verify(jwk) || PRIVATE.iter().any(|name| jwk.contains_key(*name)) {
+pub(super) fn parse_key(jwk: &Object<'_>, default_rsa: Algorithm) -> Option<VerifyingKey> {
+    if !may_verify(jwk) || jwk.names().any(|name| PRIVATE.contains(&name)) {
         return None;
     }
-    let text = |name: &str| jwk.get(name).and_then(Value::as_str);
+    let text = |name: &str| jwk.text(name);
     let named = match jwk.get("alg") {
         None => None,
-        Some(alg) => Some(Algorithm::from_name(alg.as_str()?)?),
+        Some(alg) => Some(Algorithm::from_name(alg.as_text()?)?),
     };
     let key = match (text("kty")?, text("crv")) {
         ("RSA", _) => {
@@ -72,13 +69,13 @@ pub(super) fn parse_key(jwk: &Map<String, Value>, default_rsa: Algorithm) -> Opt
     .ok()?;
     match jwk.get("kid") {
         None => Some(key),
-        Some(id) => key.with_id(id.as_str()?).ok(),
+        Some(id) => key.with_id(id.as_text()?).ok(),
     }
 }
 
 /// The SHA-256 thumbprint of a public key (RFC 7638), in Base64url.
-pub(crate) fn thumbprint(jwk: &Map<String, Value>) -> Option<String> {
-    let members: &[&str] = match jwk.get("kty")?.as_str()? {
+pub(crate) fn thumbprint(jwk: &Object<'_>) -> Option<String> {
+    let members: &[&str] = match jwk.text("kty")? {
         "RSA" => &["e", "kty", "n"],
         "EC" => &["crv", "kty", "x", "y"],
         "OKP" => &["crv", "kty", "x"],
@@ -88,7 +85,7 @@ pub(crate) fn thumbprint(jwk: &Map<String, Value>) -> Option<String> {
     let canonical = members
         .iter()
         .map(|name| {
-            let value = jwk.get(*name)?.as_str()?;
+            let value = jwk.text(name)?;
             Some(format!("{}:{}", Value::from(*name), Value::from(value)))
         })
         .collect::<Option<Vec<_>>>()?
@@ -97,12 +94,13 @@ pub(crate) fn thumbprint(jwk: &Map<String, Value>) -> Option<String> {
     Some(URL_SAFE_NO_PAD.encode(digest))
 }
 
-fn may_verify(jwk: &Map<String, Value>) -> bool {
-    let for_signatures = jwk.get("use").is_none_or(|usage| usage == "sig");
+fn may_verify(jwk: &Object<'_>) -> bool {
+    let is = |value: &Json<'_>, expected: &str| value.as_text() == Some(expected);
+    let for_signatures = jwk.get("use").is_none_or(|usage| is(usage, "sig"));
     let for_verifying = jwk.get("key_ops").is_none_or(|operations| {
         operations
             .as_array()
-            .is_some_and(|list| list.iter().any(|operation| operation == "verify"))
+            .is_some_and(|list| list.iter().any(|operation| is(operation, "verify")))
     });
     for_signatures && for_verifying
 }

@@ -62,7 +62,7 @@ impl KeySet {
     /// The key, of those that fit the header, that verifies the signature.
     pub(super) fn verifying(
         &self,
-        header: &JoseHeader,
+        header: &JoseHeader<'_>,
         signed: &[u8],
         signature: &[u8],
     ) -> Option<&VerifyingKey> {

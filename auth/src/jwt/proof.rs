@@ -8,13 +8,12 @@ use std::time::{Duration, SystemTime};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
 use super::authenticator::{Parts, decode};
 use super::header::JoseHeader;
 use super::{invalid, jwks};
-use crate::strict_json::parse_object;
+use crate::strict_json::{Json, Object};
 use crate::{AuthContext, Rejection, connection_binding};
 
 /// Between the token and its proof where both travel as one text; in neither alphabet.
@@ -72,7 +71,7 @@ pub struct ProofOfPossession {
 /// What there is to compare.
 pub(super) struct Proven<'a> {
     pub(super) token: &'a str,
-    pub(super) claims: &'a Map<String, Value>,
+    pub(super) claims: &'a Object<'a>,
     pub(super) proof: Option<&'a str>,
 }
 
@@ -110,7 +109,8 @@ impl ProofOfPossession {
                 Err(invalid("the token is not bound to a key"))
             };
         };
-        let Some(thumbprint) = confirmation.get("jkt").and_then(Value::as_str) else {
+        let thumbprint = confirmation.as_object().and_then(|cnf| cnf.text("jkt"));
+        let Some(thumbprint) = thumbprint else {
             return Err(invalid("cnf has no jkt"));
         };
         let Some(binding) = cx.binding() else {
@@ -118,12 +118,14 @@ impl ProofOfPossession {
                 "the server does not say which connection a proof has to name",
             ));
         };
-        let claims = proven
+        let payload = proven
             .proof
             .ok_or("the proof is missing")
-            .and_then(|proof| signed_claims(proof, thumbprint))
+            .and_then(|proof| signed_payload(proof, thumbprint))
             .map_err(invalid)?;
-        let text = |name: &str| claims.get(name).and_then(Value::as_str);
+        let claims = Object::parse(&payload)
+            .ok_or_else(|| invalid("the payload of the proof is not a strict JSON object"))?;
+        let text = |name: &str| claims.text(name);
         if text("sid").map(connection_binding).as_deref() != Some(binding) {
             return Err(invalid("the proof names another connection"));
         }
@@ -141,16 +143,16 @@ impl ProofOfPossession {
     }
 }
 
-/// The claims of a proof that is signed by the key with this thumbprint.
-fn signed_claims(proof: &str, thumbprint: &str) -> Result<Map<String, Value>, &'static str> {
+/// The payload of a proof that is signed by the key with this thumbprint.
+fn signed_payload(proof: &str, thumbprint: &str) -> Result<Vec<u8>, &'static str> {
     if proof.len() > MAX_PROOF_BYTES {
         return Err("the proof is too long");
     }
     let parts = Parts::split(proof).ok_or("the proof is not a JWT")?;
-    let mut members = decode(parts.header)
-        .and_then(|json| parse_object(&json))
-        .ok_or("the header of the proof is not a strict JSON object")?;
-    let Some(Value::Object(jwk)) = members.remove("jwk") else {
+    let header = decode(parts.header).unwrap_or_default();
+    let mut members =
+        Object::parse(&header).ok_or("the header of the proof is not a strict JSON object")?;
+    let Some(Json::Object(jwk)) = members.take("jwk") else {
         return Err("the proof brings no key");
     };
     let header = JoseHeader::from_members(members)?;
@@ -167,14 +169,12 @@ fn signed_claims(proof: &str, thumbprint: &str) -> Result<Map<String, Value>, &'
     if !key.verify(parts.signed.as_bytes(), &signature) {
         return Err("the signature of the proof does not hold");
     }
-    decode(parts.payload)
-        .and_then(|json| parse_object(&json))
-        .ok_or("the payload of the proof is not a strict JSON object")
+    decode(parts.payload).ok_or("the payload of the proof is not Base64")
 }
 
-fn is_recent(issued_at: Option<&Value>, now: SystemTime) -> bool {
+fn is_recent(issued_at: Option<&Json<'_>>, now: SystemTime) -> bool {
     let Some(at) = issued_at
-        .and_then(Value::as_u64)
+        .and_then(Json::as_u64)
         .and_then(|seconds| SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds)))
     else {
         return false;

@@ -12,6 +12,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::mint_keys::{Pair, pair};
 use crate::jwt::{Algorithm, VerifyingKey, backend};
+use crate::strict_json::Object;
 use crate::{Clock, SystemClock};
 
 /// Issues tokens with a key of its own. Its keys are fixed and public, so that tests are fast and repeatable.
@@ -160,10 +161,9 @@ impl TokenMint {
     /// The thumbprint of the public key (RFC 7638), for `cnf: {"jkt"}`; empty for an HMAC.
     #[must_use]
     pub fn thumbprint(&self) -> String {
-        self.pair
-            .jwk()
-            .as_object()
-            .and_then(crate::jwt::thumbprint)
+        let jwk = self.pair.jwk().to_string();
+        Object::parse(jwk.as_bytes())
+            .and_then(|jwk| crate::jwt::thumbprint(&jwk))
             .unwrap_or_default()
     }
 

@@ -1,6 +1,7 @@
 //! The live sessions by id, and how many there are.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -77,12 +78,13 @@ impl<S> Registry<S> {
 
     /// False when the id is taken, which random ids never are.
     pub(crate) fn insert(&self, id: SessionId, session: Arc<S>) -> bool {
-        let mut sessions = self.sessions.lock();
-        if sessions.contains_key(&id) {
-            return false;
+        match self.sessions.lock().entry(id) {
+            Entry::Occupied(_) => false,
+            Entry::Vacant(place) => {
+                place.insert(session);
+                true
+            }
         }
-        sessions.insert(id, session);
-        true
     }
 
     pub(crate) fn get(&self, id: &SessionId) -> Option<Arc<S>> {

@@ -11,6 +11,9 @@ use crate::body::Body;
 use crate::proto::event::Input;
 use crate::websocket::Decoder;
 
+/// Enough for most heads.
+const HEAD_BYTES: usize = 512;
+
 /// What the WebSocket is for.
 enum Purpose<D: Send + Sync + 'static> {
     /// A session that was opened on it.
@@ -83,6 +86,7 @@ impl<D: Send + Sync + 'static> Upgrade<D> {
     /// The 101 as bytes, for the engine's own front door.
     fn head(&self) -> Vec<u8> {
         let mut head = super::buffers::take();
+        head.reserve(HEAD_BYTES);
         head.extend_from_slice(
             b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ",
         );

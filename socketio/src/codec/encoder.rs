@@ -53,23 +53,24 @@ impl Codec {
         reply: ConnectReply<'_>,
         out: &mut MessageBuffer,
     ) -> Result<(), EncodeError> {
-        #[derive(Serialize)]
-        struct Members<'a> {
-            sid: &'a str,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            pid: Option<&'a str>,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            auth: Option<&'a RawValue>,
-        }
         if protocol == Protocol::V3 {
             return self.control(PacketKind::Connect, namespace, None, out);
         }
-        let members = Members {
-            sid: reply.sid,
-            pid: reply.pid,
-            auth: reply.auth.map(raw_value).transpose()?,
-        };
-        let payload = to_json(&members)?;
+        // Ids are made of characters that JSON does not escape (EIO4-QRY-10), and `auth` is JSON.
+        let mut payload = String::with_capacity(128);
+        payload.push_str("{\"sid\":\"");
+        payload.push_str(reply.sid);
+        payload.push('"');
+        if let Some(pid) = reply.pid {
+            payload.push_str(",\"pid\":\"");
+            payload.push_str(pid);
+            payload.push('"');
+        }
+        if let Some(auth) = reply.auth {
+            payload.push_str(",\"auth\":");
+            payload.push_str(auth);
+        }
+        payload.push('}');
         self.control(PacketKind::Connect, namespace, Some(&payload), out)
     }
 

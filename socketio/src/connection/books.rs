@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use engineio::Connection;
-use socketio_auth::{self as auth, AuditKind, AuthContext, AuthEvent, Credential, Rejection};
+use socketio_auth::{AuditKind, AuthContext, AuthEvent, Credential, Rejection};
 
 use super::Client;
 use crate::socket::Core;
@@ -25,7 +25,7 @@ impl Client {
             context = context.with_origin(origin);
         }
         // The id itself is a secret.
-        context.with_binding(auth::connection_binding(connection.id().as_str()))
+        context.with_connection_id(connection.id().as_str())
     }
 
     /// The client's address. Behind a trusted proxy the port is not known, so it is zero.
