@@ -164,7 +164,8 @@ impl Rejection {
         self
     }
 
-    /// Adds how long the client should wait before it tries again.
+    /// Adds how long the client should wait before it tries again. It sees `retry_after` beside the code, in whole
+    /// seconds.
     #[must_use]
     pub const fn with_retry_after(mut self, after: Duration) -> Self {
         self.retry_after = Some(after);

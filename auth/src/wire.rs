@@ -36,6 +36,8 @@ struct ErrorData<'a> {
     code: &'a str,
     #[serde(rename = "type")]
     kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -60,6 +62,8 @@ struct AckError<'a> {
 struct ErrorCode<'a> {
     message: &'a str,
     code: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -98,14 +102,14 @@ impl Dialect {
     /// The arguments of the `unauthorized` event, its name included. It is sent with an ack id.
     #[must_use]
     pub fn unauthorized(self, rejection: &Rejection, legacy_codes: bool) -> String {
-        let (message, code) = texts(rejection, legacy_codes);
+        let (message, _) = texts(rejection, legacy_codes);
         match self {
             Self::SocketIoJwt => json(&(
                 "unauthorized",
                 ErrorEvent {
                     message,
                     inner: Message { message },
-                    data: error_data(message, code),
+                    data: error_data(rejection, legacy_codes),
                 },
             )),
             Self::SocketIoAuth => json(&("unauthorized", Message { message })),
@@ -116,18 +120,17 @@ impl Dialect {
 /// The payload of a CONNECT_ERROR packet of protocol 5.
 #[must_use]
 pub fn connect_error(rejection: &Rejection, legacy_codes: bool) -> String {
-    let (message, code) = texts(rejection, legacy_codes);
+    let (message, _) = texts(rejection, legacy_codes);
     json(&ConnectError {
         message,
-        data: error_data(message, code),
+        data: error_data(rejection, legacy_codes),
     })
 }
 
 /// The payload of an ERROR packet of protocol 4.
 #[must_use]
 pub fn connect_error_v4(rejection: &Rejection, legacy_codes: bool) -> String {
-    let (message, code) = texts(rejection, legacy_codes);
-    json(&error_data(message, code))
+    json(&error_data(rejection, legacy_codes))
 }
 
 /// The arguments of the acknowledgement of a successful `authenticate`.
@@ -141,7 +144,11 @@ pub fn ack_authenticated(expires_in: Option<Duration>) -> String {
 pub fn ack_unauthorized(rejection: &Rejection, legacy_codes: bool) -> String {
     let (message, code) = texts(rejection, legacy_codes);
     json(&(AckError {
-        error: ErrorCode { message, code },
+        error: ErrorCode {
+            message,
+            code,
+            retry_after: retry_after(rejection),
+        },
     },))
 }
 
@@ -177,12 +184,23 @@ fn texts(rejection: &Rejection, legacy_codes: bool) -> (&str, &str) {
     }
 }
 
-const fn error_data<'a>(message: &'a str, code: &'a str) -> ErrorData<'a> {
+fn error_data(rejection: &Rejection, legacy_codes: bool) -> ErrorData<'_> {
+    let (message, code) = texts(rejection, legacy_codes);
     ErrorData {
         message,
         code,
         kind: "UnauthorizedError",
+        retry_after: retry_after(rejection),
     }
+}
+
+/// In whole seconds, rounded up: who comes back earlier is refused again.
+fn retry_after(rejection: &Rejection) -> Option<u64> {
+    let wait = rejection.retry_after()?;
+    Some(
+        wait.as_secs()
+            .saturating_add(u64::from(wait.subsec_nanos() > 0)),
+    )
 }
 
 fn json(value: &impl Serialize) -> String {
@@ -236,6 +254,21 @@ mod tests {
             Some(r#"{"expires_in":60}"#)
         );
         assert_eq!(connect_reply_auth(None), None);
+    }
+
+    #[test]
+    fn who_may_come_back_later_is_told_when() {
+        let busy = |wait| Rejection::new(Code::RateLimited).with_retry_after(wait);
+        let ends = r#""type":"UnauthorizedError","retry_after":3}"#;
+        for wait in [Duration::from_secs(3), Duration::from_millis(2_001)] {
+            let rejection = busy(wait);
+            let told = Dialect::SocketIoJwt.unauthorized(&rejection, false);
+            assert!(told.ends_with(&format!("{ends}}}]")), "{told}");
+            assert!(connect_error(&rejection, false).ends_with(&format!("{ends}}}")));
+            assert!(connect_error_v4(&rejection, false).ends_with(ends));
+            let acked = ack_unauthorized(&rejection, false);
+            assert!(acked.ends_with(r#""code":"rate_limited","retry_after":3}}]"#));
+        }
     }
 
     #[test]

@@ -29,6 +29,15 @@ impl<D> SocketIoBuilder<D> {
         self
     }
 
+    /// Whether a session belongs to the address that opened it, behind [trusted proxies](Self::trusted_proxies) that
+    /// of the client: a later request from another is refused with code 3, and the session goes on. Off by default,
+    /// for clients that change networks lose their session by it. Its `Origin` and what authenticated it bind a
+    /// session in any case.
+    pub fn bind_peer(mut self, bind: bool) -> Self {
+        self.settings.binds_peer = bind;
+        self
+    }
+
     /// Tells `sink` what happens in authentication: attempts, refusals, renewals, denied actions. No entry holds a
     /// token. Called on the connection's own task, so it must not block.
     ///

@@ -176,7 +176,7 @@ pub enum BuildError {
     NamespaceName,
     /// The namespace is open already.
     NamespaceTaken,
-    /// The event has one of the reserved names (SIO5-PKT-07).
+    /// The event has one of the reserved names (SIO5-PKT-07), or the one that the namespace's policy takes.
     ReservedName(&'static str),
     /// A server with an adapter must be built inside a tokio runtime, which runs the adapter's tasks.
     NoRuntime,

@@ -40,6 +40,11 @@ pub(crate) struct Guard {
 }
 
 impl Guard {
+    /// The event that authenticates.
+    fn event(&self) -> &'static str {
+        self.policy.settings().dialect.authenticate_event()
+    }
+
     /// What a namespace asks of its clients, in one line: that it is open should not be a surprise.
     pub(crate) fn summary(guard: Option<&Self>) -> String {
         guard.map_or_else(|| "public".to_owned(), |guard| guard.policy.summary())
@@ -147,8 +152,7 @@ impl Space {
 
     /// The event that authenticates, which handlers never see.
     pub(crate) fn authenticate_event(&self) -> Option<&'static str> {
-        let guard = self.guard.as_ref()?;
-        Some(guard.policy.settings().dialect.authenticate_event())
+        self.guard.as_ref().map(Guard::event)
     }
 
     /// Whether the policy's lists name this grant. A list that cannot be asked vouches for nobody.
@@ -483,12 +487,16 @@ impl<D: Send + Sync + 'static, S, K> NamespaceBuilder<D, S, K> {
         self.retype()
     }
 
-    /// The policy that holds.
-    fn guard(&mut self) -> Option<Guard> {
-        match std::mem::replace(&mut self.policy, Choice::Inherit) {
+    /// The policy that holds. Its event is not for handlers.
+    fn guard(&mut self) -> Result<Option<Guard>, BuildError> {
+        let guard = match std::mem::replace(&mut self.policy, Choice::Inherit) {
             Choice::Inherit => self.server.authority.default_guard(),
             Choice::Public => None,
             Choice::Own(policy) => Some(self.server.add_policy(policy)),
+        };
+        match guard.as_ref().map(Guard::event) {
+            Some(event) if self.handlers.has(event) => Err(BuildError::ReservedName(event)),
+            _ => Ok(guard),
         }
     }
 }
@@ -498,7 +506,7 @@ impl<D: Send + Sync + 'static, S> NamespaceBuilder<D, S, One> {
     ///
     /// # Errors
     ///
-    /// When the name cannot be one, is taken, or a handler is for a reserved event.
+    /// When the name cannot be one, is taken, or a handler is for a reserved event; `authenticate` is one where there is a policy.
     pub fn open(mut self) -> Result<Namespace<D>, BuildError> {
         if let Some(event) = self.reserved {
             return Err(BuildError::ReservedName(event));
@@ -509,7 +517,7 @@ impl<D: Send + Sync + 'static, S> NamespaceBuilder<D, S, One> {
             }
             _ => return Err(BuildError::NamespaceName),
         };
-        let guard = self.guard();
+        let guard = self.guard()?;
         let space = Space::new(&self.server, name, Arc::new(self.handlers), guard, None);
         let space = Arc::new(space);
         self.server.open(&space)?;
@@ -525,12 +533,12 @@ impl<D: Send + Sync + 'static, S> NamespaceBuilder<D, S, Many> {
     ///
     /// # Errors
     ///
-    /// When a handler is for a reserved event.
+    /// When a handler is for a reserved event; `authenticate` is one where there is a policy.
     pub fn open(mut self) -> Result<DynamicNamespaces<D>, BuildError> {
         if let Some(event) = self.reserved {
             return Err(BuildError::ReservedName(event));
         }
-        let guard = self.guard();
+        let guard = self.guard()?;
         let Target::Many(matcher) = self.target else {
             return Err(BuildError::NamespaceName);
         };

@@ -311,7 +311,7 @@ impl RevocationListener for Server {
 pub struct SocketIoBuilder<D = ()> {
     engine: engineio::Config,
     codec: Codec,
-    settings: Settings,
+    pub(crate) settings: Settings,
     policy: Option<Arc<dyn DynPolicy>>,
     recovery: Option<Recovery>,
     pub(crate) auth: AuthOptions,

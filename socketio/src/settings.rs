@@ -19,6 +19,7 @@ pub(crate) struct Settings {
     pub(crate) inbox_max_bytes: usize,
     pub(crate) event_rate: Option<Rate>,
     pub(crate) keeps_headers: bool,
+    pub(crate) binds_peer: bool,
     pub(crate) packets: Limits,
     pub(crate) client: client::Limits,
 }
@@ -38,6 +39,7 @@ impl Default for Settings {
             inbox_max_bytes: 64 * 1024,
             event_rate: None,
             keeps_headers: true,
+            binds_peer: false,
             packets: Limits::default(),
             client: client::Limits {
                 connect_timeout: Duration::from_secs(45),

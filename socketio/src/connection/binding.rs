@@ -28,8 +28,13 @@ impl Client {
         }
     }
 
-    /// Whether a later request presents nothing else than what authenticated, or nothing at all.
+    /// Whether a later request comes from where it may, and presents nothing else than what authenticated, or nothing
+    /// at all.
     pub(super) fn is_owner(&self, request: &RequestView<'_>) -> bool {
+        let is_bound = self.server.settings.binds_peer;
+        if is_bound && self.server.authority.address_of(request) != self.address() {
+            return false;
+        }
         let bound: Vec<_> = {
             let state = self.state.lock();
             let bound = state.presented.iter().filter(|of| of.is_bound);

@@ -3,11 +3,12 @@
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 
-use super::auth::{guarded, users};
+use super::auth::{User, guarded, users};
 use crate::auth::jwt::{Algorithm, JwtAuthenticator, ProofOfPossession};
 use crate::auth::testing::TokenMint;
 use crate::auth::{
     AllowedOrigins, BearerHeader, Cookie, CredentialSource as _, Handshake, ProvenAuthField,
+    TrustedProxies,
 };
 use crate::testing::TestClient;
 use crate::{Service, SocketIo};
@@ -94,6 +95,40 @@ async fn row_26_a_stolen_session_id_is_no_use_with_another_credential() {
         request(&service, &sid, r#"42["x"]"#, &[cookie]).await.0,
         200
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn row_26_a_session_belongs_to_its_address_where_that_is_wanted() {
+    let proxies = || TrustedProxies::new(["192.0.2.9"]).unwrap();
+    let by = |io: &SocketIo<User>, address: &str| {
+        let peer = std::net::SocketAddr::new(address.parse().unwrap(), 1);
+        io.service().peer(peer)
+    };
+    let mine = [("authorization", "Bearer user:ann")];
+    for binds in [true, false] {
+        let builder = SocketIo::builder().trusted_proxies(proxies());
+        let io = guarded(builder.bind_peer(binds));
+        let sid = join(&by(&io, "192.0.2.1"), &mine).await;
+        let told = |address| {
+            let service = by(&io, address);
+            let sid = sid.clone();
+            async move { request(&service, &sid, r#"42["x"]"#, &mine).await.0 }
+        };
+        let elsewhere = if binds { 400 } else { 200 };
+        assert_eq!(told("192.0.2.2").await, elsewhere);
+        // The same address as IPv6 writes it.
+        assert_eq!(told("::ffff:192.0.2.1").await, 200);
+
+        let proxy = by(&io, "192.0.2.9");
+        let behind = |address| [mine[0], ("x-forwarded-for", address)];
+        let sid = join(&proxy, &behind("198.51.100.1")).await;
+        let told = async |address| {
+            let headers = behind(address);
+            request(&proxy, &sid, r#"42["x"]"#, &headers).await.0
+        };
+        assert_eq!(told("198.51.100.1").await, 200);
+        assert_eq!(told("198.51.100.2").await, elsewhere);
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -243,6 +243,7 @@ async fn row_17_failures_of_an_address_use_up_its_bucket() {
     let mut third = client_at(&io, "10.0.0.1", "192.0.2.1").await;
     let refused = third.join_with("/", &token("user:ann")).await;
     assert!(refused.contains("rate_limited"), "{refused}");
+    assert!(refused.contains(r#""retry_after":60"#), "{refused}");
     tokio::time::sleep(Duration::from_secs(60)).await;
     let mut later = client_at(&io, "10.0.0.1", "192.0.2.1").await;
     let reply = later.join_with("/", &token("user:ann")).await;

@@ -5,10 +5,11 @@ use std::time::Duration;
 use super::Log;
 use super::auth::{User, guarded, token, users};
 use crate::auth::{
-    AuthContext, AuthEvent, Credential, Either, Handshake, OnExpiry, Outcome, TwoRoundTrip, auth_fn,
+    AuthContext, AuthEvent, Credential, Dialect, Either, Handshake, OnExpiry, Outcome,
+    TwoRoundTrip, auth_fn,
 };
 use crate::testing::{Received, TestClient};
-use crate::{Ack, Namespace, SocketIo};
+use crate::{Ack, BuildError, Namespace, SocketIo};
 
 /// A namespace that logs whatever of the application's runs.
 fn watched(io: &SocketIo, name: &str, log: &Log) -> Namespace<User> {
@@ -371,4 +372,35 @@ async fn each_namespace_of_a_connection_has_its_own_time() {
     assert!((4..=5).contains(&since.elapsed().as_secs()));
     client.send("41/public,").await;
     assert!(client.join("/public").await.starts_with("40/public,"));
+}
+
+#[tokio::test]
+async fn the_event_that_authenticates_is_not_for_handlers() {
+    let io = SocketIo::new();
+    let handled = |name, policy: Option<Dialect>, event| {
+        let space = io.namespace(name);
+        match policy {
+            Some(dialect) => {
+                let policy = TwoRoundTrip::new(users()).dialect(dialect);
+                let space = space.authenticate(policy);
+                space.on(event, |_, (): ()| async {}).open().map(drop)
+            }
+            None => space.on(event, |_, (): ()| async {}).open().map(drop),
+        }
+    };
+    let jwt = Some(Dialect::SocketIoJwt);
+    let taken = |event| Err(BuildError::ReservedName(event));
+    assert_eq!(handled("/a", jwt, "authenticate"), taken("authenticate"));
+    assert_eq!(handled("/a", jwt, "authentication"), Ok(()));
+    let older = Some(Dialect::SocketIoAuth);
+    assert_eq!(
+        handled("/b", older, "authentication"),
+        taken("authentication")
+    );
+    assert_eq!(handled("/b", older, "authenticate"), Ok(()));
+    assert_eq!(handled("/c", None, "authenticate"), Ok(()));
+    let many = io.namespaces("/d-*");
+    let many = many.authenticate(Handshake::new(users()));
+    let many = many.on("authenticate", |_, (): ()| async {}).open();
+    assert_eq!(many.map(drop), taken("authenticate"));
 }
