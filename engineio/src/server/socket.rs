@@ -15,7 +15,7 @@ use tokio::net::{TcpStream, UnixStream, tcp, unix};
 use super::buffers;
 use super::connection::Connection;
 use super::form::FrameForm;
-use super::shared::{Shared, signal};
+use super::shared::{Batch, Shared, signal};
 use super::writer::{Writer, Wrote};
 use crate::handler::Flow;
 use crate::message::Message;
@@ -496,6 +496,7 @@ impl<D: Send + Sync + 'static> Socket<D> {
             is_paused,
             ..
         } = self;
+        let mut batch = Batch::new(now);
         loop {
             let (event, rest) = match decoder.decode(bytes) {
                 Ok(Some(decoded)) => decoded,
@@ -505,7 +506,7 @@ impl<D: Send + Sync + 'static> Socket<D> {
             *packets += 1;
             let flow = match event {
                 Event::Close(code) => return Some(End::PeerClosed(code)),
-                event => receive(connection, now, event),
+                event => receive(connection, &mut batch, event),
             };
             bytes = rest;
             if flow == Flow::Pause {
@@ -632,7 +633,7 @@ pub(super) fn classify<'p>(
 /// Hands one decoded event to the session.
 fn receive<D: Send + Sync + 'static>(
     connection: &Connection<D>,
-    now: Instant,
+    batch: &mut Batch,
     event: Event<'_>,
 ) -> Flow {
     let shared = &connection.0;
@@ -650,7 +651,7 @@ fn receive<D: Send + Sync + 'static>(
         Event::Pong | Event::Close(_) => return Flow::Continue,
     };
     let (received, message) = classify(&packet);
-    shared.receive(connection, now, received, message)
+    shared.receive(connection, batch, received, message)
 }
 
 /// Ends the connection in order: the close frame, our end of the stream, then whatever the peer still sends,
