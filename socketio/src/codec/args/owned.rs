@@ -295,22 +295,27 @@ impl<'a> ArgsSource<'a> {
         }
     }
 
-    /// Kept JSON with attachments, `is_in_order` when its placeholders name every one once and in order.
-    pub(crate) fn with_attachments(self, attachments: Arc<[Bytes]>, is_in_order: bool) -> Self {
-        match self {
-            Self::Owned(OwnedArgs {
-                stored: Stored::Json { text, .. },
-                count,
-            }) if is_in_order => Self::Owned(OwnedArgs::numbered(text, Some(attachments), count)),
-            Self::Owned(OwnedArgs {
-                stored: Stored::Json { text, .. },
-                count,
-            }) => Self::Unordered {
-                text,
+    /// Gives kept JSON its attachments, `is_in_order` when its placeholders name every one once and in order.
+    pub(crate) fn attach(&mut self, attachments: Arc<[Bytes]>, is_in_order: bool) {
+        let Self::Owned(OwnedArgs {
+            stored:
+                Stored::Json {
+                    text,
+                    attachments: place,
+                },
+            count,
+        }) = self
+        else {
+            return;
+        };
+        if is_in_order {
+            *place = Some(attachments);
+        } else {
+            *self = Self::Unordered {
+                text: Arc::clone(text),
                 attachments,
-                count,
-            },
-            other => other,
+                count: *count,
+            };
         }
     }
 
