@@ -226,7 +226,7 @@ impl Client {
         let is_waiting = decoder.is_waiting();
         if is_waiting && was_waiting {
             self.state.lock().decoder = decoder;
-        } else if is_waiting && !self.await_attachments(connection, decoder) {
+        } else if is_waiting && !self.await_attachments(connection, decoder, message.read_at()) {
             return self.violation(connection);
         }
         let is_complete = was_waiting && !is_waiting;
@@ -279,17 +279,27 @@ impl Client {
 
     /// Keeps a packet, and bounds the wait for its attachments. False when nobody may send it, so that they are not
     /// waited for.
-    fn await_attachments(&self, connection: &Connection<Self>, decoder: Decoder) -> bool {
+    fn await_attachments(
+        &self,
+        connection: &Connection<Self>,
+        decoder: Decoder,
+        now: Instant,
+    ) -> bool {
         let mut state = self.state.lock();
         let limits = &self.server.settings.client;
         let namespace = decoder.waiting().map(Packet::namespace);
-        let is_welcome = state.machine.await_attachments(now(), limits, namespace);
-        if is_welcome {
-            self.is_waiting.store(true, Ordering::Relaxed);
-            state.decoder = decoder;
+        let is_welcome = state.machine.await_attachments(now, limits, namespace);
+        if !is_welcome {
+            return false;
         }
-        self.arm_with(connection, state);
-        is_welcome
+        self.is_waiting.store(true, Ordering::Relaxed);
+        state.decoder = decoder;
+        // As a rule the wake-up for an earlier packet is still to come.
+        let by = now.checked_add(limits.attachment_timeout);
+        if state.wake_at.is_none() || state.wake_at > by {
+            self.arm_with(connection, state);
+        }
+        true
     }
 
     fn may_be_late(&self, namespace: &str) -> bool {

@@ -2,9 +2,6 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::Arc;
-
-use bytes::Bytes;
 
 use crate::codec::{ArgsSource, OwnedArgs, RawArgs};
 
@@ -115,9 +112,9 @@ impl<'a> Packet<'a> {
         self
     }
 
-    /// Gives a packet the attachments that its arguments name: each once and one after the other, or in another way.
-    pub(crate) fn attach(&mut self, attachments: Arc<[Bytes]>, is_in_order: bool) {
-        self.args.attach(attachments, is_in_order);
+    /// Gives the packet other arguments.
+    pub(crate) fn set_source(&mut self, args: ArgsSource<'a>) {
+        self.args = args;
     }
 
     /// What type of packet it is.

@@ -250,7 +250,7 @@ fn dispatch_run<'p, D: Send + Sync + 'static>(
     let mut batch = Batch::new(now);
     for packet in packets {
         shared.hub.counters.received(1, 0);
-        let (received, message) = super::socket::classify(&packet);
+        let (received, message) = super::socket::classify(&packet, now);
         if shared.receive(connection, &mut batch, received, message) == Flow::Pause {
             return Flow::Pause;
         }

@@ -123,7 +123,7 @@ pub(super) struct Effects {
 
 /// Packets that were read together. To an open session one message among them tells as much as many.
 pub(super) struct Batch {
-    read_at: Instant,
+    pub(super) read_at: Instant,
     has_message: bool,
 }
 

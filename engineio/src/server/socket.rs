@@ -618,10 +618,11 @@ impl<D: Send + Sync + 'static> Socket<D> {
 /// The decoded packet as the session sees it, with its bytes if it is a message.
 pub(super) fn classify<'p>(
     packet: &'p Result<Packet<'_>, ParseError>,
+    read_at: Instant,
 ) -> (Received, Option<Message<'p>>) {
     match packet {
-        Ok(Packet::Text(text)) => (Received::Message, Some(Message::text(text))),
-        Ok(Packet::Binary(data)) => (Received::Message, Some(Message::binary(data))),
+        Ok(Packet::Text(text)) => (Received::Message, Some(Message::text(text, read_at))),
+        Ok(Packet::Binary(data)) => (Received::Message, Some(Message::binary(data, read_at))),
         Ok(Packet::Ping(_)) => (Received::Ping, None),
         Ok(Packet::Pong(_)) => (Received::Pong, None),
         Ok(Packet::Close) => (Received::Close, None),
@@ -650,7 +651,7 @@ fn receive<D: Send + Sync + 'static>(
         }
         Event::Pong | Event::Close(_) => return Flow::Continue,
     };
-    let (received, message) = classify(&packet);
+    let (received, message) = classify(&packet, batch.read_at);
     shared.receive(connection, batch, received, message)
 }
 

@@ -1,16 +1,17 @@
-//! Masking (RFC 6455 §5.3), in place, sixteen bytes at a time.
+//! Masking (RFC 6455 §5.3), in place, eight bytes at a time.
 
+#[inline]
 pub(super) fn apply(payload: &mut [u8], key: [u8; 4]) {
     if key == [0; 4] {
         return;
     }
     let [a, b, c, d] = key;
+    let wide = u64::from_ne_bytes([a, b, c, d, a, b, c, d]);
     let narrow = u32::from_ne_bytes(key);
-    let wide = u128::from_ne_bytes([a, b, c, d, a, b, c, d, a, b, c, d, a, b, c, d]);
     // Chunks are multiples of four long, so the key starts over behind each.
-    let (chunks, rest) = payload.as_chunks_mut::<16>();
+    let (chunks, rest) = payload.as_chunks_mut::<8>();
     for chunk in chunks {
-        *chunk = (u128::from_ne_bytes(*chunk) ^ wide).to_ne_bytes();
+        *chunk = (u64::from_ne_bytes(*chunk) ^ wide).to_ne_bytes();
     }
     let (chunks, rest) = rest.as_chunks_mut::<4>();
     for chunk in chunks {

@@ -1,24 +1,25 @@
 //! Text packets and the attachments that follow them.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use engineio::{Payload, Protocol};
 
 use super::placeholder::{Placeholders, References};
 use super::scan::{Observer, RawString, Scanner, Values};
-use crate::codec::args::{ArgsSource, OwnedArgs};
+use crate::codec::args::{ArgsSource, Attached, Attachments};
 use crate::codec::binary::Binary;
 use crate::codec::error::PacketError;
 use crate::codec::limits::Limits;
 use crate::packet::{self, Packet, PacketKind, is_reserved};
 
 /// A packet whose attachments have not all arrived.
-#[derive(Debug)]
 pub(in crate::codec) struct Incomplete {
-    /// Its arguments are without attachments.
+    /// Without arguments.
     packet: Packet<'static>,
+    /// Its arguments as text, and how many they are.
+    text: Box<str>,
+    count: usize,
     references: References,
     attachments: Vec<Bytes>,
     attachment_bytes: usize,
@@ -58,14 +59,16 @@ impl Incomplete {
         if self.references.has_stray() {
             return Err(PacketError::Placeholder);
         }
-        let attachments: Arc<[Bytes]> = if self.attachments.is_empty() {
-            Arc::new([attachment])
+        let attachments = if self.attachments.is_empty() {
+            Attachments::One(attachment)
         } else {
             self.attachments.push(attachment);
-            std::mem::take(&mut self.attachments).into()
+            Attachments::Several(self.attachments)
         };
-        self.packet
-            .attach(attachments, self.references.is_in_order());
+        let attached = Attached::new(self.text, attachments);
+        let is_in_order = self.references.is_in_order();
+        let args = ArgsSource::attached(attached, self.count, is_in_order);
+        self.packet.set_source(args);
         Ok(Some(self.packet))
     }
 }
@@ -131,7 +134,6 @@ fn decode_binary(
     }
     let mut placeholders = Placeholders::new(count);
     let parts = Parts::decode(kind, cursor, protocol, limits, &mut placeholders)?;
-    let args = OwnedArgs::numbered(parts.values.text.into(), None, parts.values.count);
     Ok(Box::new(Incomplete {
         // Only a CONNECT has a query.
         packet: Packet::received(
@@ -140,8 +142,10 @@ fn decode_binary(
             None,
             parts.id,
             parts.name.map(|name| Cow::Owned(name.into_owned())),
-            ArgsSource::Owned(args),
+            ArgsSource::default(),
         ),
+        text: parts.values.text.into(),
+        count: parts.values.count,
         references: placeholders.into_references(),
         attachments: Vec::new(),
         attachment_bytes: 0,
