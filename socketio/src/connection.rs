@@ -127,15 +127,12 @@ impl engineio::Handler for Shell {
 
     fn on_open(&self, _: &Connection<Client>, request: &RequestView<'_>) -> Client {
         let (settings, authority) = (&self.server.settings, &self.server.authority);
+        let policies = authority.policies();
+        let secrets = policies.secrets_in(request);
         Client {
             server: Arc::clone(&self.server),
             runtime: Handle::current(),
-            handshake: Handshake::keep(
-                request,
-                settings.keeps_headers,
-                &authority.secrets(),
-                wall_clock(),
-            ),
+            handshake: Handshake::keep(request, settings.keeps_headers, secrets, wall_clock()),
             forwarded: authority
                 .address_of(request)
                 .filter(|address| Some(*address) != own_address(request.peer()))
@@ -147,7 +144,7 @@ impl engineio::Handler for Shell {
                 inputs: Queue::default(),
                 is_pumping: false,
                 inbox: Inbox::default(),
-                presented: presented_in(&self.server, request),
+                presented: presented_in(&policies, request, secrets),
                 paid_until: None,
                 wake_at: None,
             }),
