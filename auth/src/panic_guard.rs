@@ -2,7 +2,7 @@
 
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
+use std::pin::Pin;
 use std::task::Poll;
 
 use crate::Rejection;
@@ -10,11 +10,11 @@ use crate::Rejection;
 /// What the operator reads of a panic. Its own message is left out: it may quote the token.
 pub(crate) const PANICKED: &str = "the authenticator panicked";
 
-/// The output of `future`, or [`Code::AuthUnavailable`](crate::Code::AuthUnavailable) when it panics.
+/// The output of `future`, or [`Code::AuthUnavailable`](crate::Code::AuthUnavailable) when it panics. It is pinned by
+/// the caller, who would hold it twice otherwise.
 pub(crate) async fn contain_panic<T>(
-    future: impl Future<Output = Result<T, Rejection>>,
+    mut future: Pin<&mut impl Future<Output = Result<T, Rejection>>>,
 ) -> Result<T, Rejection> {
-    let mut future = pin!(future);
     poll_fn(|cx| {
         // A future that panicked is not polled again, so nobody sees what it left half done.
         catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx)))

@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -222,14 +223,17 @@ impl<A: Authenticator> DynPolicy for Parts<A> {
         cx: AuthContext,
         credential: Credential,
     ) -> BoxFuture<'static, Result<Grant<ErasedIdentity>, Rejection>> {
-        Box::pin(contain_panic(async move {
-            match self.authenticator.authenticate(&cx, &credential).await {
-                Outcome::Accept(grant) => Ok(grant.map(ErasedIdentity::new)),
-                Outcome::NotMine => Err(Rejection::new(Code::InvalidToken)
-                    .with_detail("no authenticator judges such a credential")),
-                Outcome::Reject(rejection) => Err(rejection),
-            }
-        }))
+        Box::pin(async move {
+            let judged = pin!(async {
+                match self.authenticator.authenticate(&cx, &credential).await {
+                    Outcome::Accept(grant) => Ok(grant.map(ErasedIdentity::new)),
+                    Outcome::NotMine => Err(Rejection::new(Code::InvalidToken)
+                        .with_detail("no authenticator judges such a credential")),
+                    Outcome::Reject(rejection) => Err(rejection),
+                }
+            });
+            contain_panic(judged).await
+        })
     }
 
     fn has_authorizer(&self) -> bool {

@@ -226,13 +226,11 @@ fn from_text(text: &str, source: SourceKind) -> Extract {
 }
 
 fn has_white_space(text: &str) -> bool {
-    if text.is_ascii() {
-        // As every token is. All of it is looked at, many bytes at a time.
-        return text.bytes().fold(false, |found, byte| {
-            found | matches!(byte, b'\t'..=b'\r' | b' ')
-        });
-    }
-    text.contains(char::is_whitespace)
+    // Tokens are visible ASCII, which is seen many bytes at a time; anything else is decoded.
+    let odd = text
+        .bytes()
+        .fold(0, |odd, byte| odd | u8::from(byte <= b' ') | (byte & 0x80));
+    odd != 0 && text.contains(char::is_whitespace)
 }
 
 fn parse_authorization(value: &[u8]) -> Extract {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
 use bytes::Bytes;
 
@@ -22,18 +23,21 @@ pub enum Payload<'a> {
 #[derive(Clone, Copy)]
 pub struct Message<'a> {
     payload: Payload<'a>,
+    read_at: Instant,
 }
 
 impl<'a> Message<'a> {
-    pub(crate) fn text(text: &'a str) -> Self {
+    pub(crate) fn text(text: &'a str, read_at: Instant) -> Self {
         Self {
             payload: Payload::Text(text),
+            read_at,
         }
     }
 
-    pub(crate) fn binary(data: &'a [u8]) -> Self {
+    pub(crate) fn binary(data: &'a [u8], read_at: Instant) -> Self {
         Self {
             payload: Payload::Binary(data),
+            read_at,
         }
     }
 
@@ -52,6 +56,12 @@ impl<'a> Message<'a> {
         }
     }
 
+    /// When it was read: the same moment for all messages that came in one read, by tokio's clock.
+    #[must_use]
+    pub fn read_at(&self) -> Instant {
+        self.read_at
+    }
+
     /// A copy of the message's bytes, to keep.
     #[must_use]
     pub fn to_bytes(&self) -> Bytes {
@@ -59,19 +69,26 @@ impl<'a> Message<'a> {
     }
 }
 
+impl Payload<'_> {
+    /// Its kind and size: what it says is not shown.
+    fn describe(self, of: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (kind, length) = match self {
+            Self::Text(text) => ("Text", text.len()),
+            Self::Binary(data) => ("Binary", data.len()),
+        };
+        write!(f, "{of}::{kind}({length} bytes)")
+    }
+}
+
 impl fmt::Debug for Message<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kind = match self.payload {
-            Payload::Text(_) => "Text",
-            Payload::Binary(_) => "Binary",
-        };
-        write!(f, "Message::{kind}({} bytes)", self.as_bytes().len())
+        self.payload.describe("Message", f)
     }
 }
 
 impl fmt::Debug for Payload<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Message { payload: *self }.fmt(f)
+        self.describe("Payload", f)
     }
 }
 

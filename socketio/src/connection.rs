@@ -11,6 +11,7 @@ mod effects;
 mod replies;
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, MutexGuard};
 use std::time::{Instant, SystemTime};
 
@@ -87,7 +88,8 @@ pub(crate) struct Client {
     pub(crate) handshake: Handshake,
     /// The address that the bounds count, where it is not the peer's own: behind a trusted proxy.
     forwarded: Option<Box<IpAddr>>,
-    decoder: Lock<Decoder>,
+    /// A packet waits in the decoder. Only messages change it, and they come one after the other.
+    is_waiting: AtomicBool,
     state: Lock<State>,
 }
 
@@ -100,6 +102,8 @@ struct Presented {
 }
 
 struct State {
+    /// Keeps the packet that waits for its attachments.
+    decoder: Decoder,
     machine: Machine,
     inputs: Queue<Input<Shell>>,
     is_pumping: bool,
@@ -136,8 +140,9 @@ impl engineio::Handler for Shell {
                 .address_of(request)
                 .filter(|address| Some(*address) != own_address(request.peer()))
                 .map(Box::new),
-            decoder: Lock::new(Decoder::default()),
+            is_waiting: AtomicBool::new(false),
             state: Lock::new(State {
+                decoder: Decoder::default(),
                 machine: Machine::new(now(), &settings.client),
                 inputs: Queue::default(),
                 is_pumping: false,
@@ -204,7 +209,7 @@ impl engineio::Handler for Shell {
             }
             reason => reason.into(),
         };
-        *client.decoder.lock() = Decoder::default();
+        drop(std::mem::take(&mut client.state.lock().decoder));
         client.feed(connection, Input::Closed(reason));
     }
 }
@@ -213,8 +218,12 @@ impl engineio::Handler for Shell {
 impl Client {
     fn receive(&self, connection: &Connection<Self>, message: Message<'_>) -> Flow {
         let size = message.as_bytes().len();
-        let mut decoder = std::mem::take(&mut *self.decoder.lock());
-        let was_waiting = decoder.is_waiting();
+        let was_waiting = self.is_waiting.load(Ordering::Relaxed);
+        let mut decoder = if was_waiting {
+            std::mem::take(&mut self.state.lock().decoder)
+        } else {
+            Decoder::default()
+        };
         let decoded = decoder.decode(
             &self.server.codec,
             message.payload(),
@@ -222,17 +231,24 @@ impl Client {
             &self.server.settings.packets,
         );
         let is_waiting = decoder.is_waiting();
-        if is_waiting {
-            if !was_waiting && !self.await_attachments(connection, &decoder) {
-                return self.violation(connection);
-            }
-            *self.decoder.lock() = decoder;
-        } else if was_waiting {
-            self.state.lock().machine.end_attachments();
+        if is_waiting && was_waiting {
+            self.state.lock().decoder = decoder;
+        } else if is_waiting && !self.await_attachments(connection, decoder, message.read_at()) {
+            return self.violation(connection);
         }
+        let is_complete = was_waiting && !is_waiting;
         match decoded {
-            Ok(Some(packet)) => self.take(connection, packet, size),
-            Ok(None) => Flow::Continue,
+            Ok(None) if !is_complete => Flow::Continue,
+            Ok(packet) => {
+                let mut state = self.state.lock();
+                if is_complete {
+                    self.is_waiting.store(false, Ordering::Relaxed);
+                    state.machine.end_attachments();
+                }
+                packet.map_or(Flow::Continue, |packet| {
+                    self.take(connection, state, packet, size)
+                })
+            }
             //= SIO5-INV-01
             Err(error) => {
                 self.server.meter.packet_invalid();
@@ -268,26 +284,47 @@ impl Client {
         }
     }
 
-    /// Bounds the wait for the attachments of a packet. False when nobody may send it, so that they are not waited
-    /// for.
-    fn await_attachments(&self, connection: &Connection<Self>, decoder: &Decoder) -> bool {
+    /// Keeps a packet, and bounds the wait for its attachments. False when nobody may send it, so that they are not
+    /// waited for.
+    fn await_attachments(
+        &self,
+        connection: &Connection<Self>,
+        decoder: Decoder,
+        now: Instant,
+    ) -> bool {
         let mut state = self.state.lock();
         let limits = &self.server.settings.client;
         let namespace = decoder.waiting().map(Packet::namespace);
-        let is_welcome = state.machine.await_attachments(now(), limits, namespace);
-        self.arm_with(connection, state);
-        is_welcome
+        let is_welcome = state.machine.await_attachments(now, limits, namespace);
+        if !is_welcome {
+            return false;
+        }
+        self.is_waiting.store(true, Ordering::Relaxed);
+        state.decoder = decoder;
+        // As a rule the wake-up for an earlier packet is still to come.
+        let by = now.checked_add(limits.attachment_timeout);
+        if state.wake_at.is_none() || state.wake_at > by {
+            self.arm_with(connection, state);
+        }
+        true
     }
 
     fn may_be_late(&self, namespace: &str) -> bool {
         self.state.lock().machine.may_be_late(namespace)
     }
 
-    fn take(&self, connection: &Connection<Self>, packet: Packet<'_>, size: usize) -> Flow {
+    fn take(
+        &self,
+        connection: &Connection<Self>,
+        state: MutexGuard<'_, State>,
+        packet: Packet<'_>,
+        size: usize,
+    ) -> Flow {
         match packet.kind() {
-            PacketKind::Event => return self.take_event(connection, packet, size),
-            PacketKind::Ack => return self.take_ack(connection, packet, size),
+            PacketKind::Event => return self.take_event(connection, state, packet, size),
+            PacketKind::Ack => return self.take_ack(connection, state, packet, size),
             PacketKind::Connect => {
+                drop(state);
                 let auth = match packet.query() {
                     Some(query) => Some(auth_of_query(query)),
                     // Protocol 4 has no payload here (SIO4-CON-03).
@@ -298,10 +335,14 @@ impl Client {
                 self.connect(connection, packet.namespace(), payload, false);
             }
             PacketKind::Disconnect => {
+                drop(state);
                 self.feed(connection, Input::Disconnect(packet.namespace().into()));
             }
             //= SIO5-CON-09
-            PacketKind::ConnectError => self.feed(connection, Input::Violation),
+            PacketKind::ConnectError => {
+                drop(state);
+                self.feed(connection, Input::Violation);
+            }
         }
         Flow::Continue
     }
@@ -327,9 +368,14 @@ impl Client {
         );
     }
 
-    fn take_event(&self, connection: &Connection<Self>, packet: Packet<'_>, size: usize) -> Flow {
+    fn take_event(
+        &self,
+        connection: &Connection<Self>,
+        mut state: MutexGuard<'_, State>,
+        packet: Packet<'_>,
+        size: usize,
+    ) -> Flow {
         let settings = &self.server.settings;
-        let mut state = self.state.lock();
         let (ticket, socket, is_held) = match state.machine.route(packet.namespace()) {
             Route::Deliver(ticket, socket) => (ticket, socket, false),
             Route::Held(ticket, socket) => (ticket, socket, true),
@@ -387,8 +433,15 @@ impl Client {
         }
     }
 
-    fn take_ack(&self, connection: &Connection<Self>, packet: Packet<'_>, size: usize) -> Flow {
-        let route = self.state.lock().machine.route(packet.namespace());
+    fn take_ack(
+        &self,
+        connection: &Connection<Self>,
+        state: MutexGuard<'_, State>,
+        packet: Packet<'_>,
+        size: usize,
+    ) -> Flow {
+        let route = state.machine.route(packet.namespace());
+        drop(state);
         let (ticket, socket, is_held) = match route {
             Route::Deliver(ticket, socket) => (ticket, socket, false),
             Route::Held(ticket, socket) => (ticket, socket, true),

@@ -398,7 +398,7 @@ struct Named {
 pub(crate) struct Handlers {
     /// How events are sent unless a call says otherwise.
     pub(crate) options: engineio::SendOptions,
-    /// By name, sorted.
+    /// In the order of [`place_of`](Self::place_of).
     events: Vec<Named>,
     /// Asked one after the other.
     pub(crate) middleware: Vec<Box<dyn Middleware>>,
@@ -429,9 +429,7 @@ impl Handlers {
     }
 
     pub(crate) fn add_event(&mut self, name: &str, handler: Box<dyn EventHandler>) {
-        let place = self
-            .events
-            .binary_search_by(|event| (*event.name).cmp(name));
+        let place = self.place_of(name);
         match place.map(|found| self.events.get_mut(found)) {
             Ok(Some(event)) => event.handlers.push(handler),
             Ok(None) => {}
@@ -447,10 +445,16 @@ impl Handlers {
 
     /// The handlers of an event.
     pub(crate) fn of_event(&self, name: &str) -> &[Box<dyn EventHandler>] {
-        self.events
-            .binary_search_by(|event| (*event.name).cmp(name))
+        self.place_of(name)
             .ok()
             .and_then(|found| self.events.get(found))
             .map_or(&[], |event| &event.handlers)
+    }
+
+    /// Where the handlers of an event are, or belong. Lengths are compared first: most names are told apart by them.
+    fn place_of(&self, name: &str) -> Result<usize, usize> {
+        let key = (name.len(), name);
+        self.events
+            .binary_search_by(|event| (event.name.len(), &*event.name).cmp(&key))
     }
 }

@@ -81,8 +81,6 @@ impl Inbox {
         // As behind nearly every event. A call is large to be moved, even one that is none.
         if self.calls.is_empty() {
             self.is_calling = false;
-            // An idle connection holds no memory for calls.
-            self.calls = Queue::default();
             return None;
         }
         let next = if self.in_flight < max_in_flight {

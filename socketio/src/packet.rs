@@ -2,9 +2,6 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::Arc;
-
-use bytes::Bytes;
 
 use crate::codec::{ArgsSource, OwnedArgs, RawArgs};
 
@@ -86,16 +83,15 @@ impl<'a> Packet<'a> {
 
     /// The same packet with arguments: those of an event or ack, or the one payload of another kind.
     #[must_use]
-    pub fn with_args(mut self, args: OwnedArgs) -> Self {
-        self.args = ArgsSource::Owned(args);
-        self
+    pub fn with_args(self, args: OwnedArgs) -> Self {
+        self.with_source(ArgsSource::Owned(args))
     }
 
     /// A packet as it was received. It is made in one piece, because it is large to be moved.
     #[inline]
     pub(crate) fn received(
         kind: PacketKind,
-        namespace: &'a str,
+        namespace: Cow<'a, str>,
         query: Option<&'a str>,
         id: Option<u64>,
         name: Option<Cow<'a, str>>,
@@ -103,7 +99,7 @@ impl<'a> Packet<'a> {
     ) -> Self {
         Self {
             kind,
-            namespace: Cow::Borrowed(namespace),
+            namespace,
             query: query.map(Cow::Borrowed),
             id,
             name,
@@ -116,10 +112,9 @@ impl<'a> Packet<'a> {
         self
     }
 
-    /// The same packet with the attachments that its arguments name: each once and one after the other, or in another way.
-    pub(crate) fn with_attachments(mut self, attachments: Arc<[Bytes]>, is_in_order: bool) -> Self {
-        let args = std::mem::take(&mut self.args);
-        self.with_source(args.with_attachments(attachments, is_in_order))
+    /// Gives the packet other arguments.
+    pub(crate) fn set_source(&mut self, args: ArgsSource<'a>) {
+        self.args = args;
     }
 
     /// What type of packet it is.
@@ -170,10 +165,10 @@ impl<'a> Packet<'a> {
     pub fn into_owned(self) -> Packet<'static> {
         Packet {
             kind: self.kind,
-            namespace: owned(self.namespace),
-            query: self.query.map(owned),
+            namespace: kept(self.namespace),
+            query: self.query.map(kept),
             id: self.id,
-            name: self.name.map(owned),
+            name: self.name.map(kept),
             args: self.args.into_owned(),
         }
     }
@@ -192,7 +187,8 @@ impl fmt::Debug for Packet<'_> {
     }
 }
 
-fn owned(text: Cow<'_, str>) -> Cow<'static, str> {
+/// Part of a packet, to keep.
+pub(crate) fn kept(text: Cow<'_, str>) -> Cow<'static, str> {
     match &*text {
         // The commonest namespace costs nothing to keep.
         "/" => Cow::Borrowed("/"),

@@ -294,5 +294,7 @@ impl<'a> Parts<'a> {
 }
 
 pub(super) fn decode(segment: &str) -> Option<Vec<u8>> {
-    URL_SAFE_NO_PAD.decode(segment).ok()
+    let mut bytes = Vec::with_capacity(base64::decoded_len_estimate(segment.len()));
+    URL_SAFE_NO_PAD.decode_vec(segment, &mut bytes).ok()?;
+    Some(bytes)
 }

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http_body::Body as HttpBody;
 
 use super::connection::Connection;
-use super::shared::{Effects, Parking, PollBody, Shared};
+use super::shared::{Batch, Effects, Parking, PollBody, Shared};
 use crate::handler::Flow;
 use crate::jsonp;
 use crate::packet::{Packet, ParseError, Protocol};
@@ -247,10 +247,11 @@ fn dispatch_run<'p, D: Send + Sync + 'static>(
     now: Instant,
     packets: &mut impl Iterator<Item = Result<Packet<'p>, ParseError>>,
 ) -> Flow {
+    let mut batch = Batch::new(now);
     for packet in packets {
         shared.hub.counters.received(1, 0);
-        let (received, message) = super::socket::classify(&packet);
-        if shared.receive(connection, now, received, message) == Flow::Pause {
+        let (received, message) = super::socket::classify(&packet, now);
+        if shared.receive(connection, &mut batch, received, message) == Flow::Pause {
             return Flow::Pause;
         }
         if received == Received::Undecodable {

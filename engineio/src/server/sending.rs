@@ -21,7 +21,11 @@ use crate::websocket;
 impl<D: Send + Sync + 'static> Shared<D> {
     /// Writes what waits, if the transport is a WebSocket and nobody else is writing.
     pub(super) fn flush(self: &Arc<Self>) {
-        let mut inner = self.lock();
+        self.flush_with(self.lock());
+    }
+
+    /// The same for whoever has the lock already.
+    pub(super) fn flush_with<'s>(self: &'s Arc<Self>, mut inner: MutexGuard<'s, Inner>) {
         while let Some((writer, chunk)) = inner.begin_direct_write() {
             drop(inner);
             let (wrote, rest) = writer.try_write(chunk);
@@ -151,10 +155,7 @@ impl<D: Send + Sync + 'static> Shared<D> {
         self.hub.counters.sent(message_count, length);
         match inner.session.transport() {
             _ if inner.is_dispatching => {}
-            Transport::WebSocket => {
-                drop(inner);
-                self.flush();
-            }
+            Transport::WebSocket => self.flush_with(inner),
             Transport::Polling if before == 0 => {
                 let now = self.hub.now();
                 let mut effects = self.feed(&mut inner, now, Input::Queued);

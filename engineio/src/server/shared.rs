@@ -4,7 +4,7 @@
 //! system call and no other lock happens under it.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, MutexGuard, OnceLock};
 use std::task::Waker;
 use std::time::Instant;
@@ -121,6 +121,21 @@ pub(super) struct Effects {
     wake_post: Option<Waker>,
 }
 
+/// Packets that were read together. To an open session one message among them tells as much as many.
+pub(super) struct Batch {
+    pub(super) read_at: Instant,
+    has_message: bool,
+}
+
+impl Batch {
+    pub(super) fn new(read_at: Instant) -> Self {
+        Self {
+            read_at,
+            has_message: false,
+        }
+    }
+}
+
 pub(crate) struct Shared<D> {
     pub(super) hub: Arc<Hub<D>>,
     inner: Lock<Inner>,
@@ -128,6 +143,8 @@ pub(crate) struct Shared<D> {
     pub(super) peer: Option<SocketAddr>,
     id: SessionId,
     signals: AtomicU8,
+    /// The session is not open any more; spares whoever reads the lock.
+    is_over: AtomicBool,
     /// The mark of the first `Origin` seen, zero before that.
     origin: AtomicU64,
     pub(super) protocol: Protocol,
@@ -183,6 +200,7 @@ impl<D: Send + Sync + 'static> Shared<D> {
             peer: opening.peer,
             id: opening.id,
             signals: AtomicU8::new(0),
+            is_over: AtomicBool::new(false),
             origin: AtomicU64::new(0),
             protocol: opening.protocol,
             jsonp: opening.jsonp,
@@ -235,6 +253,9 @@ impl<D: Send + Sync + 'static> Shared<D> {
         inner.session.handle_input(now, input);
         while let Some(output) = inner.session.poll_output() {
             self.collect(inner, input, output, &mut effects);
+        }
+        if !inner.session.is_open() {
+            self.is_over.store(true, Ordering::Release);
         }
         // One that is refused must not save the one that it destroyed, or that another has.
         if input == Input::PostArrived && !effects.is_post_refused {
@@ -425,8 +446,7 @@ impl<D: Send + Sync + 'static> Shared<D> {
         let closed = inner.pending_close.take();
         let is_websocket = inner.session.transport() == Transport::WebSocket;
         if is_websocket {
-            drop(inner);
-            self.flush();
+            self.flush_with(inner);
         } else if inner.session.outbox.is_empty() {
             self.settle(inner);
         } else {
@@ -444,15 +464,24 @@ impl<D: Send + Sync + 'static> Shared<D> {
     pub(super) fn receive(
         self: &Arc<Self>,
         connection: &Connection<D>,
-        now: Instant,
+        batch: &mut Batch,
         received: Received,
         message: Option<Message<'_>>,
     ) -> Flow {
+        if let Some(message) = message
+            && batch.has_message
+            && !self.is_over.load(Ordering::Acquire)
+        {
+            return self.deliver(connection, message);
+        }
         let mut inner = self.lock();
-        let mut effects = self.feed(&mut inner, now, Input::Packet(received));
+        let mut effects = self.feed(&mut inner, batch.read_at, Input::Packet(received));
         drop(inner);
         match message {
-            Some(message) if effects.is_deliverable => self.deliver(connection, message),
+            Some(message) if effects.is_deliverable => {
+                batch.has_message = true;
+                self.deliver(connection, message)
+            }
             _ => {
                 self.run(&mut effects);
                 Flow::Continue

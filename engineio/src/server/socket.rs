@@ -15,7 +15,7 @@ use tokio::net::{TcpStream, UnixStream, tcp, unix};
 use super::buffers;
 use super::connection::Connection;
 use super::form::FrameForm;
-use super::shared::{Shared, signal};
+use super::shared::{Batch, Shared, signal};
 use super::writer::{Writer, Wrote};
 use crate::handler::Flow;
 use crate::message::Message;
@@ -505,6 +505,7 @@ impl<D: Send + Sync + 'static> Socket<D> {
             is_paused,
             ..
         } = self;
+        let mut batch = Batch::new(now);
         loop {
             let (event, rest) = match decoder.decode(bytes) {
                 Ok(Some(decoded)) => decoded,
@@ -514,7 +515,7 @@ impl<D: Send + Sync + 'static> Socket<D> {
             *packets += 1;
             let flow = match event {
                 Event::Close(code) => return Some(End::PeerClosed(code)),
-                event => receive(connection, now, event),
+                event => receive(connection, &mut batch, event),
             };
             bytes = rest;
             if flow == Flow::Pause {
@@ -626,10 +627,11 @@ impl<D: Send + Sync + 'static> Socket<D> {
 /// The decoded packet as the session sees it, with its bytes if it is a message.
 pub(super) fn classify<'p>(
     packet: &'p Result<Packet<'_>, ParseError>,
+    read_at: Instant,
 ) -> (Received, Option<Message<'p>>) {
     match packet {
-        Ok(Packet::Text(text)) => (Received::Message, Some(Message::text(text))),
-        Ok(Packet::Binary(data)) => (Received::Message, Some(Message::binary(data))),
+        Ok(Packet::Text(text)) => (Received::Message, Some(Message::text(text, read_at))),
+        Ok(Packet::Binary(data)) => (Received::Message, Some(Message::binary(data, read_at))),
         Ok(Packet::Ping(_)) => (Received::Ping, None),
         Ok(Packet::Pong(_)) => (Received::Pong, None),
         Ok(Packet::Close) => (Received::Close, None),
@@ -641,7 +643,7 @@ pub(super) fn classify<'p>(
 /// Hands one decoded event to the session.
 fn receive<D: Send + Sync + 'static>(
     connection: &Connection<D>,
-    now: Instant,
+    batch: &mut Batch,
     event: Event<'_>,
 ) -> Flow {
     let shared = &connection.0;
@@ -658,8 +660,8 @@ fn receive<D: Send + Sync + 'static>(
         }
         Event::Pong | Event::Close(_) => return Flow::Continue,
     };
-    let (received, message) = classify(&packet);
-    shared.receive(connection, now, received, message)
+    let (received, message) = classify(&packet, batch.read_at);
+    shared.receive(connection, batch, received, message)
 }
 
 /// Ends the connection in order: the close frame, our end of the stream, then whatever the peer still sends,

@@ -157,6 +157,9 @@ impl Decoder {
                 }
                 continue;
             }
+            if input.is_empty() {
+                return Ok(None);
+            }
             let Some(header) = self.parse_header(input)? else {
                 self.stash(input);
                 return Ok(None);
@@ -282,6 +285,7 @@ impl Decoder {
     }
 
     /// Takes note of a whole frame; true when an event is complete with it.
+    #[inline]
     fn absorb(&mut self, header: Header, payload: &[u8]) -> Result<bool, Fault> {
         match header.opcode {
             Opcode::Continuation => {

@@ -19,6 +19,7 @@ pub(super) use argument::Argument;
 pub use from_args::{Args, FromArgs};
 pub(crate) use owned::ArgsSource;
 pub use owned::OwnedArgs;
+pub(super) use owned::{Attached, Attachments};
 
 /// The arguments of an event or an ack as they were received, not deserialized yet.
 ///

@@ -5,7 +5,7 @@ use std::fmt;
 use engineio::{Payload, Protocol};
 
 use super::error::PacketError;
-use super::json::{self, Incomplete, Received};
+use super::json::{self, Incomplete};
 use super::limits::Limits;
 use super::msgpack;
 use super::parser::{Codec, Format, Parser, Partial};
@@ -48,7 +48,12 @@ impl Decoder {
             return self.receive(codec, message, limits);
         }
         match &codec.0 {
-            Format::Json => Ok(self.keep(json::decode(message, protocol, limits)?)),
+            Format::Json => {
+                let mut waiting = None;
+                let decoded = json::decode(message, protocol, limits, &mut waiting);
+                self.waiting = waiting.map(Waiting::Json);
+                decoded
+            }
             Format::Msgpack => msgpack::decode(message, limits).map(Some),
             Format::Custom(parser) => {
                 self.decode_custom(&**parser, message, limits, Partial::default())
@@ -65,25 +70,16 @@ impl Decoder {
         match (self.waiting.take(), &codec.0) {
             (None, _) => Ok(None),
             (Some(Waiting::Json(incomplete)), _) => {
-                Ok(self.keep(incomplete.receive(message, limits)?))
+                let mut waiting = None;
+                let received = incomplete.receive(message, limits, &mut waiting);
+                self.waiting = waiting.map(Waiting::Json);
+                received
             }
             (Some(Waiting::Custom(partial)), Format::Custom(parser)) => {
                 self.decode_custom(&**parser, message, limits, *partial)
             }
             // Whoever decodes with one codec never meets the state of another.
             (Some(Waiting::Custom(_)), _) => Err(PacketError::UnexpectedText),
-        }
-    }
-
-    /// Hands on a packet, or keeps it until its attachments are there.
-    #[inline]
-    fn keep<'a>(&mut self, received: Received<'a>) -> Option<Packet<'a>> {
-        match received {
-            Received::Packet(packet) => Some(packet),
-            Received::Incomplete(incomplete) => {
-                self.waiting = Some(Waiting::Json(incomplete));
-                None
-            }
         }
     }
 

@@ -32,12 +32,43 @@ pub struct OwnedArgs {
 
 #[derive(Clone)]
 pub(super) enum Stored {
-    Json {
-        text: Arc<str>,
-        /// Numbered in order. Most arguments have none, and nothing is allocated for them.
-        attachments: Option<Arc<[Bytes]>>,
-    },
+    /// JSON without attachments, as most arguments are.
+    Json(Arc<str>),
+    /// JSON whose placeholders name every attachment once and in order.
+    Attached(Arc<Attached>),
     Msgpack(Arc<[u8]>),
+}
+
+/// JSON text with the attachments of its packet; they are shared together.
+pub(crate) struct Attached {
+    text: Box<str>,
+    attachments: Attachments,
+}
+
+/// Never none. Most packets have one, and nothing is allocated for a list of it.
+pub(in crate::codec) enum Attachments {
+    One(Bytes),
+    Several(Vec<Bytes>),
+}
+
+impl Attached {
+    pub(in crate::codec) fn new(text: Box<str>, attachments: Attachments) -> Self {
+        Self { text, attachments }
+    }
+
+    fn form(&self) -> Form<'_> {
+        Form::Json {
+            text: &self.text,
+            attachments: self.attachments(),
+        }
+    }
+
+    fn attachments(&self) -> &[Bytes] {
+        match &self.attachments {
+            Attachments::One(attachment) => std::slice::from_ref(attachment),
+            Attachments::Several(attachments) => attachments,
+        }
+    }
 }
 
 impl OwnedArgs {
@@ -65,17 +96,22 @@ impl OwnedArgs {
         offset: Option<&str>,
     ) -> Result<Self, EncodeError> {
         let (text, attachments, count) = json::write_args(args, offset)?;
-        let attachments = (!attachments.is_empty()).then(|| attachments.into());
-        Ok(Self::numbered(text.into(), attachments, count))
+        Ok(Self::numbered(text, attachments, count))
     }
 
     /// JSON arguments whose placeholders name every attachment once and in order.
-    pub(in crate::codec) fn numbered(
-        text: Arc<str>,
-        attachments: Option<Arc<[Bytes]>>,
+    fn numbered(
+        text: impl Into<Arc<str>> + Into<Box<str>>,
+        attachments: Vec<Bytes>,
         count: usize,
     ) -> Self {
-        Self::stored(Stored::Json { text, attachments }, count)
+        let stored = if attachments.is_empty() {
+            Stored::Json(text.into())
+        } else {
+            let attached = Attached::new(text.into(), Attachments::Several(attachments));
+            Stored::Attached(Arc::new(attached))
+        };
+        Self::stored(stored, count)
     }
 
     /// JSON arguments as they were received, but for the numbers of their placeholders where these are not in order.
@@ -93,8 +129,7 @@ impl OwnedArgs {
                 return numbered;
             }
         }
-        let attachments = (!attachments.is_empty()).then(|| attachments.into());
-        Self::numbered(text.into(), attachments, count)
+        Self::numbered(text, attachments.to_vec(), count)
     }
 
     pub(super) fn stored(stored: Stored, count: usize) -> Self {
@@ -105,10 +140,11 @@ impl OwnedArgs {
     #[must_use]
     pub fn as_raw(&self) -> RawArgs<'_> {
         let form = match &self.stored {
-            Stored::Json { text, attachments } => Form::Json {
+            Stored::Json(text) => Form::Json {
                 text,
-                attachments: attachments.as_deref().unwrap_or_default(),
+                attachments: &[],
             },
+            Stored::Attached(attached) => attached.form(),
             Stored::Msgpack(bytes) => Form::Msgpack(bytes),
         };
         RawArgs {
@@ -130,7 +166,7 @@ impl Serialize for OwnedArgs {
     #[inline]
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let name = match &self.stored {
-            Stored::Json { .. } => outgoing::RAW_JSON,
+            Stored::Json(_) | Stored::Attached(_) => outgoing::RAW_JSON,
             Stored::Msgpack(_) => outgoing::RAW_MSGPACK,
         };
         serializer.serialize_newtype_struct(name, &Parts(self))
@@ -148,11 +184,17 @@ impl Serialize for Parts<'_> {
             return Elements(self.0.as_raw()).serialize(serializer);
         }
         match stored {
-            Stored::Json { text, attachments } => {
-                let attachments = attachments.as_deref().unwrap_or_default();
-                let mut tuple = serializer.serialize_tuple(attachments.len().saturating_add(2))?;
+            Stored::Json(text) => {
+                let mut tuple = serializer.serialize_tuple(2)?;
                 tuple.serialize_element(count)?;
                 tuple.serialize_element(&**text)?;
+                tuple.end()
+            }
+            Stored::Attached(attached) => {
+                let attachments = attached.attachments();
+                let mut tuple = serializer.serialize_tuple(attachments.len().saturating_add(2))?;
+                tuple.serialize_element(count)?;
+                tuple.serialize_element(&*attached.text)?;
                 for attachment in attachments {
                     tuple.serialize_element(&AsBytes(attachment))?;
                 }
@@ -269,8 +311,7 @@ pub(crate) enum ArgsSource<'a> {
     },
     /// Placeholders leave attachments out, or name them in another order or more than once.
     Unordered {
-        text: Arc<str>,
-        attachments: Arc<[Bytes]>,
+        attached: Arc<Attached>,
         count: usize,
     },
     Msgpack {
@@ -295,22 +336,13 @@ impl<'a> ArgsSource<'a> {
         }
     }
 
-    /// Kept JSON with attachments, `is_in_order` when its placeholders name every one once and in order.
-    pub(crate) fn with_attachments(self, attachments: Arc<[Bytes]>, is_in_order: bool) -> Self {
-        match self {
-            Self::Owned(OwnedArgs {
-                stored: Stored::Json { text, .. },
-                count,
-            }) if is_in_order => Self::Owned(OwnedArgs::numbered(text, Some(attachments), count)),
-            Self::Owned(OwnedArgs {
-                stored: Stored::Json { text, .. },
-                count,
-            }) => Self::Unordered {
-                text,
-                attachments,
-                count,
-            },
-            other => other,
+    /// JSON with attachments, `is_in_order` when its placeholders name every one once and in order.
+    pub(in crate::codec) fn attached(attached: Attached, count: usize, is_in_order: bool) -> Self {
+        let attached = Arc::new(attached);
+        if is_in_order {
+            Self::Owned(OwnedArgs::stored(Stored::Attached(attached), count))
+        } else {
+            Self::Unordered { attached, count }
         }
     }
 
@@ -321,11 +353,7 @@ impl<'a> ArgsSource<'a> {
                 let attachments = &[];
                 (Form::Json { text, attachments }, *count)
             }
-            Self::Unordered {
-                text,
-                attachments,
-                count,
-            } => (Form::Json { text, attachments }, *count),
+            Self::Unordered { attached, count } => (attached.form(), *count),
             Self::Msgpack { bytes, count } => (Form::Msgpack(bytes), *count),
             Self::Owned(args) => return args.as_raw(),
         };
@@ -343,15 +371,7 @@ impl<'a> ArgsSource<'a> {
                 text: Cow::Owned(text.into_owned()),
                 count,
             },
-            Self::Unordered {
-                text,
-                attachments,
-                count,
-            } => ArgsSource::Unordered {
-                text,
-                attachments,
-                count,
-            },
+            Self::Unordered { attached, count } => ArgsSource::Unordered { attached, count },
             Self::Msgpack { bytes, count } => ArgsSource::Msgpack {
                 bytes: Cow::Owned(bytes.into_owned()),
                 count,
@@ -363,11 +383,9 @@ impl<'a> ArgsSource<'a> {
     pub(crate) fn into_args(self) -> OwnedArgs {
         match self {
             Self::Json { text, count } => OwnedArgs::json(&text, &[], count),
-            Self::Unordered {
-                text,
-                attachments,
-                count,
-            } => OwnedArgs::json(&text, &attachments, count),
+            Self::Unordered { attached, count } => {
+                OwnedArgs::json(&attached.text, attached.attachments(), count)
+            }
             Self::Msgpack { bytes, count } => {
                 OwnedArgs::stored(Stored::Msgpack((*bytes).into()), count)
             }

@@ -1,24 +1,25 @@
 //! Text packets and the attachments that follow them.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use engineio::{Payload, Protocol};
 
 use super::placeholder::{Placeholders, References};
 use super::scan::{Observer, RawString, Scanner, Values};
-use crate::codec::args::ArgsSource;
+use crate::codec::args::{ArgsSource, Attached, Attachments};
 use crate::codec::binary::Binary;
 use crate::codec::error::PacketError;
 use crate::codec::limits::Limits;
-use crate::packet::{Packet, PacketKind, is_reserved};
+use crate::packet::{self, Packet, PacketKind, is_reserved};
 
 /// A packet whose attachments have not all arrived.
-#[derive(Debug)]
 pub(in crate::codec) struct Incomplete {
-    /// Its arguments are without attachments.
+    /// Without arguments.
     packet: Packet<'static>,
+    /// Its arguments as text, and how many they are.
+    text: Box<str>,
+    count: usize,
     references: References,
     attachments: Vec<Bytes>,
     attachment_bytes: usize,
@@ -29,16 +30,17 @@ impl Incomplete {
         &self.packet
     }
 
-    /// Takes the next attachment. The packet is complete with the last.
+    /// Takes the next attachment. The packet is complete with the last; until then it is left in `waiting`.
     //= SIO5-BIN-02
     //= SIO5-BIN-03
     //= SIO5-BIN-07
     //= SIO5-BIN-08
-    pub(in crate::codec) fn receive(
+    pub(in crate::codec) fn receive<'a>(
         mut self: Box<Self>,
         message: Payload<'_>,
         limits: &Limits,
-    ) -> Result<Received<'static>, PacketError> {
+        waiting: &mut Option<Box<Self>>,
+    ) -> Result<Option<Packet<'a>>, PacketError> {
         let Payload::Binary(data) = message else {
             return Err(PacketError::UnexpectedText);
         };
@@ -49,38 +51,29 @@ impl Incomplete {
             return Err(PacketError::AttachmentsTooLarge);
         }
         let attachment = Bytes::copy_from_slice(data);
-        let is_last =
-            self.attachments.len().saturating_add(1) >= self.references.attachment_count();
-        if is_last && self.references.has_stray() {
+        if self.attachments.len().saturating_add(1) < self.references.attachment_count() {
+            self.attachments.push(attachment);
+            *waiting = Some(self);
+            return Ok(None);
+        }
+        if self.references.has_stray() {
             return Err(PacketError::Placeholder);
         }
-        if is_last && self.attachments.is_empty() {
-            return Ok(Received::Packet(self.complete([attachment])));
-        }
-        self.attachments.push(attachment);
-        Ok(if is_last {
-            let attachments = std::mem::take(&mut self.attachments);
-            Received::Packet(self.complete(attachments))
+        let attachments = if self.attachments.is_empty() {
+            Attachments::One(attachment)
         } else {
-            Received::Incomplete(self)
-        })
-    }
-
-    /// The packet with all its attachments.
-    fn complete(self, attachments: impl Into<Arc<[Bytes]>>) -> Packet<'static> {
+            self.attachments.push(attachment);
+            Attachments::Several(self.attachments)
+        };
+        let attached = Attached::new(self.text, attachments);
         let is_in_order = self.references.is_in_order();
-        self.packet
-            .with_attachments(attachments.into(), is_in_order)
+        let args = ArgsSource::attached(attached, self.count, is_in_order);
+        self.packet.set_source(args);
+        Ok(Some(self.packet))
     }
 }
 
-/// What a message led to.
-pub(in crate::codec) enum Received<'a> {
-    Packet(Packet<'a>),
-    Incomplete(Box<Incomplete>),
-}
-
-/// Decodes a message while no attachment is awaited.
+/// Decodes a message while no attachment is awaited. A packet that has some is left in `waiting`.
 //= SIO5-PKT-01
 //= SIO5-PKT-08
 //= SIO5-INV-03
@@ -89,7 +82,8 @@ pub(in crate::codec) fn decode<'a>(
     message: Payload<'a>,
     protocol: Protocol,
     limits: &Limits,
-) -> Result<Received<'a>, PacketError> {
+    waiting: &mut Option<Box<Incomplete>>,
+) -> Result<Option<Packet<'a>>, PacketError> {
     let Payload::Text(text) = message else {
         return Err(PacketError::UnexpectedBinary);
     };
@@ -105,18 +99,28 @@ pub(in crate::codec) fn decode<'a>(
         _ => return Err(PacketError::UnknownType),
     };
     if is_binary {
-        return decode_binary(kind, cursor, protocol, limits);
+        *waiting = Some(decode_binary(kind, cursor, protocol, limits)?);
+        return Ok(None);
     }
-    decode_rest(kind, cursor, protocol, limits, &mut ()).map(Received::Packet)
+    let parts = Parts::decode(kind, cursor, protocol, limits, &mut ())?;
+    let args = ArgsSource::json(parts.values.text, parts.values.count);
+    Ok(Some(Packet::received(
+        kind,
+        Cow::Borrowed(parts.namespace),
+        parts.query,
+        parts.id,
+        parts.name,
+        args,
+    )))
 }
 
 //= SIO5-BIN-06
-fn decode_binary<'a>(
+fn decode_binary(
     kind: PacketKind,
-    mut cursor: Cursor<'a>,
+    mut cursor: Cursor<'_>,
     protocol: Protocol,
     limits: &Limits,
-) -> Result<Received<'a>, PacketError> {
+) -> Result<Box<Incomplete>, PacketError> {
     let count = match cursor.take_digits() {
         Digits::Number(count) => usize::try_from(count).unwrap_or(usize::MAX),
         Digits::Overflow => usize::MAX,
@@ -129,39 +133,63 @@ fn decode_binary<'a>(
         return Err(PacketError::TooManyAttachments);
     }
     let mut placeholders = Placeholders::new(count);
-    let packet = decode_rest(kind, cursor, protocol, limits, &mut placeholders)?;
-    let args = packet.args().to_owned();
-    Ok(Received::Incomplete(Box::new(Incomplete {
-        packet: packet.with_args(args).into_owned(),
+    let parts = Parts::decode(kind, cursor, protocol, limits, &mut placeholders)?;
+    Ok(Box::new(Incomplete {
+        // Only a CONNECT has a query.
+        packet: Packet::received(
+            kind,
+            packet::kept(Cow::Borrowed(parts.namespace)),
+            None,
+            parts.id,
+            parts.name.map(|name| Cow::Owned(name.into_owned())),
+            ArgsSource::default(),
+        ),
+        text: parts.values.text.into(),
+        count: parts.values.count,
         references: placeholders.into_references(),
         attachments: Vec::new(),
         attachment_bytes: 0,
-    })))
+    }))
 }
 
-/// Namespace, id and payload.
-#[inline]
-fn decode_rest<'a>(
-    kind: PacketKind,
-    mut cursor: Cursor<'a>,
-    protocol: Protocol,
-    limits: &Limits,
-    observer: &mut impl Observer,
-) -> Result<Packet<'a>, PacketError> {
-    let (namespace, query) = cursor.take_namespace(kind, protocol, limits)?;
-    //= SIO5-PKT-04
-    //= SIO5-PKT-05 exception: white space is no digit, as section 8 recommends
-    let id = match cursor.take_digits() {
-        Digits::Number(id) => Some(id),
-        Digits::None => None,
-        Digits::Overflow => return Err(PacketError::Id),
-    };
-    let (name, values) = match cursor.rest {
-        "" => (None, Values::default()),
-        text => decode_payload(kind, text, limits, observer)?,
-    };
-    let args = ArgsSource::json(values.text, values.count);
-    Ok(Packet::received(kind, namespace, query, id, name, args))
+/// What stands behind the type and the number of attachments.
+struct Parts<'a> {
+    namespace: &'a str,
+    query: Option<&'a str>,
+    id: Option<u64>,
+    name: Option<Cow<'a, str>>,
+    values: Values<'a>,
+}
+
+impl<'a> Parts<'a> {
+    #[inline]
+    fn decode(
+        kind: PacketKind,
+        mut cursor: Cursor<'a>,
+        protocol: Protocol,
+        limits: &Limits,
+        observer: &mut impl Observer,
+    ) -> Result<Self, PacketError> {
+        let (namespace, query) = cursor.take_namespace(kind, protocol, limits)?;
+        //= SIO5-PKT-04
+        //= SIO5-PKT-05 exception: white space is no digit, as section 8 recommends
+        let id = match cursor.take_digits() {
+            Digits::Number(id) => Some(id),
+            Digits::None => None,
+            Digits::Overflow => return Err(PacketError::Id),
+        };
+        let (name, values) = match cursor.rest {
+            "" => (None, Values::default()),
+            text => decode_payload(kind, text, limits, observer)?,
+        };
+        Ok(Self {
+            namespace,
+            query,
+            id,
+            name,
+            values,
+        })
+    }
 }
 
 //= SIO5-PKT-06

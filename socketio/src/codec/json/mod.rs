@@ -7,7 +7,7 @@ mod placeholder;
 mod plain;
 mod scan;
 
-pub(super) use decode::{Incomplete, Received, decode};
+pub(super) use decode::{Incomplete, decode};
 pub(super) use deserialize::{deserialize, transcode};
 pub(super) use encode::{Header, write_args, write_control, write_event};
 pub(super) use scan::split_first;
