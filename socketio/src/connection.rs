@@ -158,7 +158,7 @@ impl engineio::Handler for Shell {
         //= SIO4-CON-01
         if connection.protocol() == Protocol::V3 {
             // Without an auth object: what the URL presents is for the sources that look there.
-            client.connect(connection, "/", None, 0);
+            client.connect(connection, "/", Payload::default(), true);
         } else {
             client.arm(connection);
         }
@@ -330,7 +330,8 @@ impl Client {
                     None if connection.protocol() == Protocol::V3 => None,
                     None => packet.args().deserialize().ok(),
                 };
-                self.connect(connection, packet.namespace(), auth, size);
+                let payload = Payload { auth, size };
+                self.connect(connection, packet.namespace(), payload, false);
             }
             PacketKind::Disconnect => {
                 drop(state);
@@ -345,13 +346,25 @@ impl Client {
         Flow::Continue
     }
 
-    fn connect(&self, connection: &Connection<Self>, name: &str, auth: Option<Value>, size: usize) {
+    fn connect(
+        &self,
+        connection: &Connection<Self>,
+        name: &str,
+        payload: Payload,
+        is_implied: bool,
+    ) {
         let name = match self.server.find(name) {
             Some(space) => Arc::clone(&space.name),
             None => name.into(),
         };
-        let payload = Payload { auth, size };
-        self.feed(connection, Input::Connect { name, payload });
+        self.feed(
+            connection,
+            Input::Connect {
+                name,
+                payload,
+                is_implied,
+            },
+        );
     }
 
     fn take_event(

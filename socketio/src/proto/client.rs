@@ -47,10 +47,11 @@ pub(crate) struct Ticket(u32);
 
 /// Something that happened.
 pub(crate) enum Input<A: Application> {
-    /// CONNECT was decoded.
+    /// CONNECT was decoded, or is implied by a client of protocol 4 (SIO4-CON-01).
     Connect {
         name: Arc<str>,
         payload: A::Payload,
+        is_implied: bool,
     },
     /// The namespace exists, and `socket` will be the client's socket there.
     Found {
@@ -208,6 +209,8 @@ struct Entry<A: Application> {
     ticket: Ticket,
     name: Arc<str>,
     phase: Phase,
+    /// The client had no choice but to ask, so it is no attempt of its own.
+    is_implied: bool,
     socket: Option<A::Socket>,
     auth: Option<Box<AuthMachine<A::Packet, A::Grant>>>,
     /// From acceptance; told in the answer to CONNECT.
@@ -274,7 +277,11 @@ impl<A: Application> Client<A> {
         }
         self.run_timers(now);
         match input {
-            Input::Connect { name, payload } => self.on_connect(limits, name, payload),
+            Input::Connect {
+                name,
+                payload,
+                is_implied,
+            } => self.on_connect(limits, name, payload, is_implied),
             Input::Found {
                 ticket,
                 socket,
@@ -384,7 +391,13 @@ impl<A: Application> Client<A> {
 
     //= SIO5-CON-06
     //= SIO5-CON-11 exception: the second CONNECT closes, whatever the first is waiting for
-    fn on_connect(&mut self, limits: &Limits, name: Arc<str>, payload: A::Payload) {
+    fn on_connect(
+        &mut self,
+        limits: &Limits,
+        name: Arc<str>,
+        payload: A::Payload,
+        is_implied: bool,
+    ) {
         if self.entries.iter().any(|entry| entry.name == name) {
             return self.expel();
         }
@@ -409,6 +422,7 @@ impl<A: Application> Client<A> {
             ticket,
             name: Arc::clone(&name),
             phase: Phase::Finding,
+            is_implied,
             socket: None,
             auth: None,
             expires_in: None,
@@ -653,6 +667,11 @@ impl<A: Application> Client<A> {
         match output {
             auth::Output::RefuseConnect(rejection) => {
                 return self.refuse(ticket, Refusal::Auth(rejection));
+            }
+            auth::Output::AttemptFailed
+                if entry.is_implied && entry.phase == Phase::Authenticating =>
+            {
+                return;
             }
             auth::Output::AttemptFailed => {
                 self.failed_attempts = self.failed_attempts.saturating_add(1);

@@ -135,6 +135,30 @@ async fn clients_of_protocol_4_hear_the_data_alone() {
     );
 }
 
+#[tokio::test(start_paused = true)]
+async fn the_connect_that_protocol_4_implies_is_no_attempt() {
+    let io = SocketIo::builder()
+        .engine(|config| config.allow_eio3(true))
+        .authenticate(Handshake::new(users()).sources(BearerHeader))
+        .build()
+        .unwrap();
+    open(io.namespace("/")).open().unwrap();
+    let other = Handshake::new(users()).sources(auth::AuthField("token"));
+    open(io.namespace("/other").authenticate(other))
+        .open()
+        .unwrap();
+    let bad = [("authorization", "Bearer bad")];
+    let mut client = TestClient::open_with(&io, "EIO=3", &bad).await;
+    assert!(client.next_text().await.contains("invalid_token"));
+    for _ in 0..3 {
+        client.send("40/other?token=bad").await;
+        assert!(client.next_text().await.contains("invalid_token"));
+    }
+    client.send("40/other?token=user:ann").await;
+    let refused = client.next_text().await;
+    assert!(refused.contains("too_many_attempts"), "{refused}");
+}
+
 fn two_trips(log: &Log) -> SocketIo<()> {
     let io = SocketIo::new();
     let (connected, heard) = (log.clone(), log.clone());

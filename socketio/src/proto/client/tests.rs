@@ -58,7 +58,11 @@ impl Bench {
 
     fn connect(&mut self, name: &str) -> Vec<String> {
         let name = name.into();
-        self.feed(Input::Connect { name, payload: () })
+        self.feed(Input::Connect {
+            name,
+            payload: (),
+            is_implied: false,
+        })
     }
 
     /// The ticket of the attempt that was begun last.
