@@ -168,6 +168,13 @@ pub trait CredentialSource: Send + Sync + 'static {
         let _ = visit;
     }
 
+    /// True when it finds nothing in an opening request that has none of the [places](Self::places) it shows, so that
+    /// the server need not ask it about such a request. False unless overridden: a source that did not say where it
+    /// looks is always asked.
+    fn is_confined(&self) -> bool {
+        false
+    }
+
     /// Asks another source as well. Both are always asked, see [`Extract::merge`].
     fn or<B: CredentialSource>(self, other: B) -> Or<Self, B>
     where
@@ -198,5 +205,9 @@ impl<A: CredentialSource, B: CredentialSource> CredentialSource for Or<A, B> {
     fn places(&self, visit: &mut dyn FnMut(Place<'_>)) {
         self.0.places(visit);
         self.1.places(visit);
+    }
+
+    fn is_confined(&self) -> bool {
+        self.0.is_confined() && self.1.is_confined()
     }
 }

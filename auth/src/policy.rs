@@ -85,6 +85,12 @@ pub trait DynPolicy: Send + Sync + 'static {
     /// Shows the parts of the opening request that hold credentials, see [`CredentialSource::places`].
     fn places(&self, visit: &mut dyn FnMut(Place<'_>));
 
+    /// True when an opening request that has none of the [places](Self::places) presents nothing to the policy, see
+    /// [`CredentialSource::is_confined`].
+    fn is_confined(&self) -> bool {
+        false
+    }
+
     /// What to make of what was found.
     fn decide(&self, found: Extract) -> Collected;
 
@@ -198,6 +204,10 @@ impl<A: Authenticator> DynPolicy for Parts<A> {
 
     fn places(&self, visit: &mut dyn FnMut(Place<'_>)) {
         self.sources.places(visit);
+    }
+
+    fn is_confined(&self) -> bool {
+        self.settings.mode == Mode::TwoRoundTrip || self.sources.is_confined()
     }
 
     fn decide(&self, found: Extract) -> Collected {

@@ -41,4 +41,8 @@ impl CredentialSource for ProvenAuthField {
             _ => Extract::Malformed(Code::CredentialsBadFormat),
         }
     }
+
+    fn is_confined(&self) -> bool {
+        true
+    }
 }

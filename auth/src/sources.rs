@@ -19,6 +19,10 @@ impl CredentialSource for AuthField {
         let field = request.payload().and_then(|payload| payload.get(self.0));
         from_json(field, SourceKind::Payload)
     }
+
+    fn is_confined(&self) -> bool {
+        true
+    }
 }
 
 /// The `Authorization: Bearer <token>` header (RFC 6750 §2.1; the scheme in any case).
@@ -43,6 +47,10 @@ impl CredentialSource for BearerHeader {
 
     fn places(&self, visit: &mut dyn FnMut(Place<'_>)) {
         visit(Place::Header("authorization"));
+    }
+
+    fn is_confined(&self) -> bool {
+        true
     }
 }
 
@@ -71,6 +79,10 @@ impl CredentialSource for Header {
     fn places(&self, visit: &mut dyn FnMut(Place<'_>)) {
         visit(Place::Header(self.0));
     }
+
+    fn is_confined(&self) -> bool {
+        true
+    }
 }
 
 /// A query parameter. Opt in knowingly: URLs end up in logs, histories and `Referer` headers.
@@ -93,6 +105,10 @@ impl CredentialSource for Query {
 
     fn places(&self, visit: &mut dyn FnMut(Place<'_>)) {
         visit(Place::Query(self.0));
+    }
+
+    fn is_confined(&self) -> bool {
+        true
     }
 }
 
@@ -193,6 +209,10 @@ impl CredentialSource for Cookie {
 
     fn places(&self, visit: &mut dyn FnMut(Place<'_>)) {
         visit(Place::Header("cookie"));
+    }
+
+    fn is_confined(&self) -> bool {
+        true
     }
 }
 

@@ -73,6 +73,42 @@ fn a_pending_socket_costs_no_more_memory_than_a_connected_one() {
     assert!(pending <= connected, "{pending} and {connected} bytes");
 }
 
+/// What a connect allocates whose namespace anybody may join, and how much more one with a verified token does.
+const CONNECT: u64 = 23;
+const TOKEN: u64 = 38;
+
+#[test]
+fn a_token_adds_little_to_a_connect() {
+    let mint = TokenMint::new(Algorithm::Hs256)
+        .issuer("https://id.example")
+        .audience("chat");
+    let key = mint.verifying_key();
+    let (address, count) = counted::start(async |listener| {
+        let jwt = JwtAuthenticator::<Value>::builder()
+            .key(key)
+            .issuer("https://id.example")
+            .audience("chat")
+            .build()
+            .unwrap();
+        let io = SocketIo::new();
+        io.namespace("/open").open().unwrap();
+        let guarded = Handshake::new(jwt);
+        io.namespace("/in").authenticate(guarded).open().unwrap();
+        io.serve(listener).await.unwrap();
+    });
+    let allocated = |packet: &str| {
+        let _warm: Vec<_> = (0..CLIENTS).map(|_| connect(address, packet)).collect();
+        let before = count.so_far();
+        let _clients: Vec<_> = (0..CLIENTS).map(|_| connect(address, packet)).collect();
+        (count.so_far() - before) / CLIENTS as u64
+    };
+    let open = allocated("40/open,");
+    assert!(open <= CONNECT, "{open}");
+    let token = mint.token("ann").sign();
+    let guarded = allocated(&format!("40/in,{{\"token\":\"{token}\"}}"));
+    assert!(guarded <= open + TOKEN, "{guarded}, without a token {open}");
+}
+
 /// What refusing a token allocates, once everything has its size.
 fn cost(jwt: &JwtAuthenticator<Value>, token: &str) -> u64 {
     let count = allocations::count_this_thread();

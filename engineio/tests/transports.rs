@@ -70,6 +70,23 @@ async fn either_side_can_close_either_transport() {
 }
 
 #[tokio::test]
+async fn what_was_read_with_the_message_that_ended_the_session_is_not_delivered() {
+    let mut server = Server::start(Door::Own, Config::new()).await;
+    for command in ["!close", "!abort"] {
+        let mut socket = WebSocket::open(server.addr, WEBSOCKET).await;
+        server.opened().await;
+        let last = WebSocket::frame(0x81, format!("4{command}").as_bytes());
+        let late = WebSocket::frame(0x81, b"4late");
+        socket.send_bytes(&[last, late].concat()).await;
+        assert_eq!(server.event().await, Event::Text(command.to_owned()));
+        assert_eq!(
+            server.event().await,
+            Event::Closed(CloseReason::ForcedClose)
+        );
+    }
+}
+
+#[tokio::test]
 async fn protocol_3_speaks_its_own_payloads_and_frames() {
     //= EIO3-PLD-01 test
     //= EIO3-PLD-03 test

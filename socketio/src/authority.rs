@@ -17,16 +17,61 @@ use crate::revoked::RecentRevocations;
 use crate::running::guard;
 
 pub(crate) struct Authority {
-    /// So that the opening request is searched once for each. The first is the server's own, if there is one.
-    policies: Lock<Vec<Arc<dyn DynPolicy>>>,
-    /// The parts of the opening request that none of them lets be kept.
-    secrets: Lock<Arc<Secrets>>,
+    policies: Lock<Arc<Policies>>,
     is_guarded: bool,
     limiter: Lock<AuthLimiter>,
     lockout: Option<Arc<dyn Lockout>>,
     proxies: TrustedProxies,
     audit: Option<Arc<dyn AuditSink>>,
     pub(crate) revoked: RecentRevocations,
+}
+
+/// The policies in use, and what an opening request is searched for on their behalf.
+#[derive(Clone, Default)]
+pub(crate) struct Policies {
+    /// The first is the server's own, if there is one.
+    all: Vec<InUse>,
+    /// The parts of an opening request that are not kept.
+    secrets: Secrets,
+}
+
+#[derive(Clone)]
+struct InUse {
+    policy: Arc<dyn DynPolicy>,
+    /// A request without secrets presents nothing to it.
+    is_confined: bool,
+}
+
+impl From<Arc<dyn DynPolicy>> for Policies {
+    fn from(policy: Arc<dyn DynPolicy>) -> Self {
+        Self {
+            secrets: Secrets::of(&*policy),
+            all: vec![InUse {
+                is_confined: policy.is_confined(),
+                policy,
+            }],
+        }
+    }
+}
+
+impl Policies {
+    /// What is not to be kept of an opening request; `None` when it has nothing of the kind.
+    pub(crate) fn secrets_in(&self, request: &engineio::RequestView<'_>) -> Option<&Secrets> {
+        Some(&self.secrets).filter(|secrets| secrets.are_in(request))
+    }
+
+    /// What the opening request presents to each policy; nothing is kept of requests that present nothing.
+    pub(crate) fn extract(
+        &self,
+        request: &engineio::RequestView<'_>,
+        secrets: Option<&Secrets>,
+    ) -> impl Iterator<Item = (usize, Extract)> {
+        let policies = self.all.iter().enumerate();
+        policies
+            .filter(move |(_, of)| secrets.is_some() || !of.is_confined)
+            .map(|(index, of)| (index, extract(&*of.policy, request)))
+            .filter(|(_, found)| !matches!(found, Extract::Absent))
+    }
 }
 
 /// What the builder of a server was told about authentication as a whole.
@@ -51,11 +96,9 @@ impl fmt::Debug for AuthOptions {
 
 impl Authority {
     pub(crate) fn new(policy: Option<Arc<dyn DynPolicy>>, options: AuthOptions) -> Self {
-        let secrets = Secrets::default().with_those_of(policy.as_deref());
         Self {
-            secrets: Lock::new(Arc::new(secrets)),
             is_guarded: policy.is_some(),
-            policies: Lock::new(policy.into_iter().collect()),
+            policies: Lock::new(Arc::new(policy.map(Policies::from).unwrap_or_default())),
             limiter: Lock::new(AuthLimiter::new(options.limits)),
             lockout: options.lockout,
             proxies: options.proxies,
@@ -84,47 +127,34 @@ impl Authority {
 
     /// The policy of the server.
     pub(crate) fn default_guard(&self) -> Option<Guard> {
-        let policies = self.policies.lock();
-        let policy = policies.first().filter(|_| self.is_guarded)?;
+        let policies = self.policies();
+        let of_server = policies.all.first().filter(|_| self.is_guarded)?;
         Some(Guard {
             index: 0,
-            policy: Arc::clone(policy),
+            policy: Arc::clone(&of_server.policy),
         })
     }
 
     pub(crate) fn add(&self, policy: Arc<dyn DynPolicy>) -> Guard {
-        {
-            let mut secrets = self.secrets.lock();
-            *secrets = Arc::new(Secrets::clone(&secrets).with_those_of(Some(&*policy)));
-        }
-        let mut policies = self.policies.lock();
-        policies.push(Arc::clone(&policy));
-        let index = policies.len() - 1;
+        // The policy is asked before the lock is taken.
+        let added = Policies::from(Arc::clone(&policy));
+        let mut shared = self.policies.lock();
+        let policies = Arc::make_mut(&mut shared);
+        let index = policies.all.len();
+        policies.all.extend(added.all);
+        policies.secrets.add(&added.secrets);
         Guard { index, policy }
     }
 
     /// Takes in what another server of the cluster revoked. A list that panics has not taken it in; the others have.
     pub(crate) fn absorb(&self, revocation: &Revocation) {
-        let policies = self.policies.lock().clone();
-        for policy in policies {
+        for InUse { policy, .. } in &self.policies().all {
             let _ = guard(|| policy.revocations(&mut |list| list.absorb(revocation)));
         }
     }
 
-    /// What is not to be kept of an opening request.
-    pub(crate) fn secrets(&self) -> Arc<Secrets> {
-        Arc::clone(&self.secrets.lock())
-    }
-
-    /// What the opening request presents to each policy; nothing is kept of requests that present nothing.
-    pub(crate) fn extract(&self, request: &engineio::RequestView<'_>) -> Vec<(usize, Extract)> {
-        let policies = self.policies.lock().clone();
-        policies
-            .iter()
-            .map(|policy| extract(&**policy, request))
-            .enumerate()
-            .filter(|(_, found)| !matches!(found, Extract::Absent))
-            .collect()
+    pub(crate) fn policies(&self) -> Arc<Policies> {
+        Arc::clone(&self.policies.lock())
     }
 
     /// What a request presents to the policy in this place.
@@ -133,8 +163,9 @@ impl Authority {
         policy: usize,
         request: &engineio::RequestView<'_>,
     ) -> Extract {
-        let policy = self.policies.lock().get(policy).cloned();
-        policy.map_or(Extract::Absent, |policy| extract(&*policy, request))
+        let policies = self.policies();
+        let of = policies.all.get(policy);
+        of.map_or(Extract::Absent, |of| extract(&*of.policy, request))
     }
 
     /// Counts a client that waits to be let in; [`leave_pending`](Self::leave_pending) is due once after success.

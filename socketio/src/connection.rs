@@ -127,15 +127,12 @@ impl engineio::Handler for Shell {
 
     fn on_open(&self, _: &Connection<Client>, request: &RequestView<'_>) -> Client {
         let (settings, authority) = (&self.server.settings, &self.server.authority);
+        let policies = authority.policies();
+        let secrets = policies.secrets_in(request);
         Client {
             server: Arc::clone(&self.server),
             runtime: Handle::current(),
-            handshake: Handshake::keep(
-                request,
-                settings.keeps_headers,
-                &authority.secrets(),
-                wall_clock(),
-            ),
+            handshake: Handshake::keep(request, settings.keeps_headers, secrets, wall_clock()),
             forwarded: authority
                 .address_of(request)
                 .filter(|address| Some(*address) != own_address(request.peer()))
@@ -147,7 +144,7 @@ impl engineio::Handler for Shell {
                 inputs: Queue::default(),
                 is_pumping: false,
                 inbox: Inbox::default(),
-                presented: presented_in(&self.server, request),
+                presented: presented_in(&policies, request, secrets),
                 paid_until: None,
                 wake_at: None,
             }),
@@ -237,7 +234,8 @@ impl Client {
             return self.violation(connection);
         }
         let is_complete = was_waiting && !is_waiting;
-        match decoded {
+        // A packet is large to be moved.
+        match &decoded {
             Ok(None) if !is_complete => Flow::Continue,
             Ok(packet) => {
                 let mut state = self.state.lock();
@@ -245,12 +243,13 @@ impl Client {
                     self.is_waiting.store(false, Ordering::Relaxed);
                     state.machine.end_attachments();
                 }
-                packet.map_or(Flow::Continue, |packet| {
-                    self.take(connection, state, packet, size)
-                })
+                match packet {
+                    Some(packet) => self.take(connection, state, packet, size),
+                    None => Flow::Continue,
+                }
             }
             //= SIO5-INV-01
-            Err(error) => {
+            &Err(error) => {
                 self.server.meter.packet_invalid();
                 trace::debug!(%error, "a packet cannot be decoded");
                 for socket in self.joined() {
@@ -317,7 +316,7 @@ impl Client {
         &self,
         connection: &Connection<Self>,
         state: MutexGuard<'_, State>,
-        packet: Packet<'_>,
+        packet: &Packet<'_>,
         size: usize,
     ) -> Flow {
         match packet.kind() {
@@ -372,7 +371,7 @@ impl Client {
         &self,
         connection: &Connection<Self>,
         mut state: MutexGuard<'_, State>,
-        packet: Packet<'_>,
+        packet: &Packet<'_>,
         size: usize,
     ) -> Flow {
         let settings = &self.server.settings;
@@ -391,7 +390,7 @@ impl Client {
         if is_held || authenticates {
             drop(state);
             if authenticates {
-                self.authenticate(connection, ticket, &socket, &packet);
+                self.authenticate(connection, ticket, &socket, packet);
             } else {
                 self.hold(connection, ticket, packet, size);
             }
@@ -401,18 +400,18 @@ impl Client {
             && !rate.admits(&mut state.paid_until, now())
         {
             drop(state);
-            self.drop_event(&socket, &packet);
+            self.drop_event(&socket, packet);
             return Flow::Continue;
         }
         if state.inbox.begin_event(settings.max_handlers_in_flight) {
             drop(state);
-            self.dispatch(connection, &socket, &packet);
+            self.dispatch(connection, &socket, packet);
             self.call_on(connection);
             return Flow::Continue;
         }
         state.inbox.push(Call::Event {
             socket,
-            packet: packet.into_owned(),
+            packet: packet.clone().into_owned(),
             size,
         });
         let is_full = state.inbox.pause_if_full(settings.inbox_max_bytes);
@@ -437,7 +436,7 @@ impl Client {
         &self,
         connection: &Connection<Self>,
         state: MutexGuard<'_, State>,
-        packet: Packet<'_>,
+        packet: &Packet<'_>,
         size: usize,
     ) -> Flow {
         let route = state.machine.route(packet.namespace());
@@ -455,7 +454,7 @@ impl Client {
                 self.feed(connection, Input::Auth { ticket, input });
             }
             Some(awaited) => {
-                awaited.resolve(socket.id(), Ok(packet.into_args()));
+                awaited.resolve(socket.id(), Ok(packet.args().to_owned()));
             }
             None if is_held => self.hold(connection, ticket, packet, size),
             None => {}
@@ -464,8 +463,14 @@ impl Client {
     }
 
     /// A packet for a socket that is not in yet.
-    fn hold(&self, connection: &Connection<Self>, ticket: Ticket, packet: Packet<'_>, size: usize) {
-        let packet = packet.into_owned();
+    fn hold(
+        &self,
+        connection: &Connection<Self>,
+        ticket: Ticket,
+        packet: &Packet<'_>,
+        size: usize,
+    ) {
+        let packet = packet.clone().into_owned();
         let input = auth::Input::Packet(Box::new(HeldPacket { packet, size }));
         self.feed(connection, Input::Auth { ticket, input });
     }

@@ -25,38 +25,61 @@ const HOP_HEADERS: [&str; 10] = [
 ];
 
 /// The parts of opening requests that carry credentials: looked at once, when a connection opens, and not kept.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Secrets {
     headers: Vec<Box<str>>,
     parameters: Vec<Box<str>>,
 }
 
-impl Secrets {
-    pub(crate) fn with_those_of(mut self, policy: Option<&dyn DynPolicy>) -> Self {
-        if let Some(policy) = policy {
-            policy.places(&mut |place| match place {
-                Place::Header(name) => add(&mut self.headers, name),
-                Place::Query(name) => add(&mut self.parameters, name),
-                _ => {}
-            });
+impl Default for Secrets {
+    fn default() -> Self {
+        Self {
+            headers: SECRET_HEADERS.map(Into::into).to_vec(),
+            parameters: Vec::new(),
         }
-        self
+    }
+}
+
+impl Secrets {
+    /// Those that a policy names and those of any request.
+    pub(crate) fn of(policy: &dyn DynPolicy) -> Self {
+        let mut secrets = Self::default();
+        policy.places(&mut |place| match place {
+            Place::Header(name) => add(&mut secrets.headers, name),
+            Place::Query(name) => add(&mut secrets.parameters, name),
+            _ => {}
+        });
+        secrets
+    }
+
+    pub(crate) fn add(&mut self, others: &Self) {
+        let names = |names: &mut Vec<Box<str>>, others: &[Box<str>]| {
+            others.iter().for_each(|name| add(names, name));
+        };
+        names(&mut self.headers, &others.headers);
+        names(&mut self.parameters, &others.parameters);
+    }
+
+    /// True when any of the parts is in a request.
+    pub(crate) fn are_in(&self, request: &engineio::RequestView<'_>) -> bool {
+        let mut pairs = request.query().split('&');
+        request.headers().any(|(name, _)| self.has_header(name))
+            || (!self.parameters.is_empty() && pairs.any(|pair| self.has_parameter(pair)))
     }
 
     fn has_header(&self, name: &str) -> bool {
-        let own = self.headers.iter().map(|header| &**header);
-        let mut all = own.chain(SECRET_HEADERS);
+        let mut all = self.headers.iter();
         all.any(|secret| secret.eq_ignore_ascii_case(name))
     }
 
     fn has_parameter(&self, pair: &str) -> bool {
         let name = pair.split_once('=').map_or(pair, |(name, _)| name);
         let mut all = self.parameters.iter();
-        !self.parameters.is_empty() && all.any(|secret| **secret == *engineio::decode_form(name))
+        all.any(|secret| **secret == *engineio::decode_form(name))
     }
 }
 
-/// Most policies look in the same places.
+/// Once: most policies look in the same places.
 fn add(names: &mut Vec<Box<str>>, name: &str) {
     if names.iter().all(|known| **known != *name) {
         names.push(name.into());
@@ -81,17 +104,19 @@ pub struct Handshake {
 }
 
 impl Handshake {
-    /// Without `keeps_headers`, the `Origin` is the only header that is kept: authenticators and the books see it.
+    /// Keeps what is no secret. Without `keeps_headers`, the `Origin` is the only header that is kept: authenticators
+    /// and the books see it.
     pub(crate) fn keep(
         request: &engineio::RequestView<'_>,
         keeps_headers: bool,
-        secrets: &Secrets,
+        secrets: Option<&Secrets>,
         issued_at: SystemTime,
     ) -> Self {
         let is_kept = |name: &str| {
             let is_wanted = keeps_headers || name.eq_ignore_ascii_case("origin");
             let is_of_hop = || HOP_HEADERS.iter().any(|hop| hop.eq_ignore_ascii_case(name));
-            is_wanted && !is_of_hop() && !secrets.has_header(name)
+            let is_secret = || secrets.is_some_and(|secrets| secrets.has_header(name));
+            is_wanted && !is_of_hop() && !is_secret()
         };
         let kept = || request.headers().filter(|(name, _)| is_kept(name));
         // At its size from the beginning, so that nothing is cut off and left between what lives as long.
@@ -102,7 +127,8 @@ impl Handshake {
         let mut text = Vec::with_capacity(url_size + size);
         text.extend_from_slice(request.path().as_bytes());
         let pairs = request.query().split('&');
-        let kept_pairs = pairs.filter(|pair| !pair.is_empty() && !secrets.has_parameter(pair));
+        let is_secret = |pair: &str| secrets.is_some_and(|secrets| secrets.has_parameter(pair));
+        let kept_pairs = pairs.filter(|pair| !pair.is_empty() && !is_secret(pair));
         for (index, pair) in kept_pairs.enumerate() {
             text.push(if index == 0 { b'?' } else { b'&' });
             text.extend_from_slice(pair.as_bytes());

@@ -150,6 +150,7 @@ impl<'a> Packet<'a> {
 
     /// The arguments of an event or an ack. The payload of a CONNECT or CONNECT_ERROR counts as one argument.
     #[must_use]
+    #[inline]
     pub fn args(&self) -> RawArgs<'_> {
         self.args.as_raw()
     }

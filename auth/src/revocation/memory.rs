@@ -104,7 +104,7 @@ impl MemoryRevocations {
     /// True when nothing is revoked.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.0.table.lock().is_empty()
     }
 
     fn take(
@@ -134,9 +134,12 @@ impl MemoryRevocations {
 
 impl RevocationList for MemoryRevocations {
     fn is_revoked(&self, grant: &GrantFacts) -> bool {
-        let table = self.0.table.lock();
         // As it mostly is, and each connect asks several times.
-        table.len() > 0 && table.is_revoked(self.0.clock.now(), grant)
+        if self.0.table.lock().is_empty() {
+            return false;
+        }
+        let now = self.0.clock.now();
+        self.0.table.lock().is_revoked(now, grant)
     }
 
     fn subscribe(&self, listener: Weak<dyn RevocationListener>) {
@@ -169,6 +172,8 @@ impl fmt::Debug for MemoryRevocations {
 
 #[cfg(test)]
 mod tests {
+    use std::time::SystemTime;
+
     use super::*;
     use crate::Grant;
 
@@ -201,6 +206,30 @@ mod tests {
             ]
         );
         assert_eq!(list.len(), 2);
+    }
+
+    #[test]
+    fn one_revocation_of_any_kind_is_enough() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+        let grant = Grant::new((), "ann")
+            .with_issuer("idp")
+            .with_key_id("k1")
+            .with_token_id("t1")
+            .with_session_id("s1")
+            .with_issued_at(now);
+        for revocation in [
+            Revocation::token("t1"),
+            Revocation::subject("ann", now),
+            Revocation::session("s1"),
+            Revocation::issuer("idp", now),
+            Revocation::key("k1"),
+            Revocation::all(now),
+        ] {
+            let list = MemoryRevocations::new();
+            assert!(!list.is_revoked(grant.facts()), "nothing was revoked");
+            list.revoke(&revocation).expect("there is room");
+            assert!(list.is_revoked(grant.facts()), "{revocation:?}");
+        }
     }
 
     #[test]

@@ -148,6 +148,12 @@ impl Table {
         }
     }
 
+    /// True when nothing at all is revoked; the [length](Self::len) does not tell of everything.
+    pub(super) fn is_empty(&self) -> bool {
+        self.len() == 0 && self.all.is_empty()
+    }
+
+    /// How many entries count.
     pub(super) fn len(&self) -> usize {
         [
             &self.tokens,

@@ -206,3 +206,42 @@ fn a_policy_of_the_header_alone_names_the_header() {
     let both = BearerHeader.or(AuthField("token"));
     assert_eq!(both.missing_code(), Code::CredentialsRequired);
 }
+
+#[test]
+fn a_confined_source_finds_nothing_outside_its_places() {
+    let cookie = Cookie::new("token", AllowedOrigins::new([""; 0]));
+    let sources: [Box<dyn CredentialSource>; 6] = [
+        Box::new(AuthField("token")),
+        Box::new(BearerHeader),
+        Box::new(Header("x-token")),
+        Box::new(Query("token")),
+        Box::new(cookie),
+        Box::new(BearerHeader.or(Header("x-token"))),
+    ];
+    for (index, source) in sources.iter().enumerate() {
+        assert!(source.is_confined(), "{index}");
+        let mut request = Request {
+            headers: vec![
+                ("authorization", "Bearer a"),
+                ("x-token", "a"),
+                ("cookie", "token=a"),
+                ("origin", "https://evil.example"),
+            ],
+            query: vec![("token", "a")],
+        };
+        source.places(&mut |place| match place {
+            Place::Header(name) => request.headers.retain(|(known, _)| *known != name),
+            Place::Query(name) => request.query.retain(|(known, _)| *known != name),
+        });
+        let found = source.extract(&RequestView::new(&request));
+        assert!(matches!(found, Extract::Absent), "{index}: {found:?}");
+    }
+    struct Own;
+    impl CredentialSource for Own {
+        fn extract(&self, _: &RequestView<'_>) -> Extract {
+            Extract::Absent
+        }
+    }
+    assert!(!Own.or(BearerHeader).is_confined());
+    assert!(!BearerHeader.or(Own).is_confined());
+}

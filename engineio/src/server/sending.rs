@@ -151,10 +151,13 @@ impl<D: Send + Sync + 'static> Shared<D> {
                 });
             }
         };
-        let (message_count, length) = size;
-        self.hub.counters.sent(message_count, length);
+        if inner.is_dispatching {
+            inner.sent.0 += size.0;
+            inner.sent.1 += size.1;
+            return Ok(sent);
+        }
+        self.hub.counters.sent(size.0, size.1);
         match inner.session.transport() {
-            _ if inner.is_dispatching => {}
             Transport::WebSocket => self.flush_with(inner),
             Transport::Polling if before == 0 => {
                 let now = self.hub.now();

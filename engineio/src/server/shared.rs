@@ -95,6 +95,8 @@ pub(super) struct Inner {
     is_resumed_early: bool,
     /// The handler was told that the queue has passed its high watermark.
     pub(super) is_slow: bool,
+    /// What was sent while the handler runs, in messages and bytes: counted when it returns.
+    pub(super) sent: (usize, usize),
     /// Who waits for the queue to be below it.
     pub(super) ready: Option<Box<Waiters>>,
 }
@@ -193,6 +195,7 @@ impl<D: Send + Sync + 'static> Shared<D> {
                 is_paused: false,
                 is_resumed_early: false,
                 is_slow: false,
+                sent: (0, 0),
                 ready: None,
             }),
             hub,
@@ -443,6 +446,10 @@ impl<D: Send + Sync + 'static> Shared<D> {
         let mut inner = self.lock();
         inner.session.outbox.release();
         inner.is_dispatching = false;
+        let (messages, bytes) = std::mem::take(&mut inner.sent);
+        if messages > 0 {
+            self.hub.counters.sent(messages, bytes);
+        }
         let closed = inner.pending_close.take();
         let is_websocket = inner.session.transport() == Transport::WebSocket;
         if is_websocket {

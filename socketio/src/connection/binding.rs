@@ -4,11 +4,16 @@ use engineio::RequestView;
 use socketio_auth::{Extract, SessionBinding};
 
 use super::{Client, Presented};
-use crate::server::Server;
+use crate::authority::Policies;
+use crate::handshake::Secrets;
 
 /// What the opening request presents; nothing is bound before it authenticated.
-pub(super) fn presented_in(server: &Server, request: &RequestView<'_>) -> Box<[Presented]> {
-    let presented = server.authority.extract(request).into_iter();
+pub(super) fn presented_in(
+    policies: &Policies,
+    request: &RequestView<'_>,
+    secrets: Option<&Secrets>,
+) -> Box<[Presented]> {
+    let presented = policies.extract(request, secrets);
     presented
         .map(|(policy, found)| Presented {
             policy,

@@ -8,7 +8,7 @@ use engineio::{Connection, EncodedMessage, MessageBuffer, SendOptions, Sent};
 use serde::Serialize;
 use serde_json::Value;
 use socketio_auth::{
-    self as auth, Action, AuditKind, Code, Decision, ErasedIdentity, Fingerprint, Grant,
+    self as auth, Action, AuditKind, Code, Decision, DynPolicy, ErasedIdentity, Fingerprint, Grant,
     GrantFacts, SourceKind,
 };
 use tokio::sync::oneshot;
@@ -550,19 +550,21 @@ impl Core {
         is_allowed
     }
 
+    #[inline]
     fn is_allowed(&self, action: Action<'_>) -> bool {
-        let Some(gate) = &self.space.guard else {
-            return true;
-        };
-        if !gate.policy.has_authorizer() {
-            return true;
+        match &self.space.guard {
+            Some(gate) if gate.policy.has_authorizer() => self.ask(&*gate.policy, action),
+            _ => true,
         }
+    }
+
+    fn ask(&self, policy: &dyn DynPolicy, action: Action<'_>) -> bool {
         let (identity, grant) = {
             let state = self.state.lock();
             (state.identity.clone(), state.grant.clone())
         };
         let facts = grant.as_ref().map(|grant| grant.facts());
-        let decided = guard(|| gate.policy.can(&identity, facts, action));
+        let decided = guard(|| policy.can(&identity, facts, action));
         // Who cannot be asked allows nothing.
         decided.is_ok_and(|decision| decision == Decision::Allow)
     }

@@ -1,10 +1,13 @@
 //! What is kept of the opening request.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use super::Log;
 use super::auth::{token, users, wall_clock};
 use crate::auth::{
-    AuthContext, AuthField, BearerHeader, Code, Credential, CredentialSource as _, Grant,
-    Handshake, Header, Outcome, Query, auth_fn,
+    AuthContext, AuthField, BearerHeader, Code, Credential, CredentialSource, Extract, Grant,
+    Handshake, Header, Outcome, Place, Query, RequestView, auth_fn,
 };
 use crate::testing::TestClient;
 use crate::{Socket, SocketIo, SocketIoBuilder};
@@ -104,4 +107,54 @@ async fn row_11_the_url_of_a_protocol_4_client_is_no_payload() {
     let mut client = TestClient::open_with(&io, "EIO=3&token=user:ann", &[]).await;
     let refused = client.next_text().await;
     assert!(refused.contains("credentials_required"), "{refused}");
+}
+
+/// A source that counts how often it is asked about an opening request.
+struct Counting {
+    asked_count: Arc<AtomicU32>,
+    source: Header,
+    is_confined: bool,
+}
+
+impl CredentialSource for Counting {
+    fn extract(&self, request: &RequestView<'_>) -> Extract {
+        if request.payload().is_none() {
+            self.asked_count.fetch_add(1, Ordering::Relaxed);
+        }
+        self.source.extract(request)
+    }
+
+    fn places(&self, visit: &mut dyn FnMut(Place<'_>)) {
+        if self.is_confined {
+            self.source.places(visit);
+        }
+    }
+
+    fn is_confined(&self) -> bool {
+        self.is_confined
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_confined_source_is_asked_about_requests_that_have_one_of_its_places() {
+    for (is_confined, bare_count) in [(true, 0), (false, 1)] {
+        let asked_count = Arc::new(AtomicU32::new(0));
+        let source = Counting {
+            asked_count: Arc::clone(&asked_count),
+            source: Header("x-door"),
+            is_confined,
+        };
+        let io = SocketIo::builder()
+            .authenticate(Handshake::new(users()).sources(source))
+            .build()
+            .unwrap();
+        io.namespace("/").open().unwrap();
+        let _bare = TestClient::open_with(&io, "x-door=user:ann", &[("x-a", "b")]).await;
+        assert_eq!(asked_count.load(Ordering::Relaxed), bare_count);
+        let headers = [("X-Door", "user:ann")];
+        let mut client = TestClient::open_with(&io, "", &headers).await;
+        assert_eq!(asked_count.load(Ordering::Relaxed), bare_count + 1);
+        let reply = client.join_with("/", "{}").await;
+        assert!(reply.starts_with("40{"), "{is_confined}: {reply}");
+    }
 }

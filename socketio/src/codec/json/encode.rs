@@ -43,26 +43,41 @@ impl Header<'_> {
     }
 
     /// Makes the packet at `start` of `out` one that announces attachments.
-    fn announce(
-        &self,
-        attachment_count: usize,
-        start: usize,
-        out: &mut Vec<u8>,
-    ) -> Result<(), EncodeError> {
+    fn announce(&self, attachment_count: usize, start: usize, out: &mut Vec<u8>) {
+        let mut digits = [0; DIGITS_MAX];
+        let digits = decimal(attachment_count, &mut digits);
         let end = out.len();
-        write_json(out, &attachment_count)?;
+        let behind_kind = start.saturating_add(1);
+        let behind_dash = behind_kind.saturating_add(digits.len()).saturating_add(1);
+        out.extend_from_slice(digits);
         out.push(b'-');
-        let added = out.len().saturating_sub(end);
-        if let Some([kind, behind @ ..]) = out.get_mut(start..) {
+        out.copy_within(behind_kind..end, behind_dash);
+        if let Some([kind, count @ .., dash]) = out.get_mut(start..behind_dash) {
             *kind = match self.kind {
                 PacketKind::Ack => b'6',
                 _ => b'5',
             };
-            // From the end, where they were written, to their place.
-            behind.rotate_right(added);
+            count.copy_from_slice(digits);
+            *dash = b'-';
         }
-        Ok(())
     }
+}
+
+/// As many as the largest number has.
+const DIGITS_MAX: usize = 20;
+
+/// The digits of a number, written to the end of `room`.
+fn decimal(number: usize, room: &mut [u8; DIGITS_MAX]) -> &[u8] {
+    let (mut rest, mut start) = (number, DIGITS_MAX);
+    for digit in room.iter_mut().rev() {
+        *digit = u8::try_from(rest % 10).unwrap_or(0).saturating_add(b'0');
+        rest /= 10;
+        start = start.saturating_sub(1);
+        if rest == 0 {
+            break;
+        }
+    }
+    room.get(start..).unwrap_or_default()
 }
 
 /// Writes a packet that is neither event nor ack, with its payload as JSON text.
@@ -108,7 +123,7 @@ pub(in crate::codec) fn write_event<A: Serialize + ?Sized>(
         out.push(b']');
         let count = attachments.len().saturating_add(raw_attachments);
         if count > 0 {
-            header.announce(count, start, out)?;
+            header.announce(count, start, out);
         }
         Ok(())
     })?;
@@ -269,4 +284,31 @@ impl Formatter for Placeholders<'_> {
 
 fn write_json(out: &mut Vec<u8>, value: &impl Serialize) -> Result<(), EncodeError> {
     serde_json::to_writer(out, value).map_err(|error| EncodeError::Serialize(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_written_as_the_standard_library_writes_them() {
+        for number in [0, 1, 9, 10, 11, 99, 100, 65_535, usize::MAX] {
+            let mut room = [0; DIGITS_MAX];
+            assert_eq!(decimal(number, &mut room), number.to_string().as_bytes());
+        }
+    }
+
+    #[test]
+    fn attachments_are_announced_in_front_of_all_but_the_type() {
+        let header = Header {
+            kind: PacketKind::Ack,
+            namespace: "/",
+            id: None,
+        };
+        for (count, announced) in [(1, "before61-7[]"), (12, "before612-7[]")] {
+            let mut out = b"before37[]".to_vec();
+            header.announce(count, 6, &mut out);
+            assert_eq!(out, announced.as_bytes());
+        }
+    }
 }

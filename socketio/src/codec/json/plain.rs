@@ -34,13 +34,17 @@ pub(super) fn plain_len(bytes: &[u8]) -> usize {
         }
         rest = after;
     }
-    // The last word is filled up with what is plain.
+    if let Some(word) = bytes.last_chunk::<WORD>() {
+        // What it has of the words before is plain.
+        let before = plain_in(*word).unwrap_or(WORD);
+        return bytes.len().saturating_sub(WORD).saturating_add(before);
+    }
+    // A single word that is not full is filled up with what is plain.
     let mut word = [b' '; WORD];
-    for (place, byte) in word.iter_mut().zip(rest) {
+    for (place, byte) in word.iter_mut().zip(bytes) {
         *place = *byte;
     }
-    let before = plain_in(word).unwrap_or(rest.len());
-    offset(bytes, rest).saturating_add(before)
+    plain_in(word).unwrap_or(bytes.len())
 }
 
 fn offset(bytes: &[u8], rest: &[u8]) -> usize {
