@@ -68,7 +68,8 @@ pub struct NamespacePolicy {
     /// How long after `unauthorized` the client may stay, to acknowledge it or to try again; 1 s by default.
     pub reject_grace: Duration,
     /// How many verifications may fail on one connection, in all its namespaces together; 3 by default. Further
-    /// attempts are refused, good tokens included. The CONNECT that protocol 3 of Engine.IO implies does not count.
+    /// attempts are refused, good tokens included. Neither a renewal nor the CONNECT that protocol 3 of Engine.IO
+    /// implies counts.
     pub max_attempts: u32,
     /// How many packets may wait behind an `authenticate` that is being verified; 16 by default. One more closes
     /// the connection.

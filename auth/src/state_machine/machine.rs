@@ -477,8 +477,8 @@ impl<M: Queued, G> AuthMachine<M, G> {
         if !self.is_current(epoch) {
             return;
         }
-        // A server that cannot judge does not use up the client's attempts, nor does one that asks by itself.
-        let is_attempt = self.state != State::Revalidating;
+        // A renewal is no attempt to get in, and a server that cannot judge uses up none.
+        let is_attempt = self.subject.is_none();
         if is_attempt && rejection.code() != Code::AuthUnavailable {
             self.emit(Output::AttemptFailed);
         }
