@@ -10,7 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::header::JoseHeader;
+use super::header::{JoseHeader, LastHeader};
 use super::issuer::Trust;
 use super::proof::{MAX_PROOF_BYTES, PROOF_SEPARATOR, ProofOfPossession, Proven};
 use super::{JwtBuilder, KeyRequest, LookupError, VerifyingKey, invalid};
@@ -64,6 +64,7 @@ pub(super) struct Inner {
     pub(super) token_type: Option<Box<str>>,
     pub(super) max_token_bytes: usize,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) last_header: LastHeader,
 }
 
 const NOT_STRICT: &str = "the payload is not a strict JSON object";
@@ -135,8 +136,15 @@ impl Inner {
             return Err("the token is too long".into());
         }
         let parts = Parts::split(token).ok_or(Refusal::NotMine)?;
-        let header = decode(parts.header).ok_or("the header is not Base64")?;
-        let header = JoseHeader::parse(&header)?;
+        let (bytes, parsed);
+        let known = self.last_header.of(parts.header);
+        let header = if let Some(known) = &known {
+            &known.header
+        } else {
+            bytes = decode(parts.header).ok_or("the header is not Base64")?;
+            parsed = JoseHeader::parse(&bytes)?;
+            &parsed
+        };
         let payload = decode(parts.payload).ok_or("the payload is not Base64")?;
         let issuer = match self.needs_issuer_first() {
             true => peek_issuer(&payload)?,
@@ -144,7 +152,7 @@ impl Inner {
         };
         let trust = self.trust(issuer.as_deref()).ok_or(Refusal::NotMine)?;
         let verified = match trust.algorithms.contains(header.algorithm) {
-            true => self.verify(cx, trust, issuer, &header, &parts).await,
+            true => self.verify(cx, trust, issuer, header, &parts).await,
             false => Err(invalid("the algorithm is not one of the issuer's")),
         };
         let key_id = match verified {
@@ -155,12 +163,15 @@ impl Inner {
             }
             Err(rejection) => return Err(rejection.into()),
         };
+        if known.is_none() {
+            self.last_header.keep(parts.header, header);
+        }
         let payload = String::from_utf8(payload).map_err(|_| NOT_STRICT)?;
         let claims = Object::parse_text(&payload).ok_or(NOT_STRICT)?;
         if trust.is_not_of(claims.text("iss")) {
             return Err(Refusal::NotMine);
         }
-        self.check_type(&header, &claims)?;
+        self.check_type(header, &claims)?;
         let now = self.clock.now();
         let mut registered = self
             .expectations

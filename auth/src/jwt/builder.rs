@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 
 use super::algorithm::AlgorithmSet;
 use super::authenticator::Inner;
+use super::header::LastHeader;
 use super::issuer::{KeyConfig, Trust};
 use super::{
     Algorithm, Clock, Issuer, JwtAuthenticator, KeyError, KeySource, ProofOfPossession,
@@ -228,6 +229,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> JwtBuilder<C> {
                 is_expiry_required: true,
             },
             proof: self.proof,
+            last_header: LastHeader::default(),
             token_type: self.token_type,
             max_token_bytes: self.max_token_bytes,
             clock: self.clock,

@@ -1,8 +1,10 @@
 //! The JOSE header: read once, strictly, before any cryptography.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use super::Algorithm;
+use crate::lock::Lock;
 use crate::strict_json::{Json, Object};
 
 const MAX_KID_BYTES: usize = 128;
@@ -58,6 +60,42 @@ impl<'a> JoseHeader<'a> {
         self.token_type
             .as_deref()
             .is_some_and(|given| short(given) == short(expected))
+    }
+}
+
+/// The header of the last token whose signature held: an issuer writes the same one into all its tokens. What the
+/// same text says need not be read again; nobody without a key can change which one is known.
+#[derive(Debug, Default)]
+pub(super) struct LastHeader(Lock<Option<Arc<KnownHeader>>>);
+
+#[derive(Debug)]
+pub(super) struct KnownHeader {
+    segment: Box<str>,
+    pub(super) header: JoseHeader<'static>,
+}
+
+impl LastHeader {
+    /// What this segment says, if it is the known one.
+    pub(super) fn of(&self, segment: &str) -> Option<Arc<KnownHeader>> {
+        let known = self.0.lock();
+        known.clone().filter(|known| *known.segment == *segment)
+    }
+
+    /// Remembers what was read from a segment.
+    pub(super) fn keep(&self, segment: &str, header: &JoseHeader<'_>) {
+        let owned = |text: &Option<Cow<'_, str>>| {
+            let text = text.as_deref();
+            text.map(|text| Cow::Owned(text.to_owned()))
+        };
+        let known = KnownHeader {
+            segment: segment.into(),
+            header: JoseHeader {
+                algorithm: header.algorithm,
+                key_id: owned(&header.key_id),
+                token_type: owned(&header.token_type),
+            },
+        };
+        *self.0.lock() = Some(Arc::new(known));
     }
 }
 

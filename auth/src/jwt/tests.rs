@@ -329,6 +329,36 @@ fn row_10_a_token_type_excludes_other_tokens() {
 }
 
 #[test]
+fn the_header_known_from_the_last_token_stands_for_itself_only() {
+    let jwt = builder::<Value>()
+        .hs256(SECRET)
+        .token_type("at+jwt")
+        .build()
+        .unwrap();
+    let payload = good().to_string();
+    let access = hs256(r#"{"alg":"HS256","typ":"at+jwt"}"#, &payload);
+    let named = hs256(r#"{"alg":"HS256","typ":"at+jwt","kid":"k1"}"#, &payload);
+    let plain = hs256(HEADER, &payload);
+    let critical = hs256(r#"{"alg":"HS256","typ":"at+jwt","crit":[]}"#, &payload);
+    let (signed, _) = access.rsplit_once('.').unwrap();
+    let forged = format!("{signed}.{}", named.rsplit_once('.').unwrap().1);
+    for _ in 0..2 {
+        for (token, expected) in [
+            (&access, "ok"),
+            (&access, "ok"),
+            (&forged, "invalid_token"),
+            (&plain, "invalid_token"),
+            (&access, "ok"),
+            (&critical, "invalid_token"),
+            (&named, "ok"),
+            (&access, "ok"),
+        ] {
+            assert_eq!(verdict(&jwt, token), expected, "{token}");
+        }
+    }
+}
+
+#[test]
 fn a_token_made_to_live_long_is_refused_when_told_so() {
     let jwt = builder::<Value>()
         .hs256(SECRET)
