@@ -81,7 +81,7 @@ impl<'a> AuditKind<'a> {
             Output::RefuseConnect(rejection) | Output::Unauthorized { rejection, .. } => {
                 Some(Self::of_rejection(rejection))
             }
-            Output::TokenExpiring { expires_in } => Some(Self::Expiring {
+            Output::TokenExpiring { expires_in, .. } => Some(Self::Expiring {
                 expires_in: *expires_in,
             }),
             _ => None,

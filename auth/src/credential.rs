@@ -109,13 +109,13 @@ impl Extract {
     #[must_use]
     pub fn merge(self, other: Self) -> Self {
         match (self, other) {
+            (found, Self::Absent) | (Self::Absent, found) => found,
             (Self::Malformed(a), Self::Malformed(b)) => Self::Malformed(graver(a, b)),
             (Self::Malformed(code), _) | (_, Self::Malformed(code)) => Self::Malformed(code),
             (Self::Found(a), Self::Found(b)) if a.secret == b.secret => Self::Found(a),
             (Self::Found(_), Self::Found(_)) => Self::Malformed(Code::AmbiguousCredentials),
             (Self::Found(found), _) | (_, Self::Found(found)) => Self::Found(found),
-            (Self::ForeignScheme, _) | (_, Self::ForeignScheme) => Self::ForeignScheme,
-            (Self::Absent, Self::Absent) => Self::Absent,
+            (Self::ForeignScheme, Self::ForeignScheme) => Self::ForeignScheme,
         }
     }
 }

@@ -228,20 +228,20 @@ pub(crate) fn from_json(field: Option<&Value>, source: SourceKind) -> Extract {
 /// A token, bare or behind `Bearer `.
 fn from_text(text: &str, source: SourceKind) -> Extract {
     let text = text.trim();
-    let token = match text.split_once(' ') {
-        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
-        Some(_) => return Extract::Malformed(Code::CredentialsBadFormat),
-        None if text.eq_ignore_ascii_case("bearer") => {
-            return Extract::Malformed(Code::CredentialsBadFormat);
+    let token = match text {
+        "" => return Extract::Absent,
+        bare if !has_white_space(bare) => {
+            Some(bare).filter(|bare| !bare.eq_ignore_ascii_case("bearer"))
         }
-        None => text,
+        _ => text
+            .split_once(' ')
+            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+            .map(|(_, token)| token.trim())
+            .filter(|token| !has_white_space(token)),
     };
-    if token.is_empty() {
-        Extract::Absent
-    } else if has_white_space(token) {
-        Extract::Malformed(Code::CredentialsBadFormat)
-    } else {
-        Extract::Found(Credential::new(token, source))
+    match token {
+        Some(token) => Extract::Found(Credential::new(token, source)),
+        None => Extract::Malformed(Code::CredentialsBadFormat),
     }
 }
 
@@ -267,7 +267,7 @@ fn parse_authorization(value: &[u8]) -> Extract {
         return Extract::ForeignScheme;
     }
     let token = token.trim();
-    if token.is_empty() || token.contains(char::is_whitespace) {
+    if token.is_empty() || has_white_space(token) {
         return Extract::Malformed(Code::CredentialsBadFormat);
     }
     Extract::Found(Credential::new(token, SourceKind::Authorization))

@@ -3,6 +3,7 @@
 mod machine;
 mod messages;
 mod revalidation;
+mod state;
 
 pub use machine::AuthMachine;
 pub use messages::{Input, Output, Purpose, Queued};

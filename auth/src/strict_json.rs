@@ -62,7 +62,12 @@ pub(crate) struct Object<'a>(Vec<(Cow<'a, str>, Json<'a>)>);
 impl<'a> Object<'a> {
     /// Parses one JSON object; anything else, trailing text and duplicate members are `None`.
     pub(crate) fn parse(document: &'a [u8]) -> Option<Self> {
-        let mut deserializer = serde_json::Deserializer::from_slice(document);
+        Self::parse_text(std::str::from_utf8(document).ok()?)
+    }
+
+    /// The same for what is known to be UTF-8: in bytes the parser would look at every string by itself.
+    pub(crate) fn parse_text(document: &'a str) -> Option<Self> {
+        let mut deserializer = serde_json::Deserializer::from_str(document);
         let value = Strict.deserialize(&mut deserializer).ok()?;
         deserializer.end().ok()?;
         match value {

@@ -164,10 +164,18 @@ pub fn ack_denied() -> String {
     },))
 }
 
-/// The arguments of the notice that a grant is about to end, the event's name included.
+/// The arguments of the notice that a grant is about to end, the event's name included. One that ends before its time
+/// may say why.
 #[must_use]
-pub fn token_expiring(expires_in: Duration) -> String {
-    json(&("token_expiring", Lifetime::of(Some(expires_in))))
+pub fn token_expiring(expires_in: Duration, reason: Option<&str>) -> String {
+    #[derive(Serialize)]
+    struct Notice<'a> {
+        expires_in: u64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reason: Option<&'a str>,
+    }
+    let expires_in = expires_in.as_secs();
+    json(&("token_expiring", Notice { expires_in, reason }))
 }
 
 /// The value of the `auth` member of the CONNECT reply: present only for grants that end.
@@ -246,8 +254,12 @@ mod tests {
         assert_eq!(ack_authenticated(None), "[{}]");
         assert_eq!(ack_denied(), r#"[{"error":"insufficient_scope"}]"#);
         assert_eq!(
-            token_expiring(Duration::from_secs(30)),
+            token_expiring(Duration::from_secs(30), None),
             r#"["token_expiring",{"expires_in":30}]"#
+        );
+        assert_eq!(
+            token_expiring(Duration::from_secs(30), Some("moving \"house\"")),
+            r#"["token_expiring",{"expires_in":30,"reason":"moving \"house\""}]"#
         );
         assert_eq!(
             connect_reply_auth(minute).as_deref(),

@@ -112,8 +112,23 @@ impl AuthControl {
     /// the answer to its CONNECT. A second round trip that has not ended is let be.
     #[expect(clippy::must_use_candidate, reason = "the number is by the way")]
     pub fn expire_in(&self, grants: &Revocation, margin: Duration) -> usize {
-        self.0.end_grants(grants, Some(margin))
+        let reason = None;
+        self.0.end_grants(grants, Some(&Margin { margin, reason }))
     }
+
+    /// The same, and tells them why: `token_expiring` has a `reason` beside `expires_in`. One that connect middleware
+    /// still has is not told it.
+    #[expect(clippy::must_use_candidate, reason = "the number is by the way")]
+    pub fn expire_in_because(&self, grants: &Revocation, margin: Duration, reason: &str) -> usize {
+        let reason = Some(reason.into());
+        self.0.end_grants(grants, Some(&Margin { margin, reason }))
+    }
+}
+
+/// What a grant that ends before its time still has.
+pub(crate) struct Margin {
+    pub(crate) margin: Duration,
+    pub(crate) reason: Option<Arc<str>>,
 }
 
 impl std::fmt::Debug for AuthControl {

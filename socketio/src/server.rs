@@ -21,6 +21,7 @@ use socketio_auth::{
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
+use crate::auth_control::Margin;
 use crate::authority::{AuthOptions, Authority};
 use crate::cluster::{Cluster, ServerClusterOptions};
 use crate::codec::Codec;
@@ -214,7 +215,7 @@ impl Server {
     }
 
     /// Ends what holds a grant that is meant, after a margin if there is one; how many sockets that were.
-    pub(crate) fn end_grants(&self, revocation: &Revocation, margin: Option<Duration>) -> usize {
+    pub(crate) fn end_grants(&self, revocation: &Revocation, margin: Option<&Margin>) -> usize {
         if margin.is_none() {
             self.authority.revoked.add(revocation);
         }

@@ -66,6 +66,8 @@ pub(super) struct Inner {
     pub(super) clock: Arc<dyn Clock>,
 }
 
+const NOT_STRICT: &str = "the payload is not a strict JSON object";
+
 /// Why a token was not accepted.
 enum Refusal {
     NotMine,
@@ -103,7 +105,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Authenticator for JwtAuthentic
 
     async fn authenticate(&self, cx: &AuthContext, credential: &Credential) -> Outcome<C> {
         match self.inner.judge(cx, credential.token()).await {
-            Ok((payload, registered)) => match serde_json::from_slice(&payload) {
+            Ok((payload, registered)) => match serde_json::from_str(&payload) {
                 Ok(identity) => Outcome::Accept(registered.into_grant(identity)),
                 Err(_) => Outcome::Reject(invalid("the claims do not fit the application's type")),
             },
@@ -119,14 +121,15 @@ impl Inner {
         &self,
         cx: &AuthContext,
         credential: &str,
-    ) -> Result<(Vec<u8>, Registered), Refusal> {
+    ) -> Result<(String, Registered), Refusal> {
         let longest_proof = self.proof.as_ref().map_or(0, |_| MAX_PROOF_BYTES + 1);
         if credential.len() > self.max_token_bytes.saturating_add(longest_proof) {
             return Err("the token is too long".into());
         }
-        let (token, proof) = match credential.split_once(PROOF_SEPARATOR) {
-            Some((token, proof)) if self.proof.is_some() => (token, Some(proof)),
-            _ => (credential, None),
+        let proof = self.proof.as_ref();
+        let (token, proof) = match proof.and_then(|_| credential.split_once(PROOF_SEPARATOR)) {
+            Some((token, proof)) => (token, Some(proof)),
+            None => (credential, None),
         };
         if token.len() > self.max_token_bytes {
             return Err("the token is too long".into());
@@ -152,7 +155,8 @@ impl Inner {
             }
             Err(rejection) => return Err(rejection.into()),
         };
-        let claims = Object::parse(&payload).ok_or("the payload is not a strict JSON object")?;
+        let payload = String::from_utf8(payload).map_err(|_| NOT_STRICT)?;
+        let claims = Object::parse_text(&payload).ok_or(NOT_STRICT)?;
         if trust.is_not_of(claims.text("iss")) {
             return Err(Refusal::NotMine);
         }
@@ -282,9 +286,10 @@ pub(super) struct Parts<'a> {
 
 impl<'a> Parts<'a> {
     pub(super) fn split(token: &'a str) -> Option<Self> {
-        let (signed, signature) = token.rsplit_once('.')?;
-        let (header, payload) = signed.split_once('.')?;
-        (!payload.contains('.')).then_some(Self {
+        let (header, rest) = token.split_once('.')?;
+        let (payload, signature) = rest.split_once('.')?;
+        let signed = token.strip_suffix(signature)?.strip_suffix('.')?;
+        (!signature.contains('.')).then_some(Self {
             signed,
             header,
             payload,

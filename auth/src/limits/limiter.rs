@@ -157,7 +157,10 @@ impl<K: Eq + Hash> Failures<K> {
     }
 
     fn check(&mut self, now: Instant, key: &K) -> Result<(), Rejection> {
-        let (Some(rate), Some(forgiven_at)) = (self.rate, self.forgiven_at.get(key)) else {
+        let Some(rate) = self.rate else {
+            return Ok(());
+        };
+        let Some(forgiven_at) = self.forgiven_at.get(key) else {
             return Ok(());
         };
         let ahead = forgiven_at.saturating_duration_since(now);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::machine::State;
+use super::state::State;
 use super::tests::{Machine, connect, err, origin, policy, token};
 use super::{Input, Output};
 use crate::{Code, Collected, Mode, OnExpiry, Rejection};
@@ -68,7 +68,10 @@ fn input(choice: usize, seen: &Seen) -> Input<u8, &'static str> {
         },
         10 => Input::Revoked(Rejection::new(Code::TokenRevoked)),
         11 => Input::Left,
-        14 => Input::ExpireIn(Duration::from_secs(1)),
+        14 => Input::ExpireIn {
+            margin: Duration::from_secs(1),
+            reason: None,
+        },
         _ => Input::Timeout,
     }
 }

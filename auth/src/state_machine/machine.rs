@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::revalidation::Revalidation;
+use super::state::State;
 use super::{Input, Output, Purpose, Queued};
 use crate::{Code, Collected, Credential, Mode, NamespacePolicy, OnExpiry, Rejection};
 
@@ -61,20 +62,6 @@ pub struct AuthMachine<M, G> {
     queue: VecDeque<M>,
     queued_bytes: usize,
     outputs: VecDeque<Output<M, G>>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum State {
-    /// Before CONNECT.
-    New,
-    /// A handshake credential is being verified; the CONNECT is not answered.
-    Connecting,
-    Pending,
-    Verifying,
-    Active,
-    Refreshing,
-    Revalidating,
-    Closed,
 }
 
 impl<M: Queued, G> AuthMachine<M, G> {
@@ -150,7 +137,7 @@ impl<M: Queued, G> AuthMachine<M, G> {
             Input::VerifyRevoked { rejection, .. } | Input::Revoked(rejection) => {
                 self.on_revoked(rejection);
             }
-            Input::ExpireIn(margin) => self.on_expire_in(now, margin),
+            Input::ExpireIn { margin, reason } => self.on_expire_in(now, margin, reason),
             Input::Left => {
                 self.cancel_verification();
                 self.close();
@@ -555,7 +542,7 @@ impl<M: Queued, G> AuthMachine<M, G> {
         }
     }
 
-    fn on_expire_in(&mut self, now: Instant, margin: Duration) {
+    fn on_expire_in(&mut self, now: Instant, margin: Duration, reason: Option<Arc<str>>) {
         if !self.is_active() {
             return;
         }
@@ -566,6 +553,7 @@ impl<M: Queued, G> AuthMachine<M, G> {
         self.warn_at = None;
         self.emit(Output::TokenExpiring {
             expires_in: at.saturating_duration_since(now),
+            reason,
         });
         self.run_timers(now);
     }
@@ -601,7 +589,10 @@ impl<M: Queued, G> AuthMachine<M, G> {
                     .map(|at| at.saturating_duration_since(now))
                     .filter(|left| !left.is_zero());
                 if let Some(expires_in) = left {
-                    self.emit(Output::TokenExpiring { expires_in });
+                    self.emit(Output::TokenExpiring {
+                        expires_in,
+                        reason: None,
+                    });
                 }
             }
             State::Active => self.revalidate_if_due(now),

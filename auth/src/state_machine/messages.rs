@@ -103,7 +103,12 @@ pub enum Input<M, G> {
     Revoked(Rejection),
     /// The grant is to end after this time at the latest, unless the client renews it: it is told at once. For
     /// revocations that leave a client the chance to come up with a better token.
-    ExpireIn(Duration),
+    ExpireIn {
+        /// How long it holds at most.
+        margin: Duration,
+        /// Why, for the client.
+        reason: Option<Arc<str>>,
+    },
     /// The client left the namespace, or the connection is gone.
     Left,
     /// The time of [`poll_timeout`](super::AuthMachine::poll_timeout) has come. Early calls are harmless.
@@ -180,6 +185,8 @@ pub enum Output<M, G> {
     TokenExpiring {
         /// How long it still holds.
         expires_in: Duration,
+        /// Why, when it ends before its time.
+        reason: Option<Arc<str>>,
     },
     /// Put a guest in the place of the current identity.
     Downgrade,

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::machine::State;
+use super::state::State;
 use super::*;
 use crate::testing::describe;
 use crate::{Code, Collected, Credential, Mode, NamespacePolicy, OnExpiry, Rejection, SourceKind};
@@ -678,15 +678,22 @@ fn a_grant_that_has_ended_when_it_is_accepted_lets_nobody_in() {
 #[test]
 fn a_margin_brings_the_end_nearer_and_a_renewal_averts_it() {
     let mut bench = Bench::at(State::Active);
-    let margin = || Input::ExpireIn(Duration::from_secs(20));
-    assert_eq!(bench.step(1000, margin()), "expiring(20)");
+    let margin = || Input::ExpireIn {
+        margin: Duration::from_secs(20),
+        reason: Some("moving house".into()),
+    };
+    assert_eq!(bench.step(1000, margin()), "expiring(20,moving house)");
     assert_eq!(bench.timeout(), Some(21_000));
     bench.step(2000, authenticate());
     bench.step(2000, ok(2, "ann", 300));
     assert_eq!(bench.timeout(), Some(272_000));
     let mut bench = Bench::at(State::Active);
     assert_eq!(bench.step(95_000, Input::Timeout), "expiring(5)");
-    assert_eq!(bench.step(95_000, margin()), "expiring(5)", "never later");
+    assert_eq!(
+        bench.step(95_000, margin()),
+        "expiring(5,moving house)",
+        "never later"
+    );
     assert_eq!(
         bench.step(100_000, Input::Timeout),
         "unauthorized(token_expired) close"

@@ -197,7 +197,7 @@ impl MachineDriver {
 
 /// An output in a few characters: `accept`, `refuse(code)`, `verify(epoch)`, `cancel(epoch)`, `failed` (one attempt),
 /// `admit(grant,seconds)` and `activate(grant,seconds)` with `-` for no end, `authenticated`, `handler`,
-/// `deliver(packet)`, `leave-rooms`, `replace(seconds)`, `unauthorized(code)`, `expiring(seconds)`, `downgrade`, `disconnect`,
+/// `deliver(packet)`, `leave-rooms`, `replace(seconds)`, `unauthorized(code)`, `expiring(seconds)` with the reason behind a comma, `downgrade`, `disconnect`,
 /// `close`. An acknowledgement that is sent as well shows as `+ack7`.
 #[must_use]
 pub fn describe<M: Display, G: Display>(output: &Output<M, G>) -> String {
@@ -227,7 +227,14 @@ pub fn describe<M: Display, G: Display>(output: &Output<M, G>) -> String {
         Output::Unauthorized { rejection, ack, .. } => {
             format!("unauthorized({}){}", rejection.code(), acked(ack))
         }
-        Output::TokenExpiring { expires_in } => format!("expiring({})", expires_in.as_secs()),
+        Output::TokenExpiring { expires_in, reason } => {
+            let reason = reason.as_ref().map(|reason| format!(",{reason}"));
+            format!(
+                "expiring({}{})",
+                expires_in.as_secs(),
+                reason.unwrap_or_default()
+            )
+        }
         Output::Downgrade => "downgrade".into(),
         Output::Disconnect => "disconnect".into(),
         Output::CloseConnection => "close".into(),

@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::{HeaderName, HeaderValue, header};
+
 use crate::request::RequestView;
 
 const DEFAULT_METHODS: &str = "GET,HEAD,PUT,PATCH,POST,DELETE";
@@ -11,7 +13,8 @@ const DEFAULT_METHODS: &str = "GET,HEAD,PUT,PATCH,POST,DELETE";
 #[derive(Clone)]
 enum Origins {
     Any,
-    Fixed(String),
+    /// Made once; `None` for what is no value of a header, which is not sent.
+    Fixed(Option<HeaderValue>),
     Matching(Arc<dyn Fn(&str) -> bool + Send + Sync>),
 }
 
@@ -42,7 +45,7 @@ impl Cors {
 
     /// One origin, always named in the answer.
     pub fn origin(origin: impl Into<String>) -> Self {
-        Self::with(Origins::Fixed(origin.into()))
+        Self::with(Origins::Fixed(value(&origin.into())))
     }
 
     /// A list of origins; the request's is echoed when it is in the list.
@@ -101,26 +104,28 @@ impl Cors {
     pub(crate) fn headers(
         &self,
         request: &RequestView<'_>,
-        add: &mut dyn FnMut(&'static str, &str),
+        add: &mut dyn FnMut(HeaderName, HeaderValue),
     ) {
-        match &self.origins {
-            Origins::Any => add("access-control-allow-origin", "*"),
-            Origins::Fixed(origin) => {
-                add("access-control-allow-origin", origin);
-                add("vary", "Origin");
-            }
-            Origins::Matching(accepts) => {
-                if let Some(origin) = request.origin().filter(|origin| accepts(origin)) {
-                    add("access-control-allow-origin", origin);
-                }
-                add("vary", "Origin");
-            }
+        let origin = match &self.origins {
+            Origins::Any => Some(HeaderValue::from_static("*")),
+            Origins::Fixed(origin) => origin.clone(),
+            Origins::Matching(accepts) => request
+                .origin()
+                .filter(|origin| accepts(origin))
+                .and_then(value),
+        };
+        if let Some(origin) = origin {
+            add(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        }
+        if !matches!(self.origins, Origins::Any) {
+            add(header::VARY, HeaderValue::from_static("Origin"));
         }
         if self.credentials {
-            add("access-control-allow-credentials", "true");
+            let allowed = HeaderValue::from_static("true");
+            add(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, allowed);
         }
-        if let Some(headers) = &self.exposed_headers {
-            add("access-control-expose-headers", headers);
+        if let Some(exposed) = self.exposed_headers.as_deref().and_then(value) {
+            add(header::ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
         }
     }
 
@@ -128,20 +133,22 @@ impl Cors {
     pub(crate) fn preflight_headers(
         &self,
         request: &RequestView<'_>,
-        add: &mut dyn FnMut(&'static str, &str),
+        add: &mut dyn FnMut(HeaderName, HeaderValue),
     ) {
-        add("access-control-allow-methods", &self.methods);
-        match &self.allowed_headers {
-            Some(headers) => add("access-control-allow-headers", headers),
-            None => {
-                if let Some(asked) = request.header_str("access-control-request-headers") {
-                    add("access-control-allow-headers", asked);
-                }
-                add("vary", "Access-Control-Request-Headers");
-            }
+        if let Some(methods) = value(&self.methods) {
+            add(header::ACCESS_CONTROL_ALLOW_METHODS, methods);
+        }
+        let asked = || request.header_str("access-control-request-headers");
+        let allowed = self.allowed_headers.as_deref().or_else(asked);
+        if let Some(allowed) = allowed.and_then(value) {
+            add(header::ACCESS_CONTROL_ALLOW_HEADERS, allowed);
+        }
+        if self.allowed_headers.is_none() {
+            let varies = HeaderValue::from_static("Access-Control-Request-Headers");
+            add(header::VARY, varies);
         }
         if let Some(max_age) = self.max_age {
-            add("access-control-max-age", &max_age.as_secs().to_string());
+            add(header::ACCESS_CONTROL_MAX_AGE, max_age.as_secs().into());
         }
     }
 }
@@ -153,6 +160,10 @@ impl fmt::Debug for Cors {
             .field("credentials", &self.credentials)
             .finish_non_exhaustive()
     }
+}
+
+fn value(text: &str) -> Option<HeaderValue> {
+    HeaderValue::from_str(text).ok()
 }
 
 fn join<S: AsRef<str>>(items: impl IntoIterator<Item = S>) -> String {
@@ -170,7 +181,7 @@ fn join<S: AsRef<str>>(items: impl IntoIterator<Item = S>) -> String {
 mod tests {
     use super::*;
     use crate::request::Headers;
-    use http::{HeaderMap, HeaderValue, Method};
+    use http::{HeaderMap, Method};
 
     fn answer(cors: &Cors, origin: Option<&'static str>, is_preflight: bool) -> Vec<String> {
         let mut headers = HeaderMap::new();
@@ -183,7 +194,9 @@ mod tests {
         );
         let view = RequestView::new(&Method::OPTIONS, "/", Headers::Map(&headers), None, false);
         let mut out = Vec::new();
-        let mut add = |name: &'static str, value: &str| out.push(format!("{name}: {value}"));
+        let mut add = |name: HeaderName, value: HeaderValue| {
+            out.push(format!("{name}: {}", value.to_str().unwrap()));
+        };
         cors.headers(&view, &mut add);
         if is_preflight {
             cors.preflight_headers(&view, &mut add);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use http_body::Body as HttpBody;
 
 use super::connection::Connection;
@@ -556,7 +556,9 @@ fn preflight<D: Send + Sync + 'static>(
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
     decorate(hub, request, headers);
     if let Some(cors) = &hub.config.cors {
-        cors.preflight_headers(request, &mut |name, value| append(headers, name, value));
+        cors.preflight_headers(request, &mut |name, value| {
+            headers.append(name, value);
+        });
     }
     response
 }
@@ -564,16 +566,12 @@ fn preflight<D: Send + Sync + 'static>(
 /// What configuration adds to every answer.
 fn decorate<D>(hub: &Hub<D>, request: &RequestView<'_>, headers: &mut HeaderMap) {
     if let Some(cors) = &hub.config.cors {
-        cors.headers(request, &mut |name, value| append(headers, name, value));
+        cors.headers(request, &mut |name, value| {
+            headers.append(name, value);
+        });
     }
     if let Some(hook) = &hub.config.response_headers {
         hook(request, headers);
-    }
-}
-
-fn append(headers: &mut HeaderMap, name: &'static str, value: &str) {
-    if let Ok(value) = HeaderValue::from_str(value) {
-        headers.append(HeaderName::from_static(name), value);
     }
 }
 

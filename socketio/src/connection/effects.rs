@@ -260,8 +260,9 @@ impl Client {
                     ack_json(&socket, id, &auth::ack_unauthorized(&rejection, legacy));
                 }
             }
-            auth::Output::TokenExpiring { expires_in } => {
-                emit_json(&socket, None, &auth::token_expiring(expires_in));
+            auth::Output::TokenExpiring { expires_in, reason } => {
+                let event = auth::token_expiring(expires_in, reason.as_deref());
+                emit_json(&socket, None, &event);
             }
             // The machine of the connection keeps these to itself.
             auth::Output::RefuseConnect(_)

@@ -691,7 +691,7 @@ impl<A: Application> Client<A> {
             auth::Output::Unauthorized { rejection, .. } if entry.phase == Phase::Admitting => {
                 return self.refuse(ticket, Refusal::Auth(rejection));
             }
-            auth::Output::TokenExpiring { expires_in } if entry.phase == Phase::Admitting => {
+            auth::Output::TokenExpiring { expires_in, .. } if entry.phase == Phase::Admitting => {
                 // The answer says how long it holds.
                 entry.expires_in = Some(expires_in);
                 return;

@@ -14,6 +14,7 @@ use socketio_auth::{
 use tokio::sync::oneshot;
 
 use crate::ack::{Answer, Awaited, Pending};
+use crate::auth_control::Margin;
 use crate::closed::Closed;
 use crate::codec::{EncodeError, Event, OwnedArgs, RawArgs};
 use crate::connection::{Client, Shell};
@@ -198,7 +199,7 @@ impl Core {
     /// Ends the grant if it is one of those: the socket leaves at once or, given a margin, unless it renews in time.
     pub(crate) fn end_grant_if(
         &self,
-        margin: Option<Duration>,
+        margin: Option<&Margin>,
         is_meant: impl FnOnce(&GrantFacts) -> bool,
     ) -> bool {
         let is_meant = self.has_grant_that(is_meant);
@@ -206,7 +207,10 @@ impl Core {
             self.feed(Input::Auth {
                 ticket: self.ticket,
                 input: match margin {
-                    Some(margin) => auth::Input::ExpireIn(margin),
+                    Some(margin) => auth::Input::ExpireIn {
+                        margin: margin.margin,
+                        reason: margin.reason.clone(),
+                    },
                     None => auth::Input::Revoked(Code::TokenRevoked.into()),
                 },
             });

@@ -288,6 +288,15 @@ async fn who_is_kicked_leaves_and_who_is_warned_may_renew() {
     assert_eq!(bob.next_text().await, r#"42["authenticated"]"#);
     tokio::time::sleep(Duration::from_secs(12)).await;
     assert_eq!(space.socket_count(), 1, "who renewed stays");
+
+    let margin = Duration::from_secs(3);
+    let told = control.expire_in_because(&bobs, margin, "moving house");
+    assert_eq!(told, 1);
+    assert_eq!(
+        bob.next_text().await,
+        r#"42["token_expiring",{"expires_in":3,"reason":"moving house"}]"#
+    );
+    assert!(bob.next_text().await.contains("token_expired"));
 }
 
 #[test]
