@@ -26,7 +26,7 @@ const STRING: u64 = 2;
 /// For an event that is acknowledged with a number: the handler's future.
 const NUMBER: u64 = 1;
 
-/// For a relayed event with one attachment: what waits for it, its name, its text, the attachment, the list of one,
+/// For a relayed event with one attachment: what waits for it, its name, its text, the attachment, what shares these,
 /// and the handler's future.
 const BINARY: u64 = 6;
 
