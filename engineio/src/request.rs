@@ -106,7 +106,13 @@ impl<'a> RequestView<'a> {
     /// The first value of a header.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&'a [u8]> {
-        self.header_values(name).next()
+        match self.headers {
+            Headers::Map(map) => map.get(name).map(http::HeaderValue::as_bytes),
+            Headers::Raw(raw) => raw
+                .iter()
+                .find(|header| header.name.eq_ignore_ascii_case(name))
+                .map(|header| header.value),
+        }
     }
 
     /// The first value of a header, if it is text.

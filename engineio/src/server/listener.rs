@@ -14,6 +14,7 @@ use bytes::Bytes;
 use http::Method;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::{TcpListener, UnixListener};
 
@@ -56,17 +57,26 @@ pub trait Listener: Send {
     ///
     /// As the operating system's `accept`.
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Accepted>>;
+
+    /// Called once, before the first connection. True when accepted streams need not be told `TCP_NODELAY` any more,
+    /// because they have it from the listener; false by default, which is right for any other.
+    fn is_nodelay_inherited(&self) -> bool {
+        false
+    }
 }
 
 impl Listener for TcpListener {
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Accepted>> {
         let (stream, peer) = ready!(Self::poll_accept(self, cx))?;
-        // Small packets must not wait for the acknowledgement of earlier ones.
-        let _ = stream.set_nodelay(true);
         Poll::Ready(Ok(Accepted {
             stream: Stream::Tcp(stream),
             peer: Some(peer),
         }))
+    }
+
+    fn is_nodelay_inherited(&self) -> bool {
+        // It is on Linux, which saves a system call for each connection.
+        cfg!(target_os = "linux") && SockRef::from(self).set_tcp_nodelay(true).is_ok()
     }
 }
 
@@ -85,9 +95,16 @@ where
     D: Send + Sync + 'static,
     L: Listener,
 {
+    let is_nodelay = listener.is_nodelay_inherited();
     loop {
         match poll_fn(|cx| listener.poll_accept(cx)).await {
             Ok(Accepted { stream, peer }) => {
+                // Small packets must not wait for the acknowledgement of earlier ones.
+                if let Stream::Tcp(stream) = &stream
+                    && !is_nodelay
+                {
+                    let _ = stream.set_nodelay(true);
+                }
                 spawn(serve_stream(Arc::clone(hub), stream, peer));
             }
             Err(error) => match error.kind() {
@@ -497,5 +514,25 @@ impl AsyncWrite for Rewound {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_stream_has_nodelay_where_the_listener_says_that_it_inherits_it() {
+        let mut listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let is_inherited = listener.is_nodelay_inherited();
+        assert_eq!(is_inherited, cfg!(target_os = "linux"));
+        let address = listener.local_addr().unwrap();
+        let _client = tokio::net::TcpStream::connect(address).await.unwrap();
+        let accepted = poll_fn(|cx| Listener::poll_accept(&mut listener, cx)).await;
+        let is_nodelay = match accepted.unwrap().stream {
+            Stream::Tcp(stream) => stream.nodelay().ok(),
+            _ => None,
+        };
+        assert_eq!(is_nodelay, Some(is_inherited));
     }
 }

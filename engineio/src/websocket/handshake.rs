@@ -86,6 +86,10 @@ fn accept_key(key: &[u8]) -> [u8; 28] {
 
 /// True when a comma-separated header holds the token, in any case.
 pub(crate) fn has_token(request: &RequestView<'_>, header: &str, token: &str) -> bool {
+    let is_alone = |value: &[u8]| value.eq_ignore_ascii_case(token.as_bytes());
+    if request.header(header).is_some_and(is_alone) {
+        return true;
+    }
     request.header_values(header).any(|value| {
         value
             .split(|&byte| byte == b',')
