@@ -3,11 +3,12 @@
 mod support;
 
 use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
-use conformance_tests::{Options, Profile, Status};
-use support::{Server, Start, alone, check};
+use conformance_tests::{Options, Outcome, Profile, Status};
+use support::{Server, Start, alone, check, table};
 
 fn cli(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_conformance-tests"))
@@ -62,7 +63,7 @@ fn a_server_that_is_another_kind_is_refused_with_what_it_said() {
 
 #[test]
 fn a_server_that_hangs_ends_the_run_in_bounded_time() {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let since = now();
     let output = cli(&[
         "--url",
@@ -79,7 +80,7 @@ fn a_server_that_hangs_ends_the_run_in_bounded_time() {
 
 /// Answers each connection's first bytes with these and then keeps silent, the connections open.
 fn hanging_after(answer: &'static str) -> std::net::SocketAddr {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let address = listener.local_addr().expect("it is bound");
     std::thread::spawn(move || {
         let mut kept = Vec::new();
@@ -113,22 +114,58 @@ fn a_server_that_hangs_in_its_answer_ends_the_run_in_bounded_time() {
     }
 }
 
+/// How many connections of a run reach the server before the middle of the run: more than those of the look before it, and
+/// fewer than a run of the engine's profile makes.
+const UNTIL_THE_MIDDLE: usize = 60;
+
+/// Passes so many connections on, each by threads of its own, and leaves those after them to the listener.
+fn relay(listener: &TcpListener, server: &str, connections: usize) {
+    for client in listener.incoming().take(connections).flatten() {
+        // A case that is over closes its connections whenever it likes.
+        let Ok(server) = TcpStream::connect(server) else {
+            continue;
+        };
+        let pass = |from: &TcpStream, to: &TcpStream| {
+            let another = |stream: &TcpStream| stream.try_clone().expect("descriptors are left");
+            let (mut from, mut to) = (another(from), another(to));
+            std::thread::spawn(move || {
+                let _ = std::io::copy(&mut from, &mut to);
+                let _ = to.shutdown(Shutdown::Write);
+            });
+        };
+        pass(&client, &server);
+        pass(&server, &client);
+    }
+}
+
 /// The system still accepts connections for it, and nobody answers.
 #[test]
 fn a_server_that_stops_in_the_middle_ends_the_run_in_bounded_time() {
     let _alone = alone();
     let server = Server::start(&Start::ours(&[]), Profile::Engine);
     let since = now();
-    let report = std::thread::scope(|scope| {
-        let options = Options::new(Profile::Engine).patience(Duration::from_secs(1));
-        let running = scope.spawn(|| check(&server.url, options));
-        wait(Duration::from_millis(700));
-        let pid = server.pid().to_string();
-        let stopped = Command::new("kill").args(["-STOP", &pid]).status();
-        assert!(stopped.unwrap().success());
-        running.join().unwrap()
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    // The test's own half keeps the port open.
+    let (relayed, address, pid) = (
+        listener.try_clone().unwrap(),
+        server.address(0),
+        server.pid(),
+    );
+    std::thread::spawn(move || {
+        relay(&relayed, &address, UNTIL_THE_MIDDLE);
+        let mut stop = Command::new("kill");
+        assert!(
+            stop.args(["-STOP", &pid.to_string()])
+                .status()
+                .unwrap()
+                .success()
+        );
     });
+    let options = Options::new(Profile::Engine).patience(Duration::from_secs(1));
+    let report = check(&url, options);
     assert!(!report.is_conformant());
+    assert!(report.outcomes.iter().any(is_not_run), "{}", table(&report));
     assert!(
         since.elapsed() < Duration::from_secs(60),
         "{:?}",
@@ -141,7 +178,10 @@ fn the_run_ends_when_its_time_is_up_and_says_what_did_not_run() {
     let _alone = alone();
     let server = Server::start(&Start::ours(&[]), Profile::Engine);
     let since = now();
-    let options = Options::new(Profile::Engine).limit(Duration::from_millis(500));
+    // The slowest case is the first, and takes longer than this alone.
+    let options = Options::new(Profile::Engine)
+        .limit(Duration::from_millis(500))
+        .parallel(1);
     let report = check(&server.url, options);
     assert!(!report.is_conformant());
     assert!(
@@ -164,7 +204,7 @@ enum Hoard {
 fn hoarder(hoard: Hoard) -> std::net::SocketAddr {
     const HOARD_BYTES: usize = 96 << 20;
     const HOARD_DESCRIPTORS: usize = 40;
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let address = listener.local_addr().expect("it is bound");
     let open = r#"0{"sid":"AAAAAAAAAAAAAAAAAAAA","upgrades":[],"pingInterval":300,"pingTimeout":200,"maxPayload":1000000}"#;
     let answer = format!(
@@ -221,35 +261,26 @@ fn a_process_that_is_not_there_cannot_be_watched() {
     );
 }
 
-/// Lets real time go by, as the claims here are about it.
-fn wait(time: Duration) {
-    let ends_at = now() + time;
-    while now() < ends_at {
-        std::thread::yield_now();
-    }
+/// Its place was never tried, since the server was seen to be gone.
+fn is_not_run(outcome: &Outcome) -> bool {
+    matches!(&outcome.status, Status::NotRun { reason } if reason.contains("no longer serves"))
 }
 
 #[test]
 fn a_server_that_dies_in_the_middle_ends_the_run_with_what_did_not_run() {
     let _alone = alone();
     let mut server = Server::start(&Start::ours(&[]), Profile::Engine);
-    let url = server.url.clone();
     let since = now();
-    let report = std::thread::scope(|scope| {
-        let running = scope.spawn(|| check(&url, Options::new(Profile::Engine)));
-        // Whenever it dies, it is in the middle: the slowest cases take ten seconds.
-        wait(Duration::from_millis(700));
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        relay(&listener, &server.address(0), UNTIL_THE_MIDDLE);
         server.kill();
-        running.join().unwrap()
+        // The listener goes with it: nobody accepts from here on.
     });
+    let report = check(&url, Options::new(Profile::Engine));
     assert!(!report.is_conformant());
-    let is_not_run = |status: &Status| matches!(status, Status::NotRun { reason } if reason.contains("no longer serves"));
-    assert!(
-        report
-            .outcomes
-            .iter()
-            .any(|outcome| is_not_run(&outcome.status))
-    );
+    assert!(report.outcomes.iter().any(is_not_run), "{}", table(&report));
     assert!(
         since.elapsed() < Duration::from_secs(45),
         "{:?}",
