@@ -13,7 +13,7 @@ pub(crate) const LENGTH: usize = 20;
 type RandomBytes = [u8; 15];
 
 /// How many ids a thread makes of one call of the operating system's generator.
-const IDS_PER_CALL: usize = 16;
+const IDS_PER_CALL: usize = 64;
 
 thread_local! {
     /// The random bytes of this thread's next ids.

@@ -1,7 +1,16 @@
 //! Public socket ids.
 
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
+
+use foldhash::fast::RandomState;
+
+/// Something for each of some sockets. Their ids are the server's own and random, so no client can choose colliding ones.
+pub(crate) type SocketMap<V> = HashMap<SocketId, V, RandomState>;
+
+/// Some sockets.
+pub(crate) type SocketSet = HashSet<SocketId, RandomState>;
 
 /// The public id of one socket: 20 URL-safe characters, fresh for every namespace joined.
 ///

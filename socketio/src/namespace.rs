@@ -1,6 +1,5 @@
 //! Namespaces: their handlers, their policy and the sockets in them.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
@@ -18,7 +17,7 @@ use crate::codec::{Codec, FromArgs, RawArgs};
 use crate::error::{BuildError, ConnectError, DisconnectReason, EmitError};
 use crate::event::{Event, Invalid};
 use crate::handler::{Handlers, IntoAck, IntoConnect, Typed};
-use crate::id::SocketId;
+use crate::id::{SocketId, SocketMap};
 use crate::lock::Lock;
 use crate::matcher::Matcher;
 use crate::metrics::Meter;
@@ -59,7 +58,7 @@ pub(crate) struct Space {
     pub(crate) rooms: Lock<Rooms<Arc<Core>>>,
     /// Those that its policy has not let in yet, by the id they were made with. As many as the bound of
     /// authentication lets wait.
-    pending: Lock<HashMap<SocketId, Weak<Core>>>,
+    pending: Lock<SocketMap<Weak<Core>>>,
     pub(crate) handlers: Arc<Handlers>,
     pub(crate) guard: Option<Guard>,
     /// Where its events are kept for clients that lost their connection.
@@ -103,7 +102,7 @@ impl Space {
             codec: server.codec.clone(),
             settings: Arc::clone(&server.settings),
             rooms: Lock::new(Rooms::new()),
-            pending: Lock::new(HashMap::new()),
+            pending: Lock::new(SocketMap::default()),
             options: handlers.options,
             handlers,
             recovery: server

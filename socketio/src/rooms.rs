@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::error::JoinError;
-use crate::id::SocketId;
+use crate::id::{SocketId, SocketMap, SocketSet};
 
 /// The name of a room.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -127,14 +127,14 @@ pub(crate) struct Selection {
 ///
 /// Every socket is in the room of its own id without an entry for it (SRV-ROOM-01).
 pub(crate) struct Rooms<S> {
-    members: HashMap<SocketId, Member<S>>,
-    rooms: HashMap<Room, HashSet<SocketId>>,
+    members: SocketMap<Member<S>>,
+    rooms: HashMap<Room, SocketSet>,
 }
 
 impl<S: Clone> Rooms<S> {
     pub(crate) fn new() -> Self {
         Self {
-            members: HashMap::new(),
+            members: HashMap::default(),
             rooms: HashMap::new(),
         }
     }

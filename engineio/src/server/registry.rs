@@ -11,7 +11,8 @@ use crate::session_id::SessionId;
 
 #[derive(Debug)]
 pub(crate) struct Registry<S> {
-    sessions: Lock<HashMap<SessionId, Arc<S>>>,
+    /// The ids are the server's own and random, so no client can choose colliding ones.
+    sessions: Lock<HashMap<SessionId, Arc<S>, foldhash::fast::RandomState>>,
     per_peer: Lock<HashMap<IpAddr, usize>>,
     count: AtomicUsize,
     max_sessions: usize,
@@ -28,7 +29,7 @@ pub(crate) enum NoPlace {
 impl<S> Registry<S> {
     pub(crate) fn new(max_sessions: usize, max_per_peer: usize) -> Self {
         Self {
-            sessions: Lock::new(HashMap::new()),
+            sessions: Lock::new(HashMap::default()),
             per_peer: Lock::new(HashMap::new()),
             count: AtomicUsize::new(0),
             max_sessions,
