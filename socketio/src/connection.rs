@@ -57,6 +57,8 @@ impl Application for Shell {
 pub(crate) struct Accepted {
     grant: Arc<Grant<ErasedIdentity>>,
     mark: Mark,
+    /// The moment from which the rest of its life is counted.
+    counted_from: SystemTime,
 }
 
 /// What came with a CONNECT.
@@ -116,6 +118,15 @@ struct State {
     wake_at: Option<Instant>,
 }
 
+impl State {
+    /// Gives the memory back that nothing waits in.
+    fn release(&mut self) {
+        self.inputs.release();
+        self.machine.release();
+        self.inbox.release();
+    }
+}
+
 impl Shell {
     pub(crate) fn new(server: Arc<Server>) -> Self {
         Self { server }
@@ -158,7 +169,7 @@ impl engineio::Handler for Shell {
         //= SIO4-CON-01
         if connection.protocol() == Protocol::V3 {
             // Without an auth object: what the URL presents is for the sources that look there.
-            client.connect(connection, "/", Payload::default(), true);
+            client.connect(connection, now(), "/", Payload::default(), true);
         } else {
             client.arm(connection);
         }
@@ -214,7 +225,7 @@ impl engineio::Handler for Shell {
 /// What came in.
 impl Client {
     fn receive(&self, connection: &Connection<Self>, message: Message<'_>) -> Flow {
-        let size = message.as_bytes().len();
+        let (size, now) = (message.as_bytes().len(), message.read_at());
         let was_waiting = self.is_waiting.load(Ordering::Relaxed);
         let mut decoder = if was_waiting {
             std::mem::take(&mut self.state.lock().decoder)
@@ -230,7 +241,7 @@ impl Client {
         let is_waiting = decoder.is_waiting();
         if is_waiting && was_waiting {
             self.state.lock().decoder = decoder;
-        } else if is_waiting && !self.await_attachments(connection, decoder, message.read_at()) {
+        } else if is_waiting && !self.await_attachments(connection, decoder, now) {
             return self.violation(connection);
         }
         let is_complete = was_waiting && !is_waiting;
@@ -244,7 +255,7 @@ impl Client {
                     state.machine.end_attachments();
                 }
                 match packet {
-                    Some(packet) => self.take(connection, state, packet, size),
+                    Some(packet) => self.take(connection, state, now, packet, size),
                     None => Flow::Continue,
                 }
             }
@@ -316,11 +327,12 @@ impl Client {
         &self,
         connection: &Connection<Self>,
         state: MutexGuard<'_, State>,
+        now: Instant,
         packet: &Packet<'_>,
         size: usize,
     ) -> Flow {
         match packet.kind() {
-            PacketKind::Event => return self.take_event(connection, state, packet, size),
+            PacketKind::Event => return self.take_event(connection, state, now, packet, size),
             PacketKind::Ack => return self.take_ack(connection, state, packet, size),
             PacketKind::Connect => {
                 drop(state);
@@ -331,7 +343,7 @@ impl Client {
                     None => packet.args().deserialize().ok(),
                 };
                 let payload = Payload { auth, size };
-                self.connect(connection, packet.namespace(), payload, false);
+                self.connect(connection, now, packet.namespace(), payload, false);
             }
             PacketKind::Disconnect => {
                 drop(state);
@@ -349,6 +361,7 @@ impl Client {
     fn connect(
         &self,
         connection: &Connection<Self>,
+        now: Instant,
         name: &str,
         payload: Payload,
         is_implied: bool,
@@ -357,8 +370,9 @@ impl Client {
             Some(space) => Arc::clone(&space.name),
             None => name.into(),
         };
-        self.feed(
+        self.feed_at(
             connection,
+            now,
             Input::Connect {
                 name,
                 payload,
@@ -371,6 +385,7 @@ impl Client {
         &self,
         connection: &Connection<Self>,
         mut state: MutexGuard<'_, State>,
+        now: Instant,
         packet: &Packet<'_>,
         size: usize,
     ) -> Flow {
@@ -390,14 +405,14 @@ impl Client {
         if is_held || authenticates {
             drop(state);
             if authenticates {
-                self.authenticate(connection, ticket, &socket, packet);
+                self.authenticate(connection, now, ticket, &socket, packet);
             } else {
                 self.hold(connection, ticket, packet, size);
             }
             return Flow::Continue;
         }
         if let Some(rate) = settings.event_rate
-            && !rate.admits(&mut state.paid_until, now())
+            && !rate.admits(&mut state.paid_until, now)
         {
             drop(state);
             self.drop_event(&socket, packet);
@@ -406,7 +421,7 @@ impl Client {
         if state.inbox.begin_event(settings.max_handlers_in_flight) {
             drop(state);
             self.dispatch(connection, &socket, packet);
-            self.call_on(connection);
+            self.call_on(connection, now);
             return Flow::Continue;
         }
         state.inbox.push(Call::Event {
@@ -417,7 +432,7 @@ impl Client {
         let is_full = state.inbox.pause_if_full(settings.inbox_max_bytes);
         drop(state);
         // Whoever had the right to call may have given it back meanwhile.
-        self.call(connection);
+        self.call(connection, now);
         if is_full { Flow::Pause } else { Flow::Continue }
     }
 
@@ -478,6 +493,7 @@ impl Client {
     fn authenticate(
         &self,
         connection: &Connection<Self>,
+        now: Instant,
         ticket: Ticket,
         socket: &Arc<Core>,
         packet: &Packet<'_>,
@@ -487,7 +503,7 @@ impl Client {
         };
         let argument: Option<Value> = packet.args().deserialize().ok();
         let presented = gate.policy.collect_event(argument.as_ref());
-        let presented = self.within_limits(presented, socket.subject().as_deref());
+        let presented = self.within_limits(now, presented, socket.subject().as_deref());
         let ack = packet.id();
         let asks_first = socket.is_held() && !socket.space.handlers.middleware.is_empty();
         if asks_first && matches!(presented, Collected::Guest) {
@@ -496,10 +512,11 @@ impl Client {
                 socket: Arc::clone(socket),
                 ack,
             });
-            return self.call(connection);
+            return self.call(connection, now);
         }
-        self.feed(
+        self.feed_at(
             connection,
+            now,
             Input::Authenticate {
                 ticket,
                 presented,
@@ -516,8 +533,14 @@ impl Client {
 
 /// The machine.
 impl Client {
-    /// Feeds an input and carries out what follows, unless another thread is about to.
+    /// Feeds what happened just now, see [`feed_at`](Self::feed_at).
     pub(crate) fn feed(&self, connection: &Connection<Self>, input: Input<Shell>) {
+        self.feed_at(connection, now(), input);
+    }
+
+    /// Feeds an input and carries out what follows, unless another thread is about to. One moment counts for all of it:
+    /// nothing that is done here waits.
+    fn feed_at(&self, connection: &Connection<Self>, now: Instant, input: Input<Shell>) {
         let limits = &self.server.settings.client;
         let mut state = self.state.lock();
         if state.is_pumping {
@@ -528,8 +551,6 @@ impl Client {
         state.is_pumping = true;
         // The first does not pass through the queue, which therefore seldom needs memory.
         let mut next = Some(input);
-        // One moment for all of it: nothing that is done here waits.
-        let now = now();
         while let Some(input) = next.take().or_else(|| state.inputs.pop_front()) {
             state.machine.handle_input(now, limits, input);
             while let Some(output) = state.machine.poll_output() {
@@ -541,7 +562,7 @@ impl Client {
         state.is_pumping = false;
         drop(state);
         // Last: most verifications are done at once, and nobody need be woken for their deadline.
-        self.call(connection);
+        self.call(connection, now);
         self.arm(connection);
     }
 

@@ -41,7 +41,6 @@ pub(crate) enum Call {
         payload: Payload,
     },
     Verify {
-        ticket: Ticket,
         socket: Arc<Core>,
         epoch: u32,
         credential: Credential,
@@ -106,6 +105,11 @@ impl Inbox {
             _ => self.urgent = self.urgent.saturating_add(1),
         }
         self.calls.push_back(call);
+    }
+
+    /// Gives the memory back that nothing waits in.
+    pub(crate) fn release(&mut self) {
+        self.calls.release();
     }
 
     /// True when nothing more is to be read until [`take_resumed`](Self::take_resumed) says so.

@@ -2,36 +2,40 @@
 
 use std::collections::VecDeque;
 
-/// What waits, in order. It takes a pointer's room, and no memory while nothing does.
+/// What waits, in order. It takes a pointer's room, and after [`release`](Self::release) no memory while nothing does.
 pub(crate) struct Queue<T>(Option<Box<Items<T>>>);
 
-/// Never none.
 enum Items<T> {
+    /// The room of the last one, which the next may have.
+    None,
     /// As nearly always, and then in one allocation.
     One(T),
+    /// May be empty.
     Many(VecDeque<T>),
 }
 
 impl<T> Queue<T> {
     pub(crate) fn push_back(&mut self, item: T) {
         match self.0.as_deref_mut() {
+            None => self.0 = Some(Box::new(Items::One(item))),
             Some(Items::Many(items)) => items.push_back(item),
-            _ => {
-                self.0 = Some(Box::new(match self.0.take().map(|items| *items) {
-                    Some(Items::One(first)) => Items::Many(VecDeque::from([first, item])),
-                    _ => Items::One(item),
-                }));
+            Some(items) => {
+                *items = match std::mem::replace(items, Items::None) {
+                    Items::One(first) => Items::Many(VecDeque::from([first, item])),
+                    Items::None | Items::Many(_) => Items::One(item),
+                }
             }
         }
     }
 
     pub(crate) fn pop_front(&mut self) -> Option<T> {
         match self.0.as_deref_mut()? {
-            Items::Many(items) if items.len() > 1 => items.pop_front(),
-            _ => self.0.take().and_then(|last| match *last {
+            Items::None => None,
+            Items::Many(items) => items.pop_front(),
+            one @ Items::One(_) => match std::mem::replace(one, Items::None) {
                 Items::One(item) => Some(item),
-                Items::Many(mut items) => items.pop_front(),
-            }),
+                Items::None | Items::Many(_) => None,
+            },
         }
     }
 
@@ -39,20 +43,24 @@ impl<T> Queue<T> {
     pub(crate) fn remove_first(&mut self, is_wanted: impl Fn(&T) -> bool) -> Option<T> {
         match self.0.as_deref_mut()? {
             Items::One(item) if is_wanted(item) => self.pop_front(),
-            Items::One(_) => None,
-            Items::Many(items) => {
-                let place = items.iter().position(is_wanted)?;
-                let removed = items.remove(place);
-                if items.is_empty() {
-                    self.0 = None;
-                }
-                removed
-            }
+            Items::None | Items::One(_) => None,
+            Items::Many(items) => items.remove(items.iter().position(is_wanted)?),
         }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_none()
+        match self.0.as_deref() {
+            None | Some(Items::None) => true,
+            Some(Items::One(_)) => false,
+            Some(Items::Many(items)) => items.is_empty(),
+        }
+    }
+
+    /// Gives the memory back if nothing waits.
+    pub(crate) fn release(&mut self) {
+        if self.is_empty() {
+            self.0 = None;
+        }
     }
 }
 
@@ -67,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn items_leave_in_order_and_the_last_leaves_no_memory() {
+    fn items_leave_in_order_and_none_leaves_memory_behind() {
         let mut queue = Queue::default();
         assert_eq!(queue.pop_front(), None);
         for item in 1..=4 {
@@ -77,6 +85,11 @@ mod tests {
         assert_eq!(queue.remove_first(|item| *item > 4), None);
         let left: Vec<_> = std::iter::from_fn(|| queue.pop_front()).collect();
         assert_eq!(left, [1, 3, 4]);
+        assert!(queue.is_empty() && queue.0.is_some());
+        queue.push_back(5);
+        queue.release();
+        assert_eq!(queue.pop_front(), Some(5));
+        queue.release();
         assert!(queue.is_empty() && queue.0.is_none());
     }
 

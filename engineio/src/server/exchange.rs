@@ -1,6 +1,7 @@
 //! From a request to an answer: the decisions of `http` with the facts of the registry, for both front doors.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -265,6 +266,7 @@ fn open<D: Send + Sync + 'static>(
     query: &Query<'_>,
     transport: Transport,
     id: SessionId,
+    now: Instant,
 ) -> Result<Arc<Shared<D>>, Refused> {
     let peer = request.peer().map(|peer| peer.ip());
     hub.registry
@@ -281,7 +283,7 @@ fn open<D: Send + Sync + 'static>(
             .clone()
             .filter(|_| transport == Transport::Polling),
     };
-    let shared = Arc::new(Shared::new(Arc::clone(hub), hub.now(), opening));
+    let shared = Arc::new(Shared::new(Arc::clone(hub), now, opening));
     shared.bind_origin(bound_origin(hub, request));
     if !hub.registry.insert(id, Arc::clone(&shared)) {
         hub.registry.release(peer);
@@ -300,7 +302,8 @@ fn open_polling<D: Send + Sync + 'static>(
     query: &Query<'_>,
     id: SessionId,
 ) -> Result<http::Response<Body>, Refused> {
-    let shared = open(hub, request, query, Transport::Polling, id)?;
+    let now = hub.now();
+    let shared = open(hub, request, query, Transport::Polling, id, now)?;
     // Only what comes before the application's own packets travels with the handshake (EIO4-HS-04).
     let mut payload = PayloadEncoder::new(query.protocol, !query.is_base64);
     payload.push_text(&hub.open_packet.of(&id, Transport::Polling));
@@ -326,7 +329,7 @@ fn open_polling<D: Send + Sync + 'static>(
     if let Some(hook) = &hub.config.handshake_headers {
         hook(request, response.headers_mut());
     }
-    tell_open(&shared, request);
+    tell_open(&shared, request, now);
     Ok(response)
 }
 
@@ -337,7 +340,8 @@ fn open_websocket<D: Send + Sync + 'static>(
     id: SessionId,
 ) -> Result<Upgrade<D>, Refused> {
     let mut upgrade = shake_hands(hub, request, query)?;
-    let shared = open(hub, request, query, Transport::WebSocket, id)?;
+    let now = hub.now();
+    let shared = open(hub, request, query, Transport::WebSocket, id, now)?;
     if let Some(hook) = &hub.config.handshake_headers {
         hook(request, upgrade.headers_mut());
     }
@@ -350,7 +354,7 @@ fn open_websocket<D: Send + Sync + 'static>(
     }
     shared.push_first(&mut frames);
     super::buffers::give_back(frames);
-    tell_open(&shared, request);
+    tell_open(&shared, request, now);
     Ok(upgrade.for_session(shared))
 }
 
@@ -406,7 +410,11 @@ fn shake_hands<D: Send + Sync + 'static>(
 }
 
 /// Tells the application of a session, and sends what it sent meanwhile.
-fn tell_open<D: Send + Sync + 'static>(shared: &Arc<Shared<D>>, request: &RequestView<'_>) {
+fn tell_open<D: Send + Sync + 'static>(
+    shared: &Arc<Shared<D>>,
+    request: &RequestView<'_>,
+    now: Instant,
+) {
     let connection = Connection(Arc::clone(shared));
     let mut data = None;
     let mut is_sound = shared
@@ -416,7 +424,6 @@ fn tell_open<D: Send + Sync + 'static>(shared: &Arc<Shared<D>>, request: &Reques
         shared.set_data(data);
         is_sound &= shared.hub.guard(|handler| handler.on_ready(&connection));
     }
-    let now = shared.hub.now();
     if !is_sound {
         shared.handle(now, Input::Discard);
     }

@@ -65,16 +65,17 @@ impl Client {
     pub(super) fn find(
         &self,
         connection: &Connection<Self>,
+        now: Instant,
         ticket: Ticket,
         name: Arc<str>,
         payload: Payload,
     ) {
         if let Some(space) = self.server.lease(&name) {
-            return self.found(connection, ticket, space, payload);
+            return self.found(connection, now, ticket, space, payload);
         }
         let families = self.server.families();
         if families.is_empty() {
-            return self.feed(connection, Input::NotFound { ticket });
+            return self.feed_at(connection, now, Input::NotFound { ticket });
         }
         let auth = payload
             .auth
@@ -83,7 +84,7 @@ impl Client {
         let asked = Arc::clone(&name);
         let mut search = Box::pin(async move { first_match(families, &asked, &auth).await });
         if let Poll::Ready(found) = poll_now(search.as_mut()) {
-            return self.searched(connection, ticket, &name, payload, found);
+            return self.searched(connection, now, ticket, &name, payload, found);
         }
         let limit = self.server.settings.client.connect_timeout;
         let connection = connection.clone();
@@ -91,7 +92,7 @@ impl Client {
             let found = tokio::time::timeout(limit, Guarded(search)).await;
             if let Some(client) = connection.data() {
                 let found = found.unwrap_or(Ok(None));
-                client.searched(&connection, ticket, &name, payload, found);
+                client.searched(&connection, self::now(), ticket, &name, payload, found);
             }
         });
     }
@@ -100,17 +101,18 @@ impl Client {
     fn searched(
         &self,
         connection: &Connection<Self>,
+        now: Instant,
         ticket: Ticket,
         name: &Arc<str>,
         payload: Payload,
         found: Result<Option<Arc<Family>>, Panicked>,
     ) {
         let Ok(Some(family)) = found else {
-            return self.feed(connection, Input::NotFound { ticket });
+            return self.feed_at(connection, now, Input::NotFound { ticket });
         };
         match self.server.lease_of(&family, name) {
-            Some(space) => self.found(connection, ticket, space, payload),
-            None => self.feed(connection, Input::NoRoom { ticket }),
+            Some(space) => self.found(connection, now, ticket, space, payload),
+            None => self.feed_at(connection, now, Input::NoRoom { ticket }),
         }
     }
 
@@ -118,6 +120,7 @@ impl Client {
     fn found(
         &self,
         connection: &Connection<Self>,
+        now: Instant,
         ticket: Ticket,
         space: Arc<Space>,
         payload: Payload,
@@ -126,10 +129,10 @@ impl Client {
             // The operating system has no random bytes; nobody can be let in.
             trace::error!("no socket id could be made");
             space.give_back();
-            return self.feed(connection, Input::GiveUp);
+            return self.feed_at(connection, now, Input::GiveUp);
         };
         let gate = space.guard.as_ref();
-        let gate = gate.map(|guard| Box::new(self.gate(guard, &payload, &space.name)));
+        let gate = gate.map(|guard| Box::new(self.gate(now, guard, &payload, &space.name)));
         let claim = match &space.recovery {
             Some(_) => Claim::of(payload.auth.as_ref()),
             None => None,
@@ -143,12 +146,13 @@ impl Client {
         let socket = Arc::new(core);
         if gate.is_some() {
             if let Err(rejection) = self.server.authority.enter_pending(self.address()) {
-                return self.feed(connection, Input::Unwelcome { ticket, rejection });
+                return self.feed_at(connection, now, Input::Unwelcome { ticket, rejection });
             }
             socket.set_pending();
         }
-        self.feed(
+        self.feed_at(
             connection,
+            now,
             Input::Found {
                 ticket,
                 socket,
@@ -162,19 +166,24 @@ impl Client {
     }
 
     /// Refuses a credential unjudged when too many have failed.
-    pub(super) fn within_limits(&self, presented: Collected, renewed: Option<&str>) -> Collected {
+    pub(super) fn within_limits(
+        &self,
+        now: Instant,
+        presented: Collected,
+        renewed: Option<&str>,
+    ) -> Collected {
         if !matches!(presented, Collected::Credential(_)) {
             return presented;
         }
-        match self.server.authority.check(now(), self.address(), renewed) {
+        match self.server.authority.check(now, self.address(), renewed) {
             Ok(()) => presented,
             Err(rejection) => Collected::Rejected(rejection),
         }
     }
 
-    fn gate(&self, guard: &Guard, payload: &Payload, namespace: &str) -> Gate<Shell> {
+    fn gate(&self, now: Instant, guard: &Guard, payload: &Payload, namespace: &str) -> Gate<Shell> {
         let policy = &guard.policy;
-        let mut presented = self.collect(guard.index, &**policy, payload);
+        let mut presented = self.collect(now, guard.index, &**policy, payload);
         let mut inherited = None;
         if matches!(presented, Collected::Missing(_) | Collected::Guest) {
             inherited = self.inheritable(guard);
@@ -210,17 +219,28 @@ impl Client {
         {
             return None;
         }
-        let left = |at: SystemTime| at.duration_since(wall_clock()).unwrap_or_default();
+        let counted_from = wall_clock();
+        let left = |at: SystemTime| at.duration_since(counted_from).unwrap_or_default();
         Some(Inherited {
             from: socket.ticket,
             subject: grant.shared_subject(),
             // As the policy ended it there, its cap included.
             expires_in: socket.expires_at().map(left),
-            grant: Accepted { grant, mark },
+            grant: Accepted {
+                grant,
+                mark,
+                counted_from,
+            },
         })
     }
 
-    fn collect(&self, index: usize, policy: &dyn auth::DynPolicy, payload: &Payload) -> Collected {
+    fn collect(
+        &self,
+        now: Instant,
+        index: usize,
+        policy: &dyn auth::DynPolicy,
+        payload: &Payload,
+    ) -> Collected {
         if payload.size > policy.settings().max_payload_bytes {
             return Collected::Rejected(Code::CredentialsBadFormat.into());
         }
@@ -232,7 +252,7 @@ impl Client {
         let view = auth::RequestView::new(&NoRequest).with_payload(payload.auth.as_ref());
         let found = guard(|| policy.extract(&view).merge(opening));
         match found.and_then(|found| guard(|| policy.decide(found))) {
-            Ok(collected) => self.within_limits(collected, None),
+            Ok(collected) => self.within_limits(now, collected, None),
             Err(Panicked) => Collected::Rejected(Code::AuthUnavailable.into()),
         }
     }
@@ -240,7 +260,7 @@ impl Client {
     pub(super) fn verify(
         &self,
         connection: &Connection<Self>,
-        ticket: Ticket,
+        now: Instant,
         socket: &Arc<Core>,
         epoch: u32,
         credential: Credential,
@@ -265,7 +285,7 @@ impl Client {
         }
         let started = guard(|| Arc::clone(policy).authenticate(context, credential));
         let Ok(mut verification) = started else {
-            return self.verified(connection, ticket, socket, &trial, Err(Panicked));
+            return self.verified(connection, now, socket, &trial, Err(Panicked));
         };
         if socket.is_held() && !socket.space.handlers.middleware.is_empty() {
             // The CONNECT was answered long ago, so the middleware is asked as a part of the verification.
@@ -273,10 +293,10 @@ impl Client {
         }
         match poll_now(verification.as_mut()) {
             Poll::Ready(result) => {
-                self.verified(connection, ticket, socket, &trial, result);
+                self.verified(connection, now, socket, &trial, result);
             }
             Poll::Pending => {
-                self.wait_for(connection, ticket, socket, trial, verification);
+                self.wait_for(connection, socket, trial, verification);
             }
         }
     }
@@ -317,7 +337,6 @@ impl Client {
     fn wait_for(
         &self,
         connection: &Connection<Self>,
-        ticket: Ticket,
         socket: &Arc<Core>,
         trial: Trial,
         verification: BoxFuture<'static, Verified>,
@@ -336,7 +355,7 @@ impl Client {
             .await;
             drop(verification);
             if let (Some(result), Some(client)) = (result, connection.data()) {
-                client.verified(&connection, ticket, &socket, &trial, result);
+                client.verified(&connection, now(), &socket, &trial, result);
             }
         });
     }
@@ -359,7 +378,7 @@ impl Client {
     fn verified(
         &self,
         connection: &Connection<Self>,
-        ticket: Ticket,
+        now: Instant,
         socket: &Arc<Core>,
         trial: &Trial,
         result: Result<Verified, Panicked>,
@@ -370,27 +389,31 @@ impl Client {
         match &result {
             // The client did nothing.
             _ if matches!(trial.purpose, Purpose::Revalidation(_)) => {}
-            Ok(Ok(_)) => authority.record_success(now(), self.address(), renewed),
+            Ok(Ok(_)) => authority.record_success(now, self.address(), renewed),
             Ok(Err(rejection)) if rejection.code() != Code::AuthUnavailable => {
-                authority.record_failure(now(), self.address(), renewed);
+                authority.record_failure(now, self.address(), renewed);
             }
             // A server that cannot judge is not the client's failure.
             Ok(Err(_)) | Err(Panicked) => {}
         }
-        let (epoch, mark) = (trial.epoch, trial.mark);
+        let (ticket, epoch, mark) = (socket.ticket, trial.epoch, trial.mark);
         let result = result
             .unwrap_or_else(|Panicked| Err(Rejection::unavailable("the authenticator panicked")));
         let input = match result {
             Ok(grant) => match authority.revoked.check(mark, grant.facts()) {
-                Ok(()) => auth::Input::VerifyOk {
-                    epoch,
-                    subject: grant.shared_subject(),
-                    expires_in: grant.expires_in(wall_clock()),
-                    grant: Accepted {
-                        grant: Arc::new(grant),
-                        mark,
-                    },
-                },
+                Ok(()) => {
+                    let counted_from = wall_clock();
+                    auth::Input::VerifyOk {
+                        epoch,
+                        subject: grant.shared_subject(),
+                        expires_in: grant.expires_in(counted_from),
+                        grant: Accepted {
+                            grant: Arc::new(grant),
+                            mark,
+                            counted_from,
+                        },
+                    }
+                }
                 Err(rejection) if rejection.code() == Code::TokenRevoked => {
                     auth::Input::VerifyRevoked { epoch, rejection }
                 }
@@ -400,7 +423,7 @@ impl Client {
         };
         let verdict = trial.entry.as_ref().map(Entry::end);
         socket.with_verdict(verdict, || {
-            self.feed(connection, Input::Auth { ticket, input });
+            self.feed_at(connection, now, Input::Auth { ticket, input });
         });
     }
 }

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Instant;
 
 use engineio::Connection;
 use socketio_auth::{Code, Collected};
 
-use super::Client;
 use super::admission::{ask_middleware, refused_by};
 use super::replies::ack_json;
+use super::{Client, now};
 use crate::codec::RawArgs;
 use crate::error::ConnectError;
 use crate::event::{Event, Invalid};
@@ -22,14 +23,14 @@ use crate::trace;
 
 impl Client {
     /// Makes the calls that are due, unless another thread is about to.
-    pub(super) fn call(&self, connection: &Connection<Self>) {
+    pub(super) fn call(&self, connection: &Connection<Self>, now: Instant) {
         if self.state.lock().inbox.begin() {
-            self.call_on(connection);
+            self.call_on(connection, now);
         }
     }
 
     /// Makes the calls that are due, with the right to call already taken.
-    pub(super) fn call_on(&self, connection: &Connection<Self>) {
+    pub(super) fn call_on(&self, connection: &Connection<Self>, now: Instant) {
         let settings = &self.server.settings;
         let mut entered = None;
         let mut state = self.state.lock();
@@ -37,17 +38,19 @@ impl Client {
             drop(state);
             // Whoever disconnects or emits may be outside of any runtime, where a handler could not wait.
             entered.get_or_insert_with(|| self.runtime.enter());
-            self.make(connection, call);
+            self.make(connection, now, call);
             state = self.state.lock();
         }
         let is_resumed = state.inbox.take_resumed(settings.inbox_max_bytes);
+        // Whatever is done on a connection ends here, by this thread or by the one that has the right to call.
+        state.release();
         drop(state);
         if is_resumed {
             connection.resume();
         }
     }
 
-    fn make(&self, connection: &Connection<Self>, call: Call) {
+    fn make(&self, connection: &Connection<Self>, now: Instant, call: Call) {
         match call {
             Call::Event { socket, packet, .. } => {
                 // The disconnect handlers were the last to see it.
@@ -132,14 +135,13 @@ impl Client {
                 ticket,
                 name,
                 payload,
-            } => self.find(connection, ticket, name, payload),
+            } => self.find(connection, now, ticket, name, payload),
             Call::Verify {
-                ticket,
                 socket,
                 epoch,
                 credential,
                 purpose,
-            } => self.verify(connection, ticket, &socket, epoch, credential, purpose),
+            } => self.verify(connection, now, &socket, epoch, credential, purpose),
         }
     }
 
@@ -186,7 +188,7 @@ impl Client {
                     if let Some(client) = connection.data() {
                         client.filtered(&connection, &socket, event, id);
                         client.state.lock().inbox.end_flight();
-                        client.call(&connection);
+                        client.call(&connection, now());
                     }
                 });
             }
@@ -302,7 +304,7 @@ impl Client {
             }
             if let Some(client) = connection.data() {
                 client.state.lock().inbox.end_flight();
-                client.call(&connection);
+                client.call(&connection, now());
             }
         });
     }

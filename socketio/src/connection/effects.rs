@@ -1,17 +1,17 @@
 //! Carrying out what the machine wants. No user code runs here.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use engineio::{Connection, Protocol, Transport};
 use socketio_auth as auth;
 use socketio_auth::AuditKind;
 
 use super::replies::{ack_json, emit_json, send_connected, send_disconnect, send_own};
-use super::{Accepted, Client, HeldPacket, Shell, wall_clock};
+use super::{Accepted, Client, HeldPacket, Shell};
 use crate::ack::Awaited;
 use crate::inbox::Call;
-use crate::proto::client::{Input, Output, Refusal, Ticket};
+use crate::proto::client::{Input, Output, Refusal};
 use crate::socket::Core;
 use crate::trace;
 
@@ -52,11 +52,7 @@ impl Client {
                 }
             }
             Output::Join { socket, expires_in } => self.join(connection, socket, expires_in),
-            Output::Auth {
-                ticket,
-                socket,
-                output,
-            } => self.perform_auth(connection, ticket, socket, output),
+            Output::Auth { socket, output } => self.perform_auth(connection, socket, output),
             Output::Left {
                 socket,
                 reason,
@@ -97,14 +93,14 @@ impl Client {
 
     /// Gives a socket what it was granted, unless that was revoked meanwhile.
     fn install(&self, socket: &Core, accepted: Option<Accepted>, expires_in: Option<Duration>) {
-        let mark = accepted.as_ref().map(|accepted| accepted.mark);
-        let grant = accepted.map(|accepted| accepted.grant);
-        socket.set_grant(grant, end_of(expires_in));
-        if let Some(mark) = mark {
-            // Behind the grant: a revocation from here on finds the socket by it.
-            let revoked = &self.server.authority.revoked;
-            socket.end_grant_if(None, |facts| revoked.check(mark, facts).is_err());
-        }
+        let Some(accepted) = accepted else {
+            return socket.set_grant(None, None);
+        };
+        let expires_at = expires_in.and_then(|left| accepted.counted_from.checked_add(left));
+        socket.set_grant(Some(accepted.grant), expires_at);
+        // Behind the grant: a revocation from here on finds the socket by it.
+        let revoked = &self.server.authority.revoked;
+        socket.end_grant_if(None, |facts| revoked.check(accepted.mark, facts).is_err());
     }
 
     fn refuse(
@@ -175,7 +171,6 @@ impl Client {
     fn perform_auth(
         &self,
         connection: &Connection<Self>,
-        ticket: Ticket,
         socket: Arc<Core>,
         output: auth::Output<Box<HeldPacket>, Accepted>,
     ) {
@@ -205,7 +200,6 @@ impl Client {
                 credential,
                 purpose,
             } => self.push(Call::Verify {
-                ticket,
                 socket,
                 epoch,
                 credential,
@@ -292,8 +286,4 @@ fn log_rejection(rejection: &auth::Rejection) {
         code = rejection.code().as_str(),
         "a client was not authenticated"
     );
-}
-
-fn end_of(expires_in: Option<Duration>) -> Option<SystemTime> {
-    expires_in.and_then(|left| wall_clock().checked_add(left))
 }

@@ -140,7 +140,6 @@ pub(crate) enum Output<A: Application> {
     },
     /// The policy's machine wants something. Never one of the outputs that are told in another way here.
     Auth {
-        ticket: Ticket,
         socket: A::Socket,
         output: auth::Output<A::Packet, A::Grant>,
     },
@@ -320,6 +319,11 @@ impl<A: Application> Client<A> {
 
     pub(crate) fn poll_output(&mut self) -> Option<Output<A>> {
         self.outputs.pop_front()
+    }
+
+    /// Gives the memory back that no output waits in.
+    pub(crate) fn release(&mut self) {
+        self.outputs.release();
     }
 
     /// When to come back with [`Input::Timeout`].
@@ -588,7 +592,6 @@ impl<A: Application> Client<A> {
             let Some(socket) = entry.socket else { continue };
             if let Some(output) = cancelled {
                 self.outputs.push_back(Output::Auth {
-                    ticket: entry.ticket,
                     socket: socket.clone(),
                     output,
                 });
@@ -633,7 +636,6 @@ impl<A: Application> Client<A> {
         let socket = entry.socket?;
         if let Some(output) = entry.auth.as_mut().and_then(|auth| cancel(auth, now)) {
             self.outputs.push_back(Output::Auth {
-                ticket,
                 socket: socket.clone(),
                 output,
             });
@@ -708,11 +710,7 @@ impl<A: Application> Client<A> {
             }
             _ => {}
         }
-        self.outputs.push_back(Output::Auth {
-            ticket,
-            socket,
-            output,
-        });
+        self.outputs.push_back(Output::Auth { socket, output });
     }
 
     /// A policy puts its socket out; the connection goes too when nothing else is joined or pending.

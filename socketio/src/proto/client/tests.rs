@@ -113,7 +113,7 @@ fn name_of(output: &Output<Test>) -> String {
         },
         Output::Admit { socket, .. } => format!("admit {socket}"),
         Output::Join { socket, .. } => format!("join {socket}"),
-        Output::Auth { socket, output, .. } => {
+        Output::Auth { socket, output } => {
             let output = format!("{output:?}");
             let name = output.split([' ', '(']).next().unwrap_or_default();
             format!("{name} {socket}")
