@@ -73,13 +73,14 @@ impl Expectations {
     pub(crate) fn check(
         &self,
         claims: &Object<'_>,
-        expected_issuer: Option<&str>,
+        expected_issuer: Option<&Arc<str>>,
         now: SystemTime,
     ) -> Result<Registered, Failure> {
-        let issuer = text(claims, "iss")?;
-        if expected_issuer.is_some() && issuer != expected_issuer {
-            return Err(invalid("iss is missing or another"));
-        }
+        let issuer = match (text(claims, "iss")?, expected_issuer) {
+            (named, None) => named.map(Arc::from),
+            (Some(named), Some(expected)) if *named == **expected => Some(Arc::clone(expected)),
+            (_, Some(_)) => return Err(invalid("iss is missing or another")),
+        };
         self.check_audience(claims)?;
         let issued_at = date(claims, "iat")?;
         let not_before = date(claims, "nbf")?;
@@ -102,7 +103,7 @@ impl Expectations {
             subject: text(claims, "sub")?
                 .ok_or(invalid("sub is missing"))?
                 .into(),
-            issuer: issuer.map(Arc::from),
+            issuer,
             key_id: None,
             algorithm: None,
             token_id: text(claims, "jti")?.map(Arc::from),

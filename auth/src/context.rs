@@ -5,7 +5,9 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use crate::{Secret, connection_binding};
+use zeroize::Zeroizing;
+
+use crate::connection_binding;
 
 /// The circumstances of one attempt. A clone is cheap.
 ///
@@ -36,7 +38,7 @@ enum Binding {
     None,
     Given(Arc<str>),
     Of {
-        id: Secret,
+        id: Zeroizing<String>,
         value: OnceLock<Box<str>>,
     },
 }
@@ -115,7 +117,7 @@ impl AuthContext {
     #[must_use]
     pub fn with_connection_id(mut self, id: &str) -> Self {
         Arc::make_mut(&mut self.0).binding = Binding::Of {
-            id: Secret::new(id),
+            id: Zeroizing::new(id.to_owned()),
             value: OnceLock::new(),
         };
         self
@@ -152,9 +154,7 @@ impl AuthContext {
         match &self.connection().binding {
             Binding::None => None,
             Binding::Given(binding) => Some(binding),
-            Binding::Of { id, value } => {
-                Some(value.get_or_init(|| connection_binding(id.expose()).into()))
-            }
+            Binding::Of { id, value } => Some(value.get_or_init(|| connection_binding(id).into())),
         }
     }
 

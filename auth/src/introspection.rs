@@ -56,7 +56,7 @@ pub struct Introspection<C> {
     url: Arc<str>,
     authorization: Secret,
     fetch: Arc<dyn DynFetch>,
-    issuer: Option<Box<str>>,
+    issuer: Option<Arc<str>>,
     expectations: Expectations,
     clock: Arc<dyn Clock>,
     identity: PhantomData<fn() -> C>,
@@ -165,7 +165,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Introspection<C> {
         }
         let registered = self
             .expectations
-            .check(&answer, self.issuer.as_deref(), self.clock.now())
+            .check(&answer, self.issuer.as_ref(), self.clock.now())
             .map_err(|(code, detail)| Rejection::new(code).with_detail(detail))?;
         serde_json::from_slice(response.body())
             .map(|identity| registered.into_grant(identity))

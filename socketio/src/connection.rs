@@ -68,10 +68,18 @@ pub(crate) struct Payload {
     size: usize,
 }
 
-/// A packet that waits for a verification.
+/// A packet that waits for a verification, or for its turn.
 pub(crate) struct HeldPacket {
-    packet: Packet<'static>,
-    size: usize,
+    pub(crate) packet: Packet<'static>,
+    /// What it counts towards the bounds of what waits.
+    pub(crate) size: usize,
+}
+
+impl HeldPacket {
+    fn new(packet: &Packet<'_>, size: usize) -> Box<Self> {
+        let packet = packet.clone().into_owned();
+        Box::new(Self { packet, size })
+    }
 }
 
 impl Queued for Box<HeldPacket> {
@@ -340,6 +348,7 @@ impl Client {
                     Some(query) => Some(auth_of_query(query)),
                     // Protocol 4 has no payload here (SIO4-CON-03).
                     None if connection.protocol() == Protocol::V3 => None,
+                    None if packet.args().is_empty() => None,
                     None => packet.args().deserialize().ok(),
                 };
                 let payload = Payload { auth, size };
@@ -424,11 +433,8 @@ impl Client {
             self.call_on(connection, now);
             return Flow::Continue;
         }
-        state.inbox.push(Call::Event {
-            socket,
-            packet: packet.clone().into_owned(),
-            size,
-        });
+        let held = HeldPacket::new(packet, size);
+        state.inbox.push(Call::Event { socket, held });
         let is_full = state.inbox.pause_if_full(settings.inbox_max_bytes);
         drop(state);
         // Whoever had the right to call may have given it back meanwhile.
@@ -485,8 +491,7 @@ impl Client {
         packet: &Packet<'_>,
         size: usize,
     ) {
-        let packet = packet.clone().into_owned();
-        let input = auth::Input::Packet(Box::new(HeldPacket { packet, size }));
+        let input = auth::Input::Packet(HeldPacket::new(packet, size));
         self.feed(connection, Input::Auth { ticket, input });
     }
 
@@ -512,7 +517,7 @@ impl Client {
                 socket: Arc::clone(socket),
                 ack,
             });
-            return self.call(connection, now);
+            return self.go_on(connection, now);
         }
         self.feed_at(
             connection,
@@ -538,9 +543,23 @@ impl Client {
         self.feed_at(connection, now(), input);
     }
 
-    /// Feeds an input and carries out what follows, unless another thread is about to. One moment counts for all of it:
-    /// nothing that is done here waits.
+    /// Feeds an input, and makes the calls that are due then.
     fn feed_at(&self, connection: &Connection<Self>, now: Instant, input: Input<Shell>) {
+        self.pump(connection, now, input);
+        self.go_on(connection, now);
+    }
+
+    /// Makes the calls that are due, and has the engine come back when the machine wants it. In this order: most
+    /// verifications are done at once, and nobody need be woken for their deadline.
+    fn go_on(&self, connection: &Connection<Self>, now: Instant) {
+        if !self.call(connection, now) {
+            self.arm(connection);
+        }
+    }
+
+    /// Feeds an input and carries out what follows, unless another thread is about to. One moment counts for all of it:
+    /// nothing that is done here waits. [`go_on`](Self::go_on) is due then, but for whoever is making calls.
+    fn pump(&self, connection: &Connection<Self>, now: Instant, input: Input<Shell>) {
         let limits = &self.server.settings.client;
         let mut state = self.state.lock();
         if state.is_pumping {
@@ -560,10 +579,6 @@ impl Client {
             }
         }
         state.is_pumping = false;
-        drop(state);
-        // Last: most verifications are done at once, and nobody need be woken for their deadline.
-        self.call(connection, now);
-        self.arm(connection);
     }
 
     /// Has the engine come back when the machine wants it. A wake-up too many is harmless.

@@ -1,5 +1,6 @@
 //! What is kept of a connection's first request.
 
+use std::cell::Cell;
 use std::fmt;
 use std::net::SocketAddr;
 use std::time::SystemTime;
@@ -23,6 +24,11 @@ const HOP_HEADERS: [&str; 10] = [
     "transfer-encoding",
     "upgrade",
 ];
+
+thread_local! {
+    /// Room for the text of a request that is being kept. Requests are small, and so it stays.
+    static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
 
 /// The parts of opening requests that carry credentials: looked at once, when a connection opens, and not kept.
 #[derive(Clone, Debug)]
@@ -118,13 +124,8 @@ impl Handshake {
             let is_secret = || secrets.is_some_and(|secrets| secrets.has_header(name));
             is_wanted && !is_of_hop() && !is_secret()
         };
-        let kept = || request.headers().filter(|(name, _)| is_kept(name));
-        // At its size from the beginning, so that nothing is cut off and left between what lives as long.
-        let size: usize = kept()
-            .map(|(name, value)| name.len() + value.len() + 2)
-            .sum();
-        let url_size = request.path().len() + request.query().len() + 1;
-        let mut text = Vec::with_capacity(url_size + size);
+        // Put together where there is room, so that what is kept is allocated at its size.
+        let mut text = SCRATCH.take();
         text.extend_from_slice(request.path().as_bytes());
         let pairs = request.query().split('&');
         let is_secret = |pair: &str| secrets.is_some_and(|secrets| secrets.has_parameter(pair));
@@ -134,14 +135,17 @@ impl Handshake {
             text.extend_from_slice(pair.as_bytes());
         }
         let url_bytes = text.len();
-        for (name, value) in kept() {
+        for (name, value) in request.headers().filter(|(name, _)| is_kept(name)) {
             text.extend_from_slice(name.as_bytes());
             text.push(0);
             text.extend_from_slice(value);
             text.push(0);
         }
+        let kept = Box::from(&*text);
+        text.clear();
+        SCRATCH.set(text);
         Self {
-            text: text.into(),
+            text: kept,
             url_bytes,
             issued_at,
             peer: request.peer(),

@@ -7,9 +7,8 @@ use std::sync::Arc;
 
 use socketio_auth::{Credential, Purpose};
 
-use crate::connection::Payload;
+use crate::connection::{HeldPacket, Payload};
 use crate::error::DisconnectReason;
-use crate::packet::Packet;
 use crate::proto::client::Ticket;
 use crate::queue::Queue;
 use crate::socket::Core;
@@ -18,9 +17,8 @@ use crate::socket::Core;
 pub(crate) enum Call {
     Event {
         socket: Arc<Core>,
-        packet: Packet<'static>,
-        /// What it counts towards the bound of the inbox.
-        size: usize,
+        /// Boxed since it is large, and other calls are moved more often.
+        held: Box<HeldPacket>,
     },
     /// Ask the connect middleware of a handshake.
     Admit {
@@ -92,7 +90,7 @@ impl Inbox {
             None
         };
         match &next {
-            Some(Call::Event { size, .. }) => self.bytes = self.bytes.saturating_sub(*size),
+            Some(Call::Event { held, .. }) => self.bytes = self.bytes.saturating_sub(held.size),
             Some(_) => self.urgent = self.urgent.saturating_sub(1),
             None => self.is_calling = false,
         }
@@ -101,7 +99,7 @@ impl Inbox {
 
     pub(crate) fn push(&mut self, call: Call) {
         match &call {
-            Call::Event { size, .. } => self.bytes = self.bytes.saturating_add(*size),
+            Call::Event { held, .. } => self.bytes = self.bytes.saturating_add(held.size),
             _ => self.urgent = self.urgent.saturating_add(1),
         }
         self.calls.push_back(call);

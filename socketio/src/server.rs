@@ -58,13 +58,37 @@ pub(crate) struct Server {
 /// The open namespaces.
 #[derive(Default)]
 struct Spaces {
+    /// Nearly every client asks for this one.
+    root: Option<Arc<Space>>,
+    /// The others.
     by_name: HashMap<Arc<str>, Arc<Space>>,
     dynamic_count: usize,
 }
 
 impl Spaces {
+    fn get(&self, name: &str) -> Option<&Arc<Space>> {
+        match name {
+            "/" => self.root.as_ref(),
+            name => self.by_name.get(name),
+        }
+    }
+
+    fn insert(&mut self, space: &Arc<Space>) {
+        match &*space.name {
+            "/" => self.root = Some(Arc::clone(space)),
+            _ => {
+                let name = Arc::clone(&space.name);
+                self.by_name.insert(name, Arc::clone(space));
+            }
+        }
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Arc<Space>> {
+        self.root.iter().chain(self.by_name.values())
+    }
+
     fn lease(&self, name: &str) -> Option<Arc<Space>> {
-        let space = self.by_name.get(name)?;
+        let space = self.get(name)?;
         if let Some(users) = &space.users {
             users.fetch_add(1, Ordering::Relaxed);
         }
@@ -73,10 +97,13 @@ impl Spaces {
 
     /// Removes this very namespace, not another one of its name; whether it was listed.
     fn remove(&mut self, space: &Space) -> bool {
-        let listed = self.by_name.get(&space.name);
+        let listed = self.get(&space.name);
         let is_listed = listed.is_some_and(|listed| std::ptr::eq(&**listed, space));
         if is_listed {
-            self.by_name.remove(&space.name);
+            match &*space.name {
+                "/" => self.root = None,
+                name => drop(self.by_name.remove(name)),
+            }
             self.dynamic_count -= usize::from(space.users.is_some());
         }
         is_listed
@@ -86,12 +113,10 @@ impl Spaces {
 impl Server {
     pub(crate) fn open(&self, space: &Arc<Space>) -> Result<(), BuildError> {
         let mut spaces = self.spaces.lock();
-        if spaces.by_name.contains_key(&space.name) {
+        if spaces.get(&space.name).is_some() {
             return Err(BuildError::NamespaceTaken);
         }
-        spaces
-            .by_name
-            .insert(Arc::clone(&space.name), Arc::clone(space));
+        spaces.insert(space);
         drop(spaces);
         self.enter_cluster(space);
         Ok(())
@@ -118,7 +143,7 @@ impl Server {
     }
 
     pub(crate) fn find(&self, name: &str) -> Option<Arc<Space>> {
-        self.spaces.lock().by_name.get(name).cloned()
+        self.spaces.lock().get(name).cloned()
     }
 
     /// The namespace with this name, kept until the lease is given back.
@@ -145,7 +170,7 @@ impl Server {
         let guard = family.guard.clone();
         let space = Space::new(self, Arc::clone(name), handlers, guard, users);
         let space = Arc::new(space);
-        spaces.by_name.insert(Arc::clone(name), Arc::clone(&space));
+        spaces.insert(&space);
         spaces.dynamic_count += 1;
         drop(spaces);
         self.enter_cluster(&space);
@@ -187,11 +212,8 @@ impl Server {
 
     pub(crate) fn spaces_of(&self, family: &Family) -> Vec<Arc<Space>> {
         let spaces = self.spaces.lock();
-        let members = spaces
-            .by_name
-            .values()
-            .filter(|space| Arc::ptr_eq(&space.handlers, &family.handlers));
-        members.cloned().collect()
+        let is_member = |space: &&Arc<Space>| Arc::ptr_eq(&space.handlers, &family.handlers);
+        spaces.all().filter(is_member).cloned().collect()
     }
 
     /// Takes a policy in, and hears of its revocations from now on.
@@ -209,7 +231,7 @@ impl Server {
 
     /// The open namespaces, by name.
     pub(crate) fn all_spaces(&self) -> Vec<Arc<Space>> {
-        let mut spaces: Vec<_> = self.spaces.lock().by_name.values().cloned().collect();
+        let mut spaces: Vec<_> = self.spaces.lock().all().cloned().collect();
         spaces.sort_by(|one, other| one.name.cmp(&other.name));
         spaces
     }

@@ -175,7 +175,7 @@ impl Inner {
         let now = self.clock.now();
         let mut registered = self
             .expectations
-            .check(&claims, trust.issuer.as_deref(), now)
+            .check(&claims, trust.issuer.as_ref(), now)
             .map_err(|(code, detail)| Rejection::new(code).with_detail(detail))?;
         registered.key_id = key_id;
         registered.algorithm = Some(header.algorithm.name());

@@ -34,7 +34,7 @@ use super::{Algorithm, KeyError, KeySet, KeySource, VerifyingKey, jwks};
 #[derive(Debug)]
 #[must_use]
 pub struct Issuer {
-    pub(super) name: Box<str>,
+    pub(super) name: Arc<str>,
     pub(super) keys: KeyConfig,
     algorithms: Option<AlgorithmSet>,
 }
@@ -166,7 +166,7 @@ impl fmt::Debug for Keys {
 /// The keys that tokens of one issuer are verified with; without a name, tokens of any other issuer or of none.
 #[derive(Debug)]
 pub(super) struct Trust {
-    pub(super) issuer: Option<Box<str>>,
+    pub(super) issuer: Option<Arc<str>>,
     pub(super) algorithms: AlgorithmSet,
     pub(super) keys: Keys,
 }

@@ -190,7 +190,7 @@ impl VerifyingKey {
             }
     }
 
-    pub(super) fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
+    pub(super) fn verify(&self, message: &[u8], signature: &Vec<u8>) -> bool {
         backend::verify(self.algorithm, &self.key, message, signature)
     }
 

@@ -64,7 +64,7 @@ impl KeySet {
         &self,
         header: &JoseHeader<'_>,
         signed: &[u8],
-        signature: &[u8],
+        signature: &Vec<u8>,
     ) -> Option<&VerifyingKey> {
         self.iter()
             .filter(|key| key.fits(header.algorithm, header.key_id.as_deref()))

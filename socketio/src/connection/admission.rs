@@ -75,7 +75,7 @@ impl Client {
         }
         let families = self.server.families();
         if families.is_empty() {
-            return self.feed_at(connection, now, Input::NotFound { ticket });
+            return self.pump(connection, now, Input::NotFound { ticket });
         }
         let auth = payload
             .auth
@@ -92,7 +92,9 @@ impl Client {
             let found = tokio::time::timeout(limit, Guarded(search)).await;
             if let Some(client) = connection.data() {
                 let found = found.unwrap_or(Ok(None));
-                client.searched(&connection, self::now(), ticket, &name, payload, found);
+                let now = self::now();
+                client.searched(&connection, now, ticket, &name, payload, found);
+                client.go_on(&connection, now);
             }
         });
     }
@@ -108,11 +110,11 @@ impl Client {
         found: Result<Option<Arc<Family>>, Panicked>,
     ) {
         let Ok(Some(family)) = found else {
-            return self.feed_at(connection, now, Input::NotFound { ticket });
+            return self.pump(connection, now, Input::NotFound { ticket });
         };
         match self.server.lease_of(&family, name) {
             Some(space) => self.found(connection, now, ticket, space, payload),
-            None => self.feed_at(connection, now, Input::NoRoom { ticket }),
+            None => self.pump(connection, now, Input::NoRoom { ticket }),
         }
     }
 
@@ -129,7 +131,7 @@ impl Client {
             // The operating system has no random bytes; nobody can be let in.
             trace::error!("no socket id could be made");
             space.give_back();
-            return self.feed_at(connection, now, Input::GiveUp);
+            return self.pump(connection, now, Input::GiveUp);
         };
         let gate = space.guard.as_ref();
         let gate = gate.map(|guard| Box::new(self.gate(now, guard, &payload, &space.name)));
@@ -146,11 +148,11 @@ impl Client {
         let socket = Arc::new(core);
         if gate.is_some() {
             if let Err(rejection) = self.server.authority.enter_pending(self.address()) {
-                return self.feed_at(connection, now, Input::Unwelcome { ticket, rejection });
+                return self.pump(connection, now, Input::Unwelcome { ticket, rejection });
             }
             socket.set_pending();
         }
-        self.feed_at(
+        self.pump(
             connection,
             now,
             Input::Found {
@@ -355,7 +357,9 @@ impl Client {
             .await;
             drop(verification);
             if let (Some(result), Some(client)) = (result, connection.data()) {
-                client.verified(&connection, now(), &socket, &trial, result);
+                let now = now();
+                client.verified(&connection, now, &socket, &trial, result);
+                client.go_on(&connection, now);
             }
         });
     }
@@ -423,7 +427,7 @@ impl Client {
         };
         let verdict = trial.entry.as_ref().map(Entry::end);
         socket.with_verdict(verdict, || {
-            self.feed_at(connection, now, Input::Auth { ticket, input });
+            self.pump(connection, now, Input::Auth { ticket, input });
         });
     }
 }

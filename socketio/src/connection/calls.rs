@@ -22,15 +22,15 @@ use crate::socket::Core;
 use crate::trace;
 
 impl Client {
-    /// Makes the calls that are due, unless another thread is about to.
-    pub(super) fn call(&self, connection: &Connection<Self>, now: Instant) {
-        if self.state.lock().inbox.begin() {
-            self.call_on(connection, now);
-        }
+    /// Makes the calls that are due, unless another thread is about to. True when calls were made, and the engine knows
+    /// when the machine wants it to come back.
+    pub(super) fn call(&self, connection: &Connection<Self>, now: Instant) -> bool {
+        let begins = self.state.lock().inbox.begin();
+        begins && self.call_on(connection, now)
     }
 
     /// Makes the calls that are due, with the right to call already taken.
-    pub(super) fn call_on(&self, connection: &Connection<Self>, now: Instant) {
+    pub(super) fn call_on(&self, connection: &Connection<Self>, now: Instant) -> bool {
         let settings = &self.server.settings;
         let mut entered = None;
         let mut state = self.state.lock();
@@ -44,18 +44,24 @@ impl Client {
         let is_resumed = state.inbox.take_resumed(settings.inbox_max_bytes);
         // Whatever is done on a connection ends here, by this thread or by the one that has the right to call.
         state.release();
-        drop(state);
+        let has_called = entered.is_some();
+        if has_called {
+            self.arm_with(connection, state);
+        } else {
+            drop(state);
+        }
         if is_resumed {
             connection.resume();
         }
+        has_called
     }
 
     fn make(&self, connection: &Connection<Self>, now: Instant, call: Call) {
         match call {
-            Call::Event { socket, packet, .. } => {
+            Call::Event { socket, held } => {
                 // The disconnect handlers were the last to see it.
                 if !socket.is_gone() {
-                    self.dispatch(connection, &socket, &packet);
+                    self.dispatch(connection, &socket, &held.packet);
                 }
             }
             Call::Admit { ticket, socket } => {
@@ -188,7 +194,7 @@ impl Client {
                     if let Some(client) = connection.data() {
                         client.filtered(&connection, &socket, event, id);
                         client.state.lock().inbox.end_flight();
-                        client.call(&connection, now());
+                        client.go_on(&connection, now());
                     }
                 });
             }
@@ -304,7 +310,7 @@ impl Client {
             }
             if let Some(client) = connection.data() {
                 client.state.lock().inbox.end_flight();
-                client.call(&connection, now());
+                client.go_on(&connection, now());
             }
         });
     }

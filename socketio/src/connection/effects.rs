@@ -230,14 +230,7 @@ impl Client {
                 }
             }
             auth::Output::RunConnectHandler => self.push(Call::Connected(socket)),
-            auth::Output::Deliver(held) => {
-                let HeldPacket { packet, size } = *held;
-                self.push(Call::Event {
-                    socket,
-                    packet,
-                    size,
-                });
-            }
+            auth::Output::Deliver(held) => self.push(Call::Event { socket, held }),
             auth::Output::Unauthorized {
                 rejection,
                 notice,
