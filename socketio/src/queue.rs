@@ -58,7 +58,8 @@ impl<T> Queue<T> {
 
     /// Gives the memory back if nothing waits.
     pub(crate) fn release(&mut self) {
-        if self.is_empty() {
+        // As a rule it has none.
+        if self.0.is_some() && self.is_empty() {
             self.0 = None;
         }
     }
