@@ -151,7 +151,7 @@ impl<M: Queued, G> AuthMachine<M, G> {
     /// The next thing to do; `None` when all is done.
     pub fn poll_output(&mut self) -> Option<Output<M, G>> {
         let next = self.outputs.pop_front();
-        if next.is_none() {
+        if next.is_none() && !self.is_verifying() {
             // Most machines are at rest most of the time, and there is one for every socket.
             self.outputs = VecDeque::new();
         }

@@ -33,7 +33,7 @@ const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 pub(super) enum Answer<D: Send + Sync + 'static> {
     Response(http::Response<Body>),
     /// Switch protocols, then run the WebSocket.
-    Upgrade(Upgrade<D>),
+    Upgrade(Box<Upgrade<D>>),
 }
 
 /// Why a request is refused.
@@ -338,7 +338,7 @@ fn open_websocket<D: Send + Sync + 'static>(
     request: &RequestView<'_>,
     query: &Query<'_>,
     id: SessionId,
-) -> Result<Upgrade<D>, Refused> {
+) -> Result<Box<Upgrade<D>>, Refused> {
     let mut upgrade = shake_hands(hub, request, query)?;
     let now = hub.now();
     let shared = open(hub, request, query, Transport::WebSocket, id, now)?;
@@ -364,7 +364,7 @@ fn attach_candidate<D: Send + Sync + 'static>(
     request: &RequestView<'_>,
     query: &Query<'_>,
     shared: Arc<Shared<D>>,
-) -> Result<Upgrade<D>, Refused> {
+) -> Result<Box<Upgrade<D>>, Refused> {
     let upgrade = shake_hands(hub, request, query)?;
     let effects = shared.handle(hub.now(), Input::CandidateAttached);
     Ok(if effects.is_candidate_refused {
@@ -378,7 +378,7 @@ fn shake_hands<D: Send + Sync + 'static>(
     hub: &Hub<D>,
     request: &RequestView<'_>,
     query: &Query<'_>,
-) -> Result<Upgrade<D>, Refused> {
+) -> Result<Box<Upgrade<D>>, Refused> {
     let handshake = Handshake::parse(request).map_err(Refused::Handshake)?;
     let options = &hub.config.per_message_deflate;
     let agreement = options.as_ref().and_then(|options| {
@@ -416,14 +416,9 @@ fn tell_open<D: Send + Sync + 'static>(
     now: Instant,
 ) {
     let connection = Connection(Arc::clone(shared));
-    let mut data = None;
-    let mut is_sound = shared
-        .hub
-        .guard(|handler| data = Some(handler.on_open(&connection, request)));
-    if let Some(data) = data {
-        shared.set_data(data);
-        is_sound &= shared.hub.guard(|handler| handler.on_ready(&connection));
-    }
+    let hub = &shared.hub;
+    let is_sound = hub.guard(|handler| shared.set_data(handler.on_open(&connection, request)))
+        && hub.guard(|handler| handler.on_ready(&connection));
     if !is_sound {
         shared.handle(now, Input::Discard);
     }

@@ -252,7 +252,7 @@ async fn conclude<D: Send + Sync + 'static>(
     answer: Answer<D>,
 ) -> Next<D> {
     match answer {
-        Answer::Upgrade(upgrade) => Next::WebSocket(Box::new(upgrade), behind),
+        Answer::Upgrade(upgrade) => Next::WebSocket(upgrade, behind),
         Answer::Response(response) => {
             // A connection that waits for its next request holds no buffer.
             *read = behind;
@@ -309,10 +309,6 @@ fn poll_read(
     })
 }
 
-#[expect(
-    clippy::large_enum_variant,
-    reason = "the large one is what most connections begin with"
-)]
 enum Head<D: Send + Sync + 'static> {
     /// A WebSocket handshake that nobody had to be waited for, and how long it is.
     Answered(Answer<D>, usize),

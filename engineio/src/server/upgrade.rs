@@ -24,7 +24,8 @@ enum Purpose<D: Send + Sync + 'static> {
     Refused,
 }
 
-/// A handshake to be answered with 101. Dropped without its stream, it tells the session.
+/// A handshake to be answered with 101. Dropped without its stream, it tells the session. Boxed from the beginning: it is
+/// large, and passes through many hands.
 pub(super) struct Upgrade<D: Send + Sync + 'static> {
     accept: [u8; 28],
     subprotocol: Option<Box<str>>,
@@ -41,23 +42,23 @@ impl<D: Send + Sync + 'static> Upgrade<D> {
         subprotocol: Option<&str>,
         form: FrameForm,
         decoder: Decoder,
-    ) -> Self {
-        Self {
+    ) -> Box<Self> {
+        Box::new(Self {
             accept,
             subprotocol: subprotocol.map(Into::into),
             headers: HeaderMap::new(),
             purpose: Purpose::Refused,
             form,
             decoder,
-        }
+        })
     }
 
-    pub(super) fn for_session(mut self, shared: Arc<Shared<D>>) -> Self {
+    pub(super) fn for_session(mut self: Box<Self>, shared: Arc<Shared<D>>) -> Box<Self> {
         self.purpose = Purpose::Session(shared);
         self
     }
 
-    pub(super) fn for_candidate(mut self, shared: Arc<Shared<D>>) -> Self {
+    pub(super) fn for_candidate(mut self: Box<Self>, shared: Arc<Shared<D>>) -> Box<Self> {
         self.purpose = Purpose::Candidate(shared);
         self
     }
@@ -107,17 +108,26 @@ impl<D: Send + Sync + 'static> Upgrade<D> {
     }
 
     /// Answers 101 on a stream of ours, together with what is queued, and runs the WebSocket.
-    pub(super) fn answer_and_run(self, stream: Stream, rest: Vec<u8>) -> socket::Task<D> {
+    pub(super) fn answer_and_run(
+        self: Box<Self>,
+        stream: Stream,
+        rest: Vec<u8>,
+    ) -> socket::Task<D> {
         let head = self.head();
         self.start(stream, rest, Some(head))
     }
 
     /// Runs the WebSocket on a stream whose 101 was sent. `rest` is what arrived behind the handshake.
-    pub(super) fn run(self, stream: Stream, rest: Vec<u8>) -> socket::Task<D> {
+    pub(super) fn run(self: Box<Self>, stream: Stream, rest: Vec<u8>) -> socket::Task<D> {
         self.start(stream, rest, None)
     }
 
-    fn start(mut self, stream: Stream, rest: Vec<u8>, head: Option<Vec<u8>>) -> socket::Task<D> {
+    fn start(
+        mut self: Box<Self>,
+        stream: Stream,
+        rest: Vec<u8>,
+        head: Option<Vec<u8>>,
+    ) -> socket::Task<D> {
         let form = std::mem::take(&mut self.form);
         let decoder = std::mem::replace(&mut self.decoder, Decoder::new(0));
         let purpose = std::mem::replace(&mut self.purpose, Purpose::Refused);
@@ -161,7 +171,7 @@ mod tests {
     fn an_idle_connection_costs_less_than_a_kibibyte() {
         fn size_of_output<F, T>(_: F) -> usize
         where
-            F: FnOnce(Upgrade<()>, Stream, Vec<u8>) -> T,
+            F: FnOnce(Box<Upgrade<()>>, Stream, Vec<u8>) -> T,
         {
             size_of::<T>()
         }
