@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::panic_guard::PANICKED;
 use crate::{
     Action, AuthContext, Code, Credential, Fingerprint, GrantFacts, Output, Rejection, SourceKind,
 };
@@ -65,7 +64,7 @@ impl<'a> AuditKind<'a> {
             Code::TokenExpired => Self::Expired,
             Code::TokenRevoked => Self::Revoked,
             Code::RateLimited | Code::TooManyAttempts => Self::RateLimited,
-            Code::AuthUnavailable if rejection.detail() == Some(PANICKED) => Self::Panic,
+            Code::AuthUnavailable if rejection.is_panic() => Self::Panic,
             _ => Self::Rejected(rejection),
         }
     }
@@ -360,7 +359,7 @@ mod tests {
             let rejection = Rejection::new(code);
             assert_eq!(AuditKind::of_rejection(&rejection).as_str(), word);
         }
-        let panicked = Rejection::unavailable(PANICKED);
+        let panicked = Rejection::panicked();
         assert_eq!(AuditKind::of_rejection(&panicked), AuditKind::Panic);
     }
 

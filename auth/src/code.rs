@@ -129,6 +129,7 @@ pub struct Rejection {
     message: Cow<'static, str>,
     detail: Option<Cow<'static, str>>,
     retry_after: Option<Duration>,
+    is_panic: bool,
 }
 
 impl Rejection {
@@ -140,6 +141,7 @@ impl Rejection {
             message: Cow::Borrowed(code.message()),
             detail: None,
             retry_after: None,
+            is_panic: false,
         }
     }
 
@@ -148,6 +150,22 @@ impl Rejection {
     #[must_use]
     pub fn unavailable(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Code::AuthUnavailable).with_detail(detail)
+    }
+
+    /// The refusal for a panic of user code that was caught: [`Code::AuthUnavailable`] to the client, whose connection is
+    /// closed unless other namespaces are open on it. What the panic said is left out: it may quote the token.
+    #[must_use]
+    pub fn panicked() -> Self {
+        Self {
+            is_panic: true,
+            ..Self::unavailable("the authenticator panicked")
+        }
+    }
+
+    /// True for [`panicked`](Self::panicked).
+    #[must_use]
+    pub const fn is_panic(&self) -> bool {
+        self.is_panic
     }
 
     /// Replaces the message. The client sees it.

@@ -7,18 +7,14 @@ use std::task::Poll;
 
 use crate::Rejection;
 
-/// What the operator reads of a panic. Its own message is left out: it may quote the token.
-pub(crate) const PANICKED: &str = "the authenticator panicked";
-
-/// The output of `future`, or [`Code::AuthUnavailable`](crate::Code::AuthUnavailable) when it panics. It is pinned by
-/// the caller, who would hold it twice otherwise.
+/// The output of `future`, or [`Rejection::panicked`] when it panics. It is pinned by the caller, who would hold it twice otherwise.
 pub(crate) async fn contain_panic<T>(
     mut future: Pin<&mut impl Future<Output = Result<T, Rejection>>>,
 ) -> Result<T, Rejection> {
     poll_fn(|cx| {
         // A future that panicked is not polled again, so nobody sees what it left half done.
         catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx)))
-            .unwrap_or_else(|_| Poll::Ready(Err(Rejection::unavailable(PANICKED))))
+            .unwrap_or_else(|_| Poll::Ready(Err(Rejection::panicked())))
     })
     .await
 }

@@ -255,7 +255,7 @@ impl Client {
         let found = guard(|| policy.extract(&view).merge(opening));
         match found.and_then(|found| guard(|| policy.decide(found))) {
             Ok(collected) => self.within_limits(now, collected, None),
-            Err(Panicked) => Collected::Rejected(Code::AuthUnavailable.into()),
+            Err(Panicked) => Collected::Rejected(Rejection::panicked()),
         }
     }
 
@@ -401,8 +401,7 @@ impl Client {
             Ok(Err(_)) | Err(Panicked) => {}
         }
         let (ticket, epoch, mark) = (socket.ticket, trial.epoch, trial.mark);
-        let result = result
-            .unwrap_or_else(|Panicked| Err(Rejection::unavailable("the authenticator panicked")));
+        let result = result.unwrap_or_else(|Panicked| Err(Rejection::panicked()));
         let input = match result {
             Ok(grant) => match authority.revoked.check(mark, grant.facts()) {
                 Ok(()) => {

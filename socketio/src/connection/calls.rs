@@ -5,7 +5,7 @@ use std::task::Poll;
 use std::time::Instant;
 
 use engineio::Connection;
-use socketio_auth::{Code, Collected};
+use socketio_auth::{Code, Collected, Rejection};
 
 use super::admission::{ask_middleware, refused_by};
 use super::replies::ack_json;
@@ -105,7 +105,7 @@ impl Client {
                         let presented = match asked {
                             Ok(Ok(())) => Collected::Guest,
                             Ok(Err(error)) => Collected::Rejected(refused_by(&error)),
-                            Err(Panicked) => Collected::Rejected(Code::AuthUnavailable.into()),
+                            Err(Panicked) => Collected::Rejected(Rejection::panicked()),
                         };
                         client.feed(
                             connection,

@@ -622,11 +622,16 @@ impl<A: Application> Client<A> {
             return;
         };
         let entry = self.entries.remove(position);
+        let is_panic = matches!(&refusal, Refusal::Auth(rejection) if rejection.is_panic());
         self.outputs.push_back(Output::Refuse {
             name: entry.name,
             socket: entry.socket,
             refusal,
         });
+        // Nobody is to try what made it panic again and again on one connection.
+        if is_panic && self.entries.is_empty() {
+            self.close();
+        }
     }
 
     /// Forgets an attempt, and the verification that may run for it.

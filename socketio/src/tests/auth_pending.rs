@@ -234,9 +234,10 @@ async fn row_36_an_authenticator_that_panics_refuses_its_client_and_is_told_of()
         builder.on("x", |_, (): ()| async {}).open().unwrap();
     }
     let mut client = TestClient::open(&io).await;
+    client.join("/two").await;
     let refused = client.join_with("/one", &token("panic")).await;
     assert!(refused.contains("auth_unavailable"), "{refused}");
-    client.join("/two").await;
+    // It goes on, since another namespace is open.
     client
         .send(r#"42/two,["authenticate",{"token":"panic"}]"#)
         .await;
@@ -244,6 +245,14 @@ async fn row_36_an_authenticator_that_panics_refuses_its_client_and_is_told_of()
     assert_eq!(client.next_text().await, "41/two,");
     assert_eq!(client.next().await, Received::Closed);
     assert_eq!(log.take(), ["attempt", "panic", "attempt", "panic"]);
+    let mut client = TestClient::open(&io).await;
+    let refused = client.join_with("/one", &token("panic")).await;
+    assert!(refused.contains("auth_unavailable"), "{refused}");
+    assert_eq!(
+        client.next().await,
+        Received::Closed,
+        "nothing else is open"
+    );
 }
 
 #[tokio::test(start_paused = true)]
