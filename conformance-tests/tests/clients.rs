@@ -41,6 +41,16 @@ const ENGINE_HEARTBEAT: Suite = Suite {
     ],
 };
 
+const ENGINE_COOKIE: Suite = Suite {
+    script: "node/clients/engine-cookie.test.mjs",
+    profile: "engine",
+    environment: &[
+        ("BIND_COOKIE", "binding"),
+        ("PING_INTERVAL", "25000"),
+        ("PING_TIMEOUT", "20000"),
+    ],
+};
+
 const SOCKET: Suite = Suite {
     script: "node/clients/socket.test.mjs",
     profile: "socket",
@@ -141,6 +151,11 @@ fn engine_heartbeat_is_kept() {
 #[test]
 fn engine_heartbeat_passes_on_the_reference() {
     ENGINE_HEARTBEAT.passes_on(&Server::node());
+}
+
+#[test]
+fn engine_clients_that_keep_cookies_are_served_where_sessions_are_bound_to_one() {
+    ENGINE_COOKIE.passes_on(&Server::ours());
 }
 
 #[test]

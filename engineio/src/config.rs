@@ -84,6 +84,7 @@ pub struct Config {
     pub(crate) cors: Option<Cors>,
     pub(crate) allowed_origins: Option<AllowedOrigins>,
     pub(crate) bind_origin: bool,
+    pub(crate) bind_cookie: Option<CookieOptions>,
     pub(crate) cookie: Option<CookieOptions>,
     pub(crate) initial_packet: Option<String>,
     pub(crate) compression_threshold: Option<usize>,
@@ -125,6 +126,7 @@ impl Default for Config {
             cors: None,
             allowed_origins: None,
             bind_origin: true,
+            bind_cookie: None,
             cookie: None,
             initial_packet: None,
             compression_threshold: Some(1024),
@@ -298,6 +300,16 @@ impl Config {
     /// off for clients that change their origin within a session.
     pub fn bind_origin(mut self, bind: bool) -> Self {
         self.bind_origin = bind;
+        self
+    }
+
+    /// Has a session that is opened over polling belong to the browser that opened it: the handshake sets this cookie to a
+    /// random value, unless the browser has one already, and every later request of the session must carry it, the
+    /// upgrade included. Another one is refused with code 3, and the session goes on. So a session id that leaked is of
+    /// no use without the cookie, which scripts do not see. Off by default: clients outside of browsers keep no cookies
+    /// unless they are told to (`withCredentials` of the JavaScript client), nor does a page of another site without it.
+    pub fn bind_cookie(mut self, cookie: CookieOptions) -> Self {
+        self.bind_cookie = Some(cookie);
         self
     }
 

@@ -214,7 +214,7 @@ pub fn request(data: &[u8]) {
         } else {
             Protocol::V3
         },
-        is_origin_bound: bit(*second, 7),
+        is_bound: bit(*second, 7),
     });
     let decision = decide(options, gate, &query, |sid| {
         assert_eq!(Some(sid), query.sid.as_deref());
@@ -246,7 +246,7 @@ fn judge(
     }
     assert!(query.sid.is_some());
     assert!(
-        facts.is_some_and(|facts| facts.protocol == query.protocol && facts.is_origin_bound),
+        facts.is_some_and(|facts| facts.protocol == query.protocol && facts.is_bound),
         "a session keeps its protocol and its origin"
     );
     match *decision {

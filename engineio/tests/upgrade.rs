@@ -2,7 +2,7 @@
 
 mod support;
 
-use engineio::{CloseReason, Config};
+use engineio::{CloseReason, Config, CookieOptions};
 use support::{Door, Event, Server, WebSocket, get, post, spawn, within};
 
 const POLLING: &str = "/engine.io/?EIO=4&transport=polling";
@@ -109,4 +109,73 @@ async fn a_page_of_another_origin_cannot_take_over_a_session() {
     while server.event().await != Event::Upgraded {}
     drop(socket);
     assert_eq!(server.closed().await, CloseReason::TransportClose);
+}
+
+#[tokio::test]
+async fn a_stolen_id_is_of_no_use_without_the_cookie_of_its_browser() {
+    for door in Door::ALL {
+        let config = Config::new().bind_cookie(CookieOptions::new("binding"));
+        let mut server = Server::start(door, config).await;
+        let addr = server.addr;
+        let opened = support::request(addr, "GET", POLLING, "", b"").await;
+        server.opened().await;
+        let set = opened.header("set-cookie").unwrap_or_default();
+        let (pair, attributes) = set.split_once(';').unwrap_or_default();
+        assert_eq!(attributes, " Path=/; HttpOnly; SameSite=Lax", "{door:?}");
+        let (target, upgrade) = {
+            let sid = opened.sid();
+            assert!(
+                !pair.contains(&sid),
+                "who knows the id must not know the cookie"
+            );
+            (
+                format!("{POLLING}&sid={sid}"),
+                format!("{WEBSOCKET}&sid={sid}"),
+            )
+        };
+        let (own, other) = (
+            format!("Cookie: a=b; {pair}; c\r\n"),
+            "Cookie: binding=AAAAAAAAAAAAAAAAAAAA\r\n",
+        );
+        for foreign in ["", other, "Cookie: a=binding=b\r\n", "Cookie: binding=\r\n"] {
+            for (method, body) in [("GET", &b""[..]), ("POST", b"4x")] {
+                let refused = support::request(addr, method, &target, foreign, body).await;
+                assert_eq!(refused.text(), r#"{"code":3,"message":"Bad request"}"#);
+            }
+            let refused = WebSocket::try_open(addr, &upgrade, foreign).await;
+            assert!(refused.is_err_and(|response| response.text() == "Bad request"));
+        }
+        let taken = support::request(addr, "POST", &target, &own, b"4x").await;
+        assert_eq!(taken.text(), "ok", "the session went on");
+        let mut socket = WebSocket::try_open(addr, &upgrade, &own)
+            .await
+            .unwrap_or_else(|response| panic!("{response:?}"));
+        socket.send("2probe").await;
+        assert_eq!(socket.text().await, "3probe");
+        socket.send("5").await;
+        while server.event().await != Event::Upgraded {}
+        drop(socket);
+        assert_eq!(server.closed().await, CloseReason::TransportClose);
+    }
+}
+
+#[tokio::test]
+async fn the_sessions_of_one_browser_share_its_cookie() {
+    let config = Config::new().bind_cookie(CookieOptions::new("binding"));
+    let server = Server::start(Door::Own, config).await;
+    let open =
+        async |cookie: &str| support::request(server.addr, "GET", POLLING, cookie, b"").await;
+    let first = open("").await;
+    let set = first.header("set-cookie").unwrap_or_default().to_owned();
+    let cookie = format!("Cookie: {}\r\n", set.split(';').next().unwrap_or_default());
+    let second = open(&cookie).await;
+    assert_eq!(second.header("set-cookie"), None);
+    for sid in [first.sid(), second.sid()] {
+        let target = format!("{POLLING}&sid={sid}");
+        let taken = support::request(server.addr, "POST", &target, &cookie, b"4x").await;
+        assert_eq!(taken.text(), "ok");
+    }
+    // One that the server cannot have set is replaced.
+    let third = open("Cookie: binding=short\r\n").await;
+    assert!(third.header("set-cookie").is_some_and(|fresh| fresh != set));
 }

@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use crate::request::RequestView;
+
 /// The `SameSite` attribute.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -88,9 +90,19 @@ impl CookieOptions {
         self
     }
 
+    /// What a request carries for it: the first of that name (RFC 6265 §5.4).
+    pub(crate) fn find<'r>(&self, request: &RequestView<'r>) -> Option<&'r [u8]> {
+        let name = self.name.as_bytes();
+        request
+            .header_values("cookie")
+            .flat_map(|header| header.split(|&byte| byte == b';'))
+            .map(<[u8]>::trim_ascii)
+            .find_map(|pair| pair.strip_prefix(name)?.strip_prefix(b"="))
+    }
+
     /// The value of the `Set-Cookie` header.
-    pub(crate) fn header(&self, sid: &str) -> String {
-        let mut out = format!("{}={sid}", self.name);
+    pub(crate) fn header(&self, value: &str) -> String {
+        let mut out = format!("{}={value}", self.name);
         if let Some(max_age) = self.max_age {
             let _ = write!(out, "; Max-Age={}", max_age.as_secs());
         }

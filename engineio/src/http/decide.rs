@@ -21,7 +21,7 @@ pub(crate) struct Facts {
     pub(crate) transport: Transport,
     pub(crate) protocol: Protocol,
     /// The request carries no origin, or the one the session is bound to.
-    pub(crate) is_origin_bound: bool,
+    pub(crate) is_bound: bool,
 }
 
 /// What kind of request it is.
@@ -78,7 +78,7 @@ pub(crate) fn decide(
     if !is_coherent || (!gate.is_upgrade && transport != facts.transport) {
         return Err(Rejection::BadRequest);
     }
-    if query.protocol != facts.protocol || !facts.is_origin_bound {
+    if query.protocol != facts.protocol || !facts.is_bound {
         return Err(Rejection::BadRequest);
     }
     Ok(match *gate.method {
@@ -129,7 +129,7 @@ mod tests {
     const ON_POLLING: Facts = Facts {
         transport: Transport::Polling,
         protocol: Protocol::V4,
-        is_origin_bound: true,
+        is_bound: true,
     };
 
     #[test]
@@ -238,7 +238,7 @@ mod tests {
         for (transport, is_upgrade) in [(Transport::Polling, false), (Transport::WebSocket, true)] {
             let foreign = |_: &str| {
                 Some(Facts {
-                    is_origin_bound: false,
+                    is_bound: false,
                     ..ON_POLLING
                 })
             };

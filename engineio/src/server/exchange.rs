@@ -15,7 +15,7 @@ use super::polling::{self, Polled, PostContent, Posted};
 use super::shared::{Opening, PollBody, Shared};
 use super::upgrade::Upgrade;
 use crate::body::Body;
-use crate::http::{self as rules, Decision, Facts, Gate, Options, Query, Rejection};
+use crate::http::{self as rules, CookieOptions, Decision, Facts, Gate, Options, Query, Rejection};
 use crate::jsonp;
 use crate::payload::PayloadEncoder;
 use crate::proto::event::Input;
@@ -126,10 +126,11 @@ fn decide<D: Send + Sync + 'static>(
     };
     let decision = rules::decide(options(hub), gate, query, |sid| {
         let session = hub.registry.get(&SessionId::parse(sid)?)?;
+        let transport = session.lock().session.transport();
         let facts = Facts {
-            transport: session.lock().session.transport(),
+            transport,
             protocol: session.protocol(),
-            is_origin_bound: session.is_origin_bound(bound_origin(hub, request)),
+            is_bound: is_bound(hub, request, &session),
         };
         found = Some(session);
         Some(facts)
@@ -211,6 +212,17 @@ fn is_admitted<D: Send + Sync + 'static>(
     let connection = Connection(Arc::clone(session));
     let mut is_admitted = false;
     hub.guard(|handler| is_admitted = handler.admits(&connection, request)) && is_admitted
+}
+
+/// Whether a request comes from where its session was opened.
+fn is_bound<D: Send + Sync + 'static>(
+    hub: &Hub<D>,
+    request: &RequestView<'_>,
+    session: &Shared<D>,
+) -> bool {
+    let cookie = hub.config.bind_cookie.as_ref();
+    session.is_origin_bound(bound_origin(hub, request))
+        && cookie.is_none_or(|cookie| session.has_cookie(cookie.find(request)))
 }
 
 /// The origin a session is bound to, if it is bound at all.
@@ -302,6 +314,8 @@ fn open_polling<D: Send + Sync + 'static>(
     query: &Query<'_>,
     id: SessionId,
 ) -> Result<http::Response<Body>, Refused> {
+    let owner = hub.config.bind_cookie.as_ref();
+    let owner = owner.map(|cookie| owner_of(cookie, request)).transpose()?;
     let now = hub.now();
     let shared = open(hub, request, query, Transport::Polling, id, now)?;
     // Only what comes before the application's own packets travels with the handshake (EIO4-HS-04).
@@ -321,6 +335,12 @@ fn open_polling<D: Send + Sync + 'static>(
             is_compressible: true,
         },
     );
+    if let Some((value, set)) = owner {
+        shared.bind_cookie(value.as_str().as_bytes());
+        response
+            .headers_mut()
+            .extend(set.map(|set| (header::SET_COOKIE, set)));
+    }
     if let Some(cookie) = &hub.config.cookie
         && let Ok(value) = HeaderValue::from_str(&cookie.header(shared.id().as_str()))
     {
@@ -331,6 +351,22 @@ fn open_polling<D: Send + Sync + 'static>(
     }
     tell_open(&shared, request, now);
     Ok(response)
+}
+
+/// The value that a session is bound to, and what sets the cookie to it unless the browser has it.
+fn owner_of(
+    cookie: &CookieOptions,
+    request: &RequestView<'_>,
+) -> Result<(SessionId, Option<HeaderValue>), Refused> {
+    let value = cookie.find(request).map(std::str::from_utf8);
+    // The sessions of one browser share it: the cookie of a second one must not lock the first one out.
+    if let Some(known) = value.and_then(|value| SessionId::parse(value.ok()?)) {
+        return Ok((known, None));
+    }
+    // As random as an id, and made alike.
+    let fresh = SessionId::generate().map_err(|_| no_id())?;
+    let set = HeaderValue::from_str(&cookie.header(fresh.as_str()));
+    Ok((fresh, set.ok()))
 }
 
 fn open_websocket<D: Send + Sync + 'static>(

@@ -31,7 +31,7 @@ pub(crate) struct Hub<D> {
     pub(super) deadlines: DeadlineDriver<D>,
     handler: Arc<dyn Handler<Data = D>>,
     pub(super) is_draining: Lock<bool>,
-    origin_keys: RandomState,
+    mark_keys: RandomState,
 }
 
 impl<D: Send + Sync + 'static> Hub<D> {
@@ -48,7 +48,7 @@ impl<D: Send + Sync + 'static> Hub<D> {
             deadlines: DeadlineDriver::new(Weak::clone(hub)),
             handler,
             is_draining: Lock::new(false),
-            origin_keys: RandomState::new(),
+            mark_keys: RandomState::new(),
         })
     }
 
@@ -61,10 +61,10 @@ impl<D: Send + Sync + 'static> Hub<D> {
         is_sound
     }
 
-    /// What a session remembers of an origin: a keyed hash, never zero, so that nobody can look for another
-    /// origin with the same one.
-    pub(super) fn origin_mark(&self, origin: &[u8]) -> u64 {
-        self.origin_keys.hash_one(origin).max(1)
+    /// What a session remembers of an origin or a cookie: a keyed hash, never zero, so that nobody can look for
+    /// another one with the same.
+    pub(super) fn mark(&self, origin_or_cookie: &[u8]) -> u64 {
+        self.mark_keys.hash_one(origin_or_cookie).max(1)
     }
 
     /// After how many seconds a refused client may come back: at random, so that they do not come together.

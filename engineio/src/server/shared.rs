@@ -68,6 +68,8 @@ struct Parked {
 /// The requests of long-polling that wait.
 #[derive(Default)]
 struct Requests {
+    /// Stands for the cookie that every request must carry, if there is one.
+    cookie_mark: Option<u64>,
     /// The one that reads or dispatches a POST.
     post: Option<Waker>,
     poll: Option<Parked>,
@@ -371,14 +373,14 @@ impl<D: Send + Sync + 'static> Shared<D> {
         let Some(origin) = origin else { return true };
         match self.origin.load(Ordering::Acquire) {
             0 => true,
-            bound => bound == self.hub.origin_mark(origin),
+            bound => bound == self.hub.mark(origin),
         }
     }
 
     /// Remembers the first origin; false when another request was first with another.
     pub(super) fn bind_origin(&self, origin: Option<&[u8]>) -> bool {
         let Some(origin) = origin else { return true };
-        let mark = self.hub.origin_mark(origin);
+        let mark = self.hub.mark(origin);
         match self
             .origin
             .compare_exchange(0, mark, Ordering::AcqRel, Ordering::Acquire)
@@ -386,6 +388,20 @@ impl<D: Send + Sync + 'static> Shared<D> {
             Ok(_) => true,
             Err(bound) => bound == mark,
         }
+    }
+
+    /// Has every later request carry a cookie.
+    pub(super) fn bind_cookie(&self, value: &[u8]) {
+        let mark = self.hub.mark(value);
+        self.lock().requests.get_or_insert_default().cookie_mark = Some(mark);
+    }
+
+    /// Whether a request carries the cookie of the session. One that is not on polling, and has none, is asked for nothing
+    /// more.
+    pub(super) fn has_cookie(&self, value: Option<&[u8]>) -> bool {
+        let inner = self.lock();
+        let bound = inner.requests.as_ref().and_then(|of| of.cookie_mark);
+        bound.is_some() && bound == value.map(|value| self.hub.mark(value))
     }
 
     /// Enters the next deadline if it is earlier than the one entered.
