@@ -304,9 +304,14 @@ impl Core {
             None => self.space.guest(),
         };
         let mut state = self.state.lock();
-        state.identity = identity;
-        state.grant = grant;
         state.expires_at = expires_at;
+        let before = (
+            std::mem::replace(&mut state.identity, identity),
+            std::mem::replace(&mut state.grant, grant),
+        );
+        drop(state);
+        // The identity is the application's, and so is what its end does.
+        let _ = guard(|| drop(before));
     }
 
     pub(crate) fn identity(&self) -> ErasedIdentity {

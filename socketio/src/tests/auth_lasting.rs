@@ -1,17 +1,17 @@
 //! Grants of live sockets: asked about again, taken over by others, shared by namespaces.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use super::Log;
 use super::auth::{User, token, users, wall_clock};
 use crate::auth::{
-    Action, AuthContext, AuthEvent, Authenticator, Code, Credential, Decision, Grant, Handshake,
-    Holder, Inherit, MemoryRevocations, Outcome, Revocation, Scopes, TwoRoundTrip, auth_fn,
-    authorizer_fn,
+    Action, AuthContext, AuthEvent, Authenticator, Code, Credential, Decision, Grant,
+    Handshake, Holder, Inherit, MemoryRevocations, Outcome, Revocation, Scopes, TwoRoundTrip,
+    auth_fn, authorizer_fn,
 };
 use crate::testing::{Received, TestClient};
-use crate::{Ack, Room, Socket, SocketIo};
+use crate::{Ack, AuthControl, Room, Socket, SocketIo};
 
 /// What an issuer says of every token, changed by tests.
 #[derive(Clone, Default)]
@@ -200,5 +200,83 @@ async fn row_13_revocation_finds_inherited_grants() {
     assert!(
         told.contains(r#"Packet("41")"#) && told.contains(r#"Packet("41/b,")"#),
         "{told}"
+    );
+}
+
+/// An identity that tells when its last holder lets go of it.
+struct Tells(Option<Box<dyn Fn() + Send + Sync>>);
+
+impl Drop for Tells {
+    fn drop(&mut self) {
+        if let Some(tell) = self.0.take() {
+            tell();
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn row_13_who_is_kicked_by_a_grant_that_has_just_been_set_leaves() {
+    let server: Arc<OnceLock<AuthControl>> = Arc::default();
+    let (log, kicking) = (Log::default(), Arc::clone(&server));
+    let kicks = log.clone();
+    let authenticator = auth_fn(move |_: AuthContext, credential: Credential| {
+        let id = credential.token().to_owned();
+        let (kicking, kicks) = (Arc::clone(&kicking), kicks.clone());
+        async move {
+            // Let go of when the renewal has set the grant of the other token.
+            let tells = (id == "old").then(|| {
+                Box::new(move || {
+                    let kicked = kicking
+                        .get()
+                        .map(|auth| auth.kick(&Revocation::token("new")));
+                    kicks.add(format!("{kicked:?}"));
+                }) as Box<dyn Fn() + Send + Sync>
+            });
+            Outcome::Accept(Grant::new(Arc::new(Tells(tells)), "ann").with_token_id(id))
+        }
+    });
+    let policy = Handshake::new(authenticator);
+    let io = SocketIo::builder().authenticate(policy).build().unwrap();
+    io.namespace("/").open().unwrap();
+    assert!(server.set(io.auth()).is_ok());
+    let mut client = TestClient::open(&io).await;
+    client.join_with("/", &token("old")).await;
+    client
+        .send(&format!(r#"42["authenticate",{}]"#, token("new")))
+        .await;
+    let told = format!("{:?}", client.drain().await);
+    assert_eq!(log.take(), ["Some(1)"], "found by the grant it has by now");
+    assert!(
+        told.contains("token_revoked") && told.contains(r#"Packet("41")"#),
+        "{told}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn row_36_an_identity_whose_end_panics_ends_nobody() {
+    let authenticator = auth_fn(|_: AuthContext, credential: Credential| async move {
+        let tells = (credential.token() == "old").then(|| {
+            fn panics() {
+                panic!("an identity that does not go quietly");
+            }
+            Box::new(panics) as Box<dyn Fn() + Send + Sync>
+        });
+        Outcome::Accept(Grant::new(Arc::new(Tells(tells)), "ann"))
+    });
+    let policy = Handshake::new(authenticator);
+    let io = SocketIo::builder().authenticate(policy).build().unwrap();
+    io.namespace("/").open().unwrap();
+    let mut client = TestClient::open(&io).await;
+    client.join_with("/", &token("old")).await;
+    let renewal = format!(r#"42["authenticate",{}]"#, token("new"));
+    client.send(&renewal).await;
+    assert_eq!(client.next_text().await, r#"42["authenticated"]"#);
+    // Its packets are still looked at.
+    client.send("41").await;
+    assert!(
+        client
+            .join_with("/", &token("new"))
+            .await
+            .starts_with("40{")
     );
 }
