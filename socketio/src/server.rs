@@ -238,9 +238,15 @@ impl Server {
 
     /// Ends what holds a grant that is meant, after a margin if there is one; how many sockets that were.
     pub(crate) fn end_grants(&self, revocation: &Revocation, margin: Option<&Margin>) -> usize {
-        if margin.is_none() {
-            self.authority.revoked.add(revocation);
+        let end = || self.end_found(revocation, margin);
+        match margin {
+            // Nobody is refused for it: who is not in yet will hear of an end from the policy.
+            Some(_) => end(),
+            None => self.authority.revoked.apply(revocation, end),
         }
+    }
+
+    fn end_found(&self, revocation: &Revocation, margin: Option<&Margin>) -> usize {
         let is_meant = |facts: &GrantFacts| revocation.covers(facts);
         let mut meant: Vec<Arc<Core>> = Vec::new();
         for space in self.all_spaces() {

@@ -204,18 +204,22 @@ impl Core {
     ) -> bool {
         let is_meant = self.has_grant_that(is_meant);
         if is_meant {
-            self.feed(Input::Auth {
-                ticket: self.ticket,
-                input: match margin {
-                    Some(margin) => auth::Input::ExpireIn {
-                        margin: margin.margin,
-                        reason: margin.reason.clone(),
-                    },
-                    None => auth::Input::Revoked(Code::TokenRevoked.into()),
-                },
-            });
+            self.end_grant(margin);
         }
         is_meant
+    }
+
+    pub(crate) fn end_grant(&self, margin: Option<&Margin>) {
+        self.feed(Input::Auth {
+            ticket: self.ticket,
+            input: match margin {
+                Some(margin) => auth::Input::ExpireIn {
+                    margin: margin.margin,
+                    reason: margin.reason.clone(),
+                },
+                None => auth::Input::Revoked(Code::TokenRevoked.into()),
+            },
+        });
     }
 
     /// Whether the grant, if there is one, is one of those.

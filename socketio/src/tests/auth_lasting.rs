@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::Log;
 use super::auth::{User, token, users, wall_clock};
 use crate::auth::{
-    Action, AuthContext, AuthEvent, Authenticator, Code, Credential, Decision, Grant,
+    Action, AuditKind, AuthContext, AuthEvent, Authenticator, Code, Credential, Decision, Grant,
     Handshake, Holder, Inherit, MemoryRevocations, Outcome, Revocation, Scopes, TwoRoundTrip,
     auth_fn, authorizer_fn,
 };
@@ -250,6 +250,49 @@ async fn row_13_who_is_kicked_by_a_grant_that_has_just_been_set_leaves() {
         told.contains("token_revoked") && told.contains(r#"Packet("41")"#),
         "{told}"
     );
+}
+
+#[tokio::test]
+async fn row_13_a_kick_that_is_under_way_finds_whoever_takes_the_grant_over() {
+    // Two connections of one subject. Telling the first of its end waits until the second has asked for a namespace
+    // that the kick has looked through already.
+    let (told, mut first_is_told) = tokio::sync::mpsc::unbounded_channel();
+    let (go_on, may_go_on) = std::sync::mpsc::channel();
+    let may_go_on = Mutex::new(may_go_on);
+    let policy =
+        Handshake::new(users()).settings(|settings| settings.inherit = Inherit::SameSubject);
+    let builder = SocketIo::builder().authenticate(policy);
+    let io = builder
+        .audit(move |event: &AuthEvent<'_>| {
+            if event.kind == AuditKind::Revoked && told.send(()).is_ok() {
+                let _ = may_go_on.lock().unwrap().recv();
+            }
+        })
+        .build()
+        .unwrap();
+    let spaces = ["/", "/b"].map(|name| io.namespace(name).open().unwrap());
+    let (mut one, mut other) = (TestClient::open(&io).await, TestClient::open(&io).await);
+    for client in [&mut one, &mut other] {
+        client.join_with("/", &token("user:ann")).await;
+    }
+    let auth = io.auth();
+    let kick = std::thread::spawn(move || auth.kick(&Revocation::subject("ann", wall_clock())));
+    first_is_told.recv().await;
+    first_is_told.close();
+    for client in [&mut one, &mut other] {
+        client.send("40/b,").await;
+    }
+    let answer = tokio::select! {
+        answer = one.next_text() => answer,
+        answer = other.next_text() => answer,
+    };
+    assert!(answer.contains("token_revoked"), "{answer}");
+    go_on.send(()).unwrap();
+    assert_eq!(kick.join().unwrap(), 2);
+    for client in [&mut one, &mut other] {
+        while client.next().await != Received::Closed {}
+    }
+    assert_eq!(spaces.map(|space| space.socket_count()), [0, 0]);
 }
 
 #[tokio::test(start_paused = true)]
