@@ -203,7 +203,7 @@ impl Authority {
                         .with_detail("locked out"));
                 }
                 // Who cannot be asked lets nobody in.
-                Err(_) => return Err(Rejection::unavailable("the lockout panicked")),
+                Err(_) => return Err(Rejection::panicked().with_detail("the lockout panicked")),
             }
         }
         Ok(())

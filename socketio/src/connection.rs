@@ -21,6 +21,7 @@ use socketio_auth as auth;
 use socketio_auth::{Collected, ErasedIdentity, Extract, Grant, Queued};
 use tokio::runtime::Handle;
 
+use self::admission::new_guest;
 use self::binding::presented_in;
 use self::calls::tell_invalid;
 use crate::ack::Awaited;
@@ -508,9 +509,17 @@ impl Client {
         };
         let argument: Option<Value> = packet.args().deserialize().ok();
         let presented = gate.policy.collect_event(argument.as_ref());
-        let presented = self.within_limits(now, presented, socket.subject().as_deref());
+        let mut presented = self.within_limits(now, presented, socket.subject().as_deref());
         let ack = packet.id();
-        let asks_first = socket.is_held() && !socket.space.handlers.middleware.is_empty();
+        // Who is being verified, or is in, does not become a guest.
+        let is_waited_for = self.state.lock().machine.awaits_credential(ticket);
+        if is_waited_for && matches!(presented, Collected::Guest) {
+            match new_guest(gate, &socket.space) {
+                Ok(guest) => socket.set_guest(guest),
+                Err(rejection) => presented = Collected::Rejected(rejection),
+            }
+        }
+        let asks_first = is_waited_for && !socket.space.handlers.middleware.is_empty();
         if asks_first && matches!(presented, Collected::Guest) {
             self.push(Call::AdmitGuest {
                 ticket,

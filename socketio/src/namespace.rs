@@ -8,7 +8,7 @@ use std::sync::{Arc, Weak};
 
 use engineio::{OverflowPolicy, SendOptions};
 use serde::Serialize;
-use socketio_auth::{DynPolicy, ErasedIdentity, GrantFacts, Mode, Policy};
+use socketio_auth::{Code, DynPolicy, ErasedIdentity, GrantFacts, Mode, Policy, Rejection};
 
 use crate::ack::AckStream;
 use crate::broadcast::Broadcast;
@@ -24,7 +24,7 @@ use crate::metrics::Meter;
 use crate::packet::is_reserved;
 use crate::recovery::Keeper;
 use crate::rooms::{Room, RoomEvent, Rooms, Selection};
-use crate::running::guard;
+use crate::running::{Panicked, guard};
 use crate::server::Server;
 use crate::settings::Settings;
 use crate::socket::{Core, Socket};
@@ -154,16 +154,22 @@ impl Space {
         self.guard.as_ref().map(Guard::event)
     }
 
-    /// Whether the policy's lists name this grant. A list that cannot be asked vouches for nobody.
-    pub(crate) fn has_revoked(&self, facts: &GrantFacts) -> bool {
-        let policy = self.guard.as_ref().map(|guard| &guard.policy);
-        policy.is_some_and(|policy| guard(|| policy.is_revoked(facts)).unwrap_or(true))
+    /// Whether no list of the policy names this grant. A list that cannot be asked vouches for nobody.
+    pub(crate) fn check_lists(&self, facts: &GrantFacts) -> Result<(), Rejection> {
+        let Some(of) = &self.guard else { return Ok(()) };
+        match guard(|| of.policy.is_revoked(facts)) {
+            Ok(false) => Ok(()),
+            Ok(true) => Err(Code::TokenRevoked.into()),
+            Err(Panicked) => Err(Rejection::panicked()),
+        }
     }
 
-    /// The identity of a client that presented nothing.
-    pub(crate) fn guest(&self) -> ErasedIdentity {
-        let guest = self.guard.as_ref().and_then(|guard| guard.policy.guest());
-        guest.unwrap_or_else(|| self.nobody.clone())
+    /// A new identity for a client that presented nothing.
+    pub(crate) fn guest(&self) -> Result<ErasedIdentity, Rejection> {
+        let policy = self.guard.as_ref().map(|guard| &guard.policy);
+        let guest = guard(|| policy.and_then(|policy| policy.guest()));
+        let guest = guest.map_err(|Panicked| Rejection::panicked())?;
+        Ok(guest.unwrap_or_else(|| self.nobody.clone()))
     }
 }
 

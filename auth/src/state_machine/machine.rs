@@ -177,6 +177,12 @@ impl<M: Queued, G> AuthMachine<M, G> {
         }
     }
 
+    /// True when the client has still to authenticate, and no credential of its is being judged.
+    #[must_use]
+    pub fn awaits_credential(&self) -> bool {
+        self.state == State::Pending
+    }
+
     /// True when the socket is in the namespace and may be sent to.
     #[must_use]
     pub fn is_active(&self) -> bool {

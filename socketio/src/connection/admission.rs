@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use socketio_auth as auth;
 use socketio_auth::{
     Action, BoxFuture, Code, Collected, Credential, Decision, ErasedIdentity, Extract, Fingerprint,
-    Grant, Inherit, NoRequest, Purpose, Rejection, SourceKind,
+    Grant, GrantFacts, Inherit, Mode, NoRequest, Purpose, Rejection, SourceKind,
 };
 
 use super::{Accepted, Client, Payload, Shell, now, wall_clock};
@@ -134,7 +134,9 @@ impl Client {
             return self.pump(connection, now, Input::GiveUp);
         };
         let gate = space.guard.as_ref();
-        let gate = gate.map(|guard| Box::new(self.gate(now, guard, &payload, &space.name)));
+        let gate = gate.map(|guard| self.gate(now, guard, &payload, &space));
+        let (gate, guest) =
+            gate.map_or((None, None), |(gate, guest)| (Some(Box::new(gate)), guest));
         let claim = match &space.recovery {
             Some(_) => Claim::of(payload.auth.as_ref()),
             None => None,
@@ -144,6 +146,9 @@ impl Client {
         let core = Core::new(connection.clone(), space, id, ticket, auth);
         if let Some(claim) = claim {
             core.set_claim(claim);
+        }
+        if let Some(guest) = guest {
+            core.set_guest(guest);
         }
         let socket = Arc::new(core);
         if gate.is_some() {
@@ -183,25 +188,42 @@ impl Client {
         }
     }
 
-    fn gate(&self, now: Instant, guard: &Guard, payload: &Payload, namespace: &str) -> Gate<Shell> {
+    /// What decides on a client in a namespace with a policy, and who it is there as a guest.
+    fn gate(
+        &self,
+        now: Instant,
+        guard: &Guard,
+        payload: &Payload,
+        space: &Space,
+    ) -> (Gate<Shell>, Option<ErasedIdentity>) {
         let policy = &guard.policy;
         let mut presented = self.collect(now, guard.index, &**policy, payload);
-        let mut inherited = None;
+        let (mut inherited, mut guest) = (None, None);
         if matches!(presented, Collected::Missing(_) | Collected::Guest) {
             inherited = self.inheritable(guard);
-            let grant = inherited.as_ref().map(|inherited| &*inherited.grant.grant);
-            let is_somebody = grant.is_some() || matches!(presented, Collected::Guest);
-            if is_somebody && !may_connect(&**policy, grant, namespace) {
-                presented = Collected::Rejected(Code::InsufficientScope.into());
+        }
+        if matches!(presented, Collected::Guest) {
+            match new_guest(guard, space) {
+                Ok(found) => guest = Some(found),
+                Err(rejection) => presented = Collected::Rejected(rejection),
+            }
+        }
+        if let Some(Inherited { grant, .. }) = &inherited {
+            let (identity, facts) = (grant.grant.identity(), grant.grant.facts());
+            if let Err(rejection) = may_connect(&**policy, identity, Some(facts), &space.name) {
+                presented = Collected::Rejected(rejection);
                 inherited = None;
             }
         }
-        Gate {
+        let gate = Gate {
             policy: Arc::clone(policy.settings()),
             has_guests: policy.has_guests(),
             presented,
             inherited,
-        }
+        };
+        // In the other modes a guest has to say so in an event of its own.
+        let guest = guest.filter(|_| gate.policy.mode == Mode::Handshake);
+        (gate, guest)
     }
 
     /// What the connection was granted under the very same policy, if all of it names one subject.
@@ -217,7 +239,7 @@ impl Client {
         let mut granted = joined.filter_map(|socket| socket.grant().map(|grant| (socket, grant)));
         let (socket, grant) = granted.next()?;
         if granted.any(|(_, other)| other.subject() != grant.subject())
-            || socket.space.has_revoked(grant.facts())
+            || socket.space.check_lists(grant.facts()).is_err()
         {
             return None;
         }
@@ -370,13 +392,10 @@ impl Client {
         let Some(guard) = &socket.space.guard else {
             return Ok(grant);
         };
-        if !may_connect(&*guard.policy, Some(&grant), &socket.space.name) {
-            Err(Code::InsufficientScope.into())
-        } else if socket.space.has_revoked(grant.facts()) {
-            Err(Code::TokenRevoked.into())
-        } else {
-            Ok(grant)
-        }
+        let (identity, facts) = (grant.identity(), grant.facts());
+        may_connect(&*guard.policy, identity, Some(facts), &socket.space.name)?;
+        socket.space.check_lists(facts)?;
+        Ok(grant)
     }
 
     fn verified(
@@ -431,23 +450,30 @@ impl Client {
     }
 }
 
+/// Who a client without a credential is, where the policy takes it in.
+pub(super) fn new_guest(guard: &Guard, space: &Space) -> Result<ErasedIdentity, Rejection> {
+    let guest = space.guest()?;
+    may_connect(&*guard.policy, &guest, None, &space.name)?;
+    Ok(guest)
+}
+
 /// Whether the authorizer of a policy lets somebody join a namespace.
 fn may_connect(
     policy: &dyn auth::DynPolicy,
-    grant: Option<&Grant<ErasedIdentity>>,
+    identity: &ErasedIdentity,
+    facts: Option<&GrantFacts>,
     namespace: &str,
-) -> bool {
+) -> Result<(), Rejection> {
     if !policy.has_authorizer() {
-        return true;
+        return Ok(());
     }
-    let identity = grant.map(|grant| grant.identity().clone());
-    let Some(identity) = identity.or_else(|| policy.guest()) else {
-        return false;
-    };
-    let facts = grant.map(Grant::facts);
     let action = Action::Connect { namespace };
-    // Who cannot be asked allows nothing.
-    guard(|| policy.can(&identity, facts, action)).is_ok_and(|found| found == Decision::Allow)
+    match guard(|| policy.can(identity, facts, action)) {
+        Ok(Decision::Allow) => Ok(()),
+        Ok(_) => Err(Code::InsufficientScope.into()),
+        // Who cannot be asked allows nothing.
+        Err(Panicked) => Err(Rejection::panicked()),
+    }
 }
 
 type Verified = Result<Grant<ErasedIdentity>, Rejection>;
@@ -475,12 +501,13 @@ async fn then_ask_middleware(
     socket: Arc<Core>,
 ) -> Verified {
     let grant = verification.await?;
-    socket.set_grant(Some(Arc::new(grant.clone())), None);
+    let before = socket.identity();
+    socket.set_grant(Arc::new(grant.clone()), None);
     match ask_middleware(Arc::clone(&socket)).await {
         Ok(()) => Ok(grant),
         Err(error) => {
             // It is nobody's again while the client may try another credential.
-            socket.set_grant(None, None);
+            socket.set_guest(before);
             Err(refused_by(&error))
         }
     }

@@ -5,7 +5,7 @@ use std::task::Poll;
 use std::time::Instant;
 
 use engineio::Connection;
-use socketio_auth::{Code, Collected, Rejection};
+use socketio_auth::{Collected, Rejection};
 
 use super::admission::{ask_middleware, refused_by};
 use super::replies::ack_json;
@@ -75,11 +75,10 @@ impl Client {
                         client.feed(
                             connection,
                             match asked {
-                                Ok(Ok(())) if admitted.is_revoked() => Input::Unwelcome {
-                                    ticket,
-                                    rejection: Code::TokenRevoked.into(),
+                                Ok(Ok(())) => match admitted.check_lists() {
+                                    Ok(()) => Input::Admitted { ticket },
+                                    Err(rejection) => Input::Unwelcome { ticket, rejection },
                                 },
-                                Ok(Ok(())) => Input::Admitted { ticket },
                                 Ok(Err(error)) => Input::Denied { ticket, error },
                                 Err(Panicked) => Input::Denied {
                                     ticket,
@@ -95,7 +94,6 @@ impl Client {
                 socket,
                 ack,
             } => {
-                socket.set_grant(None, None);
                 let asked = ask_middleware(Arc::clone(&socket));
                 self.wait_unless_left(
                     connection,

@@ -94,13 +94,14 @@ impl Client {
     /// Gives a socket what it was granted, unless that was revoked meanwhile.
     fn install(&self, socket: &Core, accepted: Option<Accepted>, expires_in: Option<Duration>) {
         let Some(accepted) = accepted else {
-            return socket.set_grant(None, None);
+            // A guest, who was made before the machine let it in.
+            return;
         };
         let expires_at = expires_in.and_then(|left| accepted.counted_from.checked_add(left));
         let grant = Arc::clone(&accepted.grant);
         let revoked = &self.server.authority.revoked;
         let installed = revoked.install(accepted.mark, accepted.grant.facts(), || {
-            socket.set_grant(Some(grant), expires_at);
+            socket.set_grant(grant, expires_at);
         });
         if installed.is_err() {
             socket.end_grant(None);
@@ -224,7 +225,10 @@ impl Client {
                 socket.revoke_if_late();
             }
             auth::Output::Downgrade => {
-                socket.set_grant(None, None);
+                match socket.space.guest() {
+                    Ok(guest) => socket.set_guest(guest),
+                    Err(rejection) => socket.end_by(rejection),
+                }
                 socket.leave_rooms(|room| !socket.may_be_in(room));
             }
             auth::Output::Authenticated { ack, expires_in } => {

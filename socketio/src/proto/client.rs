@@ -385,6 +385,13 @@ impl<A: Application> Client<A> {
         guarded.any(|known| known.has_dismissed && *known.name == *name)
     }
 
+    /// Whether the client has still to authenticate there, and no credential of its is being judged.
+    pub(crate) fn awaits_credential(&self, ticket: Ticket) -> bool {
+        let entry = self.entries.iter().find(|entry| entry.ticket == ticket);
+        let auth = entry.and_then(|entry| entry.auth.as_ref());
+        auth.is_some_and(|auth| auth.awaits_credential())
+    }
+
     /// The joined sockets, in join order.
     pub(crate) fn joined(&self) -> impl Iterator<Item = &A::Socket> {
         self.entries

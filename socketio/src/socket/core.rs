@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::Value;
 use socketio_auth::{
     self as auth, Action, AuditKind, Code, Decision, DynPolicy, ErasedIdentity, Fingerprint, Grant,
-    GrantFacts, SourceKind,
+    GrantFacts, Rejection, SourceKind,
 };
 use tokio::sync::oneshot;
 
@@ -217,15 +217,23 @@ impl Core {
     }
 
     pub(crate) fn end_grant(&self, margin: Option<&Margin>) {
-        self.feed(Input::Auth {
-            ticket: self.ticket,
-            input: match margin {
-                Some(margin) => auth::Input::ExpireIn {
+        match margin {
+            Some(margin) => self.feed(Input::Auth {
+                ticket: self.ticket,
+                input: auth::Input::ExpireIn {
                     margin: margin.margin,
                     reason: margin.reason.clone(),
                 },
-                None => auth::Input::Revoked(Code::TokenRevoked.into()),
-            },
+            }),
+            None => self.end_by(Code::TokenRevoked.into()),
+        }
+    }
+
+    /// Puts the socket out, and says why.
+    pub(crate) fn end_by(&self, rejection: Rejection) {
+        self.feed(Input::Auth {
+            ticket: self.ticket,
+            input: auth::Input::Revoked(rejection),
         });
     }
 
@@ -237,12 +245,15 @@ impl Core {
 
     /// What was accepted may have been revoked before a revocation could find the socket by it.
     pub(crate) fn revoke_if_late(&self) {
-        self.end_grant_if(None, |facts| self.space.has_revoked(facts));
+        if let Err(rejection) = self.check_lists() {
+            self.end_by(rejection);
+        }
     }
 
-    /// True when what was accepted has been revoked meanwhile.
-    pub(crate) fn is_revoked(&self) -> bool {
-        self.has_grant_that(|facts| self.space.has_revoked(facts))
+    /// Whether what was accepted has not been revoked meanwhile.
+    pub(crate) fn check_lists(&self) -> Result<(), Rejection> {
+        let grant = self.grant();
+        grant.map_or(Ok(()), |grant| self.space.check_lists(grant.facts()))
     }
 
     /// Leaves the rooms that are named.
@@ -307,13 +318,23 @@ impl Core {
 
     pub(crate) fn set_grant(
         &self,
+        grant: Arc<Grant<ErasedIdentity>>,
+        expires_at: Option<SystemTime>,
+    ) {
+        self.set_holder(grant.identity().clone(), Some(grant), expires_at);
+    }
+
+    /// Whom nothing is granted.
+    pub(crate) fn set_guest(&self, identity: ErasedIdentity) {
+        self.set_holder(identity, None, None);
+    }
+
+    fn set_holder(
+        &self,
+        identity: ErasedIdentity,
         grant: Option<Arc<Grant<ErasedIdentity>>>,
         expires_at: Option<SystemTime>,
     ) {
-        let identity = match &grant {
-            Some(grant) => grant.identity().clone(),
-            None => self.space.guest(),
-        };
         let mut state = self.state.lock();
         state.expires_at = expires_at;
         let before = (

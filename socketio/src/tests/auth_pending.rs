@@ -1,23 +1,32 @@
 //! Clients that are not in yet: nothing reaches them, and they reach nothing.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use super::Log;
 use super::auth::{User, guarded, token, users};
 use crate::auth::{
-    AuthContext, AuthEvent, Credential, Dialect, Either, Handshake, OnExpiry, Outcome,
-    TwoRoundTrip, auth_fn,
+    Action, AuthContext, AuthEvent, Authenticator as _, Credential, Decision, Dialect, Either,
+    GrantFacts, Handshake, Holder, Lockout, LockoutKey, MemoryRevocations, OnExpiry, Outcome,
+    Revocation, RevocationList, RevocationListener, TwoRoundTrip, auth_fn, authorizer_fn,
 };
 use crate::testing::{Received, TestClient};
-use crate::{Ack, BuildError, Namespace, SocketIo};
+use crate::{
+    Ack, BuildError, ConnectError, Decided, Namespace, NamespaceBuilder, One, Socket, SocketIo,
+};
 
 /// A namespace that logs whatever of the application's runs.
 fn watched(io: &SocketIo, name: &str, log: &Log) -> Namespace<User> {
+    let policy = TwoRoundTrip::new(users());
+    watched_of(io.namespace(name).authenticate(policy), log)
+}
+
+fn watched_of(builder: NamespaceBuilder<User, Decided, One>, log: &Log) -> Namespace<User> {
     let logs = || log.clone();
     let (any, filter, hook, event, rest, room, gone) =
         (logs(), logs(), logs(), logs(), logs(), logs(), logs());
-    io.namespace(name)
-        .authenticate(TwoRoundTrip::new(users()))
+    builder
         .on_any(move |_, name, _| any.add(format!("any {name}")))
         .event_middleware(move |_, event| {
             filter.add("filter");
@@ -412,4 +421,142 @@ async fn the_event_that_authenticates_is_not_for_handlers() {
     let many = many.authenticate(Handshake::new(users()));
     let many = many.on("authenticate", |_, (): ()| async {}).open();
     assert_eq!(many.map(drop), taken("authenticate"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn row_36_whatever_panics_for_a_policy_refuses_its_client_and_says_so() {
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    enum Panics {
+        Guest,
+        List,
+        Lockout,
+    }
+    /// Vouches for what the authenticator asks, and panics when the server asks again.
+    #[derive(Default)]
+    struct Late(AtomicU32);
+    impl RevocationList for Late {
+        fn is_revoked(&self, _: &GrantFacts) -> bool {
+            assert!(self.0.fetch_add(1, Ordering::Relaxed) % 2 == 0, "a list");
+            false
+        }
+        fn subscribe(&self, _: Weak<dyn RevocationListener>) {}
+        fn absorb(&self, _: &Revocation) {}
+    }
+    struct Panicking;
+    impl Lockout for Panicking {
+        fn locked_for(&self, _: std::time::Instant, _: LockoutKey<'_>) -> Option<Duration> {
+            panic!("a lockout")
+        }
+        fn failed(&self, _: std::time::Instant, _: LockoutKey<'_>) {}
+        fn succeeded(&self, _: std::time::Instant, _: LockoutKey<'_>) {}
+    }
+    for panics in [Panics::Guest, Panics::List, Panics::Lockout] {
+        let guest = || -> User { panic!("a guest") };
+        let list: Arc<dyn RevocationList> = match panics {
+            Panics::List => Arc::new(Late::default()),
+            _ => Arc::new(MemoryRevocations::new()),
+        };
+        let authenticator = users().with_revocation(list);
+        let builder = SocketIo::builder();
+        let builder = match panics {
+            Panics::Lockout => builder.lockout(Panicking),
+            _ => builder,
+        };
+        let io = builder.build().unwrap();
+        let handshake = Handshake::new(authenticator.clone()).guest(guest);
+        let two = TwoRoundTrip::new(authenticator).guest(guest);
+        let log = Log::default();
+        let spaces = [
+            watched_of(io.namespace("/one").authenticate(handshake), &log),
+            watched_of(io.namespace("/two").authenticate(two), &log),
+        ];
+        let presented = match panics {
+            Panics::Guest => String::new(),
+            _ => token("user:ann"),
+        };
+        let peer = "192.0.2.1:1".parse().ok();
+        for _ in 0..2 {
+            let mut client = TestClient::open_from(&io, peer, "", &[]).await;
+            let began = tokio::time::Instant::now();
+            client.send(&format!("40/one,{presented}")).await;
+            let told = format!("{:?}", client.drain().await);
+            assert!(told.contains("44/one,"), "{panics:?}: {told}");
+            assert!(told.contains("auth_unavailable"), "{panics:?}: {told}");
+            assert_eq!(
+                began.elapsed(),
+                Duration::ZERO,
+                "{panics:?}: closed at once"
+            );
+
+            let mut client = TestClient::open_from(&io, peer, "", &[]).await;
+            client.join("/two").await;
+            let argument = if presented.is_empty() {
+                "{}"
+            } else {
+                &presented
+            };
+            client
+                .send(&format!(r#"42/two,["authenticate",{argument}]"#))
+                .await;
+            let told = format!("{:?}", client.drain().await);
+            assert!(told.contains("auth_unavailable"), "{panics:?}: {told}");
+            assert!(told.contains("41/two,"), "{panics:?}: {told}");
+            assert!(began.elapsed() <= Duration::from_secs(1), "{panics:?}");
+            assert_eq!(spaces.each_ref().map(Namespace::socket_count), [0, 0]);
+        }
+        assert_eq!(log.take(), [""; 0], "{panics:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_may_not_be_a_guest_there_is_none_in_either_mode() {
+    let authorizer = |holder: Holder<'_, User>, _: Action<'_>| {
+        Decision::allow_if(holder.identity().0 != "guest")
+    };
+    let io = SocketIo::new();
+    let guest = || User("guest".into());
+    let handshake = Handshake::new(users()).guest(guest);
+    let two = TwoRoundTrip::new(users()).guest(guest);
+    let log = Log::default();
+    let handshake = handshake.authorize(authorizer_fn(authorizer));
+    let two = two.authorize(authorizer_fn(authorizer));
+    watched_of(io.namespace("/one").authenticate(handshake), &log);
+    watched_of(io.namespace("/two").authenticate(two), &log);
+    let mut client = TestClient::open(&io).await;
+    let refused = client.join("/one").await;
+    assert!(refused.contains("insufficient_scope"), "{refused}");
+    client.join("/two").await;
+    client.send(r#"42/two,["authenticate",{}]"#).await;
+    let refused = client.next_text().await;
+    assert!(refused.contains("insufficient_scope"), "{refused}");
+    assert_eq!(log.take(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn asking_to_be_a_guest_meanwhile_does_not_hide_from_middleware_who_is_verified() {
+    let log = Log::default();
+    let io = SocketIo::new();
+    let policy = TwoRoundTrip::new(users()).guest(|| User("guest".into()));
+    let seen = log.clone();
+    io.namespace("/")
+        .authenticate(policy)
+        .middleware(move |socket: Socket<User>| {
+            let seen = seen.clone();
+            async move {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                seen.add(socket.data().0.clone());
+                Ok::<_, ConnectError>(())
+            }
+        })
+        .on("x", |_, (): ()| async {})
+        .open()
+        .unwrap();
+    let mut client = TestClient::open(&io).await;
+    client.join("/").await;
+    let ann = format!(r#"42["authenticate",{}]"#, token("user:ann"));
+    client.send_all(&[&ann, r#"42["authenticate",{}]"#]).await;
+    let answer = client.next_text().await;
+    assert!(answer.contains("auth_in_progress"), "{answer}");
+    assert_eq!(client.next_text().await, r#"42["authenticated"]"#);
+    assert_eq!(log.take(), ["ann"]);
 }
