@@ -499,6 +499,9 @@ impl<D: Send + Sync + 'static> Shared<D> {
         }
         let mut inner = self.lock();
         let mut effects = self.feed(&mut inner, batch.read_at, Input::Packet(received));
+        // The wrong one of the two closes the session.
+        let is_heartbeat =
+            matches!(received, Received::Ping | Received::Pong) && inner.session.is_open();
         drop(inner);
         match message {
             Some(message) if effects.is_deliverable => {
@@ -507,6 +510,9 @@ impl<D: Send + Sync + 'static> Shared<D> {
             }
             _ => {
                 self.run(&mut effects);
+                if is_heartbeat && !self.hub.guard(|handler| handler.on_heartbeat(connection)) {
+                    self.handle(batch.read_at, Input::Discard);
+                }
                 Flow::Continue
             }
         }

@@ -554,6 +554,9 @@ impl<D: Send + Sync + 'static> Socket<D> {
             let shared = Arc::clone(&self.connection.0);
             let effects = shared.handle(shared.hub.now(), Input::CandidatePacket(probing));
             if effects.is_probe_answered {
+                shared
+                    .hub
+                    .guard(|handler| handler.on_upgrading(&self.connection));
                 self.write_beside(b"\x81\x063probe".to_vec());
             }
             if probing != Probing::Probe {
