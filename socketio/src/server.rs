@@ -27,13 +27,13 @@ use crate::cluster::{Cluster, ServerClusterOptions};
 use crate::codec::Codec;
 use crate::connection::{Client, Shell};
 use crate::error::BuildError;
+use crate::grant_tag::MeantTags;
 use crate::lock::Lock;
 use crate::matcher::{Matcher, Pattern};
 use crate::metrics::Meter;
 use crate::namespace::{Family, Guard, Inherited, Many, NamespaceBuilder, Space};
 use crate::proto::pace::Rate;
 use crate::recovery::{Keeper, Recovery};
-use crate::rooms::Selection;
 use crate::settings::Settings;
 use crate::socket::Core;
 
@@ -247,6 +247,7 @@ impl Server {
     }
 
     fn end_found(&self, revocation: &Revocation, margin: Option<&Margin>) -> usize {
+        let tags = MeantTags::of(revocation);
         let is_meant = |facts: &GrantFacts| revocation.covers(facts);
         let mut meant: Vec<Arc<Core>> = Vec::new();
         for space in self.all_spaces() {
@@ -255,7 +256,7 @@ impl Server {
             }
             // Those on the way in first: whoever comes in meanwhile is found in the namespace, or twice and told once.
             let pending = space.pending();
-            let inside = space.rooms.lock().select(&Selection::default());
+            let inside = space.rooms.lock().granted(tags);
             let known: HashSet<_> = pending.iter().map(Arc::as_ptr).collect();
             let inside = inside.iter().filter(|s| !known.contains(&Arc::as_ptr(s)));
             // A second round trip has no grant to shorten before its end.

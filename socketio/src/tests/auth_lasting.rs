@@ -323,3 +323,25 @@ async fn row_36_an_identity_whose_end_panics_ends_nobody() {
             .starts_with("40{")
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn row_13_a_renewed_grant_is_found_by_its_own_token_and_no_longer_by_the_one_before() {
+    let authenticator = auth_fn(|_: AuthContext, credential: Credential| async move {
+        let id = credential.token().to_owned();
+        let grant = Grant::new(User("ann".into()), "ann").with_session_id(format!("s-{id}"));
+        Outcome::Accept(grant.with_token_id(id))
+    });
+    let policy = Handshake::new(authenticator);
+    let io = SocketIo::builder().authenticate(policy).build().unwrap();
+    io.namespace("/").open().unwrap();
+    let mut client = TestClient::open(&io).await;
+    client.join_with("/", &token("one")).await;
+    let renewal = format!(r#"42["authenticate",{}]"#, token("two"));
+    client.send(&renewal).await;
+    assert_eq!(client.next_text().await, r#"42["authenticated"]"#);
+    let warn = |grants| io.auth().expire_in(&grants, Duration::from_secs(9));
+    assert_eq!(warn(Revocation::token("one")), 0);
+    assert_eq!(warn(Revocation::session("s-one")), 0);
+    assert_eq!(warn(Revocation::token("two")), 1);
+    assert_eq!(warn(Revocation::session("s-two")), 1);
+}
