@@ -157,6 +157,7 @@ mod event;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
+mod grant_tag;
 #[cfg(any(doc, doctest))]
 pub mod guide;
 mod handler;

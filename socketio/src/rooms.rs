@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::error::JoinError;
+use crate::grant_tag::{GrantTag, MeantTags};
 use crate::id::{SocketId, SocketMap, SocketSet};
 
 /// The name of a room.
@@ -51,6 +52,8 @@ impl From<&SocketId> for Room {
 
 struct Member<S> {
     socket: S,
+    /// Here and not in the socket, which is far away in memory.
+    tag: GrantTag,
     /// The rooms joined; in a box, for a table of members has many empty places.
     #[expect(clippy::box_collection, reason = "absent from sockets in no room")]
     rooms: Option<Box<Vec<Room>>>,
@@ -139,9 +142,23 @@ impl<S: Clone> Rooms<S> {
         }
     }
 
-    pub(crate) fn insert(&mut self, id: SocketId, socket: S) {
+    pub(crate) fn insert(&mut self, id: SocketId, socket: S, tag: GrantTag) {
         let rooms = None;
-        self.members.insert(id, Member { socket, rooms });
+        self.members.insert(id, Member { socket, tag, rooms });
+    }
+
+    /// The socket has another grant.
+    pub(crate) fn set_tag(&mut self, id: &SocketId, tag: GrantTag) {
+        if let Some(member) = self.members.get_mut(id) {
+            member.tag = tag;
+        }
+    }
+
+    /// Everyone whose grant may be one of those.
+    pub(crate) fn granted(&self, meant: MeantTags) -> Vec<S> {
+        let members = self.members.values();
+        let found = members.filter(|member| meant.include(member.tag));
+        found.map(|member| member.socket.clone()).collect()
     }
 
     /// Takes the socket out of the namespace and of all its rooms; which those were, and whether each is empty now.
@@ -324,7 +341,7 @@ mod tests {
             ("c", &["y"]),
             ("d", &[]),
         ] {
-            rooms.insert(id(name), name);
+            rooms.insert(id(name), name, GrantTag::NONE);
             for room in joined {
                 rooms.join(&id(name), &Room::from(*room), BOUNDS).unwrap();
             }

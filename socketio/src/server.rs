@@ -27,13 +27,13 @@ use crate::cluster::{Cluster, ServerClusterOptions};
 use crate::codec::Codec;
 use crate::connection::{Client, Shell};
 use crate::error::BuildError;
+use crate::grant_tag::MeantTags;
 use crate::lock::Lock;
 use crate::matcher::{Matcher, Pattern};
 use crate::metrics::Meter;
 use crate::namespace::{Family, Guard, Inherited, Many, NamespaceBuilder, Space};
 use crate::proto::pace::Rate;
 use crate::recovery::{Keeper, Recovery};
-use crate::rooms::Selection;
 use crate::settings::Settings;
 use crate::socket::Core;
 
@@ -238,9 +238,16 @@ impl Server {
 
     /// Ends what holds a grant that is meant, after a margin if there is one; how many sockets that were.
     pub(crate) fn end_grants(&self, revocation: &Revocation, margin: Option<&Margin>) -> usize {
-        if margin.is_none() {
-            self.authority.revoked.add(revocation);
+        let end = || self.end_found(revocation, margin);
+        match margin {
+            // Nobody is refused for it: who is not in yet will hear of an end from the policy.
+            Some(_) => end(),
+            None => self.authority.revoked.apply(revocation, end),
         }
+    }
+
+    fn end_found(&self, revocation: &Revocation, margin: Option<&Margin>) -> usize {
+        let tags = MeantTags::of(revocation);
         let is_meant = |facts: &GrantFacts| revocation.covers(facts);
         let mut meant: Vec<Arc<Core>> = Vec::new();
         for space in self.all_spaces() {
@@ -249,7 +256,7 @@ impl Server {
             }
             // Those on the way in first: whoever comes in meanwhile is found in the namespace, or twice and told once.
             let pending = space.pending();
-            let inside = space.rooms.lock().select(&Selection::default());
+            let inside = space.rooms.lock().granted(tags);
             let known: HashSet<_> = pending.iter().map(Arc::as_ptr).collect();
             let inside = inside.iter().filter(|s| !known.contains(&Arc::as_ptr(s)));
             // A second round trip has no grant to shorten before its end.

@@ -211,7 +211,7 @@ impl Client {
         if guard.policy.settings().inherit == Inherit::None {
             return None;
         }
-        let mark = self.server.authority.revoked.mark();
+        let mark = self.server.authority.revoked.mark_of_held();
         let joined = self.joined().into_iter().filter(|socket| {
             let of_socket = socket.space.guard.as_ref();
             of_socket.is_some_and(|of_socket| of_socket.index == guard.index)

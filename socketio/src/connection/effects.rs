@@ -97,10 +97,14 @@ impl Client {
             return socket.set_grant(None, None);
         };
         let expires_at = expires_in.and_then(|left| accepted.counted_from.checked_add(left));
-        socket.set_grant(Some(accepted.grant), expires_at);
-        // Behind the grant: a revocation from here on finds the socket by it.
+        let grant = Arc::clone(&accepted.grant);
         let revoked = &self.server.authority.revoked;
-        socket.end_grant_if(None, |facts| revoked.check(accepted.mark, facts).is_err());
+        let installed = revoked.install(accepted.mark, accepted.grant.facts(), || {
+            socket.set_grant(Some(grant), expires_at);
+        });
+        if installed.is_err() {
+            socket.end_grant(None);
+        }
     }
 
     fn refuse(

@@ -19,6 +19,7 @@ use crate::closed::Closed;
 use crate::codec::{EncodeError, Event, OwnedArgs, RawArgs};
 use crate::connection::{Client, Shell};
 use crate::error::{EmitError, JoinError};
+use crate::grant_tag::GrantTag;
 use crate::handler::EventHandler;
 use crate::id::SocketId;
 use crate::listeners::{Lasts, ListenerId, Listeners};
@@ -99,6 +100,12 @@ pub(super) struct Extra {
 }
 
 impl State {
+    /// By which revocations find the socket among those of its namespace.
+    pub(super) fn tag(&self) -> GrantTag {
+        let grant = self.grant.as_ref();
+        grant.map_or(GrantTag::NONE, |grant| GrantTag::of(grant.facts()))
+    }
+
     pub(super) fn extra(&mut self) -> &mut Extra {
         self.extra.get_or_insert_with(|| {
             Box::new(Extra {
@@ -204,18 +211,22 @@ impl Core {
     ) -> bool {
         let is_meant = self.has_grant_that(is_meant);
         if is_meant {
-            self.feed(Input::Auth {
-                ticket: self.ticket,
-                input: match margin {
-                    Some(margin) => auth::Input::ExpireIn {
-                        margin: margin.margin,
-                        reason: margin.reason.clone(),
-                    },
-                    None => auth::Input::Revoked(Code::TokenRevoked.into()),
-                },
-            });
+            self.end_grant(margin);
         }
         is_meant
+    }
+
+    pub(crate) fn end_grant(&self, margin: Option<&Margin>) {
+        self.feed(Input::Auth {
+            ticket: self.ticket,
+            input: match margin {
+                Some(margin) => auth::Input::ExpireIn {
+                    margin: margin.margin,
+                    reason: margin.reason.clone(),
+                },
+                None => auth::Input::Revoked(Code::TokenRevoked.into()),
+            },
+        });
     }
 
     /// Whether the grant, if there is one, is one of those.
@@ -304,9 +315,18 @@ impl Core {
             None => self.space.guest(),
         };
         let mut state = self.state.lock();
-        state.identity = identity;
-        state.grant = grant;
         state.expires_at = expires_at;
+        let before = (
+            std::mem::replace(&mut state.identity, identity),
+            std::mem::replace(&mut state.grant, grant),
+        );
+        let tag = self.is_joined().then(|| state.tag());
+        drop(state);
+        if let Some(tag) = tag {
+            self.space.rooms.lock().set_tag(self.id(), tag);
+        }
+        // The identity is the application's, and so is what its end does.
+        let _ = guard(|| drop(before));
     }
 
     pub(crate) fn identity(&self) -> ErasedIdentity {

@@ -114,14 +114,14 @@ impl Core {
     /// Puts the socket among those of the namespace, a resumed one with its rooms and in the same moment as the log
     /// is read for the last time: what is sent from here on reaches it directly.
     pub(super) fn insert(self: &Arc<Self>) -> (Vec<(Room, Joined)>, Vec<Kept>) {
-        let replayed_to = self
-            .state
-            .lock()
-            .extra
-            .as_mut()
-            .and_then(|extra| extra.replayed_to.take());
+        let (replayed_to, tag) = {
+            let mut state = self.state.lock();
+            let extra = state.extra.as_mut();
+            let replayed_to = extra.and_then(|extra| extra.replayed_to.take());
+            (replayed_to, state.tag())
+        };
         let mut rooms = self.space.rooms.lock();
-        rooms.insert(self.id().clone(), Arc::clone(self));
+        rooms.insert(self.id().clone(), Arc::clone(self), tag);
         let (Some(keeper), Some(resumed), Some(from)) =
             (&self.space.recovery, self.resumed(), replayed_to)
         else {

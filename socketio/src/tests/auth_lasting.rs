@@ -1,17 +1,17 @@
 //! Grants of live sockets: asked about again, taken over by others, shared by namespaces.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use super::Log;
 use super::auth::{User, token, users, wall_clock};
 use crate::auth::{
-    Action, AuthContext, AuthEvent, Authenticator, Code, Credential, Decision, Grant, Handshake,
-    Holder, Inherit, MemoryRevocations, Outcome, Revocation, Scopes, TwoRoundTrip, auth_fn,
-    authorizer_fn,
+    Action, AuditKind, AuthContext, AuthEvent, Authenticator, Code, Credential, Decision, Grant,
+    Handshake, Holder, Inherit, MemoryRevocations, Outcome, Revocation, Scopes, TwoRoundTrip,
+    auth_fn, authorizer_fn,
 };
 use crate::testing::{Received, TestClient};
-use crate::{Ack, Room, Socket, SocketIo};
+use crate::{Ack, AuthControl, Room, Socket, SocketIo};
 
 /// What an issuer says of every token, changed by tests.
 #[derive(Clone, Default)]
@@ -201,4 +201,147 @@ async fn row_13_revocation_finds_inherited_grants() {
         told.contains(r#"Packet("41")"#) && told.contains(r#"Packet("41/b,")"#),
         "{told}"
     );
+}
+
+/// An identity that tells when its last holder lets go of it.
+struct Tells(Option<Box<dyn Fn() + Send + Sync>>);
+
+impl Drop for Tells {
+    fn drop(&mut self) {
+        if let Some(tell) = self.0.take() {
+            tell();
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn row_13_who_is_kicked_by_a_grant_that_has_just_been_set_leaves() {
+    let server: Arc<OnceLock<AuthControl>> = Arc::default();
+    let (log, kicking) = (Log::default(), Arc::clone(&server));
+    let kicks = log.clone();
+    let authenticator = auth_fn(move |_: AuthContext, credential: Credential| {
+        let id = credential.token().to_owned();
+        let (kicking, kicks) = (Arc::clone(&kicking), kicks.clone());
+        async move {
+            // Let go of when the renewal has set the grant of the other token.
+            let tells = (id == "old").then(|| {
+                Box::new(move || {
+                    let kicked = kicking
+                        .get()
+                        .map(|auth| auth.kick(&Revocation::token("new")));
+                    kicks.add(format!("{kicked:?}"));
+                }) as Box<dyn Fn() + Send + Sync>
+            });
+            Outcome::Accept(Grant::new(Arc::new(Tells(tells)), "ann").with_token_id(id))
+        }
+    });
+    let policy = Handshake::new(authenticator);
+    let io = SocketIo::builder().authenticate(policy).build().unwrap();
+    io.namespace("/").open().unwrap();
+    assert!(server.set(io.auth()).is_ok());
+    let mut client = TestClient::open(&io).await;
+    client.join_with("/", &token("old")).await;
+    client
+        .send(&format!(r#"42["authenticate",{}]"#, token("new")))
+        .await;
+    let told = format!("{:?}", client.drain().await);
+    assert_eq!(log.take(), ["Some(1)"], "found by the grant it has by now");
+    assert!(
+        told.contains("token_revoked") && told.contains(r#"Packet("41")"#),
+        "{told}"
+    );
+}
+
+#[tokio::test]
+async fn row_13_a_kick_that_is_under_way_finds_whoever_takes_the_grant_over() {
+    // Two connections of one subject. Telling the first of its end waits until the second has asked for a namespace
+    // that the kick has looked through already.
+    let (told, mut first_is_told) = tokio::sync::mpsc::unbounded_channel();
+    let (go_on, may_go_on) = std::sync::mpsc::channel();
+    let may_go_on = Mutex::new(may_go_on);
+    let policy =
+        Handshake::new(users()).settings(|settings| settings.inherit = Inherit::SameSubject);
+    let builder = SocketIo::builder().authenticate(policy);
+    let io = builder
+        .audit(move |event: &AuthEvent<'_>| {
+            if event.kind == AuditKind::Revoked && told.send(()).is_ok() {
+                let _ = may_go_on.lock().unwrap().recv();
+            }
+        })
+        .build()
+        .unwrap();
+    let spaces = ["/", "/b"].map(|name| io.namespace(name).open().unwrap());
+    let (mut one, mut other) = (TestClient::open(&io).await, TestClient::open(&io).await);
+    for client in [&mut one, &mut other] {
+        client.join_with("/", &token("user:ann")).await;
+    }
+    let auth = io.auth();
+    let kick = std::thread::spawn(move || auth.kick(&Revocation::subject("ann", wall_clock())));
+    first_is_told.recv().await;
+    first_is_told.close();
+    for client in [&mut one, &mut other] {
+        client.send("40/b,").await;
+    }
+    let answer = tokio::select! {
+        answer = one.next_text() => answer,
+        answer = other.next_text() => answer,
+    };
+    assert!(answer.contains("token_revoked"), "{answer}");
+    go_on.send(()).unwrap();
+    assert_eq!(kick.join().unwrap(), 2);
+    for client in [&mut one, &mut other] {
+        while client.next().await != Received::Closed {}
+    }
+    assert_eq!(spaces.map(|space| space.socket_count()), [0, 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn row_36_an_identity_whose_end_panics_ends_nobody() {
+    let authenticator = auth_fn(|_: AuthContext, credential: Credential| async move {
+        let tells = (credential.token() == "old").then(|| {
+            fn panics() {
+                panic!("an identity that does not go quietly");
+            }
+            Box::new(panics) as Box<dyn Fn() + Send + Sync>
+        });
+        Outcome::Accept(Grant::new(Arc::new(Tells(tells)), "ann"))
+    });
+    let policy = Handshake::new(authenticator);
+    let io = SocketIo::builder().authenticate(policy).build().unwrap();
+    io.namespace("/").open().unwrap();
+    let mut client = TestClient::open(&io).await;
+    client.join_with("/", &token("old")).await;
+    let renewal = format!(r#"42["authenticate",{}]"#, token("new"));
+    client.send(&renewal).await;
+    assert_eq!(client.next_text().await, r#"42["authenticated"]"#);
+    // Its packets are still looked at.
+    client.send("41").await;
+    assert!(
+        client
+            .join_with("/", &token("new"))
+            .await
+            .starts_with("40{")
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn row_13_a_renewed_grant_is_found_by_its_own_token_and_no_longer_by_the_one_before() {
+    let authenticator = auth_fn(|_: AuthContext, credential: Credential| async move {
+        let id = credential.token().to_owned();
+        let grant = Grant::new(User("ann".into()), "ann").with_session_id(format!("s-{id}"));
+        Outcome::Accept(grant.with_token_id(id))
+    });
+    let policy = Handshake::new(authenticator);
+    let io = SocketIo::builder().authenticate(policy).build().unwrap();
+    io.namespace("/").open().unwrap();
+    let mut client = TestClient::open(&io).await;
+    client.join_with("/", &token("one")).await;
+    let renewal = format!(r#"42["authenticate",{}]"#, token("two"));
+    client.send(&renewal).await;
+    assert_eq!(client.next_text().await, r#"42["authenticated"]"#);
+    let warn = |grants| io.auth().expire_in(&grants, Duration::from_secs(9));
+    assert_eq!(warn(Revocation::token("one")), 0);
+    assert_eq!(warn(Revocation::session("s-one")), 0);
+    assert_eq!(warn(Revocation::token("two")), 1);
+    assert_eq!(warn(Revocation::session("s-two")), 1);
 }
