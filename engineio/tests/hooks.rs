@@ -4,9 +4,13 @@ mod support;
 
 use std::time::Duration;
 
-use engineio::{Config, CookieOptions, Refusal};
+use engineio::{
+    CloseReason, Config, Connection, CookieOptions, Engine, Flow, Handler, Message, Refusal,
+    RequestView,
+};
 use http::StatusCode;
 use support::{Door, Event, Server, WebSocket, get, request, spawn, within};
+use tokio::net::TcpListener;
 
 const POLLING: &str = "/engine.io/?EIO=4&transport=polling";
 const WEBSOCKET: &str = "/engine.io/?EIO=4&transport=websocket";
@@ -110,4 +114,91 @@ async fn a_handler_hears_of_heartbeats_over_either_transport_and_protocol() {
     // In the wrong direction it is none, and ends the session.
     socket.send("3").await;
     assert!(matches!(server.event().await, Event::Closed(_)));
+}
+
+/// Panics at one kind of call, and tells how its sessions end.
+struct Panics {
+    at: &'static str,
+    closed: tokio::sync::mpsc::UnboundedSender<CloseReason>,
+}
+
+impl Panics {
+    fn hear(&self, call: &str) {
+        assert_ne!(call, self.at, "as asked");
+    }
+}
+
+impl Handler for Panics {
+    type Data = ();
+
+    fn on_open(&self, _: &Connection<()>, _: &RequestView<'_>) {
+        self.hear("open");
+    }
+
+    fn on_ready(&self, connection: &Connection<()>) {
+        self.hear("ready");
+        if self.at == "deadline" {
+            connection.wake_at(Some(tokio::time::Instant::now().into_std()));
+        }
+    }
+
+    fn on_deadline(&self, _: &Connection<()>) {
+        self.hear("deadline");
+    }
+
+    fn on_message(&self, _: &Connection<()>, _: Message<'_>) -> Flow {
+        Flow::Continue
+    }
+
+    fn on_close(&self, _: &Connection<()>, reason: CloseReason) {
+        let _ = self.closed.send(reason);
+    }
+
+    fn on_heartbeat(&self, _: &Connection<()>) {
+        self.hear("heartbeat");
+    }
+
+    fn on_upgrading(&self, _: &Connection<()>) {
+        self.hear("upgrading");
+    }
+
+    fn on_upgrade(&self, _: &Connection<()>) {
+        self.hear("upgrade");
+    }
+}
+
+#[tokio::test]
+async fn a_panic_in_any_call_ends_the_session() {
+    const AT_ONCE: [&str; 3] = ["open", "ready", "deadline"];
+    for at in AT_ONCE
+        .into_iter()
+        .chain(["heartbeat", "upgrading", "upgrade"])
+    {
+        let (closed, mut ends) = tokio::sync::mpsc::unbounded_channel();
+        let config = Config::new().allow_eio3(true);
+        let engine = Engine::new(config, Panics { at, closed }).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let serving = engine.clone();
+        spawn(async move { serving.serve(listener).await });
+        let opened = get(addr, "/engine.io/?EIO=3&transport=polling").await;
+        if !AT_ONCE.contains(&at) {
+            let target = format!("/engine.io/?EIO=3&transport=polling&sid={}", opened.sid());
+            support::post(addr, &target, "1:2").await;
+        }
+        if ["upgrading", "upgrade"].contains(&at) {
+            let target = format!("/engine.io/?EIO=3&transport=websocket&sid={}", opened.sid());
+            let mut socket = WebSocket::open(addr, &target).await;
+            socket.send("2probe").await;
+            socket.send("5").await;
+        }
+        let reason = within(ends.recv()).await;
+        assert_eq!(reason, Some(CloseReason::ForcedClose), "{at}");
+        within(async {
+            while engine.session_count() > 0 {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+    }
 }
