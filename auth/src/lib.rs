@@ -78,6 +78,7 @@ pub mod jwt;
 mod limits;
 mod lock;
 mod panic_guard;
+mod payload_text;
 mod policy;
 #[cfg(any(feature = "jwt-aws-lc", feature = "jwt-rust-crypto"))]
 mod proven_field;
@@ -140,6 +141,7 @@ pub use limits::{
     AddressKey, AuthLimiter, ExponentialLockout, Limits, Lockout, LockoutKey, NetworkError, Rate,
     TrustedProxies,
 };
+pub use payload_text::PayloadText;
 pub use policy::{Collected, DynPolicy, Either, ErasedIdentity, Handshake, Policy, TwoRoundTrip};
 #[cfg(any(feature = "jwt-aws-lc", feature = "jwt-rust-crypto"))]
 pub use proven_field::ProvenAuthField;

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::panic_guard::contain_panic;
-use crate::sources::from_json;
+use crate::payload_text::Field;
+use crate::sources::from_field;
 use crate::{
     Action, AuthContext, AuthField, Authenticator, Authorizer, BearerHeader, BoxFuture, Code,
     Credential, CredentialSource, Decision, Dialect, Extract, Grant, GrantFacts, Holder, Inherit,
@@ -149,7 +150,7 @@ pub trait DynPolicy: Send + Sync + 'static {
                 return Collected::Rejected(Code::CredentialsBadFormat.into());
             }
         };
-        match from_json(token, SourceKind::Event) {
+        match from_field(Field::of(token), SourceKind::Event) {
             Extract::Absent if !self.has_guests() => {
                 Collected::Missing(Code::CredentialsRequired.into())
             }

@@ -1,7 +1,7 @@
 //! A token together with the proof that its sender holds the key it is bound to.
 
 use crate::jwt::PROOF_SEPARATOR;
-use crate::sources::from_json;
+use crate::sources::from_field;
 use crate::{Code, Credential, CredentialSource, Extract, RequestView, SourceKind};
 
 /// Two fields of the CONNECT payload, usually `token` and `proof`, as one credential for a
@@ -28,10 +28,7 @@ pub struct ProvenAuthField {
 
 impl CredentialSource for ProvenAuthField {
     fn extract(&self, request: &RequestView<'_>) -> Extract {
-        let field = |name: &str| {
-            let value = request.payload().and_then(|payload| payload.get(name));
-            from_json(value, SourceKind::Payload)
-        };
+        let field = |name| from_field(request.payload_field(name), SourceKind::Payload);
         match (field(self.token), field(self.proof)) {
             (Extract::Found(token), Extract::Found(proof)) => Extract::Found(Credential::new(
                 format!("{}{PROOF_SEPARATOR}{}", token.token(), proof.token()),

@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 
 use serde_json::Value;
 
+use crate::payload_text::{Field, PayloadText};
+
 /// The stored handshake of a connection, as the server keeps it.
 ///
 /// The server implements this over whatever it stores; nothing needs to be copied to answer.
@@ -48,7 +50,14 @@ impl RequestSource for NoRequest {
 #[derive(Clone, Copy)]
 pub struct RequestView<'a> {
     request: &'a dyn RequestSource,
-    payload: Option<&'a Value>,
+    payload: Payload<'a>,
+}
+
+#[derive(Clone, Copy)]
+enum Payload<'a> {
+    None,
+    Value(&'a Value),
+    Text(&'a PayloadText<'a>),
 }
 
 impl<'a> RequestView<'a> {
@@ -57,14 +66,24 @@ impl<'a> RequestView<'a> {
     pub fn new(request: &'a dyn RequestSource) -> Self {
         Self {
             request,
-            payload: None,
+            payload: Payload::None,
         }
     }
 
     /// Adds the `auth` payload of the CONNECT packet.
     #[must_use]
     pub const fn with_payload(mut self, payload: Option<&'a Value>) -> Self {
-        self.payload = payload;
+        self.payload = match payload {
+            Some(value) => Payload::Value(value),
+            None => Payload::None,
+        };
+        self
+    }
+
+    /// Adds the `auth` payload of the CONNECT packet as it was received.
+    #[must_use]
+    pub const fn with_payload_text(mut self, payload: &'a PayloadText<'a>) -> Self {
+        self.payload = Payload::Text(payload);
         self
     }
 
@@ -104,8 +123,21 @@ impl<'a> RequestView<'a> {
 
     /// The `auth` payload of the CONNECT packet.
     #[must_use]
-    pub const fn payload(&self) -> Option<&'a Value> {
-        self.payload
+    pub fn payload(&self) -> Option<&'a Value> {
+        match self.payload {
+            Payload::None => None,
+            Payload::Value(value) => Some(value),
+            Payload::Text(text) => text.value(),
+        }
+    }
+
+    /// One field of the payload, if that is an object.
+    pub(crate) fn payload_field(&self, name: &str) -> Field<'a> {
+        match self.payload {
+            Payload::None => Field::Absent,
+            Payload::Value(value) => Field::of(value.get(name)),
+            Payload::Text(text) => text.field(name),
+        }
     }
 }
 

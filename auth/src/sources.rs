@@ -1,7 +1,6 @@
 //! The sources that come with the crate.
 
-use serde_json::Value;
-
+use crate::payload_text::Field;
 use crate::{Code, Credential, CredentialSource, Extract, Place, RequestView, SourceKind};
 
 /// A field of the CONNECT payload: `io(url, { auth: { token } })` on the client.
@@ -16,8 +15,7 @@ pub struct AuthField(
 
 impl CredentialSource for AuthField {
     fn extract(&self, request: &RequestView<'_>) -> Extract {
-        let field = request.payload().and_then(|payload| payload.get(self.0));
-        from_json(field, SourceKind::Payload)
+        from_field(request.payload_field(self.0), SourceKind::Payload)
     }
 
     fn is_confined(&self) -> bool {
@@ -217,11 +215,11 @@ impl CredentialSource for Cookie {
 }
 
 /// Reads a JSON field that should hold a token.
-pub(crate) fn from_json(field: Option<&Value>, source: SourceKind) -> Extract {
+pub(crate) fn from_field(field: Field<'_>, source: SourceKind) -> Extract {
     match field {
-        None | Some(Value::Null) => Extract::Absent,
-        Some(Value::String(text)) => from_text(text, source),
-        Some(_) => Extract::Malformed(Code::CredentialsBadFormat),
+        Field::Absent => Extract::Absent,
+        Field::Text(text) => from_text(&text, source),
+        Field::Other => Extract::Malformed(Code::CredentialsBadFormat),
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::http::{AllowedOrigins, CookieOptions, Cors};
+use crate::http::{AllowedOrigins, CookieOptions, Cors, Refusal};
 use crate::proto::transport::{Timing, Transport};
 use crate::request::RequestView;
 use crate::send_options::OverflowPolicy;
@@ -17,31 +17,6 @@ use crate::websocket::PerMessageDeflate;
 
 /// A future that an asynchronous hook returns.
 pub type HookFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
-
-/// Why an admission hook refuses a handshake.
-///
-/// ```
-/// let refusal = engineio::Refusal::forbidden().message("come back with a ticket");
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    pub(crate) message: Option<String>,
-}
-
-impl Refusal {
-    /// Refused with the message `Forbidden` (code 4, EIO4-ERR-06).
-    #[must_use]
-    pub const fn forbidden() -> Self {
-        Self { message: None }
-    }
-
-    /// Replaces the text the client sees.
-    #[must_use]
-    pub fn message(mut self, message: impl Into<String>) -> Self {
-        self.message = Some(message.into());
-        self
-    }
-}
 
 type AdmissionHook =
     dyn for<'a> Fn(&RequestView<'a>) -> HookFuture<Result<(), Refusal>> + Send + Sync;
@@ -85,6 +60,7 @@ pub struct Config {
     pub(crate) allowed_origins: Option<AllowedOrigins>,
     pub(crate) bind_origin: bool,
     pub(crate) bind_cookie: Option<CookieOptions>,
+    pub(crate) cookie_on_websocket: bool,
     pub(crate) cookie: Option<CookieOptions>,
     pub(crate) initial_packet: Option<String>,
     pub(crate) compression_threshold: Option<usize>,
@@ -127,6 +103,7 @@ impl Default for Config {
             allowed_origins: None,
             bind_origin: true,
             bind_cookie: None,
+            cookie_on_websocket: false,
             cookie: None,
             initial_packet: None,
             compression_threshold: Some(1024),
@@ -316,6 +293,13 @@ impl Config {
     /// Sets a cookie on the polling handshake (EIO4-CK-01); off by default.
     pub fn cookie(mut self, cookie: CookieOptions) -> Self {
         self.cookie = Some(cookie);
+        self
+    }
+
+    /// Whether a handshake on WebSocket sets the [`cookie`](Self::cookie) too. Default `false`, as the reference
+    /// (EIO4-CK-02).
+    pub fn cookie_on_websocket(mut self, set: bool) -> Self {
+        self.cookie_on_websocket = set;
         self
     }
 

@@ -19,7 +19,7 @@ pub enum Flow {
 
 /// The application behind an [`Engine`](crate::Engine).
 ///
-/// All calls for one connection but [`admits`](Handler::admits) are serial: none starts before the last one has returned. They run on the task
+/// All calls for one connection but [`admits`](Handler::admits) and [`on_upgrading`](Handler::on_upgrading) are serial: none starts before the last one has returned. They run on the task
 /// that reads the connection, so they must not block; hand long work to a task of your own and answer with
 /// [`Connection::send`] from there.
 ///
@@ -53,6 +53,17 @@ pub trait Handler: Send + Sync + 'static {
 
     /// The session is over. Called once for every session that was opened.
     fn on_close(&self, connection: &Connection<Self::Data>, reason: CloseReason);
+
+    /// The client answered a heartbeat, or with protocol 3 began one (EIO4-HB-01, EIO3-HB-01): it was there a moment ago.
+    fn on_heartbeat(&self, connection: &Connection<Self::Data>) {
+        let _ = connection;
+    }
+
+    /// The client probes a WebSocket, to which it may move (EIO4-UPG-02). Like [`admits`](Self::admits) this may come while
+    /// another call runs, and more than once.
+    fn on_upgrading(&self, connection: &Connection<Self::Data>) {
+        let _ = connection;
+    }
 
     /// The client moved from long-polling to WebSocket.
     fn on_upgrade(&self, connection: &Connection<Self::Data>) {

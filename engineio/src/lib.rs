@@ -35,9 +35,9 @@ mod trace;
 mod websocket;
 
 pub use body::{Body, BodyError};
-pub use config::{Config, ConfigError, HookFuture, Refusal};
+pub use config::{Config, ConfigError, HookFuture};
 pub use handler::{Flow, Handler};
-pub use http::{AllowedOrigins, CookieOptions, Cors, SameSite};
+pub use http::{AllowedOrigins, CookieOptions, Cors, Refusal, SameSite};
 pub use message::{EncodedMessage, Message, MessageBuffer, Payload};
 pub use packet::{ParseError, Protocol};
 pub use proto::close_reason::CloseReason;

@@ -81,8 +81,8 @@ async fn too_many_packets_in_one_payload_are_a_parse_error() {
 #[tokio::test]
 async fn slow_headers_and_slow_bodies_are_cut_off() {
     let config = Config::new()
-        .header_timeout(Duration::from_millis(50))
-        .body_timeout(Duration::from_millis(50));
+        .header_timeout(Duration::from_millis(500))
+        .body_timeout(Duration::from_millis(500));
     let mut server = Server::start(Door::Own, config).await;
     // `send_raw` returns only when the server has closed.
     send_raw(server.addr, b"GET /engine.io/?EIO=4 HTTP/1.1\r\nHost:").await;
@@ -117,9 +117,9 @@ async fn a_head_past_the_limit_is_431_and_one_at_it_is_taken() {
 #[tokio::test]
 async fn an_upgrade_that_never_finishes_and_a_client_that_never_answers_are_given_up() {
     let config = Config::new()
-        .upgrade_timeout(Duration::from_millis(40))
-        .ping_interval(Duration::from_millis(60))
-        .ping_timeout(Duration::from_millis(60));
+        .upgrade_timeout(Duration::from_millis(300))
+        .ping_interval(Duration::from_millis(400))
+        .ping_timeout(Duration::from_millis(400));
     let mut server = Server::start(Door::Own, config).await;
     let sid = server.handshake().await;
     let mut socket = WebSocket::open(server.addr, &format!("{WEBSOCKET}&sid={sid}")).await;

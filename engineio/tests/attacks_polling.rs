@@ -172,7 +172,7 @@ async fn too_many_headers_are_refused_and_as_many_as_allowed_are_taken() {
 
 #[tokio::test]
 async fn headers_that_drip_are_cut_off_as_a_whole() {
-    let config = Config::new().header_timeout(Duration::from_millis(60));
+    let config = Config::new().header_timeout(Duration::from_millis(500));
     for door in [Door::Own, Door::Foreign] {
         let server = Server::start(door, config.clone()).await;
         let mut stream = connected(server.addr, b"GET /").await;
@@ -194,7 +194,7 @@ async fn headers_that_drip_are_cut_off_as_a_whole() {
 
 #[tokio::test]
 async fn a_body_that_drips_is_cut_off_as_a_whole() {
-    let config = Config::new().body_timeout(Duration::from_millis(60));
+    let config = Config::new().body_timeout(Duration::from_millis(500));
     for door in Door::ALL {
         let mut server = Server::start(door, config.clone()).await;
         let target = format!("{POLLING}&sid={}", server.handshake().await);

@@ -40,8 +40,8 @@ async fn it_upgrades_with_what_is_queued_in_order() {
 async fn a_client_that_does_not_ping_is_given_up_on_either_transport() {
     //= EIO3-HB-02 test
     let config = config()
-        .ping_interval(Duration::from_millis(40))
-        .ping_timeout(Duration::from_millis(40));
+        .ping_interval(Duration::from_millis(400))
+        .ping_timeout(Duration::from_millis(400));
     let mut server = Server::start(Door::Own, config).await;
     get(server.addr, POLLING).await.sid();
     assert_eq!(server.closed().await, CloseReason::PingTimeout);

@@ -10,6 +10,7 @@ mod calls;
 mod effects;
 mod replies;
 
+use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, MutexGuard};
@@ -65,8 +66,31 @@ pub(crate) struct Accepted {
 /// What came with a CONNECT.
 #[derive(Default)]
 pub(crate) struct Payload {
-    auth: Option<Value>,
+    auth: Option<Auth>,
     size: usize,
+}
+
+/// The auth object.
+enum Auth {
+    /// As it came, for most policies look at one field of it.
+    Text(Box<str>),
+    Value(Value),
+}
+
+impl Payload {
+    fn value(&self) -> Option<Cow<'_, Value>> {
+        match self.auth.as_ref()? {
+            Auth::Text(text) => serde_json::from_str(text).ok().map(Cow::Owned),
+            Auth::Value(value) => Some(Cow::Borrowed(value)),
+        }
+    }
+
+    fn into_value(self) -> Option<Value> {
+        match self.auth? {
+            Auth::Text(text) => serde_json::from_str(&text).ok(),
+            Auth::Value(value) => Some(value),
+        }
+    }
 }
 
 /// A packet that waits for a verification, or for its turn.
@@ -345,12 +369,13 @@ impl Client {
             PacketKind::Ack => return self.take_ack(connection, state, packet, size),
             PacketKind::Connect => {
                 drop(state);
-                let auth = match packet.query() {
-                    Some(query) => Some(auth_of_query(query)),
+                let args = packet.args();
+                let auth = match (packet.query(), args.as_json()) {
+                    (Some(query), _) => Some(Auth::Value(auth_of_query(query))),
                     // Protocol 4 has no payload here (SIO4-CON-03).
-                    None if connection.protocol() == Protocol::V3 => None,
-                    None if packet.args().is_empty() => None,
-                    None => packet.args().deserialize().ok(),
+                    _ if connection.protocol() == Protocol::V3 || args.is_empty() => None,
+                    (None, Some(text)) => Some(Auth::Text(text.into())),
+                    (None, None) => args.deserialize().ok().map(Auth::Value),
                 };
                 let payload = Payload { auth, size };
                 self.connect(connection, now, packet.namespace(), payload, false);

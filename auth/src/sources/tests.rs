@@ -38,7 +38,11 @@ fn with_headers(headers: &[(&'static str, &'static str)]) -> Request {
     }
 }
 
-fn run(source: &impl CredentialSource, request: &Request, payload: Option<&Value>) -> String {
+fn run(
+    source: &impl CredentialSource,
+    request: &Request,
+    payload: Option<&serde_json::Value>,
+) -> String {
     match source.extract(&RequestView::new(request).with_payload(payload)) {
         Extract::Found(credential) => format!("{:?}={}", credential.source(), credential.token()),
         Extract::Absent => "absent".into(),

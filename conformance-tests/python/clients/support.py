@@ -16,7 +16,7 @@ from urllib.parse import urlsplit, urlunsplit
 import socketio
 from engineio.payload import Payload
 
-PATIENCE_SECONDS = 10
+PATIENCE_SECONDS = 30
 
 if "FIXTURE_URL" not in os.environ:
     raise SystemExit("FIXTURE_URL must name the server under test, like http://127.0.0.1:3000")

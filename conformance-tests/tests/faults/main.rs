@@ -45,7 +45,7 @@ async fn report(fault: Fault, server: String) -> Result<Report, String> {
         .on_port_offset(fault.port_offset)
         .attempts(1)
         .patience(Duration::from_millis(900))
-        .limit(Duration::from_secs(25));
+        .limit(Duration::from_secs(60));
     let proxy = Arc::new(Proxy::new(fault, server));
     let url = format!("http://{address}");
     tokio::select! {

@@ -26,4 +26,5 @@ pub(crate) use encoding::accepts as accepts_encoding;
 pub(crate) use encoding::{accepted as accepted_encoding, compress};
 pub(crate) use path::PathMatcher;
 pub(crate) use query::Query;
+pub use reject::Refusal;
 pub(crate) use reject::Rejection;

@@ -2,6 +2,49 @@
 
 use std::borrow::Cow;
 
+use http::StatusCode;
+
+/// Why an admission hook refuses a handshake.
+///
+/// ```
+/// use http::StatusCode;
+///
+/// let refusal = engineio::Refusal::forbidden()
+///     .message("come back with a ticket")
+///     .status(StatusCode::UNAUTHORIZED);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    message: Option<String>,
+    status: StatusCode,
+}
+
+impl Refusal {
+    /// Refused with the message `Forbidden` (code 4, EIO4-ERR-06).
+    #[must_use]
+    pub const fn forbidden() -> Self {
+        Self {
+            message: None,
+            status: StatusCode::FORBIDDEN,
+        }
+    }
+
+    /// Replaces the text the client sees.
+    #[must_use]
+    pub fn message(mut self, message: impl Into<String>) -> Self {
+        self.message = Some(message.into());
+        self
+    }
+
+    /// Replaces the status, 403 by default. A handshake on WebSocket is refused with 400 whatever the reason
+    /// (EIO4-ERR-05).
+    #[must_use]
+    pub const fn status(mut self, status: StatusCode) -> Self {
+        self.status = status;
+        self
+    }
+}
+
 /// One row of the error table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Rejection {
@@ -9,8 +52,8 @@ pub(crate) enum Rejection {
     SessionUnknown,
     HandshakeMethod,
     BadRequest,
-    /// The admission hook's text, or the default.
-    Forbidden(Option<String>),
+    /// By the admission hook.
+    Refused(Refusal),
     UnsupportedVersion,
 }
 
@@ -21,7 +64,7 @@ impl Rejection {
             Self::SessionUnknown => 1,
             Self::HandshakeMethod => 2,
             Self::BadRequest => 3,
-            Self::Forbidden(_) => 4,
+            Self::Refused(_) => 4,
             Self::UnsupportedVersion => 5,
         }
     }
@@ -32,16 +75,16 @@ impl Rejection {
             Self::SessionUnknown => "Session ID unknown",
             Self::HandshakeMethod => "Bad handshake method",
             Self::BadRequest => "Bad request",
-            Self::Forbidden(message) => message.as_deref().unwrap_or("Forbidden"),
+            Self::Refused(refusal) => refusal.message.as_deref().unwrap_or("Forbidden"),
             Self::UnsupportedVersion => "Unsupported protocol version",
         }
     }
 
     /// The status of a plain request's refusal; an upgrade request's is always 400 (EIO4-ERR-05).
-    pub(crate) const fn status(&self) -> u16 {
+    pub(crate) const fn status(&self) -> StatusCode {
         match self {
-            Self::Forbidden(_) => 403,
-            _ => 400,
+            Self::Refused(refusal) => refusal.status,
+            _ => StatusCode::BAD_REQUEST,
         }
     }
 
@@ -99,13 +142,17 @@ mod tests {
                 r#"{"code":3,"message":"Bad request"}"#,
             ),
             (
-                Rejection::Forbidden(None),
+                Rejection::Refused(Refusal::forbidden()),
                 403,
                 r#"{"code":4,"message":"Forbidden"}"#,
             ),
             (
-                Rejection::Forbidden(Some("no \"ticket\"".to_owned())),
-                403,
+                Rejection::Refused(
+                    Refusal::forbidden()
+                        .message("no \"ticket\"")
+                        .status(StatusCode::UNAUTHORIZED),
+                ),
+                401,
                 r#"{"code":4,"message":"no \"ticket\""}"#,
             ),
             (
@@ -114,7 +161,7 @@ mod tests {
                 r#"{"code":5,"message":"Unsupported protocol version"}"#,
             ),
         ] {
-            assert_eq!(rejection.status(), status);
+            assert_eq!(rejection.status().as_u16(), status);
             assert_eq!(rejection.json(), json);
         }
     }

@@ -23,7 +23,7 @@ impl ConnectionError {
         Self {
             code: Some(rejection.code()),
             message: rejection.message().to_owned(),
-            status: rejection.status(),
+            status: rejection.status().as_u16(),
             context,
         }
     }

@@ -239,7 +239,7 @@ async fn admit<D>(
     if let Some(admission) = &hub.config.admission {
         let asked = admission(request);
         if let Err(refusal) = asked.await {
-            let rejection = Rejection::Forbidden(refusal.message);
+            let rejection = Rejection::Refused(refusal);
             return Err(Refused::Rejection(rejection, "the admission hook refused"));
         }
     }
@@ -387,6 +387,12 @@ fn open_websocket<D: Send + Sync + 'static>(
     if let Some(initial) = &hub.config.initial_packet {
         let initial = format!("4{initial}");
         websocket::write_frame(&mut frames, websocket::Opcode::Text, initial.as_bytes());
+    }
+    if hub.config.cookie_on_websocket
+        && let Some(cookie) = &hub.config.cookie
+        && let Ok(value) = HeaderValue::from_str(&cookie.header(id.as_str()))
+    {
+        upgrade.headers_mut().append(header::SET_COOKIE, value);
     }
     shared.push_first(&mut frames);
     super::buffers::give_back(frames);
@@ -636,9 +642,7 @@ fn refuse<D: Send + Sync + 'static>(
     }
     let mut response = match refused {
         Refused::Rejection(rejection, _) if !is_upgrade => {
-            let status =
-                StatusCode::from_u16(rejection.status()).unwrap_or(StatusCode::BAD_REQUEST);
-            respond(status, Some(JSON), rejection.json())
+            respond(rejection.status(), Some(JSON), rejection.json())
         }
         Refused::Rejection(rejection, _) => respond(
             StatusCode::BAD_REQUEST,

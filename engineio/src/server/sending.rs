@@ -102,7 +102,7 @@ impl<D: Send + Sync + 'static> Shared<D> {
         ready.into_iter().for_each(Waker::wake);
         let Some(notice) = notice else { return };
         let connection = Connection(Arc::clone(self));
-        self.hub.guard(|handler| match notice {
+        self.tell(|handler| match notice {
             Notice::Slow => handler.on_slow(&connection),
             Notice::Drained => handler.on_drained(&connection),
         });

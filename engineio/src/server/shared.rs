@@ -16,7 +16,7 @@ use super::form::FrameForm;
 use super::hub::Hub;
 use super::lock::Lock;
 use super::writer::WriterSlot;
-use crate::handler::Flow;
+use crate::handler::{Flow, Handler};
 use crate::message::Message;
 use crate::packet::Protocol;
 use crate::payload::PayloadContent;
@@ -439,7 +439,7 @@ impl<D: Send + Sync + 'static> Shared<D> {
         self.run(&mut effects);
         if must_wake && self.begin_dispatch() {
             let connection = Connection(Arc::clone(self));
-            self.hub.guard(|handler| handler.on_deadline(&connection));
+            self.tell(|handler| handler.on_deadline(&connection));
             self.end_dispatch(now);
         }
     }
@@ -499,6 +499,9 @@ impl<D: Send + Sync + 'static> Shared<D> {
         }
         let mut inner = self.lock();
         let mut effects = self.feed(&mut inner, batch.read_at, Input::Packet(received));
+        // The wrong one of the two closes the session.
+        let is_heartbeat =
+            matches!(received, Received::Ping | Received::Pong) && inner.session.is_open();
         drop(inner);
         match message {
             Some(message) if effects.is_deliverable => {
@@ -507,6 +510,9 @@ impl<D: Send + Sync + 'static> Shared<D> {
             }
             _ => {
                 self.run(&mut effects);
+                if is_heartbeat {
+                    self.tell(|handler| handler.on_heartbeat(connection));
+                }
                 Flow::Continue
             }
         }
@@ -530,13 +536,7 @@ impl<D: Send + Sync + 'static> Shared<D> {
     /// Hands one message to the application. Only between `begin_dispatch` and `end_dispatch`.
     fn deliver(self: &Arc<Self>, connection: &Connection<D>, message: Message<'_>) -> Flow {
         let mut flow = Flow::Continue;
-        let is_sound = self
-            .hub
-            .guard(|handler| flow = handler.on_message(connection, message));
-        if !is_sound {
-            // A panic in a handler ends its own session.
-            self.handle(self.hub.now(), Input::Discard);
-        }
+        self.tell(|handler| flow = handler.on_message(connection, message));
         if flow == Flow::Pause {
             let mut inner = self.lock();
             if std::mem::take(&mut inner.is_resumed_early) {
@@ -545,6 +545,13 @@ impl<D: Send + Sync + 'static> Shared<D> {
             inner.is_paused = true;
         }
         flow
+    }
+
+    /// Calls the application. A panic there ends the session, and no other.
+    pub(super) fn tell(self: &Arc<Self>, call: impl FnOnce(&dyn Handler<Data = D>)) {
+        if !self.hub.guard(call) {
+            self.handle(self.hub.now(), Input::Discard);
+        }
     }
 
     /// Reads on after a handler paused.

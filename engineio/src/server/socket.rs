@@ -354,11 +354,9 @@ impl<D: Send + Sync + 'static> Socket<D> {
             let Candidate { writer, form } = *candidate;
             self.shared().attach(writer, form, None);
         }
-        let connection = self.connection.clone();
-        self.shared()
-            .hub
-            .guard(|handler| handler.on_upgrade(&connection));
         trace::debug!("a session was upgraded");
+        let connection = &self.connection;
+        self.shared().tell(|handler| handler.on_upgrade(connection));
         self.shared().flush();
     }
 
@@ -554,6 +552,7 @@ impl<D: Send + Sync + 'static> Socket<D> {
             let shared = Arc::clone(&self.connection.0);
             let effects = shared.handle(shared.hub.now(), Input::CandidatePacket(probing));
             if effects.is_probe_answered {
+                shared.tell(|handler| handler.on_upgrading(&self.connection));
                 self.write_beside(b"\x81\x063probe".to_vec());
             }
             if probing != Probing::Probe {

@@ -33,8 +33,8 @@ where
 
 /// Fails the test when something that must happen does not.
 pub(crate) async fn within<F: Future>(future: F) -> F::Output {
-    match tokio::time::timeout(Duration::from_secs(20), future).await {
+    match tokio::time::timeout(Duration::from_secs(60), future).await {
         Ok(output) => output,
-        Err(_) => panic!("nothing happened for twenty seconds"),
+        Err(_) => panic!("nothing happened for a minute"),
     }
 }

@@ -36,6 +36,8 @@ pub(crate) enum Event {
     Opened,
     Text(String),
     Binary(Vec<u8>),
+    Heartbeat,
+    Upgrading,
     Upgraded,
     Slow,
     Drained,
@@ -92,6 +94,14 @@ impl Handler for Script {
 
     fn on_close(&self, _: &Connection<()>, reason: CloseReason) {
         self.report(Event::Closed(reason));
+    }
+
+    fn on_heartbeat(&self, _: &Connection<()>) {
+        self.report(Event::Heartbeat);
+    }
+
+    fn on_upgrading(&self, _: &Connection<()>) {
+        self.report(Event::Upgrading);
     }
 
     fn on_upgrade(&self, _: &Connection<()>) {

@@ -1,5 +1,6 @@
 //! Letting clients in: credentials, verifications, connect middleware.
 
+use std::borrow::Cow;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -11,10 +12,10 @@ use serde_json::{Map, Value};
 use socketio_auth as auth;
 use socketio_auth::{
     Action, BoxFuture, Code, Collected, Credential, Decision, ErasedIdentity, Extract, Fingerprint,
-    Grant, GrantFacts, Inherit, Mode, NoRequest, Purpose, Rejection, SourceKind,
+    Grant, GrantFacts, Inherit, Mode, NoRequest, PayloadText, Purpose, Rejection, SourceKind,
 };
 
-use super::{Accepted, Client, Payload, Shell, now, wall_clock};
+use super::{Accepted, Auth, Client, Payload, Shell, now, wall_clock};
 use crate::error::ConnectError;
 use crate::id::SocketId;
 use crate::namespace::{Family, Guard, Space};
@@ -77,10 +78,8 @@ impl Client {
         if families.is_empty() {
             return self.pump(connection, now, Input::NotFound { ticket });
         }
-        let auth = payload
-            .auth
-            .clone()
-            .unwrap_or_else(|| Value::Object(Map::new()));
+        let auth = payload.value().map(Cow::into_owned);
+        let auth = auth.unwrap_or_else(|| Value::Object(Map::new()));
         let asked = Arc::clone(&name);
         let mut search = Box::pin(async move { first_match(families, &asked, &auth).await });
         if let Poll::Ready(found) = poll_now(search.as_mut()) {
@@ -135,14 +134,17 @@ impl Client {
         };
         let gate = space.guard.as_ref();
         let gate = gate.map(|guard| self.gate(now, guard, &payload, &space));
-        let (gate, guest) =
-            gate.map_or((None, None), |(gate, guest)| (Some(Box::new(gate)), guest));
+        let (gate, guest) = gate.unzip();
+        let guest = guest.flatten();
         let claim = match &space.recovery {
-            Some(_) => Claim::of(payload.auth.as_ref()),
+            Some(_) => Claim::of(payload.value().as_deref()),
             None => None,
         };
         // A payload that authenticates holds a secret, which is not kept.
-        let auth = payload.auth.filter(|_| gate.is_none()).map(Box::new);
+        let auth = match &gate {
+            Some(_) => None,
+            None => payload.into_value().map(Box::new),
+        };
         let core = Core::new(connection.clone(), space, id, ticket, auth);
         if let Some(claim) = claim {
             core.set_claim(claim);
@@ -195,7 +197,7 @@ impl Client {
         guard: &Guard,
         payload: &Payload,
         space: &Space,
-    ) -> (Gate<Shell>, Option<ErasedIdentity>) {
+    ) -> (Box<Gate<Shell>>, Option<ErasedIdentity>) {
         let policy = &guard.policy;
         let mut presented = self.collect(now, guard.index, &**policy, payload);
         let (mut inherited, mut guest) = (None, None);
@@ -215,12 +217,12 @@ impl Client {
                 inherited = None;
             }
         }
-        let gate = Gate {
+        let gate = Box::new(Gate {
             policy: Arc::clone(policy.settings()),
             has_guests: policy.has_guests(),
             presented,
             inherited,
-        };
+        });
         // In the other modes a guest has to say so in an event of its own.
         let guest = guest.filter(|_| gate.policy.mode == Mode::Handshake);
         (gate, guest)
@@ -273,8 +275,15 @@ impl Client {
             let of_policy = state.presented.iter().find(|of| of.policy == index);
             of_policy.map_or(Extract::Absent, |of| of.found.clone())
         };
-        let view = auth::RequestView::new(&NoRequest).with_payload(payload.auth.as_ref());
-        let found = guard(|| policy.extract(&view).merge(opening));
+        let view = auth::RequestView::new(&NoRequest);
+        let found = guard(|| match &payload.auth {
+            Some(Auth::Text(text)) => {
+                policy.extract(&view.with_payload_text(&PayloadText::new(text)))
+            }
+            Some(Auth::Value(value)) => policy.extract(&view.with_payload(Some(value))),
+            None => policy.extract(&view),
+        });
+        let found = found.map(|found| found.merge(opening));
         match found.and_then(|found| guard(|| policy.decide(found))) {
             Ok(collected) => self.within_limits(now, collected, None),
             Err(Panicked) => Collected::Rejected(Rejection::panicked()),

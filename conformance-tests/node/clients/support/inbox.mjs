@@ -1,6 +1,6 @@
 // Awaiting events without missing one.
 
-const PATIENCE_MS = 10_000;
+const PATIENCE_MS = 30_000;
 
 /** Everything that `emitter` emits under `name` from now on, in order, as arrays of arguments. */
 export class Inbox {
