@@ -185,7 +185,9 @@ impl<I> fmt::Debug for Holder<'_, I> {
 /// Decides what identities may do. Attach one to a policy with [`Handshake::authorize`](crate::Handshake::authorize).
 ///
 /// It is asked before every action of a client, and again about the rooms that a socket is in when its grant is
-/// renewed. So it answers from memory, at once. A panic counts as [`Decision::Deny`].
+/// renewed. So it answers from memory, at once; what has to wait for an answer belongs into
+/// [`check`](crate::Authenticator::check), or into the server's middleware and handlers. A panic counts as
+/// [`Decision::Deny`].
 ///
 /// ```
 /// use socketio_auth::{Action, Authorizer, Decision, Holder};

@@ -318,6 +318,21 @@ async fn row_39_a_downgrade_takes_away_the_rooms_that_guests_may_not_be_in() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn row_36_who_cannot_be_made_a_guest_at_its_end_is_put_out() {
+    let policy = Handshake::new(users())
+        .guest(|| -> User { panic!("no guests today") })
+        .on_expiry(OnExpiry::Downgrade);
+    let io = SocketIo::builder().authenticate(policy).build().unwrap();
+    let space = io.namespace("/").open().unwrap();
+    let mut client = TestClient::open(&io).await;
+    client.join_with("/", &token("user:ann:5")).await;
+    let told = format!("{:?}", client.drain().await);
+    assert!(told.contains("auth_unavailable"), "{told}");
+    assert!(told.contains(r#"Packet("41")"#), "{told}");
+    assert_eq!(space.socket_count(), 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_namespace_joined_late_judges_the_opening_requests_token_anew() {
     let policy = Handshake::new(users());
     let io = SocketIo::builder().authenticate(policy).build().unwrap();
