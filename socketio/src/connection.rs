@@ -19,7 +19,7 @@ use std::time::{Instant, SystemTime};
 use engineio::{CloseReason, Connection, Flow, Message, Protocol, RequestView};
 use serde_json::Value;
 use socketio_auth as auth;
-use socketio_auth::{Collected, ErasedIdentity, Extract, Grant, Queued};
+use socketio_auth::{Code, Collected, ErasedIdentity, Extract, Grant, Queued};
 use tokio::runtime::Handle;
 
 use self::admission::new_guest;
@@ -538,6 +538,9 @@ impl Client {
         let ack = packet.id();
         // Who is being verified, or is in, does not become a guest.
         let is_waited_for = self.state.lock().machine.awaits_credential(ticket);
+        if socket.is_asking() {
+            presented = Collected::Rejected(Code::AuthInProgress.into());
+        }
         if is_waited_for && matches!(presented, Collected::Guest) {
             match new_guest(gate, &socket.space) {
                 Ok(guest) => socket.set_guest(guest),
@@ -546,6 +549,7 @@ impl Client {
         }
         let asks_first = is_waited_for && !socket.space.handlers.middleware.is_empty();
         if asks_first && matches!(presented, Collected::Guest) {
+            socket.set_asking(true);
             self.push(Call::AdmitGuest {
                 ticket,
                 socket: Arc::clone(socket),

@@ -329,6 +329,11 @@ impl<M: Queued, G> AuthMachine<M, G> {
                 });
                 self.emit(Output::RunConnectHandler);
             }
+            // The server still asks others about what came before.
+            Collected::Rejected(rejection) if rejection.code() == Code::AuthInProgress => {
+                self.unauthorized(rejection, ack);
+                self.count_ignored();
+            }
             Collected::Missing(rejection) | Collected::Rejected(rejection) => {
                 self.unauthorized_and_arm(now, rejection, ack);
                 self.count_ignored();

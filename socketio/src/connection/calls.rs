@@ -95,11 +95,13 @@ impl Client {
                 ack,
             } => {
                 let asked = ask_middleware(Arc::clone(&socket));
+                let guest = Arc::clone(&socket);
                 self.wait_unless_left(
                     connection,
                     &socket,
                     asked,
                     move |client, connection, asked| {
+                        guest.set_asking(false);
                         let presented = match asked {
                             Ok(Ok(())) => Collected::Guest,
                             Ok(Err(error)) => Collected::Rejected(refused_by(&error)),

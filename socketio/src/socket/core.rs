@@ -89,6 +89,8 @@ pub(super) struct Extra {
     listeners: Listeners,
     /// Dropped when the socket leaves.
     closed: Vec<oneshot::Sender<()>>,
+    /// Connect middleware has it as a guest that asks to be let in.
+    is_asking: bool,
     /// Dropping it ends the verification that runs.
     verification: Option<(u32, oneshot::Sender<()>)>,
     /// What the books are told of the verdict that is being acted on.
@@ -113,6 +115,7 @@ impl State {
                 pending: Pending::new(),
                 listeners: Listeners::default(),
                 closed: Vec::new(),
+                is_asking: false,
                 verification: None,
                 verdict: None,
                 claim: None,
@@ -725,6 +728,15 @@ impl Core {
             waiting.push(alive);
         }
         Closed::new(closed)
+    }
+
+    pub(crate) fn is_asking(&self) -> bool {
+        let state = self.state.lock();
+        state.extra.as_ref().is_some_and(|extra| extra.is_asking)
+    }
+
+    pub(crate) fn set_asking(&self, is_asking: bool) {
+        self.state.lock().extra().is_asking = is_asking;
     }
 
     /// Starts a verification that ends when the returned receiver does. An older one ends now.

@@ -561,3 +561,41 @@ async fn asking_to_be_a_guest_meanwhile_does_not_hide_from_middleware_who_is_ver
     assert_eq!(client.next_text().await, r#"42["authenticated"]"#);
     assert_eq!(log.take(), ["ann"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn row_21_middleware_is_asked_about_one_guest_at_a_time() {
+    let log = Log::default();
+    let io = SocketIo::new();
+    let policy = TwoRoundTrip::new(users()).guest(|| User("guest".into()));
+    let (asked, connected) = (log.clone(), log.clone());
+    io.namespace("/")
+        .authenticate(policy)
+        .middleware(move |_: Socket<User>| {
+            asked.add("asked");
+            async {
+                tokio::time::sleep(Duration::from_secs(2)).await;
+                Ok::<_, ConnectError>(())
+            }
+        })
+        .on_connect(move |_| {
+            connected.add("connected");
+            async {}
+        })
+        .open()
+        .unwrap();
+    let mut client = TestClient::open(&io).await;
+    client.join("/").await;
+    client.send_all(&[r#"42["authenticate",{}]"#; 3]).await;
+    for _ in 0..2 {
+        let answer = client.next_text().await;
+        assert!(answer.contains("auth_in_progress"), "{answer}");
+    }
+    assert_eq!(client.next_text().await, r#"42["authenticated"]"#);
+    assert_eq!(log.take(), ["asked", "connected"]);
+
+    let mut flood = TestClient::open(&io).await;
+    flood.join("/").await;
+    flood.send_all(&[r#"42["authenticate",{}]"#; 40]).await;
+    flood.drain().await;
+    assert_eq!(log.take(), ["asked"]);
+}
