@@ -6,6 +6,7 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
+use serde_json::error::Category;
 
 /// The `auth` payload of a CONNECT packet as the JSON text that was received. Sources that look at one field find it there;
 /// a [`Value`] is made for those that ask for the whole.
@@ -41,13 +42,17 @@ impl<'a> PayloadText<'a> {
         value.as_ref()
     }
 
-    /// One field, the last of its name as in a [`Value`].
+    /// One field, the last of its name as in a [`Value`]. In what cannot be read it is not absent: whoever sends a bad one must not pass for sending none.
     pub(crate) fn field(&self, name: &str) -> Field<'a> {
         let mut json = serde_json::Deserializer::from_str(self.text);
         let found = json.deserialize_any(Find(name));
         // Behind the payload nothing may follow.
         let found = found.and_then(|found| json.end().map(|()| found));
-        found.unwrap_or(Field::Absent)
+        found.unwrap_or_else(|error| match error.classify() {
+            // What is no object has no field.
+            Category::Data => Field::Absent,
+            Category::Io | Category::Syntax | Category::Eof => Field::Other,
+        })
     }
 }
 
@@ -207,15 +212,24 @@ mod tests {
             r#"["token"]"#,
             r#""token""#,
             "17",
-            // No JSON.
+        ] {
+            let payload = PayloadText::new(text);
+            let of_whole = Field::of(payload.value().and_then(|whole| whole.get("token")));
+            assert_eq!(payload.field("token"), of_whole, "{text}");
+        }
+    }
+
+    #[test]
+    fn in_what_cannot_be_read_a_field_is_not_absent() {
+        for text in [
+            r#"{"token":"\ud800"}"#,
             "",
             r#"{"token":"abc""#,
             r#"{"token":"abc"}x"#,
             r#"{"token":"abc",}"#,
         ] {
             let payload = PayloadText::new(text);
-            let of_whole = Field::of(payload.value().and_then(|whole| whole.get("token")));
-            assert_eq!(payload.field("token"), of_whole, "{text}");
+            assert_eq!(payload.field("token"), Field::Other, "{text}");
         }
     }
 

@@ -375,7 +375,14 @@ impl Client {
                     // Protocol 4 has no payload here (SIO4-CON-03).
                     _ if connection.protocol() == Protocol::V3 || args.is_empty() => None,
                     (None, Some(text)) => Some(Auth::Text(text.into())),
-                    (None, None) => args.deserialize().ok().map(Auth::Value),
+                    // What cannot be read is none to those who want the whole, and bad to those who look for a credential.
+                    (None, None) => {
+                        let unreadable = || Auth::Text(Box::default());
+                        Some(
+                            args.deserialize()
+                                .map_or_else(|_| unreadable(), Auth::Value),
+                        )
+                    }
                 };
                 let payload = Payload { auth, size };
                 self.connect(connection, now, packet.namespace(), payload, false);
@@ -532,8 +539,12 @@ impl Client {
         let Some(gate) = &socket.space.guard else {
             return;
         };
-        let argument: Option<Value> = packet.args().deserialize().ok();
-        let presented = gate.policy.collect_event(argument.as_ref());
+        let args = packet.args();
+        let presented = match args.deserialize::<Value>() {
+            _ if args.is_empty() => gate.policy.collect_event(None),
+            Ok(argument) => gate.policy.collect_event(Some(&argument)),
+            Err(_) => Collected::Rejected(Code::CredentialsBadFormat.into()),
+        };
         let mut presented = self.within_limits(now, presented, socket.subject().as_deref());
         let ack = packet.id();
         // Who is being verified, or is in, does not become a guest.

@@ -599,3 +599,25 @@ async fn row_21_middleware_is_asked_about_one_guest_at_a_time() {
     flood.drain().await;
     assert_eq!(log.take(), ["asked"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_credential_that_cannot_be_read_makes_nobody_a_guest() {
+    let guest = || User("guest".into());
+    let io = SocketIo::new();
+    let log = Log::default();
+    let handshake = Handshake::new(users()).guest(guest);
+    watched_of(io.namespace("/one").authenticate(handshake), &log);
+    let two = TwoRoundTrip::new(users()).guest(guest);
+    watched_of(io.namespace("/two").authenticate(two), &log);
+    // JSON, but no text: half a surrogate pair.
+    let unreadable = r#"{"token":"\ud800"}"#;
+    let mut client = TestClient::open(&io).await;
+    let refused = client.join_with("/one", unreadable).await;
+    assert!(refused.contains("credentials_bad_format"), "{refused}");
+    client.join("/two").await;
+    let event = format!(r#"42/two,["authenticate",{unreadable}]"#);
+    client.send(&event).await;
+    let refused = client.next_text().await;
+    assert!(refused.contains("credentials_bad_format"), "{refused}");
+    assert_eq!(log.take(), [""; 0]);
+}
