@@ -329,13 +329,12 @@ impl<M: Queued, G> AuthMachine<M, G> {
                 });
                 self.emit(Output::RunConnectHandler);
             }
-            // The server still asks others about what came before.
-            Collected::Rejected(rejection) if rejection.code() == Code::AuthInProgress => {
-                self.unauthorized(rejection, ack);
-                self.count_ignored();
-            }
             Collected::Missing(rejection) | Collected::Rejected(rejection) => {
-                self.unauthorized_and_arm(now, rejection, ack);
+                match rejection.code() {
+                    // The server still asks others about what came before.
+                    Code::AuthInProgress => self.unauthorized(rejection, ack),
+                    _ => self.unauthorized_and_arm(now, rejection, ack),
+                }
                 self.count_ignored();
             }
         }
@@ -489,8 +488,7 @@ impl<M: Queued, G> AuthMachine<M, G> {
             return;
         }
         // A renewal is no attempt to get in, and a server that cannot judge uses up none.
-        let is_attempt = self.subject.is_none();
-        if is_attempt && rejection.code() != Code::AuthUnavailable {
+        if self.subject.is_none() && rejection.code() != Code::AuthUnavailable {
             self.emit(Output::AttemptFailed);
         }
         self.fail_verification(now, rejection);
