@@ -14,7 +14,7 @@ use crate::handshake::{Opening, Secrets};
 use crate::lock::Lock;
 use crate::namespace::Guard;
 use crate::revoked::RecentRevocations;
-use crate::running::guard;
+use crate::running::{Panicked, guard};
 
 pub(crate) struct Authority {
     policies: Lock<Arc<Policies>>,
@@ -65,12 +65,12 @@ impl Policies {
         &self,
         request: &engineio::RequestView<'_>,
         secrets: Option<&Secrets>,
-    ) -> impl Iterator<Item = (usize, Extract)> {
+    ) -> impl Iterator<Item = (usize, Result<Extract, Panicked>)> {
         let policies = self.all.iter().enumerate();
         policies
             .filter(move |(_, of)| secrets.is_some() || !of.is_confined)
             .map(|(index, of)| (index, extract(&*of.policy, request)))
-            .filter(|(_, found)| !matches!(found, Extract::Absent))
+            .filter(|(_, found)| !matches!(found, Ok(Extract::Absent)))
     }
 }
 
@@ -165,7 +165,9 @@ impl Authority {
     ) -> Extract {
         let policies = self.policies();
         let of = policies.all.get(policy);
-        of.map_or(Extract::Absent, |of| extract(&*of.policy, request))
+        let found = of.map_or(Ok(Extract::Absent), |of| extract(&*of.policy, request));
+        // Not what was presented before.
+        found.unwrap_or(Extract::Malformed(Code::AuthUnavailable))
     }
 
     /// Counts a client that waits to be let in; [`leave_pending`](Self::leave_pending) is due once after success.
@@ -244,11 +246,13 @@ impl Authority {
     }
 }
 
-fn extract(policy: &dyn DynPolicy, request: &engineio::RequestView<'_>) -> Extract {
+/// Sources are the application's; one that panics is remembered, for it spoils the attempt that it was asked for.
+fn extract(
+    policy: &dyn DynPolicy,
+    request: &engineio::RequestView<'_>,
+) -> Result<Extract, Panicked> {
     let opening = Opening(request);
-    let found = guard(|| policy.extract(&RequestView::new(&opening)));
-    // Sources are the application's; one that panics spoils the attempt, not the connection.
-    found.unwrap_or(Extract::Malformed(Code::AuthUnavailable))
+    guard(|| policy.extract(&RequestView::new(&opening)))
 }
 
 /// Whom an attempt counts for.

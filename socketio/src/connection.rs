@@ -37,7 +37,7 @@ use crate::packet::{Packet, PacketKind};
 use crate::proto::client::{self, Application, Input, Route, Ticket};
 use crate::queue::Queue;
 use crate::revoked::Mark;
-use crate::running::guard;
+use crate::running::{Panicked, guard};
 use crate::server::Server;
 use crate::socket::Core;
 use crate::trace;
@@ -131,7 +131,7 @@ pub(crate) struct Client {
 /// What the opening request presented to one policy.
 struct Presented {
     policy: usize,
-    found: Extract,
+    found: Result<Extract, Panicked>,
     /// It authenticated, so later requests may not present another.
     is_bound: bool,
 }

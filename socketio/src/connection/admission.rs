@@ -273,7 +273,7 @@ impl Client {
         let opening = {
             let state = self.state.lock();
             let of_policy = state.presented.iter().find(|of| of.policy == index);
-            of_policy.map_or(Extract::Absent, |of| of.found.clone())
+            of_policy.map_or(Ok(Extract::Absent), |of| of.found.clone())
         };
         let view = auth::RequestView::new(&NoRequest);
         let found = guard(|| match &payload.auth {
@@ -283,7 +283,7 @@ impl Client {
             Some(Auth::Value(value)) => policy.extract(&view.with_payload(Some(value))),
             None => policy.extract(&view),
         });
-        let found = found.map(|found| found.merge(opening));
+        let found = found.and_then(|found| Ok(found.merge(opening?)));
         match found.and_then(|found| guard(|| policy.decide(found))) {
             Ok(collected) => self.within_limits(now, collected, None),
             Err(Panicked) => Collected::Rejected(Rejection::panicked()),

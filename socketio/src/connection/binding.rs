@@ -45,7 +45,7 @@ impl Client {
             let bound = state.presented.iter().filter(|of| of.is_bound);
             bound
                 .map(|of| match &of.found {
-                    Extract::Found(credential) => {
+                    Ok(Extract::Found(credential)) => {
                         (of.policy, SessionBinding::new(Some(credential)))
                     }
                     _ => (of.policy, SessionBinding::default()),

@@ -7,9 +7,10 @@ use std::time::Duration;
 use super::Log;
 use super::auth::{User, guarded, token, users};
 use crate::auth::{
-    Action, AuthContext, AuthEvent, Authenticator as _, Credential, Decision, Dialect, Either,
-    GrantFacts, Handshake, Holder, Lockout, LockoutKey, MemoryRevocations, OnExpiry, Outcome,
-    Revocation, RevocationList, RevocationListener, TwoRoundTrip, auth_fn, authorizer_fn,
+    Action, AuthContext, AuthEvent, Authenticator as _, Credential, CredentialSource, Decision,
+    Dialect, Either, Extract, GrantFacts, Handshake, Holder, Lockout, LockoutKey,
+    MemoryRevocations, OnExpiry, Outcome, RequestView, Revocation, RevocationList,
+    RevocationListener, TwoRoundTrip, auth_fn, authorizer_fn,
 };
 use crate::testing::{Received, TestClient};
 use crate::{
@@ -620,4 +621,34 @@ async fn a_credential_that_cannot_be_read_makes_nobody_a_guest() {
     let refused = client.next_text().await;
     assert!(refused.contains("credentials_bad_format"), "{refused}");
     assert_eq!(log.take(), [""; 0]);
+}
+
+/// A source of an application's own, with a bug in how it reads the opening request.
+struct Broken;
+
+impl CredentialSource for Broken {
+    fn extract(&self, request: &RequestView<'_>) -> Extract {
+        assert!(request.header("x-bug").is_none(), "the source");
+        Extract::Absent
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn row_36_a_source_that_panics_refuses_and_closes() {
+    let log = Log::default();
+    let books = log.clone();
+    let io = SocketIo::builder()
+        .audit(move |event: &AuthEvent<'_>| books.add(event.kind.as_str()))
+        .authenticate(Handshake::new(users()).sources(Broken))
+        .build()
+        .unwrap();
+    io.namespace("/")
+        .on("x", |_, (): ()| async {})
+        .open()
+        .unwrap();
+    let mut client = TestClient::open_with(&io, "", &[("x-bug", "1")]).await;
+    let refused = client.join("/").await;
+    assert!(refused.contains("auth_unavailable"), "{refused}");
+    assert_eq!(client.next().await, Received::Closed);
+    assert_eq!(log.take(), ["panic"]);
 }
