@@ -14,6 +14,7 @@
 #![forbid(unsafe_code)]
 
 mod body;
+mod buffers;
 mod config;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
@@ -37,7 +38,7 @@ mod websocket;
 pub use body::{Body, BodyError};
 pub use config::{Config, ConfigError, HookFuture};
 pub use handler::{Flow, Handler};
-pub use http::{AllowedOrigins, CookieOptions, Cors, Refusal, SameSite};
+pub use http::{AllowedOrigins, ConnectionError, CookieOptions, Cors, Refusal, SameSite};
 pub use message::{EncodedMessage, Message, MessageBuffer, Payload};
 pub use packet::{ParseError, Protocol};
 pub use proto::close_reason::CloseReason;
@@ -45,8 +46,7 @@ pub use proto::transport::Transport;
 pub use request::{RequestView, decode_form};
 pub use send_options::{ConflationKey, OverflowPolicy, SendOptions, Sent};
 pub use server::{
-    Connection, ConnectionError, Engine, EngineService, ForeignStream, Listener, PeerAddr, Ready,
-    SendError, Stats,
+    Connection, Engine, EngineService, ForeignStream, Listener, PeerAddr, Ready, SendError, Stats,
 };
 pub use session_id::SessionId;
 pub use websocket::PerMessageDeflate;

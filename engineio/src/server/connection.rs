@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::buffers;
 use super::ready::Ready;
 use super::shared::Shared;
+use crate::buffers;
 use crate::message::{EncodedMessage, MessageBuffer};
 use crate::packet::Protocol;
 use crate::proto::event::Input;

@@ -8,14 +8,15 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use http_body::Body as HttpBody;
 
 use super::connection::Connection;
-use super::error::ConnectionError;
 use super::form::{Compression, FrameForm};
 use super::hub::Hub;
 use super::polling::{self, Polled, PostContent, Posted};
 use super::shared::{Opening, PollBody, Shared};
 use super::upgrade::Upgrade;
 use crate::body::Body;
-use crate::http::{self as rules, CookieOptions, Decision, Facts, Gate, Options, Query, Rejection};
+use crate::http::{
+    self as rules, ConnectionError, CookieOptions, Decision, Facts, Gate, Options, Query, Rejection,
+};
 use crate::jsonp;
 use crate::payload::PayloadEncoder;
 use crate::proto::event::Input;
@@ -381,7 +382,7 @@ fn open_websocket<D: Send + Sync + 'static>(
     if let Some(hook) = &hub.config.handshake_headers {
         hook(request, upgrade.headers_mut());
     }
-    let mut frames = super::buffers::take();
+    let mut frames = crate::buffers::take();
     let open = hub.open_packet.of(&id, Transport::WebSocket);
     websocket::write_frame(&mut frames, websocket::Opcode::Text, open.as_bytes());
     if let Some(initial) = &hub.config.initial_packet {
@@ -395,7 +396,7 @@ fn open_websocket<D: Send + Sync + 'static>(
         upgrade.headers_mut().append(header::SET_COOKIE, value);
     }
     shared.push_first(&mut frames);
-    super::buffers::give_back(frames);
+    crate::buffers::give_back(frames);
     tell_open(&shared, request, now);
     Ok(upgrade.for_session(shared))
 }

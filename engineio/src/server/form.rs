@@ -4,8 +4,8 @@ use std::cell::Cell;
 
 use bytes::Bytes;
 
-use super::buffers;
 use super::writer::recycle;
+use crate::buffers;
 use crate::message::EncodedMessage;
 use crate::packet::{self, Protocol};
 use crate::proto::chunk::{Chunk, Shape};

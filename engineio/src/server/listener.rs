@@ -18,7 +18,6 @@ use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::{TcpListener, UnixListener};
 
-use super::buffers;
 use super::exchange::{self, Answer};
 use super::hub::Hub;
 use super::plain::{self, Then};
@@ -26,6 +25,7 @@ use super::service::{EngineService, spawn};
 use super::socket::{Stream, Task};
 use super::upgrade::Upgrade;
 use crate::body::Body;
+use crate::buffers;
 use crate::request::{Headers, RequestView};
 use crate::trace;
 

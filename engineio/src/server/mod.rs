@@ -1,10 +1,8 @@
 //! The shell: sockets, tasks, timers and the registry around the pure machines.
 
-pub(crate) mod buffers;
 mod connection;
 mod counters;
 mod drain;
-mod error;
 mod exchange;
 mod form;
 mod hub;
@@ -33,7 +31,6 @@ use http_body::Body as HttpBody;
 
 pub use connection::{Connection, SendError};
 pub use counters::Stats;
-pub use error::ConnectionError;
 pub use listener::Listener;
 pub use ready::Ready;
 pub use service::{EngineService, PeerAddr};

@@ -3,11 +3,11 @@
 use std::sync::{Arc, MutexGuard};
 use std::task::Waker;
 
-use super::buffers;
 use super::connection::{Connection, SendError};
 use super::form::{self, FrameForm};
 use super::shared::{Inner, PollBody, Shared, signal};
 use super::writer::{self, Writer, WriterSlot, Wrote};
+use crate::buffers;
 use crate::message::EncodedMessage;
 use crate::payload::PayloadEncoder;
 use crate::proto::chunk::{Chunk, Shape};

@@ -12,11 +12,11 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::{TcpStream, UnixStream, tcp, unix};
 
-use super::buffers;
 use super::connection::Connection;
 use super::form::FrameForm;
 use super::shared::{Batch, Shared, signal};
 use super::writer::{Writer, Wrote};
+use crate::buffers;
 use crate::handler::Flow;
 use crate::message::Message;
 use crate::packet::{self, Packet, ParseError};

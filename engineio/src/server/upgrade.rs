@@ -86,7 +86,7 @@ impl<D: Send + Sync + 'static> Upgrade<D> {
 
     /// The 101 as bytes, for the engine's own front door.
     fn head(&self) -> Vec<u8> {
-        let mut head = super::buffers::take();
+        let mut head = crate::buffers::take();
         head.reserve(HEAD_BYTES);
         head.extend_from_slice(
             b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ",

@@ -5,7 +5,7 @@ use std::io;
 use bytes::Bytes;
 use tokio::net::{tcp, unix};
 
-use super::buffers;
+use crate::buffers;
 use crate::proto::chunk::Chunk;
 
 /// What became of a write.
