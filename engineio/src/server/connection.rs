@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::clock;
 use super::ready::Ready;
 use super::shared::Shared;
 use crate::buffers;
@@ -233,12 +234,12 @@ impl<D: Send + Sync + 'static> Connection<D> {
 
     /// Closes the session; what is queued still leaves, for up to 30 seconds.
     pub fn close(&self) {
-        self.0.handle(self.0.hub.now(), Input::Close);
+        self.0.handle(clock::now(), Input::Close);
     }
 
     /// Closes the session at once; what is queued may be lost.
     pub fn abort(&self) {
-        self.0.handle(self.0.hub.now(), Input::Discard);
+        self.0.handle(clock::now(), Input::Discard);
     }
 }
 
@@ -247,7 +248,7 @@ struct Held<'a, D: Send + Sync + 'static>(&'a Arc<Shared<D>>);
 
 impl<D: Send + Sync + 'static> Drop for Held<'_, D> {
     fn drop(&mut self) {
-        self.0.end_dispatch(self.0.hub.now());
+        self.0.end_dispatch(clock::now());
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::clock;
 use super::hub::Hub;
 use super::random;
 use super::shared::Shared;
@@ -17,20 +18,20 @@ const LAST_LOOK: Duration = Duration::from_millis(10);
 
 /// Closes every live session by `deadline`.
 pub(super) async fn run<D: Send + Sync + 'static>(hub: &Arc<Hub<D>>, deadline: Duration) {
-    let start = hub.now();
+    let start = clock::now();
     let end = start + deadline;
     let closing = deadline * CLOSING_SHARE / (CLOSING_SHARE + 1);
     for (at, session) in schedule(hub.registry.all(), start, closing) {
-        if at > hub.now() {
+        if at > clock::now() {
             tokio::time::sleep_until(at.into()).await;
         }
-        session.handle(hub.now(), Input::Close);
+        session.handle(clock::now(), Input::Close);
     }
-    while hub.registry.count() > 0 && hub.now() < end {
+    while hub.registry.count() > 0 && clock::now() < end {
         tokio::time::sleep(LAST_LOOK.min(deadline)).await;
     }
     for session in hub.registry.all() {
-        session.handle(hub.now(), Input::Discard);
+        session.handle(clock::now(), Input::Discard);
     }
 }
 

@@ -7,11 +7,12 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use http_body::Body as HttpBody;
 
+use super::clock;
 use super::connection::Connection;
-use super::form::{Compression, FrameForm};
 use super::hub::Hub;
 use super::polling::{self, Polled, PostContent, Posted};
 use super::shared::{Opening, PollBody, Shared};
+use super::stream::form::{Compression, FrameForm};
 use super::upgrade::Upgrade;
 use crate::body::Body;
 use crate::http::{
@@ -317,7 +318,7 @@ fn open_polling<D: Send + Sync + 'static>(
 ) -> Result<http::Response<Body>, Refused> {
     let owner = hub.config.bind_cookie.as_ref();
     let owner = owner.map(|cookie| owner_of(cookie, request)).transpose()?;
-    let now = hub.now();
+    let now = clock::now();
     let shared = open(hub, request, query, Transport::Polling, id, now)?;
     // Only what comes before the application's own packets travels with the handshake (EIO4-HS-04).
     let mut payload = PayloadEncoder::new(query.protocol, !query.is_base64);
@@ -377,7 +378,7 @@ fn open_websocket<D: Send + Sync + 'static>(
     id: SessionId,
 ) -> Result<Box<Upgrade<D>>, Refused> {
     let mut upgrade = shake_hands(hub, request, query)?;
-    let now = hub.now();
+    let now = clock::now();
     let shared = open(hub, request, query, Transport::WebSocket, id, now)?;
     if let Some(hook) = &hub.config.handshake_headers {
         hook(request, upgrade.headers_mut());
@@ -409,7 +410,7 @@ fn attach_candidate<D: Send + Sync + 'static>(
     shared: Arc<Shared<D>>,
 ) -> Result<Box<Upgrade<D>>, Refused> {
     let upgrade = shake_hands(hub, request, query)?;
-    let effects = shared.handle(hub.now(), Input::CandidateAttached);
+    let effects = shared.handle(clock::now(), Input::CandidateAttached);
     Ok(if effects.is_candidate_refused {
         upgrade
     } else {

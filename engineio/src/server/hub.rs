@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use tokio::sync::Notify;
 
+use super::clock;
 use super::counters::Counters;
 use super::lock::Lock;
 use super::open_packet::OpenPacket;
@@ -71,15 +72,6 @@ impl<D: Send + Sync + 'static> Hub<D> {
     pub(super) fn retry_after_secs(&self) -> u64 {
         let base = self.config.retry_after.as_secs().max(1);
         base + random::below(base)
-    }
-
-    /// The one place where the engine reads the clock. Tokio's stands still, and jumps, where a test has paused it.
-    #[expect(
-        clippy::unused_self,
-        reason = "a clock of the hub's own may replace tokio's"
-    )]
-    pub(super) fn now(&self) -> Instant {
-        tokio::time::Instant::now().into_std()
     }
 }
 
@@ -165,7 +157,8 @@ impl<D> Drop for DeadlineDriver<D> {
 impl<D: Send + Sync + 'static> Hub<D> {
     /// Hands every due deadline to its session; when to come back.
     fn fire_due(&self) -> Option<Instant> {
-        let now = self.now();
+        let now = clock::now();
+
         loop {
             let due = self.deadlines.table.lock().entries.pop_due(now);
             let Some(session) = due else { break };

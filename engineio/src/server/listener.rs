@@ -15,14 +15,18 @@ use http::Method;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use socket2::SockRef;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
 use tokio::net::{TcpListener, UnixListener};
 
+use super::clock;
 use super::exchange::{self, Answer};
 use super::hub::Hub;
 use super::plain::{self, Then};
-use super::service::{EngineService, spawn};
-use super::socket::{Stream, Task};
+use super::service::EngineService;
+use super::socket::Task;
+use super::stream::Stream;
+use super::stream::rewound::Rewound;
+use super::tasks::spawn;
 use super::upgrade::Upgrade;
 use crate::body::Body;
 use crate::buffers;
@@ -215,7 +219,7 @@ async fn answer_request<D: Send + Sync + 'static>(
     let (method, head_length, body_length) = match head {
         Head::Answered(answer, length) => {
             let behind = read.get(length..).unwrap_or_default().to_vec();
-            return conclude(hub, stream, read, behind, answer).await;
+            return conclude(stream, read, behind, answer).await;
         }
         Head::Whole(method, head_length, body_length) => (method, head_length, body_length),
         Head::Other => return Next::Http,
@@ -238,14 +242,13 @@ async fn answer_request<D: Send + Sync + 'static>(
     let answer = exchange::answer(hub, &view, Body::full(Bytes::copy_from_slice(body)));
     let mut behind = read.get(length..).unwrap_or_default().to_vec();
     match while_connected(stream, &mut behind, answer).await {
-        Some(answer) => conclude(hub, stream, read, behind, answer).await,
+        Some(answer) => conclude(stream, read, behind, answer).await,
         None => Next::Over,
     }
 }
 
 /// Sends what a request is answered with; `behind` is what arrived behind it.
 async fn conclude<D: Send + Sync + 'static>(
-    hub: &Hub<D>,
     stream: &mut Stream,
     read: &mut Vec<u8>,
     behind: Vec<u8>,
@@ -256,7 +259,7 @@ async fn conclude<D: Send + Sync + 'static>(
         Answer::Response(response) => {
             // A connection that waits for its next request holds no buffer.
             *read = behind;
-            match send_response(hub, stream, response).await {
+            match send_response(stream, response).await {
                 Then::KeepAlive => Next::Another,
                 Then::Close => Next::Over,
             }
@@ -400,13 +403,9 @@ fn parse_head<D: Send + Sync + 'static>(
 }
 
 /// Sends a response; whether the connection goes on.
-async fn send_response<D: Send + Sync + 'static>(
-    hub: &Hub<D>,
-    stream: &mut Stream,
-    response: http::Response<Body>,
-) -> Then {
+async fn send_response(stream: &mut Stream, response: http::Response<Body>) -> Then {
     let mut out = buffers::take();
-    let then = plain::write_response(hub.now(), response, &mut out);
+    let then = plain::write_response(clock::now(), response, &mut out);
     let is_sent = stream.write_all(&out).await.is_ok() && stream.flush().await.is_ok();
     buffers::give_back(out);
     if then == Some(Then::KeepAlive) && is_sent {
@@ -435,82 +434,6 @@ async fn serve_http<D: Send + Sync + 'static>(
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades()
         .await;
-}
-
-/// A stream whose first bytes were read already.
-pub(super) struct Rewound {
-    stream: Stream,
-    head: Vec<u8>,
-    taken: usize,
-}
-
-impl Rewound {
-    fn new(stream: Stream, head: Vec<u8>) -> Self {
-        Self {
-            stream,
-            head,
-            taken: 0,
-        }
-    }
-
-    /// The stream, and what was read of it and not used: by hyper, and before hyper.
-    pub(super) fn into_stream(self, by_hyper: Vec<u8>) -> (Stream, Vec<u8>) {
-        let mut rest = by_hyper;
-        rest.extend_from_slice(self.head.get(self.taken..).unwrap_or_default());
-        (self.stream, rest)
-    }
-}
-
-impl AsyncRead for Rewound {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let this = &mut *self;
-        let left = this.head.get(this.taken..).unwrap_or_default();
-        if left.is_empty() {
-            return Pin::new(&mut this.stream).poll_read(cx, buffer);
-        }
-        let count = left.len().min(buffer.remaining());
-        buffer.put_slice(left.get(..count).unwrap_or_default());
-        this.taken += count;
-        if this.taken == this.head.len() {
-            buffers::give_back(std::mem::take(&mut this.head));
-            this.taken = 0;
-        }
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncWrite for Rewound {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
-    }
 }
 
 #[cfg(test)]

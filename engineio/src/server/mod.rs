@@ -1,10 +1,10 @@
 //! The shell: sockets, tasks, timers and the registry around the pure machines.
 
+mod clock;
 mod connection;
 mod counters;
 mod drain;
 mod exchange;
-mod form;
 mod hub;
 mod listener;
 mod lock;
@@ -18,8 +18,9 @@ mod sending;
 mod service;
 mod shared;
 mod socket;
+mod stream;
+mod tasks;
 mod upgrade;
-mod writer;
 
 use std::fmt;
 use std::io;
@@ -34,7 +35,7 @@ pub use counters::Stats;
 pub use listener::Listener;
 pub use ready::Ready;
 pub use service::{EngineService, PeerAddr};
-pub use socket::ForeignStream;
+pub use stream::ForeignStream;
 
 use crate::body::Body;
 use crate::config::{Config, ConfigError};
@@ -148,14 +149,14 @@ impl<D: Send + Sync + 'static> Engine<D> {
 
     /// Serves one accepted TCP connection.
     pub async fn serve_tcp(&self, stream: tokio::net::TcpStream, peer: Option<SocketAddr>) {
-        listener::serve_stream(Arc::clone(&self.hub), socket::Stream::Tcp(stream), peer).await;
+        listener::serve_stream(Arc::clone(&self.hub), stream::Stream::Tcp(stream), peer).await;
     }
 
     /// Serves one accepted stream of any kind, TLS for example.
     pub async fn serve_stream<S: ForeignStream>(&self, stream: S, peer: Option<SocketAddr>) {
         listener::serve_stream(
             Arc::clone(&self.hub),
-            socket::Stream::Foreign(Box::new(stream)),
+            stream::Stream::Foreign(Box::new(stream)),
             peer,
         )
         .await;
@@ -165,7 +166,7 @@ impl<D: Send + Sync + 'static> Engine<D> {
     pub fn close(&self) {
         *self.hub.is_draining.lock() = true;
         for session in self.hub.registry.all() {
-            let now = self.hub.now();
+            let now = clock::now();
             session.handle(now, Input::Discard);
         }
     }

@@ -9,6 +9,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use http_body::Body as HttpBody;
 
+use super::clock;
 use super::connection::Connection;
 use super::shared::{Batch, Effects, Parking, PollBody, Shared};
 use crate::handler::Flow;
@@ -55,7 +56,7 @@ pub(super) async fn poll<D: Send + Sync + 'static>(shared: &Arc<Shared<D>>) -> P
 
 /// Tells the session of a GET, and parks it if there is no answer yet.
 fn arrive<D: Send + Sync + 'static>(shared: &Shared<D>) -> (Effects, Option<Parking>) {
-    let now = shared.hub.now();
+    let now = clock::now();
     let mut inner = shared.lock();
     let effects = shared.feed(&mut inner, now, Input::PollArrived);
     let must_wait = effects.poll.is_none() && !effects.is_poll_refused;
@@ -93,7 +94,7 @@ struct PostGuard<'s, D: Send + Sync + 'static> {
 
 impl<D: Send + Sync + 'static> Drop for PostGuard<'_, D> {
     fn drop(&mut self) {
-        self.shared.handle(self.shared.hub.now(), self.outcome);
+        self.shared.handle(clock::now(), self.outcome);
     }
 }
 
@@ -103,7 +104,7 @@ where
     D: Send + Sync + 'static,
     B: HttpBody<Data = Bytes>,
 {
-    let effects = shared.handle(shared.hub.now(), Input::PostArrived);
+    let effects = shared.handle(clock::now(), Input::PostArrived);
     if effects.is_post_refused {
         return Posted::Refused;
     }
@@ -134,7 +135,7 @@ where
     };
     guard.outcome = Input::PostDone;
     shared.hub.counters.received(0, bytes.len());
-    shared.handle(shared.hub.now(), Input::PostRead);
+    shared.handle(clock::now(), Input::PostRead);
     dispatch(shared, &bytes, content).await;
     Posted::Ok
 }
@@ -223,7 +224,7 @@ async fn each<'p, D: Send + Sync + 'static>(
         while !shared.begin_dispatch() {
             tokio::task::yield_now().await;
         }
-        let now = shared.hub.now();
+        let now = clock::now();
         let flow = dispatch_run(shared, &connection, now, &mut packets);
         shared.end_dispatch(now);
         if flow == Flow::Pause {
@@ -236,7 +237,7 @@ async fn each<'p, D: Send + Sync + 'static>(
                 }
             })
             .await;
-            shared.handle(shared.hub.now(), Input::Resumed);
+            shared.handle(clock::now(), Input::Resumed);
         }
     }
 }
@@ -311,7 +312,7 @@ mod tests {
 
     fn on_polling() -> Arc<Shared<()>> {
         let hub = Hub::new(Config::new(), Arc::new(Deaf));
-        let now = hub.now();
+        let now = clock::now();
         let opening = Opening {
             id: SessionId::from_random_bytes([7; 15]),
             protocol: Protocol::V4,

@@ -3,10 +3,11 @@
 use std::sync::{Arc, MutexGuard};
 use std::task::Waker;
 
+use super::clock;
 use super::connection::{Connection, SendError};
-use super::form::{self, FrameForm};
 use super::shared::{Inner, PollBody, Shared, signal};
-use super::writer::{self, Writer, WriterSlot, Wrote};
+use super::stream::form::{self, FrameForm};
+use super::stream::writer::{self, Writer, WriterSlot, Wrote};
 use crate::buffers;
 use crate::message::EncodedMessage;
 use crate::payload::PayloadEncoder;
@@ -106,7 +107,7 @@ impl<D: Send + Sync + 'static> Shared<D> {
             Notice::Slow => handler.on_slow(&connection),
             Notice::Drained => handler.on_drained(&connection),
         });
-        self.end_dispatch(self.hub.now());
+        self.end_dispatch(clock::now());
     }
 
     pub(super) fn echo_websocket_ping(&self, data: &[u8]) {
@@ -144,7 +145,7 @@ impl<D: Send + Sync + 'static> Shared<D> {
                 drop(inner);
                 if placing.policy == OverflowPolicy::Disconnect {
                     trace::debug!("a client does not read what it is sent");
-                    self.handle(self.hub.now(), Input::Discard);
+                    self.handle(clock::now(), Input::Discard);
                 }
                 return Err(SendError::QueueFull {
                     queued_bytes: before,
@@ -160,7 +161,7 @@ impl<D: Send + Sync + 'static> Shared<D> {
         match inner.session.transport() {
             Transport::WebSocket => self.flush_with(inner),
             Transport::Polling if before == 0 => {
-                let now = self.hub.now();
+                let now = clock::now();
                 let mut effects = self.feed(&mut inner, now, Input::Queued);
                 drop(inner);
                 self.run(&mut effects);

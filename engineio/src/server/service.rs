@@ -16,8 +16,9 @@ use tokio::net::{TcpStream, UnixStream};
 
 use super::exchange::{self, Answer};
 use super::hub::Hub;
-use super::listener::Rewound;
-use super::socket::Stream;
+use super::stream::Stream;
+use super::stream::rewound::Rewound;
+use super::tasks::spawn;
 use crate::body::Body;
 use crate::request::{Headers, RequestView};
 
@@ -170,14 +171,6 @@ fn status(status: StatusCode) -> http::Response<Body> {
     let mut response = http::Response::new(Body::empty());
     *response.status_mut() = status;
     response
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the task of one WebSocket; ends with its stream"
-)]
-pub(super) fn spawn(task: impl Future<Output = ()> + Send + 'static) {
-    tokio::spawn(task);
 }
 
 /// Takes the raw stream back from hyper, so that nothing of hyper stays with an idle connection.

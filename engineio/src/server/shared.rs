@@ -11,11 +11,12 @@ use std::time::Instant;
 
 use tokio::sync::oneshot;
 
+use super::clock;
 use super::connection::Connection;
-use super::form::FrameForm;
 use super::hub::Hub;
 use super::lock::Lock;
-use super::writer::WriterSlot;
+use super::stream::form::FrameForm;
+use super::stream::writer::WriterSlot;
 use crate::handler::{Flow, Handler};
 use crate::message::Message;
 use crate::packet::Protocol;
@@ -550,7 +551,7 @@ impl<D: Send + Sync + 'static> Shared<D> {
     /// Calls the application. A panic there ends the session, and no other.
     pub(super) fn tell(self: &Arc<Self>, call: impl FnOnce(&dyn Handler<Data = D>)) {
         if !self.hub.guard(call) {
-            self.handle(self.hub.now(), Input::Discard);
+            self.handle(clock::now(), Input::Discard);
         }
     }
 
@@ -585,7 +586,7 @@ impl<D: Send + Sync + 'static> Shared<D> {
         if requests.poll.take_if(|poll| poll.token == token).is_none() {
             return;
         }
-        let now = self.hub.now();
+        let now = clock::now();
         let mut effects = self.feed(&mut inner, now, Input::PollDropped);
         drop(inner);
         self.run(&mut effects);

@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
-use super::form::FrameForm;
+use super::clock;
 use super::shared::Shared;
-use super::socket::{self, Stream};
+use super::socket;
+use super::stream::Stream;
+use super::stream::form::FrameForm;
 use crate::body::Body;
 use crate::proto::event::Input;
 use crate::websocket::Decoder;
@@ -152,10 +154,10 @@ impl<D: Send + Sync + 'static> Drop for Upgrade<D> {
     fn drop(&mut self) {
         match &self.purpose {
             Purpose::Session(shared) => {
-                shared.handle(shared.hub.now(), Input::WebSocketClosed);
+                shared.handle(clock::now(), Input::WebSocketClosed);
             }
             Purpose::Candidate(shared) => {
-                shared.handle(shared.hub.now(), Input::CandidateGone);
+                shared.handle(clock::now(), Input::CandidateGone);
             }
             Purpose::Refused => {}
         }
