@@ -9,8 +9,8 @@ use http_body::Body as HttpBody;
 
 use super::clock;
 use super::connection::Connection;
-use super::hub::Hub;
 use super::polling::{self, Polled, PostContent, Posted};
+use super::shared::HubOf;
 use super::shared::{Opening, PollBody, Shared};
 use super::stream::form::{Compression, FrameForm};
 use super::upgrade::Upgrade;
@@ -46,7 +46,11 @@ enum Refused {
 }
 
 /// Answers one request inside the path.
-pub(super) async fn answer<D, B>(hub: &Arc<Hub<D>>, request: &RequestView<'_>, body: B) -> Answer<D>
+pub(super) async fn answer<D, B>(
+    hub: &Arc<HubOf<D>>,
+    request: &RequestView<'_>,
+    body: B,
+) -> Answer<D>
 where
     D: Send + Sync + 'static,
     B: HttpBody<Data = Bytes> + Send,
@@ -84,7 +88,7 @@ where
 
 /// Answers a WebSocket handshake inside the path at once; `None` when the application has to be waited for.
 pub(super) fn answer_handshake<D: Send + Sync + 'static>(
-    hub: &Arc<Hub<D>>,
+    hub: &Arc<HubOf<D>>,
     request: &RequestView<'_>,
 ) -> Option<Answer<D>> {
     if hub.config.admission.is_some() || hub.config.id_generator.is_some() {
@@ -114,7 +118,7 @@ enum Asked<D> {
 }
 
 fn decide<D: Send + Sync + 'static>(
-    hub: &Hub<D>,
+    hub: &HubOf<D>,
     request: &RequestView<'_>,
     query: &Query<'_>,
     is_upgrade: bool,
@@ -159,7 +163,7 @@ fn decide<D: Send + Sync + 'static>(
 
 /// Adds what every answer has.
 fn finish<D: Send + Sync + 'static>(
-    hub: &Hub<D>,
+    hub: &HubOf<D>,
     request: &RequestView<'_>,
     is_upgrade: bool,
     outcome: Result<Answer<D>, Refused>,
@@ -178,7 +182,7 @@ fn finish<D: Send + Sync + 'static>(
 }
 
 /// What the application answers by itself.
-fn file<D>(hub: &Hub<D>, request: &RequestView<'_>) -> Option<http::Response<Body>> {
+fn file<D>(hub: &HubOf<D>, request: &RequestView<'_>) -> Option<http::Response<Body>> {
     let files = hub.config.files.as_ref()?;
     if request.method() != Method::GET {
         return None;
@@ -187,7 +191,7 @@ fn file<D>(hub: &Hub<D>, request: &RequestView<'_>) -> Option<http::Response<Bod
     Some(response.map(Body::full))
 }
 
-fn options<D>(hub: &Hub<D>) -> Options {
+fn options<D>(hub: &HubOf<D>) -> Options {
     Options {
         polling: hub.config.polling,
         websocket: hub.config.websocket,
@@ -196,7 +200,7 @@ fn options<D>(hub: &Hub<D>) -> Options {
 }
 
 /// A request without an origin passes: it does not come from a page.
-fn is_origin_allowed<D>(hub: &Hub<D>, request: &RequestView<'_>) -> bool {
+fn is_origin_allowed<D>(hub: &HubOf<D>, request: &RequestView<'_>) -> bool {
     match (&hub.config.allowed_origins, request.header("origin")) {
         (Some(origins), Some(origin)) => {
             std::str::from_utf8(origin).is_ok_and(|origin| origins.allows(origin))
@@ -207,7 +211,7 @@ fn is_origin_allowed<D>(hub: &Hub<D>, request: &RequestView<'_>) -> bool {
 
 /// Asks the application about a later request of a session.
 fn is_admitted<D: Send + Sync + 'static>(
-    hub: &Hub<D>,
+    hub: &HubOf<D>,
     request: &RequestView<'_>,
     session: &Arc<Shared<D>>,
 ) -> bool {
@@ -218,7 +222,7 @@ fn is_admitted<D: Send + Sync + 'static>(
 
 /// Whether a request comes from where its session was opened.
 fn is_bound<D: Send + Sync + 'static>(
-    hub: &Hub<D>,
+    hub: &HubOf<D>,
     request: &RequestView<'_>,
     session: &Shared<D>,
 ) -> bool {
@@ -228,13 +232,13 @@ fn is_bound<D: Send + Sync + 'static>(
 }
 
 /// The origin a session is bound to, if it is bound at all.
-fn bound_origin<'r, D>(hub: &Hub<D>, request: &RequestView<'r>) -> Option<&'r [u8]> {
+fn bound_origin<'r, D>(hub: &HubOf<D>, request: &RequestView<'r>) -> Option<&'r [u8]> {
     request.header("origin").filter(|_| hub.config.bind_origin)
 }
 
 /// Asks the application whether a session may be opened, and for its id.
 async fn admit<D>(
-    hub: &Hub<D>,
+    hub: &HubOf<D>,
     request: &RequestView<'_>,
     query: &Query<'_>,
 ) -> Result<SessionId, Refused> {
@@ -254,12 +258,12 @@ async fn admit<D>(
 }
 
 /// The id of a session that nobody else is asked about.
-fn admit_at_once<D>(hub: &Hub<D>, query: &Query<'_>) -> Result<SessionId, Refused> {
+fn admit_at_once<D>(hub: &HubOf<D>, query: &Query<'_>) -> Result<SessionId, Refused> {
     is_served(hub, query)?;
     SessionId::generate().map_err(|_| no_id())
 }
 
-fn is_served<D>(hub: &Hub<D>, query: &Query<'_>) -> Result<(), Refused> {
+fn is_served<D>(hub: &HubOf<D>, query: &Query<'_>) -> Result<(), Refused> {
     rules::admit_version(options(hub), query.protocol)
         .map_err(|rejection| Refused::Rejection(rejection, "the protocol version is not served"))?;
     if *hub.is_draining.lock() {
@@ -275,7 +279,7 @@ fn no_id() -> Refused {
 
 /// Creates a session, after the last questions were asked.
 fn open<D: Send + Sync + 'static>(
-    hub: &Arc<Hub<D>>,
+    hub: &Arc<HubOf<D>>,
     request: &RequestView<'_>,
     query: &Query<'_>,
     transport: Transport,
@@ -311,7 +315,7 @@ fn open<D: Send + Sync + 'static>(
 }
 
 fn open_polling<D: Send + Sync + 'static>(
-    hub: &Arc<Hub<D>>,
+    hub: &Arc<HubOf<D>>,
     request: &RequestView<'_>,
     query: &Query<'_>,
     id: SessionId,
@@ -372,7 +376,7 @@ fn owner_of(
 }
 
 fn open_websocket<D: Send + Sync + 'static>(
-    hub: &Arc<Hub<D>>,
+    hub: &Arc<HubOf<D>>,
     request: &RequestView<'_>,
     query: &Query<'_>,
     id: SessionId,
@@ -404,7 +408,7 @@ fn open_websocket<D: Send + Sync + 'static>(
 
 /// A WebSocket for a session that is on polling (EIO4-UPG-01, EIO4-UPG-10).
 fn attach_candidate<D: Send + Sync + 'static>(
-    hub: &Arc<Hub<D>>,
+    hub: &Arc<HubOf<D>>,
     request: &RequestView<'_>,
     query: &Query<'_>,
     shared: Arc<Shared<D>>,
@@ -419,7 +423,7 @@ fn attach_candidate<D: Send + Sync + 'static>(
 }
 
 fn shake_hands<D: Send + Sync + 'static>(
-    hub: &Hub<D>,
+    hub: &HubOf<D>,
     request: &RequestView<'_>,
     query: &Query<'_>,
 ) -> Result<Box<Upgrade<D>>, Refused> {
@@ -471,7 +475,7 @@ fn tell_open<D: Send + Sync + 'static>(
 }
 
 async fn get<D: Send + Sync + 'static>(
-    hub: &Hub<D>,
+    hub: &HubOf<D>,
     request: &RequestView<'_>,
     shared: &Arc<Shared<D>>,
 ) -> http::Response<Body> {
@@ -528,7 +532,7 @@ fn respond(
 
 /// The answer to a poll (EIO4-POL-14).
 fn respond_payload<D: Send + Sync + 'static>(
-    hub: &Hub<D>,
+    hub: &HubOf<D>,
     request: &RequestView<'_>,
     shared: &Shared<D>,
     body: PollBody,
@@ -555,7 +559,7 @@ fn respond_payload<D: Send + Sync + 'static>(
 
 #[cfg(feature = "compression")]
 fn compress<D>(
-    hub: &Hub<D>,
+    hub: &HubOf<D>,
     request: &RequestView<'_>,
     bytes: Vec<u8>,
 ) -> (Vec<u8>, Option<&'static str>) {
@@ -575,7 +579,7 @@ fn compress<D>(
 
 #[cfg(not(feature = "compression"))]
 fn compress<D>(
-    _hub: &Hub<D>,
+    _hub: &HubOf<D>,
     _request: &RequestView<'_>,
     bytes: Vec<u8>,
 ) -> (Vec<u8>, Option<&'static str>) {
@@ -594,7 +598,7 @@ fn guard_old_browsers(request: &RequestView<'_>, headers: &mut HeaderMap) {
 
 /// Every OPTIONS is answered before any other check (EIO4-COR-02).
 fn preflight<D: Send + Sync + 'static>(
-    hub: &Hub<D>,
+    hub: &HubOf<D>,
     request: &RequestView<'_>,
 ) -> http::Response<Body> {
     let mut response = respond(StatusCode::NO_CONTENT, None, Bytes::new());
@@ -610,7 +614,7 @@ fn preflight<D: Send + Sync + 'static>(
 }
 
 /// What configuration adds to every answer.
-fn decorate<D>(hub: &Hub<D>, request: &RequestView<'_>, headers: &mut HeaderMap) {
+fn decorate<D>(hub: &HubOf<D>, request: &RequestView<'_>, headers: &mut HeaderMap) {
     if let Some(cors) = &hub.config.cors {
         cors.headers(request, &mut |name, value| {
             headers.append(name, value);
@@ -623,7 +627,7 @@ fn decorate<D>(hub: &Hub<D>, request: &RequestView<'_>, headers: &mut HeaderMap)
 
 /// A refusal in the form its kind of request expects (EIO4-ERR-01, EIO4-ERR-05).
 fn refuse<D: Send + Sync + 'static>(
-    hub: &Hub<D>,
+    hub: &HubOf<D>,
     request: &RequestView<'_>,
     is_upgrade: bool,
     refused: &Refused,

@@ -20,9 +20,9 @@ use tokio::net::{TcpListener, UnixListener};
 
 use super::clock;
 use super::exchange::{self, Answer};
-use super::hub::Hub;
 use super::plain::{self, Then};
 use super::service::EngineService;
+use super::shared::HubOf;
 use super::socket::Task;
 use super::stream::Stream;
 use super::stream::rewound::Rewound;
@@ -94,7 +94,7 @@ impl Listener for UnixListener {
     }
 }
 
-pub(super) async fn serve<D, L>(hub: &Arc<Hub<D>>, mut listener: L) -> io::Result<()>
+pub(super) async fn serve<D, L>(hub: &Arc<HubOf<D>>, mut listener: L) -> io::Result<()>
 where
     D: Send + Sync + 'static,
     L: Listener,
@@ -145,7 +145,7 @@ pub(super) enum Serving<D> {
 }
 
 pub(super) fn serve_stream<D: Send + Sync + 'static>(
-    hub: Arc<Hub<D>>,
+    hub: Arc<HubOf<D>>,
     stream: Stream,
     peer: Option<SocketAddr>,
 ) -> Serving<D> {
@@ -170,7 +170,7 @@ impl<D: Send + Sync + 'static> Future for Serving<D> {
 
 /// The WebSocket that the connection became; `None` when the connection is over.
 async fn begin<D: Send + Sync + 'static>(
-    hub: Arc<Hub<D>>,
+    hub: Arc<HubOf<D>>,
     mut stream: Stream,
     peer: Option<SocketAddr>,
 ) -> Option<Task<D>> {
@@ -186,7 +186,7 @@ async fn begin<D: Send + Sync + 'static>(
 
 /// Answers one request after another, of which `head` is the first.
 async fn answer_requests<D: Send + Sync + 'static>(
-    hub: Arc<Hub<D>>,
+    hub: Arc<HubOf<D>>,
     mut stream: Stream,
     peer: Option<SocketAddr>,
     mut read: Vec<u8>,
@@ -210,7 +210,7 @@ async fn answer_requests<D: Send + Sync + 'static>(
 
 /// Answers the request that begins with `head`. What was read and not used stays in `read`.
 async fn answer_request<D: Send + Sync + 'static>(
-    hub: &Arc<Hub<D>>,
+    hub: &Arc<HubOf<D>>,
     stream: &mut Stream,
     read: &mut Vec<u8>,
     peer: Option<SocketAddr>,
@@ -323,7 +323,7 @@ enum Head<D: Send + Sync + 'static> {
 
 /// The head of the next request; `None` when none comes in time.
 async fn timely_head<D: Send + Sync + 'static>(
-    hub: &Arc<Hub<D>>,
+    hub: &Arc<HubOf<D>>,
     stream: &mut Stream,
     read: &mut Vec<u8>,
     peer: Option<SocketAddr>,
@@ -343,7 +343,7 @@ async fn timely_head<D: Send + Sync + 'static>(
 
 /// Reads until the head of a request is whole, or hyper had better see it.
 async fn read_head<D: Send + Sync + 'static>(
-    hub: &Arc<Hub<D>>,
+    hub: &Arc<HubOf<D>>,
     stream: &mut Stream,
     read: &mut Vec<u8>,
     peer: Option<SocketAddr>,
@@ -362,7 +362,7 @@ async fn read_head<D: Send + Sync + 'static>(
 
 /// What the head of a request asks for; `None` when it is not there as a whole.
 fn parse_head<D: Send + Sync + 'static>(
-    hub: &Arc<Hub<D>>,
+    hub: &Arc<HubOf<D>>,
     read: &[u8],
     peer: Option<SocketAddr>,
 ) -> Option<Head<D>> {
@@ -418,7 +418,7 @@ async fn send_response(stream: &mut Stream, response: http::Response<Body>) -> T
 }
 
 async fn serve_http<D: Send + Sync + 'static>(
-    hub: &Arc<Hub<D>>,
+    hub: &Arc<HubOf<D>>,
     stream: Rewound,
     peer: Option<SocketAddr>,
 ) {

@@ -2,18 +2,15 @@
 
 mod clock;
 mod connection;
-mod counters;
 mod drain;
 mod exchange;
 mod hub;
 mod listener;
 mod lock;
-mod open_packet;
 mod plain;
 mod polling;
 mod random;
 mod ready;
-mod registry;
 mod sending;
 mod service;
 mod shared;
@@ -31,7 +28,7 @@ use std::time::Duration;
 use http_body::Body as HttpBody;
 
 pub use connection::{Connection, SendError};
-pub use counters::Stats;
+pub use hub::counters::Stats;
 pub use listener::Listener;
 pub use ready::Ready;
 pub use service::{EngineService, PeerAddr};
@@ -42,6 +39,7 @@ use crate::config::{Config, ConfigError};
 use crate::handler::Handler;
 use crate::proto::event::Input;
 use hub::Hub;
+use shared::HubOf;
 
 /// An Engine.IO server: the sessions, and the doors they come in by.
 ///
@@ -74,7 +72,7 @@ use hub::Hub;
 /// # Ok(()) }
 /// ```
 pub struct Engine<D> {
-    hub: Arc<Hub<D>>,
+    hub: Arc<HubOf<D>>,
 }
 
 impl<D> Clone for Engine<D> {
@@ -102,7 +100,7 @@ impl<D: Send + Sync + 'static> Engine<D> {
     pub fn new<H: Handler<Data = D>>(config: Config, handler: H) -> Result<Self, ConfigError> {
         config.validate()?;
         Ok(Self {
-            hub: Hub::new(config, Arc::new(handler)),
+            hub: Arc::new(Hub::new(config, Arc::new(handler))),
         })
     }
 

@@ -278,7 +278,7 @@ mod tests {
     use crate::proto::transport::Transport;
     use crate::request::RequestView;
     use crate::server::hub::Hub;
-    use crate::server::shared::Opening;
+    use crate::server::shared::{HubOf, Opening};
     use crate::session_id::SessionId;
 
     struct Deaf;
@@ -311,7 +311,7 @@ mod tests {
     }
 
     fn on_polling() -> Arc<Shared<()>> {
-        let hub = Hub::new(Config::new(), Arc::new(Deaf));
+        let hub: HubOf<()> = Hub::new(Config::new(), Arc::new(Deaf));
         let now = clock::now();
         let opening = Opening {
             id: SessionId::from_random_bytes([7; 15]),
@@ -321,7 +321,7 @@ mod tests {
             is_base64: false,
             jsonp: None,
         };
-        Arc::new(Shared::new(hub, now, opening))
+        Arc::new(Shared::new(Arc::new(hub), now, opening))
     }
 
     #[tokio::test]

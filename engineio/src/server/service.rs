@@ -15,7 +15,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::{TcpStream, UnixStream};
 
 use super::exchange::{self, Answer};
-use super::hub::Hub;
+use super::shared::HubOf;
 use super::stream::Stream;
 use super::stream::rewound::Rewound;
 use super::tasks::spawn;
@@ -30,7 +30,7 @@ pub struct PeerAddr(pub SocketAddr);
 ///
 /// Serve it on connections that allow upgrades, or WebSockets cannot be opened.
 pub struct EngineService<D> {
-    hub: Arc<Hub<D>>,
+    hub: Arc<HubOf<D>>,
     peer: Option<SocketAddr>,
     is_secure: bool,
 }
@@ -54,7 +54,7 @@ impl<D> fmt::Debug for EngineService<D> {
 }
 
 impl<D> EngineService<D> {
-    pub(super) fn new(hub: Arc<Hub<D>>) -> Self {
+    pub(super) fn new(hub: Arc<HubOf<D>>) -> Self {
         Self {
             hub,
             peer: None,
@@ -117,7 +117,7 @@ where
 
 /// Answers one request of a hyper server.
 pub(super) async fn handle<D, B>(
-    hub: &Arc<Hub<D>>,
+    hub: &Arc<HubOf<D>>,
     request: http::Request<B>,
     peer: Option<SocketAddr>,
     is_secure: bool,

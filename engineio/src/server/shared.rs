@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 use super::clock;
 use super::connection::Connection;
 use super::hub::Hub;
+use super::hub::alarm::Due;
 use super::lock::Lock;
 use super::stream::form::FrameForm;
 use super::stream::writer::WriterSlot;
@@ -141,8 +142,11 @@ impl Batch {
     }
 }
 
+/// A hub as the engine has it.
+pub(crate) type HubOf<D> = Hub<Arc<dyn Handler<Data = D>>, Shared<D>>;
+
 pub(crate) struct Shared<D> {
-    pub(super) hub: Arc<Hub<D>>,
+    pub(super) hub: Arc<HubOf<D>>,
     inner: Lock<Inner>,
     pub(super) data: OnceLock<D>,
     pub(super) peer: Option<SocketAddr>,
@@ -167,7 +171,7 @@ pub(super) struct Opening {
 }
 
 impl<D: Send + Sync + 'static> Shared<D> {
-    pub(super) fn new(hub: Arc<Hub<D>>, now: Instant, opening: Opening) -> Self {
+    pub(super) fn new(hub: Arc<HubOf<D>>, now: Instant, opening: Opening) -> Self {
         let config = &hub.config;
         let outbox = Outbox::new(
             config.max_queued_bytes,
@@ -358,7 +362,7 @@ impl<D: Send + Sync + 'static> Shared<D> {
         let deadline = inner.deadline.take();
         drop(inner);
         if let Some(key) = deadline {
-            self.hub.deadlines.remove(key);
+            self.hub.alarm.remove(key);
         }
         if self.hub.registry.remove(&self.id).is_some() {
             self.hub.registry.release(self.peer.map(|peer| peer.ip()));
@@ -414,14 +418,14 @@ impl<D: Send + Sync + 'static> Shared<D> {
         match inner.deadline {
             Some(entered) if entered.at() <= at => {}
             entered => {
-                let key = self.hub.deadlines.enter(entered, at, Arc::clone(self));
+                let key = self.hub.alarm.enter(entered, at, Arc::clone(self));
                 inner.deadline = Some(key);
             }
         }
     }
 
     /// The entered deadline has come up.
-    pub(super) fn handle_deadline(self: &Arc<Self>, now: Instant) {
+    fn handle_deadline(self: &Arc<Self>, now: Instant) {
         let mut inner = self.lock();
         inner.deadline = None;
         let must_wake = inner.wake_at.is_some_and(|at| at <= now) && inner.session.is_open();
@@ -550,7 +554,7 @@ impl<D: Send + Sync + 'static> Shared<D> {
 
     /// Calls the application. A panic there ends the session, and no other.
     pub(super) fn tell(self: &Arc<Self>, call: impl FnOnce(&dyn Handler<Data = D>)) {
-        if !self.hub.guard(call) {
+        if !self.hub.guard(|handler| call(&**handler)) {
             self.handle(clock::now(), Input::Discard);
         }
     }
@@ -610,6 +614,12 @@ impl<D: Send + Sync + 'static> Shared<D> {
         }
         inner.requests.get_or_insert_default().post = Some(waker.clone());
         false
+    }
+}
+
+impl<D: Send + Sync + 'static> Due for Shared<D> {
+    fn due(self: Arc<Self>, now: Instant) {
+        self.handle_deadline(now);
     }
 }
 
