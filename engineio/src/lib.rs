@@ -19,7 +19,6 @@ mod config;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
-mod handler;
 mod http;
 mod jsonp;
 mod message;
@@ -37,7 +36,6 @@ mod websocket;
 
 pub use body::{Body, BodyError};
 pub use config::{Config, ConfigError, HookFuture};
-pub use handler::{Flow, Handler};
 pub use http::{AllowedOrigins, ConnectionError, CookieOptions, Cors, Refusal, SameSite};
 pub use message::{EncodedMessage, Message, MessageBuffer, Payload};
 pub use packet::{ParseError, Protocol};
@@ -46,7 +44,8 @@ pub use proto::transport::Transport;
 pub use request::{RequestView, decode_form};
 pub use send_options::{ConflationKey, OverflowPolicy, SendOptions, Sent};
 pub use server::{
-    Connection, Engine, EngineService, ForeignStream, Listener, PeerAddr, Ready, SendError, Stats,
+    Connection, Engine, EngineService, Flow, ForeignStream, Handler, Listener, PeerAddr, Ready,
+    SendError, Stats,
 };
 pub use session_id::SessionId;
 pub use websocket::PerMessageDeflate;

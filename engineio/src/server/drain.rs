@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use super::clock;
 use super::random;
-use super::shared::HubOf;
-use super::shared::Shared;
+use super::session::shared::HubOf;
+use super::session::shared::Shared;
 use crate::proto::event::Input;
 
 /// The share of the deadline over which sessions are asked to close; the rest is for them to take what is

@@ -8,12 +8,13 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use http_body::Body as HttpBody;
 
 use super::clock;
-use super::connection::Connection;
-use super::polling::{self, Polled, PostContent, Posted};
-use super::shared::HubOf;
-use super::shared::{Opening, PollBody, Shared};
+use super::session::connection::Connection;
+use super::session::requests::PollBody;
+use super::session::shared::HubOf;
+use super::session::shared::{Opening, Shared};
 use super::stream::form::{Compression, FrameForm};
-use super::upgrade::Upgrade;
+use super::transport::polling::{self, Polled, PostContent, Posted};
+use super::transport::upgrade::Upgrade;
 use crate::body::Body;
 use crate::http::{
     self as rules, ConnectionError, CookieOptions, Decision, Facts, Gate, Options, Query, Rejection,

@@ -1,23 +1,18 @@
 //! The shell: sockets, tasks, timers and the registry around the pure machines.
 
 mod clock;
-mod connection;
 mod drain;
 mod exchange;
 mod hub;
 mod listener;
 mod lock;
 mod plain;
-mod polling;
 mod random;
-mod ready;
-mod sending;
 mod service;
-mod shared;
-mod socket;
+mod session;
 mod stream;
 mod tasks;
-mod upgrade;
+mod transport;
 
 use std::fmt;
 use std::io;
@@ -27,19 +22,19 @@ use std::time::Duration;
 
 use http_body::Body as HttpBody;
 
-pub use connection::{Connection, SendError};
 pub use hub::counters::Stats;
 pub use listener::Listener;
-pub use ready::Ready;
 pub use service::{EngineService, PeerAddr};
+pub use session::connection::{Connection, SendError};
+pub use session::handler::{Flow, Handler};
+pub use session::ready::Ready;
 pub use stream::ForeignStream;
 
 use crate::body::Body;
 use crate::config::{Config, ConfigError};
-use crate::handler::Handler;
 use crate::proto::event::Input;
 use hub::Hub;
-use shared::HubOf;
+use session::shared::HubOf;
 
 /// An Engine.IO server: the sessions, and the doors they come in by.
 ///

@@ -15,7 +15,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::{TcpStream, UnixStream};
 
 use super::exchange::{self, Answer};
-use super::shared::HubOf;
+use super::session::shared::HubOf;
 use super::stream::Stream;
 use super::stream::rewound::Rewound;
 use super::tasks::spawn;

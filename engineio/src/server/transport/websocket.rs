@@ -10,18 +10,18 @@ use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 
-use super::clock;
-use super::connection::Connection;
-use super::shared::{Batch, Shared, signal};
-use super::stream::form::FrameForm;
-use super::stream::writer::{self, Writer, Wrote};
-use super::stream::{Reader, Stream};
 use crate::buffers;
-use crate::handler::Flow;
-use crate::message::Message;
-use crate::packet::{self, Packet, ParseError};
+use crate::packet;
 use crate::proto::chunk::{Chunk, Shape};
-use crate::proto::event::{Input, Probing, Received};
+use crate::proto::event::{Input, Probing};
+use crate::server::clock;
+use crate::server::session::batch::{Batch, classify};
+use crate::server::session::connection::Connection;
+use crate::server::session::handler::Flow;
+use crate::server::session::shared::{Shared, signal};
+use crate::server::stream::form::FrameForm;
+use crate::server::stream::writer::{self, Writer, Wrote};
+use crate::server::stream::{Reader, Stream};
 use crate::trace;
 use crate::websocket::{self, Decoder, Event};
 
@@ -58,7 +58,7 @@ struct Candidate {
     form: FrameForm,
 }
 
-pub(super) struct Socket<D> {
+pub(crate) struct Socket<D> {
     connection: Connection<D>,
     reader: Reader,
     decoder: Decoder,
@@ -75,7 +75,7 @@ pub(super) struct Socket<D> {
 
 /// A WebSocket's task: all that an idle connection holds, so it is a plain state and no `async` block, which would
 /// keep some of it twice.
-pub(super) enum Task<D> {
+pub(crate) enum Task<D> {
     Running(Socket<D>),
     Leaving(Goodbye),
     Over,
@@ -106,7 +106,7 @@ impl<D: Send + Sync + 'static> Future for Task<D> {
 /// one that is only closed.
 ///
 /// `head` is the answer to the handshake where it is still to be sent, `rest` what arrived behind the handshake.
-pub(super) fn begin<D: Send + Sync + 'static>(
+pub(crate) fn begin<D: Send + Sync + 'static>(
     shared: Option<Arc<Shared<D>>>,
     stream: Stream,
     head: Option<Vec<u8>>,
@@ -512,22 +512,6 @@ impl<D: Send + Sync + 'static> Socket<D> {
         };
         let now = clock::now();
         self.shared().handle(now, input);
-    }
-}
-
-/// The decoded packet as the session sees it, with its bytes if it is a message.
-pub(super) fn classify<'p>(
-    packet: &'p Result<Packet<'_>, ParseError>,
-    read_at: Instant,
-) -> (Received, Option<Message<'p>>) {
-    match packet {
-        Ok(Packet::Text(text)) => (Received::Message, Some(Message::text(text, read_at))),
-        Ok(Packet::Binary(data)) => (Received::Message, Some(Message::binary(data, read_at))),
-        Ok(Packet::Ping(_)) => (Received::Ping, None),
-        Ok(Packet::Pong(_)) => (Received::Pong, None),
-        Ok(Packet::Close) => (Received::Close, None),
-        Ok(Packet::Open(_) | Packet::Upgrade | Packet::Noop) => (Received::Meaningless, None),
-        Err(_) => (Received::Undecodable, None),
     }
 }
 

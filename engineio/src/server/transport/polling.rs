@@ -9,18 +9,20 @@ use std::time::Instant;
 use bytes::Bytes;
 use http_body::Body as HttpBody;
 
-use super::clock;
-use super::connection::Connection;
-use super::shared::{Batch, Effects, Parking, PollBody, Shared};
-use crate::handler::Flow;
 use crate::jsonp;
 use crate::packet::{Packet, ParseError, Protocol};
 use crate::payload;
 use crate::proto::event::{Input, Received};
+use crate::server::clock;
+use crate::server::session::batch::{Batch, classify};
+use crate::server::session::connection::Connection;
+use crate::server::session::handler::Flow;
+use crate::server::session::requests::{Parking, PollBody};
+use crate::server::session::shared::{Effects, Shared};
 use crate::trace;
 
 /// What a GET is answered with.
-pub(super) enum Polled {
+pub(crate) enum Polled {
     Body(PollBody),
     /// A second GET at the same time (EIO4-POL-04).
     Refused,
@@ -39,7 +41,7 @@ impl<D: Send + Sync + 'static> Drop for ParkedGuard<'_, D> {
 }
 
 /// Answers a GET, now or when there is something to say.
-pub(super) async fn poll<D: Send + Sync + 'static>(shared: &Arc<Shared<D>>) -> Polled {
+pub(crate) async fn poll<D: Send + Sync + 'static>(shared: &Arc<Shared<D>>) -> Polled {
     let (mut effects, parked) = arrive(shared);
     shared.run(&mut effects);
     if let Some(body) = effects.poll {
@@ -66,7 +68,7 @@ fn arrive<D: Send + Sync + 'static>(shared: &Shared<D>) -> (Effects, Option<Park
 
 /// What a POST is answered with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Posted {
+pub(crate) enum Posted {
     Ok,
     /// A second POST at the same time, or a content type that is not read.
     Refused,
@@ -80,7 +82,7 @@ pub(super) enum Posted {
 
 /// How the body of a POST is to be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum PostContent {
+pub(crate) enum PostContent {
     Text,
     Jsonp,
     OctetStream,
@@ -99,7 +101,7 @@ impl<D: Send + Sync + 'static> Drop for PostGuard<'_, D> {
 }
 
 /// Reads a POST and dispatches its packets.
-pub(super) async fn post<D, B>(shared: &Arc<Shared<D>>, body: B, content: PostContent) -> Posted
+pub(crate) async fn post<D, B>(shared: &Arc<Shared<D>>, body: B, content: PostContent) -> Posted
 where
     D: Send + Sync + 'static,
     B: HttpBody<Data = Bytes>,
@@ -251,7 +253,7 @@ fn dispatch_run<'p, D: Send + Sync + 'static>(
     let mut batch = Batch::new(now);
     for packet in packets {
         shared.hub.counters.received(1, 0);
-        let (received, message) = super::socket::classify(&packet, now);
+        let (received, message) = classify(&packet, now);
         if shared.receive(connection, &mut batch, received, message) == Flow::Pause {
             return Flow::Pause;
         }
@@ -272,13 +274,13 @@ mod tests {
     use super::*;
     use crate::body::{Body, BodyError};
     use crate::config::Config;
-    use crate::handler::Handler;
     use crate::message::Message;
     use crate::proto::close_reason::CloseReason;
     use crate::proto::transport::Transport;
     use crate::request::RequestView;
     use crate::server::hub::Hub;
-    use crate::server::shared::{HubOf, Opening};
+    use crate::server::session::handler::Handler;
+    use crate::server::session::shared::{HubOf, Opening};
     use crate::session_id::SessionId;
 
     struct Deaf;

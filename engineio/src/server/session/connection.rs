@@ -5,8 +5,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::clock;
-use super::ready::Ready;
 use super::shared::Shared;
 use crate::buffers;
 use crate::message::{EncodedMessage, MessageBuffer};
@@ -14,6 +12,7 @@ use crate::packet::Protocol;
 use crate::proto::event::Input;
 use crate::proto::transport::Transport;
 use crate::send_options::{SendOptions, Sent};
+use crate::server::clock;
 use crate::session_id::SessionId;
 
 /// Why a message was not accepted.
@@ -44,7 +43,7 @@ impl fmt::Display for SendError {
 impl std::error::Error for SendError {}
 
 /// A handle to one session: cheap to clone, valid on any thread, and harmless after the session has ended.
-pub struct Connection<D>(pub(super) Arc<Shared<D>>);
+pub struct Connection<D>(pub(crate) Arc<Shared<D>>);
 
 impl<D> Clone for Connection<D> {
     fn clone(&self) -> Self {
@@ -202,23 +201,6 @@ impl<D: Send + Sync + 'static> Connection<D> {
     pub fn together<T>(&self, send: impl FnOnce() -> T) -> T {
         let _held = self.0.begin_dispatch().then(|| Held(&self.0));
         send()
-    }
-
-    /// Waits until at most [`Config::high_watermark`](crate::Config::high_watermark) bytes are queued.
-    ///
-    /// Dropping the future is harmless; any number may wait. Nothing is reserved: others may fill the queue
-    /// again before this one sends.
-    ///
-    /// ```
-    /// # async fn stream(connection: engineio::Connection<()>) -> Result<(), engineio::SendError> {
-    /// for part in 0..1_000 {
-    ///     connection.ready().await?;
-    ///     connection.send_text(&format!("part {part}"))?;
-    /// }
-    /// # Ok(()) }
-    /// ```
-    pub fn ready(&self) -> Ready<D> {
-        Ready::new(Arc::clone(&self.0))
     }
 
     /// Reads on after a handler returned [`Flow::Pause`](crate::Flow::Pause).
