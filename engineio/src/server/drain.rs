@@ -17,7 +17,7 @@ const CLOSING_SHARE: u32 = 4;
 const LAST_LOOK: Duration = Duration::from_millis(10);
 
 /// Closes every live session by `deadline`.
-pub(super) async fn run<D: Send + Sync + 'static>(hub: &Arc<HubOf<D>>, deadline: Duration) {
+pub(crate) async fn run<D: Send + Sync + 'static>(hub: &Arc<HubOf<D>>, deadline: Duration) {
     let start = clock::now();
     let end = start + deadline;
     let closing = deadline * CLOSING_SHARE / (CLOSING_SHARE + 1);

@@ -6,6 +6,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
 use super::websocket;
 use crate::body::Body;
+use crate::buffers;
 use crate::proto::event::Input;
 use crate::server::clock;
 use crate::server::session::shared::Shared;
@@ -88,7 +89,7 @@ impl<D: Send + Sync + 'static> Upgrade<D> {
 
     /// The 101 as bytes, for the engine's own front door.
     fn head(&self) -> Vec<u8> {
-        let mut head = crate::buffers::take();
+        let mut head = buffers::take();
         head.reserve(HEAD_BYTES);
         head.extend_from_slice(
             b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ",

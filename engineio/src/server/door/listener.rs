@@ -18,19 +18,19 @@ use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
 use tokio::net::{TcpListener, UnixListener};
 
-use super::clock;
-use super::exchange::{self, Answer};
 use super::plain::{self, Then};
 use super::service::EngineService;
-use super::session::shared::HubOf;
-use super::stream::Stream;
-use super::stream::rewound::Rewound;
-use super::tasks::spawn;
-use super::transport::upgrade::Upgrade;
-use super::transport::websocket::Task;
 use crate::body::Body;
 use crate::buffers;
 use crate::request::{Headers, RequestView};
+use crate::server::clock;
+use crate::server::exchange::answer::{self, Answer};
+use crate::server::session::shared::HubOf;
+use crate::server::stream::Stream;
+use crate::server::stream::rewound::Rewound;
+use crate::server::tasks::spawn;
+use crate::server::transport::upgrade::Upgrade;
+use crate::server::transport::websocket::Task;
 use crate::trace;
 
 /// More headers than this are refused.
@@ -94,7 +94,7 @@ impl Listener for UnixListener {
     }
 }
 
-pub(super) async fn serve<D, L>(hub: &Arc<HubOf<D>>, mut listener: L) -> io::Result<()>
+pub(crate) async fn serve<D, L>(hub: &Arc<HubOf<D>>, mut listener: L) -> io::Result<()>
 where
     D: Send + Sync + 'static,
     L: Listener,
@@ -138,13 +138,13 @@ enum Next<D: Send + Sync + 'static> {
 }
 
 /// Serves one connection: its requests, then the WebSocket or the hyper connection it became.
-pub(super) enum Serving<D> {
+pub(crate) enum Serving<D> {
     /// What requests need; gone while a WebSocket idles.
     Beginning(Pin<Box<dyn Future<Output = Option<Task<D>>> + Send>>),
     WebSocket(Task<D>),
 }
 
-pub(super) fn serve_stream<D: Send + Sync + 'static>(
+pub(crate) fn serve_stream<D: Send + Sync + 'static>(
     hub: Arc<HubOf<D>>,
     stream: Stream,
     peer: Option<SocketAddr>,
@@ -239,7 +239,7 @@ async fn answer_request<D: Send + Sync + 'static>(
     }
     let view = view(&method, &request, peer);
     let body = read.get(head_length..length).unwrap_or_default();
-    let answer = exchange::answer(hub, &view, Body::full(Bytes::copy_from_slice(body)));
+    let answer = answer::answer(hub, &view, Body::full(Bytes::copy_from_slice(body)));
     let mut behind = read.get(length..).unwrap_or_default().to_vec();
     match while_connected(stream, &mut behind, answer).await {
         Some(answer) => conclude(stream, read, behind, answer).await,
@@ -390,7 +390,7 @@ fn parse_head<D: Send + Sync + 'static>(
         .iter()
         .any(|header| header.name.eq_ignore_ascii_case("upgrade"));
     if is_upgrade && request.method == Some("GET") && hub.config.websocket {
-        let answer = exchange::answer_handshake(hub, &view(&Method::GET, &request, peer));
+        let answer = answer::answer_handshake(hub, &view(&Method::GET, &request, peer));
         return Some(match answer {
             Some(answer) => Head::Answered(answer, length),
             None => Head::Whole(Method::GET, length, 0),

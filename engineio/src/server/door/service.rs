@@ -14,13 +14,13 @@ use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpStream, UnixStream};
 
-use super::exchange::{self, Answer};
-use super::session::shared::HubOf;
-use super::stream::Stream;
-use super::stream::rewound::Rewound;
-use super::tasks::spawn;
 use crate::body::Body;
 use crate::request::{Headers, RequestView};
+use crate::server::exchange::answer::{self, Answer};
+use crate::server::session::shared::HubOf;
+use crate::server::stream::Stream;
+use crate::server::stream::rewound::Rewound;
+use crate::server::tasks::spawn;
 
 /// The address of a request's peer, as a request extension, for servers that know it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +54,7 @@ impl<D> fmt::Debug for EngineService<D> {
 }
 
 impl<D> EngineService<D> {
-    pub(super) fn new(hub: Arc<HubOf<D>>) -> Self {
+    pub(crate) fn new(hub: Arc<HubOf<D>>) -> Self {
         Self {
             hub,
             peer: None,
@@ -116,7 +116,7 @@ where
 }
 
 /// Answers one request of a hyper server.
-pub(super) async fn handle<D, B>(
+pub(crate) async fn handle<D, B>(
     hub: &Arc<HubOf<D>>,
     request: http::Request<B>,
     peer: Option<SocketAddr>,
@@ -147,7 +147,7 @@ where
     if !hub.path.matches(view.path()) {
         return status(StatusCode::NOT_FOUND);
     }
-    match exchange::answer(hub, &view, body).await {
+    match answer::answer(hub, &view, body).await {
         Answer::Response(response) => response,
         Answer::Upgrade(mut upgrade) => {
             let Some(on_upgrade) = on_upgrade else {
