@@ -6,7 +6,9 @@ mod support;
 
 use std::time::Duration;
 
-use engineio::{CloseReason, Config, Connection, Engine, Flow, Handler, Message, RequestView};
+use engineio::{
+    CloseReason, Config, Connection, Engine, Flow, Handler, Message, Protocol, RequestView,
+};
 use support::spawn;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::time::{Instant, sleep};
@@ -19,7 +21,7 @@ struct Silent;
 impl Handler for Silent {
     type Data = ();
 
-    fn on_open(&self, _: &Connection<()>, _: &RequestView<'_>) {}
+    fn on_open(&self, _: &RequestView<'_>, _: Protocol) {}
 
     fn on_message(&self, _: &Connection<()>, _: Message<'_>) -> Flow {
         Flow::Continue

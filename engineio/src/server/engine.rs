@@ -29,13 +29,13 @@ use crate::proto::event::Input;
 /// hyper or tower server. Streams accepted elsewhere go to [`Engine::serve_stream`].
 ///
 /// ```no_run
-/// use engineio::{CloseReason, Config, Connection, Engine, Flow, Handler, Message, Payload, RequestView};
+/// use engineio::{CloseReason, Config, Connection, Engine, Flow, Handler, Message, Payload, Protocol, RequestView};
 ///
 /// struct Echo;
 ///
 /// impl Handler for Echo {
 ///     type Data = ();
-///     fn on_open(&self, _: &Connection<()>, _: &RequestView<'_>) {}
+///     fn on_open(&self, _: &RequestView<'_>, _: Protocol) {}
 ///     fn on_message(&self, connection: &Connection<()>, message: Message<'_>) -> Flow {
 ///         let _ = match message.payload() {
 ///             Payload::Text(text) => connection.send_text(text),

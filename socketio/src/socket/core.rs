@@ -200,9 +200,7 @@ impl Core {
     fn settle(&self) {
         if self.is_pending.swap(false, Ordering::AcqRel) {
             self.space.remove_pending(&self.fresh_id);
-            if let Some(client) = self.connection.data() {
-                client.leave_pending();
-            }
+            self.connection.data().leave_pending();
         }
     }
 
@@ -588,7 +586,8 @@ impl Core {
     /// Whether the policy allows an action of the client; told to the books if not.
     pub(crate) fn may(&self, action: Action<'_>) -> bool {
         let is_allowed = self.is_allowed(action);
-        if !is_allowed && let Some(client) = self.connection.data() {
+        if !is_allowed {
+            let client = self.connection.data();
             client.audit(&self.connection, self, AuditKind::Denied(action), None);
         }
         is_allowed
@@ -644,9 +643,7 @@ impl Core {
     }
 
     pub(crate) fn feed(&self, input: Input<Shell>) {
-        if let Some(client) = self.connection.data() {
-            client.feed(&self.connection, input);
-        }
+        self.connection.data().feed(&self.connection, input);
     }
 
     pub(crate) fn join(&self, room: Room) -> Result<(), JoinError> {

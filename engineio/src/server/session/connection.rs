@@ -58,10 +58,10 @@ impl<D: Send + Sync + 'static> Connection<D> {
         self.0.id()
     }
 
-    /// What [`Handler::on_open`](crate::Handler::on_open) returned; `None` only while that call runs.
+    /// What [`Handler::on_open`](crate::Handler::on_open) returned.
     #[must_use]
-    pub fn data(&self) -> Option<&D> {
-        self.0.data.get()
+    pub fn data(&self) -> &D {
+        &self.0.data
     }
 
     /// The address of the peer, when the front door knows it.

@@ -5,7 +5,7 @@
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
-use std::sync::{Arc, MutexGuard, OnceLock};
+use std::sync::{Arc, MutexGuard};
 use std::task::Waker;
 use std::time::Instant;
 
@@ -107,7 +107,7 @@ pub(crate) type HubOf<D> = Hub<Arc<dyn Handler<Data = D>>, Shared<D>>;
 pub(crate) struct Shared<D> {
     pub(crate) hub: Arc<HubOf<D>>,
     inner: Lock<Inner>,
-    pub(crate) data: OnceLock<D>,
+    pub(crate) data: D,
     pub(crate) peer: Option<SocketAddr>,
     id: SessionId,
     signals: AtomicU8,
@@ -130,7 +130,7 @@ pub(crate) struct Opening {
 }
 
 impl<D: Send + Sync + 'static> Shared<D> {
-    pub(crate) fn new(hub: Arc<HubOf<D>>, now: Instant, opening: Opening) -> Self {
+    pub(crate) fn new(hub: Arc<HubOf<D>>, now: Instant, opening: Opening, data: D) -> Self {
         let config = &hub.config;
         let outbox = Outbox::new(
             config.max_queued_bytes,
@@ -165,7 +165,7 @@ impl<D: Send + Sync + 'static> Shared<D> {
                 ready: None,
             }),
             hub,
-            data: OnceLock::new(),
+            data,
             peer: opening.peer,
             id: opening.id,
             signals: AtomicU8::new(0),
@@ -186,10 +186,6 @@ impl<D: Send + Sync + 'static> Shared<D> {
 
     pub(crate) fn protocol(&self) -> Protocol {
         self.protocol
-    }
-
-    pub(crate) fn set_data(&self, data: D) {
-        let _ = self.data.set(data);
     }
 
     pub(crate) fn take_signals(&self) -> u8 {

@@ -288,7 +288,7 @@ mod tests {
     impl Handler for Deaf {
         type Data = ();
 
-        fn on_open(&self, _: &Connection<()>, _: &RequestView<'_>) {}
+        fn on_open(&self, _: &RequestView<'_>, _: Protocol) {}
 
         fn on_message(&self, _: &Connection<()>, _: Message<'_>) -> Flow {
             Flow::Continue
@@ -323,7 +323,7 @@ mod tests {
             is_base64: false,
             jsonp: None,
         };
-        Arc::new(Shared::new(Arc::new(hub), now, opening))
+        Arc::new(Shared::new(Arc::new(hub), now, opening, ()))
     }
 
     #[tokio::test]
