@@ -263,6 +263,6 @@ fn shake_hands<D: Send + Sync + 'static>(
 fn tell_ready<D: Send + Sync + 'static>(shared: &Arc<Shared<D>>, now: Instant) {
     let connection = Connection(Arc::clone(shared));
     shared.tell(|handler| handler.on_ready(&connection));
-    shared.end_dispatch(now);
+    shared.end_turn(now);
     shared.schedule();
 }

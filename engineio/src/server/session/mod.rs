@@ -10,3 +10,6 @@ pub(crate) mod ready;
 pub(crate) mod requests;
 pub(crate) mod sending;
 pub(crate) mod shared;
+#[cfg(test)]
+pub(crate) mod testing;
+pub(crate) mod turn;

@@ -6,13 +6,14 @@
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, MutexGuard};
-use std::task::Waker;
+use std::task::{Poll, Waker};
 use std::time::Instant;
 
 use super::batch::Batch;
 use super::connection::Connection;
 use super::handler::{Flow, Handler};
 use super::requests::{Parked, Parking, PollBody, Requests};
+use super::turn::{Owed, Turn};
 use crate::message::Message;
 use crate::packet::Protocol;
 use crate::proto::close_reason::CloseReason;
@@ -30,9 +31,6 @@ use crate::server::stream::form::FrameForm;
 use crate::server::stream::writer::WriterSlot;
 use crate::session_id::SessionId;
 use crate::trace;
-
-/// How soon the application's own deadline is tried again when a handler was running.
-const DISPATCH_RETRY: std::time::Duration = std::time::Duration::from_millis(1);
 
 /// What the WebSocket task has to look at when it is woken for another reason than readability.
 pub(crate) mod signal {
@@ -63,14 +61,12 @@ pub(crate) struct Inner {
     pub(crate) task: Option<Waker>,
     /// In a box of their own, for a WebSocket has none.
     requests: Option<Box<Requests>>,
-    pending_close: Option<CloseReason>,
     pub(crate) form: FrameForm,
     /// Binary leaves as base64 over polling.
     pub(crate) polls_base64: bool,
-    pub(crate) is_dispatching: bool,
+    pub(crate) turn: Turn,
     is_post_destroyed: bool,
     is_paused: bool,
-    is_resumed_early: bool,
     /// The handler was told that the queue has passed its high watermark.
     pub(crate) is_slow: bool,
     /// What was sent while the handler runs, in messages and bytes: counted when it returns.
@@ -152,14 +148,11 @@ impl<D: Send + Sync + 'static> Shared<D> {
                 writer: WriterSlot::Absent,
                 task: None,
                 requests: None,
-                pending_close: None,
                 form: FrameForm::new(opening.protocol, opening.is_base64, None),
                 polls_base64: opening.is_base64,
-                // Until the handler has been told of the session, nothing else may be told.
-                is_dispatching: true,
+                turn: Turn::taken(),
                 is_post_destroyed: false,
                 is_paused: false,
-                is_resumed_early: false,
                 is_slow: false,
                 sent: (0, 0),
                 ready: None,
@@ -298,17 +291,21 @@ impl<D: Send + Sync + 'static> Shared<D> {
 
     /// Tells the application, now or when the handler that is running has returned.
     fn tell_closed(self: &Arc<Self>, reason: CloseReason) {
-        let mut inner = self.lock();
-        if inner.is_dispatching {
-            inner.pending_close = Some(reason);
-            return;
+        if self.lock().turn.take_to_close(reason) {
+            self.call_closed(reason);
+            self.end_turn(clock::now());
         }
-        inner.is_dispatching = true;
-        drop(inner);
+    }
+
+    fn call_closed(self: &Arc<Self>, reason: CloseReason) {
         let connection = Connection(Arc::clone(self));
         self.hub
             .guard(|handler| handler.on_close(&connection, reason));
-        self.lock().is_dispatching = false;
+    }
+
+    fn call_deadline(self: &Arc<Self>) {
+        let connection = Connection(Arc::clone(self));
+        self.tell(|handler| handler.on_deadline(&connection));
     }
 
     fn forget(&self) {
@@ -383,12 +380,9 @@ impl<D: Send + Sync + 'static> Shared<D> {
     fn handle_deadline(self: &Arc<Self>, now: Instant) {
         let mut inner = self.lock();
         inner.deadline = None;
-        let must_wake = inner.wake_at.is_some_and(|at| at <= now) && inner.session.is_open();
-        if must_wake {
-            // A handler that runs just now is about to return.
-            inner.wake_at = inner.is_dispatching.then(|| now + DISPATCH_RETRY);
-        }
-        let must_wake = must_wake && !inner.is_dispatching;
+        let is_ours = inner.wake_at.take_if(|at| *at <= now).is_some()
+            && inner.session.is_open()
+            && inner.turn.take_when_due();
         let is_due = inner.session.poll_timeout().is_some_and(|at| at <= now);
         let mut effects = if is_due {
             self.feed(&mut inner, now, Input::Timeout)
@@ -397,36 +391,67 @@ impl<D: Send + Sync + 'static> Shared<D> {
         };
         drop(inner);
         self.run(&mut effects);
-        if must_wake && self.begin_dispatch() {
-            let connection = Connection(Arc::clone(self));
-            self.tell(|handler| handler.on_deadline(&connection));
-            self.end_dispatch(now);
+        if is_ours {
+            // Unless the session was closed by what else was due.
+            if self.lock().session.is_open() {
+                self.call_deadline();
+            }
+            self.end_turn(now);
         }
     }
 
-    /// Takes the right to call the handler, and makes what it sends wait until [`Shared::end_dispatch`].
-    /// False when the right is taken, which only a handler on another thread can have.
-    pub(crate) fn begin_dispatch(&self) -> bool {
-        let mut inner = self.lock();
-        if inner.is_dispatching {
-            return false;
-        }
-        inner.is_dispatching = true;
-        inner.is_resumed_early = false;
-        inner.session.outbox.hold();
-        true
+    /// Takes the turn to call the handler, and makes what it sends wait until [`Shared::end_turn`]. False when it is taken.
+    pub(crate) fn begin_turn(&self) -> bool {
+        self.lock().turn.take()
     }
 
-    /// Gives the right back; sends what the handlers sent, in one write.
-    pub(crate) fn end_dispatch(self: &Arc<Self>, now: Instant) {
+    /// The same for the task of the WebSocket, which is woken once the turn is free.
+    pub(crate) fn begin_turn_or_await(&self) -> bool {
+        self.lock().turn.take_or_await()
+    }
+
+    /// The same for a POST.
+    pub(crate) fn poll_turn(&self, waker: &Waker) -> Poll<()> {
         let mut inner = self.lock();
-        inner.session.outbox.release();
-        inner.is_dispatching = false;
+        if inner.turn.take_or_await() {
+            return Poll::Ready(());
+        }
+        inner.requests.get_or_insert_default().post = Some(waker.clone());
+        Poll::Pending
+    }
+
+    /// Gives the turn back, after telling what came up meanwhile; sends what the handlers sent, in one write.
+    pub(crate) fn end_turn(self: &Arc<Self>, now: Instant) {
+        let mut inner = self.lock();
+        while let Some(owed) = inner.turn.take_owed() {
+            match owed {
+                Owed::Closed(reason) => {
+                    // What was sent before the end need not wait for what the application does about it.
+                    self.flush_with(inner);
+                    self.call_closed(reason);
+                }
+                Owed::Deadline if inner.session.is_open() => {
+                    drop(inner);
+                    self.call_deadline();
+                }
+                Owed::Deadline => continue,
+            }
+            inner = self.lock();
+        }
+        let waiting = if inner.turn.end() {
+            [inner.task.clone(), inner.take_post()]
+        } else {
+            [None, None]
+        };
+        self.flush_turn(inner, now);
+        waiting.into_iter().flatten().for_each(Waker::wake);
+    }
+
+    fn flush_turn(self: &Arc<Self>, mut inner: MutexGuard<'_, Inner>, now: Instant) {
         let (messages, bytes) = std::mem::take(&mut inner.sent);
         if messages > 0 {
             self.hub.counters.sent(messages, bytes);
         }
-        let closed = inner.pending_close.take();
         let is_websocket = inner.session.transport() == Transport::WebSocket;
         if is_websocket {
             self.flush_with(inner);
@@ -437,13 +462,10 @@ impl<D: Send + Sync + 'static> Shared<D> {
             drop(inner);
             self.run(&mut effects);
         }
-        if let Some(reason) = closed {
-            self.tell_closed(reason);
-        }
     }
 
-    /// Feeds one packet and hands it to the application if it is a message. Only between `begin_dispatch` and
-    /// `end_dispatch`.
+    /// Feeds one packet and hands it to the application if it is a message. Only between `begin_turn` and
+    /// `end_turn`.
     pub(crate) fn receive(
         self: &Arc<Self>,
         connection: &Connection<D>,
@@ -493,13 +515,13 @@ impl<D: Send + Sync + 'static> Shared<D> {
         self.signals.store(0, Ordering::Release);
     }
 
-    /// Hands one message to the application. Only between `begin_dispatch` and `end_dispatch`.
+    /// Hands one message to the application. Only between `begin_turn` and `end_turn`.
     fn deliver(self: &Arc<Self>, connection: &Connection<D>, message: Message<'_>) -> Flow {
         let mut flow = Flow::Continue;
         self.tell(|handler| flow = handler.on_message(connection, message));
         if flow == Flow::Pause {
             let mut inner = self.lock();
-            if std::mem::take(&mut inner.is_resumed_early) {
+            if inner.turn.take_resumed() {
                 return Flow::Continue;
             }
             inner.is_paused = true;
@@ -517,9 +539,9 @@ impl<D: Send + Sync + 'static> Shared<D> {
     /// Reads on after a handler paused.
     pub(crate) fn resume(&self) {
         let mut inner = self.lock();
-        // The handler that is about to say "pause" may have been overtaken.
-        inner.is_resumed_early = inner.is_dispatching && !inner.is_paused;
-        inner.is_paused = false;
+        if !std::mem::take(&mut inner.is_paused) {
+            inner.turn.note_resumed();
+        }
         self.raise(signal::RESUME);
         let (task, post) = (inner.task.clone(), inner.take_post());
         drop(inner);
@@ -528,7 +550,21 @@ impl<D: Send + Sync + 'static> Shared<D> {
 
     /// Has the handler called at `at`.
     pub(crate) fn wake_at(self: &Arc<Self>, at: Option<Instant>) {
-        self.lock().wake_at = at;
+        let mut inner = self.lock();
+        inner.wake_at = at;
+        inner.turn.call_off_deadline();
+        drop(inner);
+        self.schedule();
+    }
+
+    /// Has the handler called at `at`, unless it is to be called earlier.
+    pub(crate) fn wake_by(self: &Arc<Self>, at: Instant) {
+        let mut inner = self.lock();
+        if inner.wake_at.is_some_and(|earlier| earlier <= at) {
+            return;
+        }
+        inner.wake_at = Some(at);
+        drop(inner);
         self.schedule();
     }
 
@@ -579,6 +615,12 @@ impl<D: Send + Sync + 'static> Due for Shared<D> {
 }
 
 impl Inner {
+    /// True while what is sent waits for the end of a turn, to leave in one write. Nothing is sent once the session is
+    /// closed, so there is nothing to wait for either.
+    pub(crate) fn is_held(&self) -> bool {
+        self.turn.is_taken() && self.session.is_open()
+    }
+
     fn next_deadline(&self) -> Option<Instant> {
         let protocol = self.session.poll_timeout()?;
         // A closed session calls nobody: a deadline kept for it would be due for ever.
@@ -602,5 +644,79 @@ impl Inner {
     /// The session is on its WebSocket: the switch waits for a POST, and answers a GET (EIO4-UPG-06).
     pub(crate) fn leave_polling(&mut self) {
         self.requests = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::server::session::testing::opened;
+
+    const NONE: [&str; 0] = [];
+
+    #[tokio::test]
+    async fn a_deadline_that_comes_up_during_a_turn_is_told_when_it_ends() {
+        let (shared, told) = opened(Transport::WebSocket);
+        let at = clock::now() + Duration::from_secs(1);
+        shared.wake_at(Some(at));
+        assert!(shared.begin_turn());
+        Arc::clone(&shared).due(at);
+        assert_eq!(told.take(), NONE, "the calls of a session are serial");
+        shared.end_turn(at);
+        assert_eq!(told.take(), ["deadline"]);
+        Arc::clone(&shared).due(at);
+        assert_eq!(told.take(), NONE, "told once");
+        assert!(shared.begin_turn(), "the turn was given back");
+    }
+
+    #[tokio::test]
+    async fn a_deadline_between_turns_is_told_at_once_and_its_turn_ends() {
+        let (shared, told) = opened(Transport::WebSocket);
+        let at = clock::now() + Duration::from_secs(1);
+        shared.wake_at(Some(at));
+        Arc::clone(&shared).due(at);
+        assert_eq!(told.take(), ["deadline"]);
+        assert!(shared.begin_turn());
+    }
+
+    #[tokio::test]
+    async fn a_deadline_that_is_put_off_during_a_turn_is_not_told() {
+        let (shared, told) = opened(Transport::WebSocket);
+        let at = clock::now() + Duration::from_secs(1);
+        shared.wake_at(Some(at));
+        assert!(shared.begin_turn());
+        Arc::clone(&shared).due(at);
+        shared.wake_at(None);
+        shared.end_turn(at);
+        assert_eq!(told.take(), NONE);
+    }
+
+    #[tokio::test]
+    async fn the_earliest_of_two_deadlines_holds_whoever_is_last() {
+        let (shared, told) = opened(Transport::WebSocket);
+        let early = clock::now() + Duration::from_secs(1);
+        shared.wake_by(early + Duration::from_secs(1));
+        shared.wake_by(early);
+        shared.wake_by(early + Duration::from_secs(1));
+        Arc::clone(&shared).due(early);
+        assert_eq!(told.take(), ["deadline"]);
+    }
+
+    #[tokio::test]
+    async fn a_close_during_a_turn_is_told_when_it_ends_and_nothing_after_it() {
+        let (shared, told) = opened(Transport::WebSocket);
+        let at = clock::now() + Duration::from_secs(1);
+        shared.wake_at(Some(at));
+        assert!(shared.begin_turn());
+        Arc::clone(&shared).due(at);
+        shared.handle(at, Input::WebSocketClosed);
+        assert_eq!(told.take(), NONE);
+        shared.end_turn(at);
+        assert_eq!(told.take(), ["close"]);
+        assert!(shared.begin_turn());
+        shared.end_turn(at);
+        assert_eq!(told.take(), NONE);
     }
 }
