@@ -216,8 +216,8 @@ pub(crate) fn attach_candidate<D: Send + Sync + 'static>(
     shared: Arc<Shared<D>>,
 ) -> Result<Box<Upgrade<D>>, Refused> {
     let upgrade = shake_hands(hub, request, query)?;
-    let effects = shared.handle(clock::now(), Input::CandidateAttached);
-    Ok(if effects.is_candidate_refused {
+    let reply = shared.handle(clock::now(), Input::CandidateAttached);
+    Ok(if reply.is_refused() {
         upgrade
     } else {
         upgrade.for_candidate(shared)

@@ -172,9 +172,9 @@ impl<D: Send + Sync + 'static> Shared<D> {
             Transport::WebSocket => self.flush_with(inner),
             Transport::Polling if before == 0 => {
                 let now = clock::now();
-                let mut effects = self.feed(&mut inner, now, Input::Queued);
+                let (_, after) = self.feed(&mut inner, now, Input::Queued);
                 drop(inner);
-                self.run(&mut effects);
+                self.run(after);
             }
             Transport::Polling => self.settle(inner),
         }

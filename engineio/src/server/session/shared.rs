@@ -1,6 +1,6 @@
 //! One session as the shell holds it: the pure machine behind a lock, and the wakers of whoever waits for it.
 //!
-//! Effects of an input are collected under the lock and run after it is released, so that no user code, no
+//! What follows from an input is collected under the lock and done after it is released, so that no user code, no
 //! system call and no other lock happens under it.
 
 use std::net::SocketAddr;
@@ -9,10 +9,11 @@ use std::sync::{Arc, MutexGuard};
 use std::task::{Poll, Waker};
 use std::time::Instant;
 
+use super::aftermath::{Aftermath, Reply};
 use super::batch::Batch;
 use super::connection::Connection;
 use super::handler::{Flow, Handler};
-use super::requests::{Parked, Parking, PollBody, Requests};
+use super::requests::{Parked, Parking, Requests};
 use super::turn::{Owed, Turn};
 use crate::message::Message;
 use crate::packet::Protocol;
@@ -78,24 +79,6 @@ pub(crate) struct Inner {
 /// Who waits for a client's queue; in a box of their own, for there are seldom any.
 #[derive(Debug, Default)]
 pub(crate) struct Waiters(pub(crate) Vec<Waker>);
-
-/// What is left to do once the lock is released.
-#[derive(Default)]
-pub(crate) struct Effects {
-    pub(crate) is_deliverable: bool,
-    pub(crate) is_poll_refused: bool,
-    pub(crate) is_post_refused: bool,
-    pub(crate) is_candidate_refused: bool,
-    pub(crate) is_probe_answered: bool,
-    /// The answer for the GET that just arrived.
-    pub(crate) poll: Option<PollBody>,
-    flush: bool,
-    is_queue_taken: bool,
-    closed: Option<CloseReason>,
-    is_gone: bool,
-    wake: Option<Waker>,
-    wake_post: Option<Waker>,
-}
 
 /// A hub as the engine has it.
 pub(crate) type HubOf<D> = Hub<Arc<dyn Handler<Data = D>>, Shared<D>>;
@@ -197,92 +180,94 @@ impl<D: Send + Sync + 'static> Shared<D> {
     }
 
     /// Feeds one input and does what follows.
-    pub(crate) fn handle(self: &Arc<Self>, now: Instant, input: Input) -> Effects {
+    pub(crate) fn handle(self: &Arc<Self>, now: Instant, input: Input) -> Reply {
         let mut inner = self.lock();
-        let mut effects = self.feed(&mut inner, now, input);
+        let (reply, after) = self.feed(&mut inner, now, input);
         drop(inner);
-        self.run(&mut effects);
-        effects
+        self.run(after);
+        reply
     }
 
-    /// Feeds one input under the lock and collects what is to be done without it.
-    pub(crate) fn feed(&self, inner: &mut Inner, now: Instant, input: Input) -> Effects {
-        let mut effects = Effects::default();
+    /// Feeds one input under the lock, and collects what is to be done without it.
+    pub(crate) fn feed(&self, inner: &mut Inner, now: Instant, input: Input) -> (Reply, Aftermath) {
+        let (mut reply, mut after) = (Reply::Nothing, Aftermath::default());
         inner.session.handle_input(now, input);
         while let Some(output) = inner.session.poll_output() {
-            self.collect(inner, input, output, &mut effects);
+            self.collect(inner, input, output, &mut reply, &mut after);
         }
         if !inner.session.is_open() {
             self.is_over.store(true, Ordering::Release);
         }
         // One that is refused must not save the one that it destroyed, or that another has.
-        if input == Input::PostArrived && !effects.is_post_refused {
+        if input == Input::PostArrived && !reply.is_refused() {
             inner.is_post_destroyed = false;
         }
-        effects
+        (reply, after)
     }
 
-    fn collect(&self, inner: &mut Inner, input: Input, output: Output, effects: &mut Effects) {
+    fn collect(
+        &self,
+        inner: &mut Inner,
+        input: Input,
+        output: Output,
+        reply: &mut Reply,
+        after: &mut Aftermath,
+    ) {
         match output {
-            Output::Deliver => effects.is_deliverable = true,
+            Output::Deliver => reply.say(Reply::Deliver),
             Output::AnswerPoll(answer) => {
                 let body = inner.poll_body(answer);
                 match inner.take_parked() {
                     // A receiver that is gone has reported, or is about to report, its own end.
                     Some(parked) => drop(parked.reply.send(body)),
-                    None => effects.poll = Some(body),
+                    None => reply.say(Reply::Poll(body)),
                 }
-                effects.is_queue_taken = true;
+                after.settle = true;
             }
-            Output::RefusePoll => effects.is_poll_refused = true,
-            Output::RefusePost => effects.is_post_refused = true,
+            Output::RefusePoll | Output::RefusePost => reply.say(Reply::Refused),
             Output::DestroyPost => {
                 inner.is_post_destroyed = true;
-                effects.wake_post = inner.take_post();
+                after.wake_post = inner.take_post();
             }
-            Output::AnswerProbe => effects.is_probe_answered = true,
+            Output::AnswerProbe => reply.say(Reply::ProbeAnswered),
             Output::Upgrading => {}
             Output::CloseCandidate if input == Input::CandidateAttached => {
-                effects.is_candidate_refused = true;
+                reply.say(Reply::Refused);
             }
-            Output::CloseCandidate => self.signal(inner, signal::DROP_CANDIDATE, effects),
+            Output::CloseCandidate => self.signal(inner, signal::DROP_CANDIDATE, after),
             Output::Upgraded => {
                 self.hub.counters.websocket_attached();
-                self.signal(inner, signal::UPGRADED, effects);
+                self.signal(inner, signal::UPGRADED, after);
             }
-            Output::Flush => effects.flush = true,
-            Output::FinishWebSocket => self.signal(inner, signal::FINISH, effects),
-            Output::AbortWebSocket => self.signal(inner, signal::ABORT, effects),
-            Output::Closed(reason) => effects.closed = Some(reason),
-            Output::Gone => effects.is_gone = true,
+            Output::Flush => after.flush = true,
+            Output::FinishWebSocket => self.signal(inner, signal::FINISH, after),
+            Output::AbortWebSocket => self.signal(inner, signal::ABORT, after),
+            Output::Closed(reason) => after.closed = Some(reason),
+            Output::Gone => after.gone = true,
         }
     }
 
-    fn signal(&self, inner: &Inner, signal: u8, effects: &mut Effects) {
+    fn signal(&self, inner: &Inner, signal: u8, after: &mut Aftermath) {
         self.raise(signal);
-        effects.wake.clone_from(&inner.task);
+        after.wake.clone_from(&inner.task);
     }
 
     /// Does what an input asked for, outside the lock.
-    pub(crate) fn run(self: &Arc<Self>, effects: &mut Effects) {
-        if std::mem::take(&mut effects.flush) {
+    pub(crate) fn run(self: &Arc<Self>, after: Aftermath) {
+        if after.flush {
             self.flush();
         }
-        if let Some(waker) = effects.wake.take() {
-            waker.wake();
-        }
-        if let Some(waker) = effects.wake_post.take() {
-            waker.wake();
-        }
-        if std::mem::take(&mut effects.is_queue_taken) || effects.closed.is_some() {
+        let tasks = after.wake.into_iter().chain(after.wake_post);
+        tasks.for_each(Waker::wake);
+        if after.settle || after.closed.is_some() {
             self.settle(self.lock());
         }
-        if let Some(reason) = effects.closed.take() {
+        if let Some(reason) = after.closed {
             trace::debug!(reason = reason.as_str(), "a session closed");
             self.hub.counters.closed(reason);
             self.tell_closed(reason);
         }
-        if std::mem::take(&mut effects.is_gone) {
+        if after.gone {
             self.forget();
         } else {
             self.schedule();
@@ -384,13 +369,13 @@ impl<D: Send + Sync + 'static> Shared<D> {
             && inner.session.is_open()
             && inner.turn.take_when_due();
         let is_due = inner.session.poll_timeout().is_some_and(|at| at <= now);
-        let mut effects = if is_due {
-            self.feed(&mut inner, now, Input::Timeout)
+        let after = if is_due {
+            self.feed(&mut inner, now, Input::Timeout).1
         } else {
-            Effects::default()
+            Aftermath::default()
         };
         drop(inner);
-        self.run(&mut effects);
+        self.run(after);
         if is_ours {
             // Unless the session was closed by what else was due.
             if self.lock().session.is_open() {
@@ -458,9 +443,9 @@ impl<D: Send + Sync + 'static> Shared<D> {
         } else if inner.session.outbox.is_empty() {
             self.settle(inner);
         } else {
-            let mut effects = self.feed(&mut inner, now, Input::Queued);
+            let (_, after) = self.feed(&mut inner, now, Input::Queued);
             drop(inner);
-            self.run(&mut effects);
+            self.run(after);
         }
     }
 
@@ -480,18 +465,18 @@ impl<D: Send + Sync + 'static> Shared<D> {
             return self.deliver(connection, message);
         }
         let mut inner = self.lock();
-        let mut effects = self.feed(&mut inner, batch.read_at, Input::Packet(received));
+        let (reply, after) = self.feed(&mut inner, batch.read_at, Input::Packet(received));
         // The wrong one of the two closes the session.
         let is_heartbeat =
             matches!(received, Received::Ping | Received::Pong) && inner.session.is_open();
         drop(inner);
         match message {
-            Some(message) if effects.is_deliverable => {
+            Some(message) if matches!(reply, Reply::Deliver) => {
                 batch.has_message = true;
                 self.deliver(connection, message)
             }
             _ => {
-                self.run(&mut effects);
+                self.run(after);
                 if is_heartbeat {
                     self.tell(|handler| handler.on_heartbeat(connection));
                 }
@@ -582,9 +567,9 @@ impl<D: Send + Sync + 'static> Shared<D> {
             return;
         }
         let now = clock::now();
-        let mut effects = self.feed(&mut inner, now, Input::PollDropped);
+        let (_, after) = self.feed(&mut inner, now, Input::PollDropped);
         drop(inner);
-        self.run(&mut effects);
+        self.run(after);
     }
 
     /// True when the POST being read is to end without an answer; else remembers whom to wake.

@@ -14,11 +14,12 @@ use crate::packet::{Packet, ParseError, Protocol};
 use crate::payload;
 use crate::proto::event::{Input, Received};
 use crate::server::clock;
+use crate::server::session::aftermath::{Aftermath, Reply};
 use crate::server::session::batch::{Batch, classify};
 use crate::server::session::connection::Connection;
 use crate::server::session::handler::Flow;
 use crate::server::session::requests::{Parking, PollBody};
-use crate::server::session::shared::{Effects, Shared};
+use crate::server::session::shared::Shared;
 use crate::trace;
 
 /// What a GET is answered with.
@@ -42,13 +43,11 @@ impl<D: Send + Sync + 'static> Drop for ParkedGuard<'_, D> {
 
 /// Answers a GET, now or when there is something to say.
 pub(crate) async fn poll<D: Send + Sync + 'static>(shared: &Arc<Shared<D>>) -> Polled {
-    let (mut effects, parked) = arrive(shared);
-    shared.run(&mut effects);
-    if let Some(body) = effects.poll {
-        return Polled::Body(body);
-    }
-    let Some((token, answer)) = parked else {
-        return Polled::Refused;
+    let (arrived, after) = arrive(shared);
+    shared.run(after);
+    let (token, answer) = match arrived {
+        Arrived::Answered(polled) => return polled,
+        Arrived::Parked(parking) => parking,
     };
     let guard = ParkedGuard { shared, token };
     let body = answer.await;
@@ -56,14 +55,22 @@ pub(crate) async fn poll<D: Send + Sync + 'static>(shared: &Arc<Shared<D>>) -> P
     body.map_or(Polled::Refused, Polled::Body)
 }
 
+enum Arrived {
+    Answered(Polled),
+    Parked(Parking),
+}
+
 /// Tells the session of a GET, and parks it if there is no answer yet.
-fn arrive<D: Send + Sync + 'static>(shared: &Shared<D>) -> (Effects, Option<Parking>) {
+fn arrive<D: Send + Sync + 'static>(shared: &Shared<D>) -> (Arrived, Aftermath) {
     let now = clock::now();
     let mut inner = shared.lock();
-    let effects = shared.feed(&mut inner, now, Input::PollArrived);
-    let must_wait = effects.poll.is_none() && !effects.is_poll_refused;
-    let parked = must_wait.then(|| inner.park());
-    (effects, parked)
+    let (reply, after) = shared.feed(&mut inner, now, Input::PollArrived);
+    let arrived = match reply {
+        Reply::Poll(body) => Arrived::Answered(Polled::Body(body)),
+        Reply::Refused => Arrived::Answered(Polled::Refused),
+        Reply::Nothing | Reply::Deliver | Reply::ProbeAnswered => Arrived::Parked(inner.park()),
+    };
+    (arrived, after)
 }
 
 /// What a POST is answered with.
@@ -106,8 +113,8 @@ where
     D: Send + Sync + 'static,
     B: HttpBody<Data = Bytes>,
 {
-    let effects = shared.handle(clock::now(), Input::PostArrived);
-    if effects.is_post_refused {
+    let reply = shared.handle(clock::now(), Input::PostArrived);
+    if reply.is_refused() {
         return Posted::Refused;
     }
     let mut guard = PostGuard {

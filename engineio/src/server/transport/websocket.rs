@@ -15,6 +15,7 @@ use crate::packet;
 use crate::proto::chunk::{Chunk, Shape};
 use crate::proto::event::{Input, Probing};
 use crate::server::clock;
+use crate::server::session::aftermath::Reply;
 use crate::server::session::batch::{Batch, classify};
 use crate::server::session::connection::Connection;
 use crate::server::session::handler::Flow;
@@ -464,8 +465,8 @@ impl<D: Send + Sync + 'static> Socket<D> {
             };
             bytes = rest;
             let shared = Arc::clone(&self.connection.0);
-            let effects = shared.handle(clock::now(), Input::CandidatePacket(probing));
-            if effects.is_probe_answered {
+            let reply = shared.handle(clock::now(), Input::CandidatePacket(probing));
+            if matches!(reply, Reply::ProbeAnswered) {
                 shared.tell(|handler| handler.on_upgrading(&self.connection));
                 self.write_beside(b"\x81\x063probe".to_vec());
             }
