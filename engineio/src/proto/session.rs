@@ -31,6 +31,9 @@ pub(crate) const LINGER: Duration = Duration::from_secs(30);
 /// How often a waiting poll is released while an upgrade is under way (EIO4-UPG-03).
 pub(crate) const NOOP_INTERVAL: Duration = Duration::from_millis(100);
 
+/// At most this part of the ping timeout, a tenth, is lost by a client because our timer was late.
+const LATENESS_SHARE: u32 = 10;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     Open,
@@ -232,7 +235,15 @@ impl Session {
             Input::Packet(packet) => self.receive(now, packet),
             Input::Queued => self.flush(),
             Input::Timeout => self.time_out(now),
-            Input::PollArrived => self.poll_arrived(),
+            Input::PollArrived => {
+                // What is due has happened, whether or not the timer was told yet.
+                self.time_out(now);
+                if self.is_open() {
+                    self.poll_arrived();
+                } else {
+                    self.outputs.push(Output::RefusePoll);
+                }
+            }
             Input::PollDropped => {
                 self.take_waiting_poll();
                 self.end(CloseReason::TransportError);
@@ -371,7 +382,7 @@ impl Session {
         match self.heartbeat {
             Heartbeat::PingAt(at) if now >= at => {
                 self.heartbeat = Heartbeat::PongBy {
-                    deadline: now + self.timing.ping_timeout,
+                    deadline: self.pong_by(now, at),
                     is_extended: false,
                 };
                 self.outbox.push_ping();
@@ -388,6 +399,13 @@ impl Session {
             _ => {}
         }
         self.time_out_candidate(now);
+    }
+
+    /// By when a ping is to be answered that was due at `due` and is sent now. A timer that is a little late does not give
+    /// the client more time, and one that is very late, after the process was suspended say, does not take its time away.
+    fn pong_by(&self, now: Instant, due: Instant) -> Instant {
+        let timeout = self.timing.ping_timeout;
+        (due + timeout).max(now + timeout - timeout / LATENESS_SHARE)
     }
 
     fn time_out_candidate(&mut self, now: Instant) {

@@ -251,6 +251,44 @@ fn an_unanswered_ping_closes_on_either_transport() {
 }
 
 #[test]
+fn a_ping_is_to_be_answered_by_when_it_was_due_and_not_by_when_it_was_sent() {
+    //= EIO4-HB-05 test
+    let mut bench = Bench::websocket();
+    let due = bench.now + PING_INTERVAL;
+    bench.after(PING_INTERVAL + 2 * MILLISECOND);
+    assert_eq!(bench.session.poll_timeout(), Some(due + PING_TIMEOUT));
+}
+
+#[test]
+fn a_timer_that_is_very_late_leaves_the_client_nine_tenths_of_its_time() {
+    let (at_bound, past_it) = (PING_TIMEOUT / 10, PING_TIMEOUT / 10 + MILLISECOND);
+    for (late, by) in [
+        (at_bound, PING_TIMEOUT),
+        (past_it, PING_TIMEOUT + MILLISECOND),
+        (5 * PING_TIMEOUT, 5 * PING_TIMEOUT + PING_TIMEOUT * 9 / 10),
+    ] {
+        let mut bench = Bench::websocket();
+        let due = bench.now + PING_INTERVAL;
+        bench.after(PING_INTERVAL + late);
+        assert_eq!(bench.session.poll_timeout(), Some(due + by), "{late:?}");
+    }
+}
+
+#[test]
+fn a_poll_at_the_ping_timeout_is_refused_however_late_the_timer_is() {
+    //= EIO4-HB-05 test
+    let mut bench = Bench::polling();
+    bench.after(PING_INTERVAL);
+    bench.now += PING_TIMEOUT - MILLISECOND;
+    let in_time = vec![Output::AnswerPoll(PollAnswer::Queued)];
+    assert_eq!(bench.feed(PollArrived), in_time);
+    bench.now += MILLISECOND;
+    let mut refused = closed(CloseReason::PingTimeout);
+    refused.push(Output::RefusePoll);
+    assert_eq!(bench.feed(PollArrived), refused);
+}
+
+#[test]
 fn a_ping_from_the_client_is_the_wrong_direction() {
     //= EIO4-HB-06 test
     let mut bench = Bench::websocket();
