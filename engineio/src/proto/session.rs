@@ -28,6 +28,10 @@ use crate::packet::Protocol;
 /// (EIO4-CLS-04), and a WebSocket for the peer to take them and answer the close frame.
 pub(crate) const LINGER: Duration = Duration::from_secs(30);
 
+/// How long a client that is between two polls is waited for when everybody is told to go. One that is there polls again
+/// as soon as it has an answer; this is for a slow network.
+pub(crate) const RETURN_WAIT: Duration = Duration::from_secs(2);
+
 /// How often a waiting poll is released while an upgrade is under way (EIO4-UPG-03).
 pub(crate) const NOOP_INTERVAL: Duration = Duration::from_millis(100);
 
@@ -177,6 +181,27 @@ impl Session {
     /// True until the session is closed by either side: the application may send.
     pub(crate) fn is_open(&self) -> bool {
         self.phase == Phase::Open
+    }
+
+    /// True when somebody is connected at this moment: over the WebSocket, or by a GET or a POST.
+    pub(crate) fn has_peer(&self) -> bool {
+        match self.carrier {
+            Carrier::WebSocket => true,
+            Carrier::Polling {
+                is_poll_waiting,
+                post,
+            } => is_poll_waiting || post != Post::None,
+        }
+    }
+
+    /// True when nobody is left who can be told of the end: it is over, or the application closed it and nobody has come
+    /// back for [`RETURN_WAIT`].
+    pub(crate) fn is_abandoned(&self, now: Instant) -> bool {
+        match self.phase {
+            Phase::Open => false,
+            Phase::Lingering { until } => !self.has_peer() && now + LINGER >= until + RETURN_WAIT,
+            Phase::Gone => true,
+        }
     }
 
     /// True when a packet sent now would reach the network at once (SRV-VOL-01).

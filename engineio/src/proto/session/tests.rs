@@ -10,7 +10,7 @@ use crate::proto::event::Input::{
     WebSocketClosed, WebSocketFailed,
 };
 use crate::proto::event::{Input, Output, PollAnswer, Probing, Received};
-use crate::proto::session::{LINGER, NOOP_INTERVAL};
+use crate::proto::session::{LINGER, NOOP_INTERVAL, RETURN_WAIT};
 use crate::proto::testing::{Bench, PING_INTERVAL, PING_TIMEOUT, STALL_TIMEOUT, UPGRADE_TIMEOUT};
 use crate::proto::transport::Transport;
 
@@ -247,6 +247,35 @@ fn an_unanswered_ping_closes_on_either_transport() {
     assert_eq!(
         bench.after(PING_TIMEOUT),
         answered(PollAnswer::Close, closed(CloseReason::PingTimeout))
+    );
+}
+
+#[test]
+fn a_closed_session_is_abandoned_when_nobody_comes_back() {
+    let mut bench = Bench::polling();
+    assert!(!bench.session.is_abandoned(bench.now), "it is open");
+    bench.send("4a");
+    bench.feed(Close);
+    assert!(
+        !bench
+            .session
+            .is_abandoned(bench.now + RETURN_WAIT - MILLISECOND)
+    );
+    assert!(bench.session.is_abandoned(bench.now + RETURN_WAIT));
+    bench.feed(PostArrived);
+    assert!(
+        !bench.session.is_abandoned(bench.now + LINGER),
+        "it is here"
+    );
+    bench.feed(PostDone);
+    bench.feed(Discard);
+    assert!(bench.session.is_abandoned(bench.now), "it is over");
+
+    let mut bench = Bench::websocket();
+    bench.feed(Close);
+    assert!(
+        !bench.session.is_abandoned(bench.now + LINGER),
+        "it is connected"
     );
 }
 
