@@ -6,10 +6,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use super::{ClusterBody, Heard, Question, ServerId};
-use crate::ack::Limit;
-use crate::adapter::AdapterError;
+use super::adapter::AdapterError;
+use super::question::{Heard, Question};
 use crate::codec::{ArgsError, FromArgs};
+use crate::proto::cluster::message::{ClusterBody, ServerId};
+use crate::sending::ack::Limit;
 
 /// What the servers of a cluster answered, complete or not.
 ///

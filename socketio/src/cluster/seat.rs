@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use super::apply::first_of;
-use super::{Cluster, ClusterBody, ClusterMessage, Heard, RequestId, now};
-use crate::adapter::AdapterError;
-use crate::codec::RawArgs;
+use super::adapter::AdapterError;
+use super::link::{Cluster, now};
+use super::question::Heard;
+use crate::codec::{OwnedArgs, RawArgs};
 use crate::lock::Lock;
-use crate::proto::cluster::{Input, Node, Output};
+use crate::proto::cluster::message::{ClusterBody, ClusterMessage, RequestId};
+use crate::proto::cluster::node::{Input, Node, Output};
 
 /// Who waits for the answers to a question.
 pub(super) type Waiter = mpsc::UnboundedSender<Heard>;
@@ -70,4 +71,9 @@ impl Seat {
         }
         self.cluster.adapter.server_count(nsp).await
     }
+}
+
+/// The first argument, or none.
+pub(crate) fn first_of(args: RawArgs<'_>) -> OwnedArgs {
+    args.get(0).unwrap_or(args).to_owned()
 }

@@ -16,14 +16,14 @@ use socketio_auth::{
 };
 
 use super::{Accepted, Auth, Client, Payload, Shell, now, wall_clock};
+use crate::authority::revoked::Mark;
 use crate::error::ConnectError;
+use crate::facade::namespace::{Family, Guard, Space};
 use crate::id::SocketId;
-use crate::namespace::{Family, Guard, Space};
+use crate::live::core::{Core, Verdict};
+use crate::live::keeper::Claim;
 use crate::proto::client::{Gate, Inherited, Input, Ticket};
-use crate::recovery::Claim;
-use crate::revoked::Mark;
 use crate::running::{Guarded, Panicked, guard, poll_now};
-use crate::socket::{Core, Verdict};
 use crate::trace;
 
 /// A verification that runs.

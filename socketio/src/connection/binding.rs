@@ -4,8 +4,8 @@ use engineio::RequestView;
 use socketio_auth::{Extract, SessionBinding};
 
 use super::{Client, Presented};
-use crate::authority::Policies;
-use crate::handshake::Secrets;
+use crate::authority::authority::Policies;
+use crate::live::handshake::Secrets;
 
 /// What the opening request presents; nothing is bound before it authenticated.
 pub(super) fn presented_in(

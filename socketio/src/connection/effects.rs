@@ -9,10 +9,10 @@ use socketio_auth::AuditKind;
 
 use super::replies::{ack_json, emit_json, send_connected, send_disconnect, send_own};
 use super::{Accepted, Client, HeldPacket, Shell};
-use crate::ack::Awaited;
-use crate::inbox::Call;
+use crate::live::core::Core;
+use crate::live::inbox::Call;
 use crate::proto::client::{Input, Output, Refusal};
-use crate::socket::Core;
+use crate::sending::ack::Awaited;
 use crate::trace;
 
 impl Client {

@@ -8,21 +8,23 @@ use std::time::UNIX_EPOCH;
 use futures_core::Stream;
 use serde_json::{Map, Value, json};
 
-use super::{ClusterBody, ClusterOptions, RemoteSocket, RequestId, Seat};
-use crate::adapter::AdapterError;
-use crate::broadcast::Broadcast;
-use crate::codec::{OwnedArgs, RawArgs, to_iso_string};
+use super::namespace::Space;
+use crate::cluster::adapter::AdapterError;
+use crate::cluster::seat::{Seat, first_of};
+use crate::codec::{OwnedArgs, to_iso_string};
 use crate::error::EmitError;
 use crate::event::Event;
-use crate::handler::{AckSender, Running};
-use crate::handshake::{Handshake, auth_of_query};
-use crate::namespace::Space;
-use crate::rooms::Room;
+use crate::live::core::Core;
+use crate::live::handlers::{AckSender, Running};
+use crate::live::handshake::{Handshake, auth_of_query};
+use crate::proto::cluster::message::{ClusterBody, ClusterOptions, RequestId};
+use crate::proto::cluster::remote::RemoteSocket;
+use crate::proto::rooms::Room;
 use crate::running::{Guarded, Panicked, guard};
-use crate::socket::Core;
+use crate::sending::broadcast::Broadcast;
 
 //= CLA-03
-pub(super) fn apply(space: &Arc<Space>, seat: &Seat, body: ClusterBody) {
+pub(crate) fn apply(space: &Arc<Space>, seat: &Seat, body: ClusterBody) {
     match body {
         ClusterBody::Broadcast {
             packet,
@@ -104,11 +106,6 @@ fn collect_acks(
         }
         Ok(())
     });
-}
-
-/// The first argument, or none.
-pub(super) fn first_of(args: RawArgs<'_>) -> OwnedArgs {
-    args.get(0).unwrap_or(args).to_owned()
 }
 
 fn call_handlers(space: &Arc<Space>, seat: &Seat, packet: &Event, request: Option<RequestId>) {

@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use socketio_auth::{Credential, Purpose};
 
+use super::core::Core;
 use crate::connection::{HeldPacket, Payload};
 use crate::error::DisconnectReason;
 use crate::proto::client::Ticket;
 use crate::queue::Queue;
-use crate::socket::Core;
 
 /// One call of user code.
 pub(crate) enum Call {

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use engineio::Sent;
 
 use crate::error::EmitError;
-use crate::namespace::Space;
+use crate::facade::namespace::Space;
 
 /// Threads count events in this many separate places, so that they do not wait for each other's cache lines.
 const SHARD_COUNT: usize = 8;

@@ -5,18 +5,20 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::adapter::{Adapter, AdapterError};
-use crate::cluster::{
-    ClusterBody, ClusterSettings, Gathering, Question, RemoteSocket, ServerAnswer,
-};
+use super::namespace::{Decided, Namespace, NamespaceBuilder};
+use super::server::SocketIoBuilder;
+use super::socket::Socket;
+use crate::cluster::adapter::{Adapter, AdapterError};
+use crate::cluster::answers::{Gathering, ServerAnswer};
+use crate::cluster::question::Question;
+use crate::cluster::settings::ClusterSettings;
 use crate::codec::{EncodeError, FromArgs};
 use crate::error::EmitError;
 use crate::event::Event;
-use crate::handler::{IntoAck, Typed};
-use crate::namespace::{Decided, Namespace, NamespaceBuilder};
-use crate::proto::cluster::Kind;
-use crate::server::SocketIoBuilder;
-use crate::socket::Socket;
+use crate::live::handlers::{IntoAck, Typed};
+use crate::proto::cluster::message::ClusterBody;
+use crate::proto::cluster::remote::RemoteSocket;
+use crate::proto::cluster::requests::Kind;
 
 /// Events between servers that the reference would take for its own.
 const RESERVED_BETWEEN_SERVERS: [&str; 3] = ["connect", "connection", "new_namespace"];

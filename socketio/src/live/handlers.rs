@@ -10,14 +10,15 @@ use std::task::Poll;
 
 use serde::Serialize;
 
-use crate::cluster::RequestId;
+use super::core::Core;
 use crate::codec::{ArgsError, FromArgs, OwnedArgs, RawArgs};
 use crate::error::{ConnectError, DisconnectReason};
 use crate::event::{Event, Invalid};
-use crate::namespace::{Namespace, Space};
-use crate::rooms::RoomEvent;
+use crate::facade::namespace::{Namespace, Space};
+use crate::facade::socket::Socket;
+use crate::proto::cluster::message::RequestId;
+use crate::proto::rooms::RoomEvent;
 use crate::running::poll_unguarded;
-use crate::socket::{Core, Socket};
 
 /// A running handler.
 pub(crate) type Running = Pin<Box<dyn Future<Output = ()> + Send>>;

@@ -1,8 +1,5 @@
 //! One client in one namespace.
 
-mod core;
-mod recovering;
-
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
@@ -14,19 +11,18 @@ use serde::Serialize;
 use serde_json::Value;
 use socketio_auth::{Action, ErasedIdentity, Grant};
 
-use crate::ack::AckFuture;
-use crate::broadcast::Broadcast;
-use crate::closed::Closed;
 use crate::codec::FromArgs;
-use crate::emitter::{EmitWhenReady, Emitter};
 use crate::error::{EmitError, JoinError};
-use crate::handler::{IntoAck, Typed};
-use crate::handshake::Handshake;
 use crate::id::SocketId;
-use crate::listeners::{Lasts, ListenerId};
-use crate::rooms::{Room, Selection};
-
-pub(crate) use self::core::{Core, Prepared, Verdict};
+use crate::live::closed::Closed;
+use crate::live::core::Core;
+use crate::live::handlers::{IntoAck, Typed};
+use crate::live::handshake::Handshake;
+use crate::live::listeners::{Lasts, ListenerId};
+use crate::proto::rooms::{Room, Selection};
+use crate::sending::ack::AckFuture;
+use crate::sending::broadcast::Broadcast;
+use crate::sending::emitter::{EmitWhenReady, Emitter};
 
 /// One client in one namespace, with the data that its authentication produced.
 ///

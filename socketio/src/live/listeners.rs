@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::handler::EventHandler;
+use super::handlers::EventHandler;
 
 /// Names a handler that was added to one socket, to remove it again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

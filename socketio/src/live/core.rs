@@ -13,24 +13,24 @@ use socketio_auth::{
 };
 use tokio::sync::oneshot;
 
-use crate::ack::{Answer, Awaited, Pending};
-use crate::auth_control::Margin;
-use crate::closed::Closed;
+use super::closed::Closed;
+use super::handlers::EventHandler;
+use super::keeper::{Claim, Kept, Recoverable};
+use super::listeners::{Lasts, ListenerId, Listeners};
 use crate::codec::{EncodeError, Event, OwnedArgs, RawArgs};
 use crate::connection::{Client, Shell};
 use crate::error::{EmitError, JoinError};
-use crate::grant_tag::GrantTag;
-use crate::handler::EventHandler;
+use crate::facade::auth_control::Margin;
+use crate::facade::namespace::Space;
+use crate::facade::server::Server;
 use crate::id::SocketId;
-use crate::listeners::{Lasts, ListenerId, Listeners};
 use crate::lock::Lock;
-use crate::namespace::Space;
 use crate::proto::client::{Input, Ticket};
+use crate::proto::grant_tag::GrantTag;
 use crate::proto::recovery::{Offset, Position};
-use crate::recovery::{Claim, Kept, Recoverable};
-use crate::rooms::{Emptied, Joined, Room, RoomEvent};
+use crate::proto::rooms::{Emptied, Joined, Room, RoomEvent};
 use crate::running::guard;
-use crate::server::Server;
+use crate::sending::ack::{Answer, Awaited, Pending};
 
 /// Where a socket stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

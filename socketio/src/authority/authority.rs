@@ -10,10 +10,10 @@ use socketio_auth::{
     LockoutKey, Rejection, RequestView, Revocation, TrustedProxies,
 };
 
-use crate::handshake::{Opening, Secrets};
+use super::revoked::RecentRevocations;
+use crate::facade::namespace::Guard;
+use crate::live::handshake::{Opening, Secrets};
 use crate::lock::Lock;
-use crate::namespace::Guard;
-use crate::revoked::RecentRevocations;
 use crate::running::{Panicked, guard};
 
 pub(crate) struct Authority {

@@ -1,16 +1,6 @@
 //! The server's part in a cluster: publishing, and who is told what arrives. What it means is decided in
 //! `proto::cluster`.
 
-mod answers;
-mod apply;
-mod handle;
-mod local;
-mod message;
-mod question;
-mod remote;
-mod seat;
-mod settings;
-
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
@@ -21,24 +11,20 @@ use socketio_auth::Revocation;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
-use crate::adapter::{Adapter, AdapterError, Membership};
+use super::adapter::{Adapter, AdapterError, Membership};
+use super::handle::ClusterHandle;
+use super::question::Heard;
+use super::seat::Seat;
+use super::settings::ClusterSettings;
 use crate::error::BuildError;
+use crate::facade::hearing::apply;
+use crate::facade::namespace::Space;
+use crate::facade::server::{Server, until_stopped};
 use crate::lock::Lock;
-use crate::namespace::Space;
-use crate::proto::cluster::{Input, Node, Output, Rhythm};
+use crate::proto::cluster::message::{ClusterBody, ClusterMessage, RequestId, ServerId};
+use crate::proto::cluster::node::{Input, Node, Output, Rhythm};
 use crate::running::{Guarded, guard, poll_now};
-use crate::server::{Server, until_stopped};
 use crate::trace;
-
-pub use answers::{Gathered, Gathering, ServerAnswer};
-pub(crate) use apply::describe;
-pub use handle::ClusterHandle;
-pub use local::{LocalAdapter, LocalBus};
-pub use message::{ClusterBody, ClusterFlags, ClusterMessage, ClusterOptions, RequestId, ServerId};
-pub(crate) use question::{Heard, Question};
-pub use remote::RemoteSocket;
-pub(crate) use seat::Seat;
-pub use settings::ClusterSettings;
 
 /// How often the machines are asked whether it is time for something (CLA-06).
 const TICK: Duration = Duration::from_secs(1);
@@ -59,16 +45,16 @@ pub(crate) struct ServerClusterOptions {
 
 /// What the namespaces of a server share of its cluster.
 pub(crate) struct Cluster {
-    adapter: Arc<dyn Adapter>,
-    uid: ServerId,
+    pub(crate) adapter: Arc<dyn Adapter>,
+    pub(crate) uid: ServerId,
     /// Ids of questions count from the server's own number, so that those of two servers hardly meet.
     next_request: AtomicU64,
     /// How many namespaces were opened. One that is opened anew must not count from where its past began.
     opened: AtomicU64,
     /// Where the server was built. Emits come from any thread.
     runtime: Handle,
-    rhythm: Option<Rhythm>,
-    settings: ClusterSettings,
+    pub(crate) rhythm: Option<Rhythm>,
+    pub(crate) settings: ClusterSettings,
     publishing: Slots,
     answering: Slots,
     on_error: Option<ErrorHook>,
@@ -197,12 +183,12 @@ impl Cluster {
         self.publish(message);
     }
 
-    fn stamp_server_wide(&self, body: ClusterBody) -> ClusterMessage {
+    pub(crate) fn stamp_server_wide(&self, body: ClusterBody) -> ClusterMessage {
         self.server_wide.lock().publish(now(), body)
     }
 
     /// Polls at once, so that what one thread publishes starts in order; only what waits gets a task.
-    fn publish_in_order<F>(self: &Arc<Self>, work: F)
+    pub(crate) fn publish_in_order<F>(self: &Arc<Self>, work: F)
     where
         F: Future<Output = Result<(), AdapterError>> + Send + 'static,
     {
@@ -214,7 +200,7 @@ impl Cluster {
     }
 
     /// The same for answers, which wait for clients and handlers.
-    fn answer<F>(self: &Arc<Self>, work: F)
+    pub(crate) fn answer<F>(self: &Arc<Self>, work: F)
     where
         F: Future<Output = Result<(), AdapterError>> + Send + 'static,
     {
@@ -248,7 +234,7 @@ impl Cluster {
         }
     }
 
-    fn ended(&self, outcome: Result<(), AdapterError>) {
+    pub(crate) fn ended(&self, outcome: Result<(), AdapterError>) {
         if let Err(error) = outcome {
             self.tell(&error);
         }
@@ -264,21 +250,21 @@ impl Cluster {
     }
 
     /// Runs a task until it ends or the server stops.
-    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.runtime.spawn(until_stopped(self.stop.clone(), task));
     }
 
-    fn next_request(&self) -> RequestId {
+    pub(crate) fn next_request(&self) -> RequestId {
         RequestId::of_number(self.next_request.fetch_add(1, Ordering::Relaxed))
     }
 
     /// Where the messages of one more namespace count from.
-    fn first_number(&self) -> u64 {
+    pub(crate) fn first_number(&self) -> u64 {
         let opened_before = self.opened.fetch_add(1, Ordering::Relaxed);
         opened_before.wrapping_mul(NUMBERS_PER_NAMESPACE)
     }
 
-    fn deliver_server_wide(&self, server: &Server, message: ClusterMessage) {
+    pub(crate) fn deliver_server_wide(&self, server: &Server, message: ClusterMessage) {
         let mut revocations = Vec::new();
         {
             let mut node = self.server_wide.lock();
@@ -333,7 +319,7 @@ pub(crate) fn feed(space: &Arc<Space>, input: Input) {
     for output in seat.feed(input) {
         match output {
             Output::Publish(message) => seat.cluster.publish(message),
-            Output::Apply(body) => apply::apply(space, seat, body),
+            Output::Apply(body) => apply(space, seat, body),
             // Whoever asked may have stopped waiting.
             Output::Answer { waiter, from, body } => {
                 let _ = waiter.send(Heard::Answer(from, body));
@@ -357,6 +343,6 @@ async fn keep_time(server: Weak<Server>) {
 }
 
 /// Tokio's clock, so that a test can pause it.
-fn now() -> Instant {
+pub(crate) fn now() -> Instant {
     tokio::time::Instant::now().into_std()
 }

@@ -21,21 +21,21 @@ use socketio_auth::{
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
-use crate::auth_control::Margin;
-use crate::authority::{AuthOptions, Authority};
-use crate::cluster::{Cluster, ServerClusterOptions};
+use super::auth_control::Margin;
+use super::namespace::{Family, Guard, Inherited, Many, NamespaceBuilder, Space};
+use crate::authority::authority::{AuthOptions, Authority};
+use crate::cluster::link::{Cluster, ServerClusterOptions};
 use crate::codec::Codec;
 use crate::connection::{Client, Shell};
 use crate::error::BuildError;
-use crate::grant_tag::MeantTags;
+use crate::live::core::Core;
+use crate::live::keeper::{Keeper, Recovery};
+use crate::live::matcher::{Matcher, Pattern};
+use crate::live::meter::Meter;
+use crate::live::settings::Settings;
 use crate::lock::Lock;
-use crate::matcher::{Matcher, Pattern};
-use crate::metrics::Meter;
-use crate::namespace::{Family, Guard, Inherited, Many, NamespaceBuilder, Space};
+use crate::proto::grant_tag::MeantTags;
 use crate::proto::pace::Rate;
-use crate::recovery::{Keeper, Recovery};
-use crate::settings::Settings;
-use crate::socket::Core;
 
 /// What the connections and namespaces of a server share.
 pub(crate) struct Server {

@@ -13,13 +13,14 @@ use futures_core::Stream;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Sleep;
 
-use crate::adapter::AdapterError;
-use crate::cluster::{ClusterBody, Heard, Question};
+use crate::cluster::adapter::AdapterError;
+use crate::cluster::question::{Heard, Question};
 use crate::codec::{FromArgs, OwnedArgs};
 use crate::error::{AckError, EmitError};
 use crate::id::SocketId;
-use crate::metrics::Counted;
-use crate::socket::Core;
+use crate::live::core::Core;
+use crate::live::meter::Counted;
+use crate::proto::cluster::message::ClusterBody;
 
 /// What a client answered, or why it did not.
 pub(crate) type Answer = Result<OwnedArgs, AckError>;

@@ -10,24 +10,25 @@ use engineio::{OverflowPolicy, SendOptions};
 use serde::Serialize;
 use socketio_auth::{Code, DynPolicy, ErasedIdentity, GrantFacts, Mode, Policy, Rejection};
 
-use crate::ack::AckStream;
-use crate::broadcast::Broadcast;
-use crate::cluster::Seat;
+use super::server::Server;
+use super::socket::Socket;
+use crate::cluster::seat::Seat;
+use crate::codec::packet::is_reserved;
 use crate::codec::{Codec, FromArgs, RawArgs};
 use crate::error::{BuildError, ConnectError, DisconnectReason, EmitError};
 use crate::event::{Event, Invalid};
-use crate::handler::{Handlers, IntoAck, IntoConnect, Typed};
 use crate::id::{SocketId, SocketMap};
+use crate::live::core::Core;
+use crate::live::handlers::{Handlers, IntoAck, IntoConnect, Typed};
+use crate::live::keeper::Keeper;
+use crate::live::matcher::Matcher;
+use crate::live::meter::Meter;
+use crate::live::settings::Settings;
 use crate::lock::Lock;
-use crate::matcher::Matcher;
-use crate::metrics::Meter;
-use crate::packet::is_reserved;
-use crate::recovery::Keeper;
-use crate::rooms::{Room, RoomEvent, Rooms, Selection};
+use crate::proto::rooms::{Room, RoomEvent, Rooms, Selection};
 use crate::running::{Panicked, guard};
-use crate::server::Server;
-use crate::settings::Settings;
-use crate::socket::{Core, Socket};
+use crate::sending::ack::AckStream;
+use crate::sending::broadcast::Broadcast;
 use crate::trace;
 
 /// A policy in its place among all those of the server.

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use socketio_auth::BoxFuture;
 
-use crate::cluster::{ClusterHandle, ClusterMessage};
+use super::handle::ClusterHandle;
+use crate::proto::cluster::message::ClusterMessage;
 
 /// Carries messages between the servers of a cluster, so that a broadcast reaches the clients of all of them.
 ///

@@ -6,10 +6,10 @@ use engineio::{Protocol, SendOptions};
 use socketio_auth::Action;
 
 use super::core::Core;
+use super::keeper::{Claim, Keeper, Kept, Recoverable, Resumed};
 use crate::error::DisconnectReason;
 use crate::proto::recovery::{Offset, Session};
-use crate::recovery::{Claim, Keeper, Kept, Recoverable, Resumed};
-use crate::rooms::{Joined, Room, Selection};
+use crate::proto::rooms::{Joined, Room, Selection};
 
 impl Core {
     pub(crate) fn set_claim(&self, claim: Box<Claim>) {

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::id::SocketId;
 use crate::lock::Lock;
 use crate::proto::recovery::{Bounds, Log, Offset, Position, Session};
-use crate::rooms::{Room, Selection};
+use crate::proto::rooms::{Room, Selection};
 
 /// How clients that lost their connection get back what they had: their id, their rooms, and the events they missed.
 ///

@@ -11,11 +11,11 @@ use std::time::Duration;
 use engineio::{ConflationKey, OverflowPolicy, SendOptions, Sent};
 use serde::Serialize;
 
-use crate::ack::AckFuture;
+use super::ack::AckFuture;
 use crate::codec::FromArgs;
 use crate::connection::Client;
 use crate::error::EmitError;
-use crate::socket::{Core, Prepared};
+use crate::live::core::{Core, Prepared};
 
 /// An event to be sent to one socket, with options; made by [`Socket::volatile`](crate::Socket::volatile) and its
 /// like.

@@ -8,19 +8,22 @@ use engineio::{EncodedMessage, OverflowPolicy, SendOptions};
 use serde::Serialize;
 use tokio::sync::mpsc;
 
-use crate::ack::{AckStream, Awaited};
-use crate::cluster::{
-    ClusterBody, ClusterOptions, Gathering, Question, RemoteSocket, Seat, describe,
-};
+use super::ack::{AckStream, Awaited};
+use super::emitter::key_of;
+use crate::cluster::answers::Gathering;
+use crate::cluster::question::Question;
+use crate::cluster::seat::Seat;
 use crate::codec::{Event, FromArgs, OwnedArgs};
-use crate::emitter::key_of;
 use crate::error::EmitError;
 use crate::event::Event as OwnedEvent;
-use crate::namespace::Space;
-use crate::proto::cluster::Kind;
-use crate::recovery::Kept;
-use crate::rooms::{Room, Selection};
-use crate::socket::Core;
+use crate::facade::hearing::describe;
+use crate::facade::namespace::Space;
+use crate::live::core::Core;
+use crate::live::keeper::Kept;
+use crate::proto::cluster::message::{ClusterBody, ClusterOptions};
+use crate::proto::cluster::remote::RemoteSocket;
+use crate::proto::cluster::requests::Kind;
+use crate::proto::rooms::{Room, Selection};
 
 /// An event to be sent to many sockets of a namespace, encoded once.
 ///

@@ -11,19 +11,13 @@
 //! A question is complete when every server that was known when it was asked has answered or left. With an adapter that
 //! counts servers itself it is complete after as many answers. Nothing here is sent or applied: outputs say what is to be done.
 
-mod members;
-mod requests;
-#[cfg(test)]
-mod tests;
-
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use self::members::Members;
-pub(crate) use self::requests::{Kind, Lacking, TooManyRequests};
-use self::requests::{Requests, Waited};
-use crate::cluster::{ClusterBody, ClusterMessage, RequestId, ServerId};
+use super::members::Members;
+use super::message::{ClusterBody, ClusterMessage, RequestId, ServerId};
+use super::requests::{Kind, Lacking, Requests, TooManyRequests, Waited};
 
 /// When servers say that they are there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

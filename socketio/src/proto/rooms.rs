@@ -3,8 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use super::grant_tag::{GrantTag, MeantTags};
 use crate::error::JoinError;
-use crate::grant_tag::{GrantTag, MeantTags};
 use crate::id::{SocketId, SocketMap, SocketSet};
 
 /// The name of a room.

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use socketio_auth::{AuditSink, Limits, Lockout, Revocation, TrustedProxies};
 
-use crate::namespace::Guard;
-use crate::server::{Server, SocketIo, SocketIoBuilder};
+use super::namespace::Guard;
+use super::server::{Server, SocketIo, SocketIoBuilder};
 
 impl<D> SocketIoBuilder<D> {
     /// The bounds of authentication over all clients: how many may wait to be let in, how often they may fail.

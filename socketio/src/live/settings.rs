@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::codec::Limits;
 use crate::proto::client;
 use crate::proto::pace::Rate;
-use crate::rooms::RoomBounds;
+use crate::proto::rooms::RoomBounds;
 
 /// What the builder has put together. It does not change once the server is built.
 #[derive(Clone, Debug)]

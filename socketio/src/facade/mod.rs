@@ -1,0 +1,10 @@
+//! What an application holds and says. Typed; the types are erased on the way down.
+
+pub(crate) mod auth_control;
+#[cfg(feature = "client-bundle")]
+pub(crate) mod client_bundle;
+pub(crate) mod cluster_control;
+pub(crate) mod hearing;
+pub(crate) mod namespace;
+pub(crate) mod server;
+pub(crate) mod socket;
