@@ -140,6 +140,7 @@
 #![forbid(unsafe_code)]
 
 mod authority;
+mod clock;
 mod cluster;
 mod codec;
 mod connection;
@@ -162,6 +163,7 @@ mod sending;
 pub mod testing;
 #[cfg(test)]
 mod tests;
+mod time_limit;
 mod trace;
 
 pub use cluster::adapter::{Adapter, AdapterError, Membership};
@@ -177,21 +179,21 @@ pub use codec::{
 pub use error::{AckError, BuildError, ConnectError, DisconnectReason, EmitError, JoinError};
 pub use event::{Event, Invalid};
 pub use facade::auth_control::AuthControl;
+pub use facade::builder::{Decided, Inherited, Many, NamespaceBuilder, One, Undecided};
 #[cfg(feature = "client-bundle")]
 pub use facade::client_bundle::ClientBundle;
-pub use facade::namespace::{
-    Decided, DynamicNamespaces, Inherited, Many, Namespace, NamespaceBuilder, One, Undecided,
-};
+pub use facade::handler::{Ack, IntoAck, IntoConnect, NoAck};
+pub use facade::namespace::{DynamicNamespaces, Namespace};
 pub use facade::server::{Service, SocketIo, SocketIoBuilder};
 pub use facade::socket::Socket;
+#[cfg(feature = "metrics")]
+pub use facade::stats::{NamespaceStats, Stats};
 pub use id::SocketId;
 pub use live::closed::Closed;
-pub use live::handlers::{Ack, AckSender, IntoAck, IntoConnect, NoAck};
+pub use live::handlers::AckSender;
 pub use live::handshake::Handshake;
 pub use live::keeper::Recovery;
 pub use live::listeners::ListenerId;
-#[cfg(feature = "metrics")]
-pub use live::meter::{NamespaceStats, Stats};
 pub use proto::cluster::message::{
     ClusterBody, ClusterFlags, ClusterMessage, ClusterOptions, RequestId, ServerId,
 };

@@ -10,9 +10,9 @@ use socketio_auth::{
     LockoutKey, Rejection, RequestView, Revocation, TrustedProxies,
 };
 
+use super::guard::Guard;
 use super::revoked::RecentRevocations;
-use crate::facade::namespace::Guard;
-use crate::live::handshake::{Opening, Secrets};
+use super::secrets::{Opening, Secrets};
 use crate::lock::Lock;
 use crate::running::{Panicked, guard};
 

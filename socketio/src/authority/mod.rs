@@ -5,4 +5,6 @@
     reason = "the folder is named after its main type"
 )]
 pub(crate) mod authority;
+pub(crate) mod guard;
 pub(crate) mod revoked;
+pub(crate) mod secrets;

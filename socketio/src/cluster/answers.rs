@@ -10,7 +10,7 @@ use super::adapter::AdapterError;
 use super::question::{Heard, Question};
 use crate::codec::{ArgsError, FromArgs};
 use crate::proto::cluster::message::{ClusterBody, ServerId};
-use crate::sending::ack::Limit;
+use crate::time_limit::TimeLimit;
 
 /// What the servers of a cluster answered, complete or not.
 ///
@@ -108,7 +108,7 @@ pub struct Gathering<T> {
     items: Vec<T>,
     question: Option<Question>,
     failure: Option<AdapterError>,
-    limit: Limit,
+    limit: TimeLimit,
     take: fn(ServerId, ClusterBody) -> Vec<T>,
 }
 
@@ -127,7 +127,7 @@ impl<T> Gathering<T> {
             items,
             question,
             failure,
-            limit: Limit::new(timeout),
+            limit: TimeLimit::new(timeout),
             take,
         }
     }

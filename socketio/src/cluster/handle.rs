@@ -4,8 +4,8 @@ use std::fmt;
 use std::future::Future;
 use std::sync::Weak;
 
-use super::link::feed;
-use crate::facade::server::Server;
+use crate::facade::hearing::feed;
+use crate::live::server::Server;
 use crate::proto::cluster::message::{ClusterMessage, ServerId};
 use crate::proto::cluster::node::Input;
 

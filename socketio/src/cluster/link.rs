@@ -2,10 +2,9 @@
 //! `proto::cluster`.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Weak};
 use std::task::Poll;
-use std::time::{Duration, Instant};
 
 use socketio_auth::Revocation;
 use tokio::runtime::Handle;
@@ -13,21 +12,18 @@ use tokio::sync::watch;
 
 use super::adapter::{Adapter, AdapterError, Membership};
 use super::handle::ClusterHandle;
-use super::question::Heard;
 use super::seat::Seat;
 use super::settings::ClusterSettings;
+use crate::clock::now;
 use crate::error::BuildError;
-use crate::facade::hearing::apply;
-use crate::facade::namespace::Space;
-use crate::facade::server::{Server, until_stopped};
+use crate::facade::hearing::{feed, keep_time};
+use crate::live::server::Server;
+use crate::live::space::Space;
 use crate::lock::Lock;
 use crate::proto::cluster::message::{ClusterBody, ClusterMessage, RequestId, ServerId};
 use crate::proto::cluster::node::{Input, Node, Output, Rhythm};
-use crate::running::{Guarded, guard, poll_now};
+use crate::running::{Guarded, guard, poll_now, until_stopped};
 use crate::trace;
-
-/// How often the machines are asked whether it is time for something (CLA-06).
-const TICK: Duration = Duration::from_secs(1);
 
 /// How far apart the numbers of two namespaces of a server begin, and so of one namespace that is opened twice.
 const NUMBERS_PER_NAMESPACE: u64 = 1 << 32;
@@ -309,40 +305,4 @@ impl Drop for Taken<'_> {
     fn drop(&mut self) {
         self.0.taken.fetch_sub(1, Ordering::AcqRel);
     }
-}
-
-/// Feeds the machine of a namespace, and does what it says.
-pub(crate) fn feed(space: &Arc<Space>, input: Input) {
-    let Some(seat) = &space.cluster else {
-        return;
-    };
-    for output in seat.feed(input) {
-        match output {
-            Output::Publish(message) => seat.cluster.publish(message),
-            Output::Apply(body) => apply(space, seat, body),
-            // Whoever asked may have stopped waiting.
-            Output::Answer { waiter, from, body } => {
-                let _ = waiter.send(Heard::Answer(from, body));
-            }
-            Output::Complete(waiter) => drop(waiter),
-        }
-    }
-}
-
-async fn keep_time(server: Weak<Server>) {
-    let mut ticks = tokio::time::interval(TICK);
-    loop {
-        ticks.tick().await;
-        let Some(server) = server.upgrade() else {
-            return;
-        };
-        for space in server.all_spaces() {
-            feed(&space, Input::Timeout);
-        }
-    }
-}
-
-/// Tokio's clock, so that a test can pause it.
-pub(crate) fn now() -> Instant {
-    tokio::time::Instant::now().into_std()
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use super::adapter::AdapterError;
-use super::link::now;
-use crate::facade::namespace::Space;
+use crate::clock::now;
+use crate::live::space::Space;
 use crate::proto::cluster::message::{ClusterBody, ClusterMessage, RequestId, ServerId};
 use crate::proto::cluster::node::Output;
 use crate::proto::cluster::requests::{Kind, Lacking};

@@ -6,8 +6,9 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use super::adapter::AdapterError;
-use super::link::{Cluster, now};
+use super::link::Cluster;
 use super::question::Heard;
+use crate::clock::now;
 use crate::codec::{OwnedArgs, RawArgs};
 use crate::lock::Lock;
 use crate::proto::cluster::message::{ClusterBody, ClusterMessage, RequestId};
@@ -54,7 +55,7 @@ impl Seat {
         self.node.lock().publish(now(), body)
     }
 
-    pub(super) fn feed(&self, input: Input) -> Vec<Output<Waiter>> {
+    pub(crate) fn feed(&self, input: Input) -> Vec<Output<Waiter>> {
         let mut node = self.node.lock();
         node.handle_input(now(), input);
         std::iter::from_fn(|| node.poll_output()).collect()

@@ -3,9 +3,9 @@
 use engineio::RequestView;
 use socketio_auth::{Extract, SessionBinding};
 
-use super::{Client, Presented};
 use crate::authority::authority::Policies;
-use crate::live::handshake::Secrets;
+use crate::authority::secrets::Secrets;
+use crate::live::client::{Client, Presented};
 
 /// What the opening request presents; nothing is bound before it authenticated.
 pub(super) fn presented_in(

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use engineio::Connection;
 use socketio_auth::{AuditKind, AuthContext, AuthEvent, Credential, Rejection};
 
-use super::Client;
+use crate::live::client::Client;
 use crate::live::core::Core;
 
 impl Client {

@@ -9,11 +9,12 @@ use socketio_auth::{Collected, Rejection};
 
 use super::admission::{ask_middleware, refused_by};
 use super::replies::ack_json;
-use super::{Client, now};
+use crate::clock::now;
 use crate::codec::RawArgs;
 use crate::codec::packet::Packet;
 use crate::error::ConnectError;
 use crate::event::{Event, Invalid};
+use crate::live::client::Client;
 use crate::live::core::Core;
 use crate::live::handlers::{AckSender, Running};
 use crate::live::inbox::Call;

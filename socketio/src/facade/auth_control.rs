@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use socketio_auth::{AuditSink, Limits, Lockout, Revocation, TrustedProxies};
 
-use super::namespace::Guard;
-use super::server::{Server, SocketIo, SocketIoBuilder};
+use super::server::{SocketIo, SocketIoBuilder};
+use crate::authority::guard::{Guard, Margin};
+use crate::live::server::Server;
 
 impl<D> SocketIoBuilder<D> {
     /// The bounds of authentication over all clients: how many may wait to be let in, how often they may fail.
@@ -126,12 +127,6 @@ impl AuthControl {
         let reason = Some(reason.into());
         self.0.end_grants(grants, Some(&Margin { margin, reason }))
     }
-}
-
-/// What a grant that ends before its time still has.
-pub(crate) struct Margin {
-    pub(crate) margin: Duration,
-    pub(crate) reason: Option<Arc<str>>,
 }
 
 impl std::fmt::Debug for AuthControl {

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::namespace::{Decided, Namespace, NamespaceBuilder};
+use super::builder::{Decided, NamespaceBuilder};
+use super::handler::{IntoAck, Typed};
+use super::namespace::Namespace;
 use super::server::SocketIoBuilder;
 use super::socket::Socket;
 use crate::cluster::adapter::{Adapter, AdapterError};
@@ -15,7 +17,6 @@ use crate::cluster::settings::ClusterSettings;
 use crate::codec::{EncodeError, FromArgs};
 use crate::error::EmitError;
 use crate::event::Event;
-use crate::live::handlers::{IntoAck, Typed};
 use crate::proto::cluster::message::ClusterBody;
 use crate::proto::cluster::remote::RemoteSocket;
 use crate::proto::cluster::requests::Kind;

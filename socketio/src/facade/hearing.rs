@@ -1,30 +1,31 @@
-//! Doing what other servers ask for.
+//! What other servers say, and doing what they ask for.
 
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::time::UNIX_EPOCH;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use futures_core::Stream;
-use serde_json::{Map, Value, json};
 
-use super::namespace::Space;
 use crate::cluster::adapter::AdapterError;
+use crate::cluster::question::Heard;
 use crate::cluster::seat::{Seat, first_of};
-use crate::codec::{OwnedArgs, to_iso_string};
+use crate::codec::OwnedArgs;
 use crate::error::EmitError;
 use crate::event::Event;
-use crate::live::core::Core;
 use crate::live::handlers::{AckSender, Running};
-use crate::live::handshake::{Handshake, auth_of_query};
+use crate::live::server::Server;
+use crate::live::space::Space;
 use crate::proto::cluster::message::{ClusterBody, ClusterOptions, RequestId};
-use crate::proto::cluster::remote::RemoteSocket;
-use crate::proto::rooms::Room;
+use crate::proto::cluster::node::{Input, Output};
 use crate::running::{Guarded, Panicked, guard};
 use crate::sending::broadcast::Broadcast;
 
+/// How often the machines are asked whether it is time for something (CLA-06).
+const TICK: Duration = Duration::from_secs(1);
+
 //= CLA-03
-pub(crate) fn apply(space: &Arc<Space>, seat: &Seat, body: ClusterBody) {
+fn apply(space: &Arc<Space>, seat: &Seat, body: ClusterBody) {
     match body {
         ClusterBody::Broadcast {
             packet,
@@ -135,46 +136,33 @@ fn fail(ack: Option<AckSender>, error: &str) {
     }
 }
 
-/// A socket of this server as data, in the reference's shape.
-pub(crate) fn describe(socket: &Arc<Core>) -> RemoteSocket {
-    let space = &socket.space;
-    let own_room = Room::from(socket.id());
-    let mut rooms = vec![own_room];
-    rooms.extend(space.rooms.lock().rooms_of(socket.id()));
-    let client = socket.connection.data();
-    let handshake = client.map_or(Value::Null, |client| {
-        // What a client of a guarded namespace presents may be a credential.
-        let auth = socket.auth().filter(|_| space.guard.is_none());
-        handshake_json(&client.handshake, auth)
-    });
-    let share = space.handlers.share_data.as_ref();
-    let data = share.and_then(|share| guard(|| share(socket)).ok());
-    let data = data.unwrap_or_else(|| Value::Object(Map::new()));
-    RemoteSocket::new(socket.id().as_str(), handshake, rooms, data)
+/// Feeds the machine of a namespace, and does what it says.
+pub(crate) fn feed(space: &Arc<Space>, input: Input) {
+    let Some(seat) = &space.cluster else {
+        return;
+    };
+    for output in seat.feed(input) {
+        match output {
+            Output::Publish(message) => seat.cluster.publish(message),
+            Output::Apply(body) => apply(space, seat, body),
+            // Whoever asked may have stopped waiting.
+            Output::Answer { waiter, from, body } => {
+                let _ = waiter.send(Heard::Answer(from, body));
+            }
+            Output::Complete(waiter) => drop(waiter),
+        }
+    }
 }
 
-fn handshake_json(handshake: &Handshake, auth: Option<Value>) -> Value {
-    let headers: Map<String, Value> = handshake
-        .headers()
-        .map(|(name, value)| {
-            let value = String::from_utf8_lossy(value).into_owned();
-            (name.to_ascii_lowercase(), Value::String(value))
-        })
-        .collect();
-    let is_cross_domain = handshake.header("origin").is_some();
-    let issued = handshake.issued_at().duration_since(UNIX_EPOCH);
-    let issued = issued.map_or(0, |since| {
-        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
-    });
-    json!({
-        "headers": headers,
-        "time": to_iso_string(issued),
-        "address": handshake.peer().map(|peer| peer.ip().to_string()),
-        "xdomain": is_cross_domain,
-        "secure": handshake.is_secure(),
-        "issued": issued,
-        "url": handshake.url(),
-        "query": auth_of_query(handshake.query()),
-        "auth": auth.unwrap_or_else(|| Value::Object(Map::new())),
-    })
+pub(crate) async fn keep_time(server: Weak<Server>) {
+    let mut ticks = tokio::time::interval(TICK);
+    loop {
+        ticks.tick().await;
+        let Some(server) = server.upgrade() else {
+            return;
+        };
+        for space in server.all_spaces() {
+            feed(&space, Input::Timeout);
+        }
+    }
 }

@@ -1,328 +1,31 @@
-//! The server: its namespaces, its policies, and the doors clients come in by.
+//! The server: its options, and the doors clients come in by.
 
-use std::collections::{HashMap, HashSet};
 use std::convert::Infallible;
-use std::fmt;
 use std::future::Future;
-use std::io;
 use std::marker::PhantomData;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
+use std::{fmt, io};
 
 use bytes::Bytes;
 use engineio::{Body, Engine, EngineService, ForeignStream, Listener};
 use http_body::Body as HttpBody;
-use socketio_auth::{
-    DynPolicy, GrantFacts, Policy, Revocation, RevocationListener, RevocationOrigin,
-};
-use tokio::runtime::Handle;
+use socketio_auth::{DynPolicy, Policy};
 use tokio::sync::watch;
 
-use super::auth_control::Margin;
-use super::namespace::{Family, Guard, Inherited, Many, NamespaceBuilder, Space};
+use super::builder::{Inherited, Many, NamespaceBuilder};
 use crate::authority::authority::{AuthOptions, Authority};
 use crate::cluster::link::{Cluster, ServerClusterOptions};
 use crate::codec::Codec;
-use crate::connection::{Client, Shell};
 use crate::error::BuildError;
-use crate::live::core::Core;
+use crate::live::client::{Client, Shell};
 use crate::live::keeper::{Keeper, Recovery};
 use crate::live::matcher::{Matcher, Pattern};
-use crate::live::meter::Meter;
+use crate::live::server::Server;
 use crate::live::settings::Settings;
-use crate::lock::Lock;
-use crate::proto::grant_tag::MeantTags;
 use crate::proto::pace::Rate;
-
-/// What the connections and namespaces of a server share.
-pub(crate) struct Server {
-    pub(crate) codec: Codec,
-    pub(crate) settings: Arc<Settings>,
-    spaces: Lock<Spaces>,
-    /// Sets of dynamic namespaces, in the order in which they were opened.
-    families: Lock<Vec<Arc<Family>>>,
-    pub(crate) authority: Authority,
-    pub(crate) recovery: Option<Arc<Keeper>>,
-    pub(crate) cluster: Option<Arc<Cluster>>,
-    /// True when the cluster's tasks are to be dropped, behind the farewell.
-    cluster_stop: watch::Sender<bool>,
-    pub(crate) meter: Meter,
-    is_closing: AtomicBool,
-    /// True when handlers that still wait are to be dropped.
-    stop: watch::Sender<bool>,
-}
-
-/// The open namespaces.
-#[derive(Default)]
-struct Spaces {
-    /// Nearly every client asks for this one.
-    root: Option<Arc<Space>>,
-    /// The others.
-    by_name: HashMap<Arc<str>, Arc<Space>>,
-    dynamic_count: usize,
-}
-
-impl Spaces {
-    fn get(&self, name: &str) -> Option<&Arc<Space>> {
-        match name {
-            "/" => self.root.as_ref(),
-            name => self.by_name.get(name),
-        }
-    }
-
-    fn insert(&mut self, space: &Arc<Space>) {
-        match &*space.name {
-            "/" => self.root = Some(Arc::clone(space)),
-            _ => {
-                let name = Arc::clone(&space.name);
-                self.by_name.insert(name, Arc::clone(space));
-            }
-        }
-    }
-
-    fn all(&self) -> impl Iterator<Item = &Arc<Space>> {
-        self.root.iter().chain(self.by_name.values())
-    }
-
-    fn lease(&self, name: &str) -> Option<Arc<Space>> {
-        let space = self.get(name)?;
-        if let Some(users) = &space.users {
-            users.fetch_add(1, Ordering::Relaxed);
-        }
-        Some(Arc::clone(space))
-    }
-
-    /// Removes this very namespace, not another one of its name; whether it was listed.
-    fn remove(&mut self, space: &Space) -> bool {
-        let listed = self.get(&space.name);
-        let is_listed = listed.is_some_and(|listed| std::ptr::eq(&**listed, space));
-        if is_listed {
-            match &*space.name {
-                "/" => self.root = None,
-                name => drop(self.by_name.remove(name)),
-            }
-            self.dynamic_count -= usize::from(space.users.is_some());
-        }
-        is_listed
-    }
-}
-
-impl Server {
-    pub(crate) fn open(&self, space: &Arc<Space>) -> Result<(), BuildError> {
-        let mut spaces = self.spaces.lock();
-        if spaces.get(&space.name).is_some() {
-            return Err(BuildError::NamespaceTaken);
-        }
-        spaces.insert(space);
-        drop(spaces);
-        self.enter_cluster(space);
-        Ok(())
-    }
-
-    /// Leaves the cluster for good, and ends its tasks.
-    async fn leave_cluster(&self) {
-        if let Some(cluster) = &self.cluster {
-            cluster.leave(&self.all_spaces()).await;
-            self.cluster_stop.send_replace(true);
-        }
-    }
-
-    fn enter_cluster(&self, space: &Arc<Space>) {
-        if let Some(cluster) = &self.cluster {
-            cluster.open(space);
-        }
-    }
-
-    fn take_from_cluster(&self, space: &Space) {
-        if let (Some(cluster), Some(seat)) = (&self.cluster, &space.cluster) {
-            cluster.close(space, seat);
-        }
-    }
-
-    pub(crate) fn find(&self, name: &str) -> Option<Arc<Space>> {
-        self.spaces.lock().get(name).cloned()
-    }
-
-    /// The namespace with this name, kept until the lease is given back.
-    pub(crate) fn lease(&self, name: &str) -> Option<Arc<Space>> {
-        self.spaces.lock().lease(name)
-    }
-
-    /// The same for a name that a set of dynamic namespaces takes; `None` when there are too many.
-    pub(crate) fn lease_of(
-        self: &Arc<Self>,
-        family: &Family,
-        name: &Arc<str>,
-    ) -> Option<Arc<Space>> {
-        let mut spaces = self.spaces.lock();
-        if let Some(space) = spaces.lease(name) {
-            // Another client was faster.
-            return Some(space);
-        }
-        if spaces.dynamic_count >= self.settings.max_dynamic_namespaces {
-            return None;
-        }
-        let users = Some(AtomicUsize::new(1));
-        let handlers = Arc::clone(&family.handlers);
-        let guard = family.guard.clone();
-        let space = Space::new(self, Arc::clone(name), handlers, guard, users);
-        let space = Arc::new(space);
-        spaces.insert(&space);
-        spaces.dynamic_count += 1;
-        drop(spaces);
-        self.enter_cluster(&space);
-        Some(space)
-    }
-
-    /// Takes a namespace off the list: nobody joins it any more.
-    pub(crate) fn close(&self, space: &Space) {
-        let is_removed = self.spaces.lock().remove(space);
-        if is_removed {
-            self.take_from_cluster(space);
-        }
-    }
-
-    /// Gives a lease back. A dynamic namespace goes with its last.
-    pub(crate) fn release(space: &Space) {
-        let Some(users) = &space.users else {
-            return;
-        };
-        let Some(server) = space.server.upgrade() else {
-            return;
-        };
-        let is_removed = {
-            let mut spaces = server.spaces.lock();
-            users.fetch_sub(1, Ordering::Relaxed) == 1 && spaces.remove(space)
-        };
-        if is_removed {
-            server.take_from_cluster(space);
-        }
-    }
-
-    pub(crate) fn add_family(&self, family: &Arc<Family>) {
-        self.families.lock().push(Arc::clone(family));
-    }
-
-    pub(crate) fn families(&self) -> Vec<Arc<Family>> {
-        self.families.lock().clone()
-    }
-
-    pub(crate) fn spaces_of(&self, family: &Family) -> Vec<Arc<Space>> {
-        let spaces = self.spaces.lock();
-        let is_member = |space: &&Arc<Space>| Arc::ptr_eq(&space.handlers, &family.handlers);
-        spaces.all().filter(is_member).cloned().collect()
-    }
-
-    /// Takes a policy in, and hears of its revocations from now on.
-    pub(crate) fn add_policy(self: &Arc<Self>, policy: Arc<dyn DynPolicy>) -> Guard {
-        self.subscribe(&*policy);
-        self.authority.add(policy)
-    }
-
-    fn subscribe(self: &Arc<Self>, policy: &dyn DynPolicy) {
-        policy.revocations(&mut |list| {
-            let server: Weak<Self> = Arc::downgrade(self);
-            list.subscribe(server);
-        });
-    }
-
-    /// The open namespaces, by name.
-    pub(crate) fn all_spaces(&self) -> Vec<Arc<Space>> {
-        let mut spaces: Vec<_> = self.spaces.lock().all().cloned().collect();
-        spaces.sort_by(|one, other| one.name.cmp(&other.name));
-        spaces
-    }
-
-    /// Ends what holds a grant that is meant, after a margin if there is one; how many sockets that were.
-    pub(crate) fn end_grants(&self, revocation: &Revocation, margin: Option<&Margin>) -> usize {
-        let end = || self.end_found(revocation, margin);
-        match margin {
-            // Nobody is refused for it: who is not in yet will hear of an end from the policy.
-            Some(_) => end(),
-            None => self.authority.revoked.apply(revocation, end),
-        }
-    }
-
-    fn end_found(&self, revocation: &Revocation, margin: Option<&Margin>) -> usize {
-        let tags = MeantTags::of(revocation);
-        let is_meant = |facts: &GrantFacts| revocation.covers(facts);
-        let mut meant: Vec<Arc<Core>> = Vec::new();
-        for space in self.all_spaces() {
-            if space.guard.is_none() {
-                continue;
-            }
-            // Those on the way in first: whoever comes in meanwhile is found in the namespace, or twice and told once.
-            let pending = space.pending();
-            let inside = space.rooms.lock().granted(tags);
-            let known: HashSet<_> = pending.iter().map(Arc::as_ptr).collect();
-            let inside = inside.iter().filter(|s| !known.contains(&Arc::as_ptr(s)));
-            // A second round trip has no grant to shorten before its end.
-            let pending = pending.iter().filter(|s| margin.is_none() || !s.is_held());
-            let found = pending.chain(inside);
-            meant.extend(found.filter(|s| s.has_grant_that(is_meant)).cloned());
-        }
-        // A client hears of all its namespaces at once: else the answer to the first may find the connection closed,
-        // and some clients then do not read on.
-        meant.sort_by(|one, other| {
-            one.connection
-                .id()
-                .as_str()
-                .cmp(other.connection.id().as_str())
-        });
-        let of_one = |one: &Arc<Core>, other: &Arc<Core>| one.connection == other.connection;
-        let mut ended = 0;
-        for sockets in meant.chunk_by(of_one) {
-            let Some(first) = sockets.first() else {
-                continue;
-            };
-            first.connection.together(|| {
-                for socket in sockets {
-                    ended += usize::from(socket.end_grant_if(margin, is_meant));
-                }
-            });
-        }
-        ended
-    }
-
-    pub(crate) fn is_closing(&self) -> bool {
-        self.is_closing.load(Ordering::Acquire)
-    }
-
-    /// Runs what must outlive the call that started it, until it ends or the server stops.
-    pub(crate) fn spawn(&self, runtime: &Handle, task: impl Future<Output = ()> + Send + 'static) {
-        runtime.spawn(until_stopped(self.stop.subscribe(), task));
-    }
-}
-
-/// Runs a task until it ends or the server stops or is gone.
-pub(crate) async fn until_stopped(
-    mut stop: watch::Receiver<bool>,
-    task: impl Future<Output = ()> + Send + 'static,
-) {
-    let stopped = stop.wait_for(|stop| *stop);
-    let mut stopped = std::pin::pin!(stopped);
-    let mut task = std::pin::pin!(task);
-    std::future::poll_fn(|cx| {
-        if task.as_mut().poll(cx).is_ready() {
-            return std::task::Poll::Ready(());
-        }
-        stopped.as_mut().poll(cx).map(|_| ())
-    })
-    .await;
-}
-
-/// Ends live sockets whose grant is revoked, and has the other servers of the cluster do so.
-impl RevocationListener for Server {
-    fn on_revoked(&self, revocation: &Revocation, origin: RevocationOrigin) {
-        self.end_grants(revocation, None);
-        if let (Some(cluster), RevocationOrigin::Here) = (&self.cluster, origin) {
-            cluster.publish_revocation(revocation.clone());
-        }
-    }
-}
 
 /// The options of a [`SocketIo`].
 ///
@@ -504,19 +207,14 @@ impl<D> SocketIoBuilder<D> {
     pub fn build(self) -> Result<SocketIo<D>, BuildError> {
         let cluster_stop = watch::Sender::new(false);
         let cluster = Cluster::new(self.cluster, cluster_stop.subscribe())?;
-        let server = Arc::new(Server {
-            codec: self.codec,
-            settings: Arc::new(self.settings),
-            spaces: Lock::new(Spaces::default()),
-            families: Lock::new(Vec::new()),
-            recovery: self.recovery.as_ref().map(Keeper::new).map(Arc::new),
-            authority: Authority::new(self.policy.clone(), self.auth),
+        let server = Arc::new(Server::new(
+            self.codec,
+            self.settings,
+            Authority::new(self.policy.clone(), self.auth),
+            self.recovery.as_ref().map(Keeper::new),
             cluster,
             cluster_stop,
-            meter: Meter::default(),
-            is_closing: AtomicBool::new(false),
-            stop: watch::Sender::new(false),
-        });
+        ));
         if let Some(policy) = &self.policy {
             server.subscribe(&**policy);
         }
@@ -665,8 +363,7 @@ impl<D: Send + Sync + 'static> SocketIo<D> {
     #[cfg(feature = "metrics")]
     #[must_use]
     pub fn stats(&self) -> crate::Stats {
-        let spaces = self.server.all_spaces();
-        self.server.meter.snapshot(self.engine.stats(), &spaces)
+        crate::Stats::of(&self.server, self.engine.stats())
     }
 
     /// A service for a hyper server, and with feature `tower` for a tower one.
@@ -698,13 +395,13 @@ impl<D: Send + Sync + 'static> SocketIo<D> {
     /// [`ServerShuttingDown`](crate::DisconnectReason::ServerShuttingDown) (SIO5-DIS-04). Handlers that wait are
     /// dropped.
     pub fn close(&self) {
-        self.server.is_closing.store(true, Ordering::Release);
+        self.server.set_closing();
         self.engine.close();
         if let Some(cluster) = &self.server.cluster {
             let server = Arc::clone(&self.server);
             cluster.spawn_unstopped(async move { server.leave_cluster().await });
         }
-        self.server.stop.send_replace(true);
+        self.server.stop_handlers();
     }
 
     /// Refuses new connections and closes the live ones spread over `deadline`, so that clients do not reconnect
@@ -715,16 +412,15 @@ impl<D: Send + Sync + 'static> SocketIo<D> {
     /// client that has not taken its last events by then loses them, and a handler that still waits is dropped.
     /// Dropping the future stops the closing; new connections stay refused.
     pub async fn drain(&self, deadline: Duration) {
-        self.server.is_closing.store(true, Ordering::Release);
+        self.server.set_closing();
         let started = tokio::time::Instant::now();
         self.engine.drain(deadline).await;
         let left = deadline.saturating_sub(started.elapsed());
-        // A handler that waits holds a receiver.
-        let _ = tokio::time::timeout(left, self.server.stop.closed()).await;
+        let _ = tokio::time::timeout(left, self.server.handlers_ended()).await;
         let left = deadline.saturating_sub(started.elapsed());
         // Behind the last that handlers had to say. What needs no waiting is done even past the deadline.
         let _ = tokio::time::timeout(left, self.server.leave_cluster()).await;
-        self.server.stop.send_replace(true);
+        self.server.stop_handlers();
     }
 }
 

@@ -1,7 +1,6 @@
 //! One client in one namespace.
 
 use std::fmt;
-use std::future::Future;
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -16,9 +15,7 @@ use crate::error::{EmitError, JoinError};
 use crate::id::SocketId;
 use crate::live::closed::Closed;
 use crate::live::core::Core;
-use crate::live::handlers::{IntoAck, Typed};
 use crate::live::handshake::Handshake;
-use crate::live::listeners::{Lasts, ListenerId};
 use crate::proto::rooms::{Room, Selection};
 use crate::sending::ack::AckFuture;
 use crate::sending::broadcast::Broadcast;
@@ -29,7 +26,7 @@ use crate::sending::emitter::{EmitWhenReady, Emitter};
 /// Cheap to clone, valid on any thread, and harmless after the client has left: what acts then says so, while
 /// [`id`](Self::id), [`data`](Self::data) and [`handshake`](Self::handshake) stay readable.
 pub struct Socket<D = ()> {
-    core: Arc<Core>,
+    pub(super) core: Arc<Core>,
     data: PhantomData<fn() -> D>,
 }
 
@@ -161,45 +158,6 @@ impl<D> Socket<D> {
         args: &(impl Serialize + ?Sized),
     ) -> AckFuture<R> {
         self.emitter().emit_with_ack(event, args)
-    }
-
-    /// Adds a handler of an event to this socket alone, called after those of the namespace. It lives until it is
-    /// removed or the socket leaves. One of a reserved event is never called.
-    pub fn on<T, F, Fut>(&self, event: &str, handler: F) -> ListenerId
-    where
-        D: Send + Sync + 'static,
-        T: FromArgs + Send + 'static,
-        F: Fn(Self, T) -> Fut + Send + Sync + 'static,
-        Fut: Future + Send + 'static,
-        Fut::Output: IntoAck,
-    {
-        let handler = Arc::new(Typed::<(D, T), _>::new(handler));
-        self.core.add_listener(event, Lasts::Always, handler)
-    }
-
-    /// The same for one time only.
-    pub fn once<T, F, Fut>(&self, event: &str, handler: F) -> ListenerId
-    where
-        D: Send + Sync + 'static,
-        T: FromArgs + Send + 'static,
-        F: Fn(Self, T) -> Fut + Send + Sync + 'static,
-        Fut: Future + Send + 'static,
-        Fut::Output: IntoAck,
-    {
-        let handler = Arc::new(Typed::<(D, T), _>::new(handler));
-        self.core.add_listener(event, Lasts::Once, handler)
-    }
-
-    /// Removes a handler that was added to this socket.
-    pub fn off(&self, listener: ListenerId) {
-        self.core
-            .remove_listeners(|listeners| listeners.remove(listener));
-    }
-
-    /// Removes all handlers of an event that were added to this socket.
-    pub fn off_all(&self, event: &str) {
-        self.core
-            .remove_listeners(|listeners| listeners.remove_all(event));
     }
 
     /// Joins a room. In a connect middleware it takes effect when the socket is let in.

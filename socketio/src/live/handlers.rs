@@ -1,85 +1,27 @@
-//! Handlers: the closures of a namespace, with their types erased.
+//! The handlers of a namespace, with their types erased, and the right to acknowledge an event.
 
 use std::fmt;
 use std::future::Future;
-use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::Poll;
 
 use serde::Serialize;
 
 use super::core::Core;
-use crate::codec::{ArgsError, FromArgs, OwnedArgs, RawArgs};
+use super::space::Space;
+use crate::codec::{ArgsError, OwnedArgs, RawArgs};
 use crate::error::{ConnectError, DisconnectReason};
 use crate::event::{Event, Invalid};
-use crate::facade::namespace::{Namespace, Space};
-use crate::facade::socket::Socket;
 use crate::proto::cluster::message::RequestId;
 use crate::proto::rooms::RoomEvent;
-use crate::running::poll_unguarded;
 
 /// A running handler.
 pub(crate) type Running = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// The answer of an event handler: its value is the acknowledgement's argument.
-///
-/// Several arguments are `Ack(Args((a, b)))`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(
-    clippy::exhaustive_structs,
-    reason = "a wrapper to be built and taken apart"
-)]
-pub struct Ack<T>(pub T);
-
-/// The answer of an event handler that leaves the answer to another handler of the same event, or to nobody.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_structs, reason = "it has nothing in it")]
-pub struct NoAck;
-
-/// What an event handler may return.
-///
-/// `()` acknowledges without arguments, [`Ack`] with some, an `Err(e)` with `{"error": e}`, [`NoAck`] not at all.
-/// When the client asked for no acknowledgement the value is dropped.
-#[diagnostic::on_unimplemented(
-    message = "an event handler must return `()`, `Ack<T>`, `NoAck` or a `Result` of these, not `{Self}`",
-    label = "what this handler returns is no acknowledgement",
-    note = "wrap what the client shall get: `Ack(value)`"
-)]
-pub trait IntoAck {
-    #[doc(hidden)]
-    fn answer(self, sender: AckSender);
-}
-
-impl IntoAck for () {
-    fn answer(self, sender: AckSender) {
-        sender.send(&());
-    }
-}
-
-impl<T: Serialize> IntoAck for Ack<T> {
-    fn answer(self, sender: AckSender) {
-        sender.send(&self.0);
-    }
-}
-
-impl IntoAck for NoAck {
-    fn answer(self, _: AckSender) {}
-}
-
 #[derive(Serialize)]
-struct Failure<E> {
-    error: E,
-}
-
-impl<A: IntoAck, E: Serialize> IntoAck for Result<A, E> {
-    fn answer(self, sender: AckSender) {
-        match self {
-            Ok(value) => value.answer(sender),
-            Err(error) => sender.send(&Failure { error }),
-        }
-    }
+pub(crate) struct Failure<E> {
+    pub(crate) error: E,
 }
 
 /// The right to acknowledge one event. At most one acknowledgement leaves, whoever holds a clone.
@@ -154,43 +96,6 @@ impl fmt::Debug for AckSender {
     }
 }
 
-/// What a connect handler may return. An error disconnects the socket.
-#[diagnostic::on_unimplemented(
-    message = "a connect handler must return `()` or `Result<(), E>` with `E: std::error::Error`, not `{Self}`"
-)]
-pub trait IntoConnect {
-    #[doc(hidden)]
-    fn accept(self) -> bool;
-}
-
-impl IntoConnect for () {
-    fn accept(self) -> bool {
-        true
-    }
-}
-
-impl<E: std::error::Error> IntoConnect for Result<(), E> {
-    fn accept(self) -> bool {
-        self.is_ok()
-    }
-}
-
-/// A closure of the application's, with the types of what it takes: the identity of its sockets, and of an event's
-/// handler the arguments too.
-pub(crate) struct Typed<A, F> {
-    call: F,
-    types: PhantomData<fn(A)>,
-}
-
-impl<A, F> Typed<A, F> {
-    pub(crate) fn new(call: F) -> Self {
-        Self {
-            call,
-            types: PhantomData,
-        }
-    }
-}
-
 /// An event handler, whatever its types.
 pub(crate) trait EventHandler: Send + Sync {
     /// Reads the arguments, starts the handler and polls it at once; what is returned waits for something.
@@ -200,36 +105,6 @@ pub(crate) trait EventHandler: Send + Sync {
         args: RawArgs<'_>,
         ack: Option<AckSender>,
     ) -> Result<Option<Running>, ArgsError>;
-}
-
-impl<D, T, F, Fut> EventHandler for Typed<(D, T), F>
-where
-    D: Send + Sync + 'static,
-    T: FromArgs + Send + 'static,
-    F: Fn(Socket<D>, T) -> Fut + Send + Sync,
-    Fut: Future + Send + 'static,
-    Fut::Output: IntoAck,
-{
-    fn start(
-        &self,
-        socket: &Arc<Core>,
-        args: RawArgs<'_>,
-        ack: Option<AckSender>,
-    ) -> Result<Option<Running>, ArgsError> {
-        let args = T::from_args(args)?;
-        let answer = (self.call)(Socket::new(Arc::clone(socket)), args);
-        let mut running = Box::pin(async move {
-            let answer = answer.await;
-            if let Some(sender) = ack {
-                answer.answer(sender);
-            }
-        });
-        // While its type is known, which most handlers do not outlive.
-        Ok(match poll_unguarded(running.as_mut()) {
-            Poll::Ready(()) => None,
-            Poll::Pending => Some(running),
-        })
-    }
 }
 
 /// A handler of events of other servers, whatever its types.
@@ -243,52 +118,9 @@ pub(crate) trait ServerHandler: Send + Sync {
     ) -> Result<Running, ArgsError>;
 }
 
-impl<D, T, F, Fut> ServerHandler for Typed<(D, T), F>
-where
-    D: Send + Sync + 'static,
-    T: FromArgs + Send + 'static,
-    F: Fn(Namespace<D>, T) -> Fut + Send + Sync,
-    Fut: Future + Send + 'static,
-    Fut::Output: IntoAck,
-{
-    fn start(
-        &self,
-        space: &Arc<Space>,
-        args: RawArgs<'_>,
-        ack: Option<AckSender>,
-    ) -> Result<Running, ArgsError> {
-        let args = T::from_args(args)?;
-        let answer = (self.call)(Namespace::new(Arc::clone(space)), args);
-        Ok(Box::pin(async move {
-            let answer = answer.await;
-            if let Some(sender) = ack {
-                answer.answer(sender);
-            }
-        }))
-    }
-}
-
 /// A connect handler, whatever its types.
 pub(crate) trait ConnectHandler: Send + Sync {
     fn start(&self, socket: &Arc<Core>) -> Running;
-}
-
-impl<D, F, Fut> ConnectHandler for Typed<D, F>
-where
-    D: Send + Sync + 'static,
-    F: Fn(Socket<D>) -> Fut + Send + Sync,
-    Fut: Future + Send + 'static,
-    Fut::Output: IntoConnect,
-{
-    fn start(&self, socket: &Arc<Core>) -> Running {
-        let started = (self.call)(Socket::new(Arc::clone(socket)));
-        let socket = Arc::clone(socket);
-        Box::pin(async move {
-            if !started.await.accept() {
-                socket.disconnect();
-            }
-        })
-    }
 }
 
 /// Connect middleware that runs.
@@ -299,33 +131,9 @@ pub(crate) trait Middleware: Send + Sync {
     fn start(&self, socket: &Arc<Core>) -> Admission;
 }
 
-impl<D, F, Fut, E> Middleware for Typed<D, F>
-where
-    D: Send + Sync + 'static,
-    F: Fn(Socket<D>) -> Fut + Send + Sync,
-    Fut: Future<Output = Result<(), E>> + Send + 'static,
-    E: Into<ConnectError>,
-{
-    fn start(&self, socket: &Arc<Core>) -> Admission {
-        let started = (self.call)(Socket::new(Arc::clone(socket)));
-        Box::pin(async move { started.await.map_err(Into::into) })
-    }
-}
-
 /// A disconnect handler, whatever its types.
 pub(crate) trait DisconnectHandler: Send + Sync {
     fn start(&self, socket: &Arc<Core>, reason: DisconnectReason) -> Running;
-}
-
-impl<D, F, Fut> DisconnectHandler for Typed<D, F>
-where
-    D: Send + Sync + 'static,
-    F: Fn(Socket<D>, DisconnectReason) -> Fut + Send + Sync,
-    Fut: Future<Output = ()> + Send + 'static,
-{
-    fn start(&self, socket: &Arc<Core>, reason: DisconnectReason) -> Running {
-        Box::pin((self.call)(Socket::new(Arc::clone(socket)), reason))
-    }
 }
 
 /// Event middleware that runs.
@@ -336,38 +144,9 @@ pub(crate) trait Filter: Send + Sync {
     fn start(&self, socket: &Arc<Core>, event: Event) -> Filtering;
 }
 
-impl<D, F, Fut> Filter for Typed<D, F>
-where
-    D: Send + Sync + 'static,
-    F: Fn(Socket<D>, Event) -> Fut + Send + Sync,
-    Fut: Future<Output = Option<Event>> + Send + 'static,
-{
-    fn start(&self, socket: &Arc<Core>, event: Event) -> Filtering {
-        Box::pin((self.call)(Socket::new(Arc::clone(socket)), event))
-    }
-}
-
 /// A handler of events that have none of their own, whatever its types.
 pub(crate) trait FallbackHandler: Send + Sync {
     fn start(&self, socket: &Arc<Core>, event: Event, ack: Option<AckSender>) -> Running;
-}
-
-impl<D, F, Fut> FallbackHandler for Typed<D, F>
-where
-    D: Send + Sync + 'static,
-    F: Fn(Socket<D>, Event) -> Fut + Send + Sync,
-    Fut: Future + Send + 'static,
-    Fut::Output: IntoAck,
-{
-    fn start(&self, socket: &Arc<Core>, event: Event, ack: Option<AckSender>) -> Running {
-        let started = (self.call)(Socket::new(Arc::clone(socket)), event);
-        Box::pin(async move {
-            let answer = started.await;
-            if let Some(sender) = ack {
-                answer.answer(sender);
-            }
-        })
-    }
 }
 
 /// A hook that looks at an event.

@@ -6,10 +6,8 @@ use std::net::SocketAddr;
 use std::time::SystemTime;
 
 use serde_json::Value;
-use socketio_auth::{DynPolicy, Place, RequestSource};
 
-/// Headers that carry credentials, whoever reads them.
-const SECRET_HEADERS: [&str; 3] = ["authorization", "cookie", "proxy-authorization"];
+use crate::authority::secrets::Secrets;
 
 /// Headers about the hop a request came over, which say nothing that would outlive it.
 const HOP_HEADERS: [&str; 10] = [
@@ -28,68 +26,6 @@ const HOP_HEADERS: [&str; 10] = [
 thread_local! {
     /// Room for the text of a request that is being kept. Requests are small, and so it stays.
     static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
-}
-
-/// The parts of opening requests that carry credentials: looked at once, when a connection opens, and not kept.
-#[derive(Clone, Debug)]
-pub(crate) struct Secrets {
-    headers: Vec<Box<str>>,
-    parameters: Vec<Box<str>>,
-}
-
-impl Default for Secrets {
-    fn default() -> Self {
-        Self {
-            headers: SECRET_HEADERS.map(Into::into).to_vec(),
-            parameters: Vec::new(),
-        }
-    }
-}
-
-impl Secrets {
-    /// Those that a policy names and those of any request.
-    pub(crate) fn of(policy: &dyn DynPolicy) -> Self {
-        let mut secrets = Self::default();
-        policy.places(&mut |place| match place {
-            Place::Header(name) => add(&mut secrets.headers, name),
-            Place::Query(name) => add(&mut secrets.parameters, name),
-            _ => {}
-        });
-        secrets
-    }
-
-    pub(crate) fn add(&mut self, others: &Self) {
-        let names = |names: &mut Vec<Box<str>>, others: &[Box<str>]| {
-            others.iter().for_each(|name| add(names, name));
-        };
-        names(&mut self.headers, &others.headers);
-        names(&mut self.parameters, &others.parameters);
-    }
-
-    /// True when any of the parts is in a request.
-    pub(crate) fn are_in(&self, request: &engineio::RequestView<'_>) -> bool {
-        let mut pairs = request.query().split('&');
-        request.headers().any(|(name, _)| self.has_header(name))
-            || (!self.parameters.is_empty() && pairs.any(|pair| self.has_parameter(pair)))
-    }
-
-    fn has_header(&self, name: &str) -> bool {
-        let mut all = self.headers.iter();
-        all.any(|secret| secret.eq_ignore_ascii_case(name))
-    }
-
-    fn has_parameter(&self, pair: &str) -> bool {
-        let name = pair.split_once('=').map_or(pair, |(name, _)| name);
-        let mut all = self.parameters.iter();
-        all.any(|secret| **secret == *engineio::decode_form(name))
-    }
-}
-
-/// Once: most policies look in the same places.
-fn add(names: &mut Vec<Box<str>>, name: &str) {
-    if names.iter().all(|known| **known != *name) {
-        names.push(name.into());
-    }
 }
 
 /// The request a connection began with.
@@ -208,23 +144,6 @@ impl fmt::Debug for Handshake {
         f.debug_struct("Handshake")
             .field("peer", &self.peer)
             .finish_non_exhaustive()
-    }
-}
-
-/// The opening request, for the sources of credentials.
-pub(crate) struct Opening<'a>(pub(crate) &'a engineio::RequestView<'a>);
-
-impl RequestSource for Opening<'_> {
-    fn headers(&self, name: &str, found: &mut dyn FnMut(&[u8])) {
-        self.0.header_values(name).for_each(found);
-    }
-
-    fn query(&self, name: &str, found: &mut dyn FnMut(&str)) {
-        self.0.query_values(name).for_each(|value| found(&value));
-    }
-
-    fn peer(&self) -> Option<SocketAddr> {
-        self.0.peer()
     }
 }
 

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use socketio_auth::{Credential, Purpose};
 
+use super::client::{HeldPacket, Payload};
 use super::core::Core;
-use crate::connection::{HeldPacket, Payload};
 use crate::error::DisconnectReason;
 use crate::proto::client::Ticket;
 use crate::queue::Queue;

@@ -1,11 +1,12 @@
 //! Connection state recovery: its options, and the log behind its lock.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, UNIX_EPOCH};
 
 use engineio::EncodedMessage;
 use serde_json::Value;
 
+use crate::clock::{now, wall_clock};
 use crate::id::SocketId;
 use crate::lock::Lock;
 use crate::proto::recovery::{Bounds, Log, Offset, Position, Session};
@@ -218,17 +219,8 @@ impl Keeper {
     }
 }
 
-/// Tokio's clock, so that a test can pause it.
-fn now() -> Instant {
-    tokio::time::Instant::now().into_std()
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "offsets are times of the wall clock"
-)]
 fn unix_millis() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    let since = wall_clock().duration_since(UNIX_EPOCH);
     since.map_or(0, |since| {
         u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
     })

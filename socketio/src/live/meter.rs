@@ -1,4 +1,4 @@
-//! What a server has done since it was built, in numbers.
+//! Counting what a server does.
 
 use std::cell::Cell;
 use std::fmt;
@@ -8,63 +8,9 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use engineio::Sent;
 
 use crate::error::EmitError;
-use crate::facade::namespace::Space;
 
 /// Threads count events in this many separate places, so that they do not wait for each other's cache lines.
 const SHARD_COUNT: usize = 8;
-
-/// A snapshot of a server's counters, made by [`SocketIo::stats`](crate::SocketIo::stats).
-///
-/// `sockets`, `acks_pending` and `handlers_in_flight` are what there is now; everything else counts from the server's
-/// beginning. The numbers are read one after the other while the server runs, so they need not add up exactly.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Stats {
-    /// Connections, packets and bytes of the engine below.
-    pub engine: engineio::Stats,
-    /// The open namespaces, by name.
-    pub namespaces: Vec<NamespaceStats>,
-    /// Events of clients that had joined, whether or not anything handles them.
-    pub events_in: u64,
-    /// Events accepted for sending, once for each client. Those that are sent again to a client that came back do not
-    /// count.
-    pub events_out: u64,
-    /// Events not sent, once for each client: its queue was full, or they were volatile and it was busy.
-    pub events_dropped: u64,
-    /// Events of clients that were dropped because they came faster than
-    /// [`events_per_second`](crate::SocketIoBuilder::events_per_second) allows.
-    pub events_too_fast: u64,
-    /// Events whose arguments were not what their handler takes, once for each handler.
-    pub arguments_invalid: u64,
-    /// Messages that are not part of a valid packet. Each closes its connection.
-    pub packets_invalid: u64,
-    /// CONNECTs that were refused, for whatever reason.
-    pub connects_rejected: u64,
-    /// Acknowledgements that are awaited from clients.
-    pub acks_pending: usize,
-    /// Handlers and event middleware that have started and wait for something.
-    pub handlers_in_flight: usize,
-}
-
-impl Stats {
-    /// How many sockets there are in all namespaces.
-    #[must_use]
-    pub fn sockets(&self) -> usize {
-        self.namespaces.iter().map(|space| space.sockets).sum()
-    }
-}
-
-/// One namespace in a snapshot.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct NamespaceStats {
-    /// Its name.
-    pub name: Arc<str>,
-    /// How many sockets are in it.
-    pub sockets: usize,
-    /// How many rooms somebody is in, those of the sockets' own ids left out.
-    pub rooms: usize,
-}
 
 #[derive(Default)]
 struct Counters {
@@ -83,6 +29,19 @@ struct Counters {
 struct Shard {
     events_in: AtomicU64,
     events_out: AtomicU64,
+}
+
+/// The counters at one moment.
+pub(crate) struct Counts {
+    pub(crate) events_in: u64,
+    pub(crate) events_out: u64,
+    pub(crate) events_dropped: u64,
+    pub(crate) events_too_fast: u64,
+    pub(crate) arguments_invalid: u64,
+    pub(crate) packets_invalid: u64,
+    pub(crate) connects_rejected: u64,
+    pub(crate) acks_pending: usize,
+    pub(crate) handlers_in_flight: usize,
 }
 
 /// Hands out the shards to threads in turn.
@@ -145,31 +104,14 @@ impl Meter {
         self.0.connects_rejected.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(crate) fn ack_pending(&self) -> Counted {
-        Counted::new(&self.0, |counters| &counters.acks_pending)
-    }
-
-    pub(crate) fn handler_in_flight(&self) -> Counted {
-        Counted::new(&self.0, |counters| &counters.handlers_in_flight)
-    }
-
-    pub(crate) fn snapshot(&self, engine: engineio::Stats, spaces: &[Arc<Space>]) -> Stats {
+    /// What was counted so far, read one after the other.
+    pub(crate) fn counts(&self) -> Counts {
         let counters = &*self.0;
         let sum = |of: fn(&Shard) -> &AtomicU64| {
             let shards = counters.shards.iter();
             shards.map(|shard| of(shard).load(Ordering::Relaxed)).sum()
         };
-        let namespaces = spaces.iter().map(|space| {
-            let rooms = space.rooms.lock();
-            NamespaceStats {
-                name: Arc::clone(&space.name),
-                sockets: rooms.count(),
-                rooms: rooms.room_count(),
-            }
-        });
-        Stats {
-            engine,
-            namespaces: namespaces.collect(),
+        Counts {
             events_in: sum(|shard| &shard.events_in),
             events_out: sum(|shard| &shard.events_out),
             events_dropped: counters.events_dropped.load(Ordering::Relaxed),
@@ -180,6 +122,14 @@ impl Meter {
             acks_pending: counters.acks_pending.load(Ordering::Relaxed),
             handlers_in_flight: counters.handlers_in_flight.load(Ordering::Relaxed),
         }
+    }
+
+    pub(crate) fn ack_pending(&self) -> Counted {
+        Counted::new(&self.0, |counters| &counters.acks_pending)
+    }
+
+    pub(crate) fn handler_in_flight(&self) -> Counted {
+        Counted::new(&self.0, |counters| &counters.handlers_in_flight)
     }
 }
 

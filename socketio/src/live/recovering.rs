@@ -142,7 +142,7 @@ impl Core {
     }
 
     /// The offset of an event that is to be kept for this socket.
-    pub(super) fn next_offset(
+    pub(crate) fn next_offset(
         &self,
         id: Option<u64>,
         options: SendOptions,
@@ -152,7 +152,7 @@ impl Core {
         (id.is_none() && !options.is_volatile()).then(|| (keeper, keeper.next_offset()))
     }
 
-    pub(super) fn keep(&self, keeper: &Keeper, offset: Offset, kept: Kept) {
+    pub(crate) fn keep(&self, keeper: &Keeper, offset: Offset, kept: Kept) {
         let selection = Selection {
             rooms: vec![Room::from(self.id())],
             except: Vec::new(),

@@ -1,6 +1,5 @@
-//! Acknowledgements that clients owe us.
+//! Waiting for what clients owe: one acknowledgement, or those of a broadcast.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
@@ -11,7 +10,6 @@ use std::time::Duration;
 
 use futures_core::Stream;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::Sleep;
 
 use crate::cluster::adapter::AdapterError;
 use crate::cluster::question::{Heard, Question};
@@ -19,90 +17,9 @@ use crate::codec::{FromArgs, OwnedArgs};
 use crate::error::{AckError, EmitError};
 use crate::id::SocketId;
 use crate::live::core::Core;
-use crate::live::meter::Counted;
+use crate::live::owed::Answer;
 use crate::proto::cluster::message::ClusterBody;
-
-/// What a client answered, or why it did not.
-pub(crate) type Answer = Result<OwnedArgs, AckError>;
-
-/// Who waits for one acknowledgement.
-pub(crate) enum Awaited {
-    /// An [`AckFuture`].
-    One(oneshot::Sender<Answer>),
-    /// An [`AckStream`], together with other sockets.
-    Many(mpsc::UnboundedSender<(SocketId, Answer)>),
-    /// The policy's machine: it is the `unauthorized` with this number.
-    Notice(u32),
-}
-
-/// The acknowledgements that one socket owes, by id.
-pub(crate) struct Pending {
-    awaited: BTreeMap<u64, (Awaited, Counted)>,
-}
-
-impl Pending {
-    pub(crate) const fn new() -> Self {
-        Self {
-            awaited: BTreeMap::new(),
-        }
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.awaited.len()
-    }
-
-    pub(crate) fn insert(&mut self, id: u64, awaited: Awaited, counted: Counted) {
-        self.awaited.insert(id, (awaited, counted));
-    }
-
-    pub(crate) fn remove(&mut self, id: u64) -> Option<Awaited> {
-        let (awaited, _) = self.awaited.remove(&id)?;
-        Some(awaited)
-    }
-
-    /// Tells whoever waits that the socket has left.
-    pub(crate) fn fail(self, socket: &SocketId) {
-        for (awaited, _) in self.awaited.into_values() {
-            awaited.resolve(socket, Err(AckError::Disconnected));
-        }
-    }
-}
-
-impl Awaited {
-    /// Hands the answer over. The number of the notice when it is for the policy's machine.
-    pub(crate) fn resolve(self, socket: &SocketId, answer: Answer) -> Option<u32> {
-        match self {
-            // Whoever waited may have stopped waiting.
-            Self::One(sender) => drop(sender.send(answer)),
-            Self::Many(sender) => drop(sender.send((socket.clone(), answer))),
-            Self::Notice(number) => return Some(number),
-        }
-        None
-    }
-}
-
-/// A time limit whose timer is made when it is first waited for.
-pub(crate) enum Limit {
-    Never,
-    After(Duration),
-    Running(Pin<Box<Sleep>>),
-}
-
-impl Limit {
-    pub(crate) fn new(timeout: Option<Duration>) -> Self {
-        timeout.map_or(Self::Never, Self::After)
-    }
-
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if let Self::After(timeout) = *self {
-            *self = Self::Running(Box::pin(tokio::time::sleep(timeout)));
-        }
-        match self {
-            Self::Running(sleep) => sleep.as_mut().poll(cx),
-            Self::Never | Self::After(_) => Poll::Pending,
-        }
-    }
-}
+use crate::time_limit::TimeLimit;
 
 enum State {
     Failed(EmitError),
@@ -110,7 +27,7 @@ enum State {
         socket: Arc<Core>,
         id: u64,
         answer: oneshot::Receiver<Answer>,
-        limit: Limit,
+        limit: TimeLimit,
     },
     Done,
 }
@@ -136,7 +53,7 @@ impl<R> AckFuture<R> {
                 socket,
                 id,
                 answer,
-                limit: Limit::new(timeout),
+                limit: TimeLimit::new(timeout),
             },
         };
         Self {
@@ -149,7 +66,7 @@ impl<R> AckFuture<R> {
     /// holds.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         if let State::Waiting { limit, .. } = &mut self.state {
-            *limit = Limit::After(timeout);
+            *limit = TimeLimit::After(timeout);
         }
         self
     }
@@ -213,7 +130,7 @@ pub struct AckStream<R> {
     targets: Vec<Arc<Core>>,
     answers: mpsc::UnboundedReceiver<(SocketId, Answer)>,
     elsewhere: Elsewhere,
-    limit: Limit,
+    limit: TimeLimit,
     answer: PhantomData<fn() -> R>,
 }
 
@@ -286,7 +203,7 @@ impl<R> AckStream<R> {
             targets,
             answers,
             elsewhere: Elsewhere::default(),
-            limit: Limit::new(timeout),
+            limit: TimeLimit::new(timeout),
             answer: PhantomData,
         }
     }

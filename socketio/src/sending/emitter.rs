@@ -12,10 +12,11 @@ use engineio::{ConflationKey, OverflowPolicy, SendOptions, Sent};
 use serde::Serialize;
 
 use super::ack::AckFuture;
+use super::outgoing::Prepared;
 use crate::codec::FromArgs;
-use crate::connection::Client;
 use crate::error::EmitError;
-use crate::live::core::{Core, Prepared};
+use crate::live::client::Client;
+use crate::live::core::Core;
 
 /// An event to be sent to one socket, with options; made by [`Socket::volatile`](crate::Socket::volatile) and its
 /// like.

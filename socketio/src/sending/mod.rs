@@ -2,4 +2,6 @@
 
 pub(crate) mod ack;
 pub(crate) mod broadcast;
+pub(crate) mod describe;
 pub(crate) mod emitter;
+pub(crate) mod outgoing;
