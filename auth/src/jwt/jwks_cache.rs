@@ -8,14 +8,17 @@ use std::sync::{Arc, OnceLock};
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
+use super::algorithm::Algorithm;
 use super::jwks_state::{Answer, Flight, JwksState, Landed, Wanted};
-use super::{Algorithm, KeyRequest, KeySet, KeySource, LookupError};
-use crate::SystemClock;
-use crate::fetch::DynFetch;
-use crate::lock::Lock;
-use crate::{
-    AuditKind, AuditSink, AuthEvent, BoxFuture, Clock, Fetch, FetchError, FetchRequest,
-    FetchResponse, InsecureUrl, Secret,
+use super::key_set::KeySet;
+use super::key_source::{KeyRequest, KeySource, LookupError};
+use crate::audit::{AuditKind, AuditSink, AuthEvent};
+use crate::base::clock::{Clock, SystemClock};
+use crate::base::future::BoxFuture;
+use crate::base::lock::Lock;
+use crate::base::secret::Secret;
+use crate::fetch::exchange::{
+    DynFetch, Fetch, FetchError, FetchRequest, FetchResponse, InsecureUrl,
 };
 
 /// The bounds of a [`JwksCache`].
@@ -150,7 +153,7 @@ impl JwksCache {
     ///
     /// As [`new`](Self::new).
     #[cfg(feature = "jwks-http")]
-    pub fn over_http(url: &str, client: crate::HttpFetch) -> Result<Self, InsecureUrl> {
+    pub fn over_http(url: &str, client: crate::fetch::http::HttpFetch) -> Result<Self, InsecureUrl> {
         #[expect(
             clippy::disallowed_methods,
             reason = "owned by the cache; ends with its fetch, which the client's timeout bounds"
