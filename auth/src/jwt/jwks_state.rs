@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::algorithm::Algorithm;
-use super::jwks_cache::JwksOptions;
+use super::jwks_options::JwksOptions;
 use super::key_set::KeySet;
 use crate::base::recent::Recent;
 use crate::fetch::exchange::{FetchError, FetchResponse};
