@@ -128,16 +128,40 @@ const ENGINE: House = House {
     rising: &[("hub", "session", 1)],
 };
 
-const HOUSES: [&House; 2] = [&SOCKETIO, &ENGINE];
+const AUTH: House = House {
+    package: "auth",
+    folder: "",
+    floors: &[
+        &["base", "grant", "rejection"],
+        &["claims", "fetch", "presented", "revocation", "wire"],
+        &["authenticator", "limits"],
+        &["authorize"],
+        &["policy"],
+        &["state_machine"],
+        &["audit"],
+        &["jwt", "opaque"],
+        &["lib", "testing"],
+    ],
+    misplaced: &[],
+    rising: &[],
+};
+
+const HOUSES: [&House; 3] = [&SOCKETIO, &ENGINE, &AUTH];
 
 /// Where files may lead to each other in a circle: the folder, and how many of its files at most.
-const MAY_BE_ROUND: [(&str, &str, usize); 2] =
-    [("socketio", "live", 9), ("engineio", "server/session", 4)];
+///
+/// A server's live objects hold each other, and so do an engine's session and its handle. The methods of
+/// `Authenticator` return its combinators, which are authenticators.
+const MAY_BE_ROUND: [(&str, &str, usize); 3] = [
+    ("auth", "authenticator", 7),
+    ("engineio", "server/session", 4),
+    ("socketio", "live", 9),
+];
 
 /// The circles that are still elsewhere, by the number of their files.
 const ROUND: [(&str, &[usize]); 4] = [
     ("engineio", &[7, 5, 2]),
-    ("auth", &[8, 7, 3, 3, 2]),
+    ("auth", &[]),
     ("socketio", &[26, 7, 2]),
     ("benches", &[8, 4]),
 ];
