@@ -4,8 +4,8 @@ use std::cell::Cell;
 
 use bytes::Bytes;
 
-use super::buffers;
 use super::writer::recycle;
+use crate::buffers;
 use crate::message::EncodedMessage;
 use crate::packet::{self, Protocol};
 use crate::proto::chunk::{Chunk, Shape};
@@ -14,7 +14,7 @@ use crate::websocket::{self, Deflater, Opcode, Settings};
 /// How frames must look on this connection's WebSocket. Queued frames are those of protocol 4; anything else is
 /// made from them when they leave.
 #[derive(Debug, Default)]
-pub(super) struct FrameForm {
+pub(crate) struct FrameForm {
     binary: BinaryForm,
     /// In a box of its own, for most connections have none.
     compression: Option<Box<Compression>>,
@@ -32,7 +32,7 @@ enum BinaryForm {
 
 /// How messages are compressed.
 #[derive(Debug)]
-pub(super) enum Compression {
+pub(crate) enum Compression {
     /// Each by itself, with the worker's deflater.
     Contextless(Settings),
     /// Each after all before it; the deflater is there from the first message on.
@@ -40,7 +40,7 @@ pub(super) enum Compression {
 }
 
 impl FrameForm {
-    pub(super) fn new(
+    pub(crate) fn new(
         protocol: Protocol,
         is_base64: bool,
         compression: Option<Compression>,
@@ -57,12 +57,12 @@ impl FrameForm {
     }
 
     /// What is queued may leave as it is.
-    pub(super) fn is_plain(&self) -> bool {
+    pub(crate) fn is_plain(&self) -> bool {
         self.binary == BinaryForm::Plain && self.compression.is_none()
     }
 
     /// How this connection wants a message that other recipients may want in the same form.
-    pub(super) fn shared_settings(&self) -> Option<Settings> {
+    pub(crate) fn shared_settings(&self) -> Option<Settings> {
         match self.compression.as_deref() {
             Some(Compression::Contextless(settings)) if self.binary == BinaryForm::Plain => {
                 Some(*settings)
@@ -72,7 +72,7 @@ impl FrameForm {
     }
 
     /// The chunk as it has to leave.
-    pub(super) fn shape(&mut self, chunk: Chunk) -> Chunk {
+    pub(crate) fn shape(&mut self, chunk: Chunk) -> Chunk {
         if self.is_plain() || chunk.shape() == Shape::Wire {
             return chunk;
         }
@@ -130,7 +130,7 @@ impl FrameForm {
 }
 
 /// The frames of a message as recipients with these settings share them.
-pub(super) fn shared_frames(message: &EncodedMessage, settings: Settings) -> Bytes {
+pub(crate) fn shared_frames(message: &EncodedMessage, settings: Settings) -> Bytes {
     message.compressed(settings, |frames| {
         let mut shaped = Vec::new();
         let mut rest = frames;

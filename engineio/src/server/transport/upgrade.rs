@@ -4,11 +4,14 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
-use super::form::FrameForm;
-use super::shared::Shared;
-use super::socket::{self, Stream};
+use super::websocket;
 use crate::body::Body;
+use crate::buffers;
 use crate::proto::event::Input;
+use crate::server::clock;
+use crate::server::session::shared::Shared;
+use crate::server::stream::Stream;
+use crate::server::stream::form::FrameForm;
 use crate::websocket::Decoder;
 
 /// Enough for most heads.
@@ -26,7 +29,7 @@ enum Purpose<D: Send + Sync + 'static> {
 
 /// A handshake to be answered with 101. Dropped without its stream, it tells the session. Boxed from the beginning: it is
 /// large, and passes through many hands.
-pub(super) struct Upgrade<D: Send + Sync + 'static> {
+pub(crate) struct Upgrade<D: Send + Sync + 'static> {
     accept: [u8; 28],
     subprotocol: Option<Box<str>>,
     /// What configuration adds; most servers add nothing.
@@ -37,7 +40,7 @@ pub(super) struct Upgrade<D: Send + Sync + 'static> {
 }
 
 impl<D: Send + Sync + 'static> Upgrade<D> {
-    pub(super) fn new(
+    pub(crate) fn new(
         accept: [u8; 28],
         subprotocol: Option<&str>,
         form: FrameForm,
@@ -53,22 +56,22 @@ impl<D: Send + Sync + 'static> Upgrade<D> {
         })
     }
 
-    pub(super) fn for_session(mut self: Box<Self>, shared: Arc<Shared<D>>) -> Box<Self> {
+    pub(crate) fn for_session(mut self: Box<Self>, shared: Arc<Shared<D>>) -> Box<Self> {
         self.purpose = Purpose::Session(shared);
         self
     }
 
-    pub(super) fn for_candidate(mut self: Box<Self>, shared: Arc<Shared<D>>) -> Box<Self> {
+    pub(crate) fn for_candidate(mut self: Box<Self>, shared: Arc<Shared<D>>) -> Box<Self> {
         self.purpose = Purpose::Candidate(shared);
         self
     }
 
-    pub(super) fn headers_mut(&mut self) -> &mut HeaderMap {
+    pub(crate) fn headers_mut(&mut self) -> &mut HeaderMap {
         &mut self.headers
     }
 
     /// The 101 for a hyper server.
-    pub(super) fn response(&mut self) -> http::Response<Body> {
+    pub(crate) fn response(&mut self) -> http::Response<Body> {
         let mut response = http::Response::new(Body::empty());
         *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
         *response.headers_mut() = std::mem::take(&mut self.headers);
@@ -86,7 +89,7 @@ impl<D: Send + Sync + 'static> Upgrade<D> {
 
     /// The 101 as bytes, for the engine's own front door.
     fn head(&self) -> Vec<u8> {
-        let mut head = super::buffers::take();
+        let mut head = buffers::take();
         head.reserve(HEAD_BYTES);
         head.extend_from_slice(
             b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ",
@@ -108,17 +111,17 @@ impl<D: Send + Sync + 'static> Upgrade<D> {
     }
 
     /// Answers 101 on a stream of ours, together with what is queued, and runs the WebSocket.
-    pub(super) fn answer_and_run(
+    pub(crate) fn answer_and_run(
         self: Box<Self>,
         stream: Stream,
         rest: Vec<u8>,
-    ) -> socket::Task<D> {
+    ) -> websocket::Task<D> {
         let head = self.head();
         self.start(stream, rest, Some(head))
     }
 
     /// Runs the WebSocket on a stream whose 101 was sent. `rest` is what arrived behind the handshake.
-    pub(super) fn run(self: Box<Self>, stream: Stream, rest: Vec<u8>) -> socket::Task<D> {
+    pub(crate) fn run(self: Box<Self>, stream: Stream, rest: Vec<u8>) -> websocket::Task<D> {
         self.start(stream, rest, None)
     }
 
@@ -127,7 +130,7 @@ impl<D: Send + Sync + 'static> Upgrade<D> {
         stream: Stream,
         rest: Vec<u8>,
         head: Option<Vec<u8>>,
-    ) -> socket::Task<D> {
+    ) -> websocket::Task<D> {
         let form = std::mem::take(&mut self.form);
         let decoder = std::mem::replace(&mut self.decoder, Decoder::new(0));
         let purpose = std::mem::replace(&mut self.purpose, Purpose::Refused);
@@ -137,7 +140,7 @@ impl<D: Send + Sync + 'static> Upgrade<D> {
             Purpose::Candidate(shared) => (Some(shared), true),
             Purpose::Refused => (None, true),
         };
-        socket::begin(shared, stream, head, rest, form, decoder, is_candidate)
+        websocket::begin(shared, stream, head, rest, form, decoder, is_candidate)
     }
 }
 
@@ -152,10 +155,10 @@ impl<D: Send + Sync + 'static> Drop for Upgrade<D> {
     fn drop(&mut self) {
         match &self.purpose {
             Purpose::Session(shared) => {
-                shared.handle(shared.hub.now(), Input::WebSocketClosed);
+                shared.handle(clock::now(), Input::WebSocketClosed);
             }
             Purpose::Candidate(shared) => {
-                shared.handle(shared.hub.now(), Input::CandidateGone);
+                shared.handle(clock::now(), Input::CandidateGone);
             }
             Purpose::Refused => {}
         }
@@ -165,7 +168,7 @@ impl<D: Send + Sync + 'static> Drop for Upgrade<D> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::server::shared::Shared;
+    use crate::server::session::shared::Shared;
 
     #[test]
     fn an_idle_connection_costs_less_than_a_kibibyte() {

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use super::connection::SendError;
+use super::connection::{Connection, SendError};
 use super::shared::{Shared, Waiters};
 
 /// The future of [`Connection::ready`](crate::Connection::ready).
@@ -15,9 +15,24 @@ pub struct Ready<D> {
     shared: Arc<Shared<D>>,
 }
 
-impl<D> Ready<D> {
-    pub(super) fn new(shared: Arc<Shared<D>>) -> Self {
-        Self { shared }
+impl<D: Send + Sync + 'static> Connection<D> {
+    /// Waits until at most [`Config::high_watermark`](crate::Config::high_watermark) bytes are queued.
+    ///
+    /// Dropping the future is harmless; any number may wait. Nothing is reserved: others may fill the queue
+    /// again before this one sends.
+    ///
+    /// ```
+    /// # async fn stream(connection: engineio::Connection<()>) -> Result<(), engineio::SendError> {
+    /// for part in 0..1_000 {
+    ///     connection.ready().await?;
+    ///     connection.send_text(&format!("part {part}"))?;
+    /// }
+    /// # Ok(()) }
+    /// ```
+    pub fn ready(&self) -> Ready<D> {
+        Ready {
+            shared: Arc::clone(&self.0),
+        }
     }
 }
 

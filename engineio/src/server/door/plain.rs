@@ -13,7 +13,7 @@ use crate::body::Body;
 const DATE_BYTES: usize = 29;
 
 /// The method of a request that is answered here, and how long its body is; `None` when hyper has to see it.
-pub(super) fn accept(request: &httparse::Request<'_, '_>) -> Option<(Method, usize)> {
+pub(crate) fn accept(request: &httparse::Request<'_, '_>) -> Option<(Method, usize)> {
     if request.version != Some(1) || !request.path?.bytes().all(|byte| byte.is_ascii_graphic()) {
         return None;
     }
@@ -51,14 +51,14 @@ fn parse_length(digits: &[u8]) -> Option<usize> {
 
 /// Whether a connection may carry another request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Then {
+pub(crate) enum Then {
     KeepAlive,
     Close,
 }
 
 /// Appends a response as it goes over the wire; `None`, and nothing is appended, when the connection is to end
 /// without an answer.
-pub(super) fn write_response(
+pub(crate) fn write_response(
     now: Instant,
     response: http::Response<Body>,
     out: &mut Vec<u8>,

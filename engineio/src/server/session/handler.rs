@@ -1,9 +1,9 @@
 //! What an application does with sessions.
 
+use super::connection::Connection;
 use crate::message::Message;
 use crate::proto::close_reason::CloseReason;
 use crate::request::RequestView;
-use crate::server::Connection;
 
 /// Whether the connection may go on reading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

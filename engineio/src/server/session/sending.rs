@@ -3,11 +3,10 @@
 use std::sync::{Arc, MutexGuard};
 use std::task::Waker;
 
-use super::buffers;
 use super::connection::{Connection, SendError};
-use super::form::{self, FrameForm};
-use super::shared::{Inner, PollBody, Shared, signal};
-use super::writer::{self, Writer, WriterSlot, Wrote};
+use super::requests::PollBody;
+use super::shared::{Inner, Shared, signal};
+use crate::buffers;
 use crate::message::EncodedMessage;
 use crate::payload::PayloadEncoder;
 use crate::proto::chunk::{Chunk, Shape};
@@ -15,17 +14,20 @@ use crate::proto::event::{Input, PollAnswer};
 use crate::proto::outbox::{Outbox, Placing, Pushed};
 use crate::proto::transport::Transport;
 use crate::send_options::{OverflowPolicy, SendOptions, Sent};
+use crate::server::clock;
+use crate::server::stream::form::{self, FrameForm};
+use crate::server::stream::writer::{self, Writer, WriterSlot, Wrote};
 use crate::trace;
 use crate::websocket;
 
 impl<D: Send + Sync + 'static> Shared<D> {
     /// Writes what waits, if the transport is a WebSocket and nobody else is writing.
-    pub(super) fn flush(self: &Arc<Self>) {
+    pub(crate) fn flush(self: &Arc<Self>) {
         self.flush_with(self.lock());
     }
 
     /// The same for whoever has the lock already.
-    pub(super) fn flush_with<'s>(self: &'s Arc<Self>, mut inner: MutexGuard<'s, Inner>) {
+    pub(crate) fn flush_with<'s>(self: &'s Arc<Self>, mut inner: MutexGuard<'s, Inner>) {
         while let Some((writer, chunk)) = inner.begin_direct_write() {
             drop(inner);
             let (wrote, rest) = writer.try_write(chunk);
@@ -44,7 +46,7 @@ impl<D: Send + Sync + 'static> Shared<D> {
     }
 
     /// True while something waits, or is being written by another thread.
-    pub(super) fn has_unsent(&self) -> bool {
+    pub(crate) fn has_unsent(&self) -> bool {
         !self.lock().session.outbox.is_flushed()
     }
 
@@ -64,7 +66,7 @@ impl<D: Send + Sync + 'static> Shared<D> {
     }
 
     /// The WebSocket of this task is the transport from here on. `head` leaves before all that is queued.
-    pub(super) fn attach(&self, writer: Writer, form: FrameForm, head: Option<Vec<u8>>) {
+    pub(crate) fn attach(&self, writer: Writer, form: FrameForm, head: Option<Vec<u8>>) {
         let mut inner = self.lock();
         inner.leave_polling();
         inner.writer = WriterSlot::Here(writer);
@@ -77,25 +79,25 @@ impl<D: Send + Sync + 'static> Shared<D> {
 
     /// The WebSocket is over. Its writer, unless somebody is writing, and whether a close frame may still be
     /// written: no frame is half on the wire.
-    pub(super) fn detach(&self) -> (Option<Writer>, bool) {
+    pub(crate) fn detach(&self) -> (Option<Writer>, bool) {
         let mut inner = self.lock();
         inner.task = None;
         (inner.writer.close(), inner.session.outbox.seal())
     }
 
     /// For the task that owns a stream only it can write to: the next bytes to write.
-    pub(super) fn begin_owned_write(&self) -> Option<Chunk> {
+    pub(crate) fn begin_owned_write(&self) -> Option<Chunk> {
         self.lock().begin_write()
     }
 
-    pub(super) fn end_owned_write(self: &Arc<Self>, rest: Option<Chunk>) {
+    pub(crate) fn end_owned_write(self: &Arc<Self>, rest: Option<Chunk>) {
         let mut inner = self.lock();
         inner.session.outbox.end_write(rest);
         self.settle(inner);
     }
 
     /// Tells whoever waits for the queue that it has grown or shrunk.
-    pub(super) fn settle(self: &Arc<Self>, mut inner: MutexGuard<'_, Inner>) {
+    pub(crate) fn settle(self: &Arc<Self>, mut inner: MutexGuard<'_, Inner>) {
         let ready = inner.take_ready(self.hub.config.high_watermark);
         let notice = inner.take_notice(self.hub.config.high_watermark);
         drop(inner);
@@ -106,14 +108,14 @@ impl<D: Send + Sync + 'static> Shared<D> {
             Notice::Slow => handler.on_slow(&connection),
             Notice::Drained => handler.on_drained(&connection),
         });
-        self.end_dispatch(self.hub.now());
+        self.end_dispatch(clock::now());
     }
 
-    pub(super) fn echo_websocket_ping(&self, data: &[u8]) {
+    pub(crate) fn echo_websocket_ping(&self, data: &[u8]) {
         self.lock().session.outbox.push_websocket_pong(data);
     }
     /// Queues the packets that precede everything the application sends.
-    pub(super) fn push_first(&self, frames: &mut Vec<u8>) {
+    pub(crate) fn push_first(&self, frames: &mut Vec<u8>) {
         let placing = self.placing(SendOptions::new());
         self.lock()
             .session
@@ -122,7 +124,7 @@ impl<D: Send + Sync + 'static> Shared<D> {
     }
 
     /// Queues one item, of so many messages and bytes, and has it leave.
-    pub(super) fn push(
+    pub(crate) fn push(
         self: &Arc<Self>,
         options: SendOptions,
         size: (usize, usize),
@@ -144,7 +146,7 @@ impl<D: Send + Sync + 'static> Shared<D> {
                 drop(inner);
                 if placing.policy == OverflowPolicy::Disconnect {
                     trace::debug!("a client does not read what it is sent");
-                    self.handle(self.hub.now(), Input::Discard);
+                    self.handle(clock::now(), Input::Discard);
                 }
                 return Err(SendError::QueueFull {
                     queued_bytes: before,
@@ -160,7 +162,7 @@ impl<D: Send + Sync + 'static> Shared<D> {
         match inner.session.transport() {
             Transport::WebSocket => self.flush_with(inner),
             Transport::Polling if before == 0 => {
-                let now = self.hub.now();
+                let now = clock::now();
                 let mut effects = self.feed(&mut inner, now, Input::Queued);
                 drop(inner);
                 self.run(&mut effects);
@@ -182,7 +184,7 @@ impl<D: Send + Sync + 'static> Shared<D> {
         }
     }
 
-    pub(super) fn send_shared(
+    pub(crate) fn send_shared(
         self: &Arc<Self>,
         message: &EncodedMessage,
         options: SendOptions,
@@ -280,7 +282,7 @@ impl Inner {
         self.ready.take().map_or_else(Vec::new, |waiters| waiters.0)
     }
 
-    pub(super) fn is_ready(&self, high_watermark: usize) -> bool {
+    pub(crate) fn is_ready(&self, high_watermark: usize) -> bool {
         !self.session.is_open() || self.session.outbox.queued_bytes() <= high_watermark
     }
 
@@ -301,7 +303,7 @@ impl Inner {
         Some(notice)
     }
 
-    pub(super) fn poll_body(&mut self, answer: PollAnswer) -> PollBody {
+    pub(crate) fn poll_body(&mut self, answer: PollAnswer) -> PollBody {
         let mut payload = PayloadEncoder::new(self.session.protocol(), !self.polls_base64);
         let mut is_compressible = false;
         match answer {

@@ -8,13 +8,13 @@ const HEAD: &str = "0{\"sid\":\"";
 
 /// What follows the id, over either transport.
 #[derive(Debug)]
-pub(super) struct OpenPacket {
+pub(crate) struct OpenPacket {
     polling: Box<str>,
     websocket: Box<str>,
 }
 
 impl OpenPacket {
-    pub(super) fn new(config: &Config) -> Self {
+    pub(crate) fn new(config: &Config) -> Self {
         let has_upgrade = config.websocket && config.allow_upgrades;
         Self {
             polling: tail(config, if has_upgrade { "\"websocket\"" } else { "" }),
@@ -23,7 +23,7 @@ impl OpenPacket {
     }
 
     /// The packet for one session.
-    pub(super) fn of(&self, id: &SessionId, transport: Transport) -> String {
+    pub(crate) fn of(&self, id: &SessionId, transport: Transport) -> String {
         let tail = match transport {
             Transport::Polling => &self.polling,
             Transport::WebSocket => &self.websocket,

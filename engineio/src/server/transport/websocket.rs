@@ -3,134 +3,30 @@
 //! It holds no buffer while the connection is idle. Bytes are read into the worker's scratch buffer, frames are
 //! unmasked and handed out in place, and all that is sent in answer to one read leaves in one write.
 
-use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
-use tokio::net::{TcpStream, UnixStream, tcp, unix};
 
-use super::buffers;
-use super::connection::Connection;
-use super::form::FrameForm;
-use super::shared::{Batch, Shared, signal};
-use super::writer::{Writer, Wrote};
-use crate::handler::Flow;
-use crate::message::Message;
-use crate::packet::{self, Packet, ParseError};
+use crate::buffers;
+use crate::packet;
 use crate::proto::chunk::{Chunk, Shape};
-use crate::proto::event::{Input, Probing, Received};
+use crate::proto::event::{Input, Probing};
+use crate::server::clock;
+use crate::server::session::batch::{Batch, classify};
+use crate::server::session::connection::Connection;
+use crate::server::session::handler::Flow;
+use crate::server::session::shared::{Shared, signal};
+use crate::server::stream::form::FrameForm;
+use crate::server::stream::writer::{self, Writer, Wrote};
+use crate::server::stream::{Reader, Stream};
 use crate::trace;
 use crate::websocket::{self, Decoder, Event};
 
 /// How long the peer may take to answer our close frame before the connection is dropped.
 const CLOSE_WAIT: Duration = Duration::from_secs(2);
-
-/// A stream that is neither TCP nor a Unix socket.
-pub trait ForeignStream: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
-
-impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> ForeignStream for S {}
-
-/// A connection after its handshake.
-pub(super) enum Stream {
-    Tcp(TcpStream),
-    Unix(UnixStream),
-    Foreign(Box<dyn ForeignStream>),
-}
-
-/// The reading side; for a foreign stream, both.
-enum Reader {
-    Tcp(tcp::OwnedReadHalf),
-    Unix(unix::OwnedReadHalf),
-    Foreign(Box<dyn ForeignStream>),
-}
-
-impl Stream {
-    fn split(self) -> (Reader, Writer) {
-        match self {
-            Self::Tcp(stream) => {
-                let (read, write) = stream.into_split();
-                (Reader::Tcp(read), Writer::Tcp(write))
-            }
-            Self::Unix(stream) => {
-                let (read, write) = stream.into_split();
-                (Reader::Unix(read), Writer::Unix(write))
-            }
-            Self::Foreign(stream) => (Reader::Foreign(stream), Writer::Owner),
-        }
-    }
-}
-
-/// Calls the same method of whichever stream it is.
-macro_rules! delegate {
-    ($self:ident, $method:ident($($argument:expr),*)) => {
-        match $self.get_mut() {
-            Stream::Tcp(stream) => Pin::new(stream).$method($($argument),*),
-            Stream::Unix(stream) => Pin::new(stream).$method($($argument),*),
-            Stream::Foreign(stream) => Pin::new(stream).$method($($argument),*),
-        }
-    };
-}
-
-impl AsyncRead for Stream {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        delegate!(self, poll_read(cx, buffer))
-    }
-}
-
-impl AsyncWrite for Stream {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        delegate!(self, poll_write(cx, bytes))
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        delegate!(self, poll_flush(cx))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        delegate!(self, poll_shutdown(cx))
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        match self {
-            Self::Tcp(stream) => stream.is_write_vectored(),
-            Self::Unix(stream) => stream.is_write_vectored(),
-            Self::Foreign(stream) => stream.is_write_vectored(),
-        }
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        delegate!(self, poll_write_vectored(cx, slices))
-    }
-}
-
-impl Reader {
-    fn poll_read(
-        &mut self,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        match self {
-            Self::Tcp(half) => Pin::new(half).poll_read(cx, buffer),
-            Self::Unix(half) => Pin::new(half).poll_read(cx, buffer),
-            Self::Foreign(stream) => Pin::new(stream).poll_read(cx, buffer),
-        }
-    }
-}
 
 /// How the conversation over this WebSocket ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -162,7 +58,7 @@ struct Candidate {
     form: FrameForm,
 }
 
-pub(super) struct Socket<D> {
+pub(crate) struct Socket<D> {
     connection: Connection<D>,
     reader: Reader,
     decoder: Decoder,
@@ -179,7 +75,7 @@ pub(super) struct Socket<D> {
 
 /// A WebSocket's task: all that an idle connection holds, so it is a plain state and no `async` block, which would
 /// keep some of it twice.
-pub(super) enum Task<D> {
+pub(crate) enum Task<D> {
     Running(Socket<D>),
     Leaving(Goodbye),
     Over,
@@ -210,7 +106,7 @@ impl<D: Send + Sync + 'static> Future for Task<D> {
 /// one that is only closed.
 ///
 /// `head` is the answer to the handshake where it is still to be sent, `rest` what arrived behind the handshake.
-pub(super) fn begin<D: Send + Sync + 'static>(
+pub(crate) fn begin<D: Send + Sync + 'static>(
     shared: Option<Arc<Shared<D>>>,
     stream: Stream,
     head: Option<Vec<u8>>,
@@ -268,10 +164,6 @@ fn write_beside(reader: &mut Reader, writer: &Writer, bytes: Vec<u8>) -> bool {
 impl<D: Send + Sync + 'static> Socket<D> {
     fn shared(&self) -> &Arc<Shared<D>> {
         &self.connection.0
-    }
-
-    fn now(&self) -> Instant {
-        self.shared().hub.now()
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
@@ -343,7 +235,7 @@ impl<D: Send + Sync + 'static> Socket<D> {
         }
         if has(signal::RESUME) && self.is_paused && !self.shared().is_paused() {
             self.is_paused = false;
-            self.shared().handle(self.now(), Input::Resumed);
+            self.shared().handle(clock::now(), Input::Resumed);
         }
         None
     }
@@ -398,7 +290,7 @@ impl<D: Send + Sync + 'static> Socket<D> {
                     }
                 }
             }
-            super::writer::recycle(chunk);
+            writer::recycle(chunk);
             shared.end_owned_write(None);
         }
         if Pin::new(stream).poll_flush(cx).is_pending() {
@@ -414,7 +306,7 @@ impl<D: Send + Sync + 'static> Socket<D> {
         let queued = self.connection.queued_bytes();
         let high = self.shared().hub.config.high_watermark;
         if self.is_throttled {
-            let now = self.now();
+            let now = clock::now();
             // Progress restarts the stall timer; being below half ends the stall.
             self.shared().handle(now, Input::Resumed);
             if queued > high / 2 {
@@ -430,7 +322,7 @@ impl<D: Send + Sync + 'static> Socket<D> {
             && self.connection.queued_bytes() > self.shared().hub.config.high_watermark
         {
             self.is_throttled = true;
-            self.shared().handle(self.now(), Input::Paused);
+            self.shared().handle(clock::now(), Input::Paused);
         }
     }
 
@@ -481,7 +373,7 @@ impl<D: Send + Sync + 'static> Socket<D> {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
-        let now = self.now();
+        let now = clock::now();
         let (mut packets, length) = (0, bytes.len());
         let end = self.dispatch(bytes, now, &mut packets);
         self.shared().hub.counters.received(packets, length);
@@ -550,7 +442,7 @@ impl<D: Send + Sync + 'static> Socket<D> {
             };
             bytes = rest;
             let shared = Arc::clone(&self.connection.0);
-            let effects = shared.handle(shared.hub.now(), Input::CandidatePacket(probing));
+            let effects = shared.handle(clock::now(), Input::CandidatePacket(probing));
             if effects.is_probe_answered {
                 shared.tell(|handler| handler.on_upgrading(&self.connection));
                 self.write_beside(b"\x81\x063probe".to_vec());
@@ -618,24 +510,8 @@ impl<D: Send + Sync + 'static> Socket<D> {
             (Role::Transport, End::Fault(_)) => Input::WebSocketFailed,
             (Role::Transport, _) => Input::WebSocketClosed,
         };
-        let now = self.now();
+        let now = clock::now();
         self.shared().handle(now, input);
-    }
-}
-
-/// The decoded packet as the session sees it, with its bytes if it is a message.
-pub(super) fn classify<'p>(
-    packet: &'p Result<Packet<'_>, ParseError>,
-    read_at: Instant,
-) -> (Received, Option<Message<'p>>) {
-    match packet {
-        Ok(Packet::Text(text)) => (Received::Message, Some(Message::text(text, read_at))),
-        Ok(Packet::Binary(data)) => (Received::Message, Some(Message::binary(data, read_at))),
-        Ok(Packet::Ping(_)) => (Received::Ping, None),
-        Ok(Packet::Pong(_)) => (Received::Pong, None),
-        Ok(Packet::Close) => (Received::Close, None),
-        Ok(Packet::Open(_) | Packet::Upgrade | Packet::Noop) => (Received::Meaningless, None),
-        Err(_) => (Received::Undecodable, None),
     }
 }
 

@@ -53,7 +53,7 @@ struct Shard {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Counters {
+pub(crate) struct Counters {
     shards: [Shard; SHARD_COUNT],
     closes: [AtomicU64; REASON_COUNT],
     websockets: AtomicUsize,
@@ -67,18 +67,18 @@ thread_local! {
 }
 
 impl Counters {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::default()
     }
 
-    pub(super) fn received(&self, packets: u64, bytes: usize) {
+    pub(crate) fn received(&self, packets: u64, bytes: usize) {
         if let Some(shard) = self.shard() {
             shard.packets_in.fetch_add(packets, Ordering::Relaxed);
             shard.bytes_in.fetch_add(bytes as u64, Ordering::Relaxed);
         }
     }
 
-    pub(super) fn sent(&self, packets: usize, bytes: usize) {
+    pub(crate) fn sent(&self, packets: usize, bytes: usize) {
         if let Some(shard) = self.shard() {
             shard
                 .packets_out
@@ -87,7 +87,7 @@ impl Counters {
         }
     }
 
-    pub(super) fn closed(&self, reason: CloseReason) {
+    pub(crate) fn closed(&self, reason: CloseReason) {
         let index = CloseReason::ALL.iter().position(|&known| known == reason);
         if let Some(count) = index.and_then(|index| self.closes.get(index)) {
             count.fetch_add(1, Ordering::Relaxed);
@@ -95,16 +95,16 @@ impl Counters {
     }
 
     /// A session is on WebSocket from here on.
-    pub(super) fn websocket_attached(&self) {
+    pub(crate) fn websocket_attached(&self) {
         self.websockets.fetch_add(1, Ordering::Relaxed);
     }
 
     /// A session on WebSocket is gone.
-    pub(super) fn websocket_gone(&self) {
+    pub(crate) fn websocket_gone(&self) {
         self.websockets.fetch_sub(1, Ordering::Relaxed);
     }
 
-    pub(super) fn snapshot(&self, sessions: usize) -> Stats {
+    pub(crate) fn snapshot(&self, sessions: usize) -> Stats {
         let sum = |of: fn(&Shard) -> &AtomicU64| {
             self.shards
                 .iter()

@@ -15,18 +15,22 @@ use http::Method;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use socket2::SockRef;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
 use tokio::net::{TcpListener, UnixListener};
 
-use super::buffers;
-use super::exchange::{self, Answer};
-use super::hub::Hub;
 use super::plain::{self, Then};
-use super::service::{EngineService, spawn};
-use super::socket::{Stream, Task};
-use super::upgrade::Upgrade;
+use super::service::EngineService;
 use crate::body::Body;
+use crate::buffers;
 use crate::request::{Headers, RequestView};
+use crate::server::clock;
+use crate::server::exchange::answer::{self, Answer};
+use crate::server::session::shared::HubOf;
+use crate::server::stream::Stream;
+use crate::server::stream::rewound::Rewound;
+use crate::server::tasks::spawn;
+use crate::server::transport::upgrade::Upgrade;
+use crate::server::transport::websocket::Task;
 use crate::trace;
 
 /// More headers than this are refused.
@@ -94,7 +98,7 @@ impl Listener for UnixListener {
     }
 }
 
-pub(super) async fn serve<D, L>(hub: &Arc<Hub<D>>, mut listener: L) -> io::Result<()>
+pub(crate) async fn serve<D, L>(hub: &Arc<HubOf<D>>, mut listener: L) -> io::Result<()>
 where
     D: Send + Sync + 'static,
     L: Listener,
@@ -138,14 +142,14 @@ enum Next<D: Send + Sync + 'static> {
 }
 
 /// Serves one connection: its requests, then the WebSocket or the hyper connection it became.
-pub(super) enum Serving<D> {
+pub(crate) enum Serving<D> {
     /// What requests need; gone while a WebSocket idles.
     Beginning(Pin<Box<dyn Future<Output = Option<Task<D>>> + Send>>),
     WebSocket(Task<D>),
 }
 
-pub(super) fn serve_stream<D: Send + Sync + 'static>(
-    hub: Arc<Hub<D>>,
+pub(crate) fn serve_stream<D: Send + Sync + 'static>(
+    hub: Arc<HubOf<D>>,
     stream: Stream,
     peer: Option<SocketAddr>,
 ) -> Serving<D> {
@@ -170,7 +174,7 @@ impl<D: Send + Sync + 'static> Future for Serving<D> {
 
 /// The WebSocket that the connection became; `None` when the connection is over.
 async fn begin<D: Send + Sync + 'static>(
-    hub: Arc<Hub<D>>,
+    hub: Arc<HubOf<D>>,
     mut stream: Stream,
     peer: Option<SocketAddr>,
 ) -> Option<Task<D>> {
@@ -186,7 +190,7 @@ async fn begin<D: Send + Sync + 'static>(
 
 /// Answers one request after another, of which `head` is the first.
 async fn answer_requests<D: Send + Sync + 'static>(
-    hub: Arc<Hub<D>>,
+    hub: Arc<HubOf<D>>,
     mut stream: Stream,
     peer: Option<SocketAddr>,
     mut read: Vec<u8>,
@@ -210,7 +214,7 @@ async fn answer_requests<D: Send + Sync + 'static>(
 
 /// Answers the request that begins with `head`. What was read and not used stays in `read`.
 async fn answer_request<D: Send + Sync + 'static>(
-    hub: &Arc<Hub<D>>,
+    hub: &Arc<HubOf<D>>,
     stream: &mut Stream,
     read: &mut Vec<u8>,
     peer: Option<SocketAddr>,
@@ -219,7 +223,7 @@ async fn answer_request<D: Send + Sync + 'static>(
     let (method, head_length, body_length) = match head {
         Head::Answered(answer, length) => {
             let behind = read.get(length..).unwrap_or_default().to_vec();
-            return conclude(hub, stream, read, behind, answer).await;
+            return conclude(stream, read, behind, answer).await;
         }
         Head::Whole(method, head_length, body_length) => (method, head_length, body_length),
         Head::Other => return Next::Http,
@@ -239,17 +243,16 @@ async fn answer_request<D: Send + Sync + 'static>(
     }
     let view = view(&method, &request, peer);
     let body = read.get(head_length..length).unwrap_or_default();
-    let answer = exchange::answer(hub, &view, Body::full(Bytes::copy_from_slice(body)));
+    let answer = answer::answer(hub, &view, Body::full(Bytes::copy_from_slice(body)));
     let mut behind = read.get(length..).unwrap_or_default().to_vec();
     match while_connected(stream, &mut behind, answer).await {
-        Some(answer) => conclude(hub, stream, read, behind, answer).await,
+        Some(answer) => conclude(stream, read, behind, answer).await,
         None => Next::Over,
     }
 }
 
 /// Sends what a request is answered with; `behind` is what arrived behind it.
 async fn conclude<D: Send + Sync + 'static>(
-    hub: &Hub<D>,
     stream: &mut Stream,
     read: &mut Vec<u8>,
     behind: Vec<u8>,
@@ -260,7 +263,7 @@ async fn conclude<D: Send + Sync + 'static>(
         Answer::Response(response) => {
             // A connection that waits for its next request holds no buffer.
             *read = behind;
-            match send_response(hub, stream, response).await {
+            match send_response(stream, response).await {
                 Then::KeepAlive => Next::Another,
                 Then::Close => Next::Over,
             }
@@ -324,7 +327,7 @@ enum Head<D: Send + Sync + 'static> {
 
 /// The head of the next request; `None` when none comes in time.
 async fn timely_head<D: Send + Sync + 'static>(
-    hub: &Arc<Hub<D>>,
+    hub: &Arc<HubOf<D>>,
     stream: &mut Stream,
     read: &mut Vec<u8>,
     peer: Option<SocketAddr>,
@@ -344,7 +347,7 @@ async fn timely_head<D: Send + Sync + 'static>(
 
 /// Reads until the head of a request is whole, or hyper had better see it.
 async fn read_head<D: Send + Sync + 'static>(
-    hub: &Arc<Hub<D>>,
+    hub: &Arc<HubOf<D>>,
     stream: &mut Stream,
     read: &mut Vec<u8>,
     peer: Option<SocketAddr>,
@@ -363,7 +366,7 @@ async fn read_head<D: Send + Sync + 'static>(
 
 /// What the head of a request asks for; `None` when it is not there as a whole.
 fn parse_head<D: Send + Sync + 'static>(
-    hub: &Arc<Hub<D>>,
+    hub: &Arc<HubOf<D>>,
     read: &[u8],
     peer: Option<SocketAddr>,
 ) -> Option<Head<D>> {
@@ -391,7 +394,7 @@ fn parse_head<D: Send + Sync + 'static>(
         .iter()
         .any(|header| header.name.eq_ignore_ascii_case("upgrade"));
     if is_upgrade && request.method == Some("GET") && hub.config.websocket {
-        let answer = exchange::answer_handshake(hub, &view(&Method::GET, &request, peer));
+        let answer = answer::answer_handshake(hub, &view(&Method::GET, &request, peer));
         return Some(match answer {
             Some(answer) => Head::Answered(answer, length),
             None => Head::Whole(Method::GET, length, 0),
@@ -404,13 +407,9 @@ fn parse_head<D: Send + Sync + 'static>(
 }
 
 /// Sends a response; whether the connection goes on.
-async fn send_response<D: Send + Sync + 'static>(
-    hub: &Hub<D>,
-    stream: &mut Stream,
-    response: http::Response<Body>,
-) -> Then {
+async fn send_response(stream: &mut Stream, response: http::Response<Body>) -> Then {
     let mut out = buffers::take();
-    let then = plain::write_response(hub.now(), response, &mut out);
+    let then = plain::write_response(clock::now(), response, &mut out);
     let is_sent = stream.write_all(&out).await.is_ok() && stream.flush().await.is_ok();
     buffers::give_back(out);
     if then == Some(Then::KeepAlive) && is_sent {
@@ -423,7 +422,7 @@ async fn send_response<D: Send + Sync + 'static>(
 }
 
 async fn serve_http<D: Send + Sync + 'static>(
-    hub: &Arc<Hub<D>>,
+    hub: &Arc<HubOf<D>>,
     stream: Rewound,
     peer: Option<SocketAddr>,
 ) {
@@ -439,82 +438,6 @@ async fn serve_http<D: Send + Sync + 'static>(
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades()
         .await;
-}
-
-/// A stream whose first bytes were read already.
-pub(super) struct Rewound {
-    stream: Stream,
-    head: Vec<u8>,
-    taken: usize,
-}
-
-impl Rewound {
-    fn new(stream: Stream, head: Vec<u8>) -> Self {
-        Self {
-            stream,
-            head,
-            taken: 0,
-        }
-    }
-
-    /// The stream, and what was read of it and not used: by hyper, and before hyper.
-    pub(super) fn into_stream(self, by_hyper: Vec<u8>) -> (Stream, Vec<u8>) {
-        let mut rest = by_hyper;
-        rest.extend_from_slice(self.head.get(self.taken..).unwrap_or_default());
-        (self.stream, rest)
-    }
-}
-
-impl AsyncRead for Rewound {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let this = &mut *self;
-        let left = this.head.get(this.taken..).unwrap_or_default();
-        if left.is_empty() {
-            return Pin::new(&mut this.stream).poll_read(cx, buffer);
-        }
-        let count = left.len().min(buffer.remaining());
-        buffer.put_slice(left.get(..count).unwrap_or_default());
-        this.taken += count;
-        if this.taken == this.head.len() {
-            buffers::give_back(std::mem::take(&mut this.head));
-            this.taken = 0;
-        }
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncWrite for Rewound {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
-    }
 }
 
 #[cfg(test)]

@@ -9,17 +9,20 @@ use std::time::Instant;
 use bytes::Bytes;
 use http_body::Body as HttpBody;
 
-use super::connection::Connection;
-use super::shared::{Batch, Effects, Parking, PollBody, Shared};
-use crate::handler::Flow;
 use crate::jsonp;
 use crate::packet::{Packet, ParseError, Protocol};
 use crate::payload;
 use crate::proto::event::{Input, Received};
+use crate::server::clock;
+use crate::server::session::batch::{Batch, classify};
+use crate::server::session::connection::Connection;
+use crate::server::session::handler::Flow;
+use crate::server::session::requests::{Parking, PollBody};
+use crate::server::session::shared::{Effects, Shared};
 use crate::trace;
 
 /// What a GET is answered with.
-pub(super) enum Polled {
+pub(crate) enum Polled {
     Body(PollBody),
     /// A second GET at the same time (EIO4-POL-04).
     Refused,
@@ -38,7 +41,7 @@ impl<D: Send + Sync + 'static> Drop for ParkedGuard<'_, D> {
 }
 
 /// Answers a GET, now or when there is something to say.
-pub(super) async fn poll<D: Send + Sync + 'static>(shared: &Arc<Shared<D>>) -> Polled {
+pub(crate) async fn poll<D: Send + Sync + 'static>(shared: &Arc<Shared<D>>) -> Polled {
     let (mut effects, parked) = arrive(shared);
     shared.run(&mut effects);
     if let Some(body) = effects.poll {
@@ -55,7 +58,7 @@ pub(super) async fn poll<D: Send + Sync + 'static>(shared: &Arc<Shared<D>>) -> P
 
 /// Tells the session of a GET, and parks it if there is no answer yet.
 fn arrive<D: Send + Sync + 'static>(shared: &Shared<D>) -> (Effects, Option<Parking>) {
-    let now = shared.hub.now();
+    let now = clock::now();
     let mut inner = shared.lock();
     let effects = shared.feed(&mut inner, now, Input::PollArrived);
     let must_wait = effects.poll.is_none() && !effects.is_poll_refused;
@@ -65,7 +68,7 @@ fn arrive<D: Send + Sync + 'static>(shared: &Shared<D>) -> (Effects, Option<Park
 
 /// What a POST is answered with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Posted {
+pub(crate) enum Posted {
     Ok,
     /// A second POST at the same time, or a content type that is not read.
     Refused,
@@ -79,7 +82,7 @@ pub(super) enum Posted {
 
 /// How the body of a POST is to be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum PostContent {
+pub(crate) enum PostContent {
     Text,
     Jsonp,
     OctetStream,
@@ -93,17 +96,17 @@ struct PostGuard<'s, D: Send + Sync + 'static> {
 
 impl<D: Send + Sync + 'static> Drop for PostGuard<'_, D> {
     fn drop(&mut self) {
-        self.shared.handle(self.shared.hub.now(), self.outcome);
+        self.shared.handle(clock::now(), self.outcome);
     }
 }
 
 /// Reads a POST and dispatches its packets.
-pub(super) async fn post<D, B>(shared: &Arc<Shared<D>>, body: B, content: PostContent) -> Posted
+pub(crate) async fn post<D, B>(shared: &Arc<Shared<D>>, body: B, content: PostContent) -> Posted
 where
     D: Send + Sync + 'static,
     B: HttpBody<Data = Bytes>,
 {
-    let effects = shared.handle(shared.hub.now(), Input::PostArrived);
+    let effects = shared.handle(clock::now(), Input::PostArrived);
     if effects.is_post_refused {
         return Posted::Refused;
     }
@@ -134,7 +137,7 @@ where
     };
     guard.outcome = Input::PostDone;
     shared.hub.counters.received(0, bytes.len());
-    shared.handle(shared.hub.now(), Input::PostRead);
+    shared.handle(clock::now(), Input::PostRead);
     dispatch(shared, &bytes, content).await;
     Posted::Ok
 }
@@ -223,7 +226,7 @@ async fn each<'p, D: Send + Sync + 'static>(
         while !shared.begin_dispatch() {
             tokio::task::yield_now().await;
         }
-        let now = shared.hub.now();
+        let now = clock::now();
         let flow = dispatch_run(shared, &connection, now, &mut packets);
         shared.end_dispatch(now);
         if flow == Flow::Pause {
@@ -236,7 +239,7 @@ async fn each<'p, D: Send + Sync + 'static>(
                 }
             })
             .await;
-            shared.handle(shared.hub.now(), Input::Resumed);
+            shared.handle(clock::now(), Input::Resumed);
         }
     }
 }
@@ -250,7 +253,7 @@ fn dispatch_run<'p, D: Send + Sync + 'static>(
     let mut batch = Batch::new(now);
     for packet in packets {
         shared.hub.counters.received(1, 0);
-        let (received, message) = super::socket::classify(&packet, now);
+        let (received, message) = classify(&packet, now);
         if shared.receive(connection, &mut batch, received, message) == Flow::Pause {
             return Flow::Pause;
         }
@@ -271,13 +274,13 @@ mod tests {
     use super::*;
     use crate::body::{Body, BodyError};
     use crate::config::Config;
-    use crate::handler::Handler;
     use crate::message::Message;
     use crate::proto::close_reason::CloseReason;
     use crate::proto::transport::Transport;
     use crate::request::RequestView;
     use crate::server::hub::Hub;
-    use crate::server::shared::Opening;
+    use crate::server::session::handler::Handler;
+    use crate::server::session::shared::{HubOf, Opening};
     use crate::session_id::SessionId;
 
     struct Deaf;
@@ -310,8 +313,8 @@ mod tests {
     }
 
     fn on_polling() -> Arc<Shared<()>> {
-        let hub = Hub::new(Config::new(), Arc::new(Deaf));
-        let now = hub.now();
+        let hub: HubOf<()> = Hub::new(Config::new(), Arc::new(Deaf));
+        let now = clock::now();
         let opening = Opening {
             id: SessionId::from_random_bytes([7; 15]),
             protocol: Protocol::V4,
@@ -320,7 +323,7 @@ mod tests {
             is_base64: false,
             jsonp: None,
         };
-        Arc::new(Shared::new(hub, now, opening))
+        Arc::new(Shared::new(Arc::new(hub), now, opening))
     }
 
     #[tokio::test]

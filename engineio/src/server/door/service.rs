@@ -14,12 +14,13 @@ use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpStream, UnixStream};
 
-use super::exchange::{self, Answer};
-use super::hub::Hub;
-use super::listener::Rewound;
-use super::socket::Stream;
 use crate::body::Body;
 use crate::request::{Headers, RequestView};
+use crate::server::exchange::answer::{self, Answer};
+use crate::server::session::shared::HubOf;
+use crate::server::stream::Stream;
+use crate::server::stream::rewound::Rewound;
+use crate::server::tasks::spawn;
 
 /// The address of a request's peer, as a request extension, for servers that know it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +30,7 @@ pub struct PeerAddr(pub SocketAddr);
 ///
 /// Serve it on connections that allow upgrades, or WebSockets cannot be opened.
 pub struct EngineService<D> {
-    hub: Arc<Hub<D>>,
+    hub: Arc<HubOf<D>>,
     peer: Option<SocketAddr>,
     is_secure: bool,
 }
@@ -53,7 +54,7 @@ impl<D> fmt::Debug for EngineService<D> {
 }
 
 impl<D> EngineService<D> {
-    pub(super) fn new(hub: Arc<Hub<D>>) -> Self {
+    pub(crate) fn new(hub: Arc<HubOf<D>>) -> Self {
         Self {
             hub,
             peer: None,
@@ -115,8 +116,8 @@ where
 }
 
 /// Answers one request of a hyper server.
-pub(super) async fn handle<D, B>(
-    hub: &Arc<Hub<D>>,
+pub(crate) async fn handle<D, B>(
+    hub: &Arc<HubOf<D>>,
     request: http::Request<B>,
     peer: Option<SocketAddr>,
     is_secure: bool,
@@ -146,7 +147,7 @@ where
     if !hub.path.matches(view.path()) {
         return status(StatusCode::NOT_FOUND);
     }
-    match exchange::answer(hub, &view, body).await {
+    match answer::answer(hub, &view, body).await {
         Answer::Response(response) => response,
         Answer::Upgrade(mut upgrade) => {
             let Some(on_upgrade) = on_upgrade else {
@@ -170,14 +171,6 @@ fn status(status: StatusCode) -> http::Response<Body> {
     let mut response = http::Response::new(Body::empty());
     *response.status_mut() = status;
     response
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the task of one WebSocket; ends with its stream"
-)]
-pub(super) fn spawn(task: impl Future<Output = ()> + Send + 'static) {
-    tokio::spawn(task);
 }
 
 /// Takes the raw stream back from hyper, so that nothing of hyper stays with an idle connection.

@@ -5,14 +5,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::buffers;
-use super::ready::Ready;
 use super::shared::Shared;
+use crate::buffers;
 use crate::message::{EncodedMessage, MessageBuffer};
 use crate::packet::Protocol;
 use crate::proto::event::Input;
 use crate::proto::transport::Transport;
 use crate::send_options::{SendOptions, Sent};
+use crate::server::clock;
 use crate::session_id::SessionId;
 
 /// Why a message was not accepted.
@@ -43,7 +43,7 @@ impl fmt::Display for SendError {
 impl std::error::Error for SendError {}
 
 /// A handle to one session: cheap to clone, valid on any thread, and harmless after the session has ended.
-pub struct Connection<D>(pub(super) Arc<Shared<D>>);
+pub struct Connection<D>(pub(crate) Arc<Shared<D>>);
 
 impl<D> Clone for Connection<D> {
     fn clone(&self) -> Self {
@@ -203,23 +203,6 @@ impl<D: Send + Sync + 'static> Connection<D> {
         send()
     }
 
-    /// Waits until at most [`Config::high_watermark`](crate::Config::high_watermark) bytes are queued.
-    ///
-    /// Dropping the future is harmless; any number may wait. Nothing is reserved: others may fill the queue
-    /// again before this one sends.
-    ///
-    /// ```
-    /// # async fn stream(connection: engineio::Connection<()>) -> Result<(), engineio::SendError> {
-    /// for part in 0..1_000 {
-    ///     connection.ready().await?;
-    ///     connection.send_text(&format!("part {part}"))?;
-    /// }
-    /// # Ok(()) }
-    /// ```
-    pub fn ready(&self) -> Ready<D> {
-        Ready::new(Arc::clone(&self.0))
-    }
-
     /// Reads on after a handler returned [`Flow::Pause`](crate::Flow::Pause).
     pub fn resume(&self) {
         self.0.resume();
@@ -233,12 +216,12 @@ impl<D: Send + Sync + 'static> Connection<D> {
 
     /// Closes the session; what is queued still leaves, for up to 30 seconds.
     pub fn close(&self) {
-        self.0.handle(self.0.hub.now(), Input::Close);
+        self.0.handle(clock::now(), Input::Close);
     }
 
     /// Closes the session at once; what is queued may be lost.
     pub fn abort(&self) {
-        self.0.handle(self.0.hub.now(), Input::Discard);
+        self.0.handle(clock::now(), Input::Discard);
     }
 }
 
@@ -247,7 +230,7 @@ struct Held<'a, D: Send + Sync + 'static>(&'a Arc<Shared<D>>);
 
 impl<D: Send + Sync + 'static> Drop for Held<'_, D> {
     fn drop(&mut self) {
-        self.0.end_dispatch(self.0.hub.now());
+        self.0.end_dispatch(clock::now());
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::http::Rejection;
+use super::reject::Rejection;
 
 /// Why a request was refused, for [`Config::on_connection_error`](crate::Config::on_connection_error).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub struct ConnectionError {
 }
 
 impl ConnectionError {
-    pub(super) fn rejected(rejection: &Rejection, context: &'static str) -> Self {
+    pub(crate) fn rejected(rejection: &Rejection, context: &'static str) -> Self {
         Self {
             code: Some(rejection.code()),
             message: rejection.message().to_owned(),
@@ -31,7 +31,7 @@ impl ConnectionError {
 
 impl ConnectionError {
     /// A refusal outside the error table.
-    pub(super) fn refused(status: u16, message: &'static str) -> Self {
+    pub(crate) fn refused(status: u16, message: &'static str) -> Self {
         Self {
             code: None,
             message: message.to_owned(),

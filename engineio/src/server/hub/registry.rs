@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::lock::Lock;
+use crate::server::lock::Lock;
 use crate::session_id::SessionId;
 
 #[derive(Debug)]

@@ -9,17 +9,12 @@ use std::sync::{Arc, MutexGuard, OnceLock};
 use std::task::Waker;
 use std::time::Instant;
 
-use tokio::sync::oneshot;
-
+use super::batch::Batch;
 use super::connection::Connection;
-use super::form::FrameForm;
-use super::hub::Hub;
-use super::lock::Lock;
-use super::writer::WriterSlot;
-use crate::handler::{Flow, Handler};
+use super::handler::{Flow, Handler};
+use super::requests::{Parked, Parking, PollBody, Requests};
 use crate::message::Message;
 use crate::packet::Protocol;
-use crate::payload::PayloadContent;
 use crate::proto::close_reason::CloseReason;
 use crate::proto::deadlines::DeadlineKey;
 use crate::proto::event::{Input, Output, Received};
@@ -27,6 +22,12 @@ use crate::proto::outbox::Outbox;
 use crate::proto::session::Session;
 use crate::proto::transport::Transport;
 use crate::send_options::OverflowPolicy;
+use crate::server::clock;
+use crate::server::hub::Hub;
+use crate::server::hub::alarm::Due;
+use crate::server::lock::Lock;
+use crate::server::stream::form::FrameForm;
+use crate::server::stream::writer::WriterSlot;
 use crate::session_id::SessionId;
 use crate::trace;
 
@@ -34,7 +35,7 @@ use crate::trace;
 const DISPATCH_RETRY: std::time::Duration = std::time::Duration::from_millis(1);
 
 /// What the WebSocket task has to look at when it is woken for another reason than readability.
-pub(super) mod signal {
+pub(crate) mod signal {
     /// A write was cut short; wait for writability and go on.
     pub(crate) const BLOCKED: u8 = 1;
     /// Write what waits, then the close frame.
@@ -51,72 +52,47 @@ pub(super) mod signal {
     pub(crate) const FAILED: u8 = 64;
 }
 
-/// The body of an answered poll.
-#[derive(Debug)]
-pub(crate) struct PollBody {
-    pub(crate) bytes: Vec<u8>,
-    pub(crate) content: PayloadContent,
-    /// Something in it may be compressed (EIO4-CMP-02).
-    pub(crate) is_compressible: bool,
-}
-
-struct Parked {
-    token: u32,
-    reply: oneshot::Sender<PollBody>,
-}
-
-/// The requests of long-polling that wait.
-#[derive(Default)]
-struct Requests {
-    /// Stands for the cookie that every request must carry, if there is one.
-    cookie_mark: Option<u64>,
-    /// The one that reads or dispatches a POST.
-    post: Option<Waker>,
-    poll: Option<Parked>,
-    next_token: u32,
-}
-
-pub(super) struct Inner {
-    pub(super) session: Session,
+pub(crate) struct Inner {
+    pub(crate) session: Session,
     deadline: Option<DeadlineKey>,
     /// When the application wants to be called.
     wake_at: Option<Instant>,
     /// Of the WebSocket that is the transport.
-    pub(super) writer: WriterSlot,
+    pub(crate) writer: WriterSlot,
     /// The task of the WebSocket, or of the candidate.
-    pub(super) task: Option<Waker>,
+    pub(crate) task: Option<Waker>,
     /// In a box of their own, for a WebSocket has none.
     requests: Option<Box<Requests>>,
     pending_close: Option<CloseReason>,
-    pub(super) form: FrameForm,
+    pub(crate) form: FrameForm,
     /// Binary leaves as base64 over polling.
-    pub(super) polls_base64: bool,
-    pub(super) is_dispatching: bool,
+    pub(crate) polls_base64: bool,
+    pub(crate) is_dispatching: bool,
     is_post_destroyed: bool,
     is_paused: bool,
     is_resumed_early: bool,
     /// The handler was told that the queue has passed its high watermark.
-    pub(super) is_slow: bool,
+    pub(crate) is_slow: bool,
     /// What was sent while the handler runs, in messages and bytes: counted when it returns.
-    pub(super) sent: (usize, usize),
+    pub(crate) sent: (usize, usize),
     /// Who waits for the queue to be below it.
-    pub(super) ready: Option<Box<Waiters>>,
+    pub(crate) ready: Option<Box<Waiters>>,
 }
 
 /// Who waits for a client's queue; in a box of their own, for there are seldom any.
 #[derive(Debug, Default)]
-pub(super) struct Waiters(pub(super) Vec<Waker>);
+pub(crate) struct Waiters(pub(crate) Vec<Waker>);
 
 /// What is left to do once the lock is released.
 #[derive(Default)]
-pub(super) struct Effects {
-    pub(super) is_deliverable: bool,
-    pub(super) is_poll_refused: bool,
-    pub(super) is_post_refused: bool,
-    pub(super) is_candidate_refused: bool,
-    pub(super) is_probe_answered: bool,
+pub(crate) struct Effects {
+    pub(crate) is_deliverable: bool,
+    pub(crate) is_poll_refused: bool,
+    pub(crate) is_post_refused: bool,
+    pub(crate) is_candidate_refused: bool,
+    pub(crate) is_probe_answered: bool,
     /// The answer for the GET that just arrived.
-    pub(super) poll: Option<PollBody>,
+    pub(crate) poll: Option<PollBody>,
     flush: bool,
     is_queue_taken: bool,
     closed: Option<CloseReason>,
@@ -125,48 +101,36 @@ pub(super) struct Effects {
     wake_post: Option<Waker>,
 }
 
-/// Packets that were read together. To an open session one message among them tells as much as many.
-pub(super) struct Batch {
-    pub(super) read_at: Instant,
-    has_message: bool,
-}
-
-impl Batch {
-    pub(super) fn new(read_at: Instant) -> Self {
-        Self {
-            read_at,
-            has_message: false,
-        }
-    }
-}
+/// A hub as the engine has it.
+pub(crate) type HubOf<D> = Hub<Arc<dyn Handler<Data = D>>, Shared<D>>;
 
 pub(crate) struct Shared<D> {
-    pub(super) hub: Arc<Hub<D>>,
+    pub(crate) hub: Arc<HubOf<D>>,
     inner: Lock<Inner>,
-    pub(super) data: OnceLock<D>,
-    pub(super) peer: Option<SocketAddr>,
+    pub(crate) data: OnceLock<D>,
+    pub(crate) peer: Option<SocketAddr>,
     id: SessionId,
     signals: AtomicU8,
     /// The session is not open any more; spares whoever reads the lock.
     is_over: AtomicBool,
     /// The mark of the first `Origin` seen, zero before that.
     origin: AtomicU64,
-    pub(super) protocol: Protocol,
-    pub(super) jsonp: Option<Box<str>>,
+    pub(crate) protocol: Protocol,
+    pub(crate) jsonp: Option<Box<str>>,
 }
 
 /// The facts of a handshake that a new session is made of.
-pub(super) struct Opening {
-    pub(super) id: SessionId,
-    pub(super) protocol: Protocol,
-    pub(super) transport: Transport,
-    pub(super) peer: Option<SocketAddr>,
-    pub(super) is_base64: bool,
-    pub(super) jsonp: Option<Box<str>>,
+pub(crate) struct Opening {
+    pub(crate) id: SessionId,
+    pub(crate) protocol: Protocol,
+    pub(crate) transport: Transport,
+    pub(crate) peer: Option<SocketAddr>,
+    pub(crate) is_base64: bool,
+    pub(crate) jsonp: Option<Box<str>>,
 }
 
 impl<D: Send + Sync + 'static> Shared<D> {
-    pub(super) fn new(hub: Arc<Hub<D>>, now: Instant, opening: Opening) -> Self {
+    pub(crate) fn new(hub: Arc<HubOf<D>>, now: Instant, opening: Opening) -> Self {
         let config = &hub.config;
         let outbox = Outbox::new(
             config.max_queued_bytes,
@@ -212,39 +176,39 @@ impl<D: Send + Sync + 'static> Shared<D> {
         }
     }
 
-    pub(super) fn lock(&self) -> MutexGuard<'_, Inner> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock()
     }
 
-    pub(super) fn id(&self) -> SessionId {
+    pub(crate) fn id(&self) -> SessionId {
         self.id
     }
 
-    pub(super) fn protocol(&self) -> Protocol {
+    pub(crate) fn protocol(&self) -> Protocol {
         self.protocol
     }
 
-    pub(super) fn set_data(&self, data: D) {
+    pub(crate) fn set_data(&self, data: D) {
         let _ = self.data.set(data);
     }
 
-    pub(super) fn take_signals(&self) -> u8 {
+    pub(crate) fn take_signals(&self) -> u8 {
         if self.signals.load(Ordering::Acquire) == 0 {
             return 0;
         }
         self.signals.swap(0, Ordering::AcqRel)
     }
 
-    pub(super) fn raise(&self, signal: u8) {
+    pub(crate) fn raise(&self, signal: u8) {
         self.signals.fetch_or(signal, Ordering::AcqRel);
     }
 
-    pub(super) fn set_task(&self, waker: Waker) {
+    pub(crate) fn set_task(&self, waker: Waker) {
         self.lock().task = Some(waker);
     }
 
     /// Feeds one input and does what follows.
-    pub(super) fn handle(self: &Arc<Self>, now: Instant, input: Input) -> Effects {
+    pub(crate) fn handle(self: &Arc<Self>, now: Instant, input: Input) -> Effects {
         let mut inner = self.lock();
         let mut effects = self.feed(&mut inner, now, input);
         drop(inner);
@@ -253,7 +217,7 @@ impl<D: Send + Sync + 'static> Shared<D> {
     }
 
     /// Feeds one input under the lock and collects what is to be done without it.
-    pub(super) fn feed(&self, inner: &mut Inner, now: Instant, input: Input) -> Effects {
+    pub(crate) fn feed(&self, inner: &mut Inner, now: Instant, input: Input) -> Effects {
         let mut effects = Effects::default();
         inner.session.handle_input(now, input);
         while let Some(output) = inner.session.poll_output() {
@@ -311,7 +275,7 @@ impl<D: Send + Sync + 'static> Shared<D> {
     }
 
     /// Does what an input asked for, outside the lock.
-    pub(super) fn run(self: &Arc<Self>, effects: &mut Effects) {
+    pub(crate) fn run(self: &Arc<Self>, effects: &mut Effects) {
         if std::mem::take(&mut effects.flush) {
             self.flush();
         }
@@ -357,7 +321,7 @@ impl<D: Send + Sync + 'static> Shared<D> {
         let deadline = inner.deadline.take();
         drop(inner);
         if let Some(key) = deadline {
-            self.hub.deadlines.remove(key);
+            self.hub.alarm.remove(key);
         }
         if self.hub.registry.remove(&self.id).is_some() {
             self.hub.registry.release(self.peer.map(|peer| peer.ip()));
@@ -369,7 +333,7 @@ impl<D: Send + Sync + 'static> Shared<D> {
 
     /// False when the request comes from another origin than one before it. A request without
     /// an origin passes: browsers leave it out when they read from their own.
-    pub(super) fn is_origin_bound(&self, origin: Option<&[u8]>) -> bool {
+    pub(crate) fn is_origin_bound(&self, origin: Option<&[u8]>) -> bool {
         let Some(origin) = origin else { return true };
         match self.origin.load(Ordering::Acquire) {
             0 => true,
@@ -378,7 +342,7 @@ impl<D: Send + Sync + 'static> Shared<D> {
     }
 
     /// Remembers the first origin; false when another request was first with another.
-    pub(super) fn bind_origin(&self, origin: Option<&[u8]>) -> bool {
+    pub(crate) fn bind_origin(&self, origin: Option<&[u8]>) -> bool {
         let Some(origin) = origin else { return true };
         let mark = self.hub.mark(origin);
         match self
@@ -391,21 +355,21 @@ impl<D: Send + Sync + 'static> Shared<D> {
     }
 
     /// Has every later request carry a cookie.
-    pub(super) fn bind_cookie(&self, value: &[u8]) {
+    pub(crate) fn bind_cookie(&self, value: &[u8]) {
         let mark = self.hub.mark(value);
         self.lock().requests.get_or_insert_default().cookie_mark = Some(mark);
     }
 
     /// Whether a request carries the cookie of the session. One that is not on polling, and has none, is asked for nothing
     /// more.
-    pub(super) fn has_cookie(&self, value: Option<&[u8]>) -> bool {
+    pub(crate) fn has_cookie(&self, value: Option<&[u8]>) -> bool {
         let inner = self.lock();
         let bound = inner.requests.as_ref().and_then(|of| of.cookie_mark);
         bound.is_some() && bound == value.map(|value| self.hub.mark(value))
     }
 
     /// Enters the next deadline if it is earlier than the one entered.
-    pub(super) fn schedule(self: &Arc<Self>) {
+    pub(crate) fn schedule(self: &Arc<Self>) {
         let mut inner = self.lock();
         let Some(at) = inner.next_deadline() else {
             return;
@@ -413,14 +377,14 @@ impl<D: Send + Sync + 'static> Shared<D> {
         match inner.deadline {
             Some(entered) if entered.at() <= at => {}
             entered => {
-                let key = self.hub.deadlines.enter(entered, at, Arc::clone(self));
+                let key = self.hub.alarm.enter(entered, at, Arc::clone(self));
                 inner.deadline = Some(key);
             }
         }
     }
 
     /// The entered deadline has come up.
-    pub(super) fn handle_deadline(self: &Arc<Self>, now: Instant) {
+    fn handle_deadline(self: &Arc<Self>, now: Instant) {
         let mut inner = self.lock();
         inner.deadline = None;
         let must_wake = inner.wake_at.is_some_and(|at| at <= now) && inner.session.is_open();
@@ -446,7 +410,7 @@ impl<D: Send + Sync + 'static> Shared<D> {
 
     /// Takes the right to call the handler, and makes what it sends wait until [`Shared::end_dispatch`].
     /// False when the right is taken, which only a handler on another thread can have.
-    pub(super) fn begin_dispatch(&self) -> bool {
+    pub(crate) fn begin_dispatch(&self) -> bool {
         let mut inner = self.lock();
         if inner.is_dispatching {
             return false;
@@ -458,7 +422,7 @@ impl<D: Send + Sync + 'static> Shared<D> {
     }
 
     /// Gives the right back; sends what the handlers sent, in one write.
-    pub(super) fn end_dispatch(self: &Arc<Self>, now: Instant) {
+    pub(crate) fn end_dispatch(self: &Arc<Self>, now: Instant) {
         let mut inner = self.lock();
         inner.session.outbox.release();
         inner.is_dispatching = false;
@@ -484,7 +448,7 @@ impl<D: Send + Sync + 'static> Shared<D> {
 
     /// Feeds one packet and hands it to the application if it is a message. Only between `begin_dispatch` and
     /// `end_dispatch`.
-    pub(super) fn receive(
+    pub(crate) fn receive(
         self: &Arc<Self>,
         connection: &Connection<D>,
         batch: &mut Batch,
@@ -518,17 +482,17 @@ impl<D: Send + Sync + 'static> Shared<D> {
         }
     }
 
-    pub(super) fn has_signal(&self, signal: u8) -> bool {
+    pub(crate) fn has_signal(&self, signal: u8) -> bool {
         self.signals.load(Ordering::Acquire) & signal != 0
     }
 
     /// The candidate's stream failed.
-    pub(super) fn fail_candidate(&self) {
+    pub(crate) fn fail_candidate(&self) {
         self.raise(signal::FAILED);
     }
 
     /// The candidate's task ends; what was asked of it is not asked of the next.
-    pub(super) fn detach_candidate(&self) {
+    pub(crate) fn detach_candidate(&self) {
         self.lock().task = None;
         self.signals.store(0, Ordering::Release);
     }
@@ -548,14 +512,14 @@ impl<D: Send + Sync + 'static> Shared<D> {
     }
 
     /// Calls the application. A panic there ends the session, and no other.
-    pub(super) fn tell(self: &Arc<Self>, call: impl FnOnce(&dyn Handler<Data = D>)) {
-        if !self.hub.guard(call) {
-            self.handle(self.hub.now(), Input::Discard);
+    pub(crate) fn tell(self: &Arc<Self>, call: impl FnOnce(&dyn Handler<Data = D>)) {
+        if !self.hub.guard(|handler| call(&**handler)) {
+            self.handle(clock::now(), Input::Discard);
         }
     }
 
     /// Reads on after a handler paused.
-    pub(super) fn resume(&self) {
+    pub(crate) fn resume(&self) {
         let mut inner = self.lock();
         // The handler that is about to say "pause" may have been overtaken.
         inner.is_resumed_early = inner.is_dispatching && !inner.is_paused;
@@ -567,17 +531,17 @@ impl<D: Send + Sync + 'static> Shared<D> {
     }
 
     /// Has the handler called at `at`.
-    pub(super) fn wake_at(self: &Arc<Self>, at: Option<Instant>) {
+    pub(crate) fn wake_at(self: &Arc<Self>, at: Option<Instant>) {
         self.lock().wake_at = at;
         self.schedule();
     }
 
-    pub(super) fn is_paused(&self) -> bool {
+    pub(crate) fn is_paused(&self) -> bool {
         self.lock().is_paused
     }
 
     /// The connection of a parked GET went away.
-    pub(super) fn unpark(self: &Arc<Self>, token: u32) {
+    pub(crate) fn unpark(self: &Arc<Self>, token: u32) {
         let mut inner = self.lock();
         let Some(requests) = &mut inner.requests else {
             return;
@@ -585,14 +549,14 @@ impl<D: Send + Sync + 'static> Shared<D> {
         if requests.poll.take_if(|poll| poll.token == token).is_none() {
             return;
         }
-        let now = self.hub.now();
+        let now = clock::now();
         let mut effects = self.feed(&mut inner, now, Input::PollDropped);
         drop(inner);
         self.run(&mut effects);
     }
 
     /// True when the POST being read is to end without an answer; else remembers whom to wake.
-    pub(super) fn poll_post_destroyed(&self, waker: &Waker) -> bool {
+    pub(crate) fn poll_post_destroyed(&self, waker: &Waker) -> bool {
         let mut inner = self.lock();
         if inner.is_post_destroyed {
             return true;
@@ -602,7 +566,7 @@ impl<D: Send + Sync + 'static> Shared<D> {
     }
 
     /// Waits until a paused handler reads on, for a POST.
-    pub(super) fn poll_resumed(&self, waker: &Waker) -> bool {
+    pub(crate) fn poll_resumed(&self, waker: &Waker) -> bool {
         let mut inner = self.lock();
         if !inner.is_paused || !inner.session.is_open() {
             return true;
@@ -612,8 +576,11 @@ impl<D: Send + Sync + 'static> Shared<D> {
     }
 }
 
-/// How a parked GET is known, and where its answer will come.
-pub(super) type Parking = (u32, oneshot::Receiver<PollBody>);
+impl<D: Send + Sync + 'static> Due for Shared<D> {
+    fn due(self: Arc<Self>, now: Instant) {
+        self.handle_deadline(now);
+    }
+}
 
 impl Inner {
     fn next_deadline(&self) -> Option<Instant> {
@@ -624,13 +591,8 @@ impl Inner {
     }
 
     /// Parks a GET that was not answered at once.
-    pub(super) fn park(&mut self) -> Parking {
-        let (reply, answer) = oneshot::channel();
-        let requests = self.requests.get_or_insert_default();
-        let token = requests.next_token;
-        requests.next_token = token.wrapping_add(1);
-        requests.poll = Some(Parked { token, reply });
-        (token, answer)
+    pub(crate) fn park(&mut self) -> Parking {
+        self.requests.get_or_insert_default().park()
     }
 
     fn take_parked(&mut self) -> Option<Parked> {
@@ -642,7 +604,7 @@ impl Inner {
     }
 
     /// The session is on its WebSocket: the switch waits for a POST, and answers a GET (EIO4-UPG-06).
-    pub(super) fn leave_polling(&mut self) {
+    pub(crate) fn leave_polling(&mut self) {
         self.requests = None;
     }
 }

@@ -5,12 +5,12 @@ use std::io;
 use bytes::Bytes;
 use tokio::net::{tcp, unix};
 
-use super::buffers;
+use crate::buffers;
 use crate::proto::chunk::Chunk;
 
 /// What became of a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Wrote {
+pub(crate) enum Wrote {
     All,
     /// The socket takes no more for now.
     Blocked,
@@ -19,7 +19,7 @@ pub(super) enum Wrote {
 
 /// Who may write to the stream.
 #[derive(Debug)]
-pub(super) enum Writer {
+pub(crate) enum Writer {
     /// Whoever was lent it, on any thread.
     Tcp(tcp::OwnedWriteHalf),
     Unix(unix::OwnedWriteHalf),
@@ -29,7 +29,7 @@ pub(super) enum Writer {
 
 /// The writing side of a session's WebSocket, as the session keeps it.
 #[derive(Debug, Default)]
-pub(super) enum WriterSlot {
+pub(crate) enum WriterSlot {
     /// There is no WebSocket, or its task is over, so that a handle kept by the application keeps no descriptor open.
     #[default]
     Absent,
@@ -40,16 +40,16 @@ pub(super) enum WriterSlot {
 
 impl WriterSlot {
     /// True when whoever has the right to write may be lent the writer.
-    pub(super) fn is_direct(&self) -> bool {
+    pub(crate) fn is_direct(&self) -> bool {
         matches!(self, Self::Here(Writer::Tcp(_) | Writer::Unix(_)))
     }
 
     /// True when only the task that owns the stream can write to it.
-    pub(super) fn is_owned(&self) -> bool {
+    pub(crate) fn is_owned(&self) -> bool {
         matches!(self, Self::Here(Writer::Owner))
     }
 
-    pub(super) fn lend(&mut self) -> Option<Writer> {
+    pub(crate) fn lend(&mut self) -> Option<Writer> {
         match std::mem::replace(self, Self::Lent) {
             Self::Here(writer) => Some(writer),
             other => {
@@ -60,14 +60,14 @@ impl WriterSlot {
     }
 
     /// Takes back what was lent, unless the WebSocket is over by now.
-    pub(super) fn give_back(&mut self, writer: Writer) {
+    pub(crate) fn give_back(&mut self, writer: Writer) {
         if matches!(self, Self::Lent) {
             *self = Self::Here(writer);
         }
     }
 
     /// The WebSocket is over. `None` when somebody is writing.
-    pub(super) fn close(&mut self) -> Option<Writer> {
+    pub(crate) fn close(&mut self) -> Option<Writer> {
         match std::mem::take(self) {
             Self::Here(writer) => Some(writer),
             Self::Absent | Self::Lent => None,
@@ -77,7 +77,7 @@ impl WriterSlot {
 
 impl Writer {
     /// Ends without shutting the stream's direction down: it is closed as a whole, or was by the peer.
-    pub(super) fn forget(self) {
+    pub(crate) fn forget(self) {
         match self {
             Self::Tcp(half) => half.forget(),
             Self::Unix(half) => half.forget(),
@@ -94,7 +94,7 @@ impl Writer {
     }
 
     /// Writes as much as the socket takes; the second value is how much that was.
-    pub(super) fn try_write_slice(&self, bytes: &Bytes) -> (Wrote, usize) {
+    pub(crate) fn try_write_slice(&self, bytes: &Bytes) -> (Wrote, usize) {
         let mut written = 0;
         while let Some(rest) = bytes.get(written..).filter(|rest| !rest.is_empty()) {
             match self.try_write_once(rest) {
@@ -111,7 +111,7 @@ impl Writer {
     }
 
     /// Writes as much of the chunk as the socket takes; what is left comes back.
-    pub(super) fn try_write(&self, mut chunk: Chunk) -> (Wrote, Option<Chunk>) {
+    pub(crate) fn try_write(&self, mut chunk: Chunk) -> (Wrote, Option<Chunk>) {
         while !chunk.remaining().is_empty() {
             match self.try_write_once(chunk.remaining()) {
                 Ok(0) => return (Wrote::Failed, None),
@@ -129,7 +129,7 @@ impl Writer {
 }
 
 /// Gives a written chunk's memory back to the worker.
-pub(super) fn recycle(chunk: Chunk) {
+pub(crate) fn recycle(chunk: Chunk) {
     if let Some(frames) = chunk.into_vec() {
         buffers::give_back(frames);
     }
