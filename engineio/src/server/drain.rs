@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::hub::Hub;
+use super::clock;
 use super::random;
-use super::shared::Shared;
+use super::session::shared::HubOf;
+use super::session::shared::Shared;
 use crate::proto::event::Input;
 
 /// The share of the deadline over which sessions are asked to close; the rest is for them to take what is
@@ -16,21 +17,21 @@ const CLOSING_SHARE: u32 = 4;
 const LAST_LOOK: Duration = Duration::from_millis(10);
 
 /// Closes every live session by `deadline`.
-pub(super) async fn run<D: Send + Sync + 'static>(hub: &Arc<Hub<D>>, deadline: Duration) {
-    let start = hub.now();
+pub(crate) async fn run<D: Send + Sync + 'static>(hub: &Arc<HubOf<D>>, deadline: Duration) {
+    let start = clock::now();
     let end = start + deadline;
     let closing = deadline * CLOSING_SHARE / (CLOSING_SHARE + 1);
     for (at, session) in schedule(hub.registry.all(), start, closing) {
-        if at > hub.now() {
+        if at > clock::now() {
             tokio::time::sleep_until(at.into()).await;
         }
-        session.handle(hub.now(), Input::Close);
+        session.handle(clock::now(), Input::Close);
     }
-    while hub.registry.count() > 0 && hub.now() < end {
+    while hub.registry.count() > 0 && clock::now() < end {
         tokio::time::sleep(LAST_LOOK.min(deadline)).await;
     }
     for session in hub.registry.all() {
-        session.handle(hub.now(), Input::Discard);
+        session.handle(clock::now(), Input::Discard);
     }
 }
 

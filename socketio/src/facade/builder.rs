@@ -38,6 +38,7 @@ pub trait Undecided: undecided::Sealed {}
 impl Undecided for Inherited {}
 
 mod undecided {
+    #[expect(unnameable_types, reason = "a sealed trait is not to be named")]
     pub trait Sealed {}
 
     impl Sealed for super::Inherited {}
