@@ -91,12 +91,11 @@ impl Client {
         let connection = connection.clone();
         self.server.spawn(&self.runtime, async move {
             let found = tokio::time::timeout(limit, Guarded(search)).await;
-            if let Some(client) = connection.data() {
-                let found = found.unwrap_or(Ok(None));
-                let now = self::now();
-                client.searched(&connection, now, ticket, &name, payload, found);
-                client.go_on(&connection, now);
-            }
+            let client = connection.data();
+            let found = found.unwrap_or(Ok(None));
+            let now = self::now();
+            client.searched(&connection, now, ticket, &name, payload, found);
+            client.go_on(&connection, now);
         });
     }
 
@@ -363,8 +362,8 @@ impl Client {
             })
             .await;
             drop(future);
-            if let (Some(output), Some(client)) = (ended, connection.data()) {
-                next(client, &connection, output);
+            if let Some(output) = ended {
+                next(connection.data(), &connection, output);
             }
         });
     }
@@ -389,8 +388,8 @@ impl Client {
             })
             .await;
             drop(verification);
-            if let (Some(result), Some(client)) = (result, connection.data()) {
-                let now = now();
+            if let Some(result) = result {
+                let (client, now) = (connection.data(), now());
                 client.verified(&connection, now, &socket, &trial, result);
                 client.go_on(&connection, now);
             }

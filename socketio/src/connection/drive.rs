@@ -69,7 +69,8 @@ impl Client {
         if state.wake_at.is_none_or(|armed| at < armed) {
             state.wake_at = Some(at);
             drop(state);
-            connection.wake_at(Some(at));
+            // Another thread may have armed an earlier one since the lock was released.
+            connection.wake_by(at);
         }
     }
 

@@ -33,7 +33,7 @@ use crate::trace;
 impl engineio::Handler for Shell {
     type Data = Client;
 
-    fn on_open(&self, _: &Connection<Client>, request: &RequestView<'_>) -> Client {
+    fn on_open(&self, request: &RequestView<'_>, _: Protocol) -> Client {
         let (settings, authority) = (&self.server.settings, &self.server.authority);
         let policies = authority.policies();
         let secrets = policies.secrets_in(request);
@@ -60,9 +60,7 @@ impl engineio::Handler for Shell {
     }
 
     fn on_ready(&self, connection: &Connection<Client>) {
-        let Some(client) = connection.data() else {
-            return;
-        };
+        let client = connection.data();
         //= SIO4-CON-01
         if connection.protocol() == Protocol::V3 {
             // Without an auth object: what the URL presents is for the sources that look there.
@@ -73,40 +71,31 @@ impl engineio::Handler for Shell {
     }
 
     fn admits(&self, connection: &Connection<Client>, request: &RequestView<'_>) -> bool {
-        connection
-            .data()
-            .is_none_or(|client| client.is_owner(request))
+        connection.data().is_owner(request)
     }
 
     fn on_message(&self, connection: &Connection<Client>, message: Message<'_>) -> Flow {
-        connection
-            .data()
-            .map_or(Flow::Continue, |client| client.receive(connection, message))
+        connection.data().receive(connection, message)
     }
 
     fn on_deadline(&self, connection: &Connection<Client>) {
-        if let Some(client) = connection.data() {
-            client.state.lock().wake_at = None;
-            client.feed(connection, Input::Timeout);
-        }
+        let client = connection.data();
+        client.state.lock().wake_at = None;
+        client.feed(connection, Input::Timeout);
     }
 
     fn on_slow(&self, connection: &Connection<Client>) {
-        if let Some(client) = connection.data() {
-            client.tell_all(|socket| &socket.space.handlers.slow);
-        }
+        let client = connection.data();
+        client.tell_all(|socket| &socket.space.handlers.slow);
     }
 
     fn on_drained(&self, connection: &Connection<Client>) {
-        if let Some(client) = connection.data() {
-            client.tell_all(|socket| &socket.space.handlers.drained);
-        }
+        let client = connection.data();
+        client.tell_all(|socket| &socket.space.handlers.drained);
     }
 
     fn on_close(&self, connection: &Connection<Client>, reason: CloseReason) {
-        let Some(client) = connection.data() else {
-            return;
-        };
+        let client = connection.data();
         //= SIO5-DIS-04
         let reason = match reason {
             CloseReason::ForcedClose if self.server.is_closing() => {

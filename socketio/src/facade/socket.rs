@@ -57,16 +57,9 @@ impl<D> Socket<D> {
     }
 
     /// The request the connection began with.
-    ///
-    /// # Panics
-    ///
-    /// Never: a socket exists only once its connection has its data.
     #[must_use]
     pub fn handshake(&self) -> &Handshake {
-        let client = self.core.connection.data();
-        &client
-            .expect("a socket is made after its connection's data")
-            .handshake
+        &self.core.connection.data().handshake
     }
 
     /// The payload of the CONNECT packet; the query for a client of protocol 4. `{}` when there was none, and in

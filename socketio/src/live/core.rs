@@ -264,9 +264,7 @@ impl Core {
     }
 
     pub(crate) fn feed(&self, input: Input<Shell>) {
-        if let Some(client) = self.connection.data() {
-            client.feed(&self.connection, input);
-        }
+        self.connection.data().feed(&self.connection, input);
     }
 
     pub(crate) fn closed(&self) -> Closed {

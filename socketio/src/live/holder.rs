@@ -138,7 +138,8 @@ impl Core {
     /// Whether the policy allows an action of the client; told to the books if not.
     pub(crate) fn may(&self, action: Action<'_>) -> bool {
         let is_allowed = self.is_allowed(action);
-        if !is_allowed && let Some(client) = self.connection.data() {
+        if !is_allowed {
+            let client = self.connection.data();
             client.audit(&self.connection, self, AuditKind::Denied(action), None);
         }
         is_allowed

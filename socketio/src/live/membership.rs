@@ -66,9 +66,7 @@ impl Core {
     fn settle(&self) {
         if self.is_pending.swap(false, Ordering::AcqRel) {
             self.space.remove_pending(&self.fresh_id);
-            if let Some(client) = self.connection.data() {
-                client.leave_pending();
-            }
+            self.connection.data().leave_pending();
         }
     }
 
