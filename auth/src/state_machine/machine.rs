@@ -3,10 +3,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::messages::{Input, Output, Purpose, Queued};
 use super::revalidation::Revalidation;
 use super::state::State;
-use super::{Input, Output, Purpose, Queued};
-use crate::{Code, Collected, Credential, Mode, NamespacePolicy, OnExpiry, Rejection};
+use crate::policy::collected::Collected;
+use crate::policy::settings::{Mode, NamespacePolicy, OnExpiry};
+use crate::presented::credential::Credential;
+use crate::rejection::code::{Code, Rejection};
 
 /// The most by which a session is shortened to spread the ends, in thousandths.
 const MAX_SPREAD_PERMILLE: u32 = 50;

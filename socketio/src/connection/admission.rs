@@ -15,15 +15,17 @@ use socketio_auth::{
     Grant, GrantFacts, Inherit, Mode, NoRequest, PayloadText, Purpose, Rejection, SourceKind,
 };
 
-use super::{Accepted, Auth, Client, Payload, Shell, now, wall_clock};
+use crate::authority::guard::Guard;
+use crate::authority::revoked::Mark;
+use crate::clock::{now, wall_clock};
 use crate::error::ConnectError;
 use crate::id::SocketId;
-use crate::namespace::{Family, Guard, Space};
+use crate::live::client::{Accepted, Auth, Client, Payload, Shell};
+use crate::live::core::{Core, Verdict};
+use crate::live::keeper::Claim;
+use crate::live::space::{Family, Space};
 use crate::proto::client::{Gate, Inherited, Input, Ticket};
-use crate::recovery::Claim;
-use crate::revoked::Mark;
 use crate::running::{Guarded, Panicked, guard, poll_now};
-use crate::socket::{Core, Verdict};
 use crate::trace;
 
 /// A verification that runs.

@@ -9,16 +9,17 @@ use socketio_auth::{Collected, Rejection};
 
 use super::admission::{ask_middleware, refused_by};
 use super::replies::ack_json;
-use super::{Client, now};
+use crate::clock::now;
 use crate::codec::RawArgs;
+use crate::codec::packet::Packet;
 use crate::error::ConnectError;
 use crate::event::{Event, Invalid};
-use crate::handler::{AckSender, Running};
-use crate::inbox::Call;
-use crate::packet::Packet;
+use crate::live::client::Client;
+use crate::live::core::Core;
+use crate::live::handlers::{AckSender, Running};
+use crate::live::inbox::Call;
 use crate::proto::client::Input;
 use crate::running::{Guarded, Panicked, guard, poll_now};
-use crate::socket::Core;
 use crate::trace;
 
 impl Client {

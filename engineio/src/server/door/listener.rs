@@ -40,6 +40,10 @@ const HEADERS_MAX: usize = 64;
 const EXHAUSTED_PAUSE: Duration = Duration::from_millis(50);
 
 /// A connection from a [`Listener`].
+#[expect(
+    unnameable_types,
+    reason = "to be exported, so that others can implement `Listener`"
+)]
 pub struct Accepted {
     stream: Stream,
     peer: Option<SocketAddr>,
