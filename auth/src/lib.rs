@@ -75,6 +75,7 @@ mod http_fetch;
 mod introspection;
 #[cfg(any(feature = "jwt-aws-lc", feature = "jwt-rust-crypto"))]
 pub mod jwt;
+pub mod lenient_json;
 mod limits;
 mod lock;
 mod panic_guard;
