@@ -80,14 +80,14 @@ enum Auth {
 impl Payload {
     fn value(&self) -> Option<Cow<'_, Value>> {
         match self.auth.as_ref()? {
-            Auth::Text(text) => serde_json::from_str(text).ok().map(Cow::Owned),
+            Auth::Text(text) => auth::lenient_json::from_str(text).ok().map(Cow::Owned),
             Auth::Value(value) => Some(Cow::Borrowed(value)),
         }
     }
 
     fn into_value(self) -> Option<Value> {
         match self.auth? {
-            Auth::Text(text) => serde_json::from_str(&text).ok(),
+            Auth::Text(text) => auth::lenient_json::from_str(&text).ok(),
             Auth::Value(value) => Some(value),
         }
     }
