@@ -204,7 +204,7 @@ impl<'a> AuthEvent<'a> {
     /// Adds what was verified.
     #[must_use]
     pub fn with_grant(mut self, grant: &'a GrantFacts) -> Self {
-        self.subject = Some(grant.subject());
+        self.subject = Some(grant.subject().id());
         self.issuer = grant.issuer();
         self.key_id = grant.key_id();
         self.algorithm = grant.algorithm();

@@ -109,7 +109,7 @@ fn granted(jwt: &JwtAuthenticator<Value>, token: &str) -> Grant<Value> {
 fn a_good_token_fills_the_grant() {
     let token = with(&json!({"jti": "t1", "sid": "s1", "scope": "chat:read chat:write"}));
     let grant = granted(&strict(), &token);
-    assert_eq!(grant.subject(), "ann");
+    assert_eq!(grant.subject().id(), "ann");
     assert_eq!(grant.issuer(), Some("https://id.example"));
     assert_eq!(grant.token_id(), Some("t1"));
     assert_eq!(grant.session_id(), Some("s1"));

@@ -274,7 +274,7 @@ mod tests {
         let Outcome::Accept(grant) = ask(&asking(&network), "opaque/token+=") else {
             panic!("refused");
         };
-        assert_eq!(grant.subject(), "ann");
+        assert_eq!(grant.subject().id(), "ann");
         assert_eq!(grant.issuer(), Some("id"));
         assert!(grant.scopes().contains("chat:write"));
         assert_eq!(grant.identity()["username"], "Ann");

@@ -8,6 +8,7 @@ use std::sync::{Arc, OnceLock};
 use zeroize::Zeroizing;
 
 use super::binding::connection_binding;
+use crate::subject::Subject;
 
 /// The circumstances of one attempt. A clone is cheap.
 ///
@@ -27,7 +28,7 @@ struct Inner {
     peer: Option<SocketAddr>,
     origin: Option<Arc<str>>,
     binding: Binding,
-    renewed_subject: Option<Arc<str>>,
+    renewed_subject: Option<Subject>,
     is_looked_at: LookedAt,
 }
 
@@ -125,7 +126,7 @@ impl AuthContext {
 
     /// Marks the attempt as the renewal of a grant of `subject`.
     #[must_use]
-    pub fn with_renewed_subject(mut self, subject: impl Into<Arc<str>>) -> Self {
+    pub fn with_renewed_subject(mut self, subject: impl Into<Subject>) -> Self {
         Arc::make_mut(&mut self.0).renewed_subject = Some(subject.into());
         self
     }
@@ -166,8 +167,8 @@ impl AuthContext {
 
     /// The subject of the grant that is being renewed.
     #[must_use]
-    pub fn renewed_subject(&self) -> Option<&str> {
-        self.connection().renewed_subject.as_deref()
+    pub fn renewed_subject(&self) -> Option<&Subject> {
+        self.connection().renewed_subject.as_ref()
     }
 }
 

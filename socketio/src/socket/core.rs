@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::Value;
 use socketio_auth::{
     self as auth, Action, AuditKind, Code, Decision, DynPolicy, ErasedIdentity, Fingerprint, Grant,
-    GrantFacts, Rejection, SourceKind,
+    GrantFacts, Rejection, SourceKind, Subject,
 };
 use tokio::sync::oneshot;
 
@@ -273,8 +273,8 @@ impl Core {
         self.may(Action::Join { room })
     }
 
-    pub(crate) fn subject(&self) -> Option<Arc<str>> {
-        self.grant().map(|grant| grant.shared_subject())
+    pub(crate) fn subject(&self) -> Option<Subject> {
+        self.grant().map(|grant| grant.subject().clone())
     }
 
     /// Lets the socket in, with the rooms it joined before.

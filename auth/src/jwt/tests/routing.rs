@@ -1,15 +1,16 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{NOW, verdict};
-use crate::Authenticator as _;
+use super::{NOW, granted, verdict};
 use crate::jwt::{
     Algorithm, BuildError, Issuer, JwtAuthenticator, JwtBuilder, KeyError, KeyRequest, KeySet,
     LookupError, VerifyingKey,
 };
 use crate::testing::{FakeClock, TokenMint};
+use crate::{Authenticator as _, Clock as _, MemoryRevocations, Revocation};
 
 fn mint(issuer: &str) -> TokenMint {
     TokenMint::new(Algorithm::Es256)
@@ -52,6 +53,26 @@ fn every_issuer_has_its_own_keys() {
     assert_eq!(verdict(&jwt, &nameless), "invalid_token");
     let twice = a.token("ann").duplicate_claim("iss", "b").sign();
     assert_eq!(verdict(&jwt, &twice), "invalid_token");
+}
+
+#[test]
+fn a_revoked_subject_of_one_issuer_is_nobody_of_another() {
+    let (a, b) = (mint("a"), stranger("b"));
+    let list = MemoryRevocations::with_clock(9, Duration::from_secs(9), FakeClock::at(NOW));
+    let jwt = builder()
+        .issuer(Issuer::new("a").key(a.verifying_key()))
+        .issuer(Issuer::new("b").jwks(&b.jwks()))
+        .build()
+        .unwrap();
+    let ann = granted(&jwt, &a.token("ann").sign());
+    let jwt = jwt.with_revocation(list.clone());
+    let now = FakeClock::at(NOW).now();
+    list.revoke(&Revocation::subject(ann.subject(), now))
+        .unwrap();
+    assert_eq!(verdict(&jwt, &a.token("ann").sign()), "token_revoked");
+    assert_eq!(verdict(&jwt, &b.token("ann").sign()), "ok");
+    list.revoke(&Revocation::subject("ann", now)).unwrap();
+    assert_eq!(verdict(&jwt, &b.token("ann").sign()), "token_revoked");
 }
 
 #[test]
@@ -254,9 +275,9 @@ fn the_grant_names_the_key_that_verified() {
         .key(signer.verifying_key())
         .build()
         .unwrap();
-    let grant = super::granted(&jwt, &signer.token("ann").sign());
+    let grant = granted(&jwt, &signer.token("ann").sign());
     assert_eq!(grant.facts().key_id(), Some("k1"));
-    let unnamed = super::granted(&jwt, &mint("a").token("ann").sign());
+    let unnamed = granted(&jwt, &mint("a").token("ann").sign());
     assert_eq!(unnamed.facts().key_id(), Some("k1"));
     let chained = jwt.clone().or(jwt);
     assert_eq!(verdict(&chained, &signer.token("ann").sign()), "ok");
