@@ -276,6 +276,10 @@ fn the_issuer_chooses_the_authenticator_and_is_vouched_for() {
         assert_eq!(subject(&outcome), expected, "{payload}");
     }
     assert_eq!(subject(&ask(&routed, "an-api-key")), "not mine");
-    let long = compact(&format!(r#"{{"iss":"a","pad":"{}"}}"#, "x".repeat(8192)));
-    assert_eq!(subject(&ask(&routed, &long)), "not mine");
+    let padded = |len: usize| {
+        let token = compact(r#"{"iss":"a"}"#);
+        format!("{token}{}", "x".repeat(len - token.len()))
+    };
+    assert_eq!(subject(&ask(&routed, &padded(64 * 1024))), "a");
+    assert_eq!(subject(&ask(&routed, &padded(64 * 1024 + 1))), "not mine");
 }

@@ -1,10 +1,12 @@
 //! The registered claims (RFC 7519 §4.1), read strictly from what is known to be the issuer's word: a payload whose
 //! signature holds, or an introspection answer.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::strict_json::{Json, Object};
+use crate::base::shown::{Shown, ShownList};
 use crate::grant::{Grant, Scopes};
 use crate::rejection::code::Code;
 
@@ -62,10 +64,10 @@ impl Registered {
     }
 }
 
-type Failure = (Code, &'static str);
+type Failure = (Code, Cow<'static, str>);
 
-const fn invalid(detail: &'static str) -> Failure {
-    (Code::InvalidToken, detail)
+fn invalid(detail: impl Into<Cow<'static, str>>) -> Failure {
+    (Code::InvalidToken, detail.into())
 }
 
 impl Expectations {
@@ -80,7 +82,13 @@ impl Expectations {
         let issuer = match (text(claims, "iss")?, expected_issuer) {
             (named, None) => named.map(Arc::from),
             (Some(named), Some(expected)) if *named == **expected => Some(Arc::clone(expected)),
-            (_, Some(_)) => return Err(invalid("iss is missing or another")),
+            (named, Some(expected)) => {
+                let named = Shown(named.unwrap_or_default());
+                return Err(invalid(format!(
+                    "iss is {named}, expected {}",
+                    Shown(expected)
+                )));
+            }
         };
         self.check_audience(claims)?;
         let issued_at = date(claims, "iat")?;
@@ -90,19 +98,23 @@ impl Expectations {
             return Err(invalid("exp is missing"));
         }
         let latest = now.checked_add(self.leeway);
-        if [issued_at, not_before]
-            .into_iter()
-            .flatten()
-            .any(|date| latest.is_some_and(|latest| date.is_after(latest)))
-        {
-            return Err(invalid("iat or nbf is in the future"));
+        for (name, date) in [("iat", issued_at), ("nbf", not_before)] {
+            if let (Some(date), Some(latest)) = (date, latest)
+                && date.is_after(latest)
+            {
+                return Err(invalid(format!(
+                    "{name} is {} s in the future, the leeway is {:?}",
+                    date.0.saturating_sub(unix_seconds(now)),
+                    self.leeway
+                )));
+            }
         }
         self.check_lifetime(issued_at, expires)?;
         // Not registered, but in use: the connection is to end before its token does.
         let expires = expires.into_iter().chain(date(claims, "expire_at")?).min();
         let registered = Registered {
             subject: text(claims, "sub")?
-                .ok_or(invalid("sub is missing"))?
+                .ok_or_else(|| invalid("sub is missing"))?
                 .into(),
             issuer,
             key_id: None,
@@ -117,7 +129,8 @@ impl Expectations {
             .and_then(NumericDate::time)
             .and_then(|at| at.checked_add(self.leeway));
         if deadline.is_some_and(|deadline| deadline <= now) {
-            return Err((Code::TokenExpired, "exp has passed"));
+            let since = unix_seconds(now).saturating_sub(expires.map_or(0, |at| at.0));
+            return Err((Code::TokenExpired, format!("exp was {since} s ago").into()));
         }
         Ok(registered)
     }
@@ -133,7 +146,7 @@ impl Expectations {
         for audience in named {
             let audience = audience
                 .as_text()
-                .ok_or(invalid("aud has the wrong type"))?;
+                .ok_or_else(|| invalid("aud has the wrong type"))?;
             is_named |= self
                 .audiences
                 .iter()
@@ -142,7 +155,12 @@ impl Expectations {
         if is_named {
             Ok(())
         } else {
-            Err(invalid("aud is missing or another"))
+            let named: Vec<&str> = named.iter().filter_map(Json::as_text).collect();
+            Err(invalid(format!(
+                "aud is [{}], expected {}",
+                ShownList(&named),
+                ShownList(&self.audiences)
+            )))
         }
     }
 
@@ -154,10 +172,13 @@ impl Expectations {
         let Some(most) = self.max_token_lifetime else {
             return Ok(());
         };
-        let issued = issued_at.ok_or(invalid("iat is missing"))?;
-        let expires = expires.ok_or(invalid("exp is missing"))?;
-        if expires.0.saturating_sub(issued.0) > most.as_secs() {
-            return Err(invalid("the token lives too long"));
+        let issued = issued_at.ok_or_else(|| invalid("iat is missing"))?;
+        let expires = expires.ok_or_else(|| invalid("exp is missing"))?;
+        let lifetime = expires.0.saturating_sub(issued.0);
+        if lifetime > most.as_secs() {
+            return Err(invalid(format!(
+                "the token lives for {lifetime} s, max_token_lifetime is {most:?}"
+            )));
         }
         Ok(())
     }
@@ -174,6 +195,11 @@ impl Expectations {
         };
         end.map_or(cap, |at| at.min(cap))
     }
+}
+
+fn unix_seconds(at: SystemTime) -> u64 {
+    at.duration_since(SystemTime::UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
 }
 
 /// Whole seconds since 1970 (RFC 7519 §2, fractions cut off).
@@ -201,7 +227,7 @@ fn date(claims: &Object<'_>, name: &str) -> Result<Option<NumericDate>, Failure>
         return Ok(None);
     };
     let Json::Number(number) = value else {
-        return Err(invalid("a date is not a number of seconds"));
+        return Err(invalid(format!("{name} is not a number of seconds")));
     };
     if let Some(seconds) = number.as_u64() {
         return Ok(Some(NumericDate(seconds)));
@@ -210,7 +236,7 @@ fn date(claims: &Object<'_>, name: &str) -> Result<Option<NumericDate>, Failure>
         Some(seconds) if seconds.is_finite() && seconds >= 0.0 => {
             Ok(Some(NumericDate(seconds as u64)))
         }
-        _ => Err(invalid("a date is not a number of seconds")),
+        _ => Err(invalid(format!("{name} is not a number of seconds"))),
     }
 }
 
@@ -218,7 +244,7 @@ fn text<'a>(claims: &'a Object<'_>, name: &str) -> Result<Option<&'a str>, Failu
     match claims.get(name) {
         None => Ok(None),
         Some(Json::Text(text)) => Ok(Some(text)),
-        Some(_) => Err(invalid("a registered claim has the wrong type")),
+        Some(_) => Err(invalid(format!("{name} is no text"))),
     }
 }
 
@@ -231,7 +257,7 @@ fn scopes(claims: &Object<'_>) -> Result<Scopes, Failure> {
             .iter()
             .map(Json::as_text)
             .collect::<Option<Scopes>>()
-            .ok_or(invalid("scope has the wrong type")),
+            .ok_or_else(|| invalid("scope has the wrong type")),
         Some(_) => Err(invalid("scope has the wrong type")),
     }
 }

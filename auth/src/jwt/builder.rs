@@ -197,7 +197,9 @@ impl<C: DeserializeOwned + Send + Sync + 'static> JwtBuilder<C> {
     }
 
     /// The longest token that is looked at, in bytes; 8192 by default. Every byte of a token costs before the
-    /// signature is known to be good.
+    /// signature is known to be good. For longer ones raise what they come in, too:
+    /// [`NamespacePolicy::max_payload_bytes`](crate::NamespacePolicy::max_payload_bytes) for the CONNECT payload, the
+    /// engine's `max_header_bytes` for a header or cookie.
     pub fn max_token_len(mut self, bytes: usize) -> Self {
         self.max_token_bytes = bytes;
         self

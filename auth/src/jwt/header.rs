@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::algorithm::Algorithm;
 use crate::base::lock::Lock;
+use crate::base::shown::Shown;
 use crate::claims::strict_json::{Json, Object};
 
 const MAX_KID_BYTES: usize = 128;
@@ -23,24 +24,23 @@ pub(super) struct JoseHeader<'a> {
 
 impl<'a> JoseHeader<'a> {
     /// Reads the decoded header segment. The error is a detail for the log.
-    pub(super) fn parse(json: &'a [u8]) -> Result<Self, &'static str> {
+    pub(super) fn parse(json: &'a [u8]) -> Result<Self, Cow<'static, str>> {
         Object::parse(json)
-            .ok_or("the header is not a strict JSON object")
+            .ok_or("the header is not a strict JSON object".into())
             .and_then(Self::from_members)
     }
 
     /// Reads the members of a header. The error is a detail for the log.
-    pub(super) fn from_members(mut members: Object<'a>) -> Result<Self, &'static str> {
-        if members.names().any(|name| REFUSED.contains(&name)) {
-            return Err("the header has a member that is refused");
+    pub(super) fn from_members(mut members: Object<'a>) -> Result<Self, Cow<'static, str>> {
+        if let Some(name) = members.names().find(|name| REFUSED.contains(name)) {
+            return Err(format!("the header has {name}, which is refused").into());
         }
-        let algorithm = take_text(&mut members, "alg")?
-            .as_deref()
-            .and_then(Algorithm::from_name)
-            .ok_or("the algorithm is missing or unknown")?;
+        let named = take_text(&mut members, "alg")?.ok_or("the header has no alg")?;
+        let algorithm = Algorithm::from_name(&named)
+            .ok_or_else(|| format!("the algorithm {} is not supported", Shown(&named)))?;
         let key_id = take_text(&mut members, "kid")?;
         if key_id.as_deref().is_some_and(|id| !is_key_id(id)) {
-            return Err("the key id is too long or has odd characters");
+            return Err("the key id is too long or has odd characters".into());
         }
         Ok(Self {
             algorithm,

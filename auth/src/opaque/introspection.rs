@@ -172,9 +172,10 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Introspection<C> {
             .map_err(|(code, detail)| Rejection::new(code).with_detail(detail))?;
         serde_json::from_slice(response.body())
             .map(|identity| registered.into_grant(identity))
-            .map_err(|_| {
-                Rejection::new(Code::InvalidToken)
-                    .with_detail("the answer does not fit the application's type")
+            .map_err(|error| {
+                Rejection::new(Code::InvalidToken).with_detail(format!(
+                    "the answer does not fit the application's type: {error}"
+                ))
             })
     }
 }
@@ -185,8 +186,16 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Authenticator for Introspectio
     async fn authenticate(&self, _cx: &AuthContext, credential: &Credential) -> Outcome<C> {
         let token = credential.token();
         // What cannot be a bearer token (RFC 6750 §2.1) is not worth a request.
-        if token.len() > MAX_TOKEN_BYTES || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Outcome::Reject(Code::InvalidToken.into());
+        let refuse =
+            |why: String| Outcome::Reject(Rejection::new(Code::InvalidToken).with_detail(why));
+        if token.len() > MAX_TOKEN_BYTES {
+            let len = token.len();
+            return refuse(format!(
+                "the token has {len} bytes, the most is {MAX_TOKEN_BYTES}"
+            ));
+        }
+        if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return refuse("the token has characters that no bearer token has".to_owned());
         }
         match self.fetch.fetch_dyn(self.request(token)).await {
             Ok(response) => self.judge(&response).into(),

@@ -268,8 +268,12 @@ impl Client {
         policy: &dyn auth::DynPolicy,
         payload: &Payload,
     ) -> Collected {
-        if payload.size > policy.settings().max_payload_bytes {
-            return Collected::Rejected(Code::CredentialsBadFormat.into());
+        let (size, max) = (payload.size, policy.settings().max_payload_bytes);
+        if size > max {
+            let detail =
+                format!("the CONNECT payload has {size} bytes, max_payload_bytes is {max}");
+            let refused = Rejection::new(Code::CredentialsBadFormat).with_detail(detail);
+            return Collected::Rejected(refused);
         }
         let opening = {
             let state = self.state.lock();
