@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use super::compact::{Parts, decode};
 use super::header::{JoseHeader, LastHeader};
 use super::issuer::Trust;
-use super::key::VerifyingKey;
+use super::key::{SkippedKey, VerifyingKey};
 use super::key_source::{KeyRequest, LookupError};
 use super::proof::{MAX_PROOF_BYTES, ProofOfPossession, Proven};
 use super::refusal::{Refusal, invalid};
@@ -85,6 +85,13 @@ impl<C: DeserializeOwned + Send + Sync + 'static> JwtAuthenticator<C> {
             inner: Arc::new(inner),
             claims: PhantomData,
         }
+    }
+
+    /// The keys of [JWK sets](super::JwtBuilder::jwks) that were passed over, and why. Worth a line in the log at start: a
+    /// token that one of them signed is refused.
+    pub fn skipped_keys(&self) -> impl Iterator<Item = &SkippedKey> {
+        let of_trusted = self.inner.trusted.iter();
+        of_trusted.flat_map(|trust| trust.keys.fixed.skipped())
     }
 }
 

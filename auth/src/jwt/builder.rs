@@ -19,7 +19,7 @@ use crate::base::clock::{Clock, SystemClock};
 use crate::claims::registered::Expectations;
 
 /// Why an authenticator cannot be built.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BuildError {
     /// A key was refused.
@@ -41,7 +41,7 @@ pub enum BuildError {
 impl fmt::Display for BuildError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Key(_) => f.write_str("a key was refused"),
+            Self::Key(error) => write!(f, "a key was refused: {error}"),
             Self::NoKey => f.write_str("no key was given"),
             Self::UnusedKey => f.write_str("a key belongs to no issuer"),
             Self::DuplicateIssuer => f.write_str("an issuer was given twice"),
@@ -52,14 +52,7 @@ impl fmt::Display for BuildError {
     }
 }
 
-impl std::error::Error for BuildError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Key(error) => Some(error),
-            _ => None,
-        }
-    }
-}
+impl std::error::Error for BuildError {}
 
 impl From<KeyError> for BuildError {
     fn from(error: KeyError) -> Self {
@@ -125,7 +118,8 @@ impl<C: DeserializeOwned + Send + Sync + 'static> JwtBuilder<C> {
     }
 
     /// Trusts every signing key of a JWK set (or a single JWK), given as JSON. Symmetric keys and keys for
-    /// encryption are passed over; RSA keys that name no algorithm are bound to RS256. At most 64 keys.
+    /// encryption are passed over, see [`skipped_keys`](JwtAuthenticator::skipped_keys); RSA keys that name no algorithm are
+    /// bound to RS256. At most 64 keys.
     pub fn jwks(mut self, json: &str) -> Self {
         self.keys.add_jwks(json);
         self

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::algorithm::Algorithm;
 use super::header::JoseHeader;
-use super::jwks;
-use super::key::{KeyError, VerifyingKey};
+use super::jwks::{self, Parsed};
+use super::key::{KeyError, SkippedKey, VerifyingKey};
 
 /// How many keys are tried for one token. Only a token that names no key, or a set with several keys of one id,
 /// can need more than one.
@@ -25,35 +25,55 @@ const MAX_TRIED_KEYS: usize = 4;
 /// # }
 /// ```
 #[derive(Clone, Debug, Default)]
-pub struct KeySet(Arc<[VerifyingKey]>);
+pub struct KeySet(Arc<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    keys: Box<[VerifyingKey]>,
+    skipped: Box<[SkippedKey]>,
+}
 
 impl KeySet {
     /// Reads a JWK set (RFC 7517 §5), or a single JWK. Keys that are symmetric, private, not for signatures or of
-    /// an unknown type are passed over. An RSA key that names no algorithm is bound to `rsa`.
+    /// an unknown type are passed over; [`skipped`](Self::skipped) tells which. An RSA key that names no algorithm is bound
+    /// to `rsa`.
     ///
     /// # Errors
     ///
-    /// [`KeyError::Malformed`] for what is no JWK set, [`KeyError::NoUsableKey`] for one with no key left or with
-    /// more than 64.
+    /// [`KeyError::Malformed`] for what is no JWK set, [`KeyError::NoUsableKey`] for one with no key left,
+    /// [`KeyError::TooManyKeys`] for one with more than 64.
     pub fn from_jwks(json: &str, rsa: Algorithm) -> Result<Self, KeyError> {
-        jwks::parse_set(json, rsa).map(|keys| keys.into_iter().collect())
+        let Parsed { keys, skipped } = jwks::parse_set(json, rsa)?;
+        Ok(Self::new(keys, skipped))
+    }
+
+    pub(super) fn new(keys: Vec<VerifyingKey>, skipped: Vec<SkippedKey>) -> Self {
+        Self(Arc::new(Inner {
+            keys: keys.into(),
+            skipped: skipped.into(),
+        }))
+    }
+
+    /// The keys of the JWK set that were passed over, and why.
+    pub fn skipped(&self) -> impl Iterator<Item = &SkippedKey> {
+        self.0.skipped.iter()
     }
 
     /// The number of keys.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.0.keys.len()
     }
 
     /// True when there is no key.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.0.keys.is_empty()
     }
 
     /// The keys.
     pub fn iter(&self) -> impl Iterator<Item = &VerifyingKey> {
-        self.0.iter()
+        self.0.keys.iter()
     }
 
     /// True when a token of this algorithm and key id has a key to be tried with.
@@ -77,12 +97,12 @@ impl KeySet {
 
 impl From<VerifyingKey> for KeySet {
     fn from(key: VerifyingKey) -> Self {
-        Self(Arc::new([key]))
+        Self::new(vec![key], Vec::new())
     }
 }
 
 impl FromIterator<VerifyingKey> for KeySet {
     fn from_iter<T: IntoIterator<Item = VerifyingKey>>(keys: T) -> Self {
-        Self(keys.into_iter().collect())
+        Self::new(keys.into_iter().collect(), Vec::new())
     }
 }

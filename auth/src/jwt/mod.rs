@@ -35,7 +35,7 @@ pub use builder::{BuildError, JwtBuilder};
 pub use issuer::Issuer;
 pub use jwks_cache::JwksCache;
 pub use jwks_options::JwksOptions;
-pub use key::{KeyError, VerifyingKey};
+pub use key::{KeyError, SkippedKey, VerifyingKey};
 pub use key_set::KeySet;
 pub use key_source::{KeyRequest, KeySource, LookupError};
 pub use proof::ProofOfPossession;

@@ -164,8 +164,10 @@ fn signed_payload(proof: &str, thumbprint: &str) -> Result<Vec<u8>, Cow<'static,
         return Err("the proof is signed with another key than the token names".into());
     }
     let key = jwks::parse_key(&jwk, header.algorithm)
-        .filter(|key| key.algorithm() == header.algorithm)
-        .ok_or("the key of the proof cannot be used")?;
+        .map_err(|why| format!("the key of the proof cannot be used: {why}"))?;
+    if key.algorithm() != header.algorithm {
+        return Err("the key of the proof is of another algorithm than the proof".into());
+    }
     let signature = decode(parts.signature).ok_or("the signature of the proof is not Base64")?;
     if !key.verify(parts.signed.as_bytes(), &signature) {
         return Err("the signature of the proof does not hold".into());

@@ -149,3 +149,45 @@ fn a_claim_of_endless_length_does_not_fill_the_log() {
     let jwt = builder::<Value>().hs256(SECRET).build().unwrap();
     assert!(refused(jwt, &token).detail().unwrap().len() < 300);
 }
+
+#[test]
+fn the_keys_of_a_set_that_are_passed_over_are_told_with_the_reason() {
+    let ed = r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
+    let skipped = [
+        (
+            r#"{"kty":"RSA","use":"enc","kid":"e"}"#,
+            r#"key "e": it is not for verifying signatures"#,
+        ),
+        (
+            r#"{"kty":"oct","k":"AAAA"}"#,
+            "a key without kid: it is symmetric",
+        ),
+        (
+            r#"{"kty":"EC","crv":"P-256","d":"AA","kid":"p"}"#,
+            r#"key "p": it is private"#,
+        ),
+        (
+            r#"{"kty":"EC","crv":"secp256k1","kid":"k"}"#,
+            r#"key "k": its curve "secp256k1" is not supported"#,
+        ),
+        (
+            r#"{"kty":"RSA","alg":"RSA-OAEP","kid":"r"}"#,
+            r#"key "r": its algorithm "RSA-OAEP" is not supported"#,
+        ),
+        (
+            r#"{"kty":"RSA","n":"AQAB","e":"AQAB","kid":"s"}"#,
+            r#"key "s": the RSA modulus must have 2048 to 8192 bits"#,
+        ),
+    ];
+    let keys: Vec<&str> = skipped.iter().map(|(key, _)| *key).chain([ed]).collect();
+    let set = format!(r#"{{"keys":[{}]}}"#, keys.join(","));
+    let jwt = builder::<Value>().jwks(&set).build().unwrap();
+    let told: Vec<String> = jwt.skipped_keys().map(ToString::to_string).collect();
+    let expected: Vec<&str> = skipped.iter().map(|(_, why)| *why).collect();
+    assert_eq!(told, expected);
+    let weak = builder::<Value>().hs256("short").build().err().unwrap();
+    assert_eq!(
+        weak.to_string(),
+        "a key was refused: the secret is too short or too regular for its algorithm"
+    );
+}

@@ -400,22 +400,34 @@ fn the_books_tell_how_every_fetch_ended_once() {
         panic!("a sink that fails");
     });
     let rig = Rig { cache, ..rig };
-    for (status, body) in [(503, String::new()), (200, "[]".into()), (200, set(&["a"]))] {
+    let with_foreign = set(&["a"]).replace("[{", r#"[{"kty":"EC","crv":"P-192","kid":"old"},{"#);
+    for (status, body) in [
+        (503, String::new()),
+        (200, "[]".into()),
+        (200, with_foreign.clone()),
+    ] {
         rig.network.answer(status, &body);
         rig.ask("a");
         rig.wait(31);
     }
     rig.wait(60 * 60);
+    rig.network.answer(200, &with_foreign);
+    assert_eq!(rig.ask("a"), "found");
+    rig.wait(60 * 60);
     rig.network.fail();
     assert_eq!(rig.ask("a"), "found", "the old ones serve");
     let told = lines.lock().unwrap().clone();
     let failed = |detail| format!("auth keys_failed detail=\"{detail}\" key_set=\"{URL}\"");
+    let refreshed = format!("auth keys_refreshed key_set=\"{URL}\"");
+    let foreign = r#"key "old": its curve "P-192" is not supported"#;
     assert_eq!(
         told,
         [
             failed("the status is 503"),
-            failed("the answer is no key set"),
-            format!("auth keys_refreshed key_set=\"{URL}\""),
+            failed("the answer is no key set: the key cannot be read"),
+            refreshed.clone(),
+            format!("auth keys_skipped detail={foreign:?} key_set=\"{URL}\""),
+            refreshed,
             failed("no answer came in time"),
         ]
     );
