@@ -13,6 +13,7 @@ use super::compact::{Parts, decode};
 use super::header::{JoseHeader, LastHeader};
 use super::issuer::Trust;
 use super::key::{SkippedKey, VerifyingKey};
+use super::key_set::{Fit, KeySet};
 use super::key_source::{KeyRequest, LookupError};
 use super::proof::{MAX_PROOF_BYTES, ProofOfPossession, Proven};
 use super::refusal::{Refusal, invalid};
@@ -244,40 +245,28 @@ impl Inner {
     ) -> Result<Option<Arc<str>>, Rejection> {
         let signature = decode(parts.signature).ok_or("the signature is not Base64");
         let signature = signature.map_err(invalid)?;
-        let key_id = header.key_id.as_deref();
+        let (key_id, signed) = (header.key_id.as_deref(), parts.signed.as_bytes());
         let fixed = &trust.keys.fixed;
-        let keys = match &trust.keys.source {
-            Some(source) if !fixed.has_key_for(header.algorithm, key_id) => {
-                let request = KeyRequest {
-                    key_id: key_id.map(Into::into),
-                    issuer: issuer.map(Into::into),
-                    algorithm: header.algorithm,
-                    context: cx.clone(),
-                };
-                let found = source.keys_dyn(&request).await;
-                &found.map_err(LookupError::into_rejection)?
-            }
-            _ => fixed,
+        if let Some(key) = fixed.verifying(header, signed, &signature) {
+            return Ok(key.shared_id());
+        }
+        // A key without an id may be it, or not: the source may have the very one.
+        let is_named = key_id.is_some() && fixed.fit(header.algorithm, key_id) == Fit::Exact;
+        let Some(source) = trust.keys.source.as_ref().filter(|_| !is_named) else {
+            return Err(not_verified(fixed, header));
         };
-        keys.verifying(header, parts.signed.as_bytes(), &signature)
+        let request = KeyRequest {
+            key_id: key_id.map(Into::into),
+            issuer: issuer.map(Into::into),
+            algorithm: header.algorithm,
+            context: cx.clone(),
+        };
+        let found = source.keys_dyn(&request).await;
+        let found = found.map_err(LookupError::into_rejection)?;
+        found
+            .verifying(header, signed, &signature)
             .map(VerifyingKey::shared_id)
-            .ok_or_else(|| {
-                let name = header.algorithm.name();
-                let kid = match key_id {
-                    None => "no kid".to_owned(),
-                    Some(id) => format!("kid {}", Shown(id)),
-                };
-                let fitting = keys
-                    .iter()
-                    .filter(|key| key.fits(header.algorithm, key_id))
-                    .count();
-                invalid(match fitting {
-                    0 => format!("none of {} keys is for {name} and {kid}", keys.len()),
-                    _ => format!(
-                        "{fitting} keys are for {name} and {kid}, and none verifies the signature"
-                    ),
-                })
-            })
+            .ok_or_else(|| not_verified(&found, header))
     }
 
     /// Refuses tokens of another type where one is required. An OpenID Connect ID token is recognised by its
@@ -320,6 +309,23 @@ impl<C> fmt::Debug for JwtAuthenticator<C> {
             .field("expectations", &self.inner.expectations)
             .finish_non_exhaustive()
     }
+}
+
+/// No key of these verifies the signature.
+fn not_verified(keys: &KeySet, header: &JoseHeader<'_>) -> Rejection {
+    let (name, key_id) = (header.algorithm.name(), header.key_id.as_deref());
+    let kid = match key_id {
+        None => "no kid".to_owned(),
+        Some(id) => format!("kid {}", Shown(id)),
+    };
+    let fitting = keys
+        .iter()
+        .filter(|key| key.fits(header.algorithm, key_id))
+        .count();
+    invalid(match fitting {
+        0 => format!("none of {} keys is for {name} and {kid}", keys.len()),
+        _ => format!("{fitting} keys are for {name} and {kid}, and none verifies the signature"),
+    })
 }
 
 /// The issuer that an unverified payload names.

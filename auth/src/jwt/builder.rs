@@ -131,7 +131,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> JwtBuilder<C> {
         self.try_key(Ok(key))
     }
 
-    /// Looks keys up when no fixed key fits the token: a [`JwksCache`](super::JwksCache), or an async function of
+    /// Looks keys up when no fixed key verifies the token, unless one has its very id: a [`JwksCache`](super::JwksCache), or an async function of
     /// the token's key id, its issuer and the handshake. The last call counts.
     pub fn key_source(mut self, source: impl KeySource) -> Self {
         self.keys.source = Some(Arc::new(source));

@@ -63,7 +63,7 @@ impl Issuer {
         self
     }
 
-    /// Looks keys up when no fixed key fits the token. The last call counts.
+    /// Looks keys up when no fixed key verifies the token, unless one has its very id. The last call counts.
     pub fn key_source(mut self, source: impl KeySource) -> Self {
         self.keys.source = Some(Arc::new(source));
         self

@@ -13,7 +13,7 @@ use std::time::{Duration, SystemTime};
 
 use super::algorithm::Algorithm;
 use super::jwks_options::JwksOptions;
-use super::key_set::KeySet;
+use super::key_set::{Fit, KeySet};
 use crate::base::recent::Recent;
 use crate::fetch::exchange::{FetchError, FetchResponse};
 
@@ -46,6 +46,12 @@ struct Held {
     fetched_at: SystemTime,
     refresh_after: Duration,
     useless_after: Duration,
+}
+
+impl Held {
+    fn fit(&self, wanted: &Wanted) -> Fit {
+        self.keys.fit(wanted.0, wanted.1.as_deref())
+    }
 }
 
 /// A fetch under way.
@@ -104,21 +110,27 @@ impl JwksState {
         let Some(held) = self.usable(now) else {
             return self.wait_or(now, Answer::Unavailable);
         };
-        if held.keys.has_key_for(wanted.0, wanted.1.as_deref()) {
-            let keys = held.keys.clone();
-            let is_due = has_passed(now, held.fetched_at, held.refresh_after);
-            let flight = if is_due { self.start(now) } else { None };
-            return (Answer::Keys(keys), flight);
-        }
+        let (keys, fit) = (held.keys.clone(), held.fit(wanted));
+        let is_due = has_passed(now, held.fetched_at, held.refresh_after);
         let is_known_absent = self
             .absent
             .get(wanted)
             .is_some_and(|since| !has_passed(now, *since, self.options.negative_ttl));
-        if is_known_absent {
-            return (Answer::Unknown, None);
+        match fit {
+            Fit::None if is_known_absent => (Answer::Unknown, None),
+            Fit::None => {
+                let otherwise = self.not_found();
+                self.wait_or(now, otherwise)
+            }
+            // The issuer may have published the key of that very id meanwhile. One that does not answer is not waited for.
+            Fit::Nameless if !is_known_absent && !self.has_last_failed => {
+                self.wait_or(now, Answer::Keys(keys))
+            }
+            Fit::Exact | Fit::Nameless => {
+                let flight = if is_due { self.start(now) } else { None };
+                (Answer::Keys(keys), flight)
+            }
         }
-        let otherwise = self.not_found();
-        self.wait_or(now, otherwise)
     }
 
     /// What to answer after the flight that [`Answer::Wait`] named.
@@ -126,13 +138,14 @@ impl JwksState {
         let Some(held) = self.usable(now) else {
             return Answer::Unavailable;
         };
-        if held.keys.has_key_for(wanted.0, wanted.1.as_deref()) {
-            return Answer::Keys(held.keys.clone());
-        }
-        if !self.has_last_failed {
+        let (keys, fit) = (held.keys.clone(), held.fit(wanted));
+        if fit != Fit::Exact && !self.has_last_failed {
             self.absent.insert(wanted.clone(), now);
         }
-        self.not_found()
+        match fit {
+            Fit::None => self.not_found(),
+            Fit::Exact | Fit::Nameless => Answer::Keys(keys),
+        }
     }
 
     /// Takes the answer of a fetch. One that was given up, or is not the last, counts for nothing.

@@ -76,23 +76,46 @@ impl KeySet {
         self.0.keys.iter()
     }
 
-    /// True when a token of this algorithm and key id has a key to be tried with.
-    pub(super) fn has_key_for(&self, algorithm: Algorithm, key_id: Option<&str>) -> bool {
-        self.iter().any(|key| key.fits(algorithm, key_id))
+    /// What there is for a token of this algorithm and key id.
+    pub(super) fn fit(&self, algorithm: Algorithm, key_id: Option<&str>) -> Fit {
+        let mut best = Fit::None;
+        for key in self.iter().filter(|key| key.fits(algorithm, key_id)) {
+            if key_id.is_none() || key.id().is_some() {
+                return Fit::Exact;
+            }
+            best = Fit::Nameless;
+        }
+        best
     }
 
-    /// The key, of those that fit the header, that verifies the signature.
+    /// The key, of those that fit the header, that verifies the signature. One that has the id is tried before those that
+    /// have none.
     pub(super) fn verifying(
         &self,
         header: &JoseHeader<'_>,
         signed: &[u8],
         signature: &Vec<u8>,
     ) -> Option<&VerifyingKey> {
-        self.iter()
-            .filter(|key| key.fits(header.algorithm, header.key_id.as_deref()))
+        let key_id = header.key_id.as_deref();
+        let fitting = |is_named: bool| {
+            let fitting = self.iter().filter(|key| key.fits(header.algorithm, key_id));
+            fitting.filter(move |key| key.id().is_some() == is_named)
+        };
+        fitting(true)
+            .chain(fitting(false))
             .take(MAX_TRIED_KEYS)
             .find(|key| key.verify(signed, signature))
     }
+}
+
+/// How a set fits a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fit {
+    /// A key of the very id, or any key when the token names none.
+    Exact,
+    /// Keys without an id, which may be it. One with the id may be published later.
+    Nameless,
+    None,
 }
 
 impl From<VerifyingKey> for KeySet {

@@ -87,7 +87,7 @@ impl std::error::Error for LookupError {}
 /// Finds the keys that a token may be verified with.
 ///
 /// Implemented by [`JwksCache`](super::JwksCache) and by closures `Fn(KeyRequest) -> impl Future`. It is asked for
-/// every token that no fixed key fits, garbage included: bound what it costs. The answer may hold keys that do not fit; of
+/// every token that no fixed key verifies, unless one has its very id, garbage included: bound what it costs. The answer may hold keys that do not fit; of
 /// those that do, at most four are tried.
 ///
 /// ```

@@ -283,3 +283,40 @@ fn the_grant_names_the_key_that_verified() {
     let chained = jwt.clone().or(jwt);
     assert_eq!(verdict(&chained, &signer.token("ann").sign()), "ok");
 }
+
+#[test]
+fn the_key_of_the_very_id_is_tried_before_those_that_have_none() {
+    let signer = mint("a").key_id("k1");
+    let foreign = stranger("a").jwk();
+    let mut foreign = foreign.as_object().unwrap().clone();
+    foreign.remove("kid");
+    let foreign = Value::from(foreign);
+    let set = json!({ "keys": [foreign, foreign, foreign, foreign, signer.jwk()] }).to_string();
+    let jwt = builder().any_issuer().jwks(&set).build().unwrap();
+    assert_eq!(verdict(&jwt, &signer.token("ann").sign()), "ok");
+}
+
+#[test]
+fn a_fixed_key_without_an_id_does_not_hide_those_of_the_source() {
+    let signer = mint("a").key_id("k1");
+    let key = signer.verifying_key();
+    let mut fixed = stranger("a").jwk();
+    fixed.as_object_mut().unwrap().remove("kid");
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    let jwt = builder()
+        .any_issuer()
+        .jwks(&fixed.to_string())
+        .key_source(move |_: KeyRequest| {
+            count.fetch_add(1, Ordering::SeqCst);
+            let key = key.clone();
+            async move { Ok::<_, LookupError>(key) }
+        })
+        .build()
+        .unwrap();
+    assert_eq!(verdict(&jwt, &signer.token("ann").sign()), "ok");
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
+    let of_the_fixed = stranger("a").token("ann").without_header("kid").sign();
+    assert_eq!(verdict(&jwt, &of_the_fixed), "ok");
+    assert_eq!(asked.load(Ordering::SeqCst), 1, "not for what verifies");
+}
