@@ -112,7 +112,8 @@ impl<C: DeserializeOwned + Send + Sync + 'static> JwtBuilder<C> {
         self.try_key(VerifyingKey::hmac_base64(Algorithm::Hs256, secret))
     }
 
-    /// Trusts tokens signed under `algorithm` with the private half of this PEM public key.
+    /// Trusts tokens signed under `algorithm` with the private half of this PEM public key, or of that in a PEM certificate;
+    /// see [`VerifyingKey::pem`].
     pub fn pem(self, algorithm: Algorithm, pem: &str) -> Self {
         self.try_key(VerifyingKey::pem(algorithm, pem))
     }

@@ -8,7 +8,8 @@ use crate::base::lock::Lock;
 use crate::base::shown::Shown;
 use crate::claims::strict_json::{Json, Object};
 
-const MAX_KID_BYTES: usize = 128;
+/// Enough for a distinguished name or a URL; the ids that were not found are remembered.
+const MAX_KID_BYTES: usize = 1024;
 
 /// Members that would bring a key along, or change what the signature means.
 const REFUSED: [&str; 9] = [
@@ -40,7 +41,7 @@ impl<'a> JoseHeader<'a> {
             .ok_or_else(|| format!("the algorithm {} is not supported", Shown(&named)))?;
         let key_id = take_text(&mut members, "kid")?;
         if key_id.as_deref().is_some_and(|id| !is_key_id(id)) {
-            return Err("the key id is too long or has odd characters".into());
+            return Err("the key id is empty, over 1,024 bytes, or has control characters".into());
         }
         Ok(Self {
             algorithm,
@@ -99,9 +100,10 @@ impl LastHeader {
     }
 }
 
-/// Visible ASCII of at most 128 bytes: a key id is a name in a table, never a path or a URL.
+/// Any text of at most 1,024 bytes (RFC 7517 §4.5 leaves the structure open) but an empty one and control characters: a
+/// key id is a name in a table, never a path or a URL.
 pub(super) fn is_key_id(id: &str) -> bool {
-    !id.is_empty() && id.len() <= MAX_KID_BYTES && id.bytes().all(|byte| byte.is_ascii_graphic())
+    !id.is_empty() && id.len() <= MAX_KID_BYTES && !id.contains(char::is_control)
 }
 
 fn take_text<'a>(

@@ -8,6 +8,7 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use super::algorithm::Algorithm;
+use super::certificate;
 use super::key::{KeyError, SkippedKey, VerifyingKey};
 use crate::base::shown::Shown;
 use crate::claims::strict_json::{Json, Object};
@@ -32,6 +33,7 @@ pub(super) fn parse_set(json: &str, default_rsa: Algorithm) -> Result<Parsed, Ke
         Some(Json::Array(keys)) if keys.len() > MAX_KEYS => return Err(KeyError::TooManyKeys),
         Some(Json::Array(keys)) => keys.iter().filter_map(Json::as_object).collect(),
         Some(_) => return Err(KeyError::Malformed),
+        None if is_of_certificates(&document) => return parse_certificates(&document, default_rsa),
         None => vec![&document],
     };
     let mut parsed = Parsed::default();
@@ -39,6 +41,46 @@ pub(super) fn parse_set(json: &str, default_rsa: Algorithm) -> Result<Parsed, Ke
         match parse_key(jwk, default_rsa) {
             Ok(key) => parsed.keys.push(key),
             Err(why) => parsed.skipped.push(SkippedKey::new(jwk.text("kid"), why)),
+        }
+    }
+    if parsed.keys.is_empty() {
+        return Err(KeyError::NoUsableKey(parsed.skipped.into()));
+    }
+    Ok(parsed)
+}
+
+/// True of an object of certificates in PEM form, each under its key id.
+fn is_of_certificates(document: &Object<'_>) -> bool {
+    let mut texts = document.names().filter_map(|name| document.text(name));
+    texts.any(certificate::is_certificate)
+}
+
+fn parse_certificates(document: &Object<'_>, default_rsa: Algorithm) -> Result<Parsed, KeyError> {
+    if document.names().count() > MAX_KEYS {
+        return Err(KeyError::TooManyKeys);
+    }
+    // A certificate does not say what it signs with, but only one fits its key.
+    let algorithms = [
+        default_rsa,
+        Algorithm::Es256,
+        Algorithm::Es384,
+        Algorithm::EdDsa,
+    ];
+    let mut parsed = Parsed::default();
+    for id in document.names() {
+        let pem = document.text(id).unwrap_or_default();
+        let mut found = algorithms.iter().map(|of| VerifyingKey::pem(*of, pem));
+        let first = match found.next() {
+            Some(Err(error)) => found.find(Result::is_ok).unwrap_or(Err(error)),
+            Some(found) => found,
+            None => continue,
+        };
+        match first.and_then(|key| key.with_id(id)) {
+            Ok(key) => parsed.keys.push(key),
+            Err(error) => {
+                let skipped = SkippedKey::new(Some(id), error.to_string().into());
+                parsed.skipped.push(skipped);
+            }
         }
     }
     if parsed.keys.is_empty() {

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD
 use jsonwebtoken::DecodingKey;
 
 use super::algorithm::{Algorithm, Family};
-use super::{backend, header};
+use super::{backend, certificate, header};
 use crate::base::shown::Shown;
 
 /// How many keys an error tells of.
@@ -34,7 +34,7 @@ pub enum KeyError {
     Malformed,
     /// The RSA modulus has less than 2048 or more than 8192 bits.
     RsaSize,
-    /// The key id is longer than 128 bytes, empty, or has characters outside visible ASCII.
+    /// The key id is longer than 1,024 bytes, empty, or has control characters.
     KeyId,
     /// The JWK set has no key that can verify signatures here; why each cannot.
     NoUsableKey(Box<[SkippedKey]>),
@@ -60,7 +60,7 @@ impl fmt::Display for KeyError {
             Self::PrivateKey => "a private key was given, the public key is needed",
             Self::Malformed => "the key cannot be read",
             Self::RsaSize => "the RSA modulus must have 2048 to 8192 bits",
-            Self::KeyId => "the key id is not 1 to 128 visible ASCII characters",
+            Self::KeyId => "the key id is empty, over 1,024 bytes, or has control characters",
             Self::TooManyKeys => "the key set has more than 64 keys",
         };
         f.write_str(text)
@@ -169,7 +169,8 @@ impl VerifyingKey {
         Self::hmac(algorithm, &bytes)
     }
 
-    /// A public key in PEM form: `PUBLIC KEY`, or `RSA PUBLIC KEY` for RSA.
+    /// A public key in PEM form: `PUBLIC KEY`, `RSA PUBLIC KEY` for RSA, or `CERTIFICATE`, of which the key alone counts: its
+    /// dates and who signed it are not looked at. Of several certificates it is the first.
     ///
     /// # Errors
     ///
@@ -177,6 +178,10 @@ impl VerifyingKey {
     pub fn pem(algorithm: Algorithm, pem: &str) -> Result<Self, KeyError> {
         if pem.contains("PRIVATE KEY-----") {
             return Err(KeyError::PrivateKey);
+        }
+        if certificate::is_certificate(pem) {
+            let key = certificate::public_key(pem).ok_or(KeyError::Malformed)?;
+            return Self::pem(algorithm, &key);
         }
         if !pem.contains("-----BEGIN PUBLIC KEY-----")
             && !pem.contains("-----BEGIN RSA PUBLIC KEY-----")

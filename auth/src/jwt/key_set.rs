@@ -34,7 +34,8 @@ struct Inner {
 }
 
 impl KeySet {
-    /// Reads a JWK set (RFC 7517 §5), or a single JWK. Keys that are symmetric, private, not for signatures or of
+    /// Reads a JWK set (RFC 7517 §5), a single JWK, or an object of key ids and PEM certificates, as Google publishes them for
+    /// Firebase. Keys that are symmetric, private, not for signatures or of
     /// an unknown type are passed over; [`skipped`](Self::skipped) tells which. An RSA key that names no algorithm is bound
     /// to `rsa`.
     ///

@@ -23,8 +23,8 @@ pub struct KeyRequest {
 }
 
 impl KeyRequest {
-    /// The `kid` of the token: 1 to 128 visible ASCII characters. Use it as a key of a table, never as a path, a
-    /// URL or a part of a query.
+    /// The `kid` of the token: 1 to 1,024 bytes of any text without control characters. Use it as a key of a table, never as
+    /// a path, a URL or a part of a query.
     #[must_use]
     pub fn key_id(&self) -> Option<&str> {
         self.key_id.as_deref()

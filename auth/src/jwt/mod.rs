@@ -12,6 +12,7 @@ pub(crate) mod algorithm;
 mod authenticator;
 pub(crate) mod backend;
 mod builder;
+mod certificate;
 mod compact;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]

@@ -13,6 +13,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::testing::TokenMint;
 use crate::{
     AuthContext, Authenticator, Credential, Grant, Outcome, SourceKind, base::ready::now_or_never,
 };
@@ -212,7 +213,7 @@ fn headers_that_change_the_meaning_are_refused() {
         ),
         (r#"{"alg":"HS256","x5c":[]}"#, "invalid_token"),
         (r#"{"alg":"HS256","jwk":{}}"#, "invalid_token"),
-        (r#"{"alg":"HS256","kid":"a b"}"#, "invalid_token"),
+        (r#"{"alg":"HS256","kid":"a b"}"#, "ok"),
         (r#"{"alg":"HS256","kid":5}"#, "invalid_token"),
         (r#"{"alg":"HS256","alg":"HS256"}"#, "invalid_token"),
         (r#"{"alg":"none"}"#, "invalid_token"),
@@ -228,7 +229,7 @@ fn headers_that_change_the_meaning_are_refused() {
             "{header}"
         );
     }
-    let long = format!(r#"{{"alg":"HS256","kid":"{}"}}"#, "k".repeat(129));
+    let long = format!(r#"{{"alg":"HS256","kid":"{}"}}"#, "k".repeat(1025));
     assert_eq!(verdict(&jwt, &hs256(&long, &payload)), "invalid_token");
 }
 
@@ -598,6 +599,58 @@ fn row_03_a_key_set_gives_asymmetric_signing_keys_only() {
         b"eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc",
         &signature
     ));
+}
+
+#[test]
+fn a_key_of_a_set_may_be_called_anything() {
+    for id in ["my key 1", "CN=Schlüssel, O=\"x\"", &"k".repeat(200)] {
+        let mint = TokenMint::new(Algorithm::Rs256).key_id(id).clock(Fixed);
+        let jwt = JwtAuthenticator::<Value>::builder().jwks(&mint.jwks());
+        let jwt = jwt
+            .any_issuer()
+            .any_audience()
+            .clock(Fixed)
+            .build()
+            .unwrap();
+        let Outcome::Accept(grant) = ask(&jwt, &mint.token("ann").sign()) else {
+            panic!("{id}");
+        };
+        assert_eq!(grant.facts().key_id(), Some(id));
+    }
+}
+
+#[test]
+fn a_set_of_certificates_is_a_key_set() {
+    let set = json!({
+        "r": include_str!("tests/pem/rsa2048.crt.pem"),
+        "e": include_str!("tests/pem/p256.crt.pem"),
+        "d": include_str!("tests/pem/ed25519.crt.pem"),
+        "no key": "?",
+    });
+    let jwt = JwtAuthenticator::<Value>::builder().jwks(&set.to_string());
+    let jwt = jwt
+        .any_issuer()
+        .any_audience()
+        .clock(Fixed)
+        .build()
+        .unwrap();
+    for (id, algorithm, expected) in [
+        ("r", Algorithm::Rs256, "ok"),
+        ("e", Algorithm::Es256, "ok"),
+        ("d", Algorithm::EdDsa, "ok"),
+        ("e", Algorithm::Rs256, "invalid_token"),
+        ("r", Algorithm::Ps256, "invalid_token"),
+    ] {
+        let mint = TokenMint::new(algorithm).key_id(id).clock(Fixed);
+        assert_eq!(verdict(&jwt, &mint.token("ann").sign()), expected, "{id}");
+    }
+    let skipped: Vec<_> = jwt.skipped_keys().map(ToString::to_string).collect();
+    assert_eq!(skipped, [r#"key "no key": the key cannot be read"#]);
+    let pem = include_str!("tests/pem/rsa2048.crt.pem");
+    let one = builder::<Value>().pem(Algorithm::Rs256, pem).build();
+    assert!(one.is_ok());
+    let wrong = VerifyingKey::pem(Algorithm::Es256, pem).err();
+    assert_eq!(wrong, Some(KeyError::WrongKind));
 }
 
 #[test]
