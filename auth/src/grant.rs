@@ -77,6 +77,8 @@ pub struct GrantFacts {
     token_id: Option<Arc<str>>,
     session_id: Option<Arc<str>>,
     issued_at: Option<SystemTime>,
+    /// In whole seconds: one stands in every member of a guarded namespace.
+    issuer_ahead_by: u32,
     expires_at: Option<SystemTime>,
     scopes: Scopes,
 }
@@ -90,6 +92,7 @@ impl GrantFacts {
             token_id: None,
             session_id: None,
             issued_at: None,
+            issuer_ahead_by: 0,
             expires_at: None,
             scopes: Scopes::default(),
         }
@@ -135,6 +138,13 @@ impl GrantFacts {
     #[must_use]
     pub const fn issued_at(&self) -> Option<SystemTime> {
         self.issued_at
+    }
+
+    /// By how much the clock that [`issued_at`](Self::issued_at) was read from may be ahead of ours, in whole seconds; zero
+    /// when it is ours.
+    #[must_use]
+    pub fn clock_leeway(&self) -> Duration {
+        Duration::from_secs(self.issuer_ahead_by.into())
     }
 
     /// When the grant ends, as the authenticator said. The server's policy may end it earlier.
@@ -235,10 +245,20 @@ impl<I> Grant<I> {
         self
     }
 
-    /// Sets when the credential was issued.
+    /// Sets when the credential was issued. One that does not tell is revoked by every revocation up to a time, whenever that
+    /// was.
     #[must_use]
     pub const fn with_issued_at(mut self, at: SystemTime) -> Self {
         self.facts.issued_at = Some(at);
+        self
+    }
+
+    /// Sets by how much the clock of who issued the credential may be ahead of ours, zero by default: a revocation up to a
+    /// time covers what seems to have been issued so much later. Rounded up to seconds.
+    #[must_use]
+    pub fn with_clock_leeway(mut self, leeway: Duration) -> Self {
+        let seconds = leeway.as_secs() + u64::from(leeway.subsec_nanos() > 0);
+        self.facts.issuer_ahead_by = u32::try_from(seconds).unwrap_or(u32::MAX);
         self
     }
 

@@ -33,6 +33,8 @@ pub(crate) struct Registered {
     pub(crate) token_id: Option<Arc<str>>,
     pub(crate) session_id: Option<Arc<str>>,
     pub(crate) issued_at: Option<SystemTime>,
+    /// How far ahead the clock may be that `issued_at` is of.
+    pub(crate) leeway: Duration,
     pub(crate) expires_at: SystemTime,
     pub(crate) scopes: Scopes,
 }
@@ -58,7 +60,7 @@ impl Registered {
             grant = grant.with_session_id(id);
         }
         if let Some(at) = self.issued_at {
-            grant = grant.with_issued_at(at);
+            grant = grant.with_issued_at(at).with_clock_leeway(self.leeway);
         }
         grant
     }
@@ -122,6 +124,7 @@ impl Expectations {
             token_id: text(claims, "jti")?.map(Arc::from),
             session_id: text(claims, "sid")?.map(Arc::from),
             issued_at: issued_at.and_then(NumericDate::time),
+            leeway: self.leeway,
             expires_at: self.clamp(expires, now),
             scopes: scopes(claims)?,
         };

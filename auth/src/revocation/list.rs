@@ -11,7 +11,9 @@ use crate::subject::Subject;
 /// One act of revocation.
 ///
 /// A watermark is in whole Unix seconds: what was issued in that second or before is revoked, and so is what does
-/// not tell when it was issued; what is issued later is welcome. The serialised form is what servers of a cluster
+/// not tell when it was issued; what is issued later is welcome. What others issued may carry a time of a clock that is ahead,
+/// so there the [leeway](crate::GrantFacts::clock_leeway) counts: a token that an issuer makes within it after a logout is
+/// refused, too. The serialised form is what servers of a cluster
 /// send each other; applying it twice is the same as once.
 ///
 /// Names of subjects, sessions, tokens and keys are an issuer's own. A revocation by the name alone means whoever has it,
@@ -260,9 +262,10 @@ impl From<Box<str>> for Whose {
 }
 
 pub(super) fn is_issued_up_to(grant: &GrantFacts, watermark: u64) -> bool {
+    let latest = watermark.saturating_add(grant.clock_leeway().as_secs());
     grant
         .issued_at()
-        .is_none_or(|at| unix_seconds(at) <= watermark)
+        .is_none_or(|at| unix_seconds(at) <= latest)
 }
 
 /// Whole seconds; a time before 1970 is its beginning.

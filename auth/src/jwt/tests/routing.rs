@@ -76,6 +76,24 @@ fn a_revoked_subject_of_one_issuer_is_nobody_of_another() {
 }
 
 #[test]
+fn a_token_of_a_clock_that_is_ahead_does_not_survive_the_logout() {
+    let now = FakeClock::at(NOW);
+    let list = MemoryRevocations::with_clock(9, Duration::from_secs(9), now.clone());
+    let jwt = builder().any_issuer().key(mint("a").verifying_key());
+    let jwt = jwt.build().unwrap().with_revocation(list.clone());
+    let issued_at = |at: u64| mint("a").token("ann").claim("iat", at).sign();
+    assert_eq!(verdict(&jwt, &issued_at(NOW + 20)), "ok");
+    list.revoke(&Revocation::subject("ann", now.now())).unwrap();
+    assert_eq!(verdict(&jwt, &issued_at(NOW + 20)), "token_revoked");
+    assert_eq!(verdict(&jwt, &issued_at(NOW + 30)), "token_revoked");
+    let exact = builder().any_issuer().key(mint("a").verifying_key());
+    let exact = exact.leeway(Duration::ZERO).clock(FakeClock::at(NOW + 60));
+    let exact = exact.build().unwrap().with_revocation(list);
+    assert_eq!(verdict(&exact, &issued_at(NOW)), "token_revoked");
+    assert_eq!(verdict(&exact, &issued_at(NOW + 1)), "ok");
+}
+
+#[test]
 fn an_issuer_whose_keys_cannot_be_had_takes_nobody_elses_away() {
     let down = |_: KeyRequest| async {
         Err::<KeySet, _>(LookupError::unavailable("the issuer does not answer"))
