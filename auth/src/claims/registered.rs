@@ -19,6 +19,8 @@ pub(crate) struct Expectations {
     pub(crate) max_token_lifetime: Option<Duration>,
     /// Without `exp` a grant ends with `max_session`.
     pub(crate) is_expiry_required: bool,
+    /// A claim of the application's that ends the session before `exp` does.
+    pub(crate) end_claim: Option<Box<str>>,
 }
 
 /// The registered claims that a grant is made of.
@@ -112,8 +114,11 @@ impl Expectations {
             }
         }
         self.check_lifetime(issued_at, expires)?;
-        // Not registered, but in use: the connection is to end before its token does.
-        let expires = expires.into_iter().chain(date(claims, "expire_at")?).min();
+        let ends = match &self.end_claim {
+            Some(name) => date(claims, name)?,
+            None => None,
+        };
+        let expires = expires.into_iter().chain(ends).min();
         let registered = Registered {
             subject: text(claims, "sub")?
                 .ok_or_else(|| invalid("sub is missing"))?

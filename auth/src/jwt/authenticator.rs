@@ -32,7 +32,7 @@ use crate::rejection::code::Rejection;
 /// A clone shares the keys. Verification takes 4 µs (HS256) to 200 µs (ES384) and waits for nothing but a
 /// [key source](super::JwtBuilder::key_source), where there is one.
 ///
-/// The grant ends with the token's `exp`, with its `expire_at` if that is earlier, and with
+/// The grant ends with the token's `exp`, with its [`end_claim`](super::JwtBuilder::end_claim) if that is earlier, and with
 /// [`max_session`](super::JwtBuilder::max_session) in any case.
 ///
 /// A token that has not the form of a JWT, or names another issuer than the configured ones, is

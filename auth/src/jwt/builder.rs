@@ -70,6 +70,7 @@ pub struct JwtBuilder<C> {
     leeway: Duration,
     max_session: Duration,
     max_token_lifetime: Option<Duration>,
+    end_claim: Option<Box<str>>,
     token_type: Option<Box<str>>,
     max_token_bytes: usize,
     clock: Arc<dyn Clock>,
@@ -94,6 +95,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> JwtBuilder<C> {
             leeway: Duration::from_secs(30),
             max_session: Duration::from_secs(24 * 60 * 60),
             max_token_lifetime: None,
+            end_claim: None,
             token_type: None,
             max_token_bytes: 8 * 1024,
             clock: Arc::new(SystemClock),
@@ -184,6 +186,14 @@ impl<C: DeserializeOwned + Send + Sync + 'static> JwtBuilder<C> {
         self
     }
 
+    /// Ends the session at the time in this claim, in Unix seconds like `exp`, where that is earlier: a token that is good for
+    /// other services for longer than for this one. A token without the claim is as good; one in which it is no such number
+    /// is refused. Off by default, since the names of private claims are their issuer's (RFC 7519 §4.3).
+    pub fn end_claim(mut self, name: &str) -> Self {
+        self.end_claim = Some(name.into());
+        self
+    }
+
     /// Requires the `typ` header, for instance `at+jwt` (RFC 9068), and refuses OpenID Connect ID tokens. Off by
     /// default.
     pub fn token_type(mut self, name: &str) -> Self {
@@ -232,6 +242,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> JwtBuilder<C> {
                 max_session: self.max_session,
                 max_token_lifetime: self.max_token_lifetime,
                 is_expiry_required: true,
+                end_claim: self.end_claim,
             },
             proof: self.proof,
             last_header: LastHeader::default(),

@@ -95,6 +95,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Introspection<C> {
                 max_session: Duration::from_secs(24 * 60 * 60),
                 max_token_lifetime: None,
                 is_expiry_required: false,
+                end_claim: None,
             },
             clock: Arc::new(SystemClock),
             identity: PhantomData,
@@ -120,6 +121,14 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Introspection<C> {
     #[must_use]
     pub fn max_session(mut self, max: Duration) -> Self {
         self.expectations.max_session = max;
+        self
+    }
+
+    /// Ends the session at the time in this member of the answer, in Unix seconds like `exp`, where that is earlier. One that
+    /// is no such number is refused. Off by default.
+    #[must_use]
+    pub fn end_claim(mut self, name: &str) -> Self {
+        self.expectations.end_claim = Some(name.into());
         self
     }
 
