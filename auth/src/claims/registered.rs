@@ -120,9 +120,7 @@ impl Expectations {
         };
         let expires = expires.into_iter().chain(ends).min();
         let registered = Registered {
-            subject: text(claims, "sub")?
-                .ok_or_else(|| invalid("sub is missing"))?
-                .into(),
+            subject: subject(claims)?,
             issuer,
             key_id: None,
             algorithm: None,
@@ -256,9 +254,24 @@ fn text<'a>(claims: &'a Object<'_>, name: &str) -> Result<Option<&'a str>, Failu
     }
 }
 
-/// `scope` as one string (RFC 8693 §4.2), or `scope`/`scp` as a list of strings.
+/// An empty name is nobody's: whoever writes it does not know whom.
+fn subject(claims: &Object<'_>) -> Result<Arc<str>, Failure> {
+    match text(claims, "sub")? {
+        None => Err(invalid("sub is missing")),
+        Some("") => Err(invalid("sub is empty")),
+        Some(name) => Ok(name.into()),
+    }
+}
+
+/// `scope` as one string (RFC 8693 §4.2), or `scope`/`scp` as a list of strings. The first that names one counts.
 fn scopes(claims: &Object<'_>) -> Result<Scopes, Failure> {
-    match claims.get("scope").or_else(|| claims.get("scp")) {
+    let first = scopes_of(claims.get("scope"))?;
+    let second = scopes_of(claims.get("scp"))?;
+    Ok(if first.is_empty() { second } else { first })
+}
+
+fn scopes_of(claim: Option<&Json<'_>>) -> Result<Scopes, Failure> {
+    match claim {
         None => Ok(Scopes::default()),
         Some(Json::Text(text)) => Ok(Scopes::parse(text)),
         Some(Json::Array(list)) => list

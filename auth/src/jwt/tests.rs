@@ -15,7 +15,8 @@ use serde_json::{Value, json};
 use super::*;
 use crate::testing::TokenMint;
 use crate::{
-    AuthContext, Authenticator, Credential, Grant, Outcome, SourceKind, base::ready::now_or_never,
+    AuthContext, Authenticator, Credential, Grant, Outcome, Scopes, SourceKind,
+    base::ready::now_or_never,
 };
 
 const SECRET: &[u8] = b"0123456789abcdef0123456789ABCDEF0123456789abcdef0123456789ABCDEF";
@@ -139,6 +140,7 @@ fn claims_are_judged_strictly() {
         (json!({"iss": "https://other.example"}), "not mine"),
         (json!({"sub": 7}), invalid),
         (json!({"sub": null}), invalid),
+        (json!({"sub": ""}), invalid),
         (json!({"jti": 7}), invalid),
         (json!({"exp": null}), invalid),
         (json!({"exp": (NOW + 60).to_string()}), invalid),
@@ -159,8 +161,23 @@ fn claims_are_judged_strictly() {
         (json!({"iat": u64::MAX}), invalid),
         (json!({"scope": 5}), invalid),
         (json!({"scope": ["a", 5]}), invalid),
+        (json!({"scope": "a", "scp": 5}), invalid),
     ] {
         assert_eq!(verdict(&jwt, &with(&changes)), expected, "{changes}");
+    }
+}
+
+#[test]
+fn a_scope_that_says_nothing_does_not_hide_scp() {
+    for (claims, expected) in [
+        (json!({"scope": "", "scp": ["b"]}), "b"),
+        (json!({"scope": " ", "scp": "b"}), "b"),
+        (json!({"scope": [], "scp": ["b"]}), "b"),
+        (json!({"scope": "a", "scp": ["b"]}), "a"),
+        (json!({"scp": ["b"]}), "b"),
+    ] {
+        let grant = granted(&strict(), &with(&claims));
+        assert_eq!(grant.scopes(), &Scopes::parse(expected), "{claims}");
     }
 }
 
