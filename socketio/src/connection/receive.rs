@@ -388,7 +388,7 @@ impl Client {
             Ok(argument) => gate.policy.collect_event(Some(&argument)),
             Err(_) => Collected::Rejected(Code::CredentialsBadFormat.into()),
         };
-        let mut presented = self.within_limits(now, presented, socket.subject().as_deref());
+        let mut presented = self.within_limits(now, presented, socket.subject().as_ref());
         let ack = packet.id();
         // Who is being verified, or is in, does not become a guest.
         let is_waited_for = self.state.lock().machine.awaits_credential(ticket);
