@@ -1,7 +1,7 @@
 //! What comes in: messages, and what the engine tells of a connection.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, MutexGuard};
 use std::time::Instant;
 
 use engineio::{CloseReason, Connection, Flow, Message, Protocol, RequestView};
@@ -24,7 +24,7 @@ use crate::live::handlers::{AckSender, SocketHook};
 use crate::live::handshake::{Handshake, auth_of_query};
 use crate::live::inbox::{Call, Inbox};
 use crate::live::owed::Awaited;
-use crate::lock::Lock;
+use crate::lock::{Lock, MutexGuard};
 use crate::proto::client::{Input, Route, Ticket};
 use crate::queue::Queue;
 use crate::running::guard;
