@@ -13,6 +13,10 @@ fn a_close_is_told_once_and_beside_no_other_call_whoever_closes() {
                 ("reader", |opened| opened.read()),
             ],
         );
-        assert_eq!(opened.closes_told(), 1, "how often the close was told");
+        assert_eq!(
+            opened.told.count("close"),
+            1,
+            "how often the close was told"
+        );
     });
 }
