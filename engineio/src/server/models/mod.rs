@@ -2,6 +2,7 @@
 
 mod closing;
 mod deadlines;
+mod turn;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
