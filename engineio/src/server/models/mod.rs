@@ -2,6 +2,7 @@
 
 mod closing;
 mod deadlines;
+mod queue;
 mod turn;
 
 use std::sync::{Arc, Mutex, PoisonError};
