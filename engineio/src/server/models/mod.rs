@@ -4,6 +4,7 @@ mod closing;
 mod deadlines;
 mod queue;
 mod turn;
+mod writing;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
