@@ -3,6 +3,7 @@
 mod closing;
 mod deadlines;
 mod queue;
+mod registry;
 mod turn;
 mod writing;
 
