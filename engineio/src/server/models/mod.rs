@@ -4,6 +4,7 @@ mod closing;
 mod deadlines;
 mod queue;
 mod registry;
+mod timers;
 mod turn;
 mod writing;
 
