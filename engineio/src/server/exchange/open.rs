@@ -112,6 +112,11 @@ fn open<D: Send + Sync + 'static>(
     if transport == Transport::WebSocket {
         hub.counters.websocket_attached();
     }
+    // A closing that begins from here on finds the session; one that began before may have missed it.
+    if *hub.is_draining.lock() {
+        shared.forget();
+        return Err(Refused::Busy("the server is closing"));
+    }
     trace::debug!(?transport, protocol = ?query.protocol, "a session opened");
     Ok(shared)
 }

@@ -2,6 +2,7 @@
 
 mod closing;
 mod deadlines;
+mod opening;
 mod queue;
 mod registry;
 mod timers;

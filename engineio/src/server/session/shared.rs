@@ -294,7 +294,8 @@ impl<D: Send + Sync + 'static> Shared<D> {
         self.tell(|handler| handler.on_deadline(&connection));
     }
 
-    fn forget(&self) {
+    /// Leaves the tables of the hub.
+    pub(crate) fn forget(&self) {
         let mut inner = self.lock();
         let transport = inner.session.transport();
         let deadline = inner.deadline.take();
