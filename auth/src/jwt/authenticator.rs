@@ -135,7 +135,7 @@ impl Inner {
         if token.len() > self.max_token_bytes {
             return Err(self.too_long(token.len()).into());
         }
-        let parts = Parts::split(token).ok_or(Refusal::NotMine(NO_JWT.into()))?;
+        let parts = Parts::split(token).ok_or_else(|| Refusal::NotMine(NO_JWT.into()))?;
         let (bytes, parsed);
         let known = self.last_header.of(parts.header);
         let header = if let Some(known) = &known {
