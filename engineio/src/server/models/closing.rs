@@ -10,7 +10,7 @@ fn a_close_is_told_once_and_beside_no_other_call_whoever_closes() {
             [
                 ("closer", |opened| opened.connection.close()),
                 ("aborter", |opened| opened.connection.abort()),
-                ("reader", |opened| opened.read()),
+                ("reader", |opened| opened.take_turn()),
             ],
         );
         assert_eq!(

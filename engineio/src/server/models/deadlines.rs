@@ -28,7 +28,7 @@ fn a_deadline_is_told_once_beside_a_sender() {
 
 #[test]
 fn a_deadline_is_told_once_beside_a_reader() {
-    is_told_once_beside(("reader", |opened| opened.read()));
+    is_told_once_beside(("reader", |opened| opened.take_turn()));
 }
 
 #[test]

@@ -44,17 +44,20 @@ impl Told {
         with(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// A call that others may run beside, if they are let.
-    fn call(&self, what: &str) {
+    /// Does what no call may run beside.
+    fn hold(&self, run: impl FnOnce()) {
         self.calls(|calls| {
             calls.has_overlapped |= calls.is_inside;
             calls.is_inside = true;
         });
-        schedules::point();
-        self.calls(|calls| {
-            calls.made.push(what.to_owned());
-            calls.is_inside = false;
-        });
+        run();
+        self.calls(|calls| calls.is_inside = false);
+    }
+
+    /// A call that others would run beside, if they were let.
+    fn call(&self, what: &str) {
+        self.hold(schedules::point);
+        self.calls(|calls| calls.made.push(what.to_owned()));
     }
 
     /// All calls, in their order.
@@ -156,18 +159,13 @@ impl Opened {
         self.shared().hub.alarm.ring(self.now + after);
     }
 
-    /// What a thread that reads does: nothing, if another has the turn.
-    fn read(&self) {
+    /// What a handler of this session does that runs on another thread; nothing, if the turn is taken.
+    fn take_turn(&self) {
         let shared = self.shared();
         if shared.begin_turn() {
-            self.told.call("read");
+            self.told.hold(schedules::point);
             shared.end_turn(self.now);
         }
-    }
-
-    /// What a handler of this session does that runs on another thread, or an emitter that sends together.
-    fn take_turn(&self) {
-        self.connection.together(schedules::point);
     }
 
     fn send(&self, text: &str) {
@@ -215,9 +213,11 @@ fn explore_with(
     });
 }
 
-/// Explores what needs a runtime. Nothing runs in it by itself: what its tasks do, threads of the model do.
+/// Explores what needs a runtime. Nothing runs in it by itself: what its tasks do, threads of the model do. Its clock stands
+/// still.
 fn explore_in_runtime(model: impl Fn(&Runtime) + Send + Sync + 'static) {
-    let runtime = Arc::new(Builder::new_current_thread().enable_all().build().unwrap());
+    let mut builder = Builder::new_current_thread();
+    let runtime = Arc::new(builder.enable_all().start_paused(true).build().unwrap());
     let of_model = Arc::clone(&runtime);
     let _entered = runtime.enter();
     schedules::explore(move || model(&of_model));

@@ -31,9 +31,9 @@ impl Due for Patient {
 /// What a thread of a model does with the table.
 type Run = fn(Arc<Alarm<Patient>>, [Id; 2]);
 
-/// Has a deadline that is due entered beside what other threads do in two runtimes, waits until it is told, and for the others
-/// to end with the table.
-fn enter_beside<const N: usize>(others: [(&'static str, Run); N]) {
+/// Has so many deadlines that are due entered beside what other threads do in two runtimes, waits until they are told, and for
+/// the others to end with the table.
+fn enter_beside<const N: usize>(count: usize, others: [(&'static str, Run); N]) {
     let runtimes = [(); 2].map(|()| Builder::new_current_thread().build().unwrap());
     let ids = [0, 1].map(|at: usize| runtimes[at].handle().id());
     explore_in_runtime(move |_| {
@@ -45,13 +45,19 @@ fn enter_beside<const N: usize>(others: [(&'static str, Run); N]) {
         });
         let (of_session, entered) = (Arc::clone(&alarm), Arc::clone(&patient));
         let session = schedules::spawn("session", move || {
-            of_session.enter(None, clock::now(), entered);
+            // A timer that is set for a time that has passed rings at once.
+            let at = clock::now() - Duration::from_secs(1);
+            for _ in 0..count {
+                of_session.enter(None, at, Arc::clone(&entered));
+            }
         });
-        schedules::block_on(patient.is_told.notified());
+        while patient.told.load(Ordering::Relaxed) < count {
+            schedules::block_on(patient.is_told.notified());
+        }
         session.join();
         drop(alarm);
         others.into_iter().for_each(schedules::Thread::join);
-        assert_eq!(patient.told.load(Ordering::Relaxed), 1, "how often");
+        assert_eq!(patient.told.load(Ordering::Relaxed), count, "how often");
     });
 }
 
@@ -64,39 +70,58 @@ fn serve(alarm: Arc<Alarm<Patient>>, runtime: Id) {
 
 #[test]
 fn a_deadline_is_told_though_the_runtime_that_served_first_ends() {
-    enter_beside([
-        ("first runtime", |alarm, [first, _]| {
-            let mut timer = pin!(alarm.timer_of(first).unwrap());
-            schedules::block_on(poll_fn(|cx| {
-                let _ = timer.as_mut().poll(cx);
-                Poll::Ready(())
-            }));
-        }),
-        ("second runtime", |alarm, [_, second]| serve(alarm, second)),
-    ]);
+    enter_beside(
+        1,
+        [
+            ("first runtime", |alarm, [first, _]| {
+                let Some(timer) = alarm.timer_of(first) else {
+                    return;
+                };
+                let mut timer = pin!(timer);
+                schedules::block_on(poll_fn(|cx| {
+                    let _ = timer.as_mut().poll(cx);
+                    Poll::Ready(())
+                }));
+            }),
+            ("second runtime", |alarm, [_, second]| serve(alarm, second)),
+        ],
+    );
 }
 
 #[test]
 fn a_deadline_is_told_by_one_of_two_runtimes_and_both_timers_end_with_the_table() {
-    enter_beside([
-        ("first runtime", |alarm, [first, _]| serve(alarm, first)),
-        ("second runtime", |alarm, [_, second]| serve(alarm, second)),
-    ]);
+    enter_beside(
+        1,
+        [
+            ("first runtime", |alarm, [first, _]| serve(alarm, first)),
+            ("second runtime", |alarm, [_, second]| serve(alarm, second)),
+        ],
+    );
 }
 
 #[test]
 fn a_deadline_is_told_though_the_timer_waits_for_a_later_one() {
-    enter_beside([("runtime", |alarm, [first, _]| {
-        let later = clock::now() + Duration::from_secs(600);
-        alarm.enter(None, later, Arc::default());
-        serve(alarm, first);
-    })]);
+    enter_beside(
+        2,
+        [("runtime", |alarm, [first, _]| {
+            let later = clock::now() + Duration::from_secs(600);
+            alarm.enter(None, later, Arc::default());
+            serve(alarm, first);
+        })],
+    );
 }
 
 #[test]
 fn a_runtime_that_serves_two_requests_at_once_has_one_timer() {
-    enter_beside([
-        ("request", |alarm, [first, _]| serve(alarm, first)),
-        ("request beside it", |alarm, [first, _]| serve(alarm, first)),
-    ]);
+    let runtime = Builder::new_current_thread().build().unwrap();
+    let id = runtime.handle().id();
+    explore_in_runtime(move |_| {
+        let alarm: Arc<Alarm<Patient>> = Arc::new(Alarm::new());
+        let requests = [(); 2].map(|()| {
+            let alarm = Arc::clone(&alarm);
+            schedules::spawn("request", move || alarm.timer_of(id))
+        });
+        let timers = requests.map(schedules::Thread::join);
+        assert_eq!(timers.iter().flatten().count(), 1);
+    });
 }

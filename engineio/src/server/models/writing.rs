@@ -84,9 +84,10 @@ fn what_several_send_arrives_once_and_each_in_its_own_order() {
                 opened.send("a2");
             }),
             spawn("broadcaster", &opened, |opened| {
-                let message = EncodedMessage::text("b1");
+                opened.send("b1");
+                // Past the queue, if nothing is in it.
+                let message = EncodedMessage::text("b2");
                 opened.connection.send(&message).unwrap();
-                opened.send("b2");
             }),
             spawn("emitter", &opened, |opened| {
                 opened.connection.together(|| opened.send("c1"));
