@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::task::Waker;
+use std::time::Instant;
 
 use super::connection::{Connection, SendError};
 use super::requests::PollBody;
@@ -106,6 +107,15 @@ impl<D: Send + Sync + 'static> Shared<D> {
         self.settle(inner);
     }
 
+    /// Has what was queued answer the poll that waits, if one does.
+    pub(crate) fn answer_poll(self: &Arc<Self>, mut inner: MutexGuard<'_, Inner>, now: Instant) {
+        let (_, mut after) = self.feed(&mut inner, now, Input::Queued);
+        // Where none does, the queue has grown.
+        after.settle = true;
+        drop(inner);
+        self.run(after);
+    }
+
     /// Tells whoever waits for the queue that it has grown or shrunk.
     pub(crate) fn settle(self: &Arc<Self>, mut inner: MutexGuard<'_, Inner>) {
         let ready = inner.take_ready(self.hub.config.high_watermark);
@@ -171,12 +181,7 @@ impl<D: Send + Sync + 'static> Shared<D> {
         self.hub.counters.sent(size.0, size.1);
         match inner.session.transport() {
             Transport::WebSocket => self.flush_with(inner),
-            Transport::Polling if before == 0 => {
-                let now = clock::now();
-                let (_, after) = self.feed(&mut inner, now, Input::Queued);
-                drop(inner);
-                self.run(after);
-            }
+            Transport::Polling if before == 0 => self.answer_poll(inner, clock::now()),
             Transport::Polling => self.settle(inner),
         }
         Ok(sent)

@@ -445,9 +445,7 @@ impl<D: Send + Sync + 'static> Shared<D> {
         } else if inner.session.outbox.is_empty() {
             self.settle(inner);
         } else {
-            let (_, after) = self.feed(&mut inner, now, Input::Queued);
-            drop(inner);
-            self.run(after);
+            self.answer_poll(inner, now);
         }
     }
 
