@@ -139,6 +139,7 @@
 
 #![forbid(unsafe_code)]
 
+mod atomic;
 mod authority;
 mod clock;
 mod cluster;

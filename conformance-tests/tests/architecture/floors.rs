@@ -31,6 +31,7 @@ const SOCKETIO: House = House {
     folder: "",
     floors: &[
         &[
+            "atomic",
             "clock",
             "error",
             "id",

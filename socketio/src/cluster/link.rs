@@ -3,7 +3,6 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::task::Poll;
 
 use socketio_auth::Revocation;
@@ -14,6 +13,7 @@ use super::adapter::{Adapter, AdapterError, Membership};
 use super::handle::ClusterHandle;
 use super::seat::Seat;
 use super::settings::ClusterSettings;
+use crate::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use crate::clock::now;
 use crate::error::BuildError;
 use crate::facade::hearing::{feed, keep_time};

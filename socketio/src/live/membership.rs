@@ -1,10 +1,10 @@
 //! Coming in, the rooms of a socket, and leaving.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use super::core::{Core, Phase};
 use super::server::Server;
+use crate::atomic::Ordering;
 use crate::error::JoinError;
 use crate::proto::rooms::{Emptied, Joined, Room, RoomEvent};
 use crate::running::guard;

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::future::Future;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 
 use socketio_auth::DynPolicy;
@@ -13,6 +12,7 @@ use super::keeper::Keeper;
 use super::meter::Meter;
 use super::settings::Settings;
 use super::space::{Family, Space};
+use crate::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::authority::authority::Authority;
 use crate::authority::guard::Guard;
 use crate::cluster::link::Cluster;

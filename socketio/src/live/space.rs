@@ -1,6 +1,5 @@
 //! A namespace as the sockets in it share it.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 
 use engineio::SendOptions;
@@ -13,6 +12,7 @@ use super::matcher::Matcher;
 use super::meter::Meter;
 use super::server::Server;
 use super::settings::Settings;
+use crate::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use crate::authority::guard::Guard;
 use crate::cluster::seat::Seat;
 use crate::codec::Codec;
