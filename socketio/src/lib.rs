@@ -156,6 +156,8 @@ pub mod guide;
 mod id;
 mod live;
 mod lock;
+#[cfg(test)]
+mod models;
 mod proto;
 mod queue;
 mod running;
