@@ -125,27 +125,17 @@ impl Server {
         }
         spaces.insert(space);
         drop(spaces);
-        self.enter_cluster(space);
+        space.enter_cluster();
         Ok(())
     }
 
     /// Leaves the cluster for good, and ends its tasks.
     pub(crate) async fn leave_cluster(&self) {
         if let Some(cluster) = &self.cluster {
-            cluster.leave(&self.all_spaces()).await;
+            let spaces = self.all_spaces();
+            let seats = spaces.iter().filter_map(|space| space.cluster.as_ref());
+            cluster.leave(seats.map(|seat| seat.farewell())).await;
             self.cluster_stop.send_replace(true);
-        }
-    }
-
-    fn enter_cluster(&self, space: &Arc<Space>) {
-        if let Some(cluster) = &self.cluster {
-            cluster.open(space);
-        }
-    }
-
-    fn take_from_cluster(&self, space: &Space) {
-        if let (Some(cluster), Some(seat)) = (&self.cluster, &space.cluster) {
-            cluster.close(space, seat);
         }
     }
 
@@ -180,7 +170,7 @@ impl Server {
         spaces.insert(&space);
         spaces.dynamic_count += 1;
         drop(spaces);
-        self.enter_cluster(&space);
+        space.enter_cluster();
         Some(space)
     }
 
@@ -188,7 +178,7 @@ impl Server {
     pub(crate) fn close(&self, space: &Space) {
         let is_removed = self.spaces.lock().remove(space);
         if is_removed {
-            self.take_from_cluster(space);
+            space.leave_cluster();
         }
     }
 
@@ -205,7 +195,7 @@ impl Server {
             users.fetch_sub(1, Ordering::Relaxed) == 1 && spaces.remove(space)
         };
         if is_removed {
-            server.take_from_cluster(space);
+            space.leave_cluster();
         }
     }
 

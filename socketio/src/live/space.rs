@@ -35,7 +35,7 @@ pub(crate) struct Space {
     /// Where its events are kept for clients that lost their connection.
     pub(crate) recovery: Option<Arc<Keeper>>,
     /// Where other servers have it too.
-    pub(crate) cluster: Option<Seat>,
+    pub(crate) cluster: Option<Arc<Seat>>,
     pub(crate) meter: Meter,
     /// The identity of a socket that has none yet, and in a public namespace of every socket.
     pub(crate) nobody: ErasedIdentity,
@@ -68,7 +68,7 @@ impl Space {
             cluster: server
                 .cluster
                 .as_ref()
-                .map(|cluster| Seat::new(cluster, &name)),
+                .map(|cluster| Arc::new(Seat::new(cluster, &name))),
             name,
             codec: server.codec.clone(),
             settings: Arc::clone(&server.settings),
@@ -93,6 +93,19 @@ impl Space {
     /// Ends a lease for which no socket was made.
     pub(crate) fn give_back(&self) {
         Server::release(self);
+    }
+
+    /// It is open: the other servers may know.
+    pub(crate) fn enter_cluster(&self) {
+        if let Some(seat) = &self.cluster {
+            seat.open();
+        }
+    }
+
+    pub(crate) fn leave_cluster(&self) {
+        if let Some(seat) = &self.cluster {
+            seat.close();
+        }
     }
 
     /// A socket waits to be let in from here on.
