@@ -20,6 +20,7 @@ use crate::authority::authority::{AuthOptions, Authority};
 use crate::cluster::handle::Hearing;
 use crate::cluster::link::{Cluster, ServerClusterOptions};
 use crate::codec::Codec;
+use crate::connection::drive::Drive;
 use crate::error::BuildError;
 use crate::live::client::{Client, Shell};
 use crate::live::keeper::{Keeper, Recovery};
@@ -215,6 +216,7 @@ impl<D> SocketIoBuilder<D> {
             self.recovery.as_ref().map(Keeper::new),
             cluster,
             cluster_stop,
+            &Drive,
         ));
         if let Some(policy) = &self.policy {
             server.subscribe(&**policy);

@@ -9,6 +9,7 @@ use socketio_auth::DynPolicy;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
+use super::driver::Driver;
 use super::keeper::Keeper;
 use super::meter::Meter;
 use super::settings::Settings;
@@ -34,6 +35,7 @@ pub(crate) struct Server {
     /// True when the cluster's tasks are to be dropped, behind the farewell.
     cluster_stop: watch::Sender<bool>,
     pub(crate) meter: Meter,
+    pub(super) driver: &'static dyn Driver,
     is_closing: AtomicBool,
     /// True when handlers that still wait are to be dropped.
     stop: watch::Sender<bool>,
@@ -102,6 +104,7 @@ impl Server {
         recovery: Option<Keeper>,
         cluster: Option<Arc<Cluster>>,
         cluster_stop: watch::Sender<bool>,
+        driver: &'static dyn Driver,
     ) -> Self {
         Self {
             codec,
@@ -113,6 +116,7 @@ impl Server {
             cluster,
             cluster_stop,
             meter: Meter::default(),
+            driver,
             is_closing: AtomicBool::new(false),
             stop: watch::Sender::new(false),
         }

@@ -7,6 +7,7 @@ use engineio::SendOptions;
 use socketio_auth::{Code, ErasedIdentity, GrantFacts, Mode, Rejection};
 
 use super::core::Core;
+use super::driver::Driver;
 use super::handlers::Handlers;
 use super::keeper::Keeper;
 use super::matcher::Matcher;
@@ -44,6 +45,8 @@ pub(crate) struct Space {
     ack_ids: AtomicU64,
     is_closed: AtomicBool,
     pub(crate) server: Weak<Server>,
+    /// What does what its sockets ask for.
+    pub(super) driver: &'static dyn Driver,
     /// For a dynamic namespace, which goes with its last socket: how many sockets are in it or on the way in.
     /// Changed under the lock of the server's namespaces only.
     pub(crate) users: Option<AtomicUsize>,
@@ -86,6 +89,7 @@ impl Space {
             ack_ids: AtomicU64::new(0),
             is_closed: AtomicBool::new(false),
             server: Arc::downgrade(server),
+            driver: server.driver,
             users,
         }
     }
