@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use socketio_auth::{
     self as auth, AddressKey, AuditSink, AuthEvent, AuthLimiter, Code, DynPolicy, Extract, Lockout,
-    LockoutKey, Rejection, RequestView, Revocation, TrustedProxies,
+    LockoutKey, Rejection, RequestView, Revocation, Subject, TrustedProxies,
 };
 
 use super::guard::Guard;
@@ -187,7 +187,7 @@ impl Authority {
         &self,
         now: Instant,
         address: Option<IpAddr>,
-        renewed: Option<&str>,
+        renewed: Option<&Subject>,
     ) -> Result<(), Rejection> {
         {
             let mut limiter = self.limiter.lock();
@@ -218,7 +218,7 @@ impl Authority {
         &self,
         now: Instant,
         address: Option<IpAddr>,
-        renewed: Option<&str>,
+        renewed: Option<&Subject>,
     ) {
         {
             let mut limiter = self.limiter.lock();
@@ -239,7 +239,7 @@ impl Authority {
         &self,
         now: Instant,
         address: Option<IpAddr>,
-        renewed: Option<&str>,
+        renewed: Option<&Subject>,
     ) {
         if let Some(lockout) = &self.lockout {
             for key in keys(address, renewed) {
@@ -272,7 +272,10 @@ fn extract(
 }
 
 /// Whom an attempt counts for.
-fn keys(address: Option<IpAddr>, renewed: Option<&str>) -> impl Iterator<Item = LockoutKey<'_>> {
+fn keys(
+    address: Option<IpAddr>,
+    renewed: Option<&Subject>,
+) -> impl Iterator<Item = LockoutKey<'_>> {
     let address = address.map(|address| LockoutKey::Address(AddressKey::of(address)));
     address.into_iter().chain(renewed.map(LockoutKey::Subject))
 }

@@ -192,11 +192,10 @@ impl Client {
                 self.server.spawn(&self.runtime, async move {
                     let _in_flight = in_flight;
                     let event = Guarded(filtering).await;
-                    if let Some(client) = connection.data() {
-                        client.filtered(&connection, &socket, event, id);
-                        client.state.lock().inbox.end_flight();
-                        client.go_on(&connection, now());
-                    }
+                    let client = connection.data();
+                    client.filtered(&connection, &socket, event, id);
+                    client.state.lock().inbox.end_flight();
+                    client.go_on(&connection, now());
                 });
             }
         }
@@ -309,10 +308,9 @@ impl Client {
             if Guarded(running).await == Err(Panicked) {
                 panicked(&socket, ack);
             }
-            if let Some(client) = connection.data() {
-                client.state.lock().inbox.end_flight();
-                client.go_on(&connection, now());
-            }
+            let client = connection.data();
+            client.state.lock().inbox.end_flight();
+            client.go_on(&connection, now());
         });
     }
 }

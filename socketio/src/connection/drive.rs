@@ -3,7 +3,6 @@
 //! Inputs are fed by whoever has them; one thread at a time carries out what follows, without the lock, and runs
 //! no user code there. User code is called from the [inbox](crate::live::inbox), one call at a time and in order.
 
-use std::sync::MutexGuard;
 use std::time::Instant;
 
 use engineio::Connection;
@@ -16,6 +15,7 @@ use crate::live::client::{Client, Shell, State};
 use crate::live::core::Core;
 use crate::live::driver::{Ask, Driver};
 use crate::live::inbox::Call;
+use crate::lock::MutexGuard;
 use crate::proto::client::Input;
 
 /// Drives the connections of every server.
@@ -23,9 +23,6 @@ pub(crate) struct Drive;
 
 impl Driver for Drive {
     fn ask(&self, socket: &Core, ask: Ask) {
-        let Some(client) = socket.connection.data() else {
-            return;
-        };
         let ticket = socket.ticket;
         let input = match ask {
             Ask::Leave => Input::Leave { ticket },
@@ -39,13 +36,12 @@ impl Driver for Drive {
                 input: auth::Input::ExpireIn { margin, reason },
             },
         };
-        client.feed(&socket.connection, input);
+        socket.connection.data().feed(&socket.connection, input);
     }
 
     fn note(&self, socket: &Core, kind: AuditKind<'_>) {
-        if let Some(client) = socket.connection.data() {
-            client.audit(&socket.connection, socket, kind, None);
-        }
+        let client = socket.connection.data();
+        client.audit(&socket.connection, socket, kind, None);
     }
 }
 
@@ -105,7 +101,8 @@ impl Client {
         if state.wake_at.is_none_or(|armed| at < armed) {
             state.wake_at = Some(at);
             drop(state);
-            connection.wake_at(Some(at));
+            // Another thread may have armed an earlier one since the lock was released.
+            connection.wake_by(at);
         }
     }
 

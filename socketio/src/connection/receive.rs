@@ -1,7 +1,7 @@
 //! What comes in: messages, and what the engine tells of a connection.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, MutexGuard};
 use std::time::Instant;
 
 use engineio::{CloseReason, Connection, Flow, Message, Protocol, RequestView};
@@ -24,7 +24,7 @@ use crate::live::handlers::{AckSender, SocketHook};
 use crate::live::handshake::{Handshake, auth_of_query};
 use crate::live::inbox::{Call, Inbox};
 use crate::live::owed::Awaited;
-use crate::lock::Lock;
+use crate::lock::{Lock, MutexGuard};
 use crate::proto::client::{Input, Route, Ticket};
 use crate::queue::Queue;
 use crate::running::guard;
@@ -33,7 +33,7 @@ use crate::trace;
 impl engineio::Handler for Shell {
     type Data = Client;
 
-    fn on_open(&self, _: &Connection<Client>, request: &RequestView<'_>) -> Client {
+    fn on_open(&self, request: &RequestView<'_>, _: Protocol) -> Client {
         let (settings, authority) = (&self.server.settings, &self.server.authority);
         let policies = authority.policies();
         let secrets = policies.secrets_in(request);
@@ -60,9 +60,7 @@ impl engineio::Handler for Shell {
     }
 
     fn on_ready(&self, connection: &Connection<Client>) {
-        let Some(client) = connection.data() else {
-            return;
-        };
+        let client = connection.data();
         //= SIO4-CON-01
         if connection.protocol() == Protocol::V3 {
             // Without an auth object: what the URL presents is for the sources that look there.
@@ -73,40 +71,31 @@ impl engineio::Handler for Shell {
     }
 
     fn admits(&self, connection: &Connection<Client>, request: &RequestView<'_>) -> bool {
-        connection
-            .data()
-            .is_none_or(|client| client.is_owner(request))
+        connection.data().is_owner(request)
     }
 
     fn on_message(&self, connection: &Connection<Client>, message: Message<'_>) -> Flow {
-        connection
-            .data()
-            .map_or(Flow::Continue, |client| client.receive(connection, message))
+        connection.data().receive(connection, message)
     }
 
     fn on_deadline(&self, connection: &Connection<Client>) {
-        if let Some(client) = connection.data() {
-            client.state.lock().wake_at = None;
-            client.feed(connection, Input::Timeout);
-        }
+        let client = connection.data();
+        client.state.lock().wake_at = None;
+        client.feed(connection, Input::Timeout);
     }
 
     fn on_slow(&self, connection: &Connection<Client>) {
-        if let Some(client) = connection.data() {
-            client.tell_all(|socket| &socket.space.handlers.slow);
-        }
+        let client = connection.data();
+        client.tell_all(|socket| &socket.space.handlers.slow);
     }
 
     fn on_drained(&self, connection: &Connection<Client>) {
-        if let Some(client) = connection.data() {
-            client.tell_all(|socket| &socket.space.handlers.drained);
-        }
+        let client = connection.data();
+        client.tell_all(|socket| &socket.space.handlers.drained);
     }
 
     fn on_close(&self, connection: &Connection<Client>, reason: CloseReason) {
-        let Some(client) = connection.data() else {
-            return;
-        };
+        let client = connection.data();
         //= SIO5-DIS-04
         let reason = match reason {
             CloseReason::ForcedClose if self.server.is_closing() => {
@@ -399,7 +388,7 @@ impl Client {
             Ok(argument) => gate.policy.collect_event(Some(&argument)),
             Err(_) => Collected::Rejected(Code::CredentialsBadFormat.into()),
         };
-        let mut presented = self.within_limits(now, presented, socket.subject().as_deref());
+        let mut presented = self.within_limits(now, presented, socket.subject().as_ref());
         let ack = packet.id();
         // Who is being verified, or is in, does not become a guest.
         let is_waited_for = self.state.lock().machine.awaits_credential(ticket);

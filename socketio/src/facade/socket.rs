@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use engineio::{OverflowPolicy, Protocol};
 use serde::Serialize;
 use serde_json::Value;
-use socketio_auth::{Action, ErasedIdentity, Grant};
+use socketio_auth::{Action, ErasedIdentity, Grant, Subject};
 
 use crate::codec::FromArgs;
 use crate::error::{EmitError, JoinError};
@@ -57,16 +57,9 @@ impl<D> Socket<D> {
     }
 
     /// The request the connection began with.
-    ///
-    /// # Panics
-    ///
-    /// Never: a socket exists only once its connection has its data.
     #[must_use]
     pub fn handshake(&self) -> &Handshake {
-        let client = self.core.connection.data();
-        &client
-            .expect("a socket is made after its connection's data")
-            .handshake
+        &self.core.connection.data().handshake
     }
 
     /// The payload of the CONNECT packet; the query for a client of protocol 4. `{}` when there was none, and in
@@ -250,7 +243,7 @@ impl<D: Send + Sync + 'static> Socket<D> {
 
     /// Whose grant it is; `None` for guests and in public namespaces.
     #[must_use]
-    pub fn subject(&self) -> Option<Arc<str>> {
+    pub fn subject(&self) -> Option<Subject> {
         self.core.subject()
     }
 

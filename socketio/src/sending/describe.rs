@@ -18,12 +18,9 @@ pub(crate) fn describe(socket: &Arc<Core>) -> RemoteSocket {
     let own_room = Room::from(socket.id());
     let mut rooms = vec![own_room];
     rooms.extend(space.rooms.lock().rooms_of(socket.id()));
-    let client = socket.connection.data();
-    let handshake = client.map_or(Value::Null, |client| {
-        // What a client of a guarded namespace presents may be a credential.
-        let auth = socket.auth().filter(|_| space.guard.is_none());
-        handshake_json(&client.handshake, auth)
-    });
+    // What a client of a guarded namespace presents may be a credential.
+    let auth = socket.auth().filter(|_| space.guard.is_none());
+    let handshake = handshake_json(&socket.connection.data().handshake, auth);
     let share = space.handlers.share_data.as_ref();
     let data = share.and_then(|share| guard(|| share(socket)).ok());
     let data = data.unwrap_or_else(|| Value::Object(Map::new()));
