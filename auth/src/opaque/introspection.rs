@@ -95,6 +95,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Introspection<C> {
                 max_session: Duration::from_secs(24 * 60 * 60),
                 max_token_lifetime: None,
                 is_expiry_required: false,
+                subject_claim: None,
                 end_claim: None,
             },
             clock: Arc::new(SystemClock),
@@ -121,6 +122,14 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Introspection<C> {
     #[must_use]
     pub fn max_session(mut self, max: Duration) -> Self {
         self.expectations.max_session = max;
+        self
+    }
+
+    /// Takes the subject from this member of the answer, a text or a whole number, instead of `sub`, which servers need not
+    /// tell (RFC 7662 §2.2).
+    #[must_use]
+    pub fn subject_claim(mut self, name: &str) -> Self {
+        self.expectations.subject_claim = Some(name.into());
         self
     }
 
