@@ -229,6 +229,3 @@ impl fmt::Debug for HttpFetch {
             .finish_non_exhaustive()
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,15 +1,20 @@
+//! The HTTPS client against servers that answer once. Not a part of the published package: it takes a private key.
+
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
-use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+use socketio_auth::{
+    Fetch as _, FetchError, FetchRequest, FetchResponse, HttpFetch, NoRoots, Secret,
+};
+use tokio_rustls::rustls::crypto::aws_lc_rs;
+use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-use super::*;
-use crate::Secret;
-
-const ROOT: &str = include_str!("pem/tls_root.pem");
+const ROOT: &str = include_str!("pem/root.pem");
 
 fn client() -> HttpFetch {
     HttpFetch::with_roots(ROOT).unwrap()
@@ -31,15 +36,16 @@ struct Server {
 }
 
 impl Server {
-    fn plain(answer: &'static str) -> Self {
-        Self::start(move |stream| exchange(stream, answer))
+    fn plain(answer: impl Into<String>) -> Self {
+        let answer = answer.into();
+        Self::start(move |stream| exchange(stream, &answer))
     }
 
     fn secure(answer: &'static str) -> Self {
-        let chain = CertificateDer::pem_slice_iter(include_bytes!("pem/tls_localhost.pem"))
+        let chain = CertificateDer::pem_slice_iter(include_bytes!("pem/localhost.pem"))
             .collect::<Result<Vec<_>, _>>()
             .unwrap();
-        let key = PrivateKeyDer::from_pem_slice(include_bytes!("pem/tls_localhost.key.pem"));
+        let key = PrivateKeyDer::from_pem_slice(include_bytes!("pem/localhost.key.pem"));
         let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()
             .unwrap()
@@ -163,7 +169,7 @@ fn a_server_is_trusted_by_its_root_and_name() {
         fetched(client, FetchRequest::get(server.url("https", host), 100))
     };
     assert_eq!(answer(&client(), "localhost").unwrap().body(), b"{}");
-    let other = HttpFetch::with_roots(include_str!("pem/tls_other_root.pem")).unwrap();
+    let other = HttpFetch::with_roots(include_str!("pem/other_root.pem")).unwrap();
     assert!(matches!(
         answer(&other, "localhost"),
         Err(FetchError::Failed(_))
@@ -181,4 +187,32 @@ fn without_roots_there_is_no_client() {
         HttpFetch::with_roots("not a certificate").err(),
         Some(NoRoots)
     );
+}
+
+#[cfg(any(feature = "jwt-aws-lc", feature = "jwt-rust-crypto"))]
+#[test]
+fn keys_are_fetched_in_tasks_of_tokio() {
+    use socketio_auth::jwt::{Algorithm, JwksCache, JwtAuthenticator};
+    use socketio_auth::testing::TokenMint;
+    use socketio_auth::{AuthContext, Authenticator as _, Credential, Outcome, SourceKind};
+
+    let mint = TokenMint::new(Algorithm::Es256);
+    let (set, len) = (mint.jwks(), mint.jwks().len());
+    let server = Server::plain(format!(
+        "HTTP/1.1 200 OK\r\nContent-Length: {len}\r\n\r\n{set}"
+    ));
+    let cache = JwksCache::over_http(&server.url("http", "127.0.0.1"), client()).unwrap();
+    let jwt = JwtAuthenticator::<serde_json::Value>::builder()
+        .any_issuer()
+        .any_audience()
+        .key_source(cache)
+        .build()
+        .unwrap();
+    let token = Credential::new(mint.token("ann").sign(), SourceKind::Payload);
+    let outcome = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
+        .block_on(jwt.authenticate(&AuthContext::new("/"), &token));
+    assert!(matches!(outcome, Outcome::Accept(_)), "{outcome:?}");
 }
