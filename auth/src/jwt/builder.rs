@@ -66,6 +66,7 @@ pub struct JwtBuilder<C> {
     keys: KeyConfig,
     issuers: Vec<Issuer>,
     accepts_any_issuer: bool,
+    key_claim: Option<Box<str>>,
     audiences: Option<Vec<Box<str>>>,
     leeway: Duration,
     max_session: Duration,
@@ -93,6 +94,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> JwtBuilder<C> {
             keys: KeyConfig::default(),
             issuers: Vec::new(),
             accepts_any_issuer: false,
+            key_claim: None,
             audiences: None,
             leeway: Duration::from_secs(30),
             max_session: Duration::from_secs(24 * 60 * 60),
@@ -142,6 +144,32 @@ impl<C: DeserializeOwned + Send + Sync + 'static> JwtBuilder<C> {
     /// the token's key id, its issuer and the handshake. The last call counts.
     pub fn key_source(mut self, source: impl KeySource) -> Self {
         self.keys.source = Some(Arc::new(source));
+        self
+    }
+
+    /// Shows this claim to the [key source](Self::key_source), as [`KeyRequest::claim`](super::KeyRequest::claim): for secrets
+    /// that are chosen by a tenant or a client.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), socketio_auth::jwt::BuildError> {
+    /// use socketio_auth::jwt::{Algorithm, JwtAuthenticator, KeyRequest, LookupError, VerifyingKey};
+    ///
+    /// # fn secret_of(tenant: &str) -> Option<[u8; 32]> { None }
+    /// let jwt = JwtAuthenticator::<serde_json::Value>::builder()
+    ///     .any_issuer()
+    ///     .any_audience()
+    ///     .key_claim("tenant")
+    ///     .key_source(|token: KeyRequest| async move {
+    ///         let secret = token.claim().and_then(secret_of).ok_or(LookupError::Unknown)?;
+    ///         VerifyingKey::hmac(Algorithm::Hs256, &secret).map_err(|_| LookupError::Unknown)
+    ///     })
+    ///     .build()?;
+    /// # let _ = jwt;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn key_claim(mut self, name: &str) -> Self {
+        self.key_claim = Some(name.into());
         self
     }
 
@@ -273,6 +301,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> JwtBuilder<C> {
         }
         Ok(JwtAuthenticator::new(Inner {
             trusted,
+            key_claim: self.key_claim,
             expectations: Expectations {
                 audiences,
                 leeway: self.leeway,

@@ -74,6 +74,7 @@ fn wanted(key_id: &str) -> KeyRequest {
     KeyRequest {
         key_id: Some(key_id.into()),
         issuer: None,
+        claim: None,
         algorithm: Algorithm::Es256,
         context: AuthContext::new("/"),
     }
