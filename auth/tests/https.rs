@@ -143,6 +143,113 @@ fn row_31_a_redirect_is_not_followed() {
     assert_eq!(fetched(&client(), request).unwrap().status(), 302);
 }
 
+/// A server that takes several connections, one after the other.
+fn serving(answers: Vec<String>) -> (u16, JoinHandle<Vec<String>>) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let serve = move || {
+        let accept = |answer: &String| exchange(listener.accept().unwrap().0, answer);
+        answers.iter().map(accept).collect()
+    };
+    (port, std::thread::spawn(serve))
+}
+
+#[test]
+fn a_redirect_on_the_same_host_is_followed_when_told_so_and_no_other() {
+    const END: &str = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+    let to = |place: &str| {
+        format!("HTTP/1.1 301 Moved Permanently\r\nLocation: {place}\r\nContent-Length: 0\r\n\r\n")
+    };
+    let follow = |answers: Vec<String>| {
+        let (port, thread) = serving(answers);
+        let url = format!("http://127.0.0.1:{port}/keys");
+        let request = FetchRequest::get(url.into(), 100);
+        let client = client().follow_redirects_on_the_host();
+        let status = fetched(&client, request).unwrap().status();
+        let asked = thread.join().unwrap();
+        let paths = asked
+            .iter()
+            .map(|asked| asked.split(' ').nth(1).unwrap().to_owned());
+        (status, paths.collect::<Vec<_>>())
+    };
+    assert_eq!(
+        follow(vec![to("/v2?a=b"), END.into()]),
+        (200, vec!["/keys".into(), "/v2?a=b".into()])
+    );
+    for elsewhere in [
+        "//evil.example/",
+        "http://evil.example/",
+        "http://127.0.0.1:1/",
+        "https://127.0.0.1/",
+        "keys",
+    ] {
+        assert_eq!(follow(vec![to(elsewhere)]).0, 301, "{elsewhere}");
+    }
+    let in_a_circle = follow(vec![to("/keys"); 4]);
+    assert_eq!(
+        (in_a_circle.0, in_a_circle.1.len()),
+        (301, 4),
+        "three and no more"
+    );
+}
+
+/// A proxy for one connection; its thread ends with the head that it was sent.
+fn proxy(answer: &'static str, target: Option<u16>) -> (u16, JoinHandle<String>) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let serve = move || {
+        let (mut near, _) = listener.accept().unwrap();
+        let head = exchange(near.try_clone().unwrap(), answer);
+        if let Some(target) = target {
+            let mut far = TcpStream::connect((Ipv4Addr::LOCALHOST, target)).unwrap();
+            let (mut from, mut to) = (near.try_clone().unwrap(), far.try_clone().unwrap());
+            let up = std::thread::spawn(move || std::io::copy(&mut from, &mut to));
+            let _ = std::io::copy(&mut far, &mut near);
+            let _ = near.shutdown(std::net::Shutdown::Both);
+            let _ = up.join().unwrap();
+        }
+        head
+    };
+    (port, std::thread::spawn(serve))
+}
+
+#[test]
+fn a_proxy_is_asked_for_a_tunnel_to_https_and_for_the_whole_url_otherwise() {
+    const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}";
+    let server = Server::secure(OK);
+    let (port, thread) = proxy(
+        "HTTP/1.1 200 Connection established\r\n\r\n",
+        Some(server.port),
+    );
+    let through = client().proxy("127.0.0.1", port);
+    let request = FetchRequest::get(server.url("https", "localhost"), 100);
+    assert_eq!(fetched(&through, request).unwrap().body(), b"{}");
+    let head = thread.join().unwrap();
+    let wanted = format!("CONNECT localhost:{} HTTP/1.1\r\n", server.port);
+    assert!(head.starts_with(&wanted), "{head}");
+
+    let (port, thread) = proxy(OK, None);
+    let through = client().proxy("127.0.0.1", port);
+    let request = FetchRequest::get("http://keys.cluster.local/jwks".into(), 100);
+    assert_eq!(fetched(&through, request).unwrap().body(), b"{}");
+    let head = thread.join().unwrap();
+    assert!(
+        head.starts_with("GET http://keys.cluster.local/jwks HTTP/1.1\r\n"),
+        "{head}"
+    );
+
+    for (refusal, why) in [
+        ("HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", "407"),
+        ("SSH-2.0-x\r\n\r\n", "not HTTP"),
+    ] {
+        let (port, _) = proxy(refusal, None);
+        let through = client().proxy("127.0.0.1", port);
+        let request = FetchRequest::get("https://id.example/jwks".into(), 100);
+        let error = fetched(&through, request).unwrap_err().to_string();
+        assert!(error.contains(why), "{error}");
+    }
+}
+
 #[test]
 fn a_server_that_does_not_answer_ends_in_a_timeout() {
     // The kernel completes the connection; nobody accepts it.

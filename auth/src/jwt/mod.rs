@@ -14,6 +14,8 @@ pub(crate) mod backend;
 mod builder;
 mod certificate;
 mod compact;
+#[cfg(feature = "discovery")]
+mod discovery;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;

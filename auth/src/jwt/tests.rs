@@ -1,4 +1,6 @@
 mod details;
+#[cfg(feature = "discovery")]
+mod discovery;
 mod jwks_cache;
 mod proof;
 mod routing;

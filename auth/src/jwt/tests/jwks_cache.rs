@@ -442,6 +442,14 @@ fn row_31_only_a_safe_url_is_accepted() {
     }
     let error = JwksCache::new("http://id.example/jwks", Never, drop).unwrap_err();
     assert_eq!(error, InsecureUrl);
+    let mut options = JwksOptions::default();
+    options.insecure_allow_http = true;
+    let with = |url| {
+        let (fetch, options) = (FakeFetch::new(), options.clone());
+        JwksCache::with_options(url, fetch, drop, options, FakeClock::at(NOW))
+    };
+    assert!(with("http://keys.default.svc/jwks").is_ok());
+    assert!(with("ftp://keys.default.svc/jwks").is_err());
 }
 
 #[test]
