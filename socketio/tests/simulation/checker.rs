@@ -20,6 +20,8 @@ pub(crate) struct Counts {
     pub(crate) faults: usize,
     pub(crate) ended_servers: usize,
     pub(crate) crossings: usize,
+    /// Those that came or not because their room was joined or left before the connection was lost.
+    pub(crate) moved: usize,
 }
 
 impl Counts {
@@ -33,6 +35,7 @@ impl Counts {
         self.faults += other.faults;
         self.ended_servers += other.ended_servers;
         self.crossings += other.crossings;
+        self.moved += other.moved;
     }
 }
 
@@ -72,8 +75,8 @@ struct Chain {
     is_connected: bool,
     /// The records of its losing its connection.
     losses: Vec<usize>,
-    /// The records of its getting something with an offset, and those of its being sent.
-    offsets: Vec<(usize, usize)>,
+    /// The records of its getting something with an offset, and those and the times of its being sent.
+    offsets: Vec<(usize, usize, u64)>,
     received: Vec<(Origin, u32)>,
 }
 
@@ -95,11 +98,17 @@ impl Chain {
     /// So an event is not replayed to who has left its room since, and is to who has joined it since; as long as the
     /// client has had no later event whose offset it can name.
     fn has_moved_by_its_next_loss(&self, target: Target, emission: &Emission) -> bool {
-        let next = self
+        let is_remote = emission.server != self.home;
+        let last_at = emission.at + if is_remote { MAX_DELAY_MS } else { 0 };
+        // What another server sent stands where it arrived, behind what was sent here meanwhile.
+        let is_later = |(_, index, at): &&(usize, usize, u64)| {
+            *index > emission.index && (!is_remote || *at > last_at)
+        };
+        let end = self
             .offsets
             .iter()
-            .find(|(_, offset)| *offset > emission.index);
-        let end = next.map_or(usize::MAX, |(index, _)| *index);
+            .find(is_later)
+            .map_or(usize::MAX, |(index, ..)| *index);
         let losses = self.losses.iter().rev();
         let Some(loss) = losses
             .copied()
@@ -163,7 +172,7 @@ struct Emission {
 }
 
 impl Checker<'_> {
-    fn fail(&mut self, at: u64, text: String) {
+    fn fail(&mut self, at: u64, text: impl std::fmt::Display) {
         self.wrong.push(format!("{at} ms: {text}"));
     }
 
@@ -284,7 +293,7 @@ impl Checker<'_> {
                         let kept = emission.filter(|emission| emission.kind == Kind::Kept);
                         chain
                             .offsets
-                            .extend(kept.map(|emission| (index, emission.index)));
+                            .extend(kept.map(|emission| (index, emission.index, emission.at)));
                     }
                     None => self.fail(*at, format!("socket {socket} is unknown")),
                 }
@@ -323,7 +332,10 @@ impl Checker<'_> {
             }
             match self.due(socket, chain, emission) {
                 Due::Must | Due::May => {}
-                Due::Moved => continue,
+                Due::Moved => {
+                    self.counts.moved += 1;
+                    continue;
+                }
                 Due::Never => {
                     let text = format!("socket {socket} got {key:?}, which is not for it");
                     self.fail(emission.at, text);

@@ -194,7 +194,7 @@ impl Node {
         let hall = self.hall();
         let (except, broadcast) = match (from, target) {
             (Some(socket), None) => (Some(socket), socket.broadcast()),
-            (Some(socket), Some(room)) if number % 2 == 0 => {
+            (Some(socket), Some(room)) if number.is_multiple_of(2) => {
                 (Some(socket), socket.to(name_of(room)))
             }
             (_, Some(room)) => (None, hall.to(name_of(room))),

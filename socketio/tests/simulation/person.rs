@@ -368,7 +368,7 @@ impl Person {
     }
 
     /// Leaves, and says so.
-    async fn part(&mut self, talk: &mut Talk) {
+    async fn part(&self, talk: &mut Talk) {
         let (who, connection) = (self.who, self.connection);
         self.world.history.add(What::Left { who, connection });
         talk.link.send("41".to_owned());

@@ -306,8 +306,8 @@ async fn fill(stream: &mut End, unread: &mut Vec<u8>) -> Result<(), String> {
     }
 }
 
-fn text(error: impl ToString) -> String {
-    error.to_string()
+fn text<E: std::fmt::Display>(error: E) -> String {
+    format!("{error}")
 }
 
 fn take_payload(payload: &str, arrived: &UnboundedSender<Incoming>) {
