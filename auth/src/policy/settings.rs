@@ -79,7 +79,8 @@ pub struct NamespacePolicy {
     /// How many packets of a client that is not in are ignored; 32 by default. One more closes the connection.
     pub max_ignored_packets: u32,
     /// The largest CONNECT payload, in bytes; 16 KiB by default. A larger one is refused as
-    /// `credentials_bad_format`.
+    /// `credentials_bad_format`, and the audit says how long it was. For longer tokens raise what bounds the token as well,
+    /// such as `JwtBuilder::max_token_len`; for those in a header or cookie, the engine's `max_header_bytes`.
     pub max_payload_bytes: usize,
     /// What happens when a grant ends; [`OnExpiry::ReconnectTransport`] by default.
     pub on_expiry: OnExpiry,

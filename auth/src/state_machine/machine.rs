@@ -10,6 +10,7 @@ use crate::policy::collected::Collected;
 use crate::policy::settings::{Mode, NamespacePolicy, OnExpiry};
 use crate::presented::credential::Credential;
 use crate::rejection::code::{Code, Rejection};
+use crate::subject::Subject;
 
 /// The most by which a session is shortened to spread the ends, in thousandths.
 const MAX_SPREAD_PERMILLE: u32 = 50;
@@ -52,7 +53,7 @@ pub struct AuthMachine<M, G> {
     warn_at: Option<Instant>,
     expires_at: Option<Instant>,
     /// Whose grant is active; `None` for a guest.
-    subject: Option<Arc<str>>,
+    subject: Option<Subject>,
     renewed_at: Option<Instant>,
     /// The ack id of the `authenticate` under verification.
     ack: Option<u64>,
@@ -251,7 +252,7 @@ impl<M: Queued, G> AuthMachine<M, G> {
         &mut self,
         now: Instant,
         grant: G,
-        subject: Arc<str>,
+        subject: Subject,
         expires_in: Option<Duration>,
         credential: Option<Credential>,
     ) {
@@ -407,7 +408,7 @@ impl<M: Queued, G> AuthMachine<M, G> {
         now: Instant,
         epoch: u32,
         grant: G,
-        subject: Arc<str>,
+        subject: Subject,
         expires_in: Option<Duration>,
     ) {
         if !self.is_current(epoch) {

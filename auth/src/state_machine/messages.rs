@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::policy::collected::Collected;
 use crate::presented::credential::Credential;
 use crate::rejection::code::Rejection;
+use crate::subject::Subject;
 
 /// A packet that the machine may have to keep for a while.
 pub trait Queued {
@@ -20,15 +21,15 @@ pub enum Purpose {
     /// To let a client in, or to make somebody of a guest.
     Entry,
     /// To renew the grant of this subject.
-    Renewal(Arc<str>),
+    Renewal(Subject),
     /// To ask again about the credential of this subject, of the server's own accord.
-    Revalidation(Arc<str>),
+    Revalidation(Subject),
 }
 
 impl Purpose {
     /// Whose grant is renewed or asked about.
     #[must_use]
-    pub const fn subject(&self) -> Option<&Arc<str>> {
+    pub const fn subject(&self) -> Option<&Subject> {
         match self {
             Self::Entry => None,
             Self::Renewal(subject) | Self::Revalidation(subject) => Some(subject),
@@ -53,7 +54,7 @@ pub enum Input<M, G> {
         /// What the shell wants to keep.
         grant: G,
         /// Whose grant it is.
-        subject: Arc<str>,
+        subject: Subject,
         /// How long it still holds; `None` when it does not end.
         expires_in: Option<Duration>,
         /// What it was granted for, see [`AuthMachine::credential`](super::AuthMachine::credential).
@@ -83,7 +84,7 @@ pub enum Input<M, G> {
         /// What the shell wants to keep.
         grant: G,
         /// Whose grant it is.
-        subject: Arc<str>,
+        subject: Subject,
         /// How long it holds from now; `None` when it does not end.
         expires_in: Option<Duration>,
     },

@@ -29,13 +29,13 @@ use crate::proto::event::Input;
 /// hyper or tower server. Streams accepted elsewhere go to [`Engine::serve_stream`].
 ///
 /// ```no_run
-/// use engineio::{CloseReason, Config, Connection, Engine, Flow, Handler, Message, Payload, RequestView};
+/// use engineio::{CloseReason, Config, Connection, Engine, Flow, Handler, Message, Payload, Protocol, RequestView};
 ///
 /// struct Echo;
 ///
 /// impl Handler for Echo {
 ///     type Data = ();
-///     fn on_open(&self, _: &Connection<()>, _: &RequestView<'_>) {}
+///     fn on_open(&self, _: &RequestView<'_>, _: Protocol) {}
 ///     fn on_message(&self, connection: &Connection<()>, message: Message<'_>) -> Flow {
 ///         let _ = match message.payload() {
 ///             Payload::Text(text) => connection.send_text(text),
@@ -153,8 +153,9 @@ impl<D: Send + Sync + 'static> Engine<D> {
     /// Refuses new sessions, with 503 and `Retry-After`, then closes the live ones at random times spread evenly
     /// over `deadline`, so that the clients do not reconnect elsewhere all at once.
     ///
-    /// Returns as soon as all are gone, and at the deadline at the latest; whoever has not taken its last
-    /// messages by then loses them. Dropping the future stops the closing; new sessions stay refused.
+    /// Returns as soon as nobody is left who can be told, and at the deadline at the latest: a client of long-polling that
+    /// is not there at the beginning has 2 seconds to come back for its last messages. Whoever has not taken them by then
+    /// loses them. Dropping the future stops the closing; new sessions stay refused.
     pub async fn drain(&self, deadline: Duration) {
         *self.hub.is_draining.lock() = true;
         drain::run(&self.hub, deadline).await;

@@ -13,17 +13,20 @@ use socketio_auth as auth;
 use socketio_auth::{
     Action, BoxFuture, Code, Collected, Credential, Decision, ErasedIdentity, Extract, Fingerprint,
     Grant, GrantFacts, Inherit, Mode, NoRequest, PayloadText, Purpose, Rejection, SourceKind,
+    Subject,
 };
 
-use super::{Accepted, Auth, Client, Payload, Shell, now, wall_clock};
+use crate::authority::guard::Guard;
+use crate::authority::revoked::Mark;
+use crate::clock::{now, wall_clock};
 use crate::error::ConnectError;
 use crate::id::SocketId;
-use crate::namespace::{Family, Guard, Space};
+use crate::live::client::{Accepted, Auth, Client, Payload, Shell};
+use crate::live::core::{Core, Verdict};
+use crate::live::keeper::Claim;
+use crate::live::space::{Family, Space};
 use crate::proto::client::{Gate, Inherited, Input, Ticket};
-use crate::recovery::Claim;
-use crate::revoked::Mark;
 use crate::running::{Guarded, Panicked, guard, poll_now};
-use crate::socket::{Core, Verdict};
 use crate::trace;
 
 /// A verification that runs.
@@ -89,12 +92,11 @@ impl Client {
         let connection = connection.clone();
         self.server.spawn(&self.runtime, async move {
             let found = tokio::time::timeout(limit, Guarded(search)).await;
-            if let Some(client) = connection.data() {
-                let found = found.unwrap_or(Ok(None));
-                let now = self::now();
-                client.searched(&connection, now, ticket, &name, payload, found);
-                client.go_on(&connection, now);
-            }
+            let client = connection.data();
+            let found = found.unwrap_or(Ok(None));
+            let now = self::now();
+            client.searched(&connection, now, ticket, &name, payload, found);
+            client.go_on(&connection, now);
         });
     }
 
@@ -179,7 +181,7 @@ impl Client {
         &self,
         now: Instant,
         presented: Collected,
-        renewed: Option<&str>,
+        renewed: Option<&Subject>,
     ) -> Collected {
         if !matches!(presented, Collected::Credential(_)) {
             return presented;
@@ -249,7 +251,7 @@ impl Client {
         let left = |at: SystemTime| at.duration_since(counted_from).unwrap_or_default();
         Some(Inherited {
             from: socket.ticket,
-            subject: grant.shared_subject(),
+            subject: grant.subject().clone(),
             // As the policy ended it there, its cap included.
             expires_in: socket.expires_at().map(left),
             grant: Accepted {
@@ -267,8 +269,12 @@ impl Client {
         policy: &dyn auth::DynPolicy,
         payload: &Payload,
     ) -> Collected {
-        if payload.size > policy.settings().max_payload_bytes {
-            return Collected::Rejected(Code::CredentialsBadFormat.into());
+        let (size, max) = (payload.size, policy.settings().max_payload_bytes);
+        if size > max {
+            let detail =
+                format!("the CONNECT payload has {size} bytes, max_payload_bytes is {max}");
+            let refused = Rejection::new(Code::CredentialsBadFormat).with_detail(detail);
+            return Collected::Rejected(refused);
         }
         let opening = {
             let state = self.state.lock();
@@ -314,7 +320,7 @@ impl Client {
         };
         let mut context = self.context(connection, &socket.space.name);
         if let Some(subject) = trial.purpose.subject() {
-            context = context.with_renewed_subject(Arc::clone(subject));
+            context = context.with_renewed_subject(subject.clone());
         }
         let started = guard(|| Arc::clone(policy).authenticate(context, credential));
         let Ok(mut verification) = started else {
@@ -361,8 +367,8 @@ impl Client {
             })
             .await;
             drop(future);
-            if let (Some(output), Some(client)) = (ended, connection.data()) {
-                next(client, &connection, output);
+            if let Some(output) = ended {
+                next(connection.data(), &connection, output);
             }
         });
     }
@@ -387,8 +393,8 @@ impl Client {
             })
             .await;
             drop(verification);
-            if let (Some(result), Some(client)) = (result, connection.data()) {
-                let now = now();
+            if let Some(result) = result {
+                let (client, now) = (connection.data(), now());
                 client.verified(&connection, now, &socket, &trial, result);
                 client.go_on(&connection, now);
             }
@@ -417,7 +423,7 @@ impl Client {
     ) {
         let result = result.map(|result| result.and_then(|grant| Self::authorize(socket, grant)));
         let renewed = socket.subject().filter(|_| socket.is_joined());
-        let (authority, renewed) = (&self.server.authority, renewed.as_deref());
+        let (authority, renewed) = (&self.server.authority, renewed.as_ref());
         match &result {
             // The client did nothing.
             _ if matches!(trial.purpose, Purpose::Revalidation(_)) => {}
@@ -436,7 +442,7 @@ impl Client {
                     let counted_from = wall_clock();
                     auth::Input::VerifyOk {
                         epoch,
-                        subject: grant.shared_subject(),
+                        subject: grant.subject().clone(),
                         expires_in: grant.expires_in(counted_from),
                         grant: Accepted {
                             grant: Arc::new(grant),

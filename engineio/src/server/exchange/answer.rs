@@ -37,6 +37,8 @@ where
     D: Send + Sync + 'static,
     B: HttpBody<Data = Bytes> + Send,
 {
+    // Here sessions are served, so here their deadlines are told.
+    hub.alarm.run_here();
     let config = &hub.config;
     if request.method() == Method::OPTIONS && config.cors.is_some() {
         return Answer::Response(preflight(hub, request));
@@ -76,6 +78,7 @@ pub(crate) fn answer_handshake<D: Send + Sync + 'static>(
     if hub.config.admission.is_some() || hub.config.id_generator.is_some() {
         return None;
     }
+    hub.alarm.run_here();
     let query = Query::parse(request);
     let outcome = match decide(hub, request, &query, true) {
         Err(refused) => Err(refused),

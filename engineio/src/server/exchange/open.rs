@@ -86,6 +86,12 @@ fn open<D: Send + Sync + 'static>(
     hub.registry
         .reserve(peer)
         .map_err(|_| Refused::Busy("there are too many sessions"))?;
+    let mut data = None;
+    hub.guard(|handler| data = Some(handler.on_open(request, query.protocol)));
+    let Some(data) = data else {
+        hub.registry.release(peer);
+        return Err(Refused::Failed);
+    };
     let opening = Opening {
         id,
         protocol: query.protocol,
@@ -97,7 +103,7 @@ fn open<D: Send + Sync + 'static>(
             .clone()
             .filter(|_| transport == Transport::Polling),
     };
-    let shared = Arc::new(Shared::new(Arc::clone(hub), now, opening));
+    let shared = Arc::new(Shared::new(Arc::clone(hub), now, opening, data));
     shared.bind_origin(bound_origin(hub, request));
     if !hub.registry.insert(id, Arc::clone(&shared)) {
         hub.registry.release(peer);
@@ -151,7 +157,7 @@ pub(crate) fn open_polling<D: Send + Sync + 'static>(
     if let Some(hook) = &hub.config.handshake_headers {
         hook(request, response.headers_mut());
     }
-    tell_open(&shared, request, now);
+    tell_ready(&shared, now);
     Ok(response)
 }
 
@@ -198,7 +204,7 @@ pub(crate) fn open_websocket<D: Send + Sync + 'static>(
     }
     shared.push_first(&mut frames);
     buffers::give_back(frames);
-    tell_open(&shared, request, now);
+    tell_ready(&shared, now);
     Ok(upgrade.for_session(shared))
 }
 
@@ -210,8 +216,8 @@ pub(crate) fn attach_candidate<D: Send + Sync + 'static>(
     shared: Arc<Shared<D>>,
 ) -> Result<Box<Upgrade<D>>, Refused> {
     let upgrade = shake_hands(hub, request, query)?;
-    let effects = shared.handle(clock::now(), Input::CandidateAttached);
-    Ok(if effects.is_candidate_refused {
+    let reply = shared.handle(clock::now(), Input::CandidateAttached);
+    Ok(if reply.is_refused() {
         upgrade
     } else {
         upgrade.for_candidate(shared)
@@ -254,18 +260,9 @@ fn shake_hands<D: Send + Sync + 'static>(
 }
 
 /// Tells the application of a session, and sends what it sent meanwhile.
-fn tell_open<D: Send + Sync + 'static>(
-    shared: &Arc<Shared<D>>,
-    request: &RequestView<'_>,
-    now: Instant,
-) {
+fn tell_ready<D: Send + Sync + 'static>(shared: &Arc<Shared<D>>, now: Instant) {
     let connection = Connection(Arc::clone(shared));
-    let hub = &shared.hub;
-    let is_sound = hub.guard(|handler| shared.set_data(handler.on_open(&connection, request)))
-        && hub.guard(|handler| handler.on_ready(&connection));
-    if !is_sound {
-        shared.handle(now, Input::Discard);
-    }
-    shared.end_dispatch(now);
+    shared.tell(|handler| handler.on_ready(&connection));
+    shared.end_turn(now);
     shared.schedule();
 }

@@ -21,6 +21,8 @@ pub(crate) enum Refused {
     Rejection(Rejection, &'static str),
     Handshake(HandshakeError),
     Busy(&'static str),
+    /// The application panicked when it was asked what to keep for the session.
+    Failed,
 }
 
 pub(crate) fn respond(
@@ -144,10 +146,11 @@ pub(crate) fn refuse<D: Send + Sync + 'static>(
         Refused::Rejection(rejection, context) => ConnectionError::rejected(rejection, context),
         Refused::Handshake(error) => ConnectionError::refused(error.status(), error.message()),
         Refused::Busy(context) => ConnectionError::refused(503, context),
+        Refused::Failed => ConnectionError::refused(500, "the handler panicked"),
     };
     match refused {
         Refused::Busy(_) => trace::warn!(error.context, "a request was refused"),
-        Refused::Rejection(..) | Refused::Handshake(_) => {
+        Refused::Rejection(..) | Refused::Handshake(_) | Refused::Failed => {
             trace::debug!(error.status, error.context, "a request was refused");
         }
     }
@@ -174,6 +177,7 @@ pub(crate) fn refuse<D: Send + Sync + 'static>(
             }
             response
         }
+        Refused::Failed => respond(StatusCode::INTERNAL_SERVER_ERROR, None, Bytes::new()),
         Refused::Busy(_) => {
             let mut response = respond(StatusCode::SERVICE_UNAVAILABLE, None, Bytes::new());
             let seconds = HeaderValue::from(hub.retry_after_secs());

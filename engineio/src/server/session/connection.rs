@@ -58,10 +58,10 @@ impl<D: Send + Sync + 'static> Connection<D> {
         self.0.id()
     }
 
-    /// What [`Handler::on_open`](crate::Handler::on_open) returned; `None` only while that call runs.
+    /// What [`Handler::on_open`](crate::Handler::on_open) returned.
     #[must_use]
-    pub fn data(&self) -> Option<&D> {
-        self.0.data.get()
+    pub fn data(&self) -> &D {
+        &self.0.data
     }
 
     /// The address of the peer, when the front door knows it.
@@ -199,7 +199,7 @@ impl<D: Send + Sync + 'static> Connection<D> {
     /// # }
     /// ```
     pub fn together<T>(&self, send: impl FnOnce() -> T) -> T {
-        let _held = self.0.begin_dispatch().then(|| Held(&self.0));
+        let _held = self.0.begin_turn().then(|| Held(&self.0));
         send()
     }
 
@@ -209,9 +209,16 @@ impl<D: Send + Sync + 'static> Connection<D> {
     }
 
     /// Has [`Handler::on_deadline`](crate::Handler::on_deadline) called at `at`, once; `None` calls it off. A later
-    /// call replaces an earlier one.
+    /// call replaces an earlier one. It comes at `at` or soon after, whatever else runs for the session at that time: a
+    /// handler that is running is let finish first.
     pub fn wake_at(&self, at: Option<Instant>) {
         self.0.wake_at(at);
+    }
+
+    /// Has [`Handler::on_deadline`](crate::Handler::on_deadline) called at `at`, once, unless it is to be called earlier:
+    /// for several threads of which each knows a deadline, and none knows that of the others.
+    pub fn wake_by(&self, at: Instant) {
+        self.0.wake_by(at);
     }
 
     /// Closes the session; what is queued still leaves, for up to 30 seconds.
@@ -230,7 +237,7 @@ struct Held<'a, D: Send + Sync + 'static>(&'a Arc<Shared<D>>);
 
 impl<D: Send + Sync + 'static> Drop for Held<'_, D> {
     fn drop(&mut self) {
-        self.0.end_dispatch(clock::now());
+        self.0.end_turn(clock::now());
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::connection::Connection;
 use crate::message::Message;
+use crate::packet::Protocol;
 use crate::proto::close_reason::CloseReason;
 use crate::request::RequestView;
 
@@ -28,12 +29,11 @@ pub trait Handler: Send + Sync + 'static {
     /// What the application keeps for each connection, readable by [`Connection::data`].
     type Data: Send + Sync + 'static;
 
-    /// A session was opened. What is sent from here follows the handshake.
-    fn on_open(&self, connection: &Connection<Self::Data>, request: &RequestView<'_>)
-    -> Self::Data;
+    /// A session is about to be opened: what to keep for it. It does not exist yet, and nobody can reach it; a panic
+    /// here refuses it with status 500, and the engine calls nobody about it.
+    fn on_open(&self, request: &RequestView<'_>, protocol: Protocol) -> Self::Data;
 
-    /// [`Connection::data`] is in place: called once, right after [`on_open`](Self::on_open) and before anything
-    /// else. What is sent from here follows the handshake too.
+    /// The session is open: called once, before anything else about it. What is sent from here follows the handshake.
     fn on_ready(&self, connection: &Connection<Self::Data>) {
         let _ = connection;
     }

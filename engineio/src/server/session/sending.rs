@@ -1,6 +1,6 @@
 //! What leaves: pushing into the outbox, the right to write, and the body of a poll.
 
-use std::sync::{Arc, MutexGuard};
+use std::sync::Arc;
 use std::task::Waker;
 
 use super::connection::{Connection, SendError};
@@ -15,6 +15,7 @@ use crate::proto::outbox::{Outbox, Placing, Pushed};
 use crate::proto::transport::Transport;
 use crate::send_options::{OverflowPolicy, SendOptions, Sent};
 use crate::server::clock;
+use crate::server::lock::MutexGuard;
 use crate::server::stream::form::{self, FrameForm};
 use crate::server::stream::writer::{self, Writer, WriterSlot, Wrote};
 use crate::trace;
@@ -28,11 +29,12 @@ impl<D: Send + Sync + 'static> Shared<D> {
 
     /// The same for whoever has the lock already.
     pub(crate) fn flush_with<'s>(self: &'s Arc<Self>, mut inner: MutexGuard<'s, Inner>) {
+        let mut waiting = None;
         while let Some((writer, chunk)) = inner.begin_direct_write() {
             drop(inner);
             let (wrote, rest) = writer.try_write(chunk);
             inner = self.lock();
-            inner.end_direct_write(writer, rest);
+            waiting = inner.end_direct_write(writer, rest).or(waiting);
             if wrote != Wrote::All {
                 self.wake_writer(inner, wrote);
                 return;
@@ -43,6 +45,14 @@ impl<D: Send + Sync + 'static> Shared<D> {
             return;
         }
         self.settle(inner);
+        if let Some(task) = waiting {
+            task.wake();
+        }
+    }
+
+    /// For the task of the WebSocket: false when nobody is writing, else it is woken when that is over.
+    pub(crate) fn await_writer(&self) -> bool {
+        self.lock().writer.await_return()
     }
 
     /// True while something waits, or is being written by another thread.
@@ -108,7 +118,7 @@ impl<D: Send + Sync + 'static> Shared<D> {
             Notice::Slow => handler.on_slow(&connection),
             Notice::Drained => handler.on_drained(&connection),
         });
-        self.end_dispatch(clock::now());
+        self.end_turn(clock::now());
     }
 
     pub(crate) fn echo_websocket_ping(&self, data: &[u8]) {
@@ -153,7 +163,7 @@ impl<D: Send + Sync + 'static> Shared<D> {
                 });
             }
         };
-        if inner.is_dispatching {
+        if inner.turn.is_taken() {
             inner.sent.0 += size.0;
             inner.sent.1 += size.1;
             return Ok(sent);
@@ -163,9 +173,9 @@ impl<D: Send + Sync + 'static> Shared<D> {
             Transport::WebSocket => self.flush_with(inner),
             Transport::Polling if before == 0 => {
                 let now = clock::now();
-                let mut effects = self.feed(&mut inner, now, Input::Queued);
+                let (_, after) = self.feed(&mut inner, now, Input::Queued);
                 drop(inner);
-                self.run(&mut effects);
+                self.run(after);
             }
             Transport::Polling => self.settle(inner),
         }
@@ -217,16 +227,20 @@ impl<D: Send + Sync + 'static> Shared<D> {
         let (wrote, written) = writer.try_write_slice(&frames);
         inner = self.lock();
         if wrote == Wrote::All {
-            inner.end_direct_write(writer, None);
+            let waiting = inner.end_direct_write(writer, None);
             if !inner.session.outbox.is_flushed() {
+                self.flush_with(inner);
+            } else {
                 drop(inner);
-                self.flush();
+            }
+            if let Some(task) = waiting {
+                task.wake();
             }
             return Ok(Sent::Queued);
         }
         let mut rest = Chunk::shared(frames, Shape::Wire);
         rest.advance(written);
-        inner.end_direct_write(writer, Some(rest));
+        let _woken_anyway = inner.end_direct_write(writer, Some(rest));
         self.wake_writer(inner, wrote);
         Ok(Sent::Queued)
     }
@@ -243,12 +257,15 @@ enum Notice {
 impl Inner {
     /// Takes the right to write and the next bytes, in the form this WebSocket wants.
     fn begin_write(&mut self) -> Option<Chunk> {
+        if self.is_held() {
+            return None;
+        }
         let chunk = self.session.outbox.begin_write(buffers::take)?;
         Some(self.form.shape(chunk))
     }
 
     /// The same for whoever is not the stream's owner.
-    fn begin_direct_write(&mut self) -> Option<(Writer, Chunk)> {
+    pub(crate) fn begin_direct_write(&mut self) -> Option<(Writer, Chunk)> {
         if !self.writer.is_direct() {
             return None;
         }
@@ -256,22 +273,30 @@ impl Inner {
         Some((self.writer.lend()?, chunk))
     }
 
-    /// Gives the right to write back, with what could not be written.
-    fn end_direct_write(&mut self, writer: Writer, rest: Option<Chunk>) {
-        self.writer.give_back(writer);
+    /// Gives the right to write back, with what could not be written. Whom to wake, for it waits for that.
+    #[must_use]
+    pub(crate) fn end_direct_write(
+        &mut self,
+        writer: Writer,
+        rest: Option<Chunk>,
+    ) -> Option<Waker> {
+        let is_awaited = self.writer.give_back(writer);
         self.session.outbox.end_write(rest);
+        self.task.clone().filter(|_| is_awaited)
     }
 
     /// Takes the right to write a shared message past the empty queue.
     fn begin_bypass(&mut self, length: usize, shape: Option<Shape>) -> Option<Writer> {
         let is_final = self.form.is_plain() || shape == Some(Shape::Wire);
-        let may_write =
-            is_final && self.writer.is_direct() && self.session.outbox.begin_direct(length);
+        let may_write = is_final
+            && self.writer.is_direct()
+            && !self.is_held()
+            && self.session.outbox.begin_direct(length);
         may_write.then(|| self.writer.lend())?
     }
 
     fn needs_owner_to_write(&self) -> bool {
-        self.writer.is_owned() && self.session.outbox.has_writable()
+        self.writer.is_owned() && !self.is_held() && self.session.outbox.has_writable()
     }
 
     /// Whoever may send again, or has to learn that nobody may.
@@ -288,7 +313,7 @@ impl Inner {
 
     /// What the handler is to be told of the queue; with the right to call it.
     fn take_notice(&mut self, high_watermark: usize) -> Option<Notice> {
-        if self.is_dispatching || !self.session.is_open() {
+        if self.turn.is_taken() || !self.session.is_open() {
             return None;
         }
         let queued = self.session.outbox.queued_bytes();
@@ -298,8 +323,7 @@ impl Inner {
             _ => return None,
         };
         self.is_slow = !self.is_slow;
-        self.is_dispatching = true;
-        self.session.outbox.hold();
+        self.turn.take();
         Some(notice)
     }
 

@@ -1,18 +1,19 @@
 //! One session as the shell holds it: the pure machine behind a lock, and the wakers of whoever waits for it.
 //!
-//! Effects of an input are collected under the lock and run after it is released, so that no user code, no
+//! What follows from an input is collected under the lock and done after it is released, so that no user code, no
 //! system call and no other lock happens under it.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
-use std::sync::{Arc, MutexGuard, OnceLock};
-use std::task::Waker;
+use std::sync::Arc;
+use std::task::{Poll, Waker};
 use std::time::Instant;
 
+use super::aftermath::{Aftermath, Reply};
 use super::batch::Batch;
 use super::connection::Connection;
 use super::handler::{Flow, Handler};
-use super::requests::{Parked, Parking, PollBody, Requests};
+use super::requests::{Parked, Parking, Requests};
+use super::turn::{Owed, Turn};
 use crate::message::Message;
 use crate::packet::Protocol;
 use crate::proto::close_reason::CloseReason;
@@ -22,17 +23,15 @@ use crate::proto::outbox::Outbox;
 use crate::proto::session::Session;
 use crate::proto::transport::Transport;
 use crate::send_options::OverflowPolicy;
+use crate::server::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use crate::server::clock;
 use crate::server::hub::Hub;
 use crate::server::hub::alarm::Due;
-use crate::server::lock::Lock;
+use crate::server::lock::{Lock, MutexGuard};
 use crate::server::stream::form::FrameForm;
 use crate::server::stream::writer::WriterSlot;
 use crate::session_id::SessionId;
 use crate::trace;
-
-/// How soon the application's own deadline is tried again when a handler was running.
-const DISPATCH_RETRY: std::time::Duration = std::time::Duration::from_millis(1);
 
 /// What the WebSocket task has to look at when it is woken for another reason than readability.
 pub(crate) mod signal {
@@ -63,14 +62,12 @@ pub(crate) struct Inner {
     pub(crate) task: Option<Waker>,
     /// In a box of their own, for a WebSocket has none.
     requests: Option<Box<Requests>>,
-    pending_close: Option<CloseReason>,
     pub(crate) form: FrameForm,
     /// Binary leaves as base64 over polling.
     pub(crate) polls_base64: bool,
-    pub(crate) is_dispatching: bool,
+    pub(crate) turn: Turn,
     is_post_destroyed: bool,
     is_paused: bool,
-    is_resumed_early: bool,
     /// The handler was told that the queue has passed its high watermark.
     pub(crate) is_slow: bool,
     /// What was sent while the handler runs, in messages and bytes: counted when it returns.
@@ -83,31 +80,13 @@ pub(crate) struct Inner {
 #[derive(Debug, Default)]
 pub(crate) struct Waiters(pub(crate) Vec<Waker>);
 
-/// What is left to do once the lock is released.
-#[derive(Default)]
-pub(crate) struct Effects {
-    pub(crate) is_deliverable: bool,
-    pub(crate) is_poll_refused: bool,
-    pub(crate) is_post_refused: bool,
-    pub(crate) is_candidate_refused: bool,
-    pub(crate) is_probe_answered: bool,
-    /// The answer for the GET that just arrived.
-    pub(crate) poll: Option<PollBody>,
-    flush: bool,
-    is_queue_taken: bool,
-    closed: Option<CloseReason>,
-    is_gone: bool,
-    wake: Option<Waker>,
-    wake_post: Option<Waker>,
-}
-
 /// A hub as the engine has it.
 pub(crate) type HubOf<D> = Hub<Arc<dyn Handler<Data = D>>, Shared<D>>;
 
 pub(crate) struct Shared<D> {
     pub(crate) hub: Arc<HubOf<D>>,
     inner: Lock<Inner>,
-    pub(crate) data: OnceLock<D>,
+    pub(crate) data: D,
     pub(crate) peer: Option<SocketAddr>,
     id: SessionId,
     signals: AtomicU8,
@@ -130,7 +109,7 @@ pub(crate) struct Opening {
 }
 
 impl<D: Send + Sync + 'static> Shared<D> {
-    pub(crate) fn new(hub: Arc<HubOf<D>>, now: Instant, opening: Opening) -> Self {
+    pub(crate) fn new(hub: Arc<HubOf<D>>, now: Instant, opening: Opening, data: D) -> Self {
         let config = &hub.config;
         let outbox = Outbox::new(
             config.max_queued_bytes,
@@ -152,20 +131,17 @@ impl<D: Send + Sync + 'static> Shared<D> {
                 writer: WriterSlot::Absent,
                 task: None,
                 requests: None,
-                pending_close: None,
                 form: FrameForm::new(opening.protocol, opening.is_base64, None),
                 polls_base64: opening.is_base64,
-                // Until the handler has been told of the session, nothing else may be told.
-                is_dispatching: true,
+                turn: Turn::taken(),
                 is_post_destroyed: false,
                 is_paused: false,
-                is_resumed_early: false,
                 is_slow: false,
                 sent: (0, 0),
                 ready: None,
             }),
             hub,
-            data: OnceLock::new(),
+            data,
             peer: opening.peer,
             id: opening.id,
             signals: AtomicU8::new(0),
@@ -176,6 +152,7 @@ impl<D: Send + Sync + 'static> Shared<D> {
         }
     }
 
+    #[cfg_attr(test, track_caller)]
     pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock()
     }
@@ -186,10 +163,6 @@ impl<D: Send + Sync + 'static> Shared<D> {
 
     pub(crate) fn protocol(&self) -> Protocol {
         self.protocol
-    }
-
-    pub(crate) fn set_data(&self, data: D) {
-        let _ = self.data.set(data);
     }
 
     pub(crate) fn take_signals(&self) -> u8 {
@@ -208,92 +181,94 @@ impl<D: Send + Sync + 'static> Shared<D> {
     }
 
     /// Feeds one input and does what follows.
-    pub(crate) fn handle(self: &Arc<Self>, now: Instant, input: Input) -> Effects {
+    pub(crate) fn handle(self: &Arc<Self>, now: Instant, input: Input) -> Reply {
         let mut inner = self.lock();
-        let mut effects = self.feed(&mut inner, now, input);
+        let (reply, after) = self.feed(&mut inner, now, input);
         drop(inner);
-        self.run(&mut effects);
-        effects
+        self.run(after);
+        reply
     }
 
-    /// Feeds one input under the lock and collects what is to be done without it.
-    pub(crate) fn feed(&self, inner: &mut Inner, now: Instant, input: Input) -> Effects {
-        let mut effects = Effects::default();
+    /// Feeds one input under the lock, and collects what is to be done without it.
+    pub(crate) fn feed(&self, inner: &mut Inner, now: Instant, input: Input) -> (Reply, Aftermath) {
+        let (mut reply, mut after) = (Reply::Nothing, Aftermath::default());
         inner.session.handle_input(now, input);
         while let Some(output) = inner.session.poll_output() {
-            self.collect(inner, input, output, &mut effects);
+            self.collect(inner, input, output, &mut reply, &mut after);
         }
         if !inner.session.is_open() {
             self.is_over.store(true, Ordering::Release);
         }
         // One that is refused must not save the one that it destroyed, or that another has.
-        if input == Input::PostArrived && !effects.is_post_refused {
+        if input == Input::PostArrived && !reply.is_refused() {
             inner.is_post_destroyed = false;
         }
-        effects
+        (reply, after)
     }
 
-    fn collect(&self, inner: &mut Inner, input: Input, output: Output, effects: &mut Effects) {
+    fn collect(
+        &self,
+        inner: &mut Inner,
+        input: Input,
+        output: Output,
+        reply: &mut Reply,
+        after: &mut Aftermath,
+    ) {
         match output {
-            Output::Deliver => effects.is_deliverable = true,
+            Output::Deliver => reply.say(Reply::Deliver),
             Output::AnswerPoll(answer) => {
                 let body = inner.poll_body(answer);
                 match inner.take_parked() {
                     // A receiver that is gone has reported, or is about to report, its own end.
                     Some(parked) => drop(parked.reply.send(body)),
-                    None => effects.poll = Some(body),
+                    None => reply.say(Reply::Poll(body)),
                 }
-                effects.is_queue_taken = true;
+                after.settle = true;
             }
-            Output::RefusePoll => effects.is_poll_refused = true,
-            Output::RefusePost => effects.is_post_refused = true,
+            Output::RefusePoll | Output::RefusePost => reply.say(Reply::Refused),
             Output::DestroyPost => {
                 inner.is_post_destroyed = true;
-                effects.wake_post = inner.take_post();
+                after.wake_post = inner.take_post();
             }
-            Output::AnswerProbe => effects.is_probe_answered = true,
+            Output::AnswerProbe => reply.say(Reply::ProbeAnswered),
             Output::Upgrading => {}
             Output::CloseCandidate if input == Input::CandidateAttached => {
-                effects.is_candidate_refused = true;
+                reply.say(Reply::Refused);
             }
-            Output::CloseCandidate => self.signal(inner, signal::DROP_CANDIDATE, effects),
+            Output::CloseCandidate => self.signal(inner, signal::DROP_CANDIDATE, after),
             Output::Upgraded => {
                 self.hub.counters.websocket_attached();
-                self.signal(inner, signal::UPGRADED, effects);
+                self.signal(inner, signal::UPGRADED, after);
             }
-            Output::Flush => effects.flush = true,
-            Output::FinishWebSocket => self.signal(inner, signal::FINISH, effects),
-            Output::AbortWebSocket => self.signal(inner, signal::ABORT, effects),
-            Output::Closed(reason) => effects.closed = Some(reason),
-            Output::Gone => effects.is_gone = true,
+            Output::Flush => after.flush = true,
+            Output::FinishWebSocket => self.signal(inner, signal::FINISH, after),
+            Output::AbortWebSocket => self.signal(inner, signal::ABORT, after),
+            Output::Closed(reason) => after.closed = Some(reason),
+            Output::Gone => after.gone = true,
         }
     }
 
-    fn signal(&self, inner: &Inner, signal: u8, effects: &mut Effects) {
+    fn signal(&self, inner: &Inner, signal: u8, after: &mut Aftermath) {
         self.raise(signal);
-        effects.wake.clone_from(&inner.task);
+        after.wake.clone_from(&inner.task);
     }
 
     /// Does what an input asked for, outside the lock.
-    pub(crate) fn run(self: &Arc<Self>, effects: &mut Effects) {
-        if std::mem::take(&mut effects.flush) {
+    pub(crate) fn run(self: &Arc<Self>, after: Aftermath) {
+        if after.flush {
             self.flush();
         }
-        if let Some(waker) = effects.wake.take() {
-            waker.wake();
-        }
-        if let Some(waker) = effects.wake_post.take() {
-            waker.wake();
-        }
-        if std::mem::take(&mut effects.is_queue_taken) || effects.closed.is_some() {
+        let tasks = after.wake.into_iter().chain(after.wake_post);
+        tasks.for_each(Waker::wake);
+        if after.settle || after.closed.is_some() {
             self.settle(self.lock());
         }
-        if let Some(reason) = effects.closed.take() {
+        if let Some(reason) = after.closed {
             trace::debug!(reason = reason.as_str(), "a session closed");
             self.hub.counters.closed(reason);
             self.tell_closed(reason);
         }
-        if std::mem::take(&mut effects.is_gone) {
+        if after.gone {
             self.forget();
         } else {
             self.schedule();
@@ -302,17 +277,21 @@ impl<D: Send + Sync + 'static> Shared<D> {
 
     /// Tells the application, now or when the handler that is running has returned.
     fn tell_closed(self: &Arc<Self>, reason: CloseReason) {
-        let mut inner = self.lock();
-        if inner.is_dispatching {
-            inner.pending_close = Some(reason);
-            return;
+        if self.lock().turn.take_to_close(reason) {
+            self.call_closed(reason);
+            self.end_turn(clock::now());
         }
-        inner.is_dispatching = true;
-        drop(inner);
+    }
+
+    fn call_closed(self: &Arc<Self>, reason: CloseReason) {
         let connection = Connection(Arc::clone(self));
         self.hub
             .guard(|handler| handler.on_close(&connection, reason));
-        self.lock().is_dispatching = false;
+    }
+
+    fn call_deadline(self: &Arc<Self>) {
+        let connection = Connection(Arc::clone(self));
+        self.tell(|handler| handler.on_deadline(&connection));
     }
 
     fn forget(&self) {
@@ -387,67 +366,92 @@ impl<D: Send + Sync + 'static> Shared<D> {
     fn handle_deadline(self: &Arc<Self>, now: Instant) {
         let mut inner = self.lock();
         inner.deadline = None;
-        let must_wake = inner.wake_at.is_some_and(|at| at <= now) && inner.session.is_open();
-        if must_wake {
-            // A handler that runs just now is about to return.
-            inner.wake_at = inner.is_dispatching.then(|| now + DISPATCH_RETRY);
-        }
-        let must_wake = must_wake && !inner.is_dispatching;
+        let is_ours = inner.wake_at.take_if(|at| *at <= now).is_some()
+            && inner.session.is_open()
+            && inner.turn.take_when_due();
         let is_due = inner.session.poll_timeout().is_some_and(|at| at <= now);
-        let mut effects = if is_due {
-            self.feed(&mut inner, now, Input::Timeout)
+        let after = if is_due {
+            self.feed(&mut inner, now, Input::Timeout).1
         } else {
-            Effects::default()
+            Aftermath::default()
         };
         drop(inner);
-        self.run(&mut effects);
-        if must_wake && self.begin_dispatch() {
-            let connection = Connection(Arc::clone(self));
-            self.tell(|handler| handler.on_deadline(&connection));
-            self.end_dispatch(now);
+        self.run(after);
+        if is_ours {
+            // Unless the session was closed by what else was due.
+            if self.lock().session.is_open() {
+                self.call_deadline();
+            }
+            self.end_turn(now);
         }
     }
 
-    /// Takes the right to call the handler, and makes what it sends wait until [`Shared::end_dispatch`].
-    /// False when the right is taken, which only a handler on another thread can have.
-    pub(crate) fn begin_dispatch(&self) -> bool {
-        let mut inner = self.lock();
-        if inner.is_dispatching {
-            return false;
-        }
-        inner.is_dispatching = true;
-        inner.is_resumed_early = false;
-        inner.session.outbox.hold();
-        true
+    /// Takes the turn to call the handler, and makes what it sends wait until [`Shared::end_turn`]. False when it is taken.
+    pub(crate) fn begin_turn(&self) -> bool {
+        self.lock().turn.take()
     }
 
-    /// Gives the right back; sends what the handlers sent, in one write.
-    pub(crate) fn end_dispatch(self: &Arc<Self>, now: Instant) {
+    /// The same for the task of the WebSocket, which is woken once the turn is free.
+    pub(crate) fn begin_turn_or_await(&self) -> bool {
+        self.lock().turn.take_or_await()
+    }
+
+    /// The same for a POST.
+    pub(crate) fn poll_turn(&self, waker: &Waker) -> Poll<()> {
         let mut inner = self.lock();
-        inner.session.outbox.release();
-        inner.is_dispatching = false;
+        if inner.turn.take_or_await() {
+            return Poll::Ready(());
+        }
+        inner.requests.get_or_insert_default().post = Some(waker.clone());
+        Poll::Pending
+    }
+
+    /// Gives the turn back, after telling what came up meanwhile; sends what the handlers sent, in one write.
+    pub(crate) fn end_turn(self: &Arc<Self>, now: Instant) {
+        let mut inner = self.lock();
+        while let Some(owed) = inner.turn.take_owed() {
+            match owed {
+                Owed::Closed(reason) => {
+                    // What was sent before the end need not wait for what the application does about it.
+                    self.flush_with(inner);
+                    self.call_closed(reason);
+                }
+                Owed::Deadline if inner.session.is_open() => {
+                    drop(inner);
+                    self.call_deadline();
+                }
+                Owed::Deadline => continue,
+            }
+            inner = self.lock();
+        }
+        let waiting = if inner.turn.end() {
+            [inner.task.clone(), inner.take_post()]
+        } else {
+            [None, None]
+        };
+        self.flush_turn(inner, now);
+        waiting.into_iter().flatten().for_each(Waker::wake);
+    }
+
+    fn flush_turn(self: &Arc<Self>, mut inner: MutexGuard<'_, Inner>, now: Instant) {
         let (messages, bytes) = std::mem::take(&mut inner.sent);
         if messages > 0 {
             self.hub.counters.sent(messages, bytes);
         }
-        let closed = inner.pending_close.take();
         let is_websocket = inner.session.transport() == Transport::WebSocket;
         if is_websocket {
             self.flush_with(inner);
         } else if inner.session.outbox.is_empty() {
             self.settle(inner);
         } else {
-            let mut effects = self.feed(&mut inner, now, Input::Queued);
+            let (_, after) = self.feed(&mut inner, now, Input::Queued);
             drop(inner);
-            self.run(&mut effects);
-        }
-        if let Some(reason) = closed {
-            self.tell_closed(reason);
+            self.run(after);
         }
     }
 
-    /// Feeds one packet and hands it to the application if it is a message. Only between `begin_dispatch` and
-    /// `end_dispatch`.
+    /// Feeds one packet and hands it to the application if it is a message. Only between `begin_turn` and
+    /// `end_turn`.
     pub(crate) fn receive(
         self: &Arc<Self>,
         connection: &Connection<D>,
@@ -462,18 +466,18 @@ impl<D: Send + Sync + 'static> Shared<D> {
             return self.deliver(connection, message);
         }
         let mut inner = self.lock();
-        let mut effects = self.feed(&mut inner, batch.read_at, Input::Packet(received));
+        let (reply, after) = self.feed(&mut inner, batch.read_at, Input::Packet(received));
         // The wrong one of the two closes the session.
         let is_heartbeat =
             matches!(received, Received::Ping | Received::Pong) && inner.session.is_open();
         drop(inner);
         match message {
-            Some(message) if effects.is_deliverable => {
+            Some(message) if matches!(reply, Reply::Deliver) => {
                 batch.has_message = true;
                 self.deliver(connection, message)
             }
             _ => {
-                self.run(&mut effects);
+                self.run(after);
                 if is_heartbeat {
                     self.tell(|handler| handler.on_heartbeat(connection));
                 }
@@ -497,13 +501,13 @@ impl<D: Send + Sync + 'static> Shared<D> {
         self.signals.store(0, Ordering::Release);
     }
 
-    /// Hands one message to the application. Only between `begin_dispatch` and `end_dispatch`.
+    /// Hands one message to the application. Only between `begin_turn` and `end_turn`.
     fn deliver(self: &Arc<Self>, connection: &Connection<D>, message: Message<'_>) -> Flow {
         let mut flow = Flow::Continue;
         self.tell(|handler| flow = handler.on_message(connection, message));
         if flow == Flow::Pause {
             let mut inner = self.lock();
-            if std::mem::take(&mut inner.is_resumed_early) {
+            if inner.turn.take_resumed() {
                 return Flow::Continue;
             }
             inner.is_paused = true;
@@ -521,9 +525,9 @@ impl<D: Send + Sync + 'static> Shared<D> {
     /// Reads on after a handler paused.
     pub(crate) fn resume(&self) {
         let mut inner = self.lock();
-        // The handler that is about to say "pause" may have been overtaken.
-        inner.is_resumed_early = inner.is_dispatching && !inner.is_paused;
-        inner.is_paused = false;
+        if !std::mem::take(&mut inner.is_paused) {
+            inner.turn.note_resumed();
+        }
         self.raise(signal::RESUME);
         let (task, post) = (inner.task.clone(), inner.take_post());
         drop(inner);
@@ -532,7 +536,21 @@ impl<D: Send + Sync + 'static> Shared<D> {
 
     /// Has the handler called at `at`.
     pub(crate) fn wake_at(self: &Arc<Self>, at: Option<Instant>) {
-        self.lock().wake_at = at;
+        let mut inner = self.lock();
+        inner.wake_at = at;
+        inner.turn.call_off_deadline();
+        drop(inner);
+        self.schedule();
+    }
+
+    /// Has the handler called at `at`, unless it is to be called earlier.
+    pub(crate) fn wake_by(self: &Arc<Self>, at: Instant) {
+        let mut inner = self.lock();
+        if inner.wake_at.is_some_and(|earlier| earlier <= at) {
+            return;
+        }
+        inner.wake_at = Some(at);
+        drop(inner);
         self.schedule();
     }
 
@@ -550,9 +568,9 @@ impl<D: Send + Sync + 'static> Shared<D> {
             return;
         }
         let now = clock::now();
-        let mut effects = self.feed(&mut inner, now, Input::PollDropped);
+        let (_, after) = self.feed(&mut inner, now, Input::PollDropped);
         drop(inner);
-        self.run(&mut effects);
+        self.run(after);
     }
 
     /// True when the POST being read is to end without an answer; else remembers whom to wake.
@@ -583,6 +601,12 @@ impl<D: Send + Sync + 'static> Due for Shared<D> {
 }
 
 impl Inner {
+    /// True while what is sent waits for the end of a turn, to leave in one write. Nothing is sent once the session is
+    /// closed, so there is nothing to wait for either.
+    pub(crate) fn is_held(&self) -> bool {
+        self.turn.is_taken() && self.session.is_open()
+    }
+
     fn next_deadline(&self) -> Option<Instant> {
         let protocol = self.session.poll_timeout()?;
         // A closed session calls nobody: a deadline kept for it would be due for ever.
@@ -606,5 +630,79 @@ impl Inner {
     /// The session is on its WebSocket: the switch waits for a POST, and answers a GET (EIO4-UPG-06).
     pub(crate) fn leave_polling(&mut self) {
         self.requests = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::server::session::testing::opened;
+
+    const NONE: [&str; 0] = [];
+
+    #[tokio::test]
+    async fn a_deadline_that_comes_up_during_a_turn_is_told_when_it_ends() {
+        let (shared, told) = opened(Transport::WebSocket);
+        let at = clock::now() + Duration::from_secs(1);
+        shared.wake_at(Some(at));
+        assert!(shared.begin_turn());
+        Arc::clone(&shared).due(at);
+        assert_eq!(told.take(), NONE, "the calls of a session are serial");
+        shared.end_turn(at);
+        assert_eq!(told.take(), ["deadline"]);
+        Arc::clone(&shared).due(at);
+        assert_eq!(told.take(), NONE, "told once");
+        assert!(shared.begin_turn(), "the turn was given back");
+    }
+
+    #[tokio::test]
+    async fn a_deadline_between_turns_is_told_at_once_and_its_turn_ends() {
+        let (shared, told) = opened(Transport::WebSocket);
+        let at = clock::now() + Duration::from_secs(1);
+        shared.wake_at(Some(at));
+        Arc::clone(&shared).due(at);
+        assert_eq!(told.take(), ["deadline"]);
+        assert!(shared.begin_turn());
+    }
+
+    #[tokio::test]
+    async fn a_deadline_that_is_put_off_during_a_turn_is_not_told() {
+        let (shared, told) = opened(Transport::WebSocket);
+        let at = clock::now() + Duration::from_secs(1);
+        shared.wake_at(Some(at));
+        assert!(shared.begin_turn());
+        Arc::clone(&shared).due(at);
+        shared.wake_at(None);
+        shared.end_turn(at);
+        assert_eq!(told.take(), NONE);
+    }
+
+    #[tokio::test]
+    async fn the_earliest_of_two_deadlines_holds_whoever_is_last() {
+        let (shared, told) = opened(Transport::WebSocket);
+        let early = clock::now() + Duration::from_secs(1);
+        shared.wake_by(early + Duration::from_secs(1));
+        shared.wake_by(early);
+        shared.wake_by(early + Duration::from_secs(1));
+        Arc::clone(&shared).due(early);
+        assert_eq!(told.take(), ["deadline"]);
+    }
+
+    #[tokio::test]
+    async fn a_close_during_a_turn_is_told_when_it_ends_and_nothing_after_it() {
+        let (shared, told) = opened(Transport::WebSocket);
+        let at = clock::now() + Duration::from_secs(1);
+        shared.wake_at(Some(at));
+        assert!(shared.begin_turn());
+        Arc::clone(&shared).due(at);
+        shared.handle(at, Input::WebSocketClosed);
+        assert_eq!(told.take(), NONE);
+        shared.end_turn(at);
+        assert_eq!(told.take(), ["close"]);
+        assert!(shared.begin_turn());
+        shared.end_turn(at);
+        assert_eq!(told.take(), NONE);
     }
 }

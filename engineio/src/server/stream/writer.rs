@@ -35,7 +35,10 @@ pub(crate) enum WriterSlot {
     Absent,
     Here(Writer),
     /// Whoever has the right to write has it, outside the lock.
-    Lent,
+    Lent {
+        /// The task of the WebSocket waits for it to come back.
+        is_awaited: bool,
+    },
 }
 
 impl WriterSlot {
@@ -50,7 +53,8 @@ impl WriterSlot {
     }
 
     pub(crate) fn lend(&mut self) -> Option<Writer> {
-        match std::mem::replace(self, Self::Lent) {
+        let lent = Self::Lent { is_awaited: false };
+        match std::mem::replace(self, lent) {
             Self::Here(writer) => Some(writer),
             other => {
                 *self = other;
@@ -59,18 +63,29 @@ impl WriterSlot {
         }
     }
 
-    /// Takes back what was lent, unless the WebSocket is over by now.
-    pub(crate) fn give_back(&mut self, writer: Writer) {
-        if matches!(self, Self::Lent) {
-            *self = Self::Here(writer);
-        }
+    /// Takes back what was lent, unless the WebSocket is over by now. True when that is waited for.
+    pub(crate) fn give_back(&mut self, writer: Writer) -> bool {
+        let Self::Lent { is_awaited } = *self else {
+            return false;
+        };
+        *self = Self::Here(writer);
+        is_awaited
+    }
+
+    /// Has [`WriterSlot::give_back`] tell that somebody waits; false when nothing is lent.
+    pub(crate) fn await_return(&mut self) -> bool {
+        let Self::Lent { is_awaited } = self else {
+            return false;
+        };
+        *is_awaited = true;
+        true
     }
 
     /// The WebSocket is over. `None` when somebody is writing.
     pub(crate) fn close(&mut self) -> Option<Writer> {
         match std::mem::take(self) {
             Self::Here(writer) => Some(writer),
-            Self::Absent | Self::Lent => None,
+            Self::Absent | Self::Lent { .. } => None,
         }
     }
 }

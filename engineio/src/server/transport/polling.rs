@@ -14,11 +14,12 @@ use crate::packet::{Packet, ParseError, Protocol};
 use crate::payload;
 use crate::proto::event::{Input, Received};
 use crate::server::clock;
+use crate::server::session::aftermath::{Aftermath, Reply};
 use crate::server::session::batch::{Batch, classify};
 use crate::server::session::connection::Connection;
 use crate::server::session::handler::Flow;
 use crate::server::session::requests::{Parking, PollBody};
-use crate::server::session::shared::{Effects, Shared};
+use crate::server::session::shared::Shared;
 use crate::trace;
 
 /// What a GET is answered with.
@@ -42,13 +43,11 @@ impl<D: Send + Sync + 'static> Drop for ParkedGuard<'_, D> {
 
 /// Answers a GET, now or when there is something to say.
 pub(crate) async fn poll<D: Send + Sync + 'static>(shared: &Arc<Shared<D>>) -> Polled {
-    let (mut effects, parked) = arrive(shared);
-    shared.run(&mut effects);
-    if let Some(body) = effects.poll {
-        return Polled::Body(body);
-    }
-    let Some((token, answer)) = parked else {
-        return Polled::Refused;
+    let (arrived, after) = arrive(shared);
+    shared.run(after);
+    let (token, answer) = match arrived {
+        Arrived::Answered(polled) => return polled,
+        Arrived::Parked(parking) => parking,
     };
     let guard = ParkedGuard { shared, token };
     let body = answer.await;
@@ -56,14 +55,22 @@ pub(crate) async fn poll<D: Send + Sync + 'static>(shared: &Arc<Shared<D>>) -> P
     body.map_or(Polled::Refused, Polled::Body)
 }
 
+enum Arrived {
+    Answered(Polled),
+    Parked(Parking),
+}
+
 /// Tells the session of a GET, and parks it if there is no answer yet.
-fn arrive<D: Send + Sync + 'static>(shared: &Shared<D>) -> (Effects, Option<Parking>) {
+fn arrive<D: Send + Sync + 'static>(shared: &Shared<D>) -> (Arrived, Aftermath) {
     let now = clock::now();
     let mut inner = shared.lock();
-    let effects = shared.feed(&mut inner, now, Input::PollArrived);
-    let must_wait = effects.poll.is_none() && !effects.is_poll_refused;
-    let parked = must_wait.then(|| inner.park());
-    (effects, parked)
+    let (reply, after) = shared.feed(&mut inner, now, Input::PollArrived);
+    let arrived = match reply {
+        Reply::Poll(body) => Arrived::Answered(Polled::Body(body)),
+        Reply::Refused => Arrived::Answered(Polled::Refused),
+        Reply::Nothing | Reply::Deliver | Reply::ProbeAnswered => Arrived::Parked(inner.park()),
+    };
+    (arrived, after)
 }
 
 /// What a POST is answered with.
@@ -106,8 +113,8 @@ where
     D: Send + Sync + 'static,
     B: HttpBody<Data = Bytes>,
 {
-    let effects = shared.handle(clock::now(), Input::PostArrived);
-    if effects.is_post_refused {
+    let reply = shared.handle(clock::now(), Input::PostArrived);
+    if reply.is_refused() {
         return Posted::Refused;
     }
     let mut guard = PostGuard {
@@ -222,13 +229,10 @@ async fn each<'p, D: Send + Sync + 'static>(
     let connection = Connection(Arc::clone(shared));
     let mut packets = packets.peekable();
     while packets.peek().is_some() {
-        // Only `on_close` or `on_drained` on another thread can be in the way, and it is brief.
-        while !shared.begin_dispatch() {
-            tokio::task::yield_now().await;
-        }
+        poll_fn(|cx| shared.poll_turn(cx.waker())).await;
         let now = clock::now();
         let flow = dispatch_run(shared, &connection, now, &mut packets);
-        shared.end_dispatch(now);
+        shared.end_turn(now);
         if flow == Flow::Pause {
             shared.handle(now, Input::Paused);
             poll_fn(|cx| {
@@ -273,29 +277,8 @@ mod tests {
 
     use super::*;
     use crate::body::{Body, BodyError};
-    use crate::config::Config;
-    use crate::message::Message;
-    use crate::proto::close_reason::CloseReason;
     use crate::proto::transport::Transport;
-    use crate::request::RequestView;
-    use crate::server::hub::Hub;
-    use crate::server::session::handler::Handler;
-    use crate::server::session::shared::{HubOf, Opening};
-    use crate::session_id::SessionId;
-
-    struct Deaf;
-
-    impl Handler for Deaf {
-        type Data = ();
-
-        fn on_open(&self, _: &Connection<()>, _: &RequestView<'_>) {}
-
-        fn on_message(&self, _: &Connection<()>, _: Message<'_>) -> Flow {
-            Flow::Continue
-        }
-
-        fn on_close(&self, _: &Connection<()>, _: CloseReason) {}
-    }
+    use crate::server::session::testing::{Wakes, opened};
 
     /// A body of which nothing comes.
     struct Unsent;
@@ -312,24 +295,10 @@ mod tests {
         }
     }
 
-    fn on_polling() -> Arc<Shared<()>> {
-        let hub: HubOf<()> = Hub::new(Config::new(), Arc::new(Deaf));
-        let now = clock::now();
-        let opening = Opening {
-            id: SessionId::from_random_bytes([7; 15]),
-            protocol: Protocol::V4,
-            transport: Transport::Polling,
-            peer: None,
-            is_base64: false,
-            jsonp: None,
-        };
-        Arc::new(Shared::new(Arc::new(hub), now, opening))
-    }
-
     #[tokio::test]
     async fn a_post_that_was_destroyed_stays_so_however_many_arrive_behind_it() {
         //= EIO4-CLS-08 test
-        let shared = on_polling();
+        let (shared, _) = opened(Transport::Polling);
         let mut cx = Context::from_waker(Waker::noop());
         let mut first = pin!(post(&shared, Unsent, PostContent::Text));
         assert!(first.as_mut().poll(&mut cx).is_pending());
@@ -339,5 +308,23 @@ mod tests {
             assert_eq!(refused, Posted::Refused);
         }
         assert_eq!(first.as_mut().poll(&mut cx), Poll::Ready(Posted::Destroyed));
+    }
+
+    #[tokio::test]
+    async fn a_post_that_comes_during_a_turn_is_woken_when_it_ends_and_not_before() {
+        let (shared, told) = opened(Transport::Polling);
+        let (wakes, waker) = Wakes::new();
+        let mut cx = Context::from_waker(&waker);
+        let mut posting = pin!(post(&shared, Body::full("4hi"), PostContent::Text));
+        assert!(shared.begin_turn());
+        for _ in 0..3 {
+            assert!(posting.as_mut().poll(&mut cx).is_pending());
+        }
+        assert_eq!(wakes.take(), 0, "a wait that is no wait");
+        assert!(told.take().is_empty());
+        shared.end_turn(clock::now());
+        assert_eq!(wakes.take(), 1);
+        assert_eq!(posting.as_mut().poll(&mut cx), Poll::Ready(Posted::Ok));
+        assert_eq!(told.take(), ["hi"]);
     }
 }

@@ -15,6 +15,7 @@ use crate::packet;
 use crate::proto::chunk::{Chunk, Shape};
 use crate::proto::event::{Input, Probing};
 use crate::server::clock;
+use crate::server::session::aftermath::Reply;
 use crate::server::session::batch::{Batch, classify};
 use crate::server::session::connection::Connection;
 use crate::server::session::handler::Flow;
@@ -67,6 +68,8 @@ pub(crate) struct Socket<D> {
     waker: Option<Waker>,
     candidate: Option<Box<Candidate>>,
     role: Role,
+    /// The application is to be told that this WebSocket is the transport.
+    owes_upgrade: bool,
     is_blocked: bool,
     is_throttled: bool,
     is_paused: bool,
@@ -139,6 +142,7 @@ pub(crate) fn begin<D: Send + Sync + 'static>(
         waker: None,
         candidate,
         role,
+        owes_upgrade: false,
         is_blocked: false,
         is_throttled: false,
         is_paused: false,
@@ -183,15 +187,21 @@ impl<D: Send + Sync + 'static> Socket<D> {
                     return Poll::Ready(End::Finished);
                 }
                 self.shared().flush();
-                if self.shared().has_unsent() && !self.shared().has_signal(signal::BLOCKED) {
-                    // A handler that runs or writes on another thread says its last; it is brief.
-                    cx.waker().wake_by_ref();
+                // Nothing is held any more, so it is another thread that writes, or the socket takes no more for now.
+                if self.shared().await_writer() {
                     return Poll::Pending;
                 }
                 continue;
             }
             if self.is_paused || self.is_throttled || self.role == Role::Switching {
                 return Poll::Pending;
+            }
+            if self.owes_upgrade {
+                if !self.tell_upgrade() {
+                    return Poll::Pending;
+                }
+                // What the application asked for comes first.
+                continue;
             }
             match self.poll_input(cx) {
                 Poll::Pending => return Poll::Pending,
@@ -247,9 +257,23 @@ impl<D: Send + Sync + 'static> Socket<D> {
             self.shared().attach(writer, form, None);
         }
         trace::debug!("a session was upgraded");
-        let connection = &self.connection;
-        self.shared().tell(|handler| handler.on_upgrade(connection));
+        self.owes_upgrade = true;
         self.shared().flush();
+    }
+
+    /// Tells the application of the upgrade, before anything that comes over the WebSocket. False when that has to wait.
+    fn tell_upgrade(&mut self) -> bool {
+        let shared = &self.connection.0;
+        if !shared.begin_turn_or_await() {
+            return false;
+        }
+        self.owes_upgrade = false;
+        // After its end it is told nothing more.
+        if self.connection.is_open() {
+            shared.tell(|handler| handler.on_upgrade(&self.connection));
+        }
+        shared.end_turn(clock::now());
+        true
     }
 
     /// Goes on with a write that was cut short.
@@ -330,11 +354,11 @@ impl<D: Send + Sync + 'static> Socket<D> {
     fn poll_input(&mut self, cx: &mut Context<'_>) -> Poll<Option<End>> {
         if !self.held.is_empty() {
             let mut held = std::mem::take(&mut self.held);
-            return self.process(&mut held, cx);
+            return self.process(&mut held);
         }
         if self.decoder.has_frame() {
             // It was read whole while a handler ran on another thread.
-            return self.process(&mut [], cx);
+            return self.process(&mut []);
         }
         if let Some(room) = self.decoder.read_room() {
             // A large frame is read straight into its own buffer.
@@ -348,7 +372,7 @@ impl<D: Send + Sync + 'static> Socket<D> {
                 Poll::Ready(Ok(())) => {
                     let count = buffer.filled().len();
                     self.decoder.note_read(count);
-                    return self.process(&mut [], cx);
+                    return self.process(&mut []);
                 }
             }
         }
@@ -358,26 +382,25 @@ impl<D: Send + Sync + 'static> Socket<D> {
                 Poll::Pending => Poll::Pending,
                 Poll::Ready(Err(_)) => Poll::Ready(Some(End::Lost)),
                 Poll::Ready(Ok(())) if buffer.filled().is_empty() => Poll::Ready(Some(End::Lost)),
-                Poll::Ready(Ok(())) => self.process(buffer.filled_mut(), cx),
+                Poll::Ready(Ok(())) => self.process(buffer.filled_mut()),
             }
         })
     }
 
-    fn process(&mut self, bytes: &mut [u8], cx: &Context<'_>) -> Poll<Option<End>> {
+    fn process(&mut self, bytes: &mut [u8]) -> Poll<Option<End>> {
         if self.role == Role::Candidate {
             return Poll::Ready(self.process_candidate(bytes));
         }
-        if !self.shared().begin_dispatch() {
-            // A handler runs for this session on another thread; it is brief, so come back at once.
+        if !self.shared().begin_turn_or_await() {
+            // A handler runs for this session on another thread.
             self.held = Box::from(&*bytes);
-            cx.waker().wake_by_ref();
             return Poll::Pending;
         }
         let now = clock::now();
         let (mut packets, length) = (0, bytes.len());
         let end = self.dispatch(bytes, now, &mut packets);
         self.shared().hub.counters.received(packets, length);
-        self.shared().end_dispatch(now);
+        self.shared().end_turn(now);
         if self.is_blocked || self.shared().has_signal(signal::BLOCKED) {
             self.throttle_if_behind();
         }
@@ -442,8 +465,8 @@ impl<D: Send + Sync + 'static> Socket<D> {
             };
             bytes = rest;
             let shared = Arc::clone(&self.connection.0);
-            let effects = shared.handle(clock::now(), Input::CandidatePacket(probing));
-            if effects.is_probe_answered {
+            let reply = shared.handle(clock::now(), Input::CandidatePacket(probing));
+            if matches!(reply, Reply::ProbeAnswered) {
                 shared.tell(|handler| handler.on_upgrading(&self.connection));
                 self.write_beside(b"\x81\x063probe".to_vec());
             }
@@ -567,4 +590,113 @@ async fn say_goodbye(reader: Reader, writer: Writer, last: Vec<u8>) {
 async fn drain(stream: &mut (impl AsyncRead + Unpin)) {
     let mut sink = [0; 512];
     while matches!(stream.read(&mut sink).await, Ok(count) if count > 0) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::DuplexStream;
+    use tokio::net::UnixStream;
+
+    use super::*;
+    use crate::proto::transport::Transport;
+    use crate::server::session::testing::{Wakes, opened};
+
+    /// "4hi" as a client masks it, with a key of zeros.
+    const HI: &[u8] = b"\x81\x83\0\0\0\x004hi";
+
+    fn start(shared: &Arc<Shared<()>>, is_candidate: bool) -> (Task<()>, DuplexStream) {
+        let (here, there) = tokio::io::duplex(1024);
+        let task = begin(
+            Some(Arc::clone(shared)),
+            Stream::Foreign(Box::new(here)),
+            None,
+            Vec::new(),
+            FrameForm::default(),
+            Decoder::new(1_000),
+            is_candidate,
+        );
+        (task, there)
+    }
+
+    fn poll(task: &mut Task<()>, waker: &Waker) -> Poll<()> {
+        Pin::new(task).poll(&mut Context::from_waker(waker))
+    }
+
+    #[tokio::test]
+    async fn whoever_reads_during_a_turn_is_woken_when_it_ends_and_not_before() {
+        let (shared, told) = opened(Transport::WebSocket);
+        let (mut task, mut client) = start(&shared, false);
+        let (wakes, waker) = Wakes::new();
+        client.write_all(HI).await.unwrap();
+        assert!(shared.begin_turn());
+        for _ in 0..3 {
+            assert!(poll(&mut task, &waker).is_pending());
+        }
+        assert_eq!(wakes.take(), 0, "a wait that is no wait");
+        assert!(told.take().is_empty());
+        shared.end_turn(clock::now());
+        assert_eq!(wakes.take(), 1);
+        assert!(poll(&mut task, &waker).is_pending());
+        assert_eq!(told.take(), ["hi"]);
+        assert!(shared.begin_turn());
+    }
+
+    #[tokio::test]
+    async fn an_upgrade_is_told_in_turn_and_before_what_comes_over_the_websocket() {
+        let (shared, told) = opened(Transport::Polling);
+        shared.handle(clock::now(), Input::CandidateAttached);
+        let (mut task, mut client) = start(&shared, true);
+        let (_, waker) = Wakes::new();
+        let probe = b"\x81\x86\0\0\0\x002probe\x81\x81\0\0\0\x005";
+        client.write_all(probe).await.unwrap();
+        client.write_all(HI).await.unwrap();
+        assert!(shared.begin_turn());
+        assert!(poll(&mut task, &waker).is_pending());
+        assert_eq!(shared.lock().session.transport(), Transport::WebSocket);
+        assert!(told.take().is_empty(), "a call during another");
+        shared.end_turn(clock::now());
+        assert!(poll(&mut task, &waker).is_pending());
+        assert_eq!(told.take(), ["upgrade", "hi"]);
+    }
+
+    #[tokio::test]
+    async fn the_end_waits_for_who_is_writing_and_is_woken_by_it() {
+        let (shared, _) = opened(Transport::WebSocket);
+        let (here, mut client) = UnixStream::pair().unwrap();
+        let mut task = begin(
+            Some(Arc::clone(&shared)),
+            Stream::Unix(here),
+            None,
+            Vec::new(),
+            FrameForm::default(),
+            Decoder::new(1_000),
+            false,
+        );
+        let (wakes, waker) = Wakes::new();
+        assert!(poll(&mut task, &waker).is_pending());
+        let mut last = b"\x81\x034hi".to_vec();
+        assert!(shared.begin_turn());
+        shared.push_first(&mut last);
+        shared.lock().turn.end();
+        let (writer, chunk) = shared.lock().begin_direct_write().unwrap();
+        shared.handle(clock::now(), Input::Close);
+        wakes.take();
+        for _ in 0..3 {
+            assert!(poll(&mut task, &waker).is_pending());
+        }
+        assert_eq!(wakes.take(), 0, "a wait that is no wait");
+        // What the other thread does next.
+        let (wrote, rest) = writer.try_write(chunk);
+        assert_eq!(wrote, Wrote::All);
+        let waiting = shared.lock().end_direct_write(writer, rest);
+        waiting.unwrap().wake();
+        assert_eq!(wakes.take(), 1);
+        let _ = poll(&mut task, &waker);
+        let mut received = [0; 7];
+        client.read_exact(&mut received).await.unwrap();
+        assert_eq!(
+            received, *b"\x81\x034hi\x88\0",
+            "the close frame is the last"
+        );
+    }
 }
