@@ -33,7 +33,9 @@ impl<D: Send + Sync + 'static> Shared<D> {
             drop(inner);
             let (wrote, rest) = writer.try_write(chunk);
             inner = self.lock();
-            waiting = inner.end_direct_write(writer, rest).or(waiting);
+            if let Some(task) = inner.end_direct_write(writer, rest) {
+                waiting = Some(task);
+            }
             if wrote != Wrote::All {
                 self.wake_writer(inner, wrote);
                 return;
@@ -281,7 +283,7 @@ impl Inner {
     ) -> Option<Waker> {
         let is_awaited = self.writer.give_back(writer);
         self.session.outbox.end_write(rest);
-        self.task.clone().filter(|_| is_awaited)
+        if is_awaited { self.task.clone() } else { None }
     }
 
     /// Takes the right to write a shared message past the empty queue.

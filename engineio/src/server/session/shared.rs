@@ -278,7 +278,9 @@ impl<D: Send + Sync + 'static> Shared<D> {
     fn tell_closed(self: &Arc<Self>, reason: CloseReason) {
         if self.lock().turn.take_to_close(reason) {
             self.call_closed(reason);
-            self.end_turn(clock::now());
+            // Nothing is sent or told after a close.
+            let waiting = self.lock().end_turn();
+            waiting.into_iter().flatten().for_each(Waker::wake);
         }
     }
 
@@ -423,11 +425,7 @@ impl<D: Send + Sync + 'static> Shared<D> {
             }
             inner = self.lock();
         }
-        let waiting = if inner.turn.end() {
-            [inner.task.clone(), inner.take_post()]
-        } else {
-            [None, None]
-        };
+        let waiting = inner.end_turn();
         self.flush_turn(inner, now);
         waiting.into_iter().flatten().for_each(Waker::wake);
     }
@@ -604,6 +602,16 @@ impl Inner {
     /// closed, so there is nothing to wait for either.
     pub(crate) fn is_held(&self) -> bool {
         self.turn.is_taken() && self.session.is_open()
+    }
+
+    /// Gives the turn back; whom to wake, for it waits for that.
+    #[must_use]
+    fn end_turn(&mut self) -> [Option<Waker>; 2] {
+        if self.turn.end() {
+            [self.task.clone(), self.take_post()]
+        } else {
+            [None, None]
+        }
     }
 
     fn next_deadline(&self) -> Option<Instant> {
