@@ -279,8 +279,12 @@ impl<D: Send + Sync + 'static> Shared<D> {
         if self.lock().turn.take_to_close(reason) {
             self.call_closed(reason);
             // Nothing is sent or told after a close.
-            let waiting = self.lock().end_turn();
-            waiting.into_iter().flatten().for_each(Waker::wake);
+            let mut inner = self.lock();
+            if inner.turn.end() {
+                let waiting = inner.take_waiting();
+                drop(inner);
+                waiting.into_iter().flatten().for_each(Waker::wake);
+            }
         }
     }
 
@@ -425,7 +429,10 @@ impl<D: Send + Sync + 'static> Shared<D> {
             }
             inner = self.lock();
         }
-        let waiting = inner.end_turn();
+        if !inner.turn.end() {
+            return self.flush_turn(inner, now);
+        }
+        let waiting = inner.take_waiting();
         self.flush_turn(inner, now);
         waiting.into_iter().flatten().for_each(Waker::wake);
     }
@@ -604,14 +611,9 @@ impl Inner {
         self.turn.is_taken() && self.session.is_open()
     }
 
-    /// Gives the turn back; whom to wake, for it waits for that.
-    #[must_use]
-    fn end_turn(&mut self) -> [Option<Waker>; 2] {
-        if self.turn.end() {
-            [self.task.clone(), self.take_post()]
-        } else {
-            [None, None]
-        }
+    /// Who may wait for the turn.
+    fn take_waiting(&mut self) -> [Option<Waker>; 2] {
+        [self.task.clone(), self.take_post()]
     }
 
     fn next_deadline(&self) -> Option<Instant> {
