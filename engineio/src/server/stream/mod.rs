@@ -1,6 +1,7 @@
 //! Streams of bytes: a connection as it was accepted, and the two sides that a WebSocket splits it into.
 
 pub(crate) mod form;
+pub(crate) mod patience;
 pub(crate) mod rewound;
 pub(crate) mod writer;
 
