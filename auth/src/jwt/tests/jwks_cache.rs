@@ -442,8 +442,10 @@ fn row_31_only_a_safe_url_is_accepted() {
     }
     let error = JwksCache::new("http://id.example/jwks", Never, drop).unwrap_err();
     assert_eq!(error, InsecureUrl);
-    let mut options = JwksOptions::default();
-    options.insecure_allow_http = true;
+    let options = JwksOptions {
+        insecure_allow_http: true,
+        ..JwksOptions::default()
+    };
     let with = |url| {
         let (fetch, options) = (FakeFetch::new(), options.clone());
         JwksCache::with_options(url, fetch, drop, options, FakeClock::at(NOW))
