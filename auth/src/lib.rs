@@ -64,6 +64,7 @@ mod grant;
 pub mod guide;
 #[cfg(any(feature = "jwt-aws-lc", feature = "jwt-rust-crypto"))]
 pub mod jwt;
+pub mod lenient_json;
 mod limits;
 mod opaque;
 mod policy;

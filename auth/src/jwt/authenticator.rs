@@ -79,8 +79,7 @@ pub(super) struct Inner {
 }
 
 /// Whoever sends it may mean another authenticator.
-const NO_JWT: Cow<'static, str> =
-    Cow::Borrowed("it is no JWT, which has three parts with points between");
+const NO_JWT: &str = "it is no JWT, which has three parts with points between";
 const NOT_STRICT: &str = "the payload is not a strict JSON object";
 
 impl<C: DeserializeOwned + Send + Sync + 'static> JwtAuthenticator<C> {
@@ -138,7 +137,7 @@ impl Inner {
         if token.len() > self.max_token_bytes {
             return Err(self.too_long(token.len()).into());
         }
-        let parts = Parts::split(token).ok_or(Refusal::NotMine(NO_JWT))?;
+        let parts = Parts::split(token).ok_or_else(|| Refusal::NotMine(NO_JWT.into()))?;
         let (bytes, parsed);
         let known = self.last_header.of(parts.header);
         let header = if let Some(known) = &known {

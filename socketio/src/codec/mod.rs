@@ -17,6 +17,7 @@ mod decoder;
 mod encoder;
 mod error;
 mod json;
+mod key;
 mod limits;
 #[cfg(feature = "msgpack")]
 mod msgpack;
@@ -24,6 +25,7 @@ mod msgpack;
 #[path = "msgpack/absent.rs"]
 mod msgpack;
 mod outgoing;
+pub(crate) mod packet;
 mod parser;
 #[cfg(test)]
 mod tests;

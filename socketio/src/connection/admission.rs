@@ -16,15 +16,18 @@ use socketio_auth::{
     Subject,
 };
 
-use super::{Accepted, Auth, Client, Payload, Shell, now, wall_clock};
+use crate::authority::guard::Guard;
+use crate::authority::revoked::Mark;
+use crate::clock::{now, wall_clock};
 use crate::error::ConnectError;
 use crate::id::SocketId;
-use crate::namespace::{Family, Guard, Space};
+use crate::live::client::{Accepted, Auth, Client, Payload, Shell};
+use crate::live::core::{Core, Verdict};
+use crate::live::directory::Lease;
+use crate::live::keeper::Claim;
+use crate::live::space::{Family, Space};
 use crate::proto::client::{Gate, Inherited, Input, Ticket};
-use crate::recovery::Claim;
-use crate::revoked::Mark;
 use crate::running::{Guarded, Panicked, guard, poll_now};
-use crate::socket::{Core, Verdict};
 use crate::trace;
 
 /// A verification that runs.
@@ -72,7 +75,7 @@ impl Client {
         name: Arc<str>,
         payload: Payload,
     ) {
-        if let Some(space) = self.server.lease(&name) {
+        if let Some(space) = self.server.spaces.lease(&name) {
             return self.found(connection, now, ticket, space, payload);
         }
         let families = self.server.families();
@@ -90,12 +93,11 @@ impl Client {
         let connection = connection.clone();
         self.server.spawn(&self.runtime, async move {
             let found = tokio::time::timeout(limit, Guarded(search)).await;
-            if let Some(client) = connection.data() {
-                let found = found.unwrap_or(Ok(None));
-                let now = self::now();
-                client.searched(&connection, now, ticket, &name, payload, found);
-                client.go_on(&connection, now);
-            }
+            let client = connection.data();
+            let found = found.unwrap_or(Ok(None));
+            let now = self::now();
+            client.searched(&connection, now, ticket, &name, payload, found);
+            client.go_on(&connection, now);
         });
     }
 
@@ -124,13 +126,12 @@ impl Client {
         connection: &Connection<Self>,
         now: Instant,
         ticket: Ticket,
-        space: Arc<Space>,
+        space: Lease<Space>,
         payload: Payload,
     ) {
         let Some(id) = new_id(connection, &space) else {
             // The operating system has no random bytes; nobody can be let in.
             trace::error!("no socket id could be made");
-            space.give_back();
             return self.pump(connection, now, Input::GiveUp);
         };
         let gate = space.guard.as_ref();
@@ -155,10 +156,12 @@ impl Client {
         }
         let socket = Arc::new(core);
         if gate.is_some() {
-            if let Err(rejection) = self.server.authority.enter_pending(self.address()) {
-                return self.pump(connection, now, Input::Unwelcome { ticket, rejection });
+            match self.server.authority.enter_pending(self.address()) {
+                Ok(place) => socket.wait_in(place),
+                Err(rejection) => {
+                    return self.pump(connection, now, Input::Unwelcome { ticket, rejection });
+                }
             }
-            socket.set_pending();
         }
         self.pump(
             connection,
@@ -169,10 +172,6 @@ impl Client {
                 gate,
             },
         );
-    }
-
-    pub(crate) fn leave_pending(&self) {
-        self.server.authority.leave_pending(self.address());
     }
 
     /// Refuses a credential unjudged when too many have failed.
@@ -366,8 +365,8 @@ impl Client {
             })
             .await;
             drop(future);
-            if let (Some(output), Some(client)) = (ended, connection.data()) {
-                next(client, &connection, output);
+            if let Some(output) = ended {
+                next(connection.data(), &connection, output);
             }
         });
     }
@@ -392,8 +391,8 @@ impl Client {
             })
             .await;
             drop(verification);
-            if let (Some(result), Some(client)) = (result, connection.data()) {
-                let now = now();
+            if let Some(result) = result {
+                let (client, now) = (connection.data(), now());
                 client.verified(&connection, now, &socket, &trial, result);
                 client.go_on(&connection, now);
             }

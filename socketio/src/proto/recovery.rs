@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 
 use socketio_auth::Subject;
 
+use super::rooms::{Room, Selection};
 use crate::id::SocketId;
-use crate::rooms::{Room, Selection};
 
 /// What a kept packet counts besides its own bytes.
 const PACKET_COST_BYTES: usize = 256;
