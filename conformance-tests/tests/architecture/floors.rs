@@ -74,7 +74,8 @@ const AUTH: House = House {
     package: "auth",
     folder: "",
     floors: &[
-        &["base", "grant", "rejection"],
+        &["base", "lenient_json", "rejection", "subject"],
+        &["grant"],
         &["claims", "fetch", "presented", "revocation", "wire"],
         &["authenticator", "limits"],
         &["authorize"],
