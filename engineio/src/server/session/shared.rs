@@ -243,7 +243,13 @@ impl<D: Send + Sync + 'static> Shared<D> {
             Output::Flush => after.flush = true,
             Output::FinishWebSocket => self.signal(inner, signal::FINISH, after),
             Output::AbortWebSocket => self.signal(inner, signal::ABORT, after),
-            Output::Closed(reason) => after.closed = Some(reason),
+            Output::Closed(reason) => {
+                after.closed = Some(reason);
+                // A POST that waits for a paused handler has nothing more to hand over.
+                if inner.is_paused {
+                    after.wake_post = after.wake_post.take().or_else(|| inner.take_post());
+                }
+            }
             Output::Gone => after.gone = true,
         }
     }
