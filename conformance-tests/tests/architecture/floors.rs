@@ -105,7 +105,7 @@ const MAY_BE_ROUND: [(&str, &str, usize); 3] = [
 const ROUND: [(&str, &[usize]); 4] = [
     ("engineio", &[7]),
     ("auth", &[]),
-    ("socketio", &[7, 2]),
+    ("socketio", &[]),
     ("benches", &[8, 4]),
 ];
 
