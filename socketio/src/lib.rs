@@ -174,7 +174,8 @@ pub use cluster::answers::{Gathered, Gathering, ServerAnswer};
 pub use cluster::handle::ClusterHandle;
 pub use cluster::local::{LocalAdapter, LocalBus};
 pub use cluster::settings::ClusterSettings;
-pub use codec::packet::{Packet, PacketKind};
+pub use codec::kind::PacketKind;
+pub use codec::packet::Packet;
 pub use codec::{
     Args, ArgsError, Binary, Codec, EncodeError, FromArgs, Limits, Outgoing, OwnedArgs,
     PacketError, Parser, Partial, RawArgs,

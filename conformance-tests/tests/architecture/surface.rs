@@ -90,6 +90,7 @@ const SHOWN: [(&str, &[Of]); 3] = [
                     "Lockout",
                     "Policy",
                     "Revocation",
+                    "Subject",
                     "TrustedProxies",
                 ],
             ),

@@ -15,7 +15,8 @@ use super::calls::tell_invalid;
 use crate::atomic::{AtomicBool, Ordering};
 use crate::clock::{now, wall_clock};
 use crate::codec::Decoder;
-use crate::codec::packet::{Packet, PacketKind};
+use crate::codec::kind::PacketKind;
+use crate::codec::packet::Packet;
 use crate::error::DisconnectReason;
 use crate::event::Invalid;
 use crate::live::client::{Auth, Client, HeldPacket, Machine, Payload, Shell, State, own_address};
@@ -251,7 +252,7 @@ impl Client {
         payload: Payload,
         is_implied: bool,
     ) {
-        let name = match self.server.find(name) {
+        let name = match self.server.spaces.find(name) {
             Some(space) => Arc::clone(&space.name),
             None => name.into(),
         };

@@ -30,12 +30,12 @@ impl<D: Send + Sync + 'static> Shared<D> {
 
     /// The same for whoever has the lock already.
     pub(crate) fn flush_with<'s>(self: &'s Arc<Self>, mut inner: MutexGuard<'s, Inner>) {
-        let mut waiting = None;
+        let mut is_awaited = false;
         while let Some((writer, chunk)) = inner.begin_direct_write() {
             drop(inner);
             let (wrote, rest) = writer.try_write(chunk);
             inner = self.lock();
-            waiting = inner.end_direct_write(writer, rest).or(waiting);
+            is_awaited |= inner.end_direct_write(writer, rest);
             if wrote != Wrote::All {
                 self.wake_writer(inner, wrote);
                 return;
@@ -45,10 +45,12 @@ impl<D: Send + Sync + 'static> Shared<D> {
             self.wake_writer(inner, Wrote::Blocked);
             return;
         }
-        self.settle(inner);
-        if let Some(task) = waiting {
-            task.wake();
+        if !is_awaited {
+            return self.settle(inner);
         }
+        let task = inner.task.clone();
+        self.settle(inner);
+        task.into_iter().for_each(Waker::wake);
     }
 
     /// For the task of the WebSocket: false when nobody is writing, else it is woken when that is over.
@@ -232,14 +234,11 @@ impl<D: Send + Sync + 'static> Shared<D> {
         let (wrote, written) = writer.try_write_slice(&frames);
         inner = self.lock();
         if wrote == Wrote::All {
-            let waiting = inner.end_direct_write(writer, None);
-            if !inner.session.outbox.is_flushed() {
+            let is_awaited = inner.end_direct_write(writer, None);
+            if is_awaited || !inner.session.outbox.is_flushed() {
+                let task = inner.task.clone().filter(|_| is_awaited);
                 self.flush_with(inner);
-            } else {
-                drop(inner);
-            }
-            if let Some(task) = waiting {
-                task.wake();
+                task.into_iter().for_each(Waker::wake);
             }
             return Ok(Sent::Queued);
         }
@@ -278,16 +277,12 @@ impl Inner {
         Some((self.writer.lend()?, chunk))
     }
 
-    /// Gives the right to write back, with what could not be written. Whom to wake, for it waits for that.
+    /// Gives the right to write back, with what could not be written. True when the task of the WebSocket waits for that.
     #[must_use]
-    pub(crate) fn end_direct_write(
-        &mut self,
-        writer: Writer,
-        rest: Option<Chunk>,
-    ) -> Option<Waker> {
+    pub(crate) fn end_direct_write(&mut self, writer: Writer, rest: Option<Chunk>) -> bool {
         let is_awaited = self.writer.give_back(writer);
         self.session.outbox.end_write(rest);
-        self.task.clone().filter(|_| is_awaited)
+        is_awaited
     }
 
     /// Takes the right to write a shared message past the empty queue.

@@ -1,0 +1,254 @@
+//! A run: servers, clients, a network, a clock and faults, all drawn from one seed.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use socketio::LocalBus;
+use tokio::time::sleep;
+
+use crate::executor::{Executor, spawn};
+use crate::history::{History, Origin, Record, SocketNo, What};
+use crate::net::{End, Fate, Wire};
+use crate::node::Node;
+use crate::person::Person;
+use crate::rng::Rng;
+
+pub(crate) const ROOMS: u8 = 4;
+
+/// Long enough for every time limit of a run to have passed.
+const SETTLES: Duration = Duration::from_secs(45);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    Running,
+    /// No more faults, nothing new.
+    Settling,
+    /// Everybody goes home.
+    Leaving,
+}
+
+pub(crate) struct World {
+    pub(crate) seed: u64,
+    pub(crate) history: History,
+    /// How long a client waits between two things it does, on average.
+    pub(crate) pace_ms: u64,
+    stage: AtomicU8,
+    nodes: Mutex<Vec<Arc<Node>>>,
+    wires: Mutex<Vec<(usize, Wire)>>,
+    streams: AtomicU64,
+    /// Who is connected: the connection, the socket and the server.
+    present: Mutex<BTreeMap<Origin, (u32, SocketNo, usize)>>,
+}
+
+impl World {
+    /// Everything that happens under a seed.
+    pub(crate) fn run(seed: u64) -> Vec<Record> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .unwrap();
+        let main = async {
+            let mut rng = Rng::new(seed, 0);
+            let world = Arc::new(Self {
+                seed,
+                history: History::start(),
+                pace_ms: rng.between(50, 1500),
+                stage: AtomicU8::new(Stage::Running as u8),
+                nodes: Mutex::default(),
+                wires: Mutex::default(),
+                streams: AtomicU64::new(0),
+                present: Mutex::default(),
+            });
+            world.go(rng).await;
+            world.history.take()
+        };
+        runtime.block_on(async { Executor::new(Rng::new(seed, 1), main).await })
+    }
+
+    async fn go(self: &Arc<Self>, mut rng: Rng) {
+        let server_count = rng.between(1, 3) as usize;
+        let bus = (server_count > 1).then(LocalBus::new);
+        for index in 0..server_count {
+            self.start_server(bus.as_ref(), index);
+        }
+        let people = rng.between(2, 9) as Origin;
+        for who in 0..people {
+            spawn(Person::new(self, who).live()).detach();
+        }
+        let lasts = Duration::from_secs(rng.between(20, 90));
+        let faults = spawn(Arc::clone(self).break_things(bus, rng));
+        sleep(lasts).await;
+        drop(faults);
+        self.enter(Stage::Settling);
+        for (_, wire) in self.wires().iter() {
+            wire.heal();
+        }
+        sleep(SETTLES).await;
+        self.history.add(What::Quiet);
+        let present = self.present().clone();
+        for (who, (connection, socket, server)) in present {
+            self.history.add(What::IsIn {
+                who,
+                connection,
+                socket,
+                server,
+            });
+        }
+        for node in self.open_nodes() {
+            node.tell_state().await;
+        }
+        self.enter(Stage::Leaving);
+        sleep(SETTLES).await;
+        for node in self.open_nodes() {
+            node.tell_remains();
+        }
+    }
+
+    async fn break_things(self: Arc<Self>, bus: Option<LocalBus>, mut rng: Rng) {
+        let pace = rng.between(200, 6000);
+        loop {
+            sleep(Duration::from_millis(rng.between(1, 2 * pace))).await;
+            self.wires().retain(|(_, wire)| wire.is_in_use());
+            let wires = self.wires().clone();
+            if wires.is_empty() {
+                continue;
+            }
+            let (_, wire) = wires[rng.below(wires.len())].clone();
+            match rng.below(16) {
+                0..6 => self.fault(&wire, Fate::Cut, "cut"),
+                6..9 => {
+                    self.fault(&wire, Fate::Stalled, "stall");
+                    let lasts = Duration::from_millis(rng.between(100, 12_000));
+                    spawn(async move {
+                        sleep(lasts).await;
+                        wire.heal();
+                    })
+                    .detach();
+                }
+                9..11 => self.fault(&wire, Fate::HalfOpen, "half-open"),
+                11 => {
+                    for (_, wire) in &wires {
+                        self.fault(wire, Fate::Cut, "cut all");
+                    }
+                }
+                _ if rng.one_in(4) => self.end_server(bus.as_ref(), &mut rng),
+                _ => {}
+            }
+        }
+    }
+
+    fn fault(&self, wire: &Wire, fate: Fate, what: &'static str) {
+        self.history.add(What::Fault { what });
+        wire.set(fate);
+    }
+
+    /// One server ends in one way or another, and another takes its place.
+    fn end_server(self: &Arc<Self>, bus: Option<&LocalBus>, rng: &mut Rng) {
+        let open = self.open_nodes();
+        if open.is_empty() {
+            return;
+        }
+        let node = Arc::clone(&open[rng.below(open.len())]);
+        match rng.below(3) {
+            0 => {
+                node.ends("killed");
+                node.dies();
+                for (server, wire) in self.wires().iter() {
+                    if *server == node.index {
+                        wire.set(Fate::Cut);
+                    }
+                }
+            }
+            1 => {
+                node.ends("closed");
+                node.io.close();
+            }
+            _ => {
+                node.ends("drained");
+                // A longer one is spread by random numbers that no seed gives.
+                let io = node.io.clone();
+                spawn(async move { io.drain(Duration::ZERO).await }).detach();
+            }
+        }
+        let (world, bus) = (Arc::clone(self), bus.cloned());
+        let pause = Duration::from_millis(rng.between(0, 4000));
+        spawn(async move {
+            sleep(pause).await;
+            let next = world.nodes().len();
+            world.start_server(bus.as_ref(), next);
+        })
+        .detach();
+    }
+
+    fn start_server(self: &Arc<Self>, bus: Option<&LocalBus>, index: usize) {
+        let node = Node::start(self, bus, index);
+        self.nodes().push(node);
+    }
+
+    /// A stream to a server; `None` when nobody listens there.
+    pub(crate) fn connect(&self, server: usize) -> Option<End> {
+        let node = self
+            .nodes()
+            .get(server)
+            .filter(|node| node.is_open())
+            .cloned()?;
+        let stream = self.streams.fetch_add(1, Ordering::Relaxed);
+        let mut rng = Rng::new(self.seed, 1_000_000 + stream);
+        let (near, far, wire) = Wire::lay(&mut rng);
+        self.wires().push((server, wire));
+        let io = node.io.clone();
+        spawn(async move { io.serve_stream(far, None).await }).detach();
+        Some(near)
+    }
+
+    pub(crate) fn alive(&self) -> Vec<usize> {
+        self.open_nodes().iter().map(|node| node.index).collect()
+    }
+
+    fn open_nodes(&self) -> Vec<Arc<Node>> {
+        self.nodes()
+            .iter()
+            .filter(|node| node.is_open())
+            .cloned()
+            .collect()
+    }
+
+    pub(crate) fn is_in(&self, who: Origin, place: Option<(u32, SocketNo, usize)>) {
+        match place {
+            Some(place) => self.present().insert(who, place),
+            None => self.present().remove(&who),
+        };
+    }
+
+    pub(crate) fn stage(&self) -> Stage {
+        match self.stage.load(Ordering::Relaxed) {
+            0 => Stage::Running,
+            1 => Stage::Settling,
+            _ => Stage::Leaving,
+        }
+    }
+
+    fn enter(&self, stage: Stage) {
+        self.stage.store(stage as u8, Ordering::Relaxed);
+    }
+
+    fn nodes(&self) -> MutexGuard<'_, Vec<Arc<Node>>> {
+        self.nodes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wires(&self) -> MutexGuard<'_, Vec<(usize, Wire)>> {
+        self.wires.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn present(&self) -> MutexGuard<'_, BTreeMap<Origin, (u32, SocketNo, usize)>> {
+        self.present.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How long the attachment of the event with this number is.
+pub(crate) fn blob_length(number: u32) -> usize {
+    number as usize * 37 % 3000
+}
