@@ -3,6 +3,7 @@
 mod closing;
 mod deadlines;
 mod opening;
+mod pausing;
 mod queue;
 mod registry;
 mod timers;
@@ -13,6 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Runtime};
+use tokio::sync::Notify;
 
 use super::clock;
 use super::hub::Hub;
@@ -30,7 +32,11 @@ use crate::session_id::SessionId;
 /// What the handler of a model was told. Behind a mutex that is not explored: what a model writes down for itself must not be a
 /// step more.
 #[derive(Debug, Default)]
-struct Told(Mutex<Calls>);
+struct Told {
+    calls: Mutex<Calls>,
+    /// The handler was told "pause", and is about to say so.
+    is_pausing: Notify,
+}
 
 #[derive(Debug, Default)]
 struct Calls {
@@ -41,7 +47,7 @@ struct Calls {
 
 impl Told {
     fn calls<T>(&self, with: impl FnOnce(&mut Calls) -> T) -> T {
-        with(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        with(&mut self.calls.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Does what no call may run beside.
@@ -90,7 +96,12 @@ impl Handler for Recorder {
 
     fn on_message(&self, _: &Connection<()>, message: Message<'_>) -> Flow {
         self.0.call(&String::from_utf8_lossy(message.as_bytes()));
-        Flow::Continue
+        if message.as_bytes() != b"pause" {
+            return Flow::Continue;
+        }
+        self.0.is_pausing.notify_one();
+        schedules::point();
+        Flow::Pause
     }
 
     fn on_close(&self, _: &Connection<()>, _: CloseReason) {
