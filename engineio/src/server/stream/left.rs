@@ -11,12 +11,16 @@ use std::task::{Context, Poll};
 
 use tokio::net::{tcp, unix};
 
-use super::Reader;
-
 /// A stream that is not being read.
 pub(crate) struct Unread {
     half: Half,
     left: Pin<Box<dyn Future<Output = ()> + Send>>,
+}
+
+/// What can be read from again.
+pub(super) enum ReadHalf {
+    Tcp(tcp::OwnedReadHalf),
+    Unix(unix::OwnedReadHalf),
 }
 
 /// Shared with the future that waits, and with nobody else.
@@ -70,14 +74,14 @@ impl Unread {
         }
     }
 
-    pub(super) fn into_reader(self) -> Reader {
+    /// The half to read on from; `None` could only be where the future had handed its share on.
+    pub(super) fn into_half(self) -> Option<ReadHalf> {
         let Self { half, left } = self;
         drop(left);
-        let reader = match half {
-            Half::Tcp(half) => Arc::into_inner(half).map(Reader::Tcp),
-            Half::Unix(half) => Arc::into_inner(half).map(Reader::Unix),
-        };
-        reader.unwrap_or_else(Reader::nothing)
+        match half {
+            Half::Tcp(half) => Arc::into_inner(half).map(ReadHalf::Tcp),
+            Half::Unix(half) => Arc::into_inner(half).map(ReadHalf::Unix),
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream, tcp, unix};
 
-use left::Unread;
+use left::{ReadHalf, Unread};
 use writer::Writer;
 
 /// A stream that is neither TCP nor a Unix socket.
@@ -156,7 +156,11 @@ impl Reader {
     /// The stream is read again.
     fn read_on(&mut self) {
         if let Self::Unread(unread) = std::mem::replace(self, Self::nothing()) {
-            *self = unread.into_reader();
+            *self = match unread.into_half() {
+                Some(ReadHalf::Tcp(half)) => Self::Tcp(half),
+                Some(ReadHalf::Unix(half)) => Self::Unix(half),
+                None => return,
+            };
         }
     }
 
