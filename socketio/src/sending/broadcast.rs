@@ -190,7 +190,7 @@ impl Broadcast {
         let queued: Vec<_> = targets
             .iter()
             .filter(is_meant)
-            .map(|socket| (socket, socket.connection.queue_as(&message, self.options)))
+            .map(|socket| (socket, socket.queue(&message, self.options)))
             .collect();
         drop(order);
         for (socket, queued) in queued {

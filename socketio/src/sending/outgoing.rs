@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use engineio::{EncodedMessage, MessageBuffer, SendOptions, Sent};
+use engineio::{EncodedMessage, MessageBuffer, Queued, SendOptions, Sent};
 use serde::Serialize;
 use tokio::sync::oneshot;
 
 use crate::codec::{Event, OwnedArgs, RawArgs};
 use crate::error::EmitError;
+use crate::live::client::Client;
 use crate::live::core::Core;
 use crate::live::keeper::Keeper;
 use crate::live::owed::{Answer, Awaited};
@@ -109,9 +110,21 @@ impl Core {
                 offset: Some(offset),
             })
         })?;
-        let queued = self.connection.queue_as(&message, options);
+        let queued = self.queue(&message, options);
         drop(order);
         Ok(queued.sent()?)
+    }
+
+    /// Puts a message in its place in the queue. It leaves when what is returned is dropped.
+    pub(super) fn queue(
+        &self,
+        message: &EncodedMessage,
+        options: SendOptions,
+    ) -> Queued<'_, Client> {
+        // The engine's lock is none that models of this crate see.
+        #[cfg(test)]
+        schedules::point();
+        self.connection.queue_as(message, options)
     }
 
     /// An event, to be sent later with [`send_prepared`](Self::send_prepared).
