@@ -12,9 +12,7 @@ use crate::running::guard;
 impl Core {
     /// Lets the socket in, with the rooms it joined before.
     pub(crate) fn enter(self: &Arc<Self>) {
-        let (rejoined, missed) = self.insert();
-        self.replay(&missed);
-        for (room, joined) in &rejoined {
+        for (room, joined) in &self.insert() {
             self.tell_joined(room, *joined);
         }
         let staged = {

@@ -189,7 +189,7 @@ impl<D: Send + Sync + 'static> Shared<D> {
         Ok(sent)
     }
 
-    fn placing(&self, options: SendOptions) -> Placing {
+    pub(super) fn placing(&self, options: SendOptions) -> Placing {
         Placing {
             policy: options.overflow.unwrap_or(self.hub.config.overflow),
             key: options.key,

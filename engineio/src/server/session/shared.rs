@@ -445,6 +445,14 @@ impl<D: Send + Sync + 'static> Shared<D> {
         waiting.into_iter().flatten().for_each(Waker::wake);
     }
 
+    /// Has leave what was only queued, unless it leaves at the end of a turn.
+    pub(super) fn flush_queued(self: &Arc<Self>) {
+        let inner = self.lock();
+        if !inner.turn.is_taken() {
+            self.flush_turn(inner, clock::now());
+        }
+    }
+
     fn flush_turn(self: &Arc<Self>, mut inner: MutexGuard<'_, Inner>, now: Instant) {
         let (messages, bytes) = std::mem::take(&mut inner.sent);
         if messages > 0 {
