@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::bus::MAX_DELAY_MS;
 use crate::history::{Kind, Origin, Record, SocketNo, Target, What};
+use crate::vault::is_allowed;
 
 /// How long a broadcast waits for answers.
 const POLL_MS: u64 = 6000;
@@ -20,6 +21,9 @@ pub(crate) struct Counts {
     pub(crate) faults: usize,
     pub(crate) ended_servers: usize,
     pub(crate) crossings: usize,
+    pub(crate) secrets: usize,
+    pub(crate) revocations: usize,
+    pub(crate) vault_recoveries: usize,
     /// Those that came or not because their room was joined or left before the connection was lost.
     pub(crate) moved: usize,
 }
@@ -35,6 +39,9 @@ impl Counts {
         self.faults += other.faults;
         self.ended_servers += other.ended_servers;
         self.crossings += other.crossings;
+        self.secrets += other.secrets;
+        self.revocations += other.revocations;
+        self.vault_recoveries += other.vault_recoveries;
         self.moved += other.moved;
     }
 }
@@ -54,6 +61,7 @@ pub(crate) fn check(records: &[Record]) -> (Vec<String>, Counts) {
     checker.judge_events_and_acks();
     checker.judge_questions();
     checker.judge_quiet();
+    checker.judge_vault();
     (checker.wrong, checker.counts)
 }
 
@@ -563,6 +571,103 @@ impl Checker<'_> {
                     self.fail(*at, format!("still open: {open:?}"));
                 }
                 _ => {}
+            }
+        }
+    }
+
+    /// Nobody is where they may not be, and whoever was put out gets nothing of what is told afterwards.
+    fn judge_vault(&mut self) {
+        let mut revoked: HashMap<(Origin, u32), usize> = HashMap::new();
+        let mut told: HashMap<(usize, u32), (usize, Target)> = HashMap::new();
+        let mut logins: HashMap<SocketNo, (Origin, u32)> = HashMap::new();
+        let mut got: HashSet<(SocketNo, usize, u32)> = HashSet::new();
+        for (index, Record { at, what }) in self.records.iter().enumerate() {
+            match what {
+                What::Revoked { who, login } => {
+                    self.counts.revocations += 1;
+                    revoked.entry((*who, *login)).or_insert(index);
+                }
+                What::VaultEntered {
+                    socket,
+                    who,
+                    login,
+                    is_recovered,
+                    rooms,
+                    ..
+                } => {
+                    self.counts.vault_recoveries += usize::from(*is_recovered);
+                    if revoked.contains_key(&(*who, *login)) {
+                        self.fail(*at, format!("{who} enters by the ended login {login}"));
+                    }
+                    let before = logins.insert(*socket, (*who, *login));
+                    match before {
+                        Some(before) if revoked.contains_key(&before) => {
+                            self.fail(*at, format!("{who} gets back what {before:?} had"));
+                        }
+                        Some((other, _)) if other != *who => {
+                            self.fail(*at, format!("{who} gets back what {other} had"));
+                        }
+                        None if *is_recovered || !rooms.is_empty() => {
+                            self.fail(*at, format!("{who} enters with {rooms:?}"));
+                        }
+                        _ => {}
+                    }
+                    self.judge_rooms(*at, *who, rooms);
+                }
+                What::VaultJoined {
+                    who, room, is_in, ..
+                } if *is_in => self.judge_rooms(*at, *who, &[*room]),
+                What::VaultEmitted {
+                    server,
+                    target,
+                    number,
+                } => {
+                    told.insert((*server, *number), (index, *target));
+                }
+                What::VaultGot {
+                    who,
+                    login,
+                    socket,
+                    server,
+                    number,
+                } => {
+                    self.counts.secrets += 1;
+                    if !got.insert((*socket, *server, *number)) {
+                        self.fail(*at, format!("{who} got secret {server}/{number} twice"));
+                    }
+                    let Some((emitted, target)) = told.get(&(*server, *number)) else {
+                        self.fail(*at, format!("{who} got secret {server}/{number} of nobody"));
+                        continue;
+                    };
+                    self.judge_rooms(*at, *who, target.as_slice());
+                    if revoked
+                        .get(&(*who, *login))
+                        .is_some_and(|end| end < emitted)
+                    {
+                        let text = format!("{who} got secret {server}/{number} after its end");
+                        self.fail(*at, text);
+                    }
+                }
+                What::VaultHas { visitors, .. } => {
+                    for (who, login, _, rooms) in visitors {
+                        self.judge_rooms(*at, *who, rooms);
+                        if revoked.contains_key(&(*who, *login)) {
+                            self.fail(*at, format!("{who} stays by the ended login {login}"));
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn judge_rooms(&mut self, at: u64, who: Origin, rooms: &[u8]) {
+        for room in rooms {
+            if !is_allowed(who, *room) {
+                self.fail(
+                    at,
+                    format!("{who} is in room {room}, or hears what is said there"),
+                );
             }
         }
     }

@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use crate::history::{Kind, Origin, SocketNo, What};
 use crate::rng::Rng;
 use crate::transport::{Incoming, Link, Over};
+use crate::vault;
 use crate::world::{ROOMS, Stage, World, blob_length};
 
 /// The server's heartbeat: its interval and its timeout, and a little.
@@ -22,6 +23,9 @@ pub(crate) struct Person {
     number: u32,
     connection: u32,
     claim: Option<Claim>,
+    /// How often it has logged in to the guarded namespace, and what it keeps of it.
+    login: u32,
+    pass: Option<Claim>,
 }
 
 /// What a client keeps to get its session back.
@@ -49,8 +53,18 @@ struct Talk {
     early: Vec<Event>,
     /// A binary event, and the attachment that has to follow.
     awaiting: Option<Event>,
+    vault: Vault,
     /// Answers to questions, and when they are given.
     answers: Vec<(Instant, String)>,
+}
+
+/// What it is in the middle of in the guarded namespace.
+#[derive(Default)]
+struct Vault {
+    is_asked: bool,
+    is_claimed: bool,
+    socket: Option<SocketNo>,
+    early: Vec<Event>,
 }
 
 enum Next {
@@ -68,6 +82,8 @@ impl Person {
             number: 0,
             connection: 0,
             claim: None,
+            login: 0,
+            pass: None,
         }
     }
 
@@ -119,6 +135,7 @@ impl Person {
             is_claimed: claim.is_some(),
             early: Vec::new(),
             awaiting: None,
+            vault: Vault::default(),
             answers: Vec::new(),
         };
         let mut auth = format!(r#"{{"who":{}"#, self.who);
@@ -197,6 +214,10 @@ impl Person {
         if talk.awaiting.is_some() && packet.starts_with('4') {
             self.wrong(format!("no attachment but {packet}"));
         }
+        if packet.as_bytes().get(2..9) == Some(b"/vault,") {
+            self.hear_vault(talk, packet.as_bytes()[1], &packet[9..]);
+            return Next::Stay;
+        }
         match packet.as_bytes() {
             [b'0' | b'6', ..] => {}
             [b'2', ..] => talk.link.send("3".to_owned()),
@@ -226,6 +247,98 @@ impl Person {
             _ => self.wrong(packet),
         }
         Next::Stay
+    }
+
+    /// Logs in, with the login it had or with another.
+    fn knock(&mut self, talk: &mut Talk) {
+        let kept = self.pass.clone().filter(|_| !self.rng.one_in(3));
+        if kept.is_none() || self.rng.one_in(3) {
+            self.login += 1;
+        }
+        let token = vault::token(self.who, self.login);
+        let mut auth = format!(r#"{{"token":"{token}""#);
+        talk.vault = Vault {
+            is_asked: true,
+            ..Vault::default()
+        };
+        if let Some(Claim {
+            pid,
+            offset: Some(offset),
+            ..
+        }) = kept
+        {
+            talk.vault.is_claimed = true;
+            auth.push_str(&format!(r#","pid":"{pid}","offset":"{offset}""#));
+        }
+        self.world.visits(self.who, self.login);
+        talk.link.send(format!("40/vault,{auth}}}"));
+    }
+
+    fn hear_vault(&mut self, talk: &mut Talk, kind: u8, text: &str) {
+        let (who, login) = (self.who, self.login);
+        match kind {
+            b'0' => {
+                let reply: Value = serde_json::from_str(text).unwrap_or_default();
+                let sid = reply["sid"].as_str().unwrap_or_default();
+                let pid = reply["pid"].as_str().unwrap_or_default();
+                let is_same = self.pass.as_ref().is_some_and(|pass| pass.pid == pid);
+                let is_recovered = talk.vault.is_claimed && is_same;
+                if !is_recovered {
+                    self.pass = Some(Claim {
+                        server: talk.server,
+                        pid: pid.to_owned(),
+                        offset: None,
+                    });
+                }
+                let socket = self.world.history.socket(sid);
+                talk.vault.socket = Some(socket);
+                self.world.history.add(What::VaultConnected {
+                    who,
+                    login,
+                    socket,
+                    is_recovered,
+                });
+                for event in std::mem::take(&mut talk.vault.early) {
+                    self.take_secret(talk, event);
+                }
+            }
+            b'2' => match parse(text) {
+                Some(event) => self.take_secret(talk, event),
+                None => self.wrong(text.to_owned()),
+            },
+            b'1' | b'4' => {
+                if kind == b'4' {
+                    self.world.history.add(What::VaultRefused { who, login });
+                }
+                self.pass = None;
+                talk.vault = Vault::default();
+            }
+            _ => self.wrong(text.to_owned()),
+        }
+    }
+
+    fn take_secret(&mut self, talk: &mut Talk, event: Event) {
+        if event.name != "secret" {
+            return;
+        }
+        let Some(socket) = talk.vault.socket else {
+            talk.vault.early.push(event);
+            return;
+        };
+        let (Some(server), Some(number)) = (number(&event, 0), number(&event, 1)) else {
+            return self.wrong(format!("{:?}", event.args));
+        };
+        let offset = event.args.last().and_then(Value::as_str);
+        if let (Some(offset), Some(pass)) = (offset, &mut self.pass) {
+            pass.offset = Some(offset.to_owned());
+        }
+        self.world.history.add(What::VaultGot {
+            who: self.who,
+            login: self.login,
+            socket,
+            server: server as usize,
+            number,
+        });
     }
 
     fn connected(&mut self, talk: &mut Talk, reply: &str) {
@@ -336,8 +449,17 @@ impl Person {
         }
     }
 
-    fn say(&mut self, talk: &Talk) {
+    fn say(&mut self, talk: &mut Talk) {
         let room = self.rng.below(usize::from(ROOMS));
+        if talk.vault.socket.is_some() && self.rng.one_in(10) {
+            let who = self.who;
+            talk.link
+                .send(format!(r#"42/vault,["enter",{who},{room}]"#));
+            return;
+        }
+        if !talk.vault.is_asked && self.rng.one_in(8) {
+            return self.knock(talk);
+        }
         let (event, is_acked) = match self.rng.below(24) {
             0 | 1 => ("join", true),
             2 => ("leave", true),

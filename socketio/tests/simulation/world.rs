@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use socketio::LocalBus;
+use socketio::auth::MemoryRevocations;
 use tokio::time::sleep;
 
 use crate::executor::{Executor, spawn};
@@ -14,6 +15,7 @@ use crate::net::{End, Fate, Wire};
 use crate::node::Node;
 use crate::person::Person;
 use crate::rng::Rng;
+use crate::vault;
 
 pub(crate) const ROOMS: u8 = 4;
 
@@ -38,6 +40,10 @@ pub(crate) struct World {
     nodes: Mutex<Vec<Arc<Node>>>,
     wires: Mutex<Vec<(usize, Wire)>>,
     streams: AtomicU64,
+    /// Of logins, known to all servers.
+    pub(crate) revocations: MemoryRevocations,
+    /// Who was let into the guarded namespace last, by which login.
+    visitors: Mutex<BTreeMap<Origin, u32>>,
     /// Who is connected: the connection, the socket and the server.
     present: Mutex<BTreeMap<Origin, (u32, SocketNo, usize)>>,
 }
@@ -60,6 +66,8 @@ impl World {
                 nodes: Mutex::default(),
                 wires: Mutex::default(),
                 streams: AtomicU64::new(0),
+                revocations: MemoryRevocations::new(),
+                visitors: Mutex::default(),
                 present: Mutex::default(),
             });
             world.go(rng).await;
@@ -117,7 +125,8 @@ impl World {
                 continue;
             }
             let (_, wire) = wires[rng.below(wires.len())].clone();
-            match rng.below(16) {
+            match rng.below(20) {
+                16.. => self.revoke(&mut rng),
                 0..6 => self.fault(&wire, Fate::Cut, "cut"),
                 6..9 => {
                     self.fault(&wire, Fate::Stalled, "stall");
@@ -143,6 +152,28 @@ impl World {
     fn fault(&self, wire: &Wire, fate: Fate, what: &'static str) {
         self.history.add(What::Fault { what });
         wire.set(fate);
+    }
+
+    /// Ends the login of somebody, who may be in, on the way in, or away.
+    fn revoke(&self, rng: &mut Rng) {
+        let visitors = self
+            .visitors
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        if visitors.is_empty() {
+            return;
+        }
+        let chosen = rng.below(visitors.len());
+        let chosen = visitors.into_iter().nth(chosen);
+        let Some((who, login)) = chosen else { return };
+        let _ = self.revocations.revoke(&vault::revocation(who, login));
+        self.history.add(What::Revoked { who, login });
+    }
+
+    pub(crate) fn visits(&self, who: Origin, login: u32) {
+        let mut visitors = self.visitors.lock().unwrap_or_else(PoisonError::into_inner);
+        visitors.insert(who, login);
     }
 
     /// One server ends in one way or another, and another takes its place.
