@@ -251,7 +251,7 @@ impl Client {
         payload: Payload,
         is_implied: bool,
     ) {
-        let name = match self.server.find(name) {
+        let name = match self.server.spaces.find(name) {
             Some(space) => Arc::clone(&space.name),
             None => name.into(),
         };

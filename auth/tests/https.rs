@@ -1,15 +1,20 @@
+//! The HTTPS client against servers that answer once. Not a part of the published package: it takes a private key.
+
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
-use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+use socketio_auth::{
+    Fetch as _, FetchError, FetchRequest, FetchResponse, HttpFetch, NoRoots, Secret,
+};
+use tokio_rustls::rustls::crypto::aws_lc_rs;
+use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-use super::*;
-use crate::Secret;
-
-const ROOT: &str = include_str!("pem/tls_root.pem");
+const ROOT: &str = include_str!("pem/root.pem");
 
 fn client() -> HttpFetch {
     HttpFetch::with_roots(ROOT).unwrap()
@@ -31,15 +36,16 @@ struct Server {
 }
 
 impl Server {
-    fn plain(answer: &'static str) -> Self {
-        Self::start(move |stream| exchange(stream, answer))
+    fn plain(answer: impl Into<String>) -> Self {
+        let answer = answer.into();
+        Self::start(move |stream| exchange(stream, &answer))
     }
 
     fn secure(answer: &'static str) -> Self {
-        let chain = CertificateDer::pem_slice_iter(include_bytes!("pem/tls_localhost.pem"))
+        let chain = CertificateDer::pem_slice_iter(include_bytes!("pem/localhost.pem"))
             .collect::<Result<Vec<_>, _>>()
             .unwrap();
-        let key = PrivateKeyDer::from_pem_slice(include_bytes!("pem/tls_localhost.key.pem"));
+        let key = PrivateKeyDer::from_pem_slice(include_bytes!("pem/localhost.key.pem"));
         let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()
             .unwrap()
@@ -137,6 +143,113 @@ fn row_31_a_redirect_is_not_followed() {
     assert_eq!(fetched(&client(), request).unwrap().status(), 302);
 }
 
+/// A server that takes several connections, one after the other.
+fn serving(answers: Vec<String>) -> (u16, JoinHandle<Vec<String>>) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let serve = move || {
+        let accept = |answer: &String| exchange(listener.accept().unwrap().0, answer);
+        answers.iter().map(accept).collect()
+    };
+    (port, std::thread::spawn(serve))
+}
+
+#[test]
+fn a_redirect_on_the_same_host_is_followed_when_told_so_and_no_other() {
+    const END: &str = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+    let to = |place: &str| {
+        format!("HTTP/1.1 301 Moved Permanently\r\nLocation: {place}\r\nContent-Length: 0\r\n\r\n")
+    };
+    let follow = |answers: Vec<String>| {
+        let (port, thread) = serving(answers);
+        let url = format!("http://127.0.0.1:{port}/keys");
+        let request = FetchRequest::get(url.into(), 100);
+        let client = client().follow_redirects_on_the_host();
+        let status = fetched(&client, request).unwrap().status();
+        let asked = thread.join().unwrap();
+        let paths = asked
+            .iter()
+            .map(|asked| asked.split(' ').nth(1).unwrap().to_owned());
+        (status, paths.collect::<Vec<_>>())
+    };
+    assert_eq!(
+        follow(vec![to("/v2?a=b"), END.into()]),
+        (200, vec!["/keys".into(), "/v2?a=b".into()])
+    );
+    for elsewhere in [
+        "//evil.example/",
+        "http://evil.example/",
+        "http://127.0.0.1:1/",
+        "https://127.0.0.1/",
+        "keys",
+    ] {
+        assert_eq!(follow(vec![to(elsewhere)]).0, 301, "{elsewhere}");
+    }
+    let in_a_circle = follow(vec![to("/keys"); 4]);
+    assert_eq!(
+        (in_a_circle.0, in_a_circle.1.len()),
+        (301, 4),
+        "three and no more"
+    );
+}
+
+/// A proxy for one connection; its thread ends with the head that it was sent.
+fn proxy(answer: &'static str, target: Option<u16>) -> (u16, JoinHandle<String>) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let serve = move || {
+        let (mut near, _) = listener.accept().unwrap();
+        let head = exchange(near.try_clone().unwrap(), answer);
+        if let Some(target) = target {
+            let mut far = TcpStream::connect((Ipv4Addr::LOCALHOST, target)).unwrap();
+            let (mut from, mut to) = (near.try_clone().unwrap(), far.try_clone().unwrap());
+            let up = std::thread::spawn(move || std::io::copy(&mut from, &mut to));
+            let _ = std::io::copy(&mut far, &mut near);
+            let _ = near.shutdown(std::net::Shutdown::Both);
+            let _ = up.join().unwrap();
+        }
+        head
+    };
+    (port, std::thread::spawn(serve))
+}
+
+#[test]
+fn a_proxy_is_asked_for_a_tunnel_to_https_and_for_the_whole_url_otherwise() {
+    const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}";
+    let server = Server::secure(OK);
+    let (port, thread) = proxy(
+        "HTTP/1.1 200 Connection established\r\n\r\n",
+        Some(server.port),
+    );
+    let through = client().proxy("127.0.0.1", port);
+    let request = FetchRequest::get(server.url("https", "localhost"), 100);
+    assert_eq!(fetched(&through, request).unwrap().body(), b"{}");
+    let head = thread.join().unwrap();
+    let wanted = format!("CONNECT localhost:{} HTTP/1.1\r\n", server.port);
+    assert!(head.starts_with(&wanted), "{head}");
+
+    let (port, thread) = proxy(OK, None);
+    let through = client().proxy("127.0.0.1", port);
+    let request = FetchRequest::get("http://keys.cluster.local/jwks".into(), 100);
+    assert_eq!(fetched(&through, request).unwrap().body(), b"{}");
+    let head = thread.join().unwrap();
+    assert!(
+        head.starts_with("GET http://keys.cluster.local/jwks HTTP/1.1\r\n"),
+        "{head}"
+    );
+
+    for (refusal, why) in [
+        ("HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", "407"),
+        ("SSH-2.0-x\r\n\r\n", "not HTTP"),
+    ] {
+        let (port, _) = proxy(refusal, None);
+        let through = client().proxy("127.0.0.1", port);
+        let request = FetchRequest::get("https://id.example/jwks".into(), 100);
+        let error = fetched(&through, request).unwrap_err().to_string();
+        assert!(error.contains(why), "{error}");
+    }
+}
+
 #[test]
 fn a_server_that_does_not_answer_ends_in_a_timeout() {
     // The kernel completes the connection; nobody accepts it.
@@ -163,7 +276,7 @@ fn a_server_is_trusted_by_its_root_and_name() {
         fetched(client, FetchRequest::get(server.url("https", host), 100))
     };
     assert_eq!(answer(&client(), "localhost").unwrap().body(), b"{}");
-    let other = HttpFetch::with_roots(include_str!("pem/tls_other_root.pem")).unwrap();
+    let other = HttpFetch::with_roots(include_str!("pem/other_root.pem")).unwrap();
     assert!(matches!(
         answer(&other, "localhost"),
         Err(FetchError::Failed(_))
@@ -181,4 +294,32 @@ fn without_roots_there_is_no_client() {
         HttpFetch::with_roots("not a certificate").err(),
         Some(NoRoots)
     );
+}
+
+#[cfg(any(feature = "jwt-aws-lc", feature = "jwt-rust-crypto"))]
+#[test]
+fn keys_are_fetched_in_tasks_of_tokio() {
+    use socketio_auth::jwt::{Algorithm, JwksCache, JwtAuthenticator};
+    use socketio_auth::testing::TokenMint;
+    use socketio_auth::{AuthContext, Authenticator as _, Credential, Outcome, SourceKind};
+
+    let mint = TokenMint::new(Algorithm::Es256);
+    let (set, len) = (mint.jwks(), mint.jwks().len());
+    let server = Server::plain(format!(
+        "HTTP/1.1 200 OK\r\nContent-Length: {len}\r\n\r\n{set}"
+    ));
+    let cache = JwksCache::over_http(&server.url("http", "127.0.0.1"), client()).unwrap();
+    let jwt = JwtAuthenticator::<serde_json::Value>::builder()
+        .any_issuer()
+        .any_audience()
+        .key_source(cache)
+        .build()
+        .unwrap();
+    let token = Credential::new(mint.token("ann").sign(), SourceKind::Payload);
+    let outcome = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
+        .block_on(jwt.authenticate(&AuthContext::new("/"), &token));
+    assert!(matches!(outcome, Outcome::Accept(_)), "{outcome:?}");
 }
