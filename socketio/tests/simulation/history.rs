@@ -80,7 +80,9 @@ pub(crate) enum What {
         origin: Origin,
         number: u32,
         answers: Vec<(Option<SocketNo>, Result<u32, String>)>,
+        /// The greatest number that was told, and whether less was told in the end.
         target_count: usize,
+        is_less_known: bool,
     },
     ServerStarted {
         server: usize,
@@ -93,6 +95,8 @@ pub(crate) enum What {
     Fault {
         what: &'static str,
     },
+    /// The servers go on in another, with what is left of them.
+    RuntimeEnds,
     // What the clients saw.
     Opened {
         who: Origin,
@@ -255,8 +259,12 @@ impl History {
     }
 
     pub(crate) fn add(&self, what: What) {
+        self.add_at(Instant::now(), what);
+    }
+
+    pub(crate) fn add_at(&self, now: Instant, what: What) {
         let mut inner = self.inner();
-        let at = inner.start.elapsed().as_millis() as u64;
+        let at = now.duration_since(inner.start).as_millis() as u64;
         inner.records.push(Record { at, what });
     }
 

@@ -293,7 +293,6 @@ impl Node {
         let mut target_count = stream.target_count();
         let mut next = async || {
             poll_fn(|cx| {
-                // Past the time limit the stream forgets those of its own server.
                 target_count = target_count.max(stream.target_count());
                 let next = stream.as_mut().poll_next(cx);
                 target_count = target_count.max(stream.target_count());
@@ -312,6 +311,7 @@ impl Node {
             number,
             answers,
             target_count,
+            is_less_known: stream.target_count() < target_count,
         });
     }
 

@@ -18,6 +18,12 @@ const SILENCE: Duration = Duration::from_millis(9_500);
 pub(crate) struct Person {
     world: Arc<World>,
     who: Origin,
+    memory: Memory,
+}
+
+/// What a client has in mind.
+#[derive(Clone)]
+pub(crate) struct Memory {
     rng: Rng,
     /// What it sent last, counted over all its connections.
     number: u32,
@@ -26,6 +32,13 @@ pub(crate) struct Person {
     /// How often it has logged in to the guarded namespace, and what it keeps of it.
     login: u32,
     pass: Option<Claim>,
+}
+
+impl Drop for Person {
+    fn drop(&mut self) {
+        self.world.is_in(self.who, None);
+        self.world.keep(self.who, self.memory.clone());
+    }
 }
 
 /// What a client keeps to get its session back.
@@ -74,37 +87,41 @@ enum Next {
 }
 
 impl Person {
+    /// Who was there before goes on where it was.
     pub(crate) fn new(world: &Arc<World>, who: Origin) -> Self {
-        Self {
-            world: Arc::clone(world),
-            who,
+        let memory = world.kept(who).unwrap_or_else(|| Memory {
             rng: Rng::new(world.seed, 100 + u64::from(who)),
             number: 0,
             connection: 0,
             claim: None,
             login: 0,
             pass: None,
+        });
+        Self {
+            world: Arc::clone(world),
+            who,
+            memory,
         }
     }
 
     pub(crate) async fn live(mut self) {
         while self.world.stage() != Stage::Leaving {
-            sleep(Duration::from_millis(self.rng.between(5, 1500))).await;
+            sleep(Duration::from_millis(self.memory.rng.between(5, 1500))).await;
             let Some(server) = self.choose() else {
                 continue;
             };
-            let over = match self.rng.below(4) {
+            let over = match self.memory.rng.below(4) {
                 0 => Over::Polling,
                 1 => Over::Upgrade,
                 _ => Over::WebSocket,
             };
-            let Ok(link) = Link::open(&self.world, server, over, &mut self.rng).await else {
+            let Ok(link) = Link::open(&self.world, server, over, &mut self.memory.rng).await else {
                 continue;
             };
-            self.connection += 1;
+            self.memory.connection += 1;
             self.world.history.add(What::Opened {
                 who: self.who,
-                connection: self.connection,
+                connection: self.memory.connection,
                 server,
                 over: match over {
                     Over::WebSocket => "websocket",
@@ -118,16 +135,20 @@ impl Person {
 
     fn choose(&mut self) -> Option<usize> {
         let alive = self.world.alive();
-        let known = self.claim.as_ref().map(|claim| claim.server);
+        let known = self.memory.claim.as_ref().map(|claim| claim.server);
         match known.filter(|server| alive.contains(server)) {
-            Some(server) if !self.rng.one_in(8) => Some(server),
+            Some(server) if !self.memory.rng.one_in(8) => Some(server),
             _ if alive.is_empty() => None,
-            _ => Some(alive[self.rng.below(alive.len())]),
+            _ => Some(alive[self.memory.rng.below(alive.len())]),
         }
     }
 
     async fn talk(&mut self, link: Link, server: usize) {
-        let claim = self.claim.clone().filter(|claim| claim.offset.is_some());
+        let claim = self
+            .memory
+            .claim
+            .clone()
+            .filter(|claim| claim.offset.is_some());
         let mut talk = Talk {
             link,
             server,
@@ -159,8 +180,9 @@ impl Person {
                 Err(_) => {
                     self.answer(&mut talk);
                     if acts <= Instant::now() {
-                        let pause =
-                            Duration::from_millis(self.rng.between(1, 2 * self.world.pace_ms));
+                        let pause = Duration::from_millis(
+                            self.memory.rng.between(1, 2 * self.world.pace_ms),
+                        );
                         acts = Instant::now() + pause;
                         self.act(&mut talk).await
                     } else {
@@ -169,7 +191,7 @@ impl Person {
                 }
             };
             if let Next::Leave(why) = next {
-                let (who, connection) = (self.who, self.connection);
+                let (who, connection) = (self.who, self.memory.connection);
                 self.world.is_in(self.who, None);
                 self.world.history.add(What::Lost {
                     who,
@@ -196,7 +218,7 @@ impl Person {
         let packet = match incoming {
             Incoming::Gone(why) => return Next::Leave(why),
             Incoming::Upgraded => {
-                let (who, connection) = (self.who, self.connection);
+                let (who, connection) = (self.who, self.memory.connection);
                 self.world.history.add(What::Upgraded { who, connection });
                 return Next::Stay;
             }
@@ -224,7 +246,7 @@ impl Person {
             [b'1', ..] => return Next::Leave("closed".to_owned()),
             [b'4', b'0', ..] => self.connected(talk, &packet[2..]),
             [b'4', b'1', ..] => {
-                self.claim = None;
+                self.memory.claim = None;
                 return Next::Leave("disconnected".to_owned());
             }
             [b'4', b'2', ..] => match parse(&packet[2..]) {
@@ -234,7 +256,7 @@ impl Person {
             [b'4', b'3', ..] => match parse_ack(&packet[2..]) {
                 Some((id, value)) => self.world.history.add(What::Acked {
                     who: self.who,
-                    connection: self.connection,
+                    connection: self.memory.connection,
                     number: id,
                     value,
                 }),
@@ -251,11 +273,15 @@ impl Person {
 
     /// Logs in, with the login it had or with another.
     fn knock(&mut self, talk: &mut Talk) {
-        let kept = self.pass.clone().filter(|_| !self.rng.one_in(3));
-        if kept.is_none() || self.rng.one_in(3) {
-            self.login += 1;
+        let kept = self
+            .memory
+            .pass
+            .clone()
+            .filter(|_| !self.memory.rng.one_in(3));
+        if kept.is_none() || self.memory.rng.one_in(3) {
+            self.memory.login += 1;
         }
-        let token = vault::token(self.who, self.login);
+        let token = vault::token(self.who, self.memory.login);
         let mut auth = format!(r#"{{"token":"{token}""#);
         talk.vault = Vault {
             is_asked: true,
@@ -270,21 +296,25 @@ impl Person {
             talk.vault.is_claimed = true;
             auth.push_str(&format!(r#","pid":"{pid}","offset":"{offset}""#));
         }
-        self.world.visits(self.who, self.login);
+        self.world.visits(self.who, self.memory.login);
         talk.link.send(format!("40/vault,{auth}}}"));
     }
 
     fn hear_vault(&mut self, talk: &mut Talk, kind: u8, text: &str) {
-        let (who, login) = (self.who, self.login);
+        let (who, login) = (self.who, self.memory.login);
         match kind {
             b'0' => {
                 let reply: Value = serde_json::from_str(text).unwrap_or_default();
                 let sid = reply["sid"].as_str().unwrap_or_default();
                 let pid = reply["pid"].as_str().unwrap_or_default();
-                let is_same = self.pass.as_ref().is_some_and(|pass| pass.pid == pid);
+                let is_same = self
+                    .memory
+                    .pass
+                    .as_ref()
+                    .is_some_and(|pass| pass.pid == pid);
                 let is_recovered = talk.vault.is_claimed && is_same;
                 if !is_recovered {
-                    self.pass = Some(Claim {
+                    self.memory.pass = Some(Claim {
                         server: talk.server,
                         pid: pid.to_owned(),
                         offset: None,
@@ -310,7 +340,7 @@ impl Person {
                 if kind == b'4' {
                     self.world.history.add(What::VaultRefused { who, login });
                 }
-                self.pass = None;
+                self.memory.pass = None;
                 talk.vault = Vault::default();
             }
             _ => self.wrong(text.to_owned()),
@@ -329,12 +359,12 @@ impl Person {
             return self.wrong(format!("{:?}", event.args));
         };
         let offset = event.args.last().and_then(Value::as_str);
-        if let (Some(offset), Some(pass)) = (offset, &mut self.pass) {
+        if let (Some(offset), Some(pass)) = (offset, &mut self.memory.pass) {
             pass.offset = Some(offset.to_owned());
         }
         self.world.history.add(What::VaultGot {
             who: self.who,
-            login: self.login,
+            login: self.memory.login,
             socket,
             server: server as usize,
             number,
@@ -346,21 +376,27 @@ impl Person {
         let sid = reply["sid"].as_str().unwrap_or_default();
         let pid = reply["pid"].as_str().unwrap_or_default();
         let socket = self.world.history.socket(sid);
-        let is_recovered =
-            talk.is_claimed && self.claim.as_ref().is_some_and(|claim| claim.pid == pid);
+        let is_recovered = talk.is_claimed
+            && self
+                .memory
+                .claim
+                .as_ref()
+                .is_some_and(|claim| claim.pid == pid);
         if !is_recovered {
-            self.claim = Some(Claim {
+            self.memory.claim = Some(Claim {
                 server: talk.server,
                 pid: pid.to_owned(),
                 offset: None,
             });
         }
         talk.socket = Some(socket);
-        self.world
-            .is_in(self.who, Some((self.connection, socket, talk.server)));
+        self.world.is_in(
+            self.who,
+            Some((self.memory.connection, socket, talk.server)),
+        );
         self.world.history.add(What::Connected {
             who: self.who,
-            connection: self.connection,
+            connection: self.memory.connection,
             socket,
             is_recovered,
             is_claimed: talk.is_claimed,
@@ -377,9 +413,9 @@ impl Person {
         };
         if let Some(id) = event.id {
             let question = number(&event, event.args.len() - 1).unwrap_or_default();
-            let late = Duration::from_millis(self.rng.between(0, 4000));
+            let late = Duration::from_millis(self.memory.rng.between(0, 4000));
             let at = Instant::now()
-                + if self.rng.one_in(2) {
+                + if self.memory.rng.one_in(2) {
                     late
                 } else {
                     Duration::ZERO
@@ -400,7 +436,10 @@ impl Person {
             return self.wrong(format!("{} {:?}", event.name, event.args));
         };
         if matches!(&*event.name, "said" | "blob") {
-            match (event.args.last().and_then(Value::as_str), &mut self.claim) {
+            match (
+                event.args.last().and_then(Value::as_str),
+                &mut self.memory.claim,
+            ) {
                 (Some(offset), Some(claim)) => claim.offset = Some(offset.to_owned()),
                 _ => return self.wrong(format!("{} without an offset", event.name)),
             }
@@ -430,18 +469,18 @@ impl Person {
         if talk.socket.is_none() {
             return Next::Stay;
         }
-        let burst = if self.rng.one_in(12) {
-            self.rng.between(2, 40)
+        let burst = if self.memory.rng.one_in(12) {
+            self.memory.rng.between(2, 40)
         } else {
             1
         };
         for _ in 0..burst {
             self.say(talk);
         }
-        match self.rng.below(150) {
+        match self.memory.rng.below(150) {
             0 => {
                 self.part(talk).await;
-                self.claim = None;
+                self.memory.claim = None;
                 Next::Leave("left".to_owned())
             }
             1 | 2 => Next::Leave("gave up".to_owned()),
@@ -450,17 +489,17 @@ impl Person {
     }
 
     fn say(&mut self, talk: &mut Talk) {
-        let room = self.rng.below(usize::from(ROOMS));
-        if talk.vault.socket.is_some() && self.rng.one_in(10) {
+        let room = self.memory.rng.below(usize::from(ROOMS));
+        if talk.vault.socket.is_some() && self.memory.rng.one_in(10) {
             let who = self.who;
             talk.link
                 .send(format!(r#"42/vault,["enter",{who},{room}]"#));
             return;
         }
-        if !talk.vault.is_asked && self.rng.one_in(8) {
+        if !talk.vault.is_asked && self.memory.rng.one_in(8) {
             return self.knock(talk);
         }
-        let (event, is_acked) = match self.rng.below(24) {
+        let (event, is_acked) = match self.memory.rng.below(24) {
             0 | 1 => ("join", true),
             2 => ("leave", true),
             3 => ("slow", true),
@@ -469,11 +508,11 @@ impl Person {
             7 => ("shout", false),
             8 => ("blob", false),
             9 => ("flash", false),
-            10 if self.rng.one_in(20) => ("bye", false),
-            _ => ("say", self.rng.one_in(2)),
+            10 if self.memory.rng.one_in(20) => ("bye", false),
+            _ => ("say", self.memory.rng.one_in(2)),
         };
-        self.number += 1;
-        let (who, number) = (self.who, self.number);
+        self.memory.number += 1;
+        let (who, number) = (self.who, self.memory.number);
         let id = if is_acked {
             number.to_string()
         } else {
@@ -481,7 +520,7 @@ impl Person {
         };
         self.world.history.add(What::Sent {
             who,
-            connection: self.connection,
+            connection: self.memory.connection,
             number,
             is_acked,
         });
@@ -491,7 +530,7 @@ impl Person {
 
     /// Leaves, and says so.
     async fn part(&self, talk: &mut Talk) {
-        let (who, connection) = (self.who, self.connection);
+        let (who, connection) = (self.who, self.memory.connection);
         self.world.history.add(What::Left { who, connection });
         talk.link.send("41".to_owned());
         talk.link.send("1".to_owned());
