@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::bus::MAX_DELAY_MS;
 use crate::history::{Kind, Origin, Record, SocketNo, Target, What};
+use crate::vault::is_allowed;
 
 /// How long a broadcast waits for answers.
 const POLL_MS: u64 = 6000;
@@ -19,12 +20,31 @@ pub(crate) struct Counts {
     pub(crate) upgrades: usize,
     pub(crate) faults: usize,
     pub(crate) ended_servers: usize,
+    pub(crate) ended_runtimes: usize,
     pub(crate) crossings: usize,
-    /// Those that came or not because their room was joined or left before the connection was lost.
-    pub(crate) moved: usize,
+    pub(crate) secrets: usize,
+    pub(crate) revocations: usize,
+    pub(crate) vault_recoveries: usize,
 }
 
 impl Counts {
+    /// That nothing was wrong means something.
+    pub(crate) fn shows_everything(&self) -> bool {
+        let many = [self.deliveries, self.acks, self.crossings, self.secrets];
+        let some = [
+            self.recoveries,
+            self.refused_recoveries,
+            self.replays,
+            self.upgrades,
+            self.faults,
+            self.ended_servers,
+            self.ended_runtimes,
+            self.revocations,
+            self.vault_recoveries,
+        ];
+        many.iter().all(|count| *count > 1000) && some.iter().all(|count| *count > 5)
+    }
+
     pub(crate) fn add(&mut self, other: Self) {
         self.deliveries += other.deliveries;
         self.acks += other.acks;
@@ -34,13 +54,51 @@ impl Counts {
         self.upgrades += other.upgrades;
         self.faults += other.faults;
         self.ended_servers += other.ended_servers;
+        self.ended_runtimes += other.ended_runtimes;
         self.crossings += other.crossings;
-        self.moved += other.moved;
+        self.secrets += other.secrets;
+        self.revocations += other.revocations;
+        self.vault_recoveries += other.vault_recoveries;
     }
 }
 
+/// A rule that was broken.
+#[derive(Debug)]
+pub(crate) struct Wrong {
+    /// Which known fault it shows, if it does.
+    pub(crate) known: Option<Known>,
+    pub(crate) text: String,
+}
+
+/// Faults that are known and not mended yet. The list may only become shorter: one that is not seen any more has to
+/// leave it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Known {
+    /// A revocation does not reach the session of a client that is away: its next login gets it back.
+    AwayWhenRevoked,
+    /// A replay is chosen by the rooms at the loss of the connection. What was said in a room before it was joined comes
+    /// too.
+    JoinedSince,
+    /// What was said in a room that was left before the connection was lost does not come any more.
+    LeftSince,
+    /// Past its time limit an `AckStream` tells too small a `target_count`.
+    TargetsForgotten,
+    /// The clients of a server that leaves the cluster vanish from an `AckStream` instead of yielding an error.
+    TargetsVanished,
+}
+
+impl Known {
+    pub(crate) const ALL: &'static [Self] = &[
+        Self::AwayWhenRevoked,
+        Self::JoinedSince,
+        Self::LeftSince,
+        Self::TargetsForgotten,
+        Self::TargetsVanished,
+    ];
+}
+
 /// What is wrong with a history; nothing if it is as it must be.
-pub(crate) fn check(records: &[Record]) -> (Vec<String>, Counts) {
+pub(crate) fn check(records: &[Record]) -> (Vec<Wrong>, Counts) {
     let mut checker = Checker {
         records,
         chains: BTreeMap::new(),
@@ -54,6 +112,7 @@ pub(crate) fn check(records: &[Record]) -> (Vec<String>, Counts) {
     checker.judge_events_and_acks();
     checker.judge_questions();
     checker.judge_quiet();
+    checker.judge_vault();
     (checker.wrong, checker.counts)
 }
 
@@ -63,7 +122,7 @@ struct Checker<'a> {
     /// When servers ended.
     ends: HashMap<usize, u64>,
     quiet: u64,
-    wrong: Vec<String>,
+    wrong: Vec<Wrong>,
     counts: Counts,
 }
 
@@ -155,8 +214,6 @@ fn is_meant(state: &State, target: Target) -> bool {
 enum Due {
     Must,
     May,
-    /// It may come when the socket is recovered, behind what is newer.
-    Moved,
     Never,
 }
 
@@ -173,7 +230,15 @@ struct Emission {
 
 impl Checker<'_> {
     fn fail(&mut self, at: u64, text: impl std::fmt::Display) {
-        self.wrong.push(format!("{at} ms: {text}"));
+        let text = format!("{at} ms: {text}");
+        self.wrong.push(Wrong { known: None, text });
+    }
+
+    fn fail_as(&mut self, known: Known, at: u64, text: impl std::fmt::Display) {
+        self.fail(at, text);
+        if let Some(wrong) = self.wrong.last_mut() {
+            wrong.known = Some(known);
+        }
     }
 
     /// The sockets and their rooms, and what is wrong with their coming and going.
@@ -258,6 +323,7 @@ impl Checker<'_> {
                 What::Quiet => self.quiet = at,
                 What::Wrong { who, text } => self.fail(at, format!("{who} got {text}")),
                 What::Fault { .. } => self.counts.faults += 1,
+                What::RuntimeEnds => self.counts.ended_runtimes += 1,
                 What::Upgraded { .. } => self.counts.upgrades += 1,
                 _ => {}
             }
@@ -330,16 +396,17 @@ impl Checker<'_> {
             if emission.server != chain.home {
                 self.counts.crossings += 1;
             }
-            match self.due(socket, chain, emission) {
-                Due::Must | Due::May => {}
-                Due::Moved => {
-                    self.counts.moved += 1;
-                    continue;
-                }
-                Due::Never => {
-                    let text = format!("socket {socket} got {key:?}, which is not for it");
+            let has_moved = chain.has_moved_by_its_next_loss(emission.target, emission);
+            if self.due(socket, chain, emission) == Due::Never {
+                let text = format!("socket {socket} got {key:?}, which is not for it");
+                if has_moved {
+                    self.fail_as(Known::JoinedSince, emission.at, text);
+                } else {
                     self.fail(emission.at, text);
                 }
+            }
+            if has_moved {
+                continue;
             }
             let from = next.entry(emission.server).or_default();
             if place < *from {
@@ -365,7 +432,11 @@ impl Checker<'_> {
         for emission in passed {
             if emission.server == server && self.due(socket, chain, emission) == Due::Must {
                 let text = format!("socket {socket} has lost {:?}", emission.key);
-                self.fail(emission.at, text);
+                if chain.has_moved_by_its_next_loss(emission.target, emission) {
+                    self.fail_as(Known::LeftSince, emission.at, text);
+                } else {
+                    self.fail(emission.at, text);
+                }
             }
         }
     }
@@ -376,8 +447,6 @@ impl Checker<'_> {
         } = *emission;
         let (all, any) = if emission.except == Some(socket) {
             (false, false)
-        } else if chain.has_moved_by_its_next_loss(target, emission) {
-            return Due::Moved;
         } else if emission.server == chain.home {
             let is_in = chain.is_in_at(target, emission.index);
             (is_in, is_in)
@@ -538,11 +607,11 @@ impl Checker<'_> {
                     number,
                     answers,
                     target_count,
+                    is_less_known,
                     origin,
                 } => {
                     let who: Vec<_> = answers.iter().filter_map(|(socket, _)| *socket).collect();
                     let unique: HashSet<_> = who.iter().collect();
-                    // The clients of a server that leaves the cluster meanwhile are not told of.
                     let has_ended = self
                         .ends
                         .values()
@@ -550,19 +619,124 @@ impl Checker<'_> {
                     let values = answers
                         .iter()
                         .filter_map(|(_, answer)| answer.as_ref().ok());
+                    let text = format!("poll {origin}/{number} of {target_count}: {answers:?}");
                     if unique.len() != who.len()
                         || values.into_iter().any(|value| value != number)
                         || answers.len() > *target_count
-                        || (answers.len() < *target_count && !has_ended)
                     {
-                        let text = format!("poll {origin}/{number} of {target_count}: {answers:?}");
                         self.fail(*at, text);
+                    } else if answers.len() < *target_count && has_ended {
+                        self.fail_as(Known::TargetsVanished, *at, text);
+                    } else if answers.len() < *target_count {
+                        self.fail(*at, text);
+                    } else if *is_less_known {
+                        self.fail_as(Known::TargetsForgotten, *at, text);
                     }
                 }
+                // Who would be told has ended with it.
+                What::RuntimeEnds => open.clear(),
                 What::Quiet if !open.is_empty() => {
                     self.fail(*at, format!("still open: {open:?}"));
                 }
                 _ => {}
+            }
+        }
+    }
+
+    /// Nobody is where they may not be, and whoever was put out gets nothing of what is told afterwards.
+    fn judge_vault(&mut self) {
+        let mut revoked: HashMap<(Origin, u32), usize> = HashMap::new();
+        let mut told: HashMap<(usize, u32), (usize, Target)> = HashMap::new();
+        let mut logins: HashMap<SocketNo, (Origin, u32)> = HashMap::new();
+        let mut got: HashSet<(SocketNo, usize, u32)> = HashSet::new();
+        for (index, Record { at, what }) in self.records.iter().enumerate() {
+            match what {
+                What::Revoked { who, login } => {
+                    self.counts.revocations += 1;
+                    revoked.entry((*who, *login)).or_insert(index);
+                }
+                What::VaultEntered {
+                    socket,
+                    who,
+                    login,
+                    is_recovered,
+                    rooms,
+                    ..
+                } => {
+                    self.counts.vault_recoveries += usize::from(*is_recovered);
+                    if revoked.contains_key(&(*who, *login)) {
+                        self.fail(*at, format!("{who} enters by the ended login {login}"));
+                    }
+                    let before = logins.insert(*socket, (*who, *login));
+                    match before {
+                        Some(before) if revoked.contains_key(&before) => {
+                            let text = format!("{who} gets back what {before:?} had");
+                            self.fail_as(Known::AwayWhenRevoked, *at, text);
+                        }
+                        Some((other, _)) if other != *who => {
+                            self.fail(*at, format!("{who} gets back what {other} had"));
+                        }
+                        None if *is_recovered || !rooms.is_empty() => {
+                            self.fail(*at, format!("{who} enters with {rooms:?}"));
+                        }
+                        _ => {}
+                    }
+                    self.judge_rooms(*at, *who, rooms);
+                }
+                What::VaultJoined {
+                    who, room, is_in, ..
+                } if *is_in => self.judge_rooms(*at, *who, &[*room]),
+                What::VaultEmitted {
+                    server,
+                    target,
+                    number,
+                } => {
+                    told.insert((*server, *number), (index, *target));
+                }
+                What::VaultGot {
+                    who,
+                    login,
+                    socket,
+                    server,
+                    number,
+                } => {
+                    self.counts.secrets += 1;
+                    if !got.insert((*socket, *server, *number)) {
+                        self.fail(*at, format!("{who} got secret {server}/{number} twice"));
+                    }
+                    let Some((emitted, target)) = told.get(&(*server, *number)) else {
+                        self.fail(*at, format!("{who} got secret {server}/{number} of nobody"));
+                        continue;
+                    };
+                    self.judge_rooms(*at, *who, target.as_slice());
+                    if revoked
+                        .get(&(*who, *login))
+                        .is_some_and(|end| end < emitted)
+                    {
+                        let text = format!("{who} got secret {server}/{number} after its end");
+                        self.fail(*at, text);
+                    }
+                }
+                What::VaultHas { visitors, .. } => {
+                    for (who, login, _, rooms) in visitors {
+                        self.judge_rooms(*at, *who, rooms);
+                        if revoked.contains_key(&(*who, *login)) {
+                            self.fail(*at, format!("{who} stays by the ended login {login}"));
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn judge_rooms(&mut self, at: u64, who: Origin, rooms: &[u8]) {
+        for room in rooms {
+            if !is_allowed(who, *room) {
+                self.fail(
+                    at,
+                    format!("{who} is in room {room}, or hears what is said there"),
+                );
             }
         }
     }

@@ -80,7 +80,9 @@ pub(crate) enum What {
         origin: Origin,
         number: u32,
         answers: Vec<(Option<SocketNo>, Result<u32, String>)>,
+        /// The greatest number that was told, and whether less was told in the end.
         target_count: usize,
+        is_less_known: bool,
     },
     ServerStarted {
         server: usize,
@@ -93,6 +95,8 @@ pub(crate) enum What {
     Fault {
         what: &'static str,
     },
+    /// The servers go on in another, with what is left of them.
+    RuntimeEnds,
     // What the clients saw.
     Opened {
         who: Origin,
@@ -151,6 +155,55 @@ pub(crate) enum What {
         who: Origin,
         text: String,
     },
+    // The guarded namespace.
+    VaultEntered {
+        server: usize,
+        socket: SocketNo,
+        who: Origin,
+        login: u32,
+        is_recovered: bool,
+        rooms: Vec<u8>,
+    },
+    VaultGone {
+        socket: SocketNo,
+    },
+    VaultJoined {
+        socket: SocketNo,
+        who: Origin,
+        room: u8,
+        is_in: bool,
+    },
+    VaultEmitted {
+        server: usize,
+        target: Target,
+        number: u32,
+    },
+    /// The login does not hold any more, from here on, on any server.
+    Revoked {
+        who: Origin,
+        login: u32,
+    },
+    VaultConnected {
+        who: Origin,
+        login: u32,
+        socket: SocketNo,
+        is_recovered: bool,
+    },
+    VaultRefused {
+        who: Origin,
+        login: u32,
+    },
+    VaultGot {
+        who: Origin,
+        login: u32,
+        socket: SocketNo,
+        server: usize,
+        number: u32,
+    },
+    VaultHas {
+        server: usize,
+        visitors: Vec<(Origin, u32, SocketNo, Vec<u8>)>,
+    },
     // What is so when all is quiet.
     Quiet,
     /// A client that is connected, and the rooms it was let into.
@@ -206,8 +259,12 @@ impl History {
     }
 
     pub(crate) fn add(&self, what: What) {
+        self.add_at(Instant::now(), what);
+    }
+
+    pub(crate) fn add_at(&self, now: Instant, what: What) {
         let mut inner = self.inner();
-        let at = inner.start.elapsed().as_millis() as u64;
+        let at = now.duration_since(inner.start).as_millis() as u64;
         inner.records.push(Record { at, what });
     }
 
@@ -220,14 +277,16 @@ impl History {
     pub(crate) fn take(&self) -> Vec<Record> {
         let mut records = std::mem::take(&mut self.inner().records);
         // A server that closes looks through a table that is in no order.
-        let is_gone = |record: &Record| matches!(record.what, What::Gone { .. });
-        for run in
-            records.chunk_by_mut(|one, next| is_gone(one) && is_gone(next) && one.at == next.at)
+        let is_closing = |record: &Record| {
+            matches!(
+                record.what,
+                What::Gone { .. } | What::VaultGone { .. } | What::Answered { answer: Err(_), .. }
+            )
+        };
+        for run in records
+            .chunk_by_mut(|one, next| is_closing(one) && is_closing(next) && one.at == next.at)
         {
-            run.sort_by_key(|record| match record.what {
-                What::Gone { socket, .. } => socket,
-                _ => 0,
-            });
+            run.sort_by_key(|record| format!("{:?}", record.what));
         }
         records
     }

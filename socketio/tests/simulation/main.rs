@@ -20,9 +20,10 @@ mod node;
 mod person;
 mod rng;
 mod transport;
+mod vault;
 mod world;
 
-use checker::{Counts, check};
+use checker::{Counts, Known, Wrong, check};
 use history::{hash, render};
 use world::World;
 
@@ -30,7 +31,7 @@ use world::World;
 const SEEDS: u64 = 60;
 
 /// What is wrong with the run of a seed.
-fn judge(seed: u64, counts: &mut Counts) -> Vec<String> {
+fn judge(seed: u64, counts: &mut Counts) -> Vec<Wrong> {
     let records = World::run(seed);
     let (wrong, found) = check(&records);
     counts.add(found);
@@ -39,6 +40,14 @@ fn judge(seed: u64, counts: &mut Counts) -> Vec<String> {
         println!("history {:016x}, {found:?}", hash(&records));
     }
     wrong
+}
+
+/// The seeds are not those of the ordinary tests.
+fn is_chosen() -> bool {
+    let variables = ["SIMULATION_SEED", "SIMULATION_SECONDS"];
+    variables
+        .iter()
+        .any(|name| std::env::var_os(name).is_some())
 }
 
 fn seeds() -> Box<dyn Iterator<Item = u64>> {
@@ -75,10 +84,22 @@ fn now() -> std::time::SystemTime {
 fn nothing_is_lost_repeated_or_out_of_order_whatever_breaks() {
     let mut counts = Counts::default();
     let mut failed = Vec::new();
+    let mut known = Vec::new();
     for seed in seeds() {
-        let wrong = judge(seed, &mut counts);
+        let (found, wrong): (Vec<_>, Vec<_>) = judge(seed, &mut counts)
+            .into_iter()
+            .partition(|wrong| wrong.known.is_some());
+        for wrong in found {
+            if !known.contains(&wrong.known) {
+                println!("known: {:?} as in seed {seed}, {}", wrong.known, wrong.text);
+                known.push(wrong.known);
+            }
+        }
         if !wrong.is_empty() {
-            let shown = wrong.iter().take(5).map(|text| format!("\n    {text}"));
+            let shown = wrong
+                .iter()
+                .take(5)
+                .map(|wrong| format!("\n    {}", wrong.text));
             let shown: String = shown.collect();
             println!("seed {seed}, {} faults:{shown}", wrong.len());
             failed.push(seed);
@@ -90,11 +111,23 @@ fn nothing_is_lost_repeated_or_out_of_order_whatever_breaks() {
         "seeds {failed:?}: `SIMULATION_SEED={} cargo test -p socketio --all-features --test simulation` replays one",
         failed[0]
     );
+    if !is_chosen() {
+        let is_mended = |fault: &&Known| !known.contains(&Some(**fault));
+        let mended: Vec<_> = Known::ALL.iter().filter(is_mended).collect();
+        assert!(
+            mended.is_empty(),
+            "{mended:?} are mended: take them off the list"
+        );
+        assert!(
+            counts.shows_everything(),
+            "some rules were not tried: {counts:?}"
+        );
+    }
 }
 
 #[test]
 fn a_seed_is_one_history() {
-    for seed in 0..3 {
+    for seed in 0..10 {
         let (first, second) = (World::run(seed), World::run(seed));
         if hash(&first) != hash(&second) {
             let (first, second) = (render(&first), render(&second));

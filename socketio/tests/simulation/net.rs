@@ -13,9 +13,6 @@ use tokio::time::{Instant, Sleep};
 
 use crate::rng::Rng;
 
-/// How much one write takes at most.
-const MAX_WRITE: usize = 16 * 1024;
-
 /// What has become of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
@@ -208,11 +205,12 @@ impl AsyncWrite for End {
                 lane.writer = Some(cx.waker().clone());
                 return (Poll::Pending, None);
             }
-            // What is drawn does not depend on how much is written: the offsets of events are times of the wall
-            // clock, and not always equally long.
-            let length = match lane.rng.below(28) {
-                eighths @ 1..8 if !lane.is_rest && data.len() > 8 => data.len() * eighths / 8,
-                _ => data.len().min(MAX_WRITE),
+            // Cut near its beginning or its end: the offsets of events are times of the wall clock and not always equally
+            // long, and what is cut off must not depend on that.
+            let length = match lane.rng.below(16) {
+                bytes @ 1..=2 if !lane.is_rest && data.len() > 8 => bytes,
+                bytes @ 3..=4 if !lane.is_rest && data.len() > 8 => data.len() + 2 - bytes,
+                _ => data.len(),
             };
             lane.is_rest = length < data.len();
             let delay = Duration::from_millis(lane.rng.between(0, max_delay_ms));

@@ -18,6 +18,7 @@ use crate::executor::spawn;
 use crate::history::{Kind, Origin, SERVERS, SocketNo, Target, What};
 use crate::person::event_of;
 use crate::rng::Rng;
+use crate::vault::{self, Visitor};
 use crate::world::{ROOMS, Stage, World, blob_length};
 
 pub(crate) struct Node {
@@ -25,6 +26,7 @@ pub(crate) struct Node {
     pub(crate) index: usize,
     pub(crate) io: SocketIo,
     hall: OnceLock<Namespace<()>>,
+    vault: OnceLock<Namespace<Visitor>>,
     is_dead: Arc<AtomicBool>,
     is_open: AtomicBool,
     number: AtomicU32,
@@ -59,6 +61,7 @@ impl Node {
             index,
             io: builder.build().unwrap(),
             hall: OnceLock::new(),
+            vault: OnceLock::new(),
             is_dead,
             is_open: AtomicBool::new(true),
             number: AtomicU32::new(0),
@@ -67,6 +70,7 @@ impl Node {
         });
         let hall = node.open();
         let _ = node.hall.set(hall);
+        let _ = node.vault.set(vault::open(world, index, &node.io));
         world.history.add(What::ServerStarted { server: index });
         spawn(Arc::clone(&node).speak()).detach();
         node
@@ -252,12 +256,28 @@ impl Node {
             }
             let origin = SERVERS + self.index as Origin;
             let number = self.number.fetch_add(1, Ordering::Relaxed);
+            self.tell_secret(target, number);
             match what {
                 0 => self.tell(None, target, origin, number, Kind::Volatile),
                 1 => spawn(Arc::clone(&self).poll(target, origin, number)).detach(),
                 _ => self.tell(None, target, origin, number, Kind::Kept),
             }
         }
+    }
+
+    /// Something for those who may be where it is told.
+    fn tell_secret(&self, target: Target, number: u32) {
+        let vault = self.vault.get().unwrap();
+        let to = match target {
+            Some(room) => vault.to(name_of(room)),
+            None => vault.all(),
+        };
+        self.world.history.add(What::VaultEmitted {
+            server: self.index,
+            target,
+            number,
+        });
+        let _ = to.emit("secret", &Args((self.index, number)));
     }
 
     /// A broadcast that asks each for an answer.
@@ -273,7 +293,6 @@ impl Node {
         let mut target_count = stream.target_count();
         let mut next = async || {
             poll_fn(|cx| {
-                // Past the time limit the stream forgets those of its own server.
                 target_count = target_count.max(stream.target_count());
                 let next = stream.as_mut().poll_next(cx);
                 target_count = target_count.max(stream.target_count());
@@ -292,6 +311,7 @@ impl Node {
             number,
             answers,
             target_count,
+            is_less_known: stream.target_count() < target_count,
         });
     }
 
@@ -331,6 +351,7 @@ impl Node {
             server: self.index,
             sockets,
         });
+        vault::tell_state(&self.world, self.index, self.vault.get().unwrap());
         let seen = self.hall().fetch_sockets().await;
         let ids = seen
             .items()
@@ -348,7 +369,7 @@ impl Node {
     pub(crate) fn tell_remains(&self) {
         self.world.history.add(What::Remains {
             server: self.index,
-            sockets: self.hall().socket_count(),
+            sockets: self.hall().socket_count() + self.vault.get().unwrap().socket_count(),
             connections: self.io.connection_count(),
             rooms: self.hall().rooms().len(),
         });

@@ -6,14 +6,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use socketio::LocalBus;
-use tokio::time::sleep;
+use socketio::auth::MemoryRevocations;
+use tokio::runtime::Runtime;
+use tokio::time::{Instant, sleep};
 
 use crate::executor::{Executor, spawn};
 use crate::history::{History, Origin, Record, SocketNo, What};
 use crate::net::{End, Fate, Wire};
 use crate::node::Node;
-use crate::person::Person;
+use crate::person::{Memory, Person};
 use crate::rng::Rng;
+use crate::vault;
 
 pub(crate) const ROOMS: u8 = 4;
 
@@ -34,10 +37,17 @@ pub(crate) struct World {
     pub(crate) history: History,
     /// How long a client waits between two things it does, on average.
     pub(crate) pace_ms: u64,
+    people: Origin,
     stage: AtomicU8,
     nodes: Mutex<Vec<Arc<Node>>>,
     wires: Mutex<Vec<(usize, Wire)>>,
     streams: AtomicU64,
+    /// Of logins, known to all servers.
+    pub(crate) revocations: MemoryRevocations,
+    /// Who was let into the guarded namespace last, by which login.
+    visitors: Mutex<BTreeMap<Origin, u32>>,
+    /// What clients keep over the end of their runtime.
+    kept: Mutex<BTreeMap<Origin, Memory>>,
     /// Who is connected: the connection, the socket and the server.
     present: Mutex<BTreeMap<Origin, (u32, SocketNo, usize)>>,
 }
@@ -45,43 +55,69 @@ pub(crate) struct World {
 impl World {
     /// Everything that happens under a seed.
     pub(crate) fn run(seed: u64) -> Vec<Record> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .start_paused(true)
-            .build()
-            .unwrap();
-        let main = async {
-            let mut rng = Rng::new(seed, 0);
+        let mut rng = Rng::new(seed, 0);
+        let server_count = rng.between(1, 3) as usize;
+        // The servers of a cluster end with the runtime that they were built on.
+        let outlives_its_runtime = server_count == 1 && rng.one_in(2);
+        let runtime = runtime();
+        let (world, left) = runtime.block_on(async {
             let world = Arc::new(Self {
                 seed,
                 history: History::start(),
                 pace_ms: rng.between(50, 1500),
+                people: rng.between(2, 9) as Origin,
                 stage: AtomicU8::new(Stage::Running as u8),
                 nodes: Mutex::default(),
                 wires: Mutex::default(),
                 streams: AtomicU64::new(0),
+                revocations: MemoryRevocations::new(),
+                visitors: Mutex::default(),
+                kept: Mutex::default(),
                 present: Mutex::default(),
             });
-            world.go(rng).await;
-            world.history.take()
-        };
-        runtime.block_on(async { Executor::new(Rng::new(seed, 1), main).await })
+            let main = async {
+                let bus = (server_count > 1).then(LocalBus::new);
+                for index in 0..server_count {
+                    world.start_server(bus.as_ref(), index);
+                }
+                world.live(bus, &mut rng).await;
+                if !outlives_its_runtime {
+                    world.settle().await;
+                }
+            };
+            Executor::new(Rng::new(seed, 1), main).await;
+            (Arc::clone(&world), Instant::now())
+        });
+        drop(runtime);
+        if outlives_its_runtime {
+            world.history.add_at(left, What::RuntimeEnds);
+            self::runtime().block_on(async {
+                // Each runtime has a clock of its own, and none goes back.
+                tokio::time::advance(left.saturating_duration_since(Instant::now())).await;
+                let main = async {
+                    world.live(None, &mut rng).await;
+                    world.settle().await;
+                };
+                Executor::new(Rng::new(seed, 2), main).await;
+            });
+        }
+        world.history.take()
     }
 
-    async fn go(self: &Arc<Self>, mut rng: Rng) {
-        let server_count = rng.between(1, 3) as usize;
-        let bus = (server_count > 1).then(LocalBus::new);
-        for index in 0..server_count {
-            self.start_server(bus.as_ref(), index);
-        }
-        let people = rng.between(2, 9) as Origin;
-        for who in 0..people {
+    /// Servers and clients go about, and things break.
+    async fn live(self: &Arc<Self>, bus: Option<LocalBus>, rng: &mut Rng) {
+        for who in 0..self.people {
             spawn(Person::new(self, who).live()).detach();
         }
         let lasts = Duration::from_secs(rng.between(20, 90));
-        let faults = spawn(Arc::clone(self).break_things(bus, rng));
+        let faults = Rng::new(rng.next(), 1);
+        let faults = spawn(Arc::clone(self).break_things(bus, faults));
         sleep(lasts).await;
         drop(faults);
+    }
+
+    /// Nothing breaks any more, and everybody goes home.
+    async fn settle(&self) {
         self.enter(Stage::Settling);
         for (_, wire) in self.wires().iter() {
             wire.heal();
@@ -117,7 +153,8 @@ impl World {
                 continue;
             }
             let (_, wire) = wires[rng.below(wires.len())].clone();
-            match rng.below(16) {
+            match rng.below(20) {
+                16.. => self.revoke(&mut rng),
                 0..6 => self.fault(&wire, Fate::Cut, "cut"),
                 6..9 => {
                     self.fault(&wire, Fate::Stalled, "stall");
@@ -143,6 +180,42 @@ impl World {
     fn fault(&self, wire: &Wire, fate: Fate, what: &'static str) {
         self.history.add(What::Fault { what });
         wire.set(fate);
+    }
+
+    /// Ends the login of somebody, who may be in, on the way in, or away.
+    fn revoke(&self, rng: &mut Rng) {
+        let visitors = self
+            .visitors
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        if visitors.is_empty() {
+            return;
+        }
+        let chosen = rng.below(visitors.len());
+        let chosen = visitors.into_iter().nth(chosen);
+        let Some((who, login)) = chosen else { return };
+        let _ = self.revocations.revoke(&vault::revocation(who, login));
+        self.history.add(What::Revoked { who, login });
+    }
+
+    pub(crate) fn keep(&self, who: Origin, memory: Memory) {
+        self.kept
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(who, memory);
+    }
+
+    pub(crate) fn kept(&self, who: Origin) -> Option<Memory> {
+        self.kept
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&who)
+    }
+
+    pub(crate) fn visits(&self, who: Origin, login: u32) {
+        let mut visitors = self.visitors.lock().unwrap_or_else(PoisonError::into_inner);
+        visitors.insert(who, login);
     }
 
     /// One server ends in one way or another, and another takes its place.
@@ -246,6 +319,14 @@ impl World {
     fn present(&self) -> MutexGuard<'_, BTreeMap<Origin, (u32, SocketNo, usize)>> {
         self.present.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap()
 }
 
 /// How long the attachment of the event with this number is.
