@@ -107,7 +107,7 @@ const ROUND: [(&str, &[usize]); 4] = [
     ("engineio", &[]),
     ("auth", &[]),
     ("socketio", &[]),
-    ("benches", &[8, 4]),
+    ("benches", &[]),
 ];
 
 impl House {
