@@ -97,7 +97,7 @@ fn whoever_waits_for_room_learns_that_the_session_is_closed() {
 #[test]
 fn a_queue_that_no_poll_takes_is_told_slow_by_whoever_fills_it() {
     for fill in [(|opened| opened.send("aa")) as fn(&Opened), |opened| {
-        opened.connection.together(|| opened.send("aa"))
+        opened.connection.together(|| opened.send("aa"));
     }] {
         explore_with(narrow(), Transport::Polling, move |opened| {
             side_by_side(&opened, [("sender", fill), ("emitter", Opened::take_turn)]);
