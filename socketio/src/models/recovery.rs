@@ -105,3 +105,28 @@ fn whoever_comes_back_gets_what_is_emitted_meanwhile_once() {
         assert_eq!(events, ["a", "last"]);
     });
 }
+
+#[test]
+fn whoever_comes_back_has_heard_each_event_of_several_emitters_once() {
+    for heard_before in 0..2 {
+        explore(move |runtime| {
+            let mut heard = Heard::new(runtime);
+            let emitters = ["a", "b"].map(|event| {
+                let space = heard.space.clone();
+                schedules::spawn("emitter", move || space.emit(event, &()).unwrap())
+            });
+            emitters.into_iter().for_each(schedules::Thread::join);
+            let events = heard.hear(runtime, 2);
+            heard.vanish(runtime);
+            // As if the connection had broken behind this one.
+            let (_, offset) = &events[heard_before];
+            let mut all: Vec<String> = events[..=heard_before]
+                .iter()
+                .map(|(event, _)| event.clone())
+                .collect();
+            all.extend(heard.come_back(runtime, offset));
+            all.sort();
+            assert_eq!(all, ["a", "b"]);
+        });
+    }
+}
