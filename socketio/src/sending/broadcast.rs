@@ -5,13 +5,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use engineio::{EncodedMessage, OverflowPolicy, SendOptions};
+use engineio::{EncodedMessage, OverflowPolicy};
 use serde::Serialize;
 use tokio::sync::mpsc;
 
 use super::ack::AckStream;
 use super::describe::describe;
-use super::emitter::key_of;
+use super::options::Sending;
 use crate::cluster::answers::Gathering;
 use crate::cluster::question::Question;
 use crate::cluster::seat::Seat;
@@ -36,16 +36,14 @@ use crate::proto::rooms::{Room, Selection};
 pub struct Broadcast {
     space: Arc<Space>,
     selection: Selection,
-    options: SendOptions,
-    timeout: Option<Duration>,
+    sending: Sending,
     is_local: bool,
 }
 
 impl Broadcast {
     pub(crate) fn new(space: Arc<Space>, selection: Selection) -> Self {
         Self {
-            timeout: space.settings.ack_timeout,
-            options: space.options,
+            sending: Sending::in_space(&space),
             space,
             selection,
             is_local: false,
@@ -55,10 +53,8 @@ impl Broadcast {
     /// What another server asks to be sent here.
     pub(crate) fn of_cluster(space: Arc<Space>, opts: &ClusterOptions) -> Self {
         let mut broadcast = Self::new(space, opts.selection()).local();
-        broadcast.options = broadcast
-            .options
-            .volatile(opts.flags.volatile)
-            .compress(opts.flags.compress);
+        broadcast.sending.volatile(opts.flags.volatile);
+        broadcast.sending.compress(opts.flags.compress);
         broadcast
     }
 
@@ -76,26 +72,26 @@ impl Broadcast {
 
     /// Leaves out those whom it would not reach at once (SRV-VOL-01).
     pub fn volatile(mut self) -> Self {
-        self.options = self.options.volatile(true);
+        self.sending.volatile(true);
         self
     }
 
     /// With `false` the event is not compressed, even where compression was negotiated.
     pub fn compress(mut self, compress: bool) -> Self {
-        self.options = self.options.compress(compress);
+        self.sending.compress(compress);
         self
     }
 
     /// What happens where a client's queue is full, in place of the namespace's policy. Holds on this server.
     pub fn overflow(mut self, policy: OverflowPolicy) -> Self {
-        self.options = self.options.overflow(policy);
+        self.sending.overflow(policy);
         self
     }
 
     /// The event takes the place of one with the same key that still waits for a client: only the latest matters. Holds on
     /// this server; clients of others get every event.
     pub fn conflate(mut self, key: &str) -> Self {
-        self.options = self.options.conflate(key_of(&self.space.name, key));
+        self.sending.conflate(&self.space.name, key);
         self
     }
 
@@ -110,7 +106,7 @@ impl Broadcast {
     /// [`request_timeout`](crate::ClusterSettings::request_timeout) of the cluster. It also limits how long
     /// [`fetch_sockets`](Self::fetch_sockets) waits for other servers.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = Some(timeout);
+        self.sending.timeout = Some(timeout);
         self
     }
 
@@ -138,21 +134,15 @@ impl Broadcast {
 
     fn emit_here<A: Serialize + ?Sized>(&self, event: &str, args: &A) -> Result<(), EmitError> {
         let keeper = self.space.recovery.as_deref();
-        if let Some(keeper) = keeper.filter(|_| !self.options.is_volatile()) {
+        if let Some(keeper) = keeper.filter(|_| !self.sending.options.is_volatile()) {
             return self.emit_kept(keeper, event, &OwnedArgs::new(args)?);
         }
         let message = self.encode(None, event, args, None)?;
-        let hooks = &self.space.handlers.any_outgoing;
-        let shown = (!hooks.is_empty())
-            .then(|| OwnedArgs::new(args))
-            .transpose()?;
+        let shown = self.shown(args)?;
         for socket in self.select() {
             if !socket.has_left() && socket.may_receive(event) {
-                if let Some(args) = &shown {
-                    socket.show_outgoing(event, args.as_raw());
-                }
                 // A client that is gone, or whose queue is full, misses it.
-                self.send_to(&socket, &message);
+                self.deliver_to(&socket, event, shown.as_ref(), &message);
             }
         }
         Ok(())
@@ -190,7 +180,7 @@ impl Broadcast {
         let queued: Vec<_> = targets
             .iter()
             .filter(is_meant)
-            .map(|socket| (socket, socket.queue(&message, self.options)))
+            .map(|socket| (socket, socket.queue(&message, self.sending.options)))
             .collect();
         drop(order);
         for (socket, queued) in queued {
@@ -215,10 +205,13 @@ impl Broadcast {
         args: &(impl Serialize + ?Sized),
     ) -> Result<AckStream<R>, EmitError> {
         let Some(seat) = self.seat() else {
-            return self.emit_with_ack_here(event, args, self.timeout);
+            return self.emit_with_ack_here(event, args, self.sending.timeout);
         };
         let args = OwnedArgs::new(args)?;
-        let timeout = self.timeout.unwrap_or_else(|| seat.request_timeout());
+        let timeout = self
+            .sending
+            .timeout
+            .unwrap_or_else(|| seat.request_timeout());
         let here = self.emit_with_ack_here(event, &args, Some(timeout))?;
         let mut opts = self.cluster_options();
         opts.flags.timeout = Some(timeout);
@@ -238,18 +231,19 @@ impl Broadcast {
     ) -> Result<AckStream<R>, EmitError> {
         let id = self.space.next_ack_id();
         let message = self.encode(Some(id), event, args, None)?;
+        let shown = self.shown(args)?;
         let (sender, answers) = mpsc::unbounded_channel();
         let mut targets = self.select();
         // One answer for each target, so the channel is bounded by their number.
         targets.retain(|socket| {
             let awaited = Awaited::Many(sender.clone());
-            if !socket.is_joined()
+            if socket.has_left()
                 || !socket.may_receive(event)
                 || socket.await_ack(id, awaited).is_err()
             {
                 return false;
             }
-            let is_sent = self.send_to(socket, &message);
+            let is_sent = self.deliver_to(socket, event, shown.as_ref(), &message);
             if !is_sent {
                 socket.forget_ack(id);
             }
@@ -273,7 +267,7 @@ impl Broadcast {
         Gathering::new(
             here,
             question,
-            self.timeout.or(default),
+            self.sending.timeout.or(default),
             |_, body| match body {
                 ClusterBody::FetchSocketsResponse { sockets, .. } => sockets,
                 _ => Vec::new(),
@@ -341,14 +335,29 @@ impl Broadcast {
     fn cluster_options(&self) -> ClusterOptions {
         let Selection { rooms, except } = self.selection.clone();
         let mut opts = ClusterOptions::new(rooms, except);
-        opts.flags.volatile = self.options.is_volatile();
-        opts.flags.compress = self.options.is_compressible();
+        opts.flags.volatile = self.sending.options.is_volatile();
+        opts.flags.compress = self.sending.options.is_compressible();
         opts
     }
 
-    /// Sends to one socket; false when its queue refuses.
-    fn send_to(&self, socket: &Core, message: &EncodedMessage) -> bool {
-        let sent = socket.connection.send_as(message, self.options);
+    /// The arguments as the hooks see them, where there are hooks.
+    fn shown<A: Serialize + ?Sized>(&self, args: &A) -> Result<Option<OwnedArgs>, EncodeError> {
+        let has_hooks = !self.space.handlers.any_outgoing.is_empty();
+        has_hooks.then(|| OwnedArgs::new(args)).transpose()
+    }
+
+    /// Shows the event to the hooks and sends it to one socket; false when its queue refuses.
+    fn deliver_to(
+        &self,
+        socket: &Arc<Core>,
+        event: &str,
+        shown: Option<&OwnedArgs>,
+        message: &EncodedMessage,
+    ) -> bool {
+        if let Some(args) = shown {
+            socket.show_outgoing(event, args.as_raw());
+        }
+        let sent = socket.connection.send_as(message, self.sending.options);
         let sent = sent.map_err(EmitError::from);
         self.space.meter.sent(sent.as_ref().copied());
         sent.is_ok()

@@ -2,16 +2,16 @@
 
 use std::fmt;
 use std::future::Future;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use engineio::{ConflationKey, OverflowPolicy, SendOptions, Sent};
+use engineio::{OverflowPolicy, Sent};
 use serde::Serialize;
 
 use super::ack::AckFuture;
+use super::options::Sending;
 use super::outgoing::Prepared;
 use crate::codec::FromArgs;
 use crate::error::EmitError;
@@ -31,47 +31,45 @@ use crate::live::core::Core;
 #[must_use = "nothing is sent before `emit`"]
 pub struct Emitter {
     core: Arc<Core>,
-    options: SendOptions,
-    timeout: Option<Duration>,
+    sending: Sending,
 }
 
 impl Emitter {
     pub(crate) fn new(core: Arc<Core>) -> Self {
         Self {
-            options: core.space.options,
-            timeout: core.space.settings.ack_timeout,
+            sending: Sending::in_space(&core.space),
             core,
         }
     }
 
     /// Drops the event unless it would leave at once (SRV-VOL-01).
     pub fn volatile(mut self) -> Self {
-        self.options = self.options.volatile(true);
+        self.sending.volatile(true);
         self
     }
 
     /// With `false` the event is not compressed, even where compression was negotiated.
     pub fn compress(mut self, compress: bool) -> Self {
-        self.options = self.options.compress(compress);
+        self.sending.compress(compress);
         self
     }
 
     /// What happens when the client's queue is full, in place of the namespace's policy.
     pub fn overflow(mut self, policy: OverflowPolicy) -> Self {
-        self.options = self.options.overflow(policy);
+        self.sending.overflow(policy);
         self
     }
 
     /// The event takes the place of one with the same key that still waits: only the latest matters. Keys are
     /// compared within one socket.
     pub fn conflate(mut self, key: &str) -> Self {
-        self.options = self.options.conflate(key_of(&self.core.space.name, key));
+        self.sending.conflate(&self.core.space.name, key);
         self
     }
 
     /// How long [`emit_with_ack`](Self::emit_with_ack) waits.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = Some(timeout);
+        self.sending.timeout = Some(timeout);
         self
     }
 
@@ -81,7 +79,7 @@ impl Emitter {
     ///
     /// As [`Socket::emit`](crate::Socket::emit).
     pub fn emit<A: Serialize + ?Sized>(self, event: &str, args: &A) -> Result<Sent, EmitError> {
-        self.core.emit_as(event, None, args, self.options)
+        self.core.emit_as(event, None, args, self.sending.options)
     }
 
     /// Sends the event and asks for an acknowledgement. A volatile event that is dropped is not acknowledged.
@@ -90,14 +88,14 @@ impl Emitter {
         event: &str,
         args: &(impl Serialize + ?Sized),
     ) -> AckFuture<R> {
-        let sent = self.core.emit_with_ack(event, args, self.options);
-        AckFuture::new(sent, self.timeout)
+        let sent = self.core.emit_with_ack(event, args, self.sending.options);
+        AckFuture::new(sent, self.sending.timeout)
     }
 
     /// Sends the event when the client's queue has room. It is encoded now.
     pub fn emit_when_ready<A: Serialize + ?Sized>(self, event: &str, args: &A) -> EmitWhenReady {
         EmitWhenReady {
-            message: Some(self.core.prepare(event, args, self.options)),
+            message: Some(self.core.prepare(event, args, self.sending.options)),
             ready: self.core.connection.ready(),
             core: self.core,
         }
@@ -108,16 +106,9 @@ impl fmt::Debug for Emitter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Emitter")
             .field("socket", self.core.id())
-            .field("options", &self.options)
+            .field("sending", &self.sending)
             .finish_non_exhaustive()
     }
-}
-
-/// A collision would merge two streams of one connection, whose application chose both names.
-pub(crate) fn key_of(namespace: &str, key: &str) -> ConflationKey {
-    let mut hasher = DefaultHasher::new();
-    (namespace, key).hash(&mut hasher);
-    ConflationKey::new(hasher.finish())
 }
 
 /// Waits until at most the engine's [`high_watermark`](engineio::Config::high_watermark) bytes wait for the client,

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use crate::testing::{Received, TestClient};
 use crate::tests::{Log, sid_of};
-use crate::{Ack, Event, NoAck, SocketIo};
+use crate::{Ack, Event, NoAck, Recovery, SocketIo};
 
 //= SIO5-EVT-03 test
 #[tokio::test(start_paused = true)]
@@ -92,6 +92,33 @@ async fn what_leaves_is_shown_to_the_hook_once_for_each_socket() {
     socket.emit("one", &1).unwrap();
     space.emit("all", &"x").unwrap();
     assert_eq!(log.take(), ["one 1", r#"all "x""#, r#"all "x""#]);
+    let _answer = socket.emit_with_ack::<()>("asked", &2);
+    let _answers = space.emit_with_ack::<()>("all asked", &3).unwrap();
+    assert_eq!(log.take(), ["asked 2", "all asked 3", "all asked 3"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_kept_for_recovery_is_shown_to_the_hook_too() {
+    let recovery = Recovery::new();
+    let io = SocketIo::builder().recovery(recovery).build().unwrap();
+    let log = Log::default();
+    let seen = log.clone();
+    let space = io
+        .namespace("/")
+        .on_any_outgoing(move |socket, event, _| {
+            seen.add(event.to_owned());
+            if event == "all" {
+                // No lock is held here.
+                socket.emit("inner", &()).unwrap();
+            }
+        })
+        .open()
+        .unwrap();
+    let mut client = TestClient::open(&io).await;
+    let socket = space.socket(&sid_of(&client.join("/").await)).unwrap();
+    socket.emit("one", &()).unwrap();
+    space.emit("all", &()).unwrap();
+    assert_eq!(log.take(), ["one", "all", "inner"]);
 }
 
 //= SIO5-INV-01 test

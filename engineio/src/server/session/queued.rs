@@ -139,3 +139,45 @@ impl<D: Send + Sync + 'static> Shared<D> {
         (Ok(Sent::Queued), Next::Leave)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::proto::transport::Transport;
+    use crate::server::session::testing::opened;
+
+    #[tokio::test]
+    async fn what_is_queued_leaves_when_its_place_is_given_up() {
+        let (shared, _) = opened(Transport::Polling);
+        let connection = Connection(Arc::clone(&shared));
+        let (_, mut answer) = {
+            let mut inner = shared.lock();
+            let (reply, _) = shared.feed(&mut inner, clock::now(), Input::PollArrived);
+            assert!(!reply.is_refused());
+            inner.park()
+        };
+        let queued = connection.queue_as(&EncodedMessage::text("a"), SendOptions::new());
+        assert_eq!(queued.sent(), Ok(Sent::Queued));
+        assert!(answer.try_recv().is_err(), "it may be under a lock");
+        drop(queued);
+        let body = answer.try_recv().unwrap();
+        assert_eq!(body.bytes, b"4a");
+    }
+
+    #[tokio::test]
+    async fn a_queue_that_is_full_ends_the_session_when_the_place_is_given_up() {
+        let (shared, told) = opened(Transport::Polling);
+        let connection = Connection(shared);
+        let message = EncodedMessage::text(&"x".repeat(1 << 20));
+        let full = std::iter::from_fn(|| Some(connection.queue_as(&message, SendOptions::new())));
+        let full = full.take(10).find(|queued| queued.sent().is_err()).unwrap();
+        assert!(matches!(full.sent(), Err(SendError::QueueFull { .. })));
+        assert_eq!(told.take(), [""; 0], "it may be under a lock");
+        drop(full);
+        assert_eq!(told.take(), ["close"]);
+        let late = connection.queue_as(&message, SendOptions::new());
+        assert_eq!(late.sent(), Err(SendError::Closed));
+    }
+}
