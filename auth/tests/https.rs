@@ -1,4 +1,5 @@
 //! The HTTPS client against servers that answer once. Not a part of the published package: it takes a private key.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};

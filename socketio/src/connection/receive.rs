@@ -1,7 +1,6 @@
 //! What comes in: messages, and what the engine tells of a connection.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use engineio::{CloseReason, Connection, Flow, Message, Protocol, RequestView};
@@ -13,9 +12,11 @@ use tokio::runtime::Handle;
 use super::admission::new_guest;
 use super::binding::presented_in;
 use super::calls::tell_invalid;
+use crate::atomic::{AtomicBool, Ordering};
 use crate::clock::{now, wall_clock};
 use crate::codec::Decoder;
-use crate::codec::packet::{Packet, PacketKind};
+use crate::codec::kind::PacketKind;
+use crate::codec::packet::Packet;
 use crate::error::DisconnectReason;
 use crate::event::Invalid;
 use crate::live::client::{Auth, Client, HeldPacket, Machine, Payload, Shell, State, own_address};

@@ -12,7 +12,7 @@ use super::handler::{IntoAck, IntoConnect, Typed};
 use super::namespace::{DynamicNamespaces, Namespace};
 use super::socket::Socket;
 use crate::authority::guard::Guard;
-use crate::codec::packet::is_reserved;
+use crate::codec::kind::is_reserved;
 use crate::codec::{FromArgs, RawArgs};
 use crate::error::{BuildError, ConnectError, DisconnectReason};
 use crate::event::{Event, Invalid};

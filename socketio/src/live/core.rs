@@ -1,6 +1,5 @@
 //! A socket, whatever the type of its data.
 
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
@@ -19,6 +18,7 @@ use super::keeper::{Claim, Recoverable};
 use super::listeners::{Lasts, ListenerId, Listeners};
 use super::owed::{Awaited, Pending};
 use super::space::Space;
+use crate::atomic::{AtomicBool, AtomicU8, Ordering};
 use crate::codec::EncodeError;
 use crate::error::EmitError;
 use crate::id::SocketId;

@@ -4,12 +4,12 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Serialize;
 
 use super::core::Core;
 use super::space::Space;
+use crate::atomic::{AtomicBool, Ordering};
 use crate::cluster::seat::Seat;
 use crate::codec::{ArgsError, OwnedArgs, RawArgs};
 use crate::error::{ConnectError, DisconnectReason};

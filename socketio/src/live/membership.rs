@@ -1,9 +1,9 @@
 //! Coming in, the rooms of a socket, and leaving.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use super::core::{Core, Phase};
+use crate::atomic::Ordering;
 use crate::authority::authority::Place;
 use crate::error::JoinError;
 use crate::proto::rooms::{Emptied, Joined, Room, RoomEvent};
@@ -12,9 +12,7 @@ use crate::running::guard;
 impl Core {
     /// Lets the socket in, with the rooms it joined before.
     pub(crate) fn enter(self: &Arc<Self>) {
-        let (rejoined, missed) = self.insert();
-        self.replay(&missed);
-        for (room, joined) in &rejoined {
+        for (room, joined) in &self.insert() {
             self.tell_joined(room, *joined);
         }
         let staged = {

@@ -1,7 +1,6 @@
 //! What the connections and namespaces of a server share.
 
 use std::future::Future;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
 use socketio_auth::DynPolicy;
@@ -14,6 +13,7 @@ use super::keeper::Keeper;
 use super::meter::Meter;
 use super::settings::Settings;
 use super::space::{Family, Space};
+use crate::atomic::{AtomicBool, Ordering};
 use crate::authority::authority::Authority;
 use crate::authority::guard::Guard;
 use crate::cluster::link::Cluster;

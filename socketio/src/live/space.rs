@@ -1,6 +1,5 @@
 //! A namespace as the sockets in it share it.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use engineio::SendOptions;
@@ -15,6 +14,7 @@ use super::matcher::Matcher;
 use super::meter::Meter;
 use super::server::Server;
 use super::settings::Settings;
+use crate::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::authority::authority::Place;
 use crate::authority::guard::Guard;
 use crate::cluster::seat::Seat;
@@ -35,6 +35,10 @@ pub(crate) struct Space {
     waiting: Lock<SocketMap<Waiting>>,
     pub(crate) handlers: Arc<Handlers>,
     pub(crate) guard: Option<Guard>,
+    /// Held where events are kept, from the offset of one until it is in the queues of all who get it, so that a client
+    /// hears them in the order of the log. Under it are queued: an event, and what a client that comes back has missed.
+    /// User code is not called under it, and nothing leaves.
+    pub(crate) order: Lock<()>,
     /// Where its events are kept for clients that lost their connection.
     pub(crate) recovery: Option<Arc<Keeper>>,
     /// Where other servers have it too.
@@ -85,6 +89,7 @@ impl Space {
             rooms: Lock::new(Rooms::new()),
             waiting: Lock::new(SocketMap::default()),
             options: handlers.options,
+            order: Lock::new(()),
             handlers,
             recovery: server
                 .recovery
@@ -162,6 +167,13 @@ impl Space {
             Ok(true) => Err(Code::TokenRevoked.into()),
             Err(Panicked) => Err(Rejection::panicked()),
         }
+    }
+
+    /// Whether there is somebody to ask what a client may do.
+    #[inline]
+    pub(crate) fn has_authorizer(&self) -> bool {
+        let guard = self.guard.as_ref();
+        guard.is_some_and(|guard| guard.policy.has_authorizer())
     }
 
     /// A new identity for a client that presented nothing.
