@@ -200,6 +200,12 @@ impl World {
         let chosen = rng.below(visitors.len());
         let chosen = visitors.into_iter().nth(chosen);
         let Some((who, login)) = chosen else { return };
+        if rng.one_in(2) {
+            for node in self.open_nodes() {
+                node.kick(who, login);
+            }
+            return;
+        }
         let _ = self.revocations.revoke(&vault::revocation(who, login));
         self.history.add(What::Revoked { who, login });
     }
