@@ -24,6 +24,7 @@ pub(crate) struct Counts {
     pub(crate) crossings: usize,
     pub(crate) secrets: usize,
     pub(crate) revocations: usize,
+    pub(crate) kicks: usize,
     pub(crate) vault_recoveries: usize,
 }
 
@@ -40,6 +41,7 @@ impl Counts {
             self.ended_servers,
             self.ended_runtimes,
             self.revocations,
+            self.kicks,
             self.vault_recoveries,
         ];
         many.iter().all(|count| *count > 1000) && some.iter().all(|count| *count > 5)
@@ -58,6 +60,7 @@ impl Counts {
         self.crossings += other.crossings;
         self.secrets += other.secrets;
         self.revocations += other.revocations;
+        self.kicks += other.kicks;
         self.vault_recoveries += other.vault_recoveries;
     }
 }
@@ -113,6 +116,7 @@ pub(crate) fn check(records: &[Record]) -> (Vec<Wrong>, Counts) {
     checker.judge_questions();
     checker.judge_quiet();
     checker.judge_vault();
+    checker.judge_kicks();
     (checker.wrong, checker.counts)
 }
 
@@ -724,6 +728,59 @@ impl Checker<'_> {
                             self.fail(*at, format!("{who} stays by the ended login {login}"));
                         }
                     }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Whoever is put out is out at once, and who was being judged meanwhile does not come in.
+    fn judge_kicks(&mut self) {
+        let mut judged: HashMap<(usize, Origin, u32), usize> = HashMap::new();
+        let mut kicked: HashMap<(usize, Origin, u32), usize> = HashMap::new();
+        let mut told: HashMap<(usize, u32), usize> = HashMap::new();
+        let mut holders: HashMap<SocketNo, (usize, Origin, u32)> = HashMap::new();
+        let mut put_out: HashMap<SocketNo, usize> = HashMap::new();
+        for (index, Record { at, what }) in self.records.iter().enumerate() {
+            match *what {
+                What::VaultJudged { server, who, login } => {
+                    judged.insert((server, who, login), index);
+                }
+                What::Kicked { server, who, login } => {
+                    self.counts.kicks += 1;
+                    let key = (server, who, login);
+                    kicked.insert(key, index);
+                    let meant = holders.iter().filter(|(_, holder)| **holder == key);
+                    put_out.extend(meant.map(|(socket, _)| (*socket, index)));
+                }
+                What::VaultEntered {
+                    server,
+                    socket,
+                    who,
+                    login,
+                    ..
+                } => {
+                    let key = (server, who, login);
+                    if kicked.get(&key) > judged.get(&key) {
+                        let text = format!("{who} enters by {login}, put out while it was judged");
+                        self.fail(*at, text);
+                    }
+                    put_out.remove(&socket);
+                    holders.insert(socket, key);
+                }
+                What::VaultEmitted { server, number, .. } => {
+                    told.insert((server, number), index);
+                }
+                What::VaultGot {
+                    who,
+                    socket,
+                    server,
+                    number,
+                    ..
+                } if put_out.get(&socket).copied().unwrap_or(usize::MAX)
+                    < told.get(&(server, number)).copied().unwrap_or_default() =>
+                {
+                    self.fail(*at, format!("{who} got {server}/{number} though put out"));
                 }
                 _ => {}
             }

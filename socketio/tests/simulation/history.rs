@@ -178,6 +178,18 @@ pub(crate) enum What {
         target: Target,
         number: u32,
     },
+    /// A server begins to judge a login.
+    VaultJudged {
+        server: usize,
+        who: Origin,
+        login: u32,
+    },
+    /// Whoever is in by this login, or being judged, is put out.
+    Kicked {
+        server: usize,
+        who: Origin,
+        login: u32,
+    },
     /// The login does not hold any more, from here on, on any server.
     Revoked {
         who: Origin,

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use futures_core::Stream;
 use socketio::{
-    Ack, Args, Binary, Broadcast, DisconnectReason, LocalBus, Namespace, Recovery, Room, Socket,
-    SocketIo,
+    Ack, Args, Binary, Broadcast, ConnectError, DisconnectReason, LocalBus, Namespace, Recovery,
+    Room, Socket, SocketIo,
 };
 use tokio::time::sleep;
 
@@ -41,8 +41,12 @@ impl Node {
     pub(crate) fn start(world: &Arc<World>, bus: Option<&LocalBus>, index: usize) -> Arc<Self> {
         let mut rng = Rng::new(world.seed, 10_000 + index as u64);
         let is_dead = Arc::default();
+        // Unless they are passed over, middleware may hold up those that come back.
+        let recovery = Recovery::new()
+            .max_disconnection(Duration::from_secs(60))
+            .skip_middleware(rng.one_in(2));
         let mut builder = SocketIo::builder()
-            .recovery(Recovery::new().max_disconnection(Duration::from_secs(60)))
+            .recovery(recovery)
             .max_handlers_in_flight([2, 8, 64][rng.below(3)])
             .inbox_max_bytes([2048, 64 * 1024][rng.below(2)])
             .engine(|config| {
@@ -78,10 +82,26 @@ impl Node {
 
     fn open(self: &Arc<Self>) -> Namespace<()> {
         let node = || Arc::clone(self);
-        let (enters, leaves) = (node(), node());
+        let (asked, enters, leaves) = (node(), node(), node());
         let hall = self
             .io
             .namespace("/")
+            .middleware(move |_| {
+                let wait = {
+                    let mut rng = asked.rng.lock().unwrap_or_else(PoisonError::into_inner);
+                    if rng.one_in(2) {
+                        0
+                    } else {
+                        rng.between(1, 300)
+                    }
+                };
+                async move {
+                    if wait > 0 {
+                        sleep(Duration::from_millis(wait)).await;
+                    }
+                    Ok::<_, ConnectError>(())
+                }
+            })
             .on_connect(move |socket| {
                 enters.entered(&socket);
                 async {}
@@ -313,6 +333,16 @@ impl Node {
             target_count,
             is_less_known: stream.target_count() < target_count,
         });
+    }
+
+    /// Puts out whoever is in, or on the way in, by a login that goes on to hold elsewhere.
+    pub(crate) fn kick(&self, who: Origin, login: u32) {
+        self.world.history.add(What::Kicked {
+            server: self.index,
+            who,
+            login,
+        });
+        self.io.auth().kick(&vault::revocation(who, login));
     }
 
     pub(crate) fn is_open(&self) -> bool {

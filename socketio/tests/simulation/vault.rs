@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use socketio::auth::{
     Action, AuthContext, Authenticator, Code, Credential, Decision, Grant, Handshake, Holder,
-    MemoryRevocations, Outcome, Policy, Revocation, auth_fn, authorizer_fn,
+    Outcome, Policy, Revocation, auth_fn, authorizer_fn,
 };
 use socketio::{Ack, Args, Namespace, Room, Socket, SocketIo};
 use tokio::time::sleep;
@@ -34,17 +34,23 @@ pub(crate) fn revocation(who: Origin, login: u32) -> Revocation {
     Revocation::session(token(who, login))
 }
 
-fn policy(revocations: MemoryRevocations) -> impl Policy<Identity = Visitor> {
-    let visitors = auth_fn(|_: AuthContext, credential: Credential| async move {
-        let parts = credential.token().split_once('-');
-        let parts = parts.and_then(|(who, login)| Some((who.parse().ok()?, login.parse().ok()?)));
-        let Some((who, login)) = parts else {
-            return Outcome::Reject(Code::InvalidToken.into());
-        };
-        // Some are judged at once, others while much may happen.
-        sleep(Duration::from_millis(u64::from((who + login) % 3 * 150))).await;
-        let grant = Grant::new(Visitor { who, login }, format!("visitor {who}"));
-        Outcome::Accept(grant.with_session_id(token(who, login)))
+fn policy(world: &Arc<World>, server: usize) -> impl Policy<Identity = Visitor> + use<> {
+    let (revocations, history) = (world.revocations.clone(), world.history.clone());
+    let visitors = auth_fn(move |_: AuthContext, credential: Credential| {
+        let history = history.clone();
+        async move {
+            let parts = credential.token().split_once('-');
+            let parts =
+                parts.and_then(|(who, login)| Some((who.parse().ok()?, login.parse().ok()?)));
+            let Some((who, login)) = parts else {
+                return Outcome::Reject(Code::InvalidToken.into());
+            };
+            history.add(What::VaultJudged { server, who, login });
+            // Some are judged at once, others while much may happen.
+            sleep(Duration::from_millis(u64::from((who + login) % 3 * 150))).await;
+            let grant = Grant::new(Visitor { who, login }, format!("visitor {who}"));
+            Outcome::Accept(grant.with_session_id(token(who, login)))
+        }
     });
     Handshake::new(visitors.with_revocation(revocations)).authorize(authorizer_fn(
         |holder: Holder<'_, Visitor>, action: Action<'_>| {
@@ -64,7 +70,7 @@ fn policy(revocations: MemoryRevocations) -> impl Policy<Identity = Visitor> {
 pub(crate) fn open(world: &Arc<World>, server: usize, io: &SocketIo) -> Namespace<Visitor> {
     let (enters, leaves, moves) = (Arc::clone(world), Arc::clone(world), Arc::clone(world));
     io.namespace("/vault")
-        .authenticate(policy(world.revocations.clone()))
+        .authenticate(policy(world, server))
         .on_connect(move |socket: Socket<Visitor>| {
             let Visitor { who, login } = *socket.data();
             enters.history.add(What::VaultEntered {

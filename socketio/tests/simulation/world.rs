@@ -106,6 +106,11 @@ impl World {
 
     /// Servers and clients go about, and things break.
     async fn live(self: &Arc<Self>, bus: Option<LocalBus>, rng: &mut Rng) {
+        if self.alive().is_empty() {
+            // The one that was to take the place of the last has ended with its runtime.
+            let next = self.nodes().len();
+            self.start_server(bus.as_ref(), next);
+        }
         for who in 0..self.people {
             spawn(Person::new(self, who).live()).detach();
         }
@@ -195,6 +200,12 @@ impl World {
         let chosen = rng.below(visitors.len());
         let chosen = visitors.into_iter().nth(chosen);
         let Some((who, login)) = chosen else { return };
+        if rng.one_in(2) {
+            for node in self.open_nodes() {
+                node.kick(who, login);
+            }
+            return;
+        }
         let _ = self.revocations.revoke(&vault::revocation(who, login));
         self.history.add(What::Revoked { who, login });
     }
