@@ -2,7 +2,6 @@
 
 pub(crate) mod form;
 pub(crate) mod patience;
-pub(crate) mod rewound;
 pub(crate) mod writer;
 
 use std::io;
