@@ -49,7 +49,9 @@ pub struct Config {
     pub(crate) max_sessions: usize,
     pub(crate) max_sessions_per_peer: usize,
     pub(crate) max_header_bytes: usize,
+    pub(crate) max_headers: usize,
     pub(crate) header_timeout: Duration,
+    pub(crate) keep_alive_timeout: Duration,
     pub(crate) body_timeout: Duration,
     pub(crate) write_timeout: Duration,
     pub(crate) retry_after: Duration,
@@ -93,7 +95,9 @@ impl Default for Config {
             max_sessions: 1_000_000,
             max_sessions_per_peer: usize::MAX,
             max_header_bytes: 16 * 1024,
+            max_headers: 256,
             header_timeout: Duration::from_secs(10),
+            keep_alive_timeout: Duration::from_secs(75),
             body_timeout: Duration::from_secs(30),
             write_timeout: Duration::from_secs(30),
             retry_after: Duration::from_secs(5),
@@ -215,15 +219,34 @@ impl Config {
         self
     }
 
-    /// The largest request head [`Engine::serve`](crate::Engine::serve) reads, in bytes; default 16 KiB.
+    /// The largest request head [`Engine::serve`](crate::Engine::serve) reads, in bytes; default 16 KiB. A larger one is
+    /// answered 431.
     pub fn max_header_bytes(mut self, bytes: usize) -> Self {
         self.max_header_bytes = bytes;
         self
     }
 
-    /// How long a request head may take to arrive at [`Engine::serve`](crate::Engine::serve); default 10 s.
+    /// The most headers of a request that [`Engine::serve`](crate::Engine::serve) reads; default 256. One more is answered
+    /// 431. A server of the application's around [`EngineService`](crate::EngineService) has a limit of its own: hyper's
+    /// is 100 unless it is told another.
+    pub fn max_headers(mut self, headers: usize) -> Self {
+        self.max_headers = headers;
+        self
+    }
+
+    /// How long a request head may take to arrive at [`Engine::serve`](crate::Engine::serve), from the beginning of the
+    /// connection or, for later requests, from its first byte; default 10 s. A head that has begun is answered 408 then.
     pub fn header_timeout(mut self, timeout: Duration) -> Self {
         self.header_timeout = timeout;
+        self
+    }
+
+    /// How long a connection of [`Engine::serve`](crate::Engine::serve) may idle between two requests; default 75 s. Each
+    /// answer says so in its `Keep-Alive` header, in whole seconds, and the connection stays one second longer. It has to be
+    /// longer than what a proxy in front keeps its connections for (60 s with most), or the proxy now and then sends a
+    /// request into one that is closing, and answers 502. Lowering it frees the descriptors of polling clients sooner.
+    pub fn keep_alive_timeout(mut self, timeout: Duration) -> Self {
+        self.keep_alive_timeout = timeout;
         self
     }
 

@@ -5,19 +5,20 @@
 
 use http::Method;
 
-use crate::http::{Decision, Facts, Gate, Options, Query, Rejection, decide};
+use crate::http::{Decision, Facts, Gate, Head, HeadLimits, Options, Query, Rejection, decide};
 use crate::jsonp::{jsonp_request, jsonp_response};
 use crate::packet::{Packet, ParseError, Protocol, encode_binary, parse_binary, parse_text};
 use crate::payload::{PayloadContent, PayloadEncoder, decode_v3_binary, decode_v3_text, decode_v4};
 use crate::proto::transport::Transport;
 use crate::proto::world;
-use crate::request::{Headers, RequestView};
+use crate::request::{Caller, Headers, RequestView};
 use crate::websocket::{Decoder, Event, Fault, Handshake, Inflater, PerMessageDeflate, negotiate};
 
 /// The largest message that the frame decoder takes here: room for frames that get a buffer of their own.
 const MESSAGE_MAX_BYTES: usize = 40_000;
 
-/// The most headers of a request.
+/// How large a head may be.
+const HEAD_MAX_BYTES: usize = 2_000;
 const HEADERS_MAX: usize = 32;
 
 /// One packet, as text and as a binary frame: what was parsed is written and parsed to the same.
@@ -186,7 +187,7 @@ pub fn request(data: &[u8]) {
     };
     let target = format!("/engine.io/?{query}");
     let headers = http::HeaderMap::new();
-    let view = RequestView::new(method, &target, Headers::Map(&headers), None, false);
+    let view = RequestView::new(method, &target, Headers::Map(&headers), Caller::default());
     let query = Query::parse(&view);
     assert!(query.sid.as_deref() != Some(""), "an empty sid is none");
     let is_number = |index: &str| index.bytes().all(|byte| byte.is_ascii_digit());
@@ -220,6 +221,7 @@ pub fn request(data: &[u8]) {
         assert_eq!(Some(sid), query.sid.as_deref());
         facts
     });
+    let decision = decision.map_err(|misfit| misfit.0);
     judge(options, gate, &query, facts, &decision);
 }
 
@@ -257,18 +259,23 @@ fn judge(
 
 /// The head of a request, and what of it decides on a WebSocket: what goes into the answer breaks no header.
 pub fn head(data: &[u8]) {
-    let mut slots = [httparse::EMPTY_HEADER; HEADERS_MAX];
-    let mut request = httparse::Request::new(&mut slots);
-    if !matches!(request.parse(data), Ok(httparse::Status::Complete(_))) {
-        return;
-    }
-    let (Some(method), Some(target)) = (request.method, request.path) else {
+    let mut read = data.to_vec();
+    let limits = HeadLimits {
+        bytes: HEAD_MAX_BYTES,
+        headers: HEADERS_MAX,
+    };
+    let Ok(Some(head)) = Head::parse(&mut read, limits) else {
         return;
     };
-    let Ok(method) = Method::from_bytes(method.as_bytes()) else {
-        return;
-    };
-    let view = RequestView::new(&method, target, Headers::Raw(request.headers), None, false);
+    let lines = read.get(..head.length).unwrap_or_default();
+    let ends = lines.iter().filter(|&&byte| byte == b'\n').count();
+    let view = head.view(&read, Caller::default());
+    let headers = view.headers().inspect(|(name, value)| {
+        assert!(!name.is_empty() && !name.bytes().any(|byte| byte.is_ascii_uppercase()));
+        assert!(!value.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0)));
+    });
+    // Empty lines may come before it.
+    assert!(headers.count().saturating_add(2) <= ends);
     let is_value = |text: &str| http::HeaderValue::from_str(text).is_ok();
     if let Ok(handshake) = Handshake::parse(&view) {
         assert!(std::str::from_utf8(&handshake.accept).is_ok_and(is_value));

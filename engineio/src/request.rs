@@ -13,7 +13,56 @@ use crate::http::encoding;
 #[derive(Clone, Copy)]
 pub(crate) enum Headers<'a> {
     Map(&'a HeaderMap),
-    Raw(&'a [httparse::Header<'a>]),
+    /// In the bytes of a head that was read, with names in lower case.
+    Read(&'a [u8], &'a [Field]),
+}
+
+/// A part of a head that was read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Span {
+    start: u32,
+    end: u32,
+}
+
+impl Span {
+    /// Where a part of `whole` is.
+    pub(crate) fn within(whole: &[u8], part: &[u8]) -> Option<Self> {
+        let start = part.as_ptr().addr().checked_sub(whole.as_ptr().addr())?;
+        let end = start.checked_add(part.len())?;
+        Some(Self {
+            start: start.try_into().ok()?,
+            end: end.try_into().ok().filter(|_| end <= whole.len())?,
+        })
+    }
+
+    pub(crate) fn start(self) -> usize {
+        self.start as usize
+    }
+
+    pub(crate) fn of(self, whole: &[u8]) -> &[u8] {
+        whole
+            .get(self.start as usize..self.end as usize)
+            .unwrap_or_default()
+    }
+
+    pub(crate) fn of_mut(self, whole: &mut [u8]) -> Option<&mut [u8]> {
+        whole.get_mut(self.start as usize..self.end as usize)
+    }
+}
+
+/// Where a header is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Field {
+    pub(crate) name: Span,
+    pub(crate) value: Span,
+}
+
+/// Where a request comes from, as far as the front door knows.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Caller {
+    pub(crate) peer: Option<SocketAddr>,
+    /// The connection is one of TLS.
+    pub(crate) is_secure: bool,
 }
 
 /// A borrowed view of a request: method, target, headers and peer.
@@ -25,8 +74,7 @@ pub struct RequestView<'a> {
     path: &'a str,
     query: &'a str,
     headers: Headers<'a>,
-    peer: Option<SocketAddr>,
-    is_secure: bool,
+    caller: Caller,
 }
 
 impl<'a> RequestView<'a> {
@@ -34,8 +82,7 @@ impl<'a> RequestView<'a> {
         method: &'a Method,
         target: &'a str,
         headers: Headers<'a>,
-        peer: Option<SocketAddr>,
-        is_secure: bool,
+        caller: Caller,
     ) -> Self {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         Self {
@@ -43,8 +90,7 @@ impl<'a> RequestView<'a> {
             path,
             query,
             headers,
-            peer,
-            is_secure,
+            caller,
         }
     }
 
@@ -89,18 +135,22 @@ impl<'a> RequestView<'a> {
 
     /// Every value of a header, in order.
     pub fn header_values<'n>(&self, name: &'n str) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
-        let (map, raw) = match self.headers {
-            Headers::Map(map) => (Some(map), &[][..]),
-            Headers::Raw(raw) => (None, raw),
-        };
+        let (map, (read, fields)) = self.sources();
         let from_map = map
             .into_iter()
             .flat_map(move |map| map.get_all(name).iter().map(http::HeaderValue::as_bytes));
-        let from_raw = raw
+        let from_read = fields
             .iter()
-            .filter(move |header| header.name.eq_ignore_ascii_case(name))
-            .map(|header| header.value);
-        from_map.chain(from_raw)
+            .filter(move |field| is_named(read, field, name))
+            .map(move |field| field.value.of(read));
+        from_map.chain(from_read)
+    }
+
+    fn sources(&self) -> (Option<&'a HeaderMap>, (&'a [u8], &'a [Field])) {
+        match self.headers {
+            Headers::Map(map) => (Some(map), (&[], &[])),
+            Headers::Read(read, fields) => (None, (read, fields)),
+        }
     }
 
     /// The first value of a header.
@@ -108,11 +158,31 @@ impl<'a> RequestView<'a> {
     pub fn header(&self, name: &str) -> Option<&'a [u8]> {
         match self.headers {
             Headers::Map(map) => map.get(name).map(http::HeaderValue::as_bytes),
-            Headers::Raw(raw) => raw
+            Headers::Read(read, fields) => fields
                 .iter()
-                .find(|header| header.name.eq_ignore_ascii_case(name))
-                .map(|header| header.value),
+                .find(|field| is_named(read, field, name))
+                .map(|field| field.value.of(read)),
         }
+    }
+
+    /// The value of a header that is there exactly once.
+    pub(crate) fn only_header(&self, name: &str) -> Option<&'a [u8]> {
+        let mut values = self.header_values(name);
+        let value = values.next()?;
+        values.next().is_none().then_some(value)
+    }
+
+    /// True when a comma-separated header holds the token, in any case.
+    pub(crate) fn has_token(&self, header: &str, token: &str) -> bool {
+        let is_alone = |value: &[u8]| value.eq_ignore_ascii_case(token.as_bytes());
+        if self.header(header).is_some_and(is_alone) {
+            return true;
+        }
+        self.header_values(header).any(|value| {
+            value
+                .split(|&byte| byte == b',')
+                .any(|item| item.trim_ascii().eq_ignore_ascii_case(token.as_bytes()))
+        })
     }
 
     /// The first value of a header, if it is text.
@@ -121,17 +191,19 @@ impl<'a> RequestView<'a> {
         std::str::from_utf8(self.header(name)?).ok()
     }
 
-    /// Every header, in order, with its name in lower case where the front door gives it so.
+    /// Every header, its name in lower case. They come in the order in which they were sent, or grouped by name behind a
+    /// server that groups them; the values of one name are in order always.
     pub fn headers(&self) -> impl Iterator<Item = (&'a str, &'a [u8])> + use<'a> {
-        let (map, raw) = match self.headers {
-            Headers::Map(map) => (Some(map), &[][..]),
-            Headers::Raw(raw) => (None, raw),
-        };
+        let (map, (read, fields)) = self.sources();
         let from_map = map.into_iter().flat_map(|map| {
             map.iter()
                 .map(|(name, value)| (name.as_str(), value.as_bytes()))
         });
-        from_map.chain(raw.iter().map(|header| (header.name, header.value)))
+        let from_read = fields.iter().map(move |field| {
+            let name = std::str::from_utf8(field.name.of(read));
+            (name.unwrap_or_default(), field.value.of(read))
+        });
+        from_map.chain(from_read)
     }
 
     /// Whether the client takes an answer in this content coding, `gzip` for instance: it names it, or all others
@@ -151,13 +223,13 @@ impl<'a> RequestView<'a> {
     /// The address of the peer, when the front door knows it.
     #[must_use]
     pub fn peer(&self) -> Option<SocketAddr> {
-        self.peer
+        self.caller.peer
     }
 
     /// True when the request came over TLS, as far as the front door knows.
     #[must_use]
     pub fn is_secure(&self) -> bool {
-        self.is_secure
+        self.caller.is_secure
     }
 }
 
@@ -167,9 +239,13 @@ impl fmt::Debug for RequestView<'_> {
         f.debug_struct("RequestView")
             .field("method", self.method)
             .field("path", &self.path)
-            .field("peer", &self.peer)
+            .field("peer", &self.caller.peer)
             .finish_non_exhaustive()
     }
+}
+
+fn is_named(read: &[u8], field: &Field, name: &str) -> bool {
+    field.name.of(read).eq_ignore_ascii_case(name.as_bytes())
 }
 
 /// The pairs of a form-encoded string, decoded. Text without escapes is borrowed.
@@ -209,8 +285,7 @@ mod tests {
             &Method::GET,
             "/engine.io/?EIO=3&EIO=%34&a=b+c&flag&=x",
             Headers::Map(&headers),
-            None,
-            false,
+            Caller::default(),
         );
         assert_eq!(view.path(), "/engine.io/");
         assert_eq!(view.query_value("EIO").as_deref(), Some("4"));
@@ -222,18 +297,26 @@ mod tests {
 
     #[test]
     fn headers_are_found_in_any_case_and_debug_reveals_none() {
-        let raw = [httparse::Header {
-            name: "X-Token",
-            value: b"secret",
-        }];
+        let mut headers = HeaderMap::new();
+        headers.insert("x-token", http::HeaderValue::from_static("secret"));
         let view = RequestView::new(
             &Method::GET,
             "/?token=secret",
-            Headers::Raw(&raw),
-            None,
-            false,
+            Headers::Map(&headers),
+            Caller::default(),
         );
-        assert_eq!(view.header("x-token"), Some(&b"secret"[..]));
+        assert_eq!(view.header("X-Token"), Some(&b"secret"[..]));
         assert!(!format!("{view:?}").contains("secret"));
+    }
+
+    #[test]
+    fn a_header_that_is_there_twice_has_no_only_value() {
+        let mut headers = HeaderMap::new();
+        headers.append("a", http::HeaderValue::from_static("1"));
+        headers.append("b", http::HeaderValue::from_static("1"));
+        headers.append("b", http::HeaderValue::from_static("1"));
+        let view = RequestView::new(&Method::GET, "/", Headers::Map(&headers), Caller::default());
+        assert_eq!(view.only_header("a"), Some(&b"1"[..]));
+        assert_eq!((view.only_header("b"), view.only_header("c")), (None, None));
     }
 }

@@ -98,7 +98,7 @@ async fn slow_headers_and_slow_bodies_are_cut_off() {
 async fn a_head_past_the_limit_is_431_and_one_at_it_is_taken() {
     let mut server = Server::start(Door::Own, Config::new().max_header_bytes(1_000)).await;
     let head = |length: usize| {
-        let start = format!("GET {POLLING} HTTP/1.1\r\nConnection: close\r\nX: ");
+        let start = format!("GET {POLLING} HTTP/1.1\r\nHost: t\r\nConnection: close\r\nX: ");
         let padding = "x".repeat(length - start.len() - 4);
         format!("{start}{padding}\r\n\r\n")
     };

@@ -78,6 +78,15 @@ impl<T> Mutex<T> {
         Self(std::sync::Mutex::new(value))
     }
 
+    /// As that of `std`. Nobody else has it, so there is nothing to explore.
+    ///
+    /// # Errors
+    ///
+    /// As that of `std`.
+    pub fn into_inner(self) -> LockResult<T> {
+        self.0.into_inner()
+    }
+
     /// Waits for the mutex.
     ///
     /// # Errors

@@ -180,7 +180,7 @@ fn join<S: AsRef<str>>(items: impl IntoIterator<Item = S>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::request::Headers;
+    use crate::request::{Caller, Headers};
     use http::{HeaderMap, Method};
 
     fn answer(cors: &Cors, origin: Option<&'static str>, is_preflight: bool) -> Vec<String> {
@@ -192,7 +192,12 @@ mod tests {
             "access-control-request-headers",
             HeaderValue::from_static("x-a,x-b"),
         );
-        let view = RequestView::new(&Method::OPTIONS, "/", Headers::Map(&headers), None, false);
+        let view = RequestView::new(
+            &Method::OPTIONS,
+            "/",
+            Headers::Map(&headers),
+            Caller::default(),
+        );
         let mut out = Vec::new();
         let mut add = |name: HeaderName, value: HeaderValue| {
             out.push(format!("{name}: {}", value.to_str().unwrap()));

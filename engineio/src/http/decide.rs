@@ -6,6 +6,7 @@ use super::query::Query;
 use super::reject::Rejection;
 use crate::packet::Protocol;
 use crate::proto::transport::Transport;
+use crate::request::RequestView;
 
 /// What the server offers.
 #[derive(Clone, Copy, Debug)]
@@ -20,7 +21,7 @@ pub(crate) struct Options {
 pub(crate) struct Facts {
     pub(crate) transport: Transport,
     pub(crate) protocol: Protocol,
-    /// The request carries no origin, or the one the session is bound to.
+    /// The request comes from where the session was opened.
     pub(crate) is_bound: bool,
 }
 
@@ -28,7 +29,7 @@ pub(crate) struct Facts {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Gate<'a> {
     pub(crate) method: &'a Method,
-    /// It asks for another protocol. Without WebSocket on offer it counts as a plain request (EIO4-ERR-12).
+    /// It asks for WebSocket. Without WebSocket on offer it counts as a plain request (EIO4-ERR-12).
     pub(crate) is_upgrade: bool,
     pub(crate) origin: Option<&'a [u8]>,
     pub(crate) is_origin_allowed: bool,
@@ -46,40 +47,74 @@ pub(crate) enum Decision {
     Unsupported,
 }
 
+/// Why a request fits no rule: the row of the error table, and what is wrong, in words for a log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Misfit(pub(crate) Rejection, pub(crate) &'static str);
+
+/// True when a request asks for WebSocket. Whoever offers to speak something else that is not spoken here, as some clients
+/// offer HTTP/2 in each first request, is answered as if it had not (RFC 9110 §7.8).
+pub(crate) fn is_upgrade(request: &RequestView<'_>, query: &Query<'_>) -> bool {
+    if request.header("upgrade").is_none() {
+        return false;
+    }
+    query.transport == Some(Transport::WebSocket)
+        || (request.has_token("upgrade", "websocket") && request.has_token("connection", "upgrade"))
+}
+
 /// Decides all that can be decided before the admission hook. `find` looks up the session.
 pub(crate) fn decide(
     options: Options,
     gate: Gate<'_>,
     query: &Query<'_>,
     find: impl FnOnce(&str) -> Option<Facts>,
-) -> Result<Decision, Rejection> {
+) -> Result<Decision, Misfit> {
+    let bad = |context| Err(Misfit(Rejection::BadRequest, context));
+    let unknown = |context| Err(Misfit(Rejection::TransportUnknown, context));
     let transport = match query.transport {
         Some(Transport::Polling) if options.polling => Transport::Polling,
+        Some(Transport::Polling) => return unknown("the transport polling is not offered"),
         Some(Transport::WebSocket) if options.websocket => Transport::WebSocket,
-        _ => return Err(Rejection::TransportUnknown),
+        Some(Transport::WebSocket) => return unknown("the transport websocket is not offered"),
+        None => return unknown("the query names no transport that there is"),
     };
     let has_control = |origin: &[u8]| origin.iter().any(|byte| byte.is_ascii_control());
-    if !gate.is_origin_allowed || gate.origin.is_some_and(has_control) {
-        return Err(Rejection::BadRequest);
+    if !gate.is_origin_allowed {
+        return bad("the origin is not one of those allowed");
+    }
+    if gate.origin.is_some_and(has_control) {
+        return bad("the origin has control characters");
     }
     // An upgrade request must be for WebSocket (EIO4-ERR-08), and WebSocket needs an upgrade request.
-    let is_coherent = gate.is_upgrade == (transport == Transport::WebSocket);
+    let incoherence = match (gate.is_upgrade, transport) {
+        (true, Transport::Polling) => {
+            Some("an upgrade to WebSocket that names the transport polling")
+        }
+        (false, Transport::WebSocket) => Some("the transport websocket without an upgrade"),
+        (true, Transport::WebSocket) | (false, Transport::Polling) => None,
+    };
     let Some(sid) = &query.sid else {
         if gate.method != Method::GET {
-            return Err(Rejection::HandshakeMethod);
+            let context = "a session is opened with GET, and this names none";
+            return Err(Misfit(Rejection::HandshakeMethod, context));
         }
-        return if is_coherent {
-            Ok(Decision::Open)
-        } else {
-            Err(Rejection::BadRequest)
+        return match incoherence {
+            None => Ok(Decision::Open),
+            Some(context) => bad(context),
         };
     };
-    let facts = find(sid).ok_or(Rejection::SessionUnknown)?;
-    if !is_coherent || (!gate.is_upgrade && transport != facts.transport) {
-        return Err(Rejection::BadRequest);
+    let context = "no session has this id: it has ended, or was opened elsewhere";
+    let facts = find(sid).ok_or(Misfit(Rejection::SessionUnknown, context))?;
+    if let Some(context) = incoherence {
+        return bad(context);
     }
-    if query.protocol != facts.protocol || !facts.is_bound {
-        return Err(Rejection::BadRequest);
+    if !gate.is_upgrade && transport != facts.transport {
+        return bad("polling for a session that is on WebSocket");
+    }
+    if query.protocol != facts.protocol {
+        return bad("another protocol version than the session's");
+    }
+    if !facts.is_bound {
+        return bad("another origin than the session's, or without its cookie");
     }
     Ok(match *gate.method {
         _ if gate.is_upgrade => Decision::Candidate,
@@ -132,6 +167,15 @@ mod tests {
         is_bound: true,
     };
 
+    fn decided(
+        options: Options,
+        gate: Gate<'_>,
+        query: &Query<'_>,
+        find: impl FnOnce(&str) -> Option<Facts>,
+    ) -> Result<Decision, Rejection> {
+        decide(options, gate, query, find).map_err(|misfit| misfit.0)
+    }
+
     #[test]
     fn each_rejection_comes_in_its_order() {
         let (get, post) = (Method::GET, Method::POST);
@@ -141,32 +185,32 @@ mod tests {
             ..gate(&get, false)
         };
         assert_eq!(
-            decide(ALL, bad_origin, &query(None, None), nowhere),
+            decided(ALL, bad_origin, &query(None, None), nowhere),
             Err(Rejection::TransportUnknown),
             "the transport comes before the origin"
         );
         let polling = Some(Transport::Polling);
         assert_eq!(
-            decide(ALL, bad_origin, &query(polling, Some("x")), nowhere),
+            decided(ALL, bad_origin, &query(polling, Some("x")), nowhere),
             Err(Rejection::BadRequest),
             "the origin comes before the session"
         );
         assert_eq!(
-            decide(ALL, gate(&post, false), &query(polling, Some("x")), nowhere),
+            decided(ALL, gate(&post, false), &query(polling, Some("x")), nowhere),
             Err(Rejection::SessionUnknown)
         );
         assert_eq!(
-            decide(ALL, gate(&post, false), &query(polling, None), nowhere),
+            decided(ALL, gate(&post, false), &query(polling, None), nowhere),
             Err(Rejection::HandshakeMethod)
         );
         let websocket = Some(Transport::WebSocket);
         assert_eq!(
-            decide(ALL, gate(&get, false), &query(websocket, None), nowhere),
+            decided(ALL, gate(&get, false), &query(websocket, None), nowhere),
             Err(Rejection::BadRequest),
             "websocket needs an upgrade"
         );
         assert_eq!(
-            decide(ALL, gate(&get, true), &query(polling, None), nowhere),
+            decided(ALL, gate(&get, true), &query(polling, None), nowhere),
             Err(Rejection::BadRequest)
         );
         assert_eq!(
@@ -184,7 +228,7 @@ mod tests {
             ..ALL
         };
         assert_eq!(
-            decide(
+            decided(
                 only_polling,
                 gate(&get, true),
                 &query(Some(Transport::WebSocket), None),
@@ -220,7 +264,7 @@ mod tests {
         };
         let polling = query(Some(Transport::Polling), Some("x"));
         assert_eq!(
-            decide(ALL, gate(&get, false), &polling, upgraded),
+            decided(ALL, gate(&get, false), &polling, upgraded),
             Err(Rejection::BadRequest)
         );
         let older = Query {
@@ -228,7 +272,7 @@ mod tests {
             ..polling
         };
         assert_eq!(
-            decide(ALL, gate(&get, false), &older, |_| Some(ON_POLLING)),
+            decided(ALL, gate(&get, false), &older, |_| Some(ON_POLLING)),
             Err(Rejection::BadRequest)
         );
     }
@@ -243,7 +287,7 @@ mod tests {
                 })
             };
             assert_eq!(
-                decide(
+                decided(
                     ALL,
                     gate(&Method::GET, is_upgrade),
                     &query(Some(transport), Some("x")),

@@ -14,7 +14,9 @@ pub struct ConnectionError {
     pub message: String,
     /// The HTTP status it was sent with.
     pub status: u16,
-    /// What was wrong, in words for a log. It repeats nothing the client sent.
+    /// What was wrong, in words for a log: which transport is not offered, what became of the session, and so on. It
+    /// repeats nothing that the client sent; the request itself, with its `transport` and its `sid`, is the hook's other
+    /// argument.
     pub context: &'static str,
 }
 

@@ -7,11 +7,13 @@
     clippy::as_conversions
 )]
 
+pub(crate) mod content;
 mod cookie;
 mod cors;
 mod decide;
 pub(crate) mod encoding;
 mod error;
+mod head;
 mod origins;
 mod path;
 mod query;
@@ -22,9 +24,12 @@ pub use cors::Cors;
 pub use error::ConnectionError;
 pub use origins::AllowedOrigins;
 
-pub(crate) use decide::{Decision, Facts, Gate, Options, admit_version, decide};
+pub(crate) use decide::{
+    Decision, Facts, Gate, Misfit, Options, admit_version, decide, is_upgrade,
+};
 #[cfg(feature = "compression")]
 pub(crate) use encoding::{accepted as accepted_encoding, compress};
+pub(crate) use head::{Head, HeadLimits, MessageRules};
 pub(crate) use path::PathMatcher;
 pub(crate) use query::Query;
 pub use reject::Refusal;

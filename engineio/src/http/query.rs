@@ -56,13 +56,18 @@ impl<'a> Query<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::request::Headers;
+    use crate::request::{Caller, Headers};
     use http::{HeaderMap, Method};
 
     fn parse(text: &str) -> Query<'static> {
         let headers = HeaderMap::new();
         let target = format!("/engine.io/?{text}");
-        let view = RequestView::new(&Method::GET, &target, Headers::Map(&headers), None, false);
+        let view = RequestView::new(
+            &Method::GET,
+            &target,
+            Headers::Map(&headers),
+            Caller::default(),
+        );
         let query = Query::parse(&view);
         Query {
             sid: query.sid.map(|sid| Cow::Owned(sid.into_owned())),

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use http_body::Body as HttpBody;
 
-use super::door::listener::{self, Listener};
+use super::door::listener::{self, Accepted, Listener};
 use super::door::service::{self, EngineService};
 use super::drain;
 use super::hub::Hub;
@@ -16,15 +16,16 @@ use super::hub::counters::Stats;
 use super::session::connection::Connection;
 use super::session::handler::Handler;
 use super::session::shared::HubOf;
-use super::stream::{ForeignStream, Stream};
+use super::stream::ForeignStream;
 use crate::body::Body;
 use crate::config::{Config, ConfigError};
+use crate::request::Caller;
 
 /// An Engine.IO server: the sessions, and the doors they come in by.
 ///
 /// Cheap to clone; clones are the same engine. There are two front doors with one connection code behind them:
 /// [`Engine::serve`] owns a listener and is the cheaper one to connect to, [`Engine::service`] goes behind any
-/// hyper or tower server. Streams accepted elsewhere go to [`Engine::serve_stream`].
+/// hyper or tower server. Streams accepted elsewhere go to [`Engine::serve_accepted`].
 ///
 /// ```no_run
 /// use engineio::{CloseReason, Config, Connection, Engine, Flow, Handler, Message, Payload, Protocol, RequestView};
@@ -112,7 +113,7 @@ impl<D: Send + Sync + 'static> Engine<D> {
     where
         B: HttpBody<Data = bytes::Bytes> + Send + 'static,
     {
-        service::handle(&self.hub, request, None, false).await
+        service::handle(&self.hub, request, Caller::default()).await
     }
 
     /// Accepts connections until accepting fails for good. Requests outside the path are answered 404.
@@ -124,19 +125,24 @@ impl<D: Send + Sync + 'static> Engine<D> {
         listener::serve(&self.hub, listener).await
     }
 
-    /// Serves one accepted TCP connection.
-    pub async fn serve_tcp(&self, stream: tokio::net::TcpStream, peer: Option<SocketAddr>) {
-        listener::serve_stream(Arc::clone(&self.hub), Stream::Tcp(stream), peer).await;
+    /// Serves one accepted connection of any kind until it ends.
+    ///
+    /// Dropping the future drops the connection.
+    pub async fn serve_accepted(&self, accepted: Accepted) {
+        listener::serve_accepted(Arc::clone(&self.hub), accepted).await;
     }
 
-    /// Serves one accepted stream of any kind, TLS for example.
+    /// Serves one accepted TCP connection.
+    pub async fn serve_tcp(&self, stream: tokio::net::TcpStream, peer: Option<SocketAddr>) {
+        self.serve_accepted(known(Accepted::tcp(stream), peer))
+            .await;
+    }
+
+    /// Serves one accepted stream of any kind. That it is secured by TLS can be said to
+    /// [`serve_accepted`](Self::serve_accepted).
     pub async fn serve_stream<S: ForeignStream>(&self, stream: S, peer: Option<SocketAddr>) {
-        listener::serve_stream(
-            Arc::clone(&self.hub),
-            Stream::Foreign(Box::new(stream)),
-            peer,
-        )
-        .await;
+        self.serve_accepted(known(Accepted::stream(stream), peer))
+            .await;
     }
 
     /// Closes every session at once (EIO4-CLS-07) and refuses new ones.
@@ -158,5 +164,12 @@ impl<D: Send + Sync + 'static> Engine<D> {
     #[must_use]
     pub fn stats(&self) -> Stats {
         self.hub.counters.snapshot(self.session_count())
+    }
+}
+
+fn known(accepted: Accepted, peer: Option<SocketAddr>) -> Accepted {
+    match peer {
+        Some(peer) => accepted.peer(peer),
+        None => accepted,
     }
 }

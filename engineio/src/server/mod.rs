@@ -4,12 +4,12 @@
 //!
 //! ```text
 //! engine                                                     what an application holds
-//! door/       listener service plain                         where requests come in
+//! door/       listener http1 service …                       where requests come in
 //! exchange/   answer open origin respond                     from a request to an answer
 //! transport/  websocket polling upgrade              drain   how a session is reached, and how all are closed
 //! session/    shared sending connection ready handler …      one session
 //! hub/        alarm registry counters open_packet            what all sessions share
-//! stream/     writer form rewound    atomic clock lock random tasks
+//! stream/     writer form patience   atomic clock lock random tasks
 //! ```
 
 mod atomic;
@@ -28,7 +28,7 @@ mod stream;
 mod tasks;
 mod transport;
 
-pub use door::listener::Listener;
+pub use door::listener::{Accepted, Listener};
 pub use door::service::{EngineService, PeerAddr};
 pub use engine::Engine;
 pub use hub::counters::Stats;

@@ -26,6 +26,7 @@ pub(crate) enum HandshakeError {
     Version,
     Key,
     Subprotocol,
+    Content,
 }
 
 impl HandshakeError {
@@ -36,6 +37,7 @@ impl HandshakeError {
             Self::Version => "Missing or invalid Sec-WebSocket-Version header",
             Self::Key => "Missing or invalid Sec-WebSocket-Key header",
             Self::Subprotocol => "Invalid Sec-WebSocket-Protocol header",
+            Self::Content => "A handshake has no content",
         }
     }
 
@@ -52,16 +54,25 @@ impl<'a> Handshake<'a> {
         if request.method() != Method::GET {
             return Err(HandshakeError::Method);
         }
-        if !has_token(request, "upgrade", "websocket")
-            || !has_token(request, "connection", "upgrade")
+        // What is there twice, or in a list, may have been taken for something else by whoever passed it on.
+        let is_websocket = |value: &[u8]| value.eq_ignore_ascii_case(b"websocket");
+        if !request.only_header("upgrade").is_some_and(is_websocket)
+            || !request.has_token("connection", "upgrade")
         {
             return Err(HandshakeError::Upgrade);
         }
-        if request.header("sec-websocket-version") != Some(b"13") {
+        if request.only_header("sec-websocket-version") != Some(b"13") {
             return Err(HandshakeError::Version);
         }
+        // What follows a handshake are frames.
+        let is_empty = |length: &[u8]| length == b"0";
+        if !request.header("content-length").is_none_or(is_empty)
+            || request.header("transfer-encoding").is_some()
+        {
+            return Err(HandshakeError::Content);
+        }
         let key = request
-            .header("sec-websocket-key")
+            .only_header("sec-websocket-key")
             .ok_or(HandshakeError::Key)?;
         let mut nonce = [0; 18];
         if key.len() != 24 || STANDARD.decode_slice(key, &mut nonce) != Ok(16) {
@@ -84,19 +95,6 @@ fn accept_key(key: &[u8]) -> [u8; 28] {
     accept
 }
 
-/// True when a comma-separated header holds the token, in any case.
-pub(crate) fn has_token(request: &RequestView<'_>, header: &str, token: &str) -> bool {
-    let is_alone = |value: &[u8]| value.eq_ignore_ascii_case(token.as_bytes());
-    if request.header(header).is_some_and(is_alone) {
-        return true;
-    }
-    request.header_values(header).any(|value| {
-        value
-            .split(|&byte| byte == b',')
-            .any(|item| item.trim_ascii().eq_ignore_ascii_case(token.as_bytes()))
-    })
-}
-
 fn first_subprotocol<'a>(request: &RequestView<'a>) -> Result<Option<&'a str>, HandshakeError> {
     let Some(value) = request.header("sec-websocket-protocol") else {
         return Ok(None);
@@ -117,7 +115,7 @@ fn first_subprotocol<'a>(request: &RequestView<'a>) -> Result<Option<&'a str>, H
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::request::Headers;
+    use crate::request::{Caller, Headers};
     use http::{HeaderMap, HeaderName, HeaderValue};
 
     const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
@@ -144,7 +142,7 @@ mod tests {
                 );
             }
         }
-        let view = RequestView::new(&Method::GET, "/", Headers::Map(&headers), None, false);
+        let view = RequestView::new(&Method::GET, "/", Headers::Map(&headers), Caller::default());
         Handshake::parse(&view).map(|handshake| handshake.accept)
     }
 
@@ -157,6 +155,7 @@ mod tests {
     fn each_missing_or_wrong_header_has_its_own_error() {
         for (name, value, error) in [
             ("upgrade", Some("h2c"), HandshakeError::Upgrade),
+            ("upgrade", Some("h2c, websocket"), HandshakeError::Upgrade),
             ("connection", Some("close"), HandshakeError::Upgrade),
             ("sec-websocket-version", None, HandshakeError::Version),
             ("sec-websocket-version", Some("8"), HandshakeError::Version),
@@ -172,8 +171,15 @@ mod tests {
                 Some("a b"),
                 HandshakeError::Subprotocol,
             ),
+            ("content-length", Some("1"), HandshakeError::Content),
+            (
+                "transfer-encoding",
+                Some("chunked"),
+                HandshakeError::Content,
+            ),
         ] {
             assert_eq!(parse(&[(name, value)]), Err(error), "{name}: {value:?}");
         }
+        assert!(parse(&[("content-length", Some("0"))]).is_ok());
     }
 }

@@ -1,5 +1,7 @@
-//! Where requests come in: the engine's own listener, and a service behind another server.
+//! Where requests come in.
 
+mod http1;
+mod incoming;
 pub(crate) mod listener;
-mod plain;
+mod response;
 pub(crate) mod service;

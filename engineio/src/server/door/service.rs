@@ -8,18 +8,19 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::StatusCode;
+use http::{HeaderValue, StatusCode, Version, header};
 use http_body::Body as HttpBody;
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpStream, UnixStream};
 
+use super::response::empty;
 use crate::body::Body;
-use crate::request::{Headers, RequestView};
+use crate::http::MessageRules;
+use crate::request::{Caller, Headers, RequestView};
 use crate::server::exchange::answer::{self, Answer};
 use crate::server::session::shared::HubOf;
 use crate::server::stream::Stream;
-use crate::server::stream::rewound::Rewound;
 use crate::server::tasks::spawn;
 
 /// The address of a request's peer, as a request extension, for servers that know it.
@@ -29,19 +30,18 @@ pub struct PeerAddr(pub SocketAddr);
 /// An engine as a service: hyper's, and with feature `tower` tower's.
 ///
 /// Serve it on connections that allow upgrades, or WebSockets cannot be opened. The server around it owns the connection, and
-/// with it how long a client may take to send a head or to take a small answer.
+/// with it how long a client may take to send a head or to take a small answer. As on connections of the engine's own, a
+/// request of HTTP/1.1 without a `Host`, or with two of them, is refused with 400 (RFC 9112 §3.2).
 pub struct EngineService<D> {
     hub: Arc<HubOf<D>>,
-    peer: Option<SocketAddr>,
-    is_secure: bool,
+    caller: Caller,
 }
 
 impl<D> Clone for EngineService<D> {
     fn clone(&self) -> Self {
         Self {
             hub: Arc::clone(&self.hub),
-            peer: self.peer,
-            is_secure: self.is_secure,
+            caller: self.caller,
         }
     }
 }
@@ -49,7 +49,7 @@ impl<D> Clone for EngineService<D> {
 impl<D> fmt::Debug for EngineService<D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("EngineService")
-            .field("peer", &self.peer)
+            .field("caller", &self.caller)
             .finish_non_exhaustive()
     }
 }
@@ -58,22 +58,21 @@ impl<D> EngineService<D> {
     pub(crate) fn new(hub: Arc<HubOf<D>>) -> Self {
         Self {
             hub,
-            peer: None,
-            is_secure: false,
+            caller: Caller::default(),
         }
     }
 
     /// The same service for one connection whose peer is known. A [`PeerAddr`] extension of the request wins.
     #[must_use]
     pub fn peer(mut self, peer: SocketAddr) -> Self {
-        self.peer = Some(peer);
+        self.caller.peer = Some(peer);
         self
     }
 
     /// Marks the connection as secured by TLS.
     #[must_use]
     pub fn secure(mut self, is_secure: bool) -> Self {
-        self.is_secure = is_secure;
+        self.caller.is_secure = is_secure;
         self
     }
 }
@@ -89,8 +88,8 @@ where
 
     fn call(&self, request: http::Request<B>) -> Self::Future {
         let hub = Arc::clone(&self.hub);
-        let (peer, is_secure) = (self.peer, self.is_secure);
-        Box::pin(async move { Ok(handle(&hub, request, peer, is_secure).await) })
+        let caller = self.caller;
+        Box::pin(async move { Ok(handle(&hub, request, caller).await) })
     }
 }
 
@@ -120,40 +119,41 @@ where
 pub(crate) async fn handle<D, B>(
     hub: &Arc<HubOf<D>>,
     request: http::Request<B>,
-    peer: Option<SocketAddr>,
-    is_secure: bool,
+    mut caller: Caller,
 ) -> http::Response<Body>
 where
     D: Send + Sync + 'static,
     B: HttpBody<Data = Bytes> + Send + 'static,
 {
     let (mut parts, body) = request.into_parts();
-    let peer = parts
-        .extensions
-        .get::<PeerAddr>()
-        .map(|peer| peer.0)
-        .or(peer);
+    if let Some(PeerAddr(peer)) = parts.extensions.get() {
+        caller.peer = Some(*peer);
+    }
     let on_upgrade = parts.extensions.remove::<OnUpgrade>();
+    let headers = parts.headers.iter();
+    let headers = headers.map(|(name, value)| (name.as_str(), value.as_bytes()));
+    if let Err(fault) = MessageRules::of(parts.version, headers) {
+        let mut response = empty(fault.status());
+        if parts.version <= Version::HTTP_11 {
+            let close = HeaderValue::from_static("close");
+            response.headers_mut().insert(header::CONNECTION, close);
+        }
+        return response;
+    }
     let target = parts
         .uri
         .path_and_query()
         .map_or("/", |target| target.as_str());
-    let view = RequestView::new(
-        &parts.method,
-        target,
-        Headers::Map(&parts.headers),
-        peer,
-        is_secure,
-    );
+    let view = RequestView::new(&parts.method, target, Headers::Map(&parts.headers), caller);
     if !hub.path.matches(view.path()) {
-        return status(StatusCode::NOT_FOUND);
+        return empty(StatusCode::NOT_FOUND);
     }
     match answer::answer(hub, &view, body).await {
         Answer::Response(response) => response.map(|body| body.paced(hub.config.write_timeout)),
         Answer::Upgrade(mut upgrade) => {
             let Some(on_upgrade) = on_upgrade else {
                 // Served without upgrades: a mistake of the embedding server.
-                return status(StatusCode::INTERNAL_SERVER_ERROR);
+                return empty(StatusCode::INTERNAL_SERVER_ERROR);
             };
             let response = upgrade.response();
             spawn(async move {
@@ -168,12 +168,6 @@ where
     }
 }
 
-fn status(status: StatusCode) -> http::Response<Body> {
-    let mut response = http::Response::new(Body::empty());
-    *response.status_mut() = status;
-    response
-}
-
 /// Takes the raw stream back from hyper, so that nothing of hyper stays with an idle connection.
 fn into_stream(upgraded: Upgraded) -> (Stream, Vec<u8>) {
     let upgraded = match upgraded.downcast::<TokioIo<TcpStream>>() {
@@ -182,10 +176,6 @@ fn into_stream(upgraded: Upgraded) -> (Stream, Vec<u8>) {
     };
     let upgraded = match upgraded.downcast::<TokioIo<UnixStream>>() {
         Ok(parts) => return (Stream::Unix(parts.io.into_inner()), parts.read_buf.to_vec()),
-        Err(upgraded) => upgraded,
-    };
-    let upgraded = match upgraded.downcast::<TokioIo<Rewound>>() {
-        Ok(parts) => return parts.io.into_inner().into_stream(parts.read_buf.to_vec()),
         Err(upgraded) => upgraded,
     };
     match hyper_util::server::conn::auto::upgrade::downcast::<TokioIo<TcpStream>>(upgraded) {

@@ -13,7 +13,7 @@ use super::respond::{
     respond_payload,
 };
 use crate::body::Body;
-use crate::http::{self as rules, Decision, Facts, Gate, Query, Rejection};
+use crate::http::{self as rules, Decision, Facts, Gate, Misfit, Query, Rejection};
 use crate::request::RequestView;
 use crate::server::session::shared::{HubOf, Shared};
 use crate::server::transport::polling::{self, Polled, PostContent, Posted};
@@ -41,12 +41,12 @@ where
     if request.method() == Method::OPTIONS && config.cors.is_some() {
         return Answer::Response(preflight(hub, request));
     }
-    let is_upgrade = config.websocket && request.header("upgrade").is_some();
+    let query = Query::parse(request);
+    let is_upgrade = config.websocket && rules::is_upgrade(request, &query);
     if !is_upgrade && let Some(mut response) = file(hub, request) {
         decorate(hub, request, response.headers_mut());
         return Answer::Response(response);
     }
-    let query = Query::parse(request);
     let outcome = match decide(hub, request, &query, is_upgrade) {
         Err(refused) => Err(refused),
         Ok(Asked::Open) => match admit(hub, request, &query).await {
@@ -68,7 +68,7 @@ where
     finish(hub, request, is_upgrade, outcome)
 }
 
-/// Answers a WebSocket handshake inside the path at once; `None` when the application has to be waited for.
+/// Answers a WebSocket handshake inside the path at once; `None` when it is none, or the application has to be waited for.
 pub(crate) fn answer_handshake<D: Send + Sync + 'static>(
     hub: &Arc<HubOf<D>>,
     request: &RequestView<'_>,
@@ -77,6 +77,9 @@ pub(crate) fn answer_handshake<D: Send + Sync + 'static>(
         return None;
     }
     let query = Query::parse(request);
+    if !rules::is_upgrade(request, &query) {
+        return None;
+    }
     let outcome = match decide(hub, request, &query, true) {
         Err(refused) => Err(refused),
         Ok(Asked::Open) => admit_at_once(hub, &query)
@@ -123,8 +126,8 @@ fn decide<D: Send + Sync + 'static>(
         found = Some(session);
         Some(facts)
     });
-    let misfit = |rejection| Refused::Rejection(rejection, "the request fits no rule");
-    let decision = decision.map_err(misfit)?;
+    let decision =
+        decision.map_err(|Misfit(rejection, context)| Refused::Rejection(rejection, context))?;
     let Some(session) = found else {
         return Ok(match decision {
             Decision::Open => Asked::Open,
@@ -132,8 +135,12 @@ fn decide<D: Send + Sync + 'static>(
         });
     };
     // An origin is not remembered of a request that the application turns away.
-    if !(is_admitted(hub, request, &session) && session.bind_origin(bound_origin(hub, request))) {
-        return Err(misfit(Rejection::BadRequest));
+    let bad = |context| Err(Refused::Rejection(Rejection::BadRequest, context));
+    if !is_admitted(hub, request, &session) {
+        return bad("the application does not admit it to the session");
+    }
+    if !session.bind_origin(bound_origin(hub, request)) {
+        return bad("another origin than the session's");
     }
     Ok(match decision {
         Decision::Poll => Asked::Poll(session),

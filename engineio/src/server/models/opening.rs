@@ -9,7 +9,7 @@ use super::{Told, explore_in_runtime, hub};
 use crate::config::Config;
 use crate::http::Query;
 use crate::proto::event::Input;
-use crate::request::{Headers, RequestView};
+use crate::request::{Caller, Headers, RequestView};
 use crate::server::clock;
 use crate::server::drain;
 use crate::server::exchange::open::{admit_at_once, open_polling};
@@ -19,7 +19,7 @@ use crate::server::session::shared::HubOf;
 fn shake_hands(hub: &Arc<HubOf<()>>) -> bool {
     let headers = HeaderMap::new();
     let target = "/engine.io/?EIO=4&transport=polling";
-    let request = RequestView::new(&Method::GET, target, Headers::Map(&headers), None, false);
+    let request = RequestView::new(&Method::GET, target, Headers::Map(&headers), Caller::default());
     let query = Query::parse(&request);
     admit_at_once(hub, &query)
         .and_then(|id| open_polling(hub, &request, &query, id))

@@ -3,7 +3,6 @@
 pub(crate) mod form;
 mod left;
 pub(crate) mod patience;
-pub(crate) mod rewound;
 pub(crate) mod writer;
 
 use std::io;

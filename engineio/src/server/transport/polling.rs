@@ -149,7 +149,8 @@ where
     Posted::Ok
 }
 
-async fn read_body<D, B>(shared: &Arc<Shared<D>>, body: B, limit: usize) -> Result<Vec<u8>, Posted>
+/// All of a body. One that comes in a single piece is not copied.
+async fn read_body<D, B>(shared: &Arc<Shared<D>>, body: B, limit: usize) -> Result<Bytes, Posted>
 where
     D: Send + Sync + 'static,
     B: HttpBody<Data = Bytes>,
@@ -158,6 +159,7 @@ where
     if body.size_hint().lower() > limit as u64 {
         return Err(Posted::TooLarge);
     }
+    let mut first = Bytes::new();
     let mut bytes = Vec::new();
     loop {
         let frame = poll_fn(|cx| {
@@ -168,14 +170,22 @@ where
         })
         .await?;
         match frame {
-            None => return Ok(bytes),
+            None if bytes.is_empty() => return Ok(first),
+            None => return Ok(bytes.into()),
             Some(Err(_)) => return Err(Posted::Incomplete),
             Some(Ok(frame)) => {
                 let Ok(data) = frame.into_data() else {
                     continue;
                 };
-                if bytes.len() + data.len() > limit {
+                if first.len().max(bytes.len()) + data.len() > limit {
                     return Err(Posted::TooLarge);
+                }
+                if first.is_empty() {
+                    first = data;
+                    continue;
+                }
+                if bytes.is_empty() {
+                    bytes.extend_from_slice(&first);
                 }
                 bytes.extend_from_slice(&data);
             }
