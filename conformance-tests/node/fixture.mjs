@@ -6,20 +6,38 @@
 // Left out, because the reference cannot say it: per-address limits (`IP_ATTEMPTS`) and the `auth` member of the
 // CONNECT reply.
 
-import { engine } from "./fixture/engine.mjs";
-import { socket } from "./fixture/socket.mjs";
-import { matrix } from "./fixture/matrix.mjs";
-import { auth } from "./fixture/auth.mjs";
 import { listen } from "./fixture/listen.mjs";
 import { parseArguments } from "./fixture/options.mjs";
 
-const profiles = { engine, socket, matrix, auth };
+const PROFILES = ["engine", "socket", "matrix", "auth"];
 
-const options = parseArguments(process.argv.slice(2));
-const profile = profiles[options.profile];
-if (!profile) {
-  throw new Error(`unknown profile ${options.profile}`);
-}
 process.once("SIGTERM", () => process.exit(0));
-const port = await listen(options.port, profile());
-console.log(`listening on 127.0.0.1:${port}`);
+try {
+  const options = parseArguments(process.argv.slice(2));
+  const servers = await build(options.profile);
+  const port = await listen(options.port, servers);
+  console.log(`listening on 127.0.0.1:${port}`);
+} catch (error) {
+  console.error(`fixture: ${told(error)}`);
+  process.exit(2);
+}
+
+async function build(profile) {
+  if (!PROFILES.includes(profile)) {
+    throw new Error(`unknown profile ${profile}; there are ${PROFILES.join(", ")}`);
+  }
+  // Not before it is wanted: where the packages are missing, that can then be said in words.
+  const module = await import(`./fixture/${profile}.mjs`);
+  return module[profile]();
+}
+
+function told(error) {
+  switch (error.code) {
+    case "ERR_MODULE_NOT_FOUND":
+      return "the Node packages are missing: run scripts/setup, or `npm ci --prefix conformance-tests/node`";
+    case "EADDRINUSE":
+      return `${error.message}; choose another --port`;
+    default:
+      return error.message;
+  }
+}

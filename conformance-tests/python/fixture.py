@@ -10,10 +10,17 @@ import argparse
 import asyncio
 import os
 import signal
+import sys
 
-import engineio
-import socketio
-from aiohttp import web
+try:
+    import engineio
+    import socketio
+    from aiohttp import web
+except ModuleNotFoundError as missing:
+    sys.exit(
+        f"fixture: the Python package {missing.name} is missing: run scripts/setup, then this with "
+        "conformance-tests/python/.venv/bin/python"
+    )
 
 import matrix
 
@@ -80,7 +87,8 @@ class Table(matrix.Named):
         return args
 
     async def on_emit_with_ack(self, sid, *args):
-        limit = number("ACK_TIMEOUT", 60_000) / 1000
+        # Without a limit a client that never answers would be waited for in vain.
+        limit = (number("ACK_TIMEOUT", 400) or 60_000) / 1000
         try:
             answer = await self.call("emit-with-ack", args, to=sid, timeout=limit)
         except socketio.exceptions.TimeoutError:

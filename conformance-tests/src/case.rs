@@ -44,7 +44,7 @@ pub enum Profile {
     Engine,
     /// `--profile engine` with `EIO3=1`.
     EngineEio3,
-    /// `--profile socket` with `ACK_TIMEOUT=400`.
+    /// `--profile socket`.
     Socket,
     /// `--profile socket` with `EIO3=1`.
     SocketEio3,
@@ -103,16 +103,13 @@ impl Profile {
         }
     }
 
-    /// The environment the fixture needs for it.
+    /// The environment the fixture needs for it; all else is its default.
     #[must_use]
     pub fn environment(self) -> &'static [(&'static str, &'static str)] {
         match self {
-            Self::EngineEio3 | Self::SocketEio3 => &[("EIO3", "1")],
-            Self::Socket => &[("ACK_TIMEOUT", "400")],
+            Self::EngineEio3 | Self::SocketEio3 | Self::AuthEio3 => &[("EIO3", "1")],
             Self::SocketMsgpack => &[("PARSER", "msgpack")],
-            Self::Auth => &[("JWT_SECRET", JWT_SECRET)],
-            Self::AuthEio3 => &[("JWT_SECRET", JWT_SECRET), ("EIO3", "1")],
-            Self::Engine | Self::Matrix => &[],
+            Self::Engine | Self::Socket | Self::Matrix | Self::Auth => &[],
         }
     }
 
@@ -126,7 +123,7 @@ impl Profile {
     }
 }
 
-/// The secret that the auth cases sign with; the fixture gets it as `JWT_SECRET`.
+/// The secret that the auth cases sign with; the fixtures' default for `JWT_SECRET`.
 pub const JWT_SECRET: &str = "conformance-tests-secret-of-32-bytes-or-more";
 
 type Run = Arc<dyn Fn(Context) -> Pin<Box<dyn Future<Output = Verdict> + Send>> + Send + Sync>;

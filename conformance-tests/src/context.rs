@@ -188,6 +188,14 @@ impl Context {
         }
     }
 
+    /// A session, protocol 3, on the given transport.
+    pub(crate) async fn link3(&self, transport: Transport) -> Verdict<Link> {
+        match transport {
+            Transport::Polling => self.polling3().await.map(Link::Polling),
+            Transport::WebSocket => self.ws3().await.map(Link::WebSocket),
+        }
+    }
+
     /// A session that has joined `/`, and nothing else read.
     pub(crate) async fn socket(&self, transport: Transport) -> Verdict<Link> {
         Ok(self.joined(transport, "/", "").await?.0)

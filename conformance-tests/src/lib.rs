@@ -38,6 +38,7 @@ mod context;
 mod failure;
 mod health;
 mod options;
+mod probe;
 mod report;
 mod run;
 mod trace;
@@ -46,7 +47,7 @@ pub use case::{Case, JWT_SECRET, Level, Profile};
 pub use cases::all as cases;
 pub use failure::{Failure, Verdict};
 pub use options::Options;
-pub use report::{Format, Outcome, Report, Status};
+pub use report::{Format, Made, Outcome, Report, Status};
 pub use run::{RunError, run};
 
 /// The snippets of the project's README, compiled.

@@ -15,7 +15,8 @@ use crate::context::Context;
 use crate::failure::{Failure, Kind};
 use crate::health::{self, Usage};
 use crate::options::Options;
-use crate::report::{Outcome, Report, Status};
+use crate::probe;
+use crate::report::{Made, Outcome, Report, Status};
 use crate::trace::Trace;
 
 /// How many failed cases run again at a time: few enough that a busy machine is no excuse, and enough that a run against
@@ -32,6 +33,8 @@ pub enum RunError {
     Nothing,
     /// The server does not open a session for a fresh client.
     NotServing(String),
+    /// The server opens sessions and does not do what `spec/FIXTURE.md` asks of it, so its cases would say nothing.
+    NotTheFixture(String),
     /// The process named by the options cannot be read.
     Process(String),
 }
@@ -39,7 +42,7 @@ pub enum RunError {
 impl fmt::Display for RunError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Url(reason) => f.write_str(reason),
+            Self::Url(reason) | Self::NotTheFixture(reason) => f.write_str(reason),
             Self::Nothing => f.write_str("no case matches the profile and the filter"),
             Self::NotServing(reason) => write!(f, "the server does not serve: {reason}"),
             Self::Process(reason) => write!(f, "the server's process cannot be watched: {reason}"),
@@ -55,8 +58,8 @@ impl std::error::Error for RunError {}
 ///
 /// # Errors
 ///
-/// When the run cannot begin: a bad URL, no case selected, or no server that opens a session there. What the server does
-/// wrong is not an error but in the report.
+/// When the run cannot begin: a bad URL, no case selected, no server that opens a session there, or one that does nothing
+/// of what its profile's fixture does. What the server does wrong is not an error but in the report.
 pub async fn run(url: &str, options: Options) -> Result<Report, RunError> {
     let target = Target::parse(url, options.profile.default_path()).map_err(RunError::Url)?;
     let selected: Vec<Case> = cases::all()
@@ -67,17 +70,20 @@ pub async fn run(url: &str, options: Options) -> Result<Report, RunError> {
         return Err(RunError::Nothing);
     }
     for offset in ports(&selected, &options) {
-        health::serves(&target.at_offset(offset))
+        let target = target.at_offset(offset);
+        probe::serves(&target).await.map_err(RunError::NotServing)?;
+        probe::is_fixture(&target, &options)
             .await
-            .map_err(|failure| RunError::NotServing(failure.to_string()))?;
+            .map_err(RunError::NotTheFixture)?;
     }
     let before = match options.pid {
         Some(pid) => Some(Usage::of(pid).map_err(RunError::Process)?),
         None => None,
     };
+    let began_at = Instant::now();
     let runner = Arc::new(Runner {
         target,
-        ends_at: Instant::now() + options.limit,
+        ends_at: began_at + options.limit,
         options: options.clone(),
         is_gone: std::sync::OnceLock::new(),
     });
@@ -89,7 +95,14 @@ pub async fn run(url: &str, options: Options) -> Result<Report, RunError> {
         Some(before) => before.is_back(options.return_limit).await.err(),
         None => None,
     };
-    Ok(Report::new(url, options.profile, outcomes, leak))
+    let made = Made::now(began_at.elapsed());
+    Ok(Report::new(
+        url,
+        options.profile,
+        outcomes,
+        leak,
+        Some(made),
+    ))
 }
 
 /// The matrix ports that the cases need.

@@ -49,16 +49,60 @@ fn a_url_that_is_none_is_refused_with_the_reason() {
 }
 
 #[test]
-fn a_server_that_is_another_kind_is_refused_with_what_it_said() {
+fn a_path_where_nothing_is_served_is_named_and_so_is_the_one_where_something_is() {
     let _alone = alone();
     let server = Server::start(&Start::ours(&[]), Profile::Engine);
-    let output = cli(&["--url", &format!("{}/elsewhere/", server.url)]);
-    assert_eq!(output.status.code(), Some(2));
-    assert!(
-        errors(&output).contains("does not serve"),
-        "{}",
-        errors(&output)
-    );
+    let elsewhere = format!("{}/elsewhere/", server.url);
+    for arguments in [
+        &["--url", &elsewhere][..],
+        &["--url", &server.url, "--profile", "socket"],
+    ] {
+        let output = cli(arguments);
+        let told = errors(&output);
+        assert_eq!(output.status.code(), Some(2), "{told}");
+        let path = match arguments {
+            [_, _] => elsewhere.clone(),
+            _ => format!("{}/socket.io/", server.url),
+        };
+        for part in [
+            "the server does not serve",
+            &format!("GET {path}?EIO=4&transport=polling"),
+            "404",
+            "a session does open at /engine.io/",
+        ] {
+            assert!(told.contains(part), "{part}: {told}");
+        }
+    }
+}
+
+#[test]
+fn a_right_server_that_is_not_the_fixture_is_told_so_in_one_sentence() {
+    let _alone = alone();
+    let engine = Server::start(&Start::ours(&[]), Profile::Engine);
+    let socket = Server::start(&Start::ours(&[]), Profile::Socket);
+    for (url, profile, part) in [
+        (format!("{}/socket.io/", socket.url), "engine", "sent back"),
+        (format!("{}/engine.io/", engine.url), "socket", "`message`"),
+        (format!("{}/socket.io/", socket.url), "auth", "`whoami`"),
+        (
+            format!("{}/socket.io/", socket.url),
+            "socket-msgpack",
+            "PARSER",
+        ),
+        (format!("{}/engine.io/", engine.url), "engine-eio3", "EIO3"),
+        (format!("{}/socket.io/", socket.url), "socket-eio3", "EIO3"),
+    ] {
+        let since = now();
+        let output = cli(&["--url", &url, "--profile", profile]);
+        let told = errors(&output);
+        assert_eq!(output.status.code(), Some(2), "{profile}: {told}");
+        assert!(output.stdout.is_empty(), "{profile}: no case has run");
+        assert_eq!(told.lines().count(), 1, "{told}");
+        for part in [&url, "spec/FIXTURE.md", profile, part] {
+            assert!(told.contains(part), "{part}: {told}");
+        }
+        assert!(since.elapsed() < Duration::from_secs(15), "{profile}");
+    }
 }
 
 #[test]
@@ -106,7 +150,7 @@ fn a_server_that_hangs_in_its_answer_ends_the_run_in_bounded_time() {
         let output = cli(&["--url", &format!("http://{}", hanging_after(answer))]);
         assert_eq!(output.status.code(), Some(2), "{answer}");
         assert!(
-            errors(&output).contains("the server does not serve: expected "),
+            errors(&output).contains("the server does not serve: GET http://127.0.0.1:"),
             "{answer}: {}",
             errors(&output)
         );
@@ -200,30 +244,40 @@ enum Hoard {
     Descriptors,
 }
 
-/// Opens a session for whoever asks, and hoards from the second connection on. It lives in the test's own process.
+/// Opens a session for whoever asks, sends back what is posted, and hoards once a name in a query is percent-encoded. It
+/// lives in the test's own process.
 fn hoarder(hoard: Hoard) -> std::net::SocketAddr {
     const HOARD_BYTES: usize = 96 << 20;
     const HOARD_DESCRIPTORS: usize = 40;
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let address = listener.local_addr().expect("it is bound");
     let open = r#"0{"sid":"AAAAAAAAAAAAAAAAAAAA","upgrades":[],"pingInterval":300,"pingTimeout":200,"maxPayload":1000000}"#;
-    let answer = format!(
-        "HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=UTF-8\r\nContent-Length: {}\r\n\r\n{open}",
-        open.len()
-    );
     std::thread::spawn(move || {
         let (mut memory, mut descriptors, mut kept) = (Vec::new(), Vec::new(), Vec::new());
-        // The first is the look whether anybody is there, before the run.
-        for (number, mut stream) in listener.incoming().flatten().enumerate() {
+        let mut posted = String::new();
+        for mut stream in listener.incoming().flatten() {
+            let mut asked = [0; 1024];
+            let length = stream.read(&mut asked).unwrap_or_default();
+            let asked = String::from_utf8_lossy(&asked[..length]).into_owned();
+            let body = asked.split_once("\r\n\r\n").unwrap_or_default().1;
+            let is_post = asked.starts_with("POST");
+            if is_post {
+                body.clone_into(&mut posted);
+            }
+            let body = match asked.contains("sid=") {
+                true if is_post => "ok",
+                true => &posted,
+                false => open,
+            };
+            let head = "HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=UTF-8";
+            let answer = format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
             match hoard {
-                _ if number != 1 => {}
+                _ if !asked.contains('%') => {}
                 // Memory that was only asked for is not held: it has to be written to.
                 Hoard::Memory => memory.resize(HOARD_BYTES, 1_u8),
                 Hoard::Descriptors => descriptors
                     .extend(std::iter::repeat_with(|| stream.try_clone()).take(HOARD_DESCRIPTORS)),
             }
-            let mut asked = [0; 1024];
-            let _ = stream.read(&mut asked);
             let _ = stream.write_all(answer.as_bytes());
             kept.push((stream, std::hint::black_box(&memory).len()));
         }
@@ -299,22 +353,31 @@ fn the_exit_status_says_whether_a_must_failed() {
         "{}",
         String::from_utf8_lossy(&output.stdout)
     );
-    // Protocol 3 is off on this server, so that profile's cases fail.
-    let output = cli(&[
-        "--url",
-        &server.url,
-        "--profile",
-        "engine-eio3",
-        "--only",
-        "EIO3-PKT-01",
-    ]);
+    // The suite expects a megabyte.
+    let smaller = Start::ours(&[]).with("MAX_PAYLOAD", "500000");
+    let server = Server::start(&smaller, Profile::Engine);
+    let output = cli(&["--url", &server.url, "--only", "EIO4-HS-02"]);
     assert_eq!(output.status.code(), Some(1));
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(text.contains("FAILED MUST eio3/"), "{text}");
+    assert!(text.contains("FAILED MUST eio4_handshake/"), "{text}");
     assert!(
-        text.contains("> GET /engine.io/?EIO=3"),
+        text.contains("> GET /engine.io/?EIO=4"),
         "the trace shows what was sent: {text}"
     );
+    assert!(
+        text.contains("differs there from socket.io"),
+        "what a failure means: {text}"
+    );
+}
+
+/// README's line: the fixture's defaults are what the suite wants.
+#[test]
+fn the_reference_passes_at_the_first_try() {
+    let _alone = alone();
+    let server = Server::start(&Start::node(), Profile::Socket);
+    let output = cli(&["--url", &server.url, "--profile", "socket"]);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(0), "{text}{}", errors(&output));
 }
 
 #[test]

@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
+use super::made::{Made, reference};
 use super::specification::Specification;
 use super::{Outcome, Report, Status};
 use crate::case::{Level, Profile};
@@ -87,8 +88,13 @@ impl<'a> Page<'a> {
             self.out,
             "</style></head>\n<body style=\"--servers: {}\">\n<h1>{TITLE}</h1>\n\
              <p>Each row is a rule of the protocol, each column a server. A cell counts the rule's cases that passed. A row opens \
-             on click and shows the rule, its cases, and for each failed one what was sent, what was expected and what came.</p>\n",
-            self.reports.len()
+             on click and shows the rule, its cases, and for each failed one what was sent, what was expected and what came.</p>\n\
+             <p><b>What a failure means.</b> The rules are what {} was seen to do on the wire. A failed case says that the \
+             server differs from it there, and no more: some differences break clients, others are met by no official client, \
+             and some are deliberate. So a count such as \u{201c}600 of 700\u{201d} is no mark for quality; open the \
+             rows that matter to your clients.</p>\n",
+            self.reports.len(),
+            escaped(&reference())
         );
         self.totals();
         let sections = self.checked_sections();
@@ -148,6 +154,9 @@ impl<'a> Page<'a> {
                 "<small>profiles: {}</small>",
                 escaped(&profiles.join(", "))
             );
+            let made = report.made.as_ref().map(Made::line);
+            let made = made.unwrap_or_else(|| "date not recorded".to_owned());
+            let _ = write!(self.out, "<br><small>{}</small>", escaped(&made));
             if let Some(leak) = &report.leak {
                 let _ = write!(self.out, "<div class=\"failed\">{}</div>", escaped(leak));
             }
@@ -343,7 +352,9 @@ fn between(text: &str, mark: &str, element: &str, other: impl Fn(&str) -> String
 
 #[cfg(test)]
 mod tests {
-    use super::{marked_up, write};
+    use std::time::Duration;
+
+    use super::{Made, marked_up, write};
     use crate::case::{Level, Profile};
     use crate::report::{Outcome, Report, Status};
 
@@ -372,9 +383,37 @@ mod tests {
         let one = vec![outcome(rules, Level::Must, Status::Passed)];
         let two = vec![outcome(rules, Level::Must, failed())];
         write(&[
-            Report::new("http://one", Profile::Engine, one, None),
-            Report::new("http://two", Profile::Engine, two, None),
+            Report::new("http://one", Profile::Engine, one, None, made(61)),
+            Report::new("http://two", Profile::Engine, two, None, None),
         ])
+    }
+
+    fn made(seconds: u64) -> Option<Made> {
+        Some(Made::now(Duration::from_secs(seconds)))
+    }
+
+    #[test]
+    fn a_page_says_when_with_what_and_in_how_long_it_was_made_and_what_a_failure_means() {
+        let page = page(&["EIO4-POL-01"]);
+        let version = env!("CARGO_PKG_VERSION");
+        assert!(page.contains(&format!("UTC, 61 s, conformance-tests {version}</small>")));
+        assert!(page.contains("date not recorded"));
+        assert!(page.contains("differs from it there") && page.contains("seen to do on the wire"));
+    }
+
+    #[test]
+    fn a_report_of_two_runs_took_both_and_is_as_old_as_the_older() {
+        let of = |seconds| Report::new("u", Profile::Engine, Vec::new(), None, made(seconds));
+        let (mut one, older) = (of(10), of(100_000));
+        let at = older.made.clone().unwrap().at;
+        one.add(older);
+        let made = one.made.clone().unwrap();
+        assert_eq!((made.seconds, made.at.clone()), (100_010, at.clone()));
+        let steady = one.steady().made.unwrap();
+        assert!(
+            at.starts_with(&steady.at) && steady.at.len() == 10,
+            "{steady:?}"
+        );
     }
 
     #[test]

@@ -13,12 +13,21 @@ pub(super) fn write(report: &Report) -> String {
         .filter(|outcome| is_skipped(&outcome.status))
         .count();
     let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
-    let _ = writeln!(
+    let _ = write!(
         out,
-        "<testsuite name=\"{}\" tests=\"{}\" failures=\"{failed}\" skipped=\"{skipped}\">",
+        "<testsuite name=\"{}\" tests=\"{}\" failures=\"{failed}\" skipped=\"{skipped}\"",
         escaped(&report.server),
         report.outcomes.len()
     );
+    if let Some(made) = &report.made {
+        let _ = write!(
+            out,
+            " timestamp=\"{}\" time=\"{}\"",
+            escaped(&made.at),
+            made.seconds
+        );
+    }
+    out.push_str(">\n");
     for outcome in &report.outcomes {
         let (area, name) = outcome.id.split_once('/').unwrap_or(("", &outcome.id));
         let seconds = format!(

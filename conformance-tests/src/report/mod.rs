@@ -3,6 +3,7 @@
 mod html;
 mod json;
 mod junit;
+mod made;
 mod specification;
 mod steady;
 mod table;
@@ -11,6 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::case::{Case, Level, Profile};
 use crate::trace::Trace;
+
+pub use made::Made;
 
 /// The forms of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,6 +142,9 @@ pub struct Report {
     pub outcomes: Vec<Outcome>,
     /// What the server did not give back after the run, if its process was watched.
     pub leak: Option<String>,
+    /// When, with what and in how long; reports of earlier versions do not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made: Option<Made>,
 }
 
 impl Report {
@@ -147,11 +153,13 @@ impl Report {
         profile: Profile,
         outcomes: Vec<Outcome>,
         leak: Option<String>,
+        made: Option<Made>,
     ) -> Self {
         Self {
             server: format!("{url} ({})", profile.name()),
             outcomes,
             leak,
+            made,
         }
     }
 
@@ -162,8 +170,9 @@ impl Report {
         self
     }
 
-    /// The same report without what differs from run to run (times, ports, random ids, the ends of long exchanges), so
-    /// that reports kept under version control change only when a server or the suite does.
+    /// The same report without what differs from run to run (the cases' times, ports, random ids, the ends of long
+    /// exchanges), so that reports kept under version control change only when a server or the suite does; the run's day
+    /// and length stay.
     #[must_use]
     pub fn steady(self) -> Self {
         steady::steadied(self)
@@ -171,6 +180,11 @@ impl Report {
 
     /// Adds what another run found out about the same server.
     pub fn add(&mut self, other: Self) {
+        match (&mut self.made, &other.made) {
+            (Some(made), Some(other)) => made.add(other),
+            // Of a part one does not know when it was made.
+            (made, _) => *made = None,
+        }
         self.outcomes.extend(other.outcomes);
         self.leak = self.leak.take().or(other.leak);
     }

@@ -34,6 +34,9 @@ const DATE_END: &str = " GMT";
 const MASK: &str = "…";
 
 pub(super) fn steadied(mut report: Report) -> Report {
+    if let Some(made) = &mut report.made {
+        made.steady();
+    }
     for outcome in &mut report.outcomes {
         steady(outcome);
     }
@@ -213,6 +216,7 @@ mod tests {
                     },
                 }],
                 leak: None,
+                made: None,
             });
             let outcome = &report.outcomes[0];
             assert_eq!(

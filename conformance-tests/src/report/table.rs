@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use super::made::reference;
 use super::{Report, Status};
 use crate::case::Level;
 
@@ -30,6 +31,9 @@ pub(super) fn write(report: &Report) -> String {
         let _ = writeln!(out, "LEAK {leak}");
     }
     let _ = writeln!(out, "{}", report.server);
+    if let Some(made) = &report.made {
+        let _ = writeln!(out, "  {}", made.line());
+    }
     for level in [Level::Must, Level::Should] {
         let of_level = || report.outcomes.iter().filter(move |one| one.level == level);
         let failed = of_level().filter(|one| one.status.is_failed()).count();
@@ -46,6 +50,13 @@ pub(super) fn write(report: &Report) -> String {
         if outcome.attempts > 1 && outcome.status == Status::Passed {
             let _ = writeln!(out, "  passed only when run again: {}", outcome.id);
         }
+    }
+    if report.failures().next().is_some() {
+        let _ = writeln!(
+            out,
+            "  failed: differs there from {}; what that means to clients varies, see the rule in spec/PROTOCOL.md",
+            reference()
+        );
     }
     out
 }

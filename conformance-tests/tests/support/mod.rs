@@ -5,7 +5,7 @@
 pub(crate) mod process;
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, ExitStatus};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use conformance_tests::{Format, Options, Profile, Report, run};
@@ -60,6 +60,20 @@ impl Start {
         }
     }
 
+    /// The same, with no more than so many descriptors.
+    pub(crate) fn limited(mut self, descriptors: usize) -> Self {
+        let shell = format!(r#"ulimit -n {descriptors}; exec "$0" "$@""#);
+        let words = ["sh", "-c", &shell].map(PathBuf::from);
+        self.command.splice(..0, words);
+        self
+    }
+
+    /// The same, with this in its environment.
+    pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
     fn command(&self, profile: Profile, port: u16) -> Command {
         let (program, words) = self.command.split_first().expect("a command has a program");
         let mut command = Command::new(program);
@@ -107,6 +121,17 @@ impl Server {
     /// The process has not ended by itself.
     pub(crate) fn is_running(&mut self) -> bool {
         matches!(self.running.process.try_wait(), Ok(None))
+    }
+
+    /// Asks the process to end.
+    pub(crate) fn terminate(&self) {
+        let asked = Command::new("kill").arg(self.pid().to_string()).status();
+        assert!(asked.expect("kill is there").success());
+    }
+
+    /// How the process ended.
+    pub(crate) fn ended(&mut self) -> ExitStatus {
+        self.running.process.wait().expect("the process is ours")
     }
 
     /// Ends the process as a crash would.
