@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::{
-    Action, AuthContext, Code, Credential, Fingerprint, GrantFacts, Output, Rejection, SourceKind,
+    Action, AuthContext, Change, Code, Credential, Fingerprint, GrantFacts, Output, Refusal,
+    Rejection, SourceKind,
 };
 
 /// How much of a connection's binding a log shows.
@@ -71,14 +72,19 @@ impl<'a> AuditKind<'a> {
 
     /// What an output of the machine means for the books; `None` when nothing.
     #[must_use]
-    pub fn of_output<M, G>(output: &'a Output<M, G>) -> Option<Self> {
+    pub fn of_output<M, G, R: Refusal>(output: &'a Output<M, G, R>) -> Option<Self> {
         match output {
             Output::StartVerify { .. } => Some(Self::Attempt),
-            Output::Admit { .. } | Output::Activate { .. } => Some(Self::Accepted),
-            Output::LeaveRooms => Some(Self::Switched),
+            Output::Enter { .. } => Some(Self::Accepted),
+            Output::Become { change, .. } => match change {
+                Change::Login => Some(Self::Accepted),
+                Change::Switch => Some(Self::Switched),
+                // The end of the grant tells it.
+                Change::Downgrade => None,
+            },
             Output::ReplaceGrant { .. } => Some(Self::Refreshed),
             Output::RefuseConnect(rejection) | Output::Unauthorized { rejection, .. } => {
-                Some(Self::of_rejection(rejection))
+                Some(Self::of_rejection(rejection.rejection()))
             }
             Output::TokenExpiring { expires_in, .. } => Some(Self::Expiring {
                 expires_in: *expires_in,
@@ -319,7 +325,7 @@ impl<F: Fn(&AuthEvent<'_>) + Send + Sync + 'static> AuditSink for F {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Grant;
+    use crate::{Answer, Grant};
 
     #[test]
     fn a_line_tells_everything_and_quotes_what_clients_choose() {
@@ -366,8 +372,17 @@ mod tests {
     #[test]
     fn every_step_of_a_client_is_told_once() {
         let word = |output: &Output<(), ()>| AuditKind::of_output(output).map(|kind| kind.as_str());
-        let (grant, expires_in) = (Some(()), None);
-        assert_eq!(word(&Output::Admit { grant, expires_in }), Some("accepted"));
+        let answer = Answer::Connect;
+        let expires_in = None;
+        let entered = Output::Enter { answer, expires_in };
+        assert_eq!(word(&entered), Some("accepted"));
+        for (change, told) in [
+            (Change::Login, Some("accepted")),
+            (Change::Switch, Some("switched")),
+            (Change::Downgrade, None),
+        ] {
+            assert_eq!(word(&Output::Become { change, expires_in }), told);
+        }
         assert_eq!(word(&Output::AttemptFailed), None, "the refusal tells it");
         let refused = Output::RefuseConnect(Rejection::new(Code::InvalidToken));
         assert_eq!(word(&refused), Some("rejected"));

@@ -154,7 +154,9 @@ pub use secret::Secret;
 pub use session_binding::SessionBinding;
 pub use settings::{Inherit, Mode, NamespacePolicy, OnExpiry};
 pub use sources::{AllowedOrigins, AuthField, BearerHeader, Cookie, Header, Query};
-pub use state_machine::{AuthMachine, Input, Output, Purpose, Queued};
+pub use state_machine::{
+    Answer, AuthMachine, Change, Granted, Input, Output, Purpose, Queued, Refusal,
+};
 pub use tickets::{TicketError, Tickets};
 pub use wire::{
     Dialect, ack_authenticated, ack_denied, ack_unauthorized, connect_error, connect_error_v4,

@@ -24,7 +24,9 @@ pub enum OnExpiry {
     ReconnectTransport,
     /// Disconnects this namespace only. The JavaScript client does not come back by itself.
     DisconnectNamespace,
-    /// Makes the socket a guest where the policy has guests; as `ReconnectTransport` elsewhere.
+    /// Makes the socket a guest where the policy has guests; as `ReconnectTransport` elsewhere. It leaves all its rooms,
+    /// and connect middleware is asked about the guest as about one that comes anew: until it agrees, what the client
+    /// sends waits, and when it does not, the namespace is disconnected.
     Downgrade,
     /// Tells the client and leaves it connected.
     NotifyOnly,
@@ -65,6 +67,9 @@ pub struct NamespacePolicy {
     pub deadline: Duration,
     /// How long one verification may take; 5 s by default. Past it the attempt fails as `auth_unavailable`.
     pub verify_timeout: Duration,
+    /// How long connect middleware may take over one client; 5 s by default. Past it the client is turned away as
+    /// `auth_unavailable`. Raising it lets whoever has a good credential, and guests, wait longer at the door.
+    pub middleware_timeout: Duration,
     /// How long after `unauthorized` the client may stay, to acknowledge it or to try again; 1 s by default.
     pub reject_grace: Duration,
     /// How many verifications may fail on one connection, in all its namespaces together; 3 by default. Further
@@ -98,8 +103,9 @@ pub struct NamespacePolicy {
     pub revalidate_every: Option<Duration>,
     /// Whether a CONNECT without a credential may use a grant of the connection; [`Inherit::None`] by default.
     pub inherit: Inherit,
-    /// Lets a renewal name another subject: the socket leaves all its rooms and goes on as that one. Off by default,
-    /// when such a renewal is refused as `identity_mismatch`. What handlers keep of the socket is theirs to forget.
+    /// Lets a renewal name another subject: connect middleware is asked about it, then the socket leaves all its rooms
+    /// and goes on as that one. Off by default, when such a renewal is refused as `identity_mismatch`. What handlers
+    /// keep of the socket is theirs to forget.
     pub allow_switch: bool,
     /// How long a grant may last at most, whatever the authenticator says; 24 h by default. Guests stay.
     pub max_session: Option<Duration>,
@@ -117,6 +123,7 @@ impl Default for NamespacePolicy {
             dialect: Dialect::SocketIoJwt,
             deadline: Duration::from_secs(5),
             verify_timeout: Duration::from_secs(5),
+            middleware_timeout: Duration::from_secs(5),
             reject_grace: Duration::from_secs(1),
             max_attempts: 3,
             max_pending_packets: 16,

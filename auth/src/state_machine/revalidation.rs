@@ -56,4 +56,10 @@ impl Revalidation {
     pub(super) const fn deadline(&self) -> Option<Instant> {
         self.at
     }
+
+    /// When, and which credentials are kept.
+    #[cfg(test)]
+    pub(super) const fn shape(&self) -> (Option<Instant>, bool, bool) {
+        (self.at, self.current.is_some(), self.candidate.is_some())
+    }
 }
