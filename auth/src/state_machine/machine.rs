@@ -79,6 +79,9 @@ const MAX_SPREAD_PERMILLE: u16 = 50;
 /// | the new grant ends | | | cancel, step back, (`token_expired`) | | |
 /// | the grant ends | (`token_expired`), then as the policy says | the same, after the grace | the same, after the grace | the same | |
 ///
+/// A grant that is over when it is accepted counts as refused, and what comes to nothing for a guest that never was
+/// anybody as a failed attempt, inside too.
+///
 /// A renewal by the same subject does not ask middleware: middleware decides about persons, and the authenticator has
 /// judged the newer token. Who becomes somebody else stays who it is until the verdict, and goes on being served; at a
 /// switch it then leaves all rooms. Whose grant has ended, where the policy makes a guest of it, leaves them at once, and
