@@ -5,10 +5,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{
-    Action, AuthContext, Change, Code, Credential, Fingerprint, GrantFacts, Output, Refusal,
-    Rejection, SourceKind,
-};
+use crate::authorize::authorizer::Action;
+use crate::base::fingerprint::Fingerprint;
+use crate::grant::GrantFacts;
+use crate::presented::context::AuthContext;
+use crate::presented::credential::{Credential, SourceKind};
+use crate::rejection::code::{Code, Rejection};
+use crate::state_machine::{Change, Output, Refusal};
 
 /// How much of a connection's binding a log shows.
 const SHOWN_CONNECTION_BYTES: usize = 12;

@@ -87,7 +87,7 @@ fn row_12_verdicts_do_not_show_the_token() {
     for source in [SourceKind::Payload, SourceKind::Event] {
         let credential = Credential::new(TOKEN, source);
         let cx = AuthContext::new("/");
-        let outcome = ready::now_or_never(careless().authenticate(&cx, &credential));
+        let outcome = base::ready::now_or_never(careless().authenticate(&cx, &credential));
         let outcome = outcome.expect("does not wait");
         debug(&outcome);
         match outcome {
@@ -106,7 +106,7 @@ fn row_12_verdicts_do_not_show_the_token() {
 fn row_12_authenticators_and_policies_do_not_show_what_they_saw() {
     let cached = careless().cached(Duration::from_secs(9), 9);
     let cx = AuthContext::new("/");
-    assert!(ready::now_or_never(cached.authenticate(&cx, &credential())).is_some());
+    assert!(base::ready::now_or_never(cached.authenticate(&cx, &credential())).is_some());
     debug(&cached);
     let captured = TOKEN.to_owned();
     let comparing = auth_fn(move |_, credential: Credential| {

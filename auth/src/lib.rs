@@ -38,22 +38,16 @@
 //! module for the tests of applications.
 #![forbid(unsafe_code)]
 
-mod api_keys;
 mod audit;
 mod authenticator;
 mod authorize;
-mod binding;
+mod base;
 #[cfg(any(
     feature = "jwt-aws-lc",
     feature = "jwt-rust-crypto",
     feature = "introspection"
 ))]
 mod claims;
-mod clock;
-mod code;
-mod combinators;
-mod context;
-mod credential;
 #[cfg(any(
     feature = "jwt-aws-lc",
     feature = "jwt-rust-crypto",
@@ -61,7 +55,6 @@ mod credential;
     feature = "jwks-http"
 ))]
 mod fetch;
-mod fingerprint;
 mod grant;
 #[cfg(all(
     any(doc, doctest),
@@ -69,95 +62,79 @@ mod grant;
     any(feature = "jwt-aws-lc", feature = "jwt-rust-crypto")
 ))]
 pub mod guide;
-#[cfg(feature = "jwks-http")]
-mod http_fetch;
-#[cfg(feature = "introspection")]
-mod introspection;
 #[cfg(any(feature = "jwt-aws-lc", feature = "jwt-rust-crypto"))]
 pub mod jwt;
 mod limits;
-mod lock;
-mod panic_guard;
-mod payload_text;
+mod opaque;
 mod policy;
-#[cfg(any(feature = "jwt-aws-lc", feature = "jwt-rust-crypto"))]
-mod proven_field;
-mod random;
-#[cfg(test)]
-mod ready;
-mod recent;
-mod request;
+mod presented;
+mod rejection;
 mod revocation;
-mod secret;
-mod session_binding;
-mod settings;
-mod sources;
 mod state_machine;
-#[cfg(any(
-    feature = "jwt-aws-lc",
-    feature = "jwt-rust-crypto",
-    feature = "introspection"
-))]
-mod strict_json;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
-mod tickets;
 mod wire;
 
 #[cfg(test)]
 mod leak_tests;
 
-pub use api_keys::{ApiKeyDigest, ApiKeys};
 pub use audit::{AuditKind, AuditSink, AuthEvent};
-pub use authenticator::{AuthFn, Authenticator, BoxFuture, DynAuthenticator, Outcome, auth_fn};
-pub use authorize::{
-    Action, ActionKind, Authorizer, AuthorizerFn, BothAllow, ByCapabilities, Capabilities,
-    Decision, EitherAllows, Holder, JoinClaims, JoinRequest, JoinTickets, Pattern, PatternError,
-    ScopeMap, ScopeMapBuilder, authorizer_fn, by_capabilities,
+pub use authenticator::adapt::{Check, MapIdentity};
+pub use authenticator::by_issuer::{ByIssuer, by_issuer};
+pub use authenticator::cached::Cached;
+pub use authenticator::chain::{AnyOf, OrElse, any_of};
+pub use authenticator::concurrent::MaxConcurrent;
+pub use authenticator::judge::{AuthFn, Authenticator, DynAuthenticator, Outcome, auth_fn};
+pub use authenticator::revocable::Revocable;
+pub use authenticator::timeout::Timeout;
+pub use authorize::authorizer::{
+    Action, ActionKind, Authorizer, AuthorizerFn, BothAllow, Decision, EitherAllows, Holder,
+    authorizer_fn,
 };
-pub use binding::connection_binding;
-pub use clock::{Clock, SystemClock};
-pub use code::{Code, Rejection};
-pub use combinators::{
-    AnyOf, ByIssuer, Cached, Check, MapIdentity, MaxConcurrent, OrElse, Revocable, Timeout, any_of,
-    by_issuer,
-};
-pub use context::AuthContext;
-pub use credential::{Credential, CredentialSource, Extract, Or, Place, SourceKind};
+pub use authorize::capabilities::{ByCapabilities, Capabilities, by_capabilities};
+pub use authorize::join_ticket::{JoinClaims, JoinRequest, JoinTickets};
+pub use authorize::pattern::{Pattern, PatternError};
+pub use authorize::scope_map::{ScopeMap, ScopeMapBuilder};
+pub use base::clock::{Clock, SystemClock};
+pub use base::fingerprint::Fingerprint;
+pub use base::future::BoxFuture;
+pub use base::secret::Secret;
 #[cfg(any(
     feature = "jwt-aws-lc",
     feature = "jwt-rust-crypto",
     feature = "introspection",
     feature = "jwks-http"
 ))]
-pub use fetch::{Fetch, FetchError, FetchRequest, FetchResponse, InsecureUrl};
-pub use fingerprint::Fingerprint;
-pub use grant::{Grant, GrantFacts, Scopes};
+pub use fetch::exchange::{Fetch, FetchError, FetchRequest, FetchResponse, InsecureUrl};
 #[cfg(feature = "jwks-http")]
-pub use http_fetch::{HttpFetch, NoRoots};
+pub use fetch::http::{HttpFetch, NoRoots};
+pub use grant::{Grant, GrantFacts, Scopes};
+pub use limits::address::{AddressKey, NetworkError, TrustedProxies};
+pub use limits::bounds::{Limits, Rate};
+pub use limits::limiter::AuthLimiter;
+pub use limits::lockout::{ExponentialLockout, Lockout, LockoutKey};
+pub use opaque::api_keys::{ApiKeyDigest, ApiKeys};
 #[cfg(feature = "introspection")]
-pub use introspection::Introspection;
-pub use limits::{
-    AddressKey, AuthLimiter, ExponentialLockout, Limits, Lockout, LockoutKey, NetworkError, Rate,
-    TrustedProxies,
-};
-pub use payload_text::PayloadText;
-pub use policy::{Collected, DynPolicy, Either, ErasedIdentity, Handshake, Policy, TwoRoundTrip};
+pub use opaque::introspection::Introspection;
+pub use opaque::tickets::{TicketError, Tickets};
+pub use policy::collected::Collected;
+pub use policy::policies::{DynPolicy, Either, ErasedIdentity, Handshake, Policy, TwoRoundTrip};
+pub use policy::settings::{Inherit, Mode, NamespacePolicy, OnExpiry};
+pub use presented::binding::connection_binding;
+pub use presented::context::AuthContext;
+pub use presented::credential::{Credential, CredentialSource, Extract, Or, Place, SourceKind};
+pub use presented::payload_text::PayloadText;
 #[cfg(any(feature = "jwt-aws-lc", feature = "jwt-rust-crypto"))]
-pub use proven_field::ProvenAuthField;
-pub use request::{NoRequest, RequestSource, RequestView};
-pub use revocation::{
-    MemoryRevocations, Revocation, RevocationList, RevocationListener, RevocationOrigin,
-    RevocationsFull,
-};
-pub use secret::Secret;
-pub use session_binding::SessionBinding;
-pub use settings::{Inherit, Mode, NamespacePolicy, OnExpiry};
-pub use sources::{AllowedOrigins, AuthField, BearerHeader, Cookie, Header, Query};
+pub use presented::proven_field::ProvenAuthField;
+pub use presented::request::{NoRequest, RequestSource, RequestView};
+pub use presented::session_binding::SessionBinding;
+pub use presented::sources::{AllowedOrigins, AuthField, BearerHeader, Cookie, Header, Query};
+pub use rejection::code::{Code, Rejection};
+pub use revocation::list::{Revocation, RevocationList, RevocationListener, RevocationOrigin};
+pub use revocation::memory::{MemoryRevocations, RevocationsFull};
 pub use state_machine::{
     Answer, AuthMachine, Change, Granted, Input, Output, Purpose, Queued, Refusal,
 };
-pub use tickets::{TicketError, Tickets};
 pub use wire::{
     Dialect, ack_authenticated, ack_denied, ack_unauthorized, connect_error, connect_error_v4,
     connect_reply_auth, token_expiring,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::{Code, Rejection};
+use crate::rejection::code::{Code, Rejection};
 
 /// Which convention of two-round-trip messages a namespace speaks. It names events and shapes, nothing else.
 ///

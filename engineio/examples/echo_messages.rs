@@ -4,7 +4,8 @@
 //! `http://127.0.0.1:3000`.
 
 use engineio::{
-    CloseReason, Config, Connection, Cors, Engine, Flow, Handler, Message, Payload, RequestView,
+    CloseReason, Config, Connection, Cors, Engine, Flow, Handler, Message, Payload, Protocol,
+    RequestView,
 };
 use tokio::net::TcpListener;
 
@@ -13,7 +14,7 @@ struct Echo;
 impl Handler for Echo {
     type Data = ();
 
-    fn on_open(&self, _: &Connection<()>, _: &RequestView<'_>) {}
+    fn on_open(&self, _: &RequestView<'_>, _: Protocol) {}
 
     fn on_message(&self, connection: &Connection<()>, message: Message<'_>) -> Flow {
         let sent = match message.payload() {

@@ -8,11 +8,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::http::{AllowedOrigins, CookieOptions, Cors, Refusal};
+use crate::http::{AllowedOrigins, ConnectionError, CookieOptions, Cors, Refusal};
 use crate::proto::transport::{Timing, Transport};
 use crate::request::RequestView;
 use crate::send_options::OverflowPolicy;
-use crate::server::ConnectionError;
 use crate::websocket::PerMessageDeflate;
 
 /// A future that an asynchronous hook returns.

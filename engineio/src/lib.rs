@@ -14,11 +14,11 @@
 #![forbid(unsafe_code)]
 
 mod body;
+mod buffers;
 mod config;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
-mod handler;
 mod http;
 mod jsonp;
 mod message;
@@ -36,8 +36,7 @@ mod websocket;
 
 pub use body::{Body, BodyError};
 pub use config::{Config, ConfigError, HookFuture};
-pub use handler::{Flow, Handler};
-pub use http::{AllowedOrigins, CookieOptions, Cors, Refusal, SameSite};
+pub use http::{AllowedOrigins, ConnectionError, CookieOptions, Cors, Refusal, SameSite};
 pub use message::{EncodedMessage, Message, MessageBuffer, Payload};
 pub use packet::{ParseError, Protocol};
 pub use proto::close_reason::CloseReason;
@@ -45,7 +44,7 @@ pub use proto::transport::Transport;
 pub use request::{RequestView, decode_form};
 pub use send_options::{ConflationKey, OverflowPolicy, SendOptions, Sent};
 pub use server::{
-    Connection, ConnectionError, Engine, EngineService, ForeignStream, Listener, PeerAddr, Ready,
+    Connection, Engine, EngineService, Flow, ForeignStream, Handler, Listener, PeerAddr, Ready,
     SendError, Stats,
 };
 pub use session_id::SessionId;

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use crate::server::buffers;
+use crate::buffers;
 use crate::websocket::{self, Settings};
 
 /// The content of a [`Message`].

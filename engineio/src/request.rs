@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use http::{HeaderMap, Method};
 use percent_encoding::percent_decode_str;
 
-use crate::http::accepts_encoding;
+use crate::http::encoding;
 
 /// Where the headers are.
 #[derive(Clone, Copy)]
@@ -139,7 +139,7 @@ impl<'a> RequestView<'a> {
     #[must_use]
     pub fn accepts_encoding(&self, coding: &str) -> bool {
         self.header_str("accept-encoding")
-            .is_some_and(|accepted| accepts_encoding(accepted, coding))
+            .is_some_and(|accepted| encoding::accepts(accepted, coding))
     }
 
     /// The `Origin` header.

@@ -6,7 +6,9 @@ mod support;
 
 use std::time::Duration;
 
-use engineio::{CloseReason, Config, Connection, Engine, Flow, Handler, Message, RequestView};
+use engineio::{
+    CloseReason, Config, Connection, Engine, Flow, Handler, Message, Protocol, RequestView,
+};
 use support::spawn;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::time::{Instant, sleep};
@@ -19,7 +21,7 @@ struct Silent;
 impl Handler for Silent {
     type Data = ();
 
-    fn on_open(&self, _: &Connection<()>, _: &RequestView<'_>) {}
+    fn on_open(&self, _: &RequestView<'_>, _: Protocol) {}
 
     fn on_message(&self, _: &Connection<()>, _: Message<'_>) -> Flow {
         Flow::Continue
@@ -87,6 +89,45 @@ async fn a_silent_client_is_given_up_after_an_interval_and_a_timeout() {
     }
     // The wheel of deadlines may turn a little later than asked, never earlier.
     assert!(start.elapsed() <= 3 * LIMIT + Duration::from_secs(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_does_not_wait_for_who_does_not_come_back() {
+    let engine = Engine::new(Config::new(), Silent).unwrap();
+    handshake(&engine).await;
+    let start = Instant::now();
+    engine.drain(100 * LIMIT).await;
+    assert_eq!(engine.session_count(), 0);
+    let waited = start.elapsed();
+    let return_wait = Duration::from_secs(2);
+    assert!(
+        waited >= return_wait && waited < return_wait + LIMIT,
+        "{waited:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_between_two_polls_is_told_of_a_drain() {
+    let engine = Engine::new(Config::new(), Silent).unwrap();
+    let sid = handshake(&engine).await;
+    let [connection] = engine.connections().try_into().unwrap();
+    connection.send_text("last").unwrap();
+    let draining = spawn({
+        let engine = engine.clone();
+        async move { engine.drain(100 * LIMIT).await }
+    });
+    sleep(Duration::from_secs(1)).await;
+    let poll = [
+        &format!("GET /engine.io/?EIO=4&transport=polling&sid={sid} HTTP/1.1\r\n"),
+        "Connection: close\r\n\r\n",
+    ];
+    let answer = in_two_parts(connect(&engine), poll, Duration::ZERO).await;
+    assert!(answer.ends_with("\r\n\r\n4last"), "{answer}");
+    let answer = in_two_parts(connect(&engine), poll, Duration::ZERO).await;
+    assert!(answer.ends_with("6\u{1e}1"), "{answer}");
+    let start = Instant::now();
+    draining.await.unwrap();
+    assert!(start.elapsed() < Duration::from_secs(1), "all are gone");
 }
 
 async fn handshake(engine: &Engine<()>) -> String {

@@ -5,8 +5,8 @@ mod support;
 use std::time::Duration;
 
 use engineio::{
-    CloseReason, Config, Connection, CookieOptions, Engine, Flow, Handler, Message, Refusal,
-    RequestView,
+    CloseReason, Config, Connection, CookieOptions, Engine, Flow, Handler, Message, Protocol,
+    Refusal, RequestView,
 };
 use http::StatusCode;
 use support::{Door, Event, Server, WebSocket, get, request, spawn, within};
@@ -131,7 +131,7 @@ impl Panics {
 impl Handler for Panics {
     type Data = ();
 
-    fn on_open(&self, _: &Connection<()>, _: &RequestView<'_>) {
+    fn on_open(&self, _: &RequestView<'_>, _: Protocol) {
         self.hear("open");
     }
 
@@ -168,8 +168,26 @@ impl Handler for Panics {
 }
 
 #[tokio::test]
+async fn a_panic_before_the_session_is_open_refuses_it() {
+    let (closed, mut ends) = tokio::sync::mpsc::unbounded_channel();
+    let engine = Engine::new(Config::new(), Panics { at: "open", closed }).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    let serving = engine.clone();
+    spawn(async move { serving.serve(listener).await });
+    let refused = get(addr, "/engine.io/?EIO=4&transport=polling").await;
+    assert_eq!(refused.status, 500);
+    let target = "/engine.io/?EIO=4&transport=websocket";
+    let refused = WebSocket::try_open(addr, target, "").await.err();
+    assert_eq!(refused.map(|response| response.status), Some(500));
+    assert_eq!(engine.session_count(), 0);
+    drop(engine);
+    assert!(ends.try_recv().is_err(), "nobody is told of what never was");
+}
+
+#[tokio::test]
 async fn a_panic_in_any_call_ends_the_session() {
-    const AT_ONCE: [&str; 3] = ["open", "ready", "deadline"];
+    const AT_ONCE: [&str; 2] = ["ready", "deadline"];
     for at in AT_ONCE
         .into_iter()
         .chain(["heartbeat", "upgrading", "upgrade"])

@@ -9,8 +9,8 @@ use engineio::{MessageBuffer, Payload, Protocol};
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
+use crate::codec::packet::{Packet, PacketKind};
 use crate::codec::{Codec, Decoder, Event, Limits, OwnedArgs, RawArgs};
-use crate::packet::{Packet, PacketKind};
 
 const LIMITS: Limits = Limits {
     max_attachments: 3,

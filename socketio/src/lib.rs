@@ -139,88 +139,69 @@
 
 #![forbid(unsafe_code)]
 
-mod ack;
-mod adapter;
-mod auth_control;
 mod authority;
-mod broadcast;
-#[cfg(feature = "client-bundle")]
-mod client_bundle;
-mod closed;
+mod clock;
 mod cluster;
-mod cluster_control;
 mod codec;
 mod connection;
-mod emitter;
 mod error;
 mod event;
+mod facade;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
-mod grant_tag;
 #[cfg(any(doc, doctest))]
 pub mod guide;
-mod handler;
-mod handshake;
 mod id;
-mod inbox;
-mod listeners;
+mod live;
 mod lock;
-mod matcher;
-#[cfg(feature = "metrics")]
-mod metrics;
-#[cfg(not(feature = "metrics"))]
-#[path = "metrics/absent.rs"]
-mod metrics;
-mod namespace;
-mod packet;
 mod proto;
 mod queue;
-mod recovery;
-mod revoked;
-mod rooms;
 mod running;
-mod server;
-mod settings;
-mod socket;
+mod sending;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 #[cfg(test)]
 mod tests;
+mod time_limit;
 mod trace;
 
-pub use ack::{AckFuture, AckStream};
-pub use adapter::{Adapter, AdapterError, Membership};
-pub use auth_control::AuthControl;
-pub use broadcast::Broadcast;
-#[cfg(feature = "client-bundle")]
-pub use client_bundle::ClientBundle;
-pub use closed::Closed;
-pub use cluster::{
-    ClusterBody, ClusterFlags, ClusterHandle, ClusterMessage, ClusterOptions, ClusterSettings,
-    Gathered, Gathering, LocalAdapter, LocalBus, RemoteSocket, RequestId, ServerAnswer, ServerId,
-};
+pub use cluster::adapter::{Adapter, AdapterError, Membership};
+pub use cluster::answers::{Gathered, Gathering, ServerAnswer};
+pub use cluster::handle::ClusterHandle;
+pub use cluster::local::{LocalAdapter, LocalBus};
+pub use cluster::settings::ClusterSettings;
+pub use codec::packet::{Packet, PacketKind};
 pub use codec::{
     Args, ArgsError, Binary, Codec, EncodeError, FromArgs, Limits, Outgoing, OwnedArgs,
     PacketError, Parser, Partial, RawArgs,
 };
-pub use emitter::{EmitWhenReady, Emitter};
 pub use error::{AckError, BuildError, ConnectError, DisconnectReason, EmitError, JoinError};
 pub use event::{Event, Invalid};
-pub use handler::{Ack, AckSender, IntoAck, IntoConnect, NoAck};
-pub use handshake::Handshake;
-pub use id::SocketId;
-pub use listeners::ListenerId;
+pub use facade::auth_control::AuthControl;
+pub use facade::builder::{Decided, Inherited, Many, NamespaceBuilder, One, Undecided};
+#[cfg(feature = "client-bundle")]
+pub use facade::client_bundle::ClientBundle;
+pub use facade::handler::{Ack, IntoAck, IntoConnect, NoAck};
+pub use facade::namespace::{DynamicNamespaces, Namespace};
+pub use facade::server::{Service, SocketIo, SocketIoBuilder};
+pub use facade::socket::Socket;
 #[cfg(feature = "metrics")]
-pub use metrics::{NamespaceStats, Stats};
-pub use namespace::{
-    Decided, DynamicNamespaces, Inherited, Many, Namespace, NamespaceBuilder, One, Undecided,
+pub use facade::stats::{NamespaceStats, Stats};
+pub use id::SocketId;
+pub use live::closed::Closed;
+pub use live::handlers::AckSender;
+pub use live::handshake::Handshake;
+pub use live::keeper::Recovery;
+pub use live::listeners::ListenerId;
+pub use proto::cluster::message::{
+    ClusterBody, ClusterFlags, ClusterMessage, ClusterOptions, RequestId, ServerId,
 };
-pub use packet::{Packet, PacketKind};
-pub use recovery::Recovery;
-pub use rooms::{Room, RoomEvent};
-pub use server::{Service, SocketIo, SocketIoBuilder};
-pub use socket::Socket;
+pub use proto::cluster::remote::RemoteSocket;
+pub use proto::rooms::{Room, RoomEvent};
+pub use sending::ack::{AckFuture, AckStream};
+pub use sending::broadcast::Broadcast;
+pub use sending::emitter::{EmitWhenReady, Emitter};
 
 pub use engineio::{OverflowPolicy, Sent};
 

@@ -5,6 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
+use tokio::sync::watch;
+
 use crate::trace;
 
 /// User code panicked. What it said went to the panic hook.
@@ -53,4 +55,21 @@ impl<F: Future + ?Sized> Future for Guarded<F> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         poll_guarded(self.0.as_mut(), cx)
     }
+}
+
+/// Runs a task until it ends or the server stops or is gone.
+pub(crate) async fn until_stopped(
+    mut stop: watch::Receiver<bool>,
+    task: impl Future<Output = ()> + Send + 'static,
+) {
+    let stopped = stop.wait_for(|stop| *stop);
+    let mut stopped = std::pin::pin!(stopped);
+    let mut task = std::pin::pin!(task);
+    std::future::poll_fn(|cx| {
+        if task.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        stopped.as_mut().poll(cx).map(|_| ())
+    })
+    .await;
 }

@@ -61,7 +61,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
-use crate::server::SocketIo;
+use crate::facade::server::SocketIo;
 
 /// How many bytes may be under way in either direction before the writer waits.
 const PIPE_BYTES: usize = 1 << 20;

@@ -2,7 +2,8 @@ use std::fmt;
 
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
 
-use super::{Action, ActionKind, Authorizer, Decision, Holder, Pattern};
+use super::authorizer::{Action, ActionKind, Authorizer, Decision, Holder};
+use super::pattern::Pattern;
 
 /// What a token itself allows: [patterns](Pattern) of events and rooms with what may be done there.
 ///

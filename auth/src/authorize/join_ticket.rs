@@ -1,6 +1,10 @@
 use serde::Deserialize;
 
-use crate::{AuthContext, Authenticator, Code, Credential, Grant, Outcome, Rejection};
+use crate::authenticator::judge::{Authenticator, Outcome};
+use crate::grant::Grant;
+use crate::presented::context::AuthContext;
+use crate::presented::credential::Credential;
+use crate::rejection::code::{Code, Rejection};
 
 /// The claims of a join ticket, for instance the claims type of a
 /// `JwtAuthenticator<JoinClaims>`.

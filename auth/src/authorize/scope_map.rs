@@ -1,4 +1,5 @@
-use super::{Action, ActionKind, Authorizer, Decision, Holder, Pattern, PatternError};
+use super::authorizer::{Action, ActionKind, Authorizer, Decision, Holder};
+use super::pattern::{Pattern, PatternError};
 
 /// Says which scopes an action needs.
 ///

@@ -1,8 +1,11 @@
 use std::time::{Duration, SystemTime};
 
-use super::*;
-use crate::ready::now_or_never;
-use crate::{AuthContext, Authenticator, Code, Credential, Grant, Outcome, SourceKind, auth_fn};
+use crate::base::ready::now_or_never;
+use crate::{
+    Action, ActionKind, AuthContext, Authenticator, Authorizer, Capabilities, Code, Credential,
+    Decision, Grant, Holder, JoinClaims, JoinRequest, JoinTickets, Outcome, Pattern, PatternError,
+    ScopeMap, Scopes, SourceKind, auth_fn, authorizer_fn, by_capabilities,
+};
 
 fn emit(event: &str) -> Action<'_> {
     Action::Emit {

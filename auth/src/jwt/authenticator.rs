@@ -5,26 +5,32 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use super::compact::{Parts, decode};
 use super::header::{JoseHeader, LastHeader};
 use super::issuer::Trust;
-use super::proof::{MAX_PROOF_BYTES, PROOF_SEPARATOR, ProofOfPossession, Proven};
-use super::{JwtBuilder, KeyRequest, LookupError, VerifyingKey, invalid};
-use crate::claims::{Expectations, Registered};
-use crate::strict_json::Object;
-use crate::{AuthContext, Authenticator, Clock, Credential, Outcome, Rejection};
+use super::key::VerifyingKey;
+use super::key_source::{KeyRequest, LookupError};
+use super::proof::{MAX_PROOF_BYTES, ProofOfPossession, Proven};
+use super::refusal::{Refusal, invalid};
+use crate::authenticator::judge::{Authenticator, Outcome};
+use crate::base::clock::Clock;
+use crate::claims::registered::{Expectations, Registered};
+use crate::claims::strict_json::Object;
+use crate::presented::context::AuthContext;
+use crate::presented::credential::Credential;
+use crate::presented::proven_field::PROOF_SEPARATOR;
+use crate::rejection::code::Rejection;
 
 /// Accepts JSON Web Tokens; the identity is their claims, as the application's type `C`.
 ///
 /// A clone shares the keys. Verification takes 4 µs (HS256) to 200 µs (ES384) and waits for nothing but a
-/// [key source](JwtBuilder::key_source), where there is one.
+/// [key source](super::JwtBuilder::key_source), where there is one.
 ///
 /// The grant ends with the token's `exp`, with its `expire_at` if that is earlier, and with
-/// [`max_session`](JwtBuilder::max_session) in any case.
+/// [`max_session`](super::JwtBuilder::max_session) in any case.
 ///
 /// A token that has not the form of a JWT, or names another issuer than the configured ones, is
 /// [`Outcome::NotMine`], so that authenticators can be chained with [`or`](Authenticator::or).
@@ -69,30 +75,7 @@ pub(super) struct Inner {
 
 const NOT_STRICT: &str = "the payload is not a strict JSON object";
 
-/// Why a token was not accepted.
-enum Refusal {
-    NotMine,
-    Rejected(Rejection),
-}
-
-impl From<Rejection> for Refusal {
-    fn from(rejection: Rejection) -> Self {
-        Self::Rejected(rejection)
-    }
-}
-
-impl From<&'static str> for Refusal {
-    fn from(detail: &'static str) -> Self {
-        Self::Rejected(invalid(detail))
-    }
-}
-
 impl<C: DeserializeOwned + Send + Sync + 'static> JwtAuthenticator<C> {
-    /// Starts the configuration. A key, the issuer and the audience have to be decided.
-    pub fn builder() -> JwtBuilder<C> {
-        JwtBuilder::new()
-    }
-
     pub(super) fn new(inner: Inner) -> Self {
         Self {
             inner: Arc::new(inner),
@@ -285,32 +268,4 @@ fn peek_issuer(payload: &[u8]) -> Result<Option<String>, &'static str> {
     serde_json::from_slice(payload)
         .map(|named: Named| named.iss)
         .map_err(|_| "the payload is not an object, or its iss is not a string")
-}
-
-/// The three segments of the compact form (RFC 7515 §7.1).
-pub(super) struct Parts<'a> {
-    pub(super) signed: &'a str,
-    pub(super) header: &'a str,
-    pub(super) payload: &'a str,
-    pub(super) signature: &'a str,
-}
-
-impl<'a> Parts<'a> {
-    pub(super) fn split(token: &'a str) -> Option<Self> {
-        let (header, rest) = token.split_once('.')?;
-        let (payload, signature) = rest.split_once('.')?;
-        let signed = token.strip_suffix(signature)?.strip_suffix('.')?;
-        (!signature.contains('.')).then_some(Self {
-            signed,
-            header,
-            payload,
-            signature,
-        })
-    }
-}
-
-pub(super) fn decode(segment: &str) -> Option<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(base64::decoded_len_estimate(segment.len()));
-    URL_SAFE_NO_PAD.decode_vec(segment, &mut bytes).ok()?;
-    Some(bytes)
 }

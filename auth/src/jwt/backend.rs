@@ -9,7 +9,7 @@ use std::sync::Arc;
 use jsonwebtoken::DecodingKey;
 use jsonwebtoken::crypto::{CryptoProvider, JwtVerifier};
 
-use super::Algorithm;
+use super::algorithm::Algorithm;
 
 pub(crate) fn provider() -> &'static CryptoProvider {
     #[cfg(feature = "jwt-aws-lc")]

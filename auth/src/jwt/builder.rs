@@ -7,15 +7,16 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 
-use super::algorithm::AlgorithmSet;
-use super::authenticator::Inner;
+use super::algorithm::{Algorithm, AlgorithmSet};
+use super::authenticator::{Inner, JwtAuthenticator};
+use super::backend;
 use super::header::LastHeader;
-use super::issuer::{KeyConfig, Trust};
-use super::{
-    Algorithm, Clock, Issuer, JwtAuthenticator, KeyError, KeySource, ProofOfPossession,
-    SystemClock, VerifyingKey, backend,
-};
-use crate::claims::Expectations;
+use super::issuer::{Issuer, KeyConfig, Trust};
+use super::key::{KeyError, VerifyingKey};
+use super::key_source::KeySource;
+use super::proof::ProofOfPossession;
+use crate::base::clock::{Clock, SystemClock};
+use crate::claims::registered::Expectations;
 
 /// Why an authenticator cannot be built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,6 +82,13 @@ pub struct JwtBuilder<C> {
     clock: Arc<dyn Clock>,
     proof: Option<ProofOfPossession>,
     claims: PhantomData<fn() -> C>,
+}
+
+impl<C: DeserializeOwned + Send + Sync + 'static> JwtAuthenticator<C> {
+    /// Starts the configuration. A key, the issuer and the audience have to be decided.
+    pub fn builder() -> JwtBuilder<C> {
+        JwtBuilder::new()
+    }
 }
 
 impl<C: DeserializeOwned + Send + Sync + 'static> JwtBuilder<C> {

@@ -9,10 +9,13 @@ use std::task::{Context, Poll, Waker};
 
 use serde_json::Value;
 
+use super::algorithm::Algorithm;
+use super::authenticator::JwtAuthenticator;
 use super::header::JoseHeader;
-use super::{Algorithm, JwtAuthenticator};
-use crate::strict_json::{Json, Object};
-use crate::{AuthContext, Authenticator, Credential, Outcome, SourceKind};
+use crate::authenticator::judge::{Authenticator, Outcome};
+use crate::claims::strict_json::{Json, Object};
+use crate::presented::context::AuthContext;
+use crate::presented::credential::{Credential, SourceKind};
 
 /// Nobody who writes tokens here knows it.
 const SECRET: &[u8] = b"n5Jk2mC8wq0Zs7Yt4Rv1Xb6Lp3Hd9Fgn5Jk2mC8wq0Zs7Yt4Rv1Xb6Lp3Hd9Fg";

@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::Algorithm;
-use crate::lock::Lock;
-use crate::strict_json::{Json, Object};
+use super::algorithm::Algorithm;
+use crate::base::lock::Lock;
+use crate::claims::strict_json::{Json, Object};
 
 const MAX_KID_BYTES: usize = 128;
 

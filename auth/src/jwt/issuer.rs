@@ -3,9 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::algorithm::AlgorithmSet;
-use super::key_source::DynKeySource;
-use super::{Algorithm, KeyError, KeySet, KeySource, VerifyingKey, jwks};
+use super::algorithm::{Algorithm, AlgorithmSet};
+use super::jwks;
+use super::key::{KeyError, VerifyingKey};
+use super::key_set::KeySet;
+use super::key_source::{DynKeySource, KeySource};
 
 /// An issuer with keys and algorithms of its own, for [`JwtBuilder::issuer`](super::JwtBuilder::issuer).
 ///

@@ -5,8 +5,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use super::{Algorithm, KeyError, VerifyingKey};
-use crate::strict_json::{Json, Object};
+use super::algorithm::Algorithm;
+use super::key::{KeyError, VerifyingKey};
+use crate::claims::strict_json::{Json, Object};
 
 const MAX_KEYS: usize = 64;
 

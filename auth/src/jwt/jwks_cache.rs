@@ -6,67 +6,19 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock};
 use std::task::{Poll, Waker};
-use std::time::Duration;
 
+use super::jwks_options::JwksOptions;
 use super::jwks_state::{Answer, Flight, JwksState, Landed, Wanted};
-use super::{Algorithm, KeyRequest, KeySet, KeySource, LookupError};
-use crate::SystemClock;
-use crate::fetch::DynFetch;
-use crate::lock::Lock;
-use crate::{
-    AuditKind, AuditSink, AuthEvent, BoxFuture, Clock, Fetch, FetchError, FetchRequest,
-    FetchResponse, InsecureUrl, Secret,
+use super::key_set::KeySet;
+use super::key_source::{KeyRequest, KeySource, LookupError};
+use crate::audit::{AuditKind, AuditSink, AuthEvent};
+use crate::base::clock::{Clock, SystemClock};
+use crate::base::future::BoxFuture;
+use crate::base::lock::Lock;
+use crate::base::secret::Secret;
+use crate::fetch::exchange::{
+    DynFetch, Fetch, FetchError, FetchRequest, FetchResponse, InsecureUrl,
 };
-
-/// The bounds of a [`JwksCache`].
-///
-/// ```
-/// use std::time::Duration;
-/// use socketio_auth::jwt::JwksOptions;
-///
-/// let mut options = JwksOptions::default();
-/// options.max_stale = Duration::from_secs(60 * 60);
-/// assert_eq!(options.min_refresh_interval, Duration::from_secs(30));
-/// ```
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct JwksOptions {
-    /// The least time between the starts of two fetches, whatever asks for them; 30 s by default. Lowering it finds
-    /// a new key sooner, and lets whoever makes key ids up cause more requests.
-    pub min_refresh_interval: Duration,
-    /// How long keys are fresh when the answer has no `max-age`; 10 min by default.
-    pub default_fresh: Duration,
-    /// The least time that keys are fresh, `no-store` or not; 1 min by default.
-    pub min_fresh: Duration,
-    /// The longest time that keys are fresh; 24 h by default. A key that the issuer withdrew is trusted so long.
-    pub max_fresh: Duration,
-    /// How long keys are used after they went stale, while fetches fail; 24 h by default. Raising it survives longer
-    /// outages of the issuer and trusts withdrawn keys for longer.
-    pub max_stale: Duration,
-    /// How long a key id that the issuer does not have is not asked for again; 5 min by default. 1024 such ids are
-    /// remembered.
-    pub negative_ttl: Duration,
-    /// The longest key set, in bytes; 256 KiB by default. A longer one, or one of more than 64 keys, is a failed
-    /// fetch.
-    pub max_body_bytes: usize,
-    /// What RSA keys that name no algorithm are bound to; RS256 by default.
-    pub rsa_algorithm: Algorithm,
-}
-
-impl Default for JwksOptions {
-    fn default() -> Self {
-        Self {
-            min_refresh_interval: Duration::from_secs(30),
-            default_fresh: Duration::from_secs(10 * 60),
-            min_fresh: Duration::from_secs(60),
-            max_fresh: Duration::from_secs(24 * 60 * 60),
-            max_stale: Duration::from_secs(24 * 60 * 60),
-            negative_ttl: Duration::from_secs(5 * 60),
-            max_body_bytes: 256 * 1024,
-            rsa_algorithm: Algorithm::Rs256,
-        }
-    }
-}
 
 /// The key set of one issuer as a [`KeySource`]. A clone shares it.
 ///
@@ -150,7 +102,10 @@ impl JwksCache {
     ///
     /// As [`new`](Self::new).
     #[cfg(feature = "jwks-http")]
-    pub fn over_http(url: &str, client: crate::HttpFetch) -> Result<Self, InsecureUrl> {
+    pub fn over_http(
+        url: &str,
+        client: crate::fetch::http::HttpFetch,
+    ) -> Result<Self, InsecureUrl> {
         #[expect(
             clippy::disallowed_methods,
             reason = "owned by the cache; ends with its fetch, which the client's timeout bounds"

@@ -11,9 +11,11 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use super::{Algorithm, JwksOptions, KeySet};
-use crate::recent::Recent;
-use crate::{FetchError, FetchResponse};
+use super::algorithm::Algorithm;
+use super::jwks_options::JwksOptions;
+use super::key_set::KeySet;
+use crate::base::recent::Recent;
+use crate::fetch::exchange::{FetchError, FetchResponse};
 
 /// How many key ids are remembered as unknown.
 const MAX_ABSENT: usize = 1024;

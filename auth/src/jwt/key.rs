@@ -7,8 +7,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use jsonwebtoken::DecodingKey;
 
-use super::algorithm::Family;
-use super::{Algorithm, backend, header};
+use super::algorithm::{Algorithm, Family};
+use super::{backend, header};
 
 /// Why a key was refused at load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

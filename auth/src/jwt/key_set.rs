@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use super::algorithm::Algorithm;
 use super::header::JoseHeader;
-use super::{Algorithm, KeyError, VerifyingKey, jwks};
+use super::jwks;
+use super::key::{KeyError, VerifyingKey};
 
 /// How many keys are tried for one token. Only a token that names no key, or a set with several keys of one id,
 /// can need more than one.

@@ -4,8 +4,12 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use super::{Algorithm, KeySet};
-use crate::{AuthContext, BoxFuture, Rejection};
+use super::algorithm::Algorithm;
+use super::key_set::KeySet;
+use super::refusal::invalid;
+use crate::base::future::BoxFuture;
+use crate::presented::context::AuthContext;
+use crate::rejection::code::Rejection;
 
 /// What a [`KeySource`] is asked: everything known of a token before its signature is verified. A clone is cheap.
 ///
@@ -63,7 +67,7 @@ impl LookupError {
 
     pub(super) fn into_rejection(self) -> Rejection {
         match self {
-            Self::Unknown => super::invalid("no key is known for the token"),
+            Self::Unknown => invalid("no key is known for the token"),
             Self::Unavailable(detail) => Rejection::unavailable(detail),
         }
     }

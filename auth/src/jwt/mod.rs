@@ -8,44 +8,37 @@
 //! What a client hears is a fixed sentence per [code](crate::Code). `token_expired` is said only when the
 //! signature holds; everything else is `invalid_token`, so that a forger learns nothing.
 
-mod algorithm;
+pub(crate) mod algorithm;
 mod authenticator;
 pub(crate) mod backend;
 mod builder;
+mod compact;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
 mod header;
 mod issuer;
-mod jwks;
+pub(crate) mod jwks;
 mod jwks_cache;
+mod jwks_options;
 mod jwks_state;
-mod key;
+pub(crate) mod key;
 mod key_set;
 mod key_source;
 mod proof;
+mod refusal;
 
-pub use crate::{Clock, SystemClock};
+pub use crate::base::clock::{Clock, SystemClock};
 pub use algorithm::Algorithm;
 pub use authenticator::JwtAuthenticator;
 pub use builder::{BuildError, JwtBuilder};
 pub use issuer::Issuer;
-pub use jwks_cache::{JwksCache, JwksOptions};
+pub use jwks_cache::JwksCache;
+pub use jwks_options::JwksOptions;
 pub use key::{KeyError, VerifyingKey};
 pub use key_set::KeySet;
 pub use key_source::{KeyRequest, KeySource, LookupError};
 pub use proof::ProofOfPossession;
-
-#[cfg(any(test, feature = "testing"))]
-pub(crate) use jwks::thumbprint;
-pub(crate) use proof::PROOF_SEPARATOR;
-
-use crate::{Code, Rejection};
-
-/// The refusal that tells the client nothing and the log why.
-fn invalid(detail: &'static str) -> Rejection {
-    Rejection::new(Code::InvalidToken).with_detail(detail)
-}
 
 #[cfg(test)]
 mod tests;

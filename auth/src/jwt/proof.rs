@@ -10,14 +10,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
 
-use super::authenticator::{Parts, decode};
+use super::compact::{Parts, decode};
 use super::header::JoseHeader;
-use super::{invalid, jwks};
-use crate::strict_json::{Json, Object};
-use crate::{AuthContext, Rejection, connection_binding};
-
-/// Between the token and its proof where both travel as one text; in neither alphabet.
-pub(crate) const PROOF_SEPARATOR: char = '~';
+use super::jwks;
+use super::refusal::invalid;
+use crate::claims::strict_json::{Json, Object};
+use crate::presented::binding::connection_binding;
+use crate::presented::context::AuthContext;
+use crate::rejection::code::Rejection;
 
 /// How far the clock of the client may be from ours, either way.
 const MAX_AGE: Duration = Duration::from_secs(30);

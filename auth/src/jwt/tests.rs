@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::{
-    AuthContext, Authenticator, Credential, Grant, Outcome, SourceKind, ready::now_or_never,
+    AuthContext, Authenticator, Credential, Grant, Outcome, SourceKind, base::ready::now_or_never,
 };
 
 const SECRET: &[u8] = b"0123456789abcdef0123456789ABCDEF0123456789abcdef0123456789ABCDEF";

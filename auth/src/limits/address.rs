@@ -2,7 +2,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use crate::RequestSource;
+use crate::presented::request::RequestSource;
 
 /// How many entries of `X-Forwarded-For` are looked at.
 const MAX_HOPS: usize = 16;

@@ -4,9 +4,10 @@ use std::hash::Hash;
 use std::net::IpAddr;
 use std::time::Instant;
 
-use super::{AddressKey, Limits, Rate};
-use crate::recent::Recent;
-use crate::{Code, Rejection};
+use super::address::AddressKey;
+use super::bounds::{Limits, Rate};
+use crate::base::recent::Recent;
+use crate::rejection::code::{Code, Rejection};
 
 /// Counts pending clients and failures against [`Limits`]. One for a server, behind its lock.
 ///

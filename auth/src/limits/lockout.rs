@@ -1,9 +1,9 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use super::AddressKey;
-use crate::lock::Lock;
-use crate::recent::Recent;
+use super::address::AddressKey;
+use crate::base::lock::Lock;
+use crate::base::recent::Recent;
 
 /// Whom a [`Lockout`] may lock out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

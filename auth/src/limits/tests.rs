@@ -1,8 +1,10 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use super::*;
-use crate::{Code, Rejection, RequestSource};
+use crate::{
+    AddressKey, AuthLimiter, Code, ExponentialLockout, Limits, Lockout as _, LockoutKey, Rate,
+    Rejection, RequestSource, TrustedProxies,
+};
 
 #[expect(clippy::disallowed_methods, reason = "an arbitrary origin of time")]
 fn origin() -> Instant {

@@ -4,10 +4,11 @@ use std::fmt;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use super::list::{Revocation, RevocationList, RevocationListener, RevocationOrigin};
 use super::table::{Remembered, Table};
-use super::{Revocation, RevocationList, RevocationListener, RevocationOrigin};
-use crate::lock::Lock;
-use crate::{Clock, GrantFacts, SystemClock};
+use crate::base::clock::{Clock, SystemClock};
+use crate::base::lock::Lock;
+use crate::grant::GrantFacts;
 
 /// A revocation list in memory. A clone is the same list.
 ///

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::{Revocation, is_issued_up_to};
-use crate::GrantFacts;
+use super::list::{Revocation, is_issued_up_to};
+use crate::grant::GrantFacts;
 
 /// How much longer than a token its revocation is kept, for clocks that differ and leeways.
 const SKEW: Duration = Duration::from_secs(5 * 60);

@@ -4,10 +4,12 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::messages::{Granted, Input, Output, Purpose, Queued, Refusal};
 use super::revalidation::Revalidation;
 use super::stage::{Candidate, Stage, Trial};
-use super::{Granted, Input, Output, Purpose, Queued, Refusal};
-use crate::{Code, Credential, NamespacePolicy, Rejection};
+use crate::policy::settings::NamespacePolicy;
+use crate::presented::credential::Credential;
+use crate::rejection::code::{Code, Rejection};
 
 /// What belongs to no stage in particular. A stage's handler takes the stage and gives the next one.
 #[derive(Clone)]

@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::common::{Common, left, refusal};
+use super::messages::{Change, Granted, Input, Output, Purpose, Queued, Refusal};
 use super::stage::{Backlog, Candidate, Stage, Term, Trial, Who, Work, earlier, is_due};
-use super::{Change, Granted, Input, Output, Purpose, Queued, Refusal};
-use crate::{Code, Collected, OnExpiry, Rejection};
+use crate::policy::collected::Collected;
+use crate::policy::settings::OnExpiry;
+use crate::rejection::code::{Code, Rejection};
 
 impl<M: Queued, G, R: Refusal> Common<M, G, R> {
     pub(super) fn handle_inside(

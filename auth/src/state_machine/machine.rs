@@ -6,10 +6,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::common::Common;
+use super::messages::{Input, Output, Queued, Refusal};
 use super::revalidation::Revalidation;
 use super::stage::{Door, Outside, Stage, Step, Term, Work, earlier};
-use super::{Input, Output, Queued, Refusal};
-use crate::{Credential, NamespacePolicy, Rejection};
+use crate::policy::settings::NamespacePolicy;
+use crate::presented::credential::Credential;
+use crate::rejection::code::Rejection;
 
 /// The most by which a session is shortened to spread the ends, in thousandths.
 const MAX_SPREAD_PERMILLE: u16 = 50;

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{Code, Collected, Credential, Rejection};
+use crate::policy::collected::Collected;
+use crate::presented::credential::Credential;
+use crate::rejection::code::{Code, Rejection};
 
 /// A packet that the machine may have to keep for a while.
 pub trait Queued {

@@ -3,11 +3,13 @@
 use std::time::Instant;
 
 use super::common::{Common, left, refusal};
+use super::messages::{Answer, Input, Output, Queued, Refusal};
 use super::stage::{
     Attempt, Backlog, Candidate, Door, Outside, Stage, Step, Term, Told, Who, Work, earlier, is_due,
 };
-use super::{Answer, Input, Output, Queued, Refusal};
-use crate::{Code, Collected, Mode, Rejection};
+use crate::policy::collected::Collected;
+use crate::policy::settings::Mode;
+use crate::rejection::code::{Code, Rejection};
 
 impl<M: Queued, G, R: Refusal> Common<M, G, R> {
     pub(super) fn handle_new(

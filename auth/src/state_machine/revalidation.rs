@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::Credential;
+use crate::presented::credential::Credential;
 
 /// The credentials of one machine. At most two are kept: that of the grant, and one under verification.
 #[derive(Clone)]

@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Change, Queued};
-use crate::NamespacePolicy;
+use super::messages::{Change, Queued};
+use crate::policy::settings::NamespacePolicy;
 
 /// Nothing leads back from a stage to one above it.
 #[derive(Clone)]

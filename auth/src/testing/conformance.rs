@@ -15,10 +15,12 @@ use std::time::{Duration, SystemTime};
 
 use self::inputs::{MIN_RECOGNISABLE_BYTES, head, hostile, recognisable_parts, tampered};
 use super::block_on;
-use crate::{
-    AuthContext, Authenticator, BoxFuture, Clock as _, Code, Credential, DynAuthenticator, Outcome,
-    SourceKind, SystemClock,
-};
+use crate::authenticator::judge::{Authenticator, DynAuthenticator, Outcome};
+use crate::base::clock::{Clock as _, SystemClock};
+use crate::base::future::BoxFuture;
+use crate::presented::context::AuthContext;
+use crate::presented::credential::{Credential, SourceKind};
+use crate::rejection::code::Code;
 
 /// How long a verdict may take in [`Conformance`], however slow the machine.
 const PATIENCE: Duration = Duration::from_secs(20);

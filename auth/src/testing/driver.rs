@@ -4,10 +4,11 @@ use std::fmt::Display;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::{
-    Answer, AuthMachine, Change, Code, Collected, Credential, Granted, Input, NamespacePolicy,
-    Output, Queued, Refusal, Rejection, SourceKind,
-};
+use crate::policy::collected::Collected;
+use crate::policy::settings::NamespacePolicy;
+use crate::presented::credential::{Credential, SourceKind};
+use crate::rejection::code::{Code, Rejection};
+use crate::state_machine::{Answer, AuthMachine, Change, Granted, Input, Output, Queued, Refusal};
 
 /// Runs a policy's settings without a server, a socket or a clock. Every call tells what the server would do, as
 /// short texts that [`describe`] documents.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
-use crate::Clock;
+use crate::base::clock::Clock;
 
 /// A wall clock under the control of a test. Clones show the same time.
 ///

@@ -5,8 +5,9 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use crate::lock::Lock;
-use crate::{BoxFuture, Fetch, FetchError, FetchRequest, FetchResponse};
+use crate::base::future::BoxFuture;
+use crate::base::lock::Lock;
+use crate::fetch::exchange::{Fetch, FetchError, FetchRequest, FetchResponse};
 
 /// A [`Fetch`] that follows a script. Clones share it.
 ///

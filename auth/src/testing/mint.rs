@@ -11,9 +11,11 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::mint_keys::{Pair, pair};
-use crate::jwt::{Algorithm, VerifyingKey, backend};
-use crate::strict_json::Object;
-use crate::{Clock, SystemClock};
+use crate::base::clock::{Clock, SystemClock};
+use crate::claims::strict_json::Object;
+use crate::jwt::algorithm::Algorithm;
+use crate::jwt::backend;
+use crate::jwt::key::VerifyingKey;
 
 /// Issues tokens with a key of its own. Its keys are fixed and public, so that tests are fast and repeatable.
 ///
@@ -163,7 +165,7 @@ impl TokenMint {
     pub fn thumbprint(&self) -> String {
         let jwk = self.pair.jwk().to_string();
         Object::parse(jwk.as_bytes())
-            .and_then(|jwk| crate::jwt::thumbprint(&jwk))
+            .and_then(|jwk| crate::jwt::jwks::thumbprint(&jwk))
             .unwrap_or_default()
     }
 

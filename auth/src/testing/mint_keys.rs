@@ -7,7 +7,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{DecodingKey, EncodingKey};
 use serde_json::{Value, json};
 
-use crate::jwt::{Algorithm, VerifyingKey, backend};
+use crate::jwt::algorithm::Algorithm;
+use crate::jwt::backend;
+use crate::jwt::key::VerifyingKey;
 
 const SECRET: &str = "published with the crate, so that everyone knows it; for tests only";
 const STRANGE_SECRET: &str =

@@ -3,7 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::{AuthContext, Authenticator, Code, Credential, Grant, Outcome, Rejection};
+use crate::authenticator::judge::{Authenticator, Outcome};
+use crate::grant::Grant;
+use crate::presented::context::AuthContext;
+use crate::presented::credential::Credential;
+use crate::rejection::code::{Code, Rejection};
 
 /// An authenticator that gives every credential the same answer, and counts how often it was asked. Clones share
 /// the count.

@@ -6,7 +6,7 @@ use std::sync::{Mutex, mpsc};
 use benches::allocations::Count;
 use engineio::{
     CloseReason, Config, Connection, EncodedMessage, Engine, Flow, Handler, Message, Payload,
-    RequestView,
+    Protocol, RequestView,
 };
 
 use crate::counted;
@@ -23,7 +23,9 @@ struct Echo {
 impl Handler for Echo {
     type Data = ();
 
-    fn on_open(&self, connection: &Connection<()>, _: &RequestView<'_>) {
+    fn on_open(&self, _: &RequestView<'_>, _: Protocol) {}
+
+    fn on_ready(&self, connection: &Connection<()>) {
         self.everyone.lock().unwrap().push(connection.clone());
     }
 

@@ -10,7 +10,8 @@
 mod cookie;
 mod cors;
 mod decide;
-mod encoding;
+pub(crate) mod encoding;
+mod error;
 mod origins;
 mod path;
 mod query;
@@ -18,10 +19,10 @@ mod reject;
 
 pub use cookie::{CookieOptions, SameSite};
 pub use cors::Cors;
+pub use error::ConnectionError;
 pub use origins::AllowedOrigins;
 
 pub(crate) use decide::{Decision, Facts, Gate, Options, admit_version, decide};
-pub(crate) use encoding::accepts as accepts_encoding;
 #[cfg(feature = "compression")]
 pub(crate) use encoding::{accepted as accepted_encoding, compress};
 pub(crate) use path::PathMatcher;

@@ -102,7 +102,6 @@ pub(crate) struct Outbox {
     max_bytes: usize,
     control: Control,
     is_writing: bool,
-    is_held: bool,
 }
 
 impl Outbox {
@@ -118,7 +117,6 @@ impl Outbox {
             max_bytes,
             control: Control::default(),
             is_writing: false,
-            is_held: false,
         }
     }
 
@@ -210,21 +208,12 @@ impl Outbox {
         self.is_empty() && self.in_flight == 0 && self.websocket_pong.is_none()
     }
 
-    /// While held, nobody else writes: what is pushed leaves in one write when the holder flushes.
-    pub(crate) fn hold(&mut self) {
-        self.is_held = true;
-    }
-
-    pub(crate) fn release(&mut self) {
-        self.is_held = false;
-    }
-
     /// Takes the right to write together with the next bytes to write.
     ///
     /// `None` when nothing waits or someone else has the right. The holder of a chunk must give it back with
     /// [`Outbox::end_write`].
     pub(crate) fn begin_write(&mut self, spare: impl FnOnce() -> Vec<u8>) -> Option<Chunk> {
-        if self.is_writing || self.is_held {
+        if self.is_writing {
             return None;
         }
         let has_control = !self.control.is_empty() || self.websocket_pong.is_some();
@@ -253,7 +242,7 @@ impl Outbox {
 
     /// True when a writer that came now would be given something.
     pub(crate) fn has_writable(&self) -> bool {
-        !self.is_writing && !self.is_held && (!self.is_empty() || self.websocket_pong.is_some())
+        !self.is_writing && (!self.is_empty() || self.websocket_pong.is_some())
     }
 
     /// Keeps everyone from writing for good, so that a close frame can be the last. False when a frame is half
@@ -267,7 +256,7 @@ impl Outbox {
 
     /// True when a shared message may be written at once, bypassing the queue. Takes the right to write.
     pub(crate) fn begin_direct(&mut self, length: usize) -> bool {
-        if self.is_writing || self.is_held || !self.is_flushed() {
+        if self.is_writing || !self.is_flushed() {
             return false;
         }
         self.in_flight = length;
@@ -730,7 +719,7 @@ mod tests {
     }
 
     #[test]
-    fn only_one_may_write_and_a_holder_keeps_everyone_queueing() {
+    fn only_one_may_write() {
         let mut outbox = Outbox::new(100, false);
         push(&mut outbox, b"a");
         let chunk = outbox.begin_write(Vec::new).unwrap();
@@ -739,9 +728,6 @@ mod tests {
         assert!(!outbox.begin_direct(1));
         outbox.end_write(None);
         drop(chunk);
-        outbox.hold();
-        assert!(outbox.begin_write(Vec::new).is_none());
-        outbox.release();
         assert_eq!(next(&mut outbox).unwrap(), b"b");
         assert!(outbox.begin_direct(1));
         assert!(outbox.begin_write(Vec::new).is_none());

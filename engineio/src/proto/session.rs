@@ -28,8 +28,15 @@ use crate::packet::Protocol;
 /// (EIO4-CLS-04), and a WebSocket for the peer to take them and answer the close frame.
 pub(crate) const LINGER: Duration = Duration::from_secs(30);
 
+/// How long a client that is between two polls is waited for when everybody is told to go. One that is there polls again
+/// as soon as it has an answer; this is for a slow network.
+pub(crate) const RETURN_WAIT: Duration = Duration::from_secs(2);
+
 /// How often a waiting poll is released while an upgrade is under way (EIO4-UPG-03).
 pub(crate) const NOOP_INTERVAL: Duration = Duration::from_millis(100);
+
+/// At most this part of the ping timeout, a tenth, is lost by a client because our timer was late.
+const LATENESS_SHARE: u32 = 10;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
@@ -176,6 +183,27 @@ impl Session {
         self.phase == Phase::Open
     }
 
+    /// True when somebody is connected at this moment: over the WebSocket, or by a GET or a POST.
+    pub(crate) fn has_peer(&self) -> bool {
+        match self.carrier {
+            Carrier::WebSocket => true,
+            Carrier::Polling {
+                is_poll_waiting,
+                post,
+            } => is_poll_waiting || post != Post::None,
+        }
+    }
+
+    /// True when nobody is left who can be told of the end: it is over, or the application closed it and nobody has come
+    /// back for [`RETURN_WAIT`].
+    pub(crate) fn is_abandoned(&self, now: Instant) -> bool {
+        match self.phase {
+            Phase::Open => false,
+            Phase::Lingering { until } => !self.has_peer() && now + LINGER >= until + RETURN_WAIT,
+            Phase::Gone => true,
+        }
+    }
+
     /// True when a packet sent now would reach the network at once (SRV-VOL-01).
     pub(crate) fn is_writable(&self) -> bool {
         self.is_open()
@@ -232,7 +260,15 @@ impl Session {
             Input::Packet(packet) => self.receive(now, packet),
             Input::Queued => self.flush(),
             Input::Timeout => self.time_out(now),
-            Input::PollArrived => self.poll_arrived(),
+            Input::PollArrived => {
+                // What is due has happened, whether or not the timer was told yet.
+                self.time_out(now);
+                if self.is_open() {
+                    self.poll_arrived();
+                } else {
+                    self.outputs.push(Output::RefusePoll);
+                }
+            }
             Input::PollDropped => {
                 self.take_waiting_poll();
                 self.end(CloseReason::TransportError);
@@ -371,7 +407,7 @@ impl Session {
         match self.heartbeat {
             Heartbeat::PingAt(at) if now >= at => {
                 self.heartbeat = Heartbeat::PongBy {
-                    deadline: now + self.timing.ping_timeout,
+                    deadline: self.pong_by(now, at),
                     is_extended: false,
                 };
                 self.outbox.push_ping();
@@ -388,6 +424,13 @@ impl Session {
             _ => {}
         }
         self.time_out_candidate(now);
+    }
+
+    /// By when a ping is to be answered that was due at `due` and is sent now. A timer that is a little late does not give
+    /// the client more time, and one that is very late, after the process was suspended say, does not take its time away.
+    fn pong_by(&self, now: Instant, due: Instant) -> Instant {
+        let timeout = self.timing.ping_timeout;
+        (due + timeout).max(now + timeout - timeout / LATENESS_SHARE)
     }
 
     fn time_out_candidate(&mut self, now: Instant) {

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::hub::Hub;
+use super::clock;
 use super::random;
-use super::shared::Shared;
+use super::session::shared::HubOf;
+use super::session::shared::Shared;
 use crate::proto::event::Input;
 
 /// The share of the deadline over which sessions are asked to close; the rest is for them to take what is
@@ -15,22 +16,46 @@ const CLOSING_SHARE: u32 = 4;
 /// How often it is looked whether the last sessions are gone.
 const LAST_LOOK: Duration = Duration::from_millis(10);
 
-/// Closes every live session by `deadline`.
-pub(super) async fn run<D: Send + Sync + 'static>(hub: &Arc<Hub<D>>, deadline: Duration) {
-    let start = hub.now();
+/// Closes every live session by `deadline`; ends when nobody is left who can be told.
+pub(crate) async fn run<D: Send + Sync + 'static>(hub: &Arc<HubOf<D>>, deadline: Duration) {
+    let start = clock::now();
     let end = start + deadline;
     let closing = deadline * CLOSING_SHARE / (CLOSING_SHARE + 1);
-    for (at, session) in schedule(hub.registry.all(), start, closing) {
-        if at > hub.now() {
+    let (connected, away): (Vec<_>, Vec<_>) = hub
+        .registry
+        .all()
+        .into_iter()
+        .partition(|session| session.lock().session.has_peer());
+    // Between two polls, or gone. The longer they have to come back the better, and so few cannot storm anything.
+    for session in away {
+        session.handle(clock::now(), Input::Close);
+    }
+    for (at, session) in schedule(connected, start, closing) {
+        if at > clock::now() {
             tokio::time::sleep_until(at.into()).await;
         }
-        session.handle(hub.now(), Input::Close);
+        session.handle(clock::now(), Input::Close);
     }
-    while hub.registry.count() > 0 && hub.now() < end {
+    let mut left = Vec::new();
+    while clock::now() < end {
+        let now = clock::now();
+        let is_here = |session: &mut Arc<Shared<D>>| !session.lock().session.is_abandoned(now);
+        while left.pop_if(|session| !is_here(session)).is_some() {}
+        if left.is_empty() {
+            left = hub.registry.all();
+            left.retain_mut(is_here);
+            // One that was admitted before the drain may have been opened behind its back.
+            for session in &left {
+                session.handle(now, Input::Close);
+            }
+        }
+        if left.is_empty() {
+            break;
+        }
         tokio::time::sleep(LAST_LOOK.min(deadline)).await;
     }
     for session in hub.registry.all() {
-        session.handle(hub.now(), Input::Discard);
+        session.handle(clock::now(), Input::Discard);
     }
 }
 

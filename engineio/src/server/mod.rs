@@ -1,191 +1,35 @@
 //! The shell: sockets, tasks, timers and the registry around the pure machines.
+//!
+//! Every folder is a floor, and an import only goes down:
+//!
+//! ```text
+//! engine                                                     what an application holds
+//! door/       listener service plain                         where requests come in
+//! exchange/   answer open origin respond                     from a request to an answer
+//! transport/  websocket polling upgrade              drain   how a session is reached, and how all are closed
+//! session/    shared sending connection ready handler …      one session
+//! hub/        alarm registry counters open_packet            what all sessions share
+//! stream/     writer form rewound    clock lock random tasks
+//! ```
 
-pub(crate) mod buffers;
-mod connection;
-mod counters;
+mod clock;
+mod door;
 mod drain;
-mod error;
+mod engine;
 mod exchange;
-mod form;
 mod hub;
-mod listener;
 mod lock;
-mod open_packet;
-mod plain;
-mod polling;
 mod random;
-mod ready;
-mod registry;
-mod sending;
-mod service;
-mod shared;
-mod socket;
-mod upgrade;
-mod writer;
+mod session;
+mod stream;
+mod tasks;
+mod transport;
 
-use std::fmt;
-use std::io;
-use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::Duration;
-
-use http_body::Body as HttpBody;
-
-pub use connection::{Connection, SendError};
-pub use counters::Stats;
-pub use error::ConnectionError;
-pub use listener::Listener;
-pub use ready::Ready;
-pub use service::{EngineService, PeerAddr};
-pub use socket::ForeignStream;
-
-use crate::body::Body;
-use crate::config::{Config, ConfigError};
-use crate::handler::Handler;
-use crate::proto::event::Input;
-use hub::Hub;
-
-/// An Engine.IO server: the sessions, and the doors they come in by.
-///
-/// Cheap to clone; clones are the same engine. There are two front doors with one connection code behind them:
-/// [`Engine::serve`] owns a listener and is the cheaper one to connect to, [`Engine::service`] goes behind any
-/// hyper or tower server. Streams accepted elsewhere go to [`Engine::serve_stream`].
-///
-/// ```no_run
-/// use engineio::{CloseReason, Config, Connection, Engine, Flow, Handler, Message, Payload, RequestView};
-///
-/// struct Echo;
-///
-/// impl Handler for Echo {
-///     type Data = ();
-///     fn on_open(&self, _: &Connection<()>, _: &RequestView<'_>) {}
-///     fn on_message(&self, connection: &Connection<()>, message: Message<'_>) -> Flow {
-///         let _ = match message.payload() {
-///             Payload::Text(text) => connection.send_text(text),
-///             Payload::Binary(data) => connection.send_binary(data),
-///             _ => Ok(()),
-///         };
-///         Flow::Continue
-///     }
-///     fn on_close(&self, _: &Connection<()>, _: CloseReason) {}
-/// }
-///
-/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
-/// let engine = Engine::new(Config::new(), Echo)?;
-/// engine.serve(tokio::net::TcpListener::bind("127.0.0.1:3000").await?).await?;
-/// # Ok(()) }
-/// ```
-pub struct Engine<D> {
-    hub: Arc<Hub<D>>,
-}
-
-impl<D> Clone for Engine<D> {
-    fn clone(&self) -> Self {
-        Self {
-            hub: Arc::clone(&self.hub),
-        }
-    }
-}
-
-impl<D> fmt::Debug for Engine<D> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Engine")
-            .field("config", &self.hub.config)
-            .finish_non_exhaustive()
-    }
-}
-
-impl<D: Send + Sync + 'static> Engine<D> {
-    /// An engine with these options, handing its sessions to `handler`.
-    ///
-    /// # Errors
-    ///
-    /// When the options contradict themselves.
-    pub fn new<H: Handler<Data = D>>(config: Config, handler: H) -> Result<Self, ConfigError> {
-        config.validate()?;
-        Ok(Self {
-            hub: Hub::new(config, Arc::new(handler)),
-        })
-    }
-
-    /// How many sessions are live.
-    #[must_use]
-    pub fn session_count(&self) -> usize {
-        self.hub.registry.count()
-    }
-
-    /// The live sessions.
-    #[must_use]
-    pub fn connections(&self) -> Vec<Connection<D>> {
-        self.hub
-            .registry
-            .all()
-            .into_iter()
-            .map(Connection)
-            .collect()
-    }
-
-    /// A service for a hyper server, and with feature `tower` for a tower one.
-    #[must_use]
-    pub fn service(&self) -> EngineService<D> {
-        EngineService::new(Arc::clone(&self.hub))
-    }
-
-    /// Answers one request, for servers that route by themselves. WebSocket handshakes are completed through
-    /// hyper's upgrade, so the request must come from a connection served with upgrades.
-    pub async fn handle<B>(&self, request: http::Request<B>) -> http::Response<Body>
-    where
-        B: HttpBody<Data = bytes::Bytes> + Send + 'static,
-    {
-        service::handle(&self.hub, request, None, false).await
-    }
-
-    /// Accepts connections until accepting fails for good. Requests outside the path are answered 404.
-    ///
-    /// # Errors
-    ///
-    /// When the listener cannot accept any more.
-    pub async fn serve<L: Listener>(&self, listener: L) -> io::Result<()> {
-        listener::serve(&self.hub, listener).await
-    }
-
-    /// Serves one accepted TCP connection.
-    pub async fn serve_tcp(&self, stream: tokio::net::TcpStream, peer: Option<SocketAddr>) {
-        listener::serve_stream(Arc::clone(&self.hub), socket::Stream::Tcp(stream), peer).await;
-    }
-
-    /// Serves one accepted stream of any kind, TLS for example.
-    pub async fn serve_stream<S: ForeignStream>(&self, stream: S, peer: Option<SocketAddr>) {
-        listener::serve_stream(
-            Arc::clone(&self.hub),
-            socket::Stream::Foreign(Box::new(stream)),
-            peer,
-        )
-        .await;
-    }
-
-    /// Closes every session at once (EIO4-CLS-07) and refuses new ones.
-    pub fn close(&self) {
-        *self.hub.is_draining.lock() = true;
-        for session in self.hub.registry.all() {
-            let now = self.hub.now();
-            session.handle(now, Input::Discard);
-        }
-    }
-
-    /// Refuses new sessions, with 503 and `Retry-After`, then closes the live ones at random times spread evenly
-    /// over `deadline`, so that the clients do not reconnect elsewhere all at once.
-    ///
-    /// Returns as soon as all are gone, and at the deadline at the latest; whoever has not taken its last
-    /// messages by then loses them. Dropping the future stops the closing; new sessions stay refused.
-    pub async fn drain(&self, deadline: Duration) {
-        *self.hub.is_draining.lock() = true;
-        drain::run(&self.hub, deadline).await;
-    }
-
-    /// The engine's counters.
-    #[must_use]
-    pub fn stats(&self) -> Stats {
-        self.hub.counters.snapshot(self.session_count())
-    }
-}
+pub use door::listener::Listener;
+pub use door::service::{EngineService, PeerAddr};
+pub use engine::Engine;
+pub use hub::counters::Stats;
+pub use session::connection::{Connection, SendError};
+pub use session::handler::{Flow, Handler};
+pub use session::ready::Ready;
+pub use stream::ForeignStream;

@@ -1,7 +1,7 @@
 //! Numbers that spread things out. Nothing secret is made of them.
 
 /// A number below `bound`; zero when the operating system gives no random bytes.
-pub(super) fn below(bound: u64) -> u64 {
+pub(crate) fn below(bound: u64) -> u64 {
     getrandom::u64()
         .ok()
         .and_then(|number| number.checked_rem(bound))

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use std::task::{Context, Poll};
 
 use engineio::{
-    CloseReason, Config, Connection, Engine, Flow, Handler, Message, Payload, RequestView,
+    CloseReason, Config, Connection, Engine, Flow, Handler, Message, Payload, Protocol, RequestView,
 };
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -59,7 +59,9 @@ impl Script {
 impl Handler for Script {
     type Data = ();
 
-    fn on_open(&self, connection: &Connection<()>, _: &RequestView<'_>) {
+    fn on_open(&self, _: &RequestView<'_>, _: Protocol) {}
+
+    fn on_ready(&self, connection: &Connection<()>) {
         self.report(Event::Opened);
         let _ = self.connections.send(connection.clone());
     }

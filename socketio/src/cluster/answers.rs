@@ -6,10 +6,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use super::{ClusterBody, Heard, Question, ServerId};
-use crate::ack::Limit;
-use crate::adapter::AdapterError;
+use super::adapter::AdapterError;
+use super::question::{Heard, Question};
 use crate::codec::{ArgsError, FromArgs};
+use crate::proto::cluster::message::{ClusterBody, ServerId};
+use crate::time_limit::TimeLimit;
 
 /// What the servers of a cluster answered, complete or not.
 ///
@@ -107,7 +108,7 @@ pub struct Gathering<T> {
     items: Vec<T>,
     question: Option<Question>,
     failure: Option<AdapterError>,
-    limit: Limit,
+    limit: TimeLimit,
     take: fn(ServerId, ClusterBody) -> Vec<T>,
 }
 
@@ -126,7 +127,7 @@ impl<T> Gathering<T> {
             items,
             question,
             failure,
-            limit: Limit::new(timeout),
+            limit: TimeLimit::new(timeout),
             take,
         }
     }

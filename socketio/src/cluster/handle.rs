@@ -4,9 +4,10 @@ use std::fmt;
 use std::future::Future;
 use std::sync::Weak;
 
-use super::{ClusterMessage, ServerId, feed};
-use crate::proto::cluster::Input;
-use crate::server::Server;
+use crate::facade::hearing::feed;
+use crate::live::server::Server;
+use crate::proto::cluster::message::{ClusterMessage, ServerId};
+use crate::proto::cluster::node::Input;
 
 /// The server that an [`Adapter`](crate::Adapter) works for. It does not keep the server alive.
 #[derive(Clone)]

@@ -9,9 +9,10 @@ use std::task::Poll;
 use socketio_auth::BoxFuture;
 use tokio::sync::mpsc::{self, error::TrySendError};
 
-use super::{ClusterHandle, ClusterMessage, ServerId};
-use crate::adapter::{Adapter, AdapterError};
+use super::adapter::{Adapter, AdapterError};
+use super::handle::ClusterHandle;
 use crate::lock::Lock;
+use crate::proto::cluster::message::{ClusterMessage, ServerId};
 
 /// How many messages may wait for one server of the process. Further ones wait with their senders, where
 /// [`max_publishing`](crate::ClusterSettings::max_publishing) bounds them.

@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use super::{ClusterBody, ClusterMessage, RequestId, ServerId};
-use crate::adapter::AdapterError;
-use crate::namespace::Space;
-use crate::proto::cluster::{Kind, Lacking, Output};
+use super::adapter::AdapterError;
+use crate::clock::now;
+use crate::live::space::Space;
+use crate::proto::cluster::message::{ClusterBody, ClusterMessage, RequestId, ServerId};
+use crate::proto::cluster::node::Output;
+use crate::proto::cluster::requests::{Kind, Lacking};
 use crate::running::Guarded;
 
 /// What comes back. No more comes than the machine lets through, so the channel is bounded by its bounds.
@@ -47,7 +49,7 @@ impl Question {
             }
         }
         let is_lonely = !completed.is_empty();
-        let message = node.publish(super::now(), body(request.clone()));
+        let message = node.publish(now(), body(request.clone()));
         drop(node);
         drop(completed);
         // An event goes out even if nobody is known to be there: a server may have just come.

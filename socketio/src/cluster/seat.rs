@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use super::apply::first_of;
-use super::{Cluster, ClusterBody, ClusterMessage, Heard, RequestId, now};
-use crate::adapter::AdapterError;
-use crate::codec::RawArgs;
+use super::adapter::AdapterError;
+use super::link::Cluster;
+use super::question::Heard;
+use crate::clock::now;
+use crate::codec::{OwnedArgs, RawArgs};
 use crate::lock::Lock;
-use crate::proto::cluster::{Input, Node, Output};
+use crate::proto::cluster::message::{ClusterBody, ClusterMessage, RequestId};
+use crate::proto::cluster::node::{Input, Node, Output};
 
 /// Who waits for the answers to a question.
 pub(super) type Waiter = mpsc::UnboundedSender<Heard>;
@@ -53,7 +55,7 @@ impl Seat {
         self.node.lock().publish(now(), body)
     }
 
-    pub(super) fn feed(&self, input: Input) -> Vec<Output<Waiter>> {
+    pub(crate) fn feed(&self, input: Input) -> Vec<Output<Waiter>> {
         let mut node = self.node.lock();
         node.handle_input(now(), input);
         std::iter::from_fn(|| node.poll_output()).collect()
@@ -70,4 +72,9 @@ impl Seat {
         }
         self.cluster.adapter.server_count(nsp).await
     }
+}
+
+/// The first argument, or none.
+pub(crate) fn first_of(args: RawArgs<'_>) -> OwnedArgs {
+    args.get(0).unwrap_or(args).to_owned()
 }

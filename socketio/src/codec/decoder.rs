@@ -8,8 +8,8 @@ use super::error::PacketError;
 use super::json::{self, Incomplete};
 use super::limits::Limits;
 use super::msgpack;
+use super::packet::Packet;
 use super::parser::{Codec, Format, Parser, Partial};
-use crate::packet::Packet;
 
 /// Decodes the messages of one connection. It takes two pointers' room while no packet is incomplete.
 #[derive(Default)]

@@ -8,8 +8,8 @@ use super::args::OwnedArgs;
 use super::error::EncodeError;
 use super::json::{self, Header};
 use super::msgpack;
+use super::packet::{PacketKind, is_reserved};
 use super::parser::{Codec, Format, Outgoing, Parser};
-use crate::packet::{PacketKind, is_reserved};
 
 /// What the server tells a client that has joined a namespace.
 #[derive(Clone, Copy, Debug)]

@@ -24,6 +24,7 @@ mod msgpack;
 #[path = "msgpack/absent.rs"]
 mod msgpack;
 mod outgoing;
+pub(crate) mod packet;
 mod parser;
 #[cfg(test)]
 mod tests;

@@ -9,7 +9,7 @@ use engineio::{MessageBuffer, Payload};
 use super::args::RawArgs;
 use super::error::{EncodeError, PacketError};
 use super::limits::Limits;
-use crate::packet::{Packet, PacketKind};
+use super::packet::{Packet, PacketKind};
 
 /// How packets are written, for a whole server. Every client must be configured alike; JSON is the default of
 /// both.

@@ -12,8 +12,8 @@ use serde_json::{Map, Value, json};
 
 use super::error::PacketError;
 use super::outgoing::SEVERAL;
+use super::packet::{Packet, PacketKind};
 use super::{Codec, Decoder, Event, Limits, RawArgs};
-use crate::packet::{Packet, PacketKind};
 
 /// How we depart from a row.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

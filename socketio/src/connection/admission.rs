@@ -15,15 +15,17 @@ use socketio_auth::{
     Grant, GrantFacts, Inherit, Mode, NoRequest, PayloadText, Purpose, Rejection, SourceKind,
 };
 
-use super::{Accepted, Auth, Client, Payload, Shell, now, wall_clock};
+use crate::authority::guard::Guard;
+use crate::authority::revoked::Mark;
+use crate::clock::{now, wall_clock};
 use crate::error::ConnectError;
 use crate::id::SocketId;
-use crate::namespace::{Family, Guard, Space};
+use crate::live::client::{Accepted, Auth, Client, Payload, Shell};
+use crate::live::core::{Core, Verdict};
+use crate::live::keeper::Claim;
+use crate::live::space::{Family, Space};
 use crate::proto::client::{Gate, Inherited, Input, Ticket};
-use crate::recovery::Claim;
-use crate::revoked::Mark;
 use crate::running::{Guarded, Panicked, guard, poll_now};
-use crate::socket::{Core, Verdict};
 use crate::trace;
 
 /// A verification that runs.
@@ -89,12 +91,11 @@ impl Client {
         let connection = connection.clone();
         self.server.spawn(&self.runtime, async move {
             let found = tokio::time::timeout(limit, Guarded(search)).await;
-            if let Some(client) = connection.data() {
-                let found = found.unwrap_or(Ok(None));
-                let now = self::now();
-                client.searched(&connection, now, ticket, &name, payload, found);
-                client.go_on(&connection, now);
-            }
+            let client = connection.data();
+            let found = found.unwrap_or(Ok(None));
+            let now = self::now();
+            client.searched(&connection, now, ticket, &name, payload, found);
+            client.go_on(&connection, now);
         });
     }
 
@@ -361,8 +362,8 @@ impl Client {
             })
             .await;
             drop(future);
-            if let (Some(output), Some(client)) = (ended, connection.data()) {
-                next(client, &connection, output);
+            if let Some(output) = ended {
+                next(connection.data(), &connection, output);
             }
         });
     }
@@ -387,8 +388,8 @@ impl Client {
             })
             .await;
             drop(verification);
-            if let (Some(result), Some(client)) = (result, connection.data()) {
-                let now = now();
+            if let Some(result) = result {
+                let (client, now) = (connection.data(), now());
                 client.verified(&connection, now, &socket, &trial, result);
                 client.go_on(&connection, now);
             }

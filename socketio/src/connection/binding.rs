@@ -3,9 +3,9 @@
 use engineio::RequestView;
 use socketio_auth::{Extract, SessionBinding};
 
-use super::{Client, Presented};
-use crate::authority::Policies;
-use crate::handshake::Secrets;
+use crate::authority::authority::Policies;
+use crate::authority::secrets::Secrets;
+use crate::live::client::{Client, Presented};
 
 /// What the opening request presents; nothing is bound before it authenticated.
 pub(super) fn presented_in(

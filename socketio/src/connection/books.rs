@@ -6,8 +6,8 @@ use std::sync::Arc;
 use engineio::Connection;
 use socketio_auth::{AuditKind, AuthContext, AuthEvent, Credential, Rejection};
 
-use super::Client;
-use crate::socket::Core;
+use crate::live::client::Client;
+use crate::live::core::Core;
 
 impl Client {
     /// The circumstances of an attempt to join a namespace.

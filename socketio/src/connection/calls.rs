@@ -9,16 +9,17 @@ use socketio_auth::{Collected, Rejection};
 
 use super::admission::{ask_middleware, refused_by};
 use super::replies::ack_json;
-use super::{Client, now};
+use crate::clock::now;
 use crate::codec::RawArgs;
+use crate::codec::packet::Packet;
 use crate::error::ConnectError;
 use crate::event::{Event, Invalid};
-use crate::handler::{AckSender, Running};
-use crate::inbox::Call;
-use crate::packet::Packet;
+use crate::live::client::Client;
+use crate::live::core::Core;
+use crate::live::handlers::{AckSender, Running};
+use crate::live::inbox::Call;
 use crate::proto::client::Input;
 use crate::running::{Guarded, Panicked, guard, poll_now};
-use crate::socket::Core;
 use crate::trace;
 
 impl Client {
@@ -191,11 +192,10 @@ impl Client {
                 self.server.spawn(&self.runtime, async move {
                     let _in_flight = in_flight;
                     let event = Guarded(filtering).await;
-                    if let Some(client) = connection.data() {
-                        client.filtered(&connection, &socket, event, id);
-                        client.state.lock().inbox.end_flight();
-                        client.go_on(&connection, now());
-                    }
+                    let client = connection.data();
+                    client.filtered(&connection, &socket, event, id);
+                    client.state.lock().inbox.end_flight();
+                    client.go_on(&connection, now());
                 });
             }
         }
@@ -308,10 +308,9 @@ impl Client {
             if Guarded(running).await == Err(Panicked) {
                 panicked(&socket, ack);
             }
-            if let Some(client) = connection.data() {
-                client.state.lock().inbox.end_flight();
-                client.go_on(&connection, now());
-            }
+            let client = connection.data();
+            client.state.lock().inbox.end_flight();
+            client.go_on(&connection, now());
         });
     }
 }

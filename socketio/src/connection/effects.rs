@@ -8,11 +8,11 @@ use socketio_auth as auth;
 use socketio_auth::AuditKind;
 
 use super::replies::{ack_json, emit_json, send_connected, send_disconnect, send_own};
-use super::{Accepted, Client, HeldPacket, Shell};
-use crate::ack::Awaited;
-use crate::inbox::Call;
+use crate::live::client::{Accepted, Client, HeldPacket, Shell};
+use crate::live::core::Core;
+use crate::live::inbox::Call;
+use crate::live::owed::Awaited;
 use crate::proto::client::{Input, Output, Refusal};
-use crate::socket::Core;
 use crate::trace;
 
 impl Client {

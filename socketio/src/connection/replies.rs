@@ -3,9 +3,9 @@
 use engineio::{Connection, MessageBuffer};
 use serde_json::value::RawValue;
 
-use super::Client;
 use crate::codec::{ConnectReply, EncodeError, Event, OwnedArgs};
-use crate::socket::Core;
+use crate::live::client::Client;
+use crate::live::core::Core;
 
 /// Sends a packet of ours. A client that is gone, or whose queue is full, misses it.
 pub(super) fn send_own(

@@ -2,5 +2,7 @@
 
 pub(crate) mod client;
 pub(crate) mod cluster;
+pub(crate) mod grant_tag;
 pub(crate) mod pace;
 pub(crate) mod recovery;
+pub(crate) mod rooms;

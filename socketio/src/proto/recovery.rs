@@ -13,8 +13,8 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::rooms::{Room, Selection};
 use crate::id::SocketId;
-use crate::rooms::{Room, Selection};
 
 /// What a kept packet counts besides its own bytes.
 const PACKET_COST_BYTES: usize = 256;

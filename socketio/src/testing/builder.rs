@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use super::TestClient;
-use crate::server::SocketIo;
+use crate::facade::server::SocketIo;
 
 /// How a [`TestClient`] opens its connection.
 ///

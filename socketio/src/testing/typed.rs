@@ -4,8 +4,8 @@ use engineio::{Payload, Protocol};
 use serde::Serialize;
 
 use super::{Received, TestClient, unexpected};
+use crate::codec::packet::{Packet, PacketKind};
 use crate::codec::{Codec, Decoder, FromArgs, Limits, OwnedArgs};
-use crate::packet::{Packet, PacketKind};
 
 /// The typed level. It speaks for the namespace that was [connected](Self::connect) last.
 impl TestClient {

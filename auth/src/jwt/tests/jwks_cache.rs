@@ -436,7 +436,7 @@ fn keys_come_over_http_in_tasks_of_tokio() {
         let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
         stream.write_all((head + &body).as_bytes()).unwrap();
     });
-    let client = crate::HttpFetch::with_roots(include_str!("../../http_fetch/pem/tls_root.pem"));
+    let client = crate::HttpFetch::with_roots(include_str!("../../fetch/http/pem/tls_root.pem"));
     let cache = JwksCache::over_http(&url, client.unwrap()).unwrap();
     let found = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -214,7 +214,7 @@ fn row_28_an_unknown_key_and_a_bad_signature_look_alike() {
     let shown = |token: String| {
         let credential = Credential::new(token, SourceKind::Payload);
         let cx = AuthContext::new("/");
-        match crate::ready::now_or_never(jwt.authenticate(&cx, &credential)).unwrap() {
+        match crate::base::ready::now_or_never(jwt.authenticate(&cx, &credential)).unwrap() {
             Outcome::Reject(rejection) => (rejection.code(), rejection.message().to_owned()),
             other => panic!("{other:?}"),
         }

@@ -83,7 +83,7 @@ fn authenticators_that_echo_are_caught() {
 
 #[test]
 fn authenticators_that_mix_up_what_is_under_way_are_caught() {
-    let last = Arc::new(crate::lock::Lock::new(String::new()));
+    let last = Arc::new(crate::base::lock::Lock::new(String::new()));
     let mixing = auth_fn(move |_: AuthContext, token: Credential| {
         let last = Arc::clone(&last);
         async move {
@@ -109,7 +109,7 @@ fn authenticators_that_mix_up_what_is_under_way_are_caught() {
 
 #[test]
 fn authenticators_that_stay_locked_when_dropped_are_caught() {
-    let is_busy = Arc::new(crate::lock::Lock::new(false));
+    let is_busy = Arc::new(crate::base::lock::Lock::new(false));
     let sticky = auth_fn(move |_: AuthContext, token: Credential| {
         let is_busy = Arc::clone(&is_busy);
         async move {

@@ -10,7 +10,7 @@ use crate::proto::event::Input::{
     WebSocketClosed, WebSocketFailed,
 };
 use crate::proto::event::{Input, Output, PollAnswer, Probing, Received};
-use crate::proto::session::{LINGER, NOOP_INTERVAL};
+use crate::proto::session::{LINGER, NOOP_INTERVAL, RETURN_WAIT};
 use crate::proto::testing::{Bench, PING_INTERVAL, PING_TIMEOUT, STALL_TIMEOUT, UPGRADE_TIMEOUT};
 use crate::proto::transport::Transport;
 
@@ -248,6 +248,73 @@ fn an_unanswered_ping_closes_on_either_transport() {
         bench.after(PING_TIMEOUT),
         answered(PollAnswer::Close, closed(CloseReason::PingTimeout))
     );
+}
+
+#[test]
+fn a_closed_session_is_abandoned_when_nobody_comes_back() {
+    let mut bench = Bench::polling();
+    assert!(!bench.session.is_abandoned(bench.now), "it is open");
+    bench.send("4a");
+    bench.feed(Close);
+    assert!(
+        !bench
+            .session
+            .is_abandoned(bench.now + RETURN_WAIT - MILLISECOND)
+    );
+    assert!(bench.session.is_abandoned(bench.now + RETURN_WAIT));
+    bench.feed(PostArrived);
+    assert!(
+        !bench.session.is_abandoned(bench.now + LINGER),
+        "it is here"
+    );
+    bench.feed(PostDone);
+    bench.feed(Discard);
+    assert!(bench.session.is_abandoned(bench.now), "it is over");
+
+    let mut bench = Bench::websocket();
+    bench.feed(Close);
+    assert!(
+        !bench.session.is_abandoned(bench.now + LINGER),
+        "it is connected"
+    );
+}
+
+#[test]
+fn a_ping_is_to_be_answered_by_when_it_was_due_and_not_by_when_it_was_sent() {
+    //= EIO4-HB-05 test
+    let mut bench = Bench::websocket();
+    let due = bench.now + PING_INTERVAL;
+    bench.after(PING_INTERVAL + 2 * MILLISECOND);
+    assert_eq!(bench.session.poll_timeout(), Some(due + PING_TIMEOUT));
+}
+
+#[test]
+fn a_timer_that_is_very_late_leaves_the_client_nine_tenths_of_its_time() {
+    let (at_bound, past_it) = (PING_TIMEOUT / 10, PING_TIMEOUT / 10 + MILLISECOND);
+    for (late, by) in [
+        (at_bound, PING_TIMEOUT),
+        (past_it, PING_TIMEOUT + MILLISECOND),
+        (5 * PING_TIMEOUT, 5 * PING_TIMEOUT + PING_TIMEOUT * 9 / 10),
+    ] {
+        let mut bench = Bench::websocket();
+        let due = bench.now + PING_INTERVAL;
+        bench.after(PING_INTERVAL + late);
+        assert_eq!(bench.session.poll_timeout(), Some(due + by), "{late:?}");
+    }
+}
+
+#[test]
+fn a_poll_at_the_ping_timeout_is_refused_however_late_the_timer_is() {
+    //= EIO4-HB-05 test
+    let mut bench = Bench::polling();
+    bench.after(PING_INTERVAL);
+    bench.now += PING_TIMEOUT - MILLISECOND;
+    let in_time = vec![Output::AnswerPoll(PollAnswer::Queued)];
+    assert_eq!(bench.feed(PollArrived), in_time);
+    bench.now += MILLISECOND;
+    let mut refused = closed(CloseReason::PingTimeout);
+    refused.push(Output::RefusePoll);
+    assert_eq!(bench.feed(PollArrived), refused);
 }
 
 #[test]

@@ -11,7 +11,8 @@ use crate::codec::args::{ArgsSource, Attached, Attachments};
 use crate::codec::binary::Binary;
 use crate::codec::error::PacketError;
 use crate::codec::limits::Limits;
-use crate::packet::{self, Packet, PacketKind, is_reserved};
+use crate::codec::packet;
+use crate::codec::packet::{Packet, PacketKind, is_reserved};
 
 /// A packet whose attachments have not all arrived.
 pub(in crate::codec) struct Incomplete {

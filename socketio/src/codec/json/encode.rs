@@ -9,7 +9,7 @@ use serde_json::ser::Formatter;
 
 use crate::codec::error::EncodeError;
 use crate::codec::outgoing::{self, ArgsSink, RawPart};
-use crate::packet::PacketKind;
+use crate::codec::packet::PacketKind;
 
 use super::plain::plain_len;
 

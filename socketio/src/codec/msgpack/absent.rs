@@ -8,7 +8,7 @@ use serde::ser::{Error as _, Serialize, Serializer};
 use super::error::{EncodeError, PacketError};
 use super::json::Header;
 use super::limits::Limits;
-use crate::packet::Packet;
+use crate::codec::packet::Packet;
 
 const ABSENT: &str = "the feature `msgpack` is off";
 

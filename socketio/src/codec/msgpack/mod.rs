@@ -19,7 +19,7 @@ use super::error::{EncodeError, PacketError};
 use super::json::Header;
 use super::limits::{DEEPEST, Limits};
 use super::outgoing::{self, ArgsSink, RawPart};
-use crate::packet::{Packet, PacketKind};
+use crate::codec::packet::{Packet, PacketKind};
 
 /// The members of the map that is a packet.
 #[derive(Default)]

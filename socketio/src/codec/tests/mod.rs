@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use super::vectors::Wire;
 use super::{Codec, Decoder, Event, Limits, OwnedArgs, PacketError};
-use crate::packet::Packet;
+use crate::codec::packet::Packet;
 
 /// The packet that some JSON messages make.
 fn decode(messages: &[Payload<'_>]) -> Result<Packet<'static>, PacketError> {

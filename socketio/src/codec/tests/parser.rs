@@ -3,12 +3,12 @@
 use engineio::{MessageBuffer, Payload, Protocol};
 
 use super::event;
+use crate::codec::packet::{Packet, PacketKind};
 use crate::codec::vectors::Wire;
 use crate::codec::{
     Args, Binary, Codec, ConnectReply, Decoder, EncodeError, Event, Limits, Outgoing, OwnedArgs,
     PacketError, Parser, Partial,
 };
-use crate::packet::{Packet, PacketKind};
 
 struct DataFirst;
 

@@ -5,9 +5,9 @@ use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
 use super::{decode_with, wires};
+use crate::codec::packet::Packet;
 use crate::codec::vectors::{Several, Wire, value_of};
 use crate::codec::{Codec, Decoder, Event, Limits};
-use crate::packet::Packet;
 
 /// A repeatable sequence: xorshift64.
 struct Random(u64);

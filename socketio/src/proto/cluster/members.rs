@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use crate::cluster::ServerId;
+use super::message::ServerId;
 
 /// How many other servers are known at once. One more takes the place of the one that was silent for longest.
 pub(super) const MAX_SERVERS: usize = 1024;

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::members::MAX_SERVERS;
-use crate::cluster::{ClusterBody, RequestId, ServerId};
+use super::message::{ClusterBody, RequestId, ServerId};
 
 /// How many acknowledgements of a server are taken before it has said how many there will be.
 pub(super) const MAX_EARLY_ACKS: u64 = 1024;

@@ -1,5 +1,9 @@
-use super::*;
-use crate::cluster::ClusterOptions;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::message::{ClusterBody, ClusterMessage, ClusterOptions, RequestId, ServerId};
+use super::node::{Input, Node, Output, Rhythm};
+use super::requests::{self, Kind, Lacking, TooManyRequests};
 use crate::codec::OwnedArgs;
 
 const RHYTHM: Rhythm = Rhythm {

@@ -1,0 +1,11 @@
+//! What everything else stands on; nothing here knows of authentication.
+
+pub(crate) mod clock;
+pub(crate) mod fingerprint;
+pub(crate) mod future;
+pub(crate) mod lock;
+pub(crate) mod random;
+#[cfg(test)]
+pub(crate) mod ready;
+pub(crate) mod recent;
+pub(crate) mod secret;

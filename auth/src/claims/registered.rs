@@ -1,0 +1,237 @@
+//! The registered claims (RFC 7519 §4.1), read strictly from what is known to be the issuer's word: a payload whose
+//! signature holds, or an introspection answer.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use super::strict_json::{Json, Object};
+use crate::grant::{Grant, Scopes};
+use crate::rejection::code::Code;
+
+/// What the payload must say.
+#[derive(Clone, Debug)]
+pub(crate) struct Expectations {
+    pub(crate) audiences: Vec<Box<str>>,
+    pub(crate) leeway: Duration,
+    pub(crate) max_session: Duration,
+    pub(crate) max_token_lifetime: Option<Duration>,
+    /// Without `exp` a grant ends with `max_session`.
+    pub(crate) is_expiry_required: bool,
+}
+
+/// The registered claims that a grant is made of.
+#[derive(Debug)]
+pub(crate) struct Registered {
+    pub(crate) subject: Arc<str>,
+    pub(crate) issuer: Option<Arc<str>>,
+    /// Not a claim: the key that verified them.
+    pub(crate) key_id: Option<Arc<str>>,
+    /// Not a claim: the algorithm of the signature.
+    pub(crate) algorithm: Option<&'static str>,
+    pub(crate) token_id: Option<Arc<str>>,
+    pub(crate) session_id: Option<Arc<str>>,
+    pub(crate) issued_at: Option<SystemTime>,
+    pub(crate) expires_at: SystemTime,
+    pub(crate) scopes: Scopes,
+}
+
+impl Registered {
+    pub(crate) fn into_grant<C>(self, identity: C) -> Grant<C> {
+        let mut grant = Grant::new(identity, self.subject)
+            .with_expires_at(self.expires_at)
+            .with_scopes(self.scopes);
+        if let Some(issuer) = self.issuer {
+            grant = grant.with_issuer(issuer);
+        }
+        if let Some(id) = self.key_id {
+            grant = grant.with_key_id(id);
+        }
+        if let Some(name) = self.algorithm {
+            grant = grant.with_algorithm(name);
+        }
+        if let Some(id) = self.token_id {
+            grant = grant.with_token_id(id);
+        }
+        if let Some(id) = self.session_id {
+            grant = grant.with_session_id(id);
+        }
+        if let Some(at) = self.issued_at {
+            grant = grant.with_issued_at(at);
+        }
+        grant
+    }
+}
+
+type Failure = (Code, &'static str);
+
+const fn invalid(detail: &'static str) -> Failure {
+    (Code::InvalidToken, detail)
+}
+
+impl Expectations {
+    /// Checks every claim, and that the token names `expected_issuer` when there is one. Expiry comes last, so
+    /// that `token_expired` is said only of tokens that are good otherwise.
+    pub(crate) fn check(
+        &self,
+        claims: &Object<'_>,
+        expected_issuer: Option<&Arc<str>>,
+        now: SystemTime,
+    ) -> Result<Registered, Failure> {
+        let issuer = match (text(claims, "iss")?, expected_issuer) {
+            (named, None) => named.map(Arc::from),
+            (Some(named), Some(expected)) if *named == **expected => Some(Arc::clone(expected)),
+            (_, Some(_)) => return Err(invalid("iss is missing or another")),
+        };
+        self.check_audience(claims)?;
+        let issued_at = date(claims, "iat")?;
+        let not_before = date(claims, "nbf")?;
+        let expires = date(claims, "exp")?;
+        if self.is_expiry_required && expires.is_none() {
+            return Err(invalid("exp is missing"));
+        }
+        let latest = now.checked_add(self.leeway);
+        if [issued_at, not_before]
+            .into_iter()
+            .flatten()
+            .any(|date| latest.is_some_and(|latest| date.is_after(latest)))
+        {
+            return Err(invalid("iat or nbf is in the future"));
+        }
+        self.check_lifetime(issued_at, expires)?;
+        // Not registered, but in use: the connection is to end before its token does.
+        let expires = expires.into_iter().chain(date(claims, "expire_at")?).min();
+        let registered = Registered {
+            subject: text(claims, "sub")?
+                .ok_or(invalid("sub is missing"))?
+                .into(),
+            issuer,
+            key_id: None,
+            algorithm: None,
+            token_id: text(claims, "jti")?.map(Arc::from),
+            session_id: text(claims, "sid")?.map(Arc::from),
+            issued_at: issued_at.and_then(NumericDate::time),
+            expires_at: self.clamp(expires, now),
+            scopes: scopes(claims)?,
+        };
+        let deadline = expires
+            .and_then(NumericDate::time)
+            .and_then(|at| at.checked_add(self.leeway));
+        if deadline.is_some_and(|deadline| deadline <= now) {
+            return Err((Code::TokenExpired, "exp has passed"));
+        }
+        Ok(registered)
+    }
+
+    fn check_audience(&self, claims: &Object<'_>) -> Result<(), Failure> {
+        let named = match claims.get("aud") {
+            None => &[],
+            Some(one @ Json::Text(_)) => std::slice::from_ref(one),
+            Some(Json::Array(list)) => list,
+            Some(_) => return Err(invalid("aud has the wrong type")),
+        };
+        let mut is_named = self.audiences.is_empty();
+        for audience in named {
+            let audience = audience
+                .as_text()
+                .ok_or(invalid("aud has the wrong type"))?;
+            is_named |= self
+                .audiences
+                .iter()
+                .any(|expected| **expected == *audience);
+        }
+        if is_named {
+            Ok(())
+        } else {
+            Err(invalid("aud is missing or another"))
+        }
+    }
+
+    fn check_lifetime(
+        &self,
+        issued_at: Option<NumericDate>,
+        expires: Option<NumericDate>,
+    ) -> Result<(), Failure> {
+        let Some(most) = self.max_token_lifetime else {
+            return Ok(());
+        };
+        let issued = issued_at.ok_or(invalid("iat is missing"))?;
+        let expires = expires.ok_or(invalid("exp is missing"))?;
+        if expires.0.saturating_sub(issued.0) > most.as_secs() {
+            return Err(invalid("the token lives too long"));
+        }
+        Ok(())
+    }
+
+    /// The end of the session: `exp`, but no later than `max_session` from now. Only a token that was accepted
+    /// thanks to the leeway has the rest of the leeway, else it would be let in and thrown out at once.
+    fn clamp(&self, expires: Option<NumericDate>, now: SystemTime) -> SystemTime {
+        let Some(cap) = now.checked_add(self.max_session) else {
+            return now;
+        };
+        let end = match expires.and_then(NumericDate::time) {
+            Some(at) if at <= now => at.checked_add(self.leeway),
+            other => other,
+        };
+        end.map_or(cap, |at| at.min(cap))
+    }
+}
+
+/// Whole seconds since 1970 (RFC 7519 §2, fractions cut off).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct NumericDate(u64);
+
+impl NumericDate {
+    /// `None` when the time is beyond what the system can express.
+    fn time(self) -> Option<SystemTime> {
+        SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(self.0))
+    }
+
+    fn is_after(self, other: SystemTime) -> bool {
+        self.time().is_none_or(|time| time > other)
+    }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "checked to be finite and not negative; `as` saturates at the top"
+)]
+fn date(claims: &Object<'_>, name: &str) -> Result<Option<NumericDate>, Failure> {
+    let Some(value) = claims.get(name) else {
+        return Ok(None);
+    };
+    let Json::Number(number) = value else {
+        return Err(invalid("a date is not a number of seconds"));
+    };
+    if let Some(seconds) = number.as_u64() {
+        return Ok(Some(NumericDate(seconds)));
+    }
+    match number.as_f64().filter(|_| number.is_f64()) {
+        Some(seconds) if seconds.is_finite() && seconds >= 0.0 => {
+            Ok(Some(NumericDate(seconds as u64)))
+        }
+        _ => Err(invalid("a date is not a number of seconds")),
+    }
+}
+
+fn text<'a>(claims: &'a Object<'_>, name: &str) -> Result<Option<&'a str>, Failure> {
+    match claims.get(name) {
+        None => Ok(None),
+        Some(Json::Text(text)) => Ok(Some(text)),
+        Some(_) => Err(invalid("a registered claim has the wrong type")),
+    }
+}
+
+/// `scope` as one string (RFC 8693 §4.2), or `scope`/`scp` as a list of strings.
+fn scopes(claims: &Object<'_>) -> Result<Scopes, Failure> {
+    match claims.get("scope").or_else(|| claims.get("scp")) {
+        None => Ok(Scopes::default()),
+        Some(Json::Text(text)) => Ok(Scopes::parse(text)),
+        Some(Json::Array(list)) => list
+            .iter()
+            .map(Json::as_text)
+            .collect::<Option<Scopes>>()
+            .ok_or(invalid("scope has the wrong type")),
+        Some(_) => Err(invalid("scope has the wrong type")),
+    }
+}

@@ -1,0 +1,234 @@
+//! A small HTTPS client: one connection per request, no redirects, everything bounded.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use hyper::body::{Bytes, Incoming};
+use hyper::client::conn::http1;
+use hyper::http::uri::Scheme;
+use hyper::{Method, Request, Response, Uri, header};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::crypto::aws_lc_rs;
+use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+
+use super::exchange::{Fetch, FetchError, FetchRequest, FetchResponse};
+
+/// From the lookup of the host's name to the last byte of the answer.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// [`Fetch`] over HTTP/1.1 and TLS 1.2 or 1.3, on tokio (feature `jwks-http`). A clone shares the trusted roots.
+///
+/// Each request has a connection of its own: key sets are asked for every few minutes, and a connection that is kept
+/// costs more than one that is made. A redirect is an answer and is not followed. Proxies are not supported;
+/// implement [`Fetch`] over another client for these.
+///
+/// ```
+/// use std::time::Duration;
+/// use socketio_auth::HttpFetch;
+///
+/// # fn main() -> Result<(), socketio_auth::NoRoots> {
+/// let client = HttpFetch::new()?.timeout(Duration::from_secs(3));
+/// # let _ = client;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct HttpFetch {
+    tls: TlsConnector,
+    timeout: Duration,
+}
+
+/// No root certificate could be read, so no server could be trusted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoRoots;
+
+impl fmt::Display for NoRoots {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("there is no root certificate to trust")
+    }
+}
+
+impl std::error::Error for NoRoots {}
+
+impl HttpFetch {
+    /// A client that trusts the roots of this machine; `SSL_CERT_FILE` and `SSL_CERT_DIR` are honoured. It reads
+    /// files, so make it at start-up.
+    ///
+    /// # Errors
+    ///
+    /// [`NoRoots`] when there are none, as in an image without `ca-certificates`.
+    pub fn new() -> Result<Self, NoRoots> {
+        Self::trusting(rustls_native_certs::load_native_certs().certs)
+    }
+
+    /// A client that trusts the certificates of this PEM text and no others.
+    ///
+    /// # Errors
+    ///
+    /// [`NoRoots`] when it holds none.
+    pub fn with_roots(pem: &str) -> Result<Self, NoRoots> {
+        Self::trusting(CertificateDer::pem_slice_iter(pem.as_bytes()).filter_map(Result::ok))
+    }
+
+    fn trusting(
+        certificates: impl IntoIterator<Item = CertificateDer<'static>>,
+    ) -> Result<Self, NoRoots> {
+        let mut roots = RootCertStore::empty();
+        // Machines have roots that cannot be parsed among good ones.
+        roots.add_parsable_certificates(certificates);
+        if roots.is_empty() {
+            return Err(NoRoots);
+        }
+        // Named, because the process-wide default of rustls may be another, or none.
+        let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(|_| NoRoots)?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        Ok(Self {
+            tls: TlsConnector::from(Arc::new(config)),
+            timeout: DEFAULT_TIMEOUT,
+        })
+    }
+
+    /// How long one request may take as a whole; 5 s by default. Keep it below the policy's `verify_timeout` where
+    /// clients wait for it.
+    #[must_use]
+    pub const fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    async fn exchange(&self, request: FetchRequest) -> Result<FetchResponse, FetchError> {
+        let uri: Uri = request.url().parse().map_err(failed)?;
+        let authority = uri
+            .authority()
+            .ok_or_else(|| failed("the URL has no host"))?;
+        let host = authority.host().trim_matches(['[', ']']);
+        let is_secure = uri.scheme() == Some(&Scheme::HTTPS);
+        let port = authority
+            .port_u16()
+            .unwrap_or(if is_secure { 443 } else { 80 });
+        let message = message(&uri, authority.as_str(), &request)?;
+        let max = request.max_body_bytes();
+        let stream = TcpStream::connect((host, port)).await.map_err(failed)?;
+        if is_secure {
+            let name = ServerName::try_from(host.to_owned()).map_err(failed)?;
+            let stream = self.tls.connect(name, stream).await.map_err(failed)?;
+            send(stream, message, max).await
+        } else {
+            send(stream, message, max).await
+        }
+    }
+}
+
+impl Fetch for HttpFetch {
+    async fn fetch(&self, request: FetchRequest) -> Result<FetchResponse, FetchError> {
+        tokio::time::timeout(self.timeout, Box::pin(self.exchange(request)))
+            .await
+            .unwrap_or(Err(FetchError::Timeout))
+    }
+}
+
+fn message(
+    uri: &Uri,
+    host: &str,
+    request: &FetchRequest,
+) -> Result<Request<Full<Bytes>>, FetchError> {
+    let path = uri.path_and_query().map_or("/", |path| path.as_str());
+    let mut message = Request::builder()
+        .uri(path)
+        .header(header::HOST, host)
+        .header(header::CONNECTION, "close")
+        .header(header::USER_AGENT, "socketio-auth");
+    for (name, value) in request.headers() {
+        message = message.header(name, value);
+    }
+    let body = match request.form() {
+        None => Bytes::new(),
+        Some(form) => {
+            message = message
+                .method(Method::POST)
+                .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+            Bytes::copy_from_slice(form.as_bytes())
+        }
+    };
+    message.body(Full::new(body)).map_err(failed)
+}
+
+async fn send(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    message: Request<Full<Bytes>>,
+    max_body_bytes: usize,
+) -> Result<FetchResponse, FetchError> {
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
+        .await
+        .map_err(failed)?;
+    let mut exchange = pin!(async {
+        let response = sender.send_request(message).await.map_err(failed)?;
+        collect(response, max_body_bytes).await
+    });
+    // Both halves are driven here rather than in a task, so that dropping the future ends the connection.
+    let mut connection = pin!(connection);
+    let mut is_connected = true;
+    poll_fn(|cx| {
+        if is_connected && connection.as_mut().poll(cx).is_ready() {
+            // If it broke, the other half learns why.
+            is_connected = false;
+        }
+        match exchange.as_mut().poll(cx) {
+            Poll::Ready(result) => Poll::Ready(result),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await
+}
+
+async fn collect(response: Response<Incoming>, max: usize) -> Result<FetchResponse, FetchError> {
+    let (head, body) = response.into_parts();
+    let body = Limited::new(body, max).collect().await.map_err(|error| {
+        if error.is::<LengthLimitError>() {
+            FetchError::TooLarge
+        } else {
+            failed(error)
+        }
+    })?;
+    let mut answer = FetchResponse::new(head.status.as_u16(), body.to_bytes().to_vec());
+    for name in [header::ETAG, header::CACHE_CONTROL] {
+        if let Some(value) = head
+            .headers
+            .get(&name)
+            .and_then(|value| value.to_str().ok())
+        {
+            answer = answer.with_header(name.as_str(), value);
+        }
+    }
+    Ok(answer)
+}
+
+/// These errors tell of addresses and certificates, not of what was sent.
+fn failed(error: impl fmt::Display) -> FetchError {
+    FetchError::Failed(error.to_string().into())
+}
+
+/// Shows the timeout only.
+impl fmt::Debug for HttpFetch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpFetch")
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

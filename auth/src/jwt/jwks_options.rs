@@ -1,0 +1,55 @@
+//! The bounds of a cache of key sets.
+
+use std::time::Duration;
+
+use super::algorithm::Algorithm;
+
+/// The bounds of a [`JwksCache`](super::JwksCache).
+///
+/// ```
+/// use std::time::Duration;
+/// use socketio_auth::jwt::JwksOptions;
+///
+/// let mut options = JwksOptions::default();
+/// options.max_stale = Duration::from_secs(60 * 60);
+/// assert_eq!(options.min_refresh_interval, Duration::from_secs(30));
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct JwksOptions {
+    /// The least time between the starts of two fetches, whatever asks for them; 30 s by default. Lowering it finds
+    /// a new key sooner, and lets whoever makes key ids up cause more requests.
+    pub min_refresh_interval: Duration,
+    /// How long keys are fresh when the answer has no `max-age`; 10 min by default.
+    pub default_fresh: Duration,
+    /// The least time that keys are fresh, `no-store` or not; 1 min by default.
+    pub min_fresh: Duration,
+    /// The longest time that keys are fresh; 24 h by default. A key that the issuer withdrew is trusted so long.
+    pub max_fresh: Duration,
+    /// How long keys are used after they went stale, while fetches fail; 24 h by default. Raising it survives longer
+    /// outages of the issuer and trusts withdrawn keys for longer.
+    pub max_stale: Duration,
+    /// How long a key id that the issuer does not have is not asked for again; 5 min by default. 1024 such ids are
+    /// remembered.
+    pub negative_ttl: Duration,
+    /// The longest key set, in bytes; 256 KiB by default. A longer one, or one of more than 64 keys, is a failed
+    /// fetch.
+    pub max_body_bytes: usize,
+    /// What RSA keys that name no algorithm are bound to; RS256 by default.
+    pub rsa_algorithm: Algorithm,
+}
+
+impl Default for JwksOptions {
+    fn default() -> Self {
+        Self {
+            min_refresh_interval: Duration::from_secs(30),
+            default_fresh: Duration::from_secs(10 * 60),
+            min_fresh: Duration::from_secs(60),
+            max_fresh: Duration::from_secs(24 * 60 * 60),
+            max_stale: Duration::from_secs(24 * 60 * 60),
+            negative_ttl: Duration::from_secs(5 * 60),
+            max_body_bytes: 256 * 1024,
+            rsa_algorithm: Algorithm::Rs256,
+        }
+    }
+}

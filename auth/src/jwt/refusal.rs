@@ -1,0 +1,26 @@
+//! Why a token was not accepted.
+
+use crate::rejection::code::{Code, Rejection};
+
+/// What becomes of a token that is not accepted.
+pub(super) enum Refusal {
+    NotMine,
+    Rejected(Rejection),
+}
+
+impl From<Rejection> for Refusal {
+    fn from(rejection: Rejection) -> Self {
+        Self::Rejected(rejection)
+    }
+}
+
+impl From<&'static str> for Refusal {
+    fn from(detail: &'static str) -> Self {
+        Self::Rejected(invalid(detail))
+    }
+}
+
+/// The refusal that tells the client nothing and the log why.
+pub(super) fn invalid(detail: &'static str) -> Rejection {
+    Rejection::new(Code::InvalidToken).with_detail(detail)
+}

@@ -1,0 +1,91 @@
+//! The numbers: how much strangers may cost.
+
+use std::time::Duration;
+
+/// How often something may fail: so many times at once, and then at this pace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Rate {
+    /// How many failures are forgiven per minute. Zero counts as one.
+    pub per_minute: u32,
+    /// How many may come at once. Zero counts as one.
+    pub burst: u32,
+}
+
+impl Rate {
+    /// A rate.
+    #[must_use]
+    pub const fn new(per_minute: u32, burst: u32) -> Self {
+        Self { per_minute, burst }
+    }
+
+    /// How long one failure takes to be forgiven.
+    pub(super) fn period(self) -> Duration {
+        Duration::from_secs(60) / self.per_minute.max(1)
+    }
+
+    /// How far ahead of the pace failures may be.
+    pub(super) fn tolerance(self) -> Duration {
+        self.period() * (self.burst.max(1) - 1)
+    }
+}
+
+/// The bounds of a server as a whole.
+///
+/// Only [`max_pending`](Self::max_pending) is on by default: behind one address there may be a whole company, or a load test. The
+/// attempts of a single connection are bounded in any case, by
+/// [`NamespacePolicy::max_attempts`](crate::NamespacePolicy::max_attempts).
+///
+/// ```
+/// use socketio_auth::{Limits, Rate};
+///
+/// let mut limits = Limits::recommended();
+/// limits.failures_per_address = Some(Rate::new(60, 30));
+/// assert_eq!(limits.max_pending, Limits::default().max_pending);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// How many clients may wait to be let in, over all namespaces; 10,000 by default. One more is refused as
+    /// `auth_unavailable`. Raising it costs the memory of that many connections.
+    pub max_pending: u32,
+    /// How many of them may have one [address](crate::AddressKey); not limited by default, 64 recommended. One more is
+    /// refused as `rate_limited`.
+    pub max_pending_per_address: Option<u32>,
+    /// How often attempts from one [address](crate::AddressKey) may fail; not limited by default, 20 a minute and 10 at
+    /// once recommended. Past it every attempt is refused as `rate_limited` and costs no verification. Good
+    /// attempts do not count.
+    pub failures_per_address: Option<Rate>,
+    /// How often renewals of one subject may fail, whatever its connections; not limited by default, 5 a minute
+    /// and 5 at once recommended.
+    pub failed_renewals_per_subject: Option<Rate>,
+    /// How many addresses and how many subjects are remembered, each; 65,536 by default. Past it those that have not failed for
+    /// longest are forgotten: somebody with that many addresses is not slowed down any more.
+    pub max_remembered: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_pending: 10_000,
+            max_pending_per_address: None,
+            failures_per_address: None,
+            failed_renewals_per_subject: None,
+            max_remembered: 65_536,
+        }
+    }
+}
+
+impl Limits {
+    /// The bounds for a server in the open whose clients' addresses are known, which behind a proxy takes
+    /// [`TrustedProxies`](crate::TrustedProxies).
+    #[must_use]
+    pub fn recommended() -> Self {
+        Self {
+            max_pending_per_address: Some(64),
+            failures_per_address: Some(Rate::new(20, 10)),
+            failed_renewals_per_subject: Some(Rate::new(5, 5)),
+            ..Self::default()
+        }
+    }
+}

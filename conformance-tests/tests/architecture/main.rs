@@ -1,0 +1,190 @@
+//! What may know what: the directions between the crates, and the purity of what decides.
+
+#![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
+
+mod floors;
+mod sources;
+mod surface;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The modules that take time and bytes as arguments and do no I/O.
+const PURE: [&str; 12] = [
+    "engineio/src/proto",
+    "engineio/src/websocket",
+    "engineio/src/http",
+    "engineio/src/packet",
+    "engineio/src/payload",
+    "engineio/src/jsonp",
+    "engineio/src/send_options",
+    "socketio/src/proto",
+    "socketio/src/queue",
+    "socketio/src/codec",
+    "auth/src/state_machine",
+    "auth/src/wire",
+];
+
+/// What a pure module does not name.
+const BANNED: [&str; 11] = [
+    "tokio",
+    "hyper",
+    "Instant::now",
+    "SystemTime",
+    "Mutex",
+    "RwLock",
+    "OnceLock",
+    "Cell",
+    "atomic",
+    "rand",
+    "getrandom",
+];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// The names in a manifest's `[dependencies]`.
+fn dependencies(package: &str) -> Vec<String> {
+    let manifest = fs::read_to_string(root().join(package).join("Cargo.toml")).unwrap();
+    let (_, behind) = manifest.split_once("\n[dependencies]\n").unwrap();
+    let section = behind.split("\n[").next().unwrap();
+    section
+        .lines()
+        .filter_map(|line| line.split(['=', '.', ' ']).next())
+        .filter(|name| !name.is_empty() && !name.starts_with('#'))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// The Rust files of a module: `x.rs`, and everything under `x/`.
+fn files(module: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let alone = module.with_extension("rs");
+    if alone.is_file() {
+        found.push(alone);
+    }
+    let mut folders = vec![module.to_owned()];
+    while let Some(folder) = folders.pop() {
+        let Ok(entries) = fs::read_dir(&folder) else {
+            continue;
+        };
+        for entry in entries {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                found.push(path);
+            }
+        }
+    }
+    found
+}
+
+/// The code of a file that is there outside tests, without comments.
+fn production_code(text: &str) -> String {
+    let text = text
+        .split("#[cfg(test)]\nmod tests {")
+        .next()
+        .unwrap_or(text);
+    text.lines()
+        .map(|line| line.split("//").next().unwrap_or(line))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+/// The files that only tests see: `#[cfg(test)] mod x;` names them.
+fn test_modules(files: &[PathBuf]) -> Vec<String> {
+    let mut names = Vec::new();
+    for file in files {
+        let text = fs::read_to_string(file).unwrap();
+        let mut is_test = false;
+        for line in text.lines() {
+            let declared = line
+                .trim_start_matches("pub(crate) ")
+                .strip_prefix("mod ")
+                .and_then(|name| name.strip_suffix(';'));
+            if let (true, Some(name)) = (is_test, declared) {
+                names.push(name.to_owned());
+            }
+            is_test = matches!(
+                line.trim(),
+                "#[cfg(test)]" | r#"#[cfg(any(test, feature = "fuzzing"))]"#
+            );
+        }
+    }
+    names
+}
+
+/// The places where `word` stands by itself.
+fn names(code: &str, word: &str) -> bool {
+    let is_part = |character: char| character.is_alphanumeric() || character == '_';
+    code.match_indices(word).any(|(start, _)| {
+        let before = code.get(..start).and_then(|text| text.chars().next_back());
+        let after = code
+            .get(start + word.len()..)
+            .and_then(|text| text.chars().next());
+        !before.is_some_and(is_part) && !after.is_some_and(is_part)
+    })
+}
+
+#[test]
+fn engineio_and_auth_know_nobody_here_and_socketio_knows_both() {
+    let ours = [
+        "engineio",
+        "socketio",
+        "socketio-auth",
+        "conformance-tests",
+        "benches",
+    ];
+    let of_ours = |package: &str| -> Vec<String> {
+        dependencies(package)
+            .into_iter()
+            .filter(|name| ours.contains(&name.as_str()))
+            .collect()
+    };
+    assert_eq!(of_ours("engineio"), [""; 0]);
+    assert_eq!(of_ours("auth"), [""; 0]);
+    assert_eq!(of_ours("socketio"), ["engineio", "socketio-auth"]);
+}
+
+#[test]
+fn what_decides_is_pure() {
+    let mut checked = 0;
+    for module in PURE {
+        let files = files(&root().join(module));
+        assert!(
+            !files.is_empty(),
+            "{module} is not there: say where it is now"
+        );
+        let tests = test_modules(&files);
+        for file in &files {
+            let stem = file.file_stem().unwrap_or_default().to_string_lossy();
+            if tests.iter().any(|name| *name == stem) {
+                continue;
+            }
+            let code = production_code(&fs::read_to_string(file).unwrap());
+            for word in BANNED {
+                assert!(!names(&code, word), "{} names {word}", file.display());
+            }
+            checked += 1;
+        }
+    }
+    assert!(checked > 30, "only {checked} files were found");
+}
+
+#[test]
+fn the_check_sees_what_it_looks_for() {
+    for (code, is_named) in [
+        ("use tokio::time;", true),
+        ("let at = Instant::now();", true),
+        ("use std::cell::Cell;", true),
+        ("fn operand() -> Cellar { tokio_like() }", false),
+        ("// tokio", false),
+        ("#[cfg(test)]\nmod tests {\n    use tokio;\n}", false),
+    ] {
+        let code = production_code(code);
+        let found = BANNED.iter().any(|word| names(&code, word));
+        assert_eq!(found, is_named, "{code}");
+    }
+}

@@ -1,0 +1,346 @@
+//! Which types and traits of other crates the documented interface shows. A new major version of one of those crates
+//! is a new major version of ours, so the list grows by decision only.
+//!
+//! What says `pub` counts as shown: the compiler's `unreachable_pub` holds it to that.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use syn::visit::{self, Visit};
+
+use crate::sources::{ModuleId, Sources, Target};
+
+/// A crate, and what of it is shown.
+type Of = (&'static str, &'static [&'static str]);
+
+/// Of each crate, what it shows.
+const SHOWN: [(&str, &[Of]); 3] = [
+    (
+        "engineio",
+        &[
+            ("bytes", &["Bytes"]),
+            ("getrandom", &["Error"]),
+            (
+                "http",
+                &["HeaderMap", "Method", "Request", "Response", "StatusCode"],
+            ),
+            ("http_body", &["Body"]),
+            ("hyper", &["Service"]),
+            (
+                "tokio",
+                &[
+                    "AsyncRead",
+                    "AsyncWrite",
+                    "TcpListener",
+                    "TcpStream",
+                    "UnixListener",
+                ],
+            ),
+            ("tower_service", &["Service"]),
+        ],
+    ),
+    (
+        "auth",
+        &[
+            ("serde", &["Deserialize", "DeserializeOwned", "Serialize"]),
+            ("serde_json", &["Value"]),
+        ],
+    ),
+    (
+        "socketio",
+        &[
+            ("bytes", &["Bytes"]),
+            (
+                "engineio",
+                &[
+                    "Body",
+                    "CloseReason",
+                    "Config",
+                    "ConfigError",
+                    "ForeignStream",
+                    "Listener",
+                    "MessageBuffer",
+                    "OverflowPolicy",
+                    "Payload",
+                    "Protocol",
+                    "SendError",
+                    "Sent",
+                    "Stats",
+                    "Transport",
+                ],
+            ),
+            ("futures_core", &["Stream"]),
+            ("http", &["Request", "Response"]),
+            ("http_body", &["Body"]),
+            ("hyper", &["Service"]),
+            ("regex", &["Regex"]),
+            (
+                "serde",
+                &["Deserialize", "DeserializeOwned", "Serialize", "Serializer"],
+            ),
+            ("serde_json", &["Value"]),
+            (
+                "socketio_auth",
+                &[
+                    "Action",
+                    "AuditSink",
+                    "BoxFuture",
+                    "ErasedIdentity",
+                    "Grant",
+                    "Limits",
+                    "Lockout",
+                    "Policy",
+                    "Revocation",
+                    "TrustedProxies",
+                ],
+            ),
+            ("tokio", &["TcpStream"]),
+            ("tower_service", &["Service"]),
+        ],
+    ),
+];
+
+/// By crate, the names that are shown.
+type Shown = BTreeMap<String, BTreeSet<String>>;
+
+/// Walks what is public of one module.
+struct Surface<'a> {
+    sources: &'a Sources,
+    module: ModuleId,
+    /// The public types and traits, by where they are defined.
+    public: &'a BTreeSet<Target>,
+    shown: Shown,
+}
+
+impl Surface<'_> {
+    fn resolve(&self, path: &syn::Path) -> BTreeSet<Target> {
+        let segments: Vec<String> = path
+            .segments
+            .iter()
+            .map(|segment| segment.ident.to_string())
+            .collect();
+        let found = self.sources.resolve(self.module, &segments);
+        if found.is_empty() && segments.len() > 1 {
+            return BTreeSet::from([Target::Foreign(segments)]);
+        }
+        found
+    }
+
+    fn note(&mut self, path: &syn::Path) {
+        for target in self.resolve(path) {
+            let Target::Foreign(segments) = target else {
+                continue;
+            };
+            let (Some(owner), Some(name)) = (segments.first(), segments.last()) else {
+                continue;
+            };
+            // An associated type, as in `Self::Future` or `T::Data`, is nobody's.
+            let is_crate = owner.starts_with(|first: char| first.is_ascii_lowercase());
+            if is_crate && !matches!(owner.as_str(), "std" | "core" | "alloc") {
+                self.shown
+                    .entry(owner.clone())
+                    .or_default()
+                    .insert(name.clone());
+            }
+        }
+    }
+
+    /// Whether a type is one of ours that is public.
+    fn is_public(&self, ty: &syn::Type) -> bool {
+        match ty {
+            syn::Type::Path(path) => self
+                .resolve(&path.path)
+                .iter()
+                .any(|target| self.public.contains(target)),
+            syn::Type::Reference(reference) => self.is_public(&reference.elem),
+            // A parameter, `Arc<T>`, a tuple: what the trait says decides.
+            _ => false,
+        }
+    }
+
+    fn item(&mut self, item: &syn::Item) {
+        use syn::Item;
+        match item {
+            Item::Fn(item) if is_public(&item.vis) => self.visit_signature(&item.sig),
+            Item::Const(item) if is_public(&item.vis) => self.visit_type(&item.ty),
+            Item::Static(item) if is_public(&item.vis) => self.visit_type(&item.ty),
+            Item::Type(item) if is_public(&item.vis) => self.visit_item_type(item),
+            Item::Enum(item) if is_public(&item.vis) => {
+                self.derives(&item.attrs);
+                self.visit_item_enum(item);
+            }
+            Item::Trait(item) if is_public(&item.vis) => self.visit_item_trait(item),
+            Item::Struct(item) if is_public(&item.vis) => {
+                self.derives(&item.attrs);
+                self.visit_generics(&item.generics);
+                let public = item.fields.iter().filter(|field| is_public(&field.vis));
+                public.for_each(|field| self.visit_type(&field.ty));
+            }
+            Item::Impl(item) => self.implementation(item),
+            Item::Use(item) if is_public(&item.vis) => {}
+            _ => {}
+        }
+    }
+
+    fn derives(&mut self, attributes: &[syn::Attribute]) {
+        for attribute in attributes.iter().filter(|it| it.path().is_ident("derive")) {
+            let _ = attribute.parse_nested_meta(|derived| {
+                self.note(&derived.path);
+                Ok(())
+            });
+        }
+    }
+
+    fn implementation(&mut self, item: &syn::ItemImpl) {
+        let Some((path, _)) = &item.trait_ else {
+            let mut has_public = false;
+            for part in &item.items {
+                match part {
+                    syn::ImplItem::Fn(method) if is_public(&method.vis) => {
+                        has_public = true;
+                        self.visit_signature(&method.sig);
+                    }
+                    syn::ImplItem::Const(constant) if is_public(&constant.vis) => {
+                        self.visit_type(&constant.ty);
+                    }
+                    _ => {}
+                }
+            }
+            if has_public {
+                self.visit_generics(&item.generics);
+                self.visit_type(&item.self_ty);
+            }
+            return;
+        };
+        let is_ours = self
+            .resolve(path)
+            .iter()
+            .any(|target| self.public.contains(target));
+        let is_foreign = self
+            .resolve(path)
+            .iter()
+            .all(|target| matches!(target, Target::Foreign(_)));
+        if is_ours || (is_foreign && self.is_public(&item.self_ty)) {
+            self.visit_generics(&item.generics);
+            self.visit_path(path);
+            self.visit_type(&item.self_ty);
+            for part in &item.items {
+                if let syn::ImplItem::Type(part) = part {
+                    self.visit_type(&part.ty);
+                }
+            }
+        }
+    }
+}
+
+impl<'ast> Visit<'ast> for Surface<'_> {
+    fn visit_path(&mut self, path: &'ast syn::Path) {
+        self.note(path);
+        visit::visit_path(self, path);
+    }
+
+    fn visit_attribute(&mut self, _: &'ast syn::Attribute) {}
+
+    fn visit_block(&mut self, _: &'ast syn::Block) {}
+
+    fn visit_vis_restricted(&mut self, _: &'ast syn::VisRestricted) {}
+}
+
+fn is_public(visibility: &syn::Visibility) -> bool {
+    matches!(visibility, syn::Visibility::Public(_))
+}
+
+fn public_types(sources: &Sources) -> BTreeSet<Target> {
+    use syn::Item;
+    let mut found = BTreeSet::new();
+    for (id, module) in sources.modules.iter().enumerate() {
+        for item in &module.items {
+            let (visibility, name) = match item {
+                Item::Enum(item) => (&item.vis, &item.ident),
+                Item::Struct(item) => (&item.vis, &item.ident),
+                Item::Trait(item) => (&item.vis, &item.ident),
+                Item::Type(item) => (&item.vis, &item.ident),
+                _ => continue,
+            };
+            if is_public(visibility) {
+                found.insert(Target::Item(id, name.to_string()));
+            }
+        }
+    }
+    found
+}
+
+fn shown(sources: &Sources) -> Shown {
+    let public = public_types(sources);
+    let mut shown = Shown::new();
+    for (module, content) in sources.modules.iter().enumerate() {
+        if content.is_hidden {
+            continue;
+        }
+        let mut surface = Surface {
+            sources,
+            module,
+            public: &public,
+            shown,
+        };
+        for item in &content.items {
+            surface.item(item);
+        }
+        shown = surface.shown;
+    }
+    shown
+}
+
+fn told(shown: &Shown) -> String {
+    let lines = shown.iter().map(|(owner, names)| {
+        let names: Vec<String> = names.iter().map(|name| format!("\"{name}\"")).collect();
+        format!("(\"{owner}\", &[{}]),\n", names.join(", "))
+    });
+    lines.collect()
+}
+
+#[test]
+fn the_interface_shows_these_types_of_other_crates() {
+    let mut problems = Vec::new();
+    for (package, listed) in SHOWN {
+        let found = shown(&Sources::of(package));
+        let listed: Shown = listed
+            .iter()
+            .map(|(owner, names)| {
+                let names = names.iter().map(|name| (*name).to_owned());
+                ((*owner).to_owned(), names.collect())
+            })
+            .collect();
+        if found != listed {
+            problems.push(format!("{package} shows:\n{}", told(&found)));
+        }
+    }
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
+}
+
+#[test]
+fn what_is_private_or_in_a_body_is_not_shown() {
+    let sources = Sources::of_text(
+        r#"
+        use one::{Argument, Bound, Derived, Field, Hidden, Output};
+        #[derive(Derived)]
+        pub struct Shown { pub field: Field, hidden: Hidden }
+        struct Own;
+        impl Shown {
+            pub fn method<T: Bound>(argument: &[Argument]) -> Option<Output> { Hidden::new() }
+            pub(crate) fn inner(_: Hidden) {}
+        }
+        impl two::Shape for Shown { type Part = two::Part; }
+        impl two::Unseen for Own {}
+        pub trait Ours: three::Above { fn of(&self) -> Self::Part; }
+        impl Ours for three::Foreign {}
+        #[doc(hidden)]
+        pub mod tools { pub fn tool(_: four::Tool) {} }
+        "#,
+    );
+    assert_eq!(
+        told(&shown(&sources)),
+        "(\"one\", &[\"Argument\", \"Bound\", \"Derived\", \"Field\", \"Output\"]),\n\
+         (\"three\", &[\"Above\", \"Foreign\"]),\n\
+         (\"two\", &[\"Part\", \"Shape\"]),\n"
+    );
+}

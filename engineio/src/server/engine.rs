@@ -1,0 +1,169 @@
+//! The engine, as an application holds it.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http_body::Body as HttpBody;
+
+use super::clock;
+use super::door::listener::{self, Listener};
+use super::door::service::{self, EngineService};
+use super::drain;
+use super::hub::Hub;
+use super::hub::counters::Stats;
+use super::session::connection::Connection;
+use super::session::handler::Handler;
+use super::session::shared::HubOf;
+use super::stream::{ForeignStream, Stream};
+use crate::body::Body;
+use crate::config::{Config, ConfigError};
+use crate::proto::event::Input;
+
+/// An Engine.IO server: the sessions, and the doors they come in by.
+///
+/// Cheap to clone; clones are the same engine. There are two front doors with one connection code behind them:
+/// [`Engine::serve`] owns a listener and is the cheaper one to connect to, [`Engine::service`] goes behind any
+/// hyper or tower server. Streams accepted elsewhere go to [`Engine::serve_stream`].
+///
+/// ```no_run
+/// use engineio::{CloseReason, Config, Connection, Engine, Flow, Handler, Message, Payload, Protocol, RequestView};
+///
+/// struct Echo;
+///
+/// impl Handler for Echo {
+///     type Data = ();
+///     fn on_open(&self, _: &RequestView<'_>, _: Protocol) {}
+///     fn on_message(&self, connection: &Connection<()>, message: Message<'_>) -> Flow {
+///         let _ = match message.payload() {
+///             Payload::Text(text) => connection.send_text(text),
+///             Payload::Binary(data) => connection.send_binary(data),
+///             _ => Ok(()),
+///         };
+///         Flow::Continue
+///     }
+///     fn on_close(&self, _: &Connection<()>, _: CloseReason) {}
+/// }
+///
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// let engine = Engine::new(Config::new(), Echo)?;
+/// engine.serve(tokio::net::TcpListener::bind("127.0.0.1:3000").await?).await?;
+/// # Ok(()) }
+/// ```
+pub struct Engine<D> {
+    hub: Arc<HubOf<D>>,
+}
+
+impl<D> Clone for Engine<D> {
+    fn clone(&self) -> Self {
+        Self {
+            hub: Arc::clone(&self.hub),
+        }
+    }
+}
+
+impl<D> fmt::Debug for Engine<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine")
+            .field("config", &self.hub.config)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<D: Send + Sync + 'static> Engine<D> {
+    /// An engine with these options, handing its sessions to `handler`.
+    ///
+    /// # Errors
+    ///
+    /// When the options contradict themselves.
+    pub fn new<H: Handler<Data = D>>(config: Config, handler: H) -> Result<Self, ConfigError> {
+        config.validate()?;
+        Ok(Self {
+            hub: Arc::new(Hub::new(config, Arc::new(handler))),
+        })
+    }
+
+    /// How many sessions are live.
+    #[must_use]
+    pub fn session_count(&self) -> usize {
+        self.hub.registry.count()
+    }
+
+    /// The live sessions.
+    #[must_use]
+    pub fn connections(&self) -> Vec<Connection<D>> {
+        self.hub
+            .registry
+            .all()
+            .into_iter()
+            .map(Connection)
+            .collect()
+    }
+
+    /// A service for a hyper server, and with feature `tower` for a tower one.
+    #[must_use]
+    pub fn service(&self) -> EngineService<D> {
+        EngineService::new(Arc::clone(&self.hub))
+    }
+
+    /// Answers one request, for servers that route by themselves. WebSocket handshakes are completed through
+    /// hyper's upgrade, so the request must come from a connection served with upgrades.
+    pub async fn handle<B>(&self, request: http::Request<B>) -> http::Response<Body>
+    where
+        B: HttpBody<Data = bytes::Bytes> + Send + 'static,
+    {
+        service::handle(&self.hub, request, None, false).await
+    }
+
+    /// Accepts connections until accepting fails for good. Requests outside the path are answered 404.
+    ///
+    /// # Errors
+    ///
+    /// When the listener cannot accept any more.
+    pub async fn serve<L: Listener>(&self, listener: L) -> io::Result<()> {
+        listener::serve(&self.hub, listener).await
+    }
+
+    /// Serves one accepted TCP connection.
+    pub async fn serve_tcp(&self, stream: tokio::net::TcpStream, peer: Option<SocketAddr>) {
+        listener::serve_stream(Arc::clone(&self.hub), Stream::Tcp(stream), peer).await;
+    }
+
+    /// Serves one accepted stream of any kind, TLS for example.
+    pub async fn serve_stream<S: ForeignStream>(&self, stream: S, peer: Option<SocketAddr>) {
+        listener::serve_stream(
+            Arc::clone(&self.hub),
+            Stream::Foreign(Box::new(stream)),
+            peer,
+        )
+        .await;
+    }
+
+    /// Closes every session at once (EIO4-CLS-07) and refuses new ones.
+    pub fn close(&self) {
+        *self.hub.is_draining.lock() = true;
+        for session in self.hub.registry.all() {
+            let now = clock::now();
+            session.handle(now, Input::Discard);
+        }
+    }
+
+    /// Refuses new sessions, with 503 and `Retry-After`, then closes the live ones at random times spread evenly
+    /// over `deadline`, so that the clients do not reconnect elsewhere all at once.
+    ///
+    /// Returns as soon as nobody is left who can be told, and at the deadline at the latest: a client of long-polling that
+    /// is not there at the beginning has 2 seconds to come back for its last messages. Whoever has not taken them by then
+    /// loses them. Dropping the future stops the closing; new sessions stay refused.
+    pub async fn drain(&self, deadline: Duration) {
+        *self.hub.is_draining.lock() = true;
+        drain::run(&self.hub, deadline).await;
+    }
+
+    /// The engine's counters.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.hub.counters.snapshot(self.session_count())
+    }
+}

@@ -1,0 +1,6 @@
+//! From a request to an answer, for both front doors.
+
+pub(crate) mod answer;
+mod open;
+mod origin;
+mod respond;

@@ -1,0 +1,142 @@
+//! The live sessions by id, and how many there are.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::server::lock::Lock;
+use crate::session_id::SessionId;
+
+#[derive(Debug)]
+pub(crate) struct Registry<S> {
+    /// The ids are the server's own and random, so no client can choose colliding ones.
+    sessions: Lock<HashMap<SessionId, Arc<S>, foldhash::fast::RandomState>>,
+    per_peer: Lock<HashMap<IpAddr, usize>>,
+    count: AtomicUsize,
+    max_sessions: usize,
+    max_per_peer: usize,
+}
+
+/// Why a session finds no place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NoPlace {
+    TooManySessions,
+    TooManyFromPeer,
+}
+
+impl<S> Registry<S> {
+    pub(crate) fn new(max_sessions: usize, max_per_peer: usize) -> Self {
+        Self {
+            sessions: Lock::new(HashMap::default()),
+            per_peer: Lock::new(HashMap::new()),
+            count: AtomicUsize::new(0),
+            max_sessions,
+            max_per_peer,
+        }
+    }
+
+    fn counts_peers(&self) -> bool {
+        self.max_per_peer != usize::MAX
+    }
+
+    /// Reserves a place before anything is allocated for the session.
+    pub(crate) fn reserve(&self, peer: Option<IpAddr>) -> Result<(), NoPlace> {
+        self.count
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |count| {
+                (count < self.max_sessions).then_some(count + 1)
+            })
+            .map_err(|_| NoPlace::TooManySessions)?;
+        let Some(peer) = peer.filter(|_| self.counts_peers()) else {
+            return Ok(());
+        };
+        let mut per_peer = self.per_peer.lock();
+        let sessions = per_peer.entry(peer).or_insert(0);
+        if *sessions >= self.max_per_peer {
+            drop(per_peer);
+            self.count.fetch_sub(1, Ordering::Relaxed);
+            return Err(NoPlace::TooManyFromPeer);
+        }
+        *sessions += 1;
+        Ok(())
+    }
+
+    /// Gives back a place that was reserved.
+    pub(crate) fn release(&self, peer: Option<IpAddr>) {
+        self.count.fetch_sub(1, Ordering::Relaxed);
+        let Some(peer) = peer.filter(|_| self.counts_peers()) else {
+            return;
+        };
+        let mut per_peer = self.per_peer.lock();
+        if let Some(sessions) = per_peer.get_mut(&peer) {
+            *sessions = sessions.saturating_sub(1);
+            if *sessions == 0 {
+                per_peer.remove(&peer);
+            }
+        }
+    }
+
+    /// False when the id is taken, which random ids never are.
+    pub(crate) fn insert(&self, id: SessionId, session: Arc<S>) -> bool {
+        match self.sessions.lock().entry(id) {
+            Entry::Occupied(_) => false,
+            Entry::Vacant(place) => {
+                place.insert(session);
+                true
+            }
+        }
+    }
+
+    pub(crate) fn get(&self, id: &SessionId) -> Option<Arc<S>> {
+        self.sessions.lock().get(id).cloned()
+    }
+
+    pub(crate) fn remove(&self, id: &SessionId) -> Option<Arc<S>> {
+        let mut sessions = self.sessions.lock();
+        let removed = sessions.remove(id);
+        // Thousands that have left must not keep the table they needed.
+        if sessions.len() * 8 < sessions.capacity() && sessions.capacity() > 1024 {
+            sessions.shrink_to_fit();
+        }
+        removed
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.count.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn all(&self) -> Vec<Arc<S>> {
+        self.sessions.lock().values().cloned().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_bounded_in_all_and_per_peer() {
+        let registry: Registry<()> = Registry::new(3, 2);
+        let a = Some(IpAddr::from([10, 0, 0, 1]));
+        let b = Some(IpAddr::from([10, 0, 0, 2]));
+        assert_eq!(registry.reserve(a), Ok(()));
+        assert_eq!(registry.reserve(a), Ok(()));
+        assert_eq!(registry.reserve(a), Err(NoPlace::TooManyFromPeer));
+        assert_eq!(registry.reserve(b), Ok(()));
+        assert_eq!(registry.reserve(b), Err(NoPlace::TooManySessions));
+        registry.release(a);
+        assert_eq!(registry.reserve(a), Ok(()));
+        assert_eq!(registry.count(), 3);
+    }
+
+    #[test]
+    fn an_id_is_given_once() {
+        let registry: Registry<u8> = Registry::new(3, 2);
+        let id = SessionId::from_random_bytes([1; 15]);
+        assert!(registry.insert(id, Arc::new(1)));
+        assert!(!registry.insert(id, Arc::new(2)));
+        assert_eq!(registry.remove(&id).as_deref(), Some(&1));
+        assert!(registry.get(&id).is_none());
+    }
+}

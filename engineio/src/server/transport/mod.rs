@@ -1,0 +1,5 @@
+//! How a session is reached: its WebSocket, or its requests.
+
+pub(crate) mod polling;
+pub(crate) mod upgrade;
+pub(crate) mod websocket;

@@ -1,0 +1,262 @@
+//! What the server keeps for authentication as a whole: every policy in use, and the bounds over all clients.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use socketio_auth::{
+    self as auth, AddressKey, AuditSink, AuthEvent, AuthLimiter, Code, DynPolicy, Extract, Lockout,
+    LockoutKey, Rejection, RequestView, Revocation, TrustedProxies,
+};
+
+use super::guard::Guard;
+use super::revoked::RecentRevocations;
+use super::secrets::{Opening, Secrets};
+use crate::lock::Lock;
+use crate::running::{Panicked, guard};
+
+pub(crate) struct Authority {
+    policies: Lock<Arc<Policies>>,
+    is_guarded: bool,
+    limiter: Lock<AuthLimiter>,
+    lockout: Option<Arc<dyn Lockout>>,
+    proxies: TrustedProxies,
+    audit: Option<Arc<dyn AuditSink>>,
+    pub(crate) revoked: RecentRevocations,
+}
+
+/// The policies in use, and what an opening request is searched for on their behalf.
+#[derive(Clone, Default)]
+pub(crate) struct Policies {
+    /// The first is the server's own, if there is one.
+    all: Vec<InUse>,
+    /// The parts of an opening request that are not kept.
+    secrets: Secrets,
+}
+
+#[derive(Clone)]
+struct InUse {
+    policy: Arc<dyn DynPolicy>,
+    /// A request without secrets presents nothing to it.
+    is_confined: bool,
+}
+
+impl From<Arc<dyn DynPolicy>> for Policies {
+    fn from(policy: Arc<dyn DynPolicy>) -> Self {
+        Self {
+            secrets: Secrets::of(&*policy),
+            all: vec![InUse {
+                is_confined: policy.is_confined(),
+                policy,
+            }],
+        }
+    }
+}
+
+impl Policies {
+    /// What is not to be kept of an opening request; `None` when it has nothing of the kind.
+    pub(crate) fn secrets_in(&self, request: &engineio::RequestView<'_>) -> Option<&Secrets> {
+        Some(&self.secrets).filter(|secrets| secrets.are_in(request))
+    }
+
+    /// What the opening request presents to each policy; nothing is kept of requests that present nothing.
+    pub(crate) fn extract(
+        &self,
+        request: &engineio::RequestView<'_>,
+        secrets: Option<&Secrets>,
+    ) -> impl Iterator<Item = (usize, Result<Extract, Panicked>)> {
+        let policies = self.all.iter().enumerate();
+        policies
+            .filter(move |(_, of)| secrets.is_some() || !of.is_confined)
+            .map(|(index, of)| (index, extract(&*of.policy, request)))
+            .filter(|(_, found)| !matches!(found, Ok(Extract::Absent)))
+    }
+}
+
+/// What the builder of a server was told about authentication as a whole.
+#[derive(Default)]
+pub(crate) struct AuthOptions {
+    pub(crate) limits: auth::Limits,
+    pub(crate) lockout: Option<Arc<dyn Lockout>>,
+    pub(crate) proxies: TrustedProxies,
+    pub(crate) audit: Option<Arc<dyn AuditSink>>,
+}
+
+impl fmt::Debug for AuthOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuthOptions")
+            .field("limits", &self.limits)
+            .field("proxies", &self.proxies)
+            .field("has_lockout", &self.lockout.is_some())
+            .field("has_audit", &self.audit.is_some())
+            .finish()
+    }
+}
+
+impl Authority {
+    pub(crate) fn new(policy: Option<Arc<dyn DynPolicy>>, options: AuthOptions) -> Self {
+        Self {
+            is_guarded: policy.is_some(),
+            policies: Lock::new(Arc::new(policy.map(Policies::from).unwrap_or_default())),
+            limiter: Lock::new(AuthLimiter::new(options.limits)),
+            lockout: options.lockout,
+            proxies: options.proxies,
+            audit: options.audit,
+            revoked: RecentRevocations::default(),
+        }
+    }
+
+    /// Whose address the bounds count: that of the client behind the trusted proxies.
+    pub(crate) fn address_of(&self, request: &engineio::RequestView<'_>) -> Option<IpAddr> {
+        let peer = request.peer()?.ip();
+        Some(self.proxies.client_address(peer, &Opening(request)))
+    }
+
+    /// True when somebody keeps the books.
+    pub(crate) fn is_audited(&self) -> bool {
+        self.audit.is_some()
+    }
+
+    /// Writes into the books. A sink that panics loses what it was told and nothing else.
+    pub(crate) fn audit(&self, event: &AuthEvent<'_>) {
+        if let Some(sink) = &self.audit {
+            let _ = guard(|| sink.event(event));
+        }
+    }
+
+    /// The policy of the server.
+    pub(crate) fn default_guard(&self) -> Option<Guard> {
+        let policies = self.policies();
+        let of_server = policies.all.first().filter(|_| self.is_guarded)?;
+        Some(Guard {
+            index: 0,
+            policy: Arc::clone(&of_server.policy),
+        })
+    }
+
+    pub(crate) fn add(&self, policy: Arc<dyn DynPolicy>) -> Guard {
+        // The policy is asked before the lock is taken.
+        let added = Policies::from(Arc::clone(&policy));
+        let mut shared = self.policies.lock();
+        let policies = Arc::make_mut(&mut shared);
+        let index = policies.all.len();
+        policies.all.extend(added.all);
+        policies.secrets.add(&added.secrets);
+        Guard { index, policy }
+    }
+
+    /// Takes in what another server of the cluster revoked. A list that panics has not taken it in; the others have.
+    pub(crate) fn absorb(&self, revocation: &Revocation) {
+        for InUse { policy, .. } in &self.policies().all {
+            let _ = guard(|| policy.revocations(&mut |list| list.absorb(revocation)));
+        }
+    }
+
+    pub(crate) fn policies(&self) -> Arc<Policies> {
+        Arc::clone(&self.policies.lock())
+    }
+
+    /// What a request presents to the policy in this place.
+    pub(crate) fn extract_for(
+        &self,
+        policy: usize,
+        request: &engineio::RequestView<'_>,
+    ) -> Extract {
+        let policies = self.policies();
+        let of = policies.all.get(policy);
+        let found = of.map_or(Ok(Extract::Absent), |of| extract(&*of.policy, request));
+        // Not what was presented before.
+        found.unwrap_or(Extract::Malformed(Code::AuthUnavailable))
+    }
+
+    /// Counts a client that waits to be let in; [`leave_pending`](Self::leave_pending) is due once after success.
+    pub(crate) fn enter_pending(&self, address: Option<IpAddr>) -> Result<(), Rejection> {
+        self.limiter.lock().enter_pending(address)
+    }
+
+    pub(crate) fn leave_pending(&self, address: Option<IpAddr>) {
+        self.limiter.lock().leave_pending(address);
+    }
+
+    /// Asks before a credential is judged; `renewed` is whose grant it would renew.
+    pub(crate) fn check(
+        &self,
+        now: Instant,
+        address: Option<IpAddr>,
+        renewed: Option<&str>,
+    ) -> Result<(), Rejection> {
+        {
+            let mut limiter = self.limiter.lock();
+            limiter.check_attempt(now, address)?;
+            if let Some(subject) = renewed {
+                limiter.check_renewal(now, subject)?;
+            }
+        }
+        let Some(lockout) = &self.lockout else {
+            return Ok(());
+        };
+        for key in keys(address, renewed) {
+            match guard(|| lockout.locked_for(now, key)) {
+                Ok(None) => {}
+                Ok(Some(left)) => {
+                    return Err(Rejection::new(Code::RateLimited)
+                        .with_retry_after(left)
+                        .with_detail("locked out"));
+                }
+                // Who cannot be asked lets nobody in.
+                Err(_) => return Err(Rejection::panicked().with_detail("the lockout panicked")),
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn record_failure(
+        &self,
+        now: Instant,
+        address: Option<IpAddr>,
+        renewed: Option<&str>,
+    ) {
+        {
+            let mut limiter = self.limiter.lock();
+            limiter.record_failure(now, address);
+            if let Some(subject) = renewed {
+                limiter.record_failed_renewal(now, subject);
+            }
+        }
+        if let Some(lockout) = &self.lockout {
+            for key in keys(address, renewed) {
+                // A count that is lost locks nobody out.
+                let _ = guard(|| lockout.failed(now, key));
+            }
+        }
+    }
+
+    pub(crate) fn record_success(
+        &self,
+        now: Instant,
+        address: Option<IpAddr>,
+        renewed: Option<&str>,
+    ) {
+        if let Some(lockout) = &self.lockout {
+            for key in keys(address, renewed) {
+                let _ = guard(|| lockout.succeeded(now, key));
+            }
+        }
+    }
+}
+
+/// Sources are the application's; one that panics is remembered, for it spoils the attempt that it was asked for.
+fn extract(
+    policy: &dyn DynPolicy,
+    request: &engineio::RequestView<'_>,
+) -> Result<Extract, Panicked> {
+    let opening = Opening(request);
+    guard(|| policy.extract(&RequestView::new(&opening)))
+}
+
+/// Whom an attempt counts for.
+fn keys(address: Option<IpAddr>, renewed: Option<&str>) -> impl Iterator<Item = LockoutKey<'_>> {
+    let address = address.map(|address| LockoutKey::Address(AddressKey::of(address)));
+    address.into_iter().chain(renewed.map(LockoutKey::Subject))
+}

@@ -1,0 +1,308 @@
+//! The server's part in a cluster: publishing, and who is told what arrives. What it means is decided in
+//! `proto::cluster`.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::task::Poll;
+
+use socketio_auth::Revocation;
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+
+use super::adapter::{Adapter, AdapterError, Membership};
+use super::handle::ClusterHandle;
+use super::seat::Seat;
+use super::settings::ClusterSettings;
+use crate::clock::now;
+use crate::error::BuildError;
+use crate::facade::hearing::{feed, keep_time};
+use crate::live::server::Server;
+use crate::live::space::Space;
+use crate::lock::Lock;
+use crate::proto::cluster::message::{ClusterBody, ClusterMessage, RequestId, ServerId};
+use crate::proto::cluster::node::{Input, Node, Output, Rhythm};
+use crate::running::{Guarded, guard, poll_now, until_stopped};
+use crate::trace;
+
+/// How far apart the numbers of two namespaces of a server begin, and so of one namespace that is opened twice.
+const NUMBERS_PER_NAMESPACE: u64 = 1 << 32;
+
+/// Hears of what the adapter could not do.
+pub(crate) type ErrorHook = Box<dyn Fn(&AdapterError) + Send + Sync>;
+
+/// What the builder of a server was told about its cluster.
+#[derive(Default)]
+pub(crate) struct ServerClusterOptions {
+    pub(crate) adapter: Option<Arc<dyn Adapter>>,
+    pub(crate) settings: ClusterSettings,
+    pub(crate) on_error: Option<ErrorHook>,
+}
+
+/// What the namespaces of a server share of its cluster.
+pub(crate) struct Cluster {
+    pub(crate) adapter: Arc<dyn Adapter>,
+    pub(crate) uid: ServerId,
+    /// Ids of questions count from the server's own number, so that those of two servers hardly meet.
+    next_request: AtomicU64,
+    /// How many namespaces were opened. One that is opened anew must not count from where its past began.
+    opened: AtomicU64,
+    /// Where the server was built. Emits come from any thread.
+    runtime: Handle,
+    pub(crate) rhythm: Option<Rhythm>,
+    pub(crate) settings: ClusterSettings,
+    publishing: Slots,
+    answering: Slots,
+    on_error: Option<ErrorHook>,
+    /// What is about no namespace.
+    server_wide: Lock<Node<()>>,
+    stop: watch::Receiver<bool>,
+    has_left: AtomicBool,
+}
+
+impl Cluster {
+    pub(crate) fn new(
+        options: ServerClusterOptions,
+        stop: watch::Receiver<bool>,
+    ) -> Result<Option<Arc<Self>>, BuildError> {
+        let Some(adapter) = options.adapter else {
+            return Ok(None);
+        };
+        let runtime = Handle::try_current().map_err(|_| BuildError::NoRuntime)?;
+        let number = getrandom::u64().map_err(|_| BuildError::NoRandomness)?;
+        let rhythm = match adapter.membership() {
+            Membership::Heartbeats {
+                interval,
+                max_silence,
+            } => Some(Rhythm {
+                interval,
+                max_silence,
+            }),
+            Membership::Counted => None,
+        };
+        let uid = ServerId::of_number(number);
+        let nsp = Arc::from(ClusterMessage::SERVER_WIDE);
+        Ok(Some(Arc::new(Self {
+            server_wide: Lock::new(Node::new(now(), uid.clone(), nsp, None, 0, 0)),
+            adapter,
+            uid,
+            next_request: AtomicU64::new(number),
+            opened: AtomicU64::new(0),
+            runtime,
+            rhythm,
+            publishing: Slots::new(options.settings.max_publishing),
+            answering: Slots::new(options.settings.max_requests),
+            settings: options.settings,
+            on_error: options.on_error,
+            stop,
+            has_left: AtomicBool::new(false),
+        })))
+    }
+
+    /// Starts the adapter, and the clock where the servers know of each other by heartbeats.
+    pub(crate) fn start(self: &Arc<Self>, server: &Arc<Server>) {
+        let handle = ClusterHandle::new(Arc::downgrade(server), self.uid.clone());
+        let cluster = Arc::clone(self);
+        self.publish_in_order(async move {
+            cluster.adapter.start(handle).await?;
+            let nsp = ClusterMessage::SERVER_WIDE;
+            cluster.adapter.open_namespace(nsp).await
+        });
+        if self.rhythm.is_some() {
+            self.spawn(keep_time(Arc::downgrade(server)));
+        }
+    }
+
+    /// Takes a namespace into the cluster.
+    pub(crate) fn open(self: &Arc<Self>, space: &Arc<Space>) {
+        let cluster = Arc::clone(self);
+        let (name, space) = (Arc::clone(&space.name), Arc::downgrade(space));
+        self.publish_in_order(async move {
+            cluster.adapter.open_namespace(&name).await?;
+            if let Some(space) = space.upgrade() {
+                feed(&space, Input::Opened);
+            }
+            Ok(())
+        });
+    }
+
+    /// Takes a namespace out of the cluster.
+    pub(crate) fn close(self: &Arc<Self>, space: &Space, seat: &Seat) {
+        let farewell = seat.stamp(ClusterBody::AdapterClose);
+        let cluster = Arc::clone(self);
+        let name = Arc::clone(&space.name);
+        self.publish_in_order(async move {
+            let published = cluster.adapter.publish(farewell).await;
+            let closed = cluster.adapter.close_namespace(&name).await;
+            published.and(closed)
+        });
+    }
+
+    /// Leaves the cluster for good, within the time limit of questions.
+    pub(crate) async fn leave(self: &Arc<Self>, spaces: &[Arc<Space>]) {
+        if self.has_left.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let mut farewells = vec![self.stamp_server_wide(ClusterBody::AdapterClose)];
+        let seats = spaces.iter().filter_map(|space| space.cluster.as_ref());
+        farewells.extend(seats.map(|seat| seat.stamp(ClusterBody::AdapterClose)));
+        let time_limit = self.settings.request_timeout;
+        let cluster = Arc::clone(self);
+        let leaving = Box::pin(async move {
+            let mut outcome = Ok(());
+            for farewell in farewells {
+                outcome = outcome.and(cluster.adapter.publish(farewell).await);
+            }
+            let outcome = outcome.and(cluster.adapter.close().await);
+            cluster.ended(outcome);
+        });
+        // Who does not say so in time is missed by the others soon enough.
+        let _ = tokio::time::timeout(time_limit, Guarded(leaving)).await;
+    }
+
+    /// Runs what must outlive the cluster's tasks. It has to end by itself.
+    pub(crate) fn spawn_unstopped(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.runtime.spawn(task);
+    }
+
+    pub(crate) fn publish(self: &Arc<Self>, message: ClusterMessage) {
+        if self.has_left.load(Ordering::Acquire) {
+            return self.tell(&AdapterError::Closed);
+        }
+        let cluster = Arc::clone(self);
+        self.publish_in_order(async move { cluster.adapter.publish(message).await });
+    }
+
+    /// Tells the other servers that grants are revoked.
+    pub(crate) fn publish_revocation(self: &Arc<Self>, revocation: Revocation) {
+        let message = self.stamp_server_wide(ClusterBody::Revoked { revocation });
+        self.publish(message);
+    }
+
+    pub(crate) fn stamp_server_wide(&self, body: ClusterBody) -> ClusterMessage {
+        self.server_wide.lock().publish(now(), body)
+    }
+
+    /// Polls at once, so that what one thread publishes starts in order; only what waits gets a task.
+    pub(crate) fn publish_in_order<F>(self: &Arc<Self>, work: F)
+    where
+        F: Future<Output = Result<(), AdapterError>> + Send + 'static,
+    {
+        self.run(
+            work,
+            |cluster| &cluster.publishing,
+            &AdapterError::TooManyPublishing,
+        );
+    }
+
+    /// The same for answers, which wait for clients and handlers.
+    pub(crate) fn answer<F>(self: &Arc<Self>, work: F)
+    where
+        F: Future<Output = Result<(), AdapterError>> + Send + 'static,
+    {
+        self.run(
+            work,
+            |cluster| &cluster.answering,
+            &AdapterError::TooManyRequests,
+        );
+    }
+
+    fn run<F>(self: &Arc<Self>, work: F, slots: fn(&Self) -> &Slots, too_many: &AdapterError)
+    where
+        F: Future<Output = Result<(), AdapterError>> + Send + 'static,
+    {
+        let mut work = Box::pin(work);
+        let polled = {
+            let _inside = self.runtime.enter();
+            poll_now(work.as_mut())
+        };
+        match polled {
+            Poll::Ready(outcome) => self.ended(outcome.unwrap_or(Err(AdapterError::Panicked))),
+            Poll::Pending if !slots(self).take() => self.tell(too_many),
+            Poll::Pending => {
+                let cluster = Arc::clone(self);
+                self.spawn(async move {
+                    let _slot = Taken(slots(&cluster));
+                    let outcome = Guarded(work).await;
+                    cluster.ended(outcome.unwrap_or(Err(AdapterError::Panicked)));
+                });
+            }
+        }
+    }
+
+    pub(crate) fn ended(&self, outcome: Result<(), AdapterError>) {
+        if let Err(error) = outcome {
+            self.tell(&error);
+        }
+    }
+
+    /// Tells the application. A hook that panics changes nothing. What lies behind an error of the bus may name hosts and
+    /// passwords, so the log has it without its source.
+    fn tell(&self, error: &AdapterError) {
+        trace::warn!(%error, "the cluster was not reached");
+        if let Some(hook) = &self.on_error {
+            let _ = guard(|| hook(error));
+        }
+    }
+
+    /// Runs a task until it ends or the server stops.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.runtime.spawn(until_stopped(self.stop.clone(), task));
+    }
+
+    pub(crate) fn next_request(&self) -> RequestId {
+        RequestId::of_number(self.next_request.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Where the messages of one more namespace count from.
+    pub(crate) fn first_number(&self) -> u64 {
+        let opened_before = self.opened.fetch_add(1, Ordering::Relaxed);
+        opened_before.wrapping_mul(NUMBERS_PER_NAMESPACE)
+    }
+
+    pub(crate) fn deliver_server_wide(&self, server: &Server, message: ClusterMessage) {
+        let mut revocations = Vec::new();
+        {
+            let mut node = self.server_wide.lock();
+            node.handle_input(now(), Input::Received(message));
+            while let Some(output) = node.poll_output() {
+                if let Output::Apply(ClusterBody::Revoked { revocation }) = output {
+                    revocations.push(revocation);
+                }
+            }
+        }
+        for revocation in revocations {
+            server.authority.absorb(&revocation);
+        }
+    }
+}
+
+/// How many tasks of one sort may wait.
+struct Slots {
+    taken: AtomicUsize,
+    max: usize,
+}
+
+impl Slots {
+    const fn new(max: usize) -> Self {
+        Self {
+            taken: AtomicUsize::new(0),
+            max,
+        }
+    }
+
+    fn take(&self) -> bool {
+        let is_free = |taken: usize| (taken < self.max).then(|| taken.saturating_add(1));
+        self.taken
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, is_free)
+            .is_ok()
+    }
+}
+
+struct Taken<'a>(&'a Slots);
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        self.0.taken.fetch_sub(1, Ordering::AcqRel);
+    }
+}

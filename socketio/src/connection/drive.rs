@@ -1,0 +1,85 @@
+//! Feeding the machine, and carrying out what follows.
+//!
+//! Inputs are fed by whoever has them; one thread at a time carries out what follows, without the lock, and runs
+//! no user code there. User code is called from the [inbox](crate::live::inbox), one call at a time and in order.
+
+use std::sync::MutexGuard;
+use std::time::Instant;
+
+use engineio::Connection;
+
+use crate::clock::now;
+use crate::live::client::{Client, Shell, State};
+use crate::live::inbox::Call;
+use crate::proto::client::Input;
+
+impl Client {
+    /// Feeds what happened just now, see [`feed_at`](Self::feed_at).
+    pub(crate) fn feed(&self, connection: &Connection<Self>, input: Input<Shell>) {
+        self.feed_at(connection, now(), input);
+    }
+
+    /// Feeds an input, and makes the calls that are due then.
+    pub(super) fn feed_at(&self, connection: &Connection<Self>, now: Instant, input: Input<Shell>) {
+        self.pump(connection, now, input);
+        self.go_on(connection, now);
+    }
+
+    /// Makes the calls that are due, and has the engine come back when the machine wants it. In this order: most
+    /// verifications are done at once, and nobody need be woken for their deadline.
+    pub(super) fn go_on(&self, connection: &Connection<Self>, now: Instant) {
+        if !self.call(connection, now) {
+            self.arm(connection);
+        }
+    }
+
+    /// Feeds an input and carries out what follows, unless another thread is about to. One moment counts for all of it:
+    /// nothing that is done here waits. [`go_on`](Self::go_on) is due then, but for whoever is making calls.
+    pub(super) fn pump(&self, connection: &Connection<Self>, now: Instant, input: Input<Shell>) {
+        let limits = &self.server.settings.client;
+        let mut state = self.state.lock();
+        if state.is_pumping {
+            state.inputs.push_back(input);
+            return;
+        }
+        debug_assert!(state.inputs.is_empty(), "whoever pumps leaves none behind");
+        state.is_pumping = true;
+        // The first does not pass through the queue, which therefore seldom needs memory.
+        let mut next = Some(input);
+        while let Some(input) = next.take().or_else(|| state.inputs.pop_front()) {
+            state.machine.handle_input(now, limits, input);
+            while let Some(output) = state.machine.poll_output() {
+                drop(state);
+                self.perform(connection, output);
+                state = self.state.lock();
+            }
+        }
+        state.is_pumping = false;
+    }
+
+    /// Has the engine come back when the machine wants it. A wake-up too many is harmless.
+    pub(super) fn arm(&self, connection: &Connection<Self>) {
+        self.arm_with(connection, self.state.lock());
+    }
+
+    pub(super) fn arm_with(&self, connection: &Connection<Self>, mut state: MutexGuard<'_, State>) {
+        let Some(at) = state.machine.poll_timeout() else {
+            return;
+        };
+        if state.wake_at.is_none_or(|armed| at < armed) {
+            state.wake_at = Some(at);
+            drop(state);
+            // Another thread may have armed an earlier one since the lock was released.
+            connection.wake_by(at);
+        }
+    }
+
+    /// Adds an input while outputs are being carried out.
+    pub(super) fn enqueue(&self, input: Input<Shell>) {
+        self.state.lock().inputs.push_back(input);
+    }
+
+    pub(super) fn push(&self, call: Call) {
+        self.state.lock().inbox.push(call);
+    }
+}

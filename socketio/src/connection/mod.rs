@@ -1,0 +1,11 @@
+//! The verbs of a connection: an input to the machine, its outputs carried out, user code called.
+
+mod admission;
+mod binding;
+mod books;
+mod calls;
+mod drive;
+mod effects;
+mod receive;
+mod replies;
+mod revoking;

@@ -1,0 +1,429 @@
+//! What comes in: messages, and what the engine tells of a connection.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, MutexGuard};
+use std::time::Instant;
+
+use engineio::{CloseReason, Connection, Flow, Message, Protocol, RequestView};
+use serde_json::Value;
+use socketio_auth as auth;
+use socketio_auth::{Code, Collected};
+use tokio::runtime::Handle;
+
+use super::admission::new_guest;
+use super::binding::presented_in;
+use super::calls::tell_invalid;
+use crate::clock::{now, wall_clock};
+use crate::codec::Decoder;
+use crate::codec::packet::{Packet, PacketKind};
+use crate::error::DisconnectReason;
+use crate::event::Invalid;
+use crate::live::client::{Auth, Client, HeldPacket, Machine, Payload, Shell, State, own_address};
+use crate::live::core::Core;
+use crate::live::handlers::{AckSender, SocketHook};
+use crate::live::handshake::{Handshake, auth_of_query};
+use crate::live::inbox::{Call, Inbox};
+use crate::live::owed::Awaited;
+use crate::lock::Lock;
+use crate::proto::client::{Input, Route, Ticket};
+use crate::queue::Queue;
+use crate::running::guard;
+use crate::trace;
+
+impl engineio::Handler for Shell {
+    type Data = Client;
+
+    fn on_open(&self, request: &RequestView<'_>, _: Protocol) -> Client {
+        let (settings, authority) = (&self.server.settings, &self.server.authority);
+        let policies = authority.policies();
+        let secrets = policies.secrets_in(request);
+        Client {
+            server: Arc::clone(&self.server),
+            runtime: Handle::current(),
+            handshake: Handshake::keep(request, settings.keeps_headers, secrets, wall_clock()),
+            forwarded: authority
+                .address_of(request)
+                .filter(|address| Some(*address) != own_address(request.peer()))
+                .map(Box::new),
+            is_waiting: AtomicBool::new(false),
+            state: Lock::new(State {
+                decoder: Decoder::default(),
+                machine: Machine::new(now(), &settings.client),
+                inputs: Queue::default(),
+                is_pumping: false,
+                inbox: Inbox::default(),
+                presented: presented_in(&policies, request, secrets),
+                paid_until: None,
+                wake_at: None,
+            }),
+        }
+    }
+
+    fn on_ready(&self, connection: &Connection<Client>) {
+        let client = connection.data();
+        //= SIO4-CON-01
+        if connection.protocol() == Protocol::V3 {
+            // Without an auth object: what the URL presents is for the sources that look there.
+            client.connect(connection, now(), "/", Payload::default(), true);
+        } else {
+            client.arm(connection);
+        }
+    }
+
+    fn admits(&self, connection: &Connection<Client>, request: &RequestView<'_>) -> bool {
+        connection.data().is_owner(request)
+    }
+
+    fn on_message(&self, connection: &Connection<Client>, message: Message<'_>) -> Flow {
+        connection.data().receive(connection, message)
+    }
+
+    fn on_deadline(&self, connection: &Connection<Client>) {
+        let client = connection.data();
+        client.state.lock().wake_at = None;
+        client.feed(connection, Input::Timeout);
+    }
+
+    fn on_slow(&self, connection: &Connection<Client>) {
+        let client = connection.data();
+        client.tell_all(|socket| &socket.space.handlers.slow);
+    }
+
+    fn on_drained(&self, connection: &Connection<Client>) {
+        let client = connection.data();
+        client.tell_all(|socket| &socket.space.handlers.drained);
+    }
+
+    fn on_close(&self, connection: &Connection<Client>, reason: CloseReason) {
+        let client = connection.data();
+        //= SIO5-DIS-04
+        let reason = match reason {
+            CloseReason::ForcedClose if self.server.is_closing() => {
+                DisconnectReason::ServerShuttingDown
+            }
+            reason => reason.into(),
+        };
+        drop(std::mem::take(&mut client.state.lock().decoder));
+        client.feed(connection, Input::Closed(reason));
+    }
+}
+
+/// What came in.
+impl Client {
+    fn receive(&self, connection: &Connection<Self>, message: Message<'_>) -> Flow {
+        let (size, now) = (message.as_bytes().len(), message.read_at());
+        let was_waiting = self.is_waiting.load(Ordering::Relaxed);
+        let mut decoder = if was_waiting {
+            std::mem::take(&mut self.state.lock().decoder)
+        } else {
+            Decoder::default()
+        };
+        let decoded = decoder.decode(
+            &self.server.codec,
+            message.payload(),
+            connection.protocol(),
+            &self.server.settings.packets,
+        );
+        let is_waiting = decoder.is_waiting();
+        if is_waiting && was_waiting {
+            self.state.lock().decoder = decoder;
+        } else if is_waiting && !self.await_attachments(connection, decoder, now) {
+            return self.violation(connection);
+        }
+        let is_complete = was_waiting && !is_waiting;
+        // A packet is large to be moved.
+        match &decoded {
+            Ok(None) if !is_complete => Flow::Continue,
+            Ok(packet) => {
+                let mut state = self.state.lock();
+                if is_complete {
+                    self.is_waiting.store(false, Ordering::Relaxed);
+                    state.machine.end_attachments();
+                }
+                match packet {
+                    Some(packet) => self.take(connection, state, now, packet, size),
+                    None => Flow::Continue,
+                }
+            }
+            //= SIO5-INV-01
+            &Err(error) => {
+                self.server.meter.packet_invalid();
+                trace::debug!(%error, "a packet cannot be decoded");
+                for socket in self.joined() {
+                    tell_invalid(&socket, Invalid::Packet(error));
+                }
+                self.feed(connection, Input::GiveUp);
+                Flow::Continue
+            }
+        }
+    }
+
+    /// Calls hooks for every joined socket.
+    fn tell_all(&self, hooks: impl Fn(&Core) -> &[SocketHook]) {
+        let _entered = self.runtime.enter();
+        for socket in self.joined() {
+            for hook in hooks(&socket) {
+                if guard(|| hook(&socket)).is_err() {
+                    socket.disconnect();
+                }
+            }
+        }
+    }
+
+    /// Keeps a packet, and bounds the wait for its attachments. False when nobody may send it, so that they are not
+    /// waited for.
+    fn await_attachments(
+        &self,
+        connection: &Connection<Self>,
+        decoder: Decoder,
+        now: Instant,
+    ) -> bool {
+        let mut state = self.state.lock();
+        let limits = &self.server.settings.client;
+        let namespace = decoder.waiting().map(Packet::namespace);
+        let is_welcome = state.machine.await_attachments(now, limits, namespace);
+        if !is_welcome {
+            return false;
+        }
+        self.is_waiting.store(true, Ordering::Relaxed);
+        state.decoder = decoder;
+        // As a rule the wake-up for an earlier packet is still to come.
+        let by = now.checked_add(limits.attachment_timeout);
+        if state.wake_at.is_none() || state.wake_at > by {
+            self.arm_with(connection, state);
+        }
+        true
+    }
+
+    fn may_be_late(&self, namespace: &str) -> bool {
+        self.state.lock().machine.may_be_late(namespace)
+    }
+
+    fn take(
+        &self,
+        connection: &Connection<Self>,
+        state: MutexGuard<'_, State>,
+        now: Instant,
+        packet: &Packet<'_>,
+        size: usize,
+    ) -> Flow {
+        match packet.kind() {
+            PacketKind::Event => return self.take_event(connection, state, now, packet, size),
+            PacketKind::Ack => return self.take_ack(connection, state, packet, size),
+            PacketKind::Connect => {
+                drop(state);
+                let args = packet.args();
+                let auth = match (packet.query(), args.as_json()) {
+                    (Some(query), _) => Some(Auth::Value(auth_of_query(query))),
+                    // Protocol 4 has no payload here (SIO4-CON-03).
+                    _ if connection.protocol() == Protocol::V3 || args.is_empty() => None,
+                    (None, Some(text)) => Some(Auth::Text(text.into())),
+                    // What cannot be read is none to those who want the whole, and bad to those who look for a credential.
+                    (None, None) => {
+                        let unreadable = || Auth::Text(Box::default());
+                        Some(
+                            args.deserialize()
+                                .map_or_else(|_| unreadable(), Auth::Value),
+                        )
+                    }
+                };
+                let payload = Payload { auth, size };
+                self.connect(connection, now, packet.namespace(), payload, false);
+            }
+            PacketKind::Disconnect => {
+                drop(state);
+                self.feed(connection, Input::Disconnect(packet.namespace().into()));
+            }
+            //= SIO5-CON-09
+            PacketKind::ConnectError => {
+                drop(state);
+                self.feed(connection, Input::Violation);
+            }
+        }
+        Flow::Continue
+    }
+
+    fn connect(
+        &self,
+        connection: &Connection<Self>,
+        now: Instant,
+        name: &str,
+        payload: Payload,
+        is_implied: bool,
+    ) {
+        let name = match self.server.find(name) {
+            Some(space) => Arc::clone(&space.name),
+            None => name.into(),
+        };
+        self.feed_at(
+            connection,
+            now,
+            Input::Connect {
+                name,
+                payload,
+                is_implied,
+            },
+        );
+    }
+
+    fn take_event(
+        &self,
+        connection: &Connection<Self>,
+        mut state: MutexGuard<'_, State>,
+        now: Instant,
+        packet: &Packet<'_>,
+        size: usize,
+    ) -> Flow {
+        let settings = &self.server.settings;
+        let (ticket, socket, is_held) = match state.machine.route(packet.namespace()) {
+            Route::Deliver(ticket, socket) => (ticket, socket, false),
+            Route::Held(ticket, socket) => (ticket, socket, true),
+            Route::Violation => {
+                drop(state);
+                return self.violation(connection);
+            }
+        };
+        let authenticates = socket
+            .space
+            .authenticate_event()
+            .is_some_and(|event| packet.name() == Some(event));
+        if is_held || authenticates {
+            drop(state);
+            if authenticates {
+                self.authenticate(connection, now, ticket, &socket, packet);
+            } else {
+                self.hold(connection, ticket, packet, size);
+            }
+            return Flow::Continue;
+        }
+        if let Some(rate) = settings.event_rate
+            && !rate.admits(&mut state.paid_until, now)
+        {
+            drop(state);
+            self.drop_event(&socket, packet);
+            return Flow::Continue;
+        }
+        if state.inbox.begin_event(settings.max_handlers_in_flight) {
+            drop(state);
+            self.dispatch(connection, &socket, packet);
+            self.call_on(connection, now);
+            return Flow::Continue;
+        }
+        let held = HeldPacket::new(packet, size);
+        state.inbox.push(Call::Event { socket, held });
+        let is_full = state.inbox.pause_if_full(settings.inbox_max_bytes);
+        drop(state);
+        // Whoever had the right to call may have given it back meanwhile.
+        self.call(connection, now);
+        if is_full { Flow::Pause } else { Flow::Continue }
+    }
+
+    /// Refuses an event that came too fast.
+    fn drop_event(&self, socket: &Arc<Core>, packet: &Packet<'_>) {
+        self.server.meter.event_too_fast();
+        trace::debug!(namespace = &*socket.space.name, "an event came too fast");
+        let event = packet.name().unwrap_or_default();
+        tell_invalid(socket, Invalid::TooFast { event });
+        if let Some(id) = packet.id() {
+            AckSender::new(Arc::clone(socket), id, false).fail("rate_limited");
+        }
+    }
+
+    fn take_ack(
+        &self,
+        connection: &Connection<Self>,
+        state: MutexGuard<'_, State>,
+        packet: &Packet<'_>,
+        size: usize,
+    ) -> Flow {
+        let route = state.machine.route(packet.namespace());
+        drop(state);
+        let (ticket, socket, is_held) = match route {
+            Route::Deliver(ticket, socket) => (ticket, socket, false),
+            Route::Held(ticket, socket) => (ticket, socket, true),
+            Route::Violation if self.may_be_late(packet.namespace()) => return Flow::Continue,
+            Route::Violation => return self.violation(connection),
+        };
+        let awaited = packet.id().and_then(|id| socket.take_ack(id));
+        match awaited {
+            Some(Awaited::Notice(notice)) => {
+                let input = auth::Input::UnauthorizedAcked { notice };
+                self.feed(connection, Input::Auth { ticket, input });
+            }
+            Some(awaited) => {
+                awaited.resolve(socket.id(), Ok(packet.args().to_owned()));
+            }
+            None if is_held => self.hold(connection, ticket, packet, size),
+            None => {}
+        }
+        Flow::Continue
+    }
+
+    /// A packet for a socket that is not in yet.
+    fn hold(
+        &self,
+        connection: &Connection<Self>,
+        ticket: Ticket,
+        packet: &Packet<'_>,
+        size: usize,
+    ) {
+        let input = auth::Input::Packet(HeldPacket::new(packet, size));
+        self.feed(connection, Input::Auth { ticket, input });
+    }
+
+    fn authenticate(
+        &self,
+        connection: &Connection<Self>,
+        now: Instant,
+        ticket: Ticket,
+        socket: &Arc<Core>,
+        packet: &Packet<'_>,
+    ) {
+        let Some(gate) = &socket.space.guard else {
+            return;
+        };
+        let args = packet.args();
+        let presented = match args.deserialize::<Value>() {
+            _ if args.is_empty() => gate.policy.collect_event(None),
+            Ok(argument) => gate.policy.collect_event(Some(&argument)),
+            Err(_) => Collected::Rejected(Code::CredentialsBadFormat.into()),
+        };
+        let mut presented = self.within_limits(now, presented, socket.subject().as_deref());
+        let ack = packet.id();
+        // Who is being verified, or is in, does not become a guest.
+        let is_waited_for = self.state.lock().machine.awaits_credential(ticket);
+        if socket.is_asking() {
+            presented = Collected::Rejected(Code::AuthInProgress.into());
+        }
+        if is_waited_for && matches!(presented, Collected::Guest) {
+            match new_guest(gate, &socket.space) {
+                Ok(guest) => socket.set_guest(guest),
+                Err(rejection) => presented = Collected::Rejected(rejection),
+            }
+        }
+        let asks_first = is_waited_for && !socket.space.handlers.middleware.is_empty();
+        if asks_first && matches!(presented, Collected::Guest) {
+            socket.set_asking(true);
+            self.push(Call::AdmitGuest {
+                ticket,
+                socket: Arc::clone(socket),
+                ack,
+            });
+            return self.go_on(connection, now);
+        }
+        self.feed_at(
+            connection,
+            now,
+            Input::Authenticate {
+                ticket,
+                presented,
+                ack,
+            },
+        );
+    }
+
+    fn violation(&self, connection: &Connection<Self>) -> Flow {
+        self.feed(connection, Input::Violation);
+        Flow::Continue
+    }
+}

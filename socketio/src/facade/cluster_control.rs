@@ -1,0 +1,201 @@
+//! Servers of a cluster as an application sees them: its options, and events from server to server.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::builder::{Decided, NamespaceBuilder};
+use super::handler::{IntoAck, Typed};
+use super::namespace::Namespace;
+use super::server::SocketIoBuilder;
+use super::socket::Socket;
+use crate::cluster::adapter::{Adapter, AdapterError};
+use crate::cluster::answers::{Gathering, ServerAnswer};
+use crate::cluster::question::Question;
+use crate::cluster::settings::ClusterSettings;
+use crate::codec::{EncodeError, FromArgs};
+use crate::error::EmitError;
+use crate::event::Event;
+use crate::proto::cluster::message::ClusterBody;
+use crate::proto::cluster::remote::RemoteSocket;
+use crate::proto::cluster::requests::Kind;
+
+/// Events between servers that the reference would take for its own.
+const RESERVED_BETWEEN_SERVERS: [&str; 3] = ["connect", "connection", "new_namespace"];
+
+impl<D> SocketIoBuilder<D> {
+    /// Joins a cluster: broadcasts, joins and disconnects by room, and events between servers reach the other servers
+    /// through `adapter`. Then the server must be built inside a tokio runtime. No cluster by default, which costs
+    /// nothing.
+    ///
+    /// See [`Adapter`], and [`LocalBus`](crate::LocalBus) for servers of one process.
+    pub fn adapter(mut self, adapter: impl Adapter) -> Self {
+        self.cluster.adapter = Some(Arc::new(adapter));
+        self
+    }
+
+    /// Changes the bounds of the cluster.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let builder = socketio::SocketIo::builder()
+    ///     .cluster(|settings| settings.request_timeout(Duration::from_secs(2)));
+    /// # let _ = builder;
+    /// ```
+    pub fn cluster(mut self, change: impl FnOnce(ClusterSettings) -> ClusterSettings) -> Self {
+        self.cluster.settings = change(self.cluster.settings);
+        self
+    }
+
+    /// Sets the hook that hears what the adapter could not do. A broadcast that was not published has still reached this
+    /// server's clients, and `emit` says `Ok`. It is called on any thread and must not block.
+    pub fn on_adapter_error(
+        mut self,
+        hook: impl Fn(&AdapterError) + Send + Sync + 'static,
+    ) -> Self {
+        self.cluster.on_error = Some(Box::new(hook));
+        self
+    }
+}
+
+impl<D: Send + Sync + 'static, S, K> NamespaceBuilder<D, S, K> {
+    /// Adds a handler of an event that another server of the cluster sends with
+    /// [`server_side_emit`](Namespace::server_side_emit). What it returns answers, if an answer was asked for: of
+    /// several handlers the first.
+    ///
+    /// A handler that waits is counted among [`max_requests`](ClusterSettings::max_requests).
+    ///
+    /// ```
+    /// use socketio::{Ack, SocketIo};
+    ///
+    /// # fn main() -> Result<(), socketio::BuildError> {
+    /// let io = SocketIo::new();
+    /// io.namespace("/")
+    ///     .on_server_side("load", |here, (): ()| async move { Ack(here.socket_count()) })
+    ///     .open()?;
+    /// # Ok(()) }
+    /// ```
+    pub fn on_server_side<T, F, Fut>(
+        mut self,
+        event: &str,
+        handler: F,
+    ) -> NamespaceBuilder<D, Decided, K>
+    where
+        T: FromArgs + Send + 'static,
+        F: Fn(Namespace<D>, T) -> Fut + Send + Sync + 'static,
+        Fut: Future + Send + 'static,
+        Fut::Output: IntoAck,
+    {
+        let handler = Box::new(Typed::<(D, T), _>::new(handler));
+        self.handlers.server_side.push((event.into(), handler));
+        self.retype()
+    }
+
+    /// Sets what [`fetch_sockets`](crate::Broadcast::fetch_sockets) tells of a socket, on this server and on others, as
+    /// [`RemoteSocket::data`]; `{}` without it. What cannot be serialized to JSON is `null`.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), socketio::BuildError> {
+    /// let io = socketio::SocketIo::new();
+    /// io.namespace("/").share_data(|socket| socket.rooms().len()).open()?;
+    /// # Ok(()) }
+    /// ```
+    pub fn share_data<T, F>(mut self, share: F) -> NamespaceBuilder<D, Decided, K>
+    where
+        T: Serialize,
+        F: Fn(&Socket<D>) -> T + Send + Sync + 'static,
+    {
+        self.handlers.share_data = Some(Box::new(move |socket| {
+            let shared = share(&Socket::new(Arc::clone(socket)));
+            serde_json::to_value(shared).unwrap_or_default()
+        }));
+        self.retype()
+    }
+}
+
+impl<D> Namespace<D> {
+    /// The sockets of the namespace on every server of the cluster.
+    pub fn fetch_sockets(&self) -> Gathering<RemoteSocket> {
+        self.all().fetch_sockets()
+    }
+
+    /// How many servers of the cluster have the namespace open, this one included; 1 without a cluster. A server that
+    /// has just come is known once it was heard of.
+    ///
+    /// # Errors
+    ///
+    /// The adapter cannot tell.
+    pub async fn server_count(&self) -> Result<usize, AdapterError> {
+        match &self.space.cluster {
+            None => Ok(1),
+            Some(seat) => seat.server_count(&self.space.name).await,
+        }
+    }
+
+    /// Sends an event to the other servers of the cluster, for their
+    /// [`on_server_side`](NamespaceBuilder::on_server_side) handlers; this server's are not called.
+    ///
+    /// # Errors
+    ///
+    /// When the arguments cannot be serialized, or the event is one that the reference takes for its own: `connect`,
+    /// `connection`, `new_namespace`.
+    pub fn server_side_emit<A: Serialize + ?Sized>(
+        &self,
+        event: &str,
+        args: &A,
+    ) -> Result<(), EmitError> {
+        let packet = server_event(event, args)?;
+        if let Some(seat) = &self.space.cluster {
+            seat.publish(ClusterBody::ServerSideEmit {
+                packet,
+                request_id: None,
+            });
+        }
+        Ok(())
+    }
+
+    /// Sends an event to the other servers of the cluster and collects one answer of each, with the id of the server; see
+    /// [`Gathered`](crate::Gathered).
+    ///
+    /// ```
+    /// # async fn ask(chat: socketio::Namespace<()>) -> Result<(), socketio::EmitError> {
+    /// let answers = chat.server_side_emit_with_ack::<u64>("load", &())?.await;
+    /// for found in answers {
+    ///     println!("{}: {:?}", found.server, found.answer);
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`server_side_emit`](Self::server_side_emit).
+    pub fn server_side_emit_with_ack<R: FromArgs>(
+        &self,
+        event: &str,
+        args: &(impl Serialize + ?Sized),
+    ) -> Result<Gathering<ServerAnswer<R>>, EmitError> {
+        let packet = server_event(event, args)?;
+        let question = Question::ask(&self.space, Kind::ServerSide, |request| {
+            ClusterBody::ServerSideEmit {
+                packet,
+                request_id: Some(request),
+            }
+        });
+        let timeout = Question::default_timeout(&self.space);
+        Ok(Gathering::new(
+            Vec::new(),
+            question,
+            timeout,
+            ServerAnswer::of,
+        ))
+    }
+}
+
+fn server_event<A: Serialize + ?Sized>(event: &str, args: &A) -> Result<Event, EncodeError> {
+    if RESERVED_BETWEEN_SERVERS.contains(&event) {
+        return Err(EncodeError::ReservedName);
+    }
+    Event::new(event, args)
+}

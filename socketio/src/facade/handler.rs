@@ -1,0 +1,238 @@
+//! Closures of the application, and what they may return.
+
+use std::future::Future;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::task::Poll;
+
+use serde::Serialize;
+
+use super::namespace::Namespace;
+use super::socket::Socket;
+use crate::codec::{ArgsError, FromArgs, RawArgs};
+use crate::error::{ConnectError, DisconnectReason};
+use crate::event::Event;
+use crate::live::core::Core;
+use crate::live::handlers::{
+    AckSender, Admission, ConnectHandler, DisconnectHandler, EventHandler, Failure,
+    FallbackHandler, Filter, Filtering, Middleware, Running, ServerHandler,
+};
+use crate::live::space::Space;
+use crate::running::poll_unguarded;
+
+/// The answer of an event handler: its value is the acknowledgement's argument.
+///
+/// Several arguments are `Ack(Args((a, b)))`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "a wrapper to be built and taken apart"
+)]
+pub struct Ack<T>(pub T);
+
+/// The answer of an event handler that leaves the answer to another handler of the same event, or to nobody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "it has nothing in it")]
+pub struct NoAck;
+
+/// What an event handler may return.
+///
+/// `()` acknowledges without arguments, [`Ack`] with some, an `Err(e)` with `{"error": e}`, [`NoAck`] not at all.
+/// When the client asked for no acknowledgement the value is dropped.
+#[diagnostic::on_unimplemented(
+    message = "an event handler must return `()`, `Ack<T>`, `NoAck` or a `Result` of these, not `{Self}`",
+    label = "what this handler returns is no acknowledgement",
+    note = "wrap what the client shall get: `Ack(value)`"
+)]
+pub trait IntoAck {
+    #[doc(hidden)]
+    fn answer(self, sender: AckSender);
+}
+
+impl IntoAck for () {
+    fn answer(self, sender: AckSender) {
+        sender.send(&());
+    }
+}
+
+impl<T: Serialize> IntoAck for Ack<T> {
+    fn answer(self, sender: AckSender) {
+        sender.send(&self.0);
+    }
+}
+
+impl IntoAck for NoAck {
+    fn answer(self, _: AckSender) {}
+}
+
+impl<A: IntoAck, E: Serialize> IntoAck for Result<A, E> {
+    fn answer(self, sender: AckSender) {
+        match self {
+            Ok(value) => value.answer(sender),
+            Err(error) => sender.send(&Failure { error }),
+        }
+    }
+}
+
+/// What a connect handler may return. An error disconnects the socket.
+#[diagnostic::on_unimplemented(
+    message = "a connect handler must return `()` or `Result<(), E>` with `E: std::error::Error`, not `{Self}`"
+)]
+pub trait IntoConnect {
+    #[doc(hidden)]
+    fn accept(self) -> bool;
+}
+
+impl IntoConnect for () {
+    fn accept(self) -> bool {
+        true
+    }
+}
+
+impl<E: std::error::Error> IntoConnect for Result<(), E> {
+    fn accept(self) -> bool {
+        self.is_ok()
+    }
+}
+
+/// A closure of the application's, with the types of what it takes: the identity of its sockets, and of an event's
+/// handler the arguments too.
+pub(crate) struct Typed<A, F> {
+    call: F,
+    types: PhantomData<fn(A)>,
+}
+
+impl<A, F> Typed<A, F> {
+    pub(crate) fn new(call: F) -> Self {
+        Self {
+            call,
+            types: PhantomData,
+        }
+    }
+}
+
+impl<D, T, F, Fut> EventHandler for Typed<(D, T), F>
+where
+    D: Send + Sync + 'static,
+    T: FromArgs + Send + 'static,
+    F: Fn(Socket<D>, T) -> Fut + Send + Sync,
+    Fut: Future + Send + 'static,
+    Fut::Output: IntoAck,
+{
+    fn start(
+        &self,
+        socket: &Arc<Core>,
+        args: RawArgs<'_>,
+        ack: Option<AckSender>,
+    ) -> Result<Option<Running>, ArgsError> {
+        let args = T::from_args(args)?;
+        let answer = (self.call)(Socket::new(Arc::clone(socket)), args);
+        let mut running = Box::pin(async move {
+            let answer = answer.await;
+            if let Some(sender) = ack {
+                answer.answer(sender);
+            }
+        });
+        // While its type is known, which most handlers do not outlive.
+        Ok(match poll_unguarded(running.as_mut()) {
+            Poll::Ready(()) => None,
+            Poll::Pending => Some(running),
+        })
+    }
+}
+
+impl<D, T, F, Fut> ServerHandler for Typed<(D, T), F>
+where
+    D: Send + Sync + 'static,
+    T: FromArgs + Send + 'static,
+    F: Fn(Namespace<D>, T) -> Fut + Send + Sync,
+    Fut: Future + Send + 'static,
+    Fut::Output: IntoAck,
+{
+    fn start(
+        &self,
+        space: &Arc<Space>,
+        args: RawArgs<'_>,
+        ack: Option<AckSender>,
+    ) -> Result<Running, ArgsError> {
+        let args = T::from_args(args)?;
+        let answer = (self.call)(Namespace::new(Arc::clone(space)), args);
+        Ok(Box::pin(async move {
+            let answer = answer.await;
+            if let Some(sender) = ack {
+                answer.answer(sender);
+            }
+        }))
+    }
+}
+
+impl<D, F, Fut> ConnectHandler for Typed<D, F>
+where
+    D: Send + Sync + 'static,
+    F: Fn(Socket<D>) -> Fut + Send + Sync,
+    Fut: Future + Send + 'static,
+    Fut::Output: IntoConnect,
+{
+    fn start(&self, socket: &Arc<Core>) -> Running {
+        let started = (self.call)(Socket::new(Arc::clone(socket)));
+        let socket = Arc::clone(socket);
+        Box::pin(async move {
+            if !started.await.accept() {
+                socket.disconnect();
+            }
+        })
+    }
+}
+
+impl<D, F, Fut, E> Middleware for Typed<D, F>
+where
+    D: Send + Sync + 'static,
+    F: Fn(Socket<D>) -> Fut + Send + Sync,
+    Fut: Future<Output = Result<(), E>> + Send + 'static,
+    E: Into<ConnectError>,
+{
+    fn start(&self, socket: &Arc<Core>) -> Admission {
+        let started = (self.call)(Socket::new(Arc::clone(socket)));
+        Box::pin(async move { started.await.map_err(Into::into) })
+    }
+}
+
+impl<D, F, Fut> DisconnectHandler for Typed<D, F>
+where
+    D: Send + Sync + 'static,
+    F: Fn(Socket<D>, DisconnectReason) -> Fut + Send + Sync,
+    Fut: Future<Output = ()> + Send + 'static,
+{
+    fn start(&self, socket: &Arc<Core>, reason: DisconnectReason) -> Running {
+        Box::pin((self.call)(Socket::new(Arc::clone(socket)), reason))
+    }
+}
+
+impl<D, F, Fut> Filter for Typed<D, F>
+where
+    D: Send + Sync + 'static,
+    F: Fn(Socket<D>, Event) -> Fut + Send + Sync,
+    Fut: Future<Output = Option<Event>> + Send + 'static,
+{
+    fn start(&self, socket: &Arc<Core>, event: Event) -> Filtering {
+        Box::pin((self.call)(Socket::new(Arc::clone(socket)), event))
+    }
+}
+
+impl<D, F, Fut> FallbackHandler for Typed<D, F>
+where
+    D: Send + Sync + 'static,
+    F: Fn(Socket<D>, Event) -> Fut + Send + Sync,
+    Fut: Future + Send + 'static,
+    Fut::Output: IntoAck,
+{
+    fn start(&self, socket: &Arc<Core>, event: Event, ack: Option<AckSender>) -> Running {
+        let started = (self.call)(Socket::new(Arc::clone(socket)), event);
+        Box::pin(async move {
+            let answer = started.await;
+            if let Some(sender) = ack {
+                answer.answer(sender);
+            }
+        })
+    }
+}

@@ -1,0 +1,15 @@
+//! What an application holds and says. Typed; the types are erased on the way down.
+
+pub(crate) mod auth_control;
+pub(crate) mod builder;
+#[cfg(feature = "client-bundle")]
+pub(crate) mod client_bundle;
+pub(crate) mod cluster_control;
+pub(crate) mod handler;
+pub(crate) mod hearing;
+mod listening;
+pub(crate) mod namespace;
+pub(crate) mod server;
+pub(crate) mod socket;
+#[cfg(feature = "metrics")]
+pub(crate) mod stats;

@@ -1,0 +1,278 @@
+//! One client in one namespace.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use engineio::{OverflowPolicy, Protocol};
+use serde::Serialize;
+use serde_json::Value;
+use socketio_auth::{Action, ErasedIdentity, Grant};
+
+use crate::codec::FromArgs;
+use crate::error::{EmitError, JoinError};
+use crate::id::SocketId;
+use crate::live::closed::Closed;
+use crate::live::core::Core;
+use crate::live::handshake::Handshake;
+use crate::proto::rooms::{Room, Selection};
+use crate::sending::ack::AckFuture;
+use crate::sending::broadcast::Broadcast;
+use crate::sending::emitter::{EmitWhenReady, Emitter};
+
+/// One client in one namespace, with the data that its authentication produced.
+///
+/// Cheap to clone, valid on any thread, and harmless after the client has left: what acts then says so, while
+/// [`id`](Self::id), [`data`](Self::data) and [`handshake`](Self::handshake) stay readable.
+pub struct Socket<D = ()> {
+    pub(super) core: Arc<Core>,
+    data: PhantomData<fn() -> D>,
+}
+
+impl<D> Clone for Socket<D> {
+    fn clone(&self) -> Self {
+        Self::new(Arc::clone(&self.core))
+    }
+}
+
+impl<D> Socket<D> {
+    pub(crate) fn new(core: Arc<Core>) -> Self {
+        Self {
+            core,
+            data: PhantomData,
+        }
+    }
+
+    /// The public id, fresh for every namespace joined.
+    #[must_use]
+    pub fn id(&self) -> &SocketId {
+        self.core.id()
+    }
+
+    /// The name of the namespace.
+    #[must_use]
+    pub fn namespace(&self) -> &str {
+        &self.core.space.name
+    }
+
+    /// The request the connection began with.
+    #[must_use]
+    pub fn handshake(&self) -> &Handshake {
+        &self.core.connection.data().handshake
+    }
+
+    /// The payload of the CONNECT packet; the query for a client of protocol 4. `{}` when there was none, and in
+    /// namespaces that authenticate: there it held a secret.
+    #[must_use]
+    pub fn auth(&self) -> Value {
+        let auth = self.core.auth();
+        auth.unwrap_or_else(|| Value::Object(serde_json::Map::new()))
+    }
+
+    /// True from the answer to CONNECT until the socket leaves.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        self.core.is_joined()
+    }
+
+    /// True when the client had lost its connection and got back its id, its rooms and the events it missed
+    /// (SIO5-CSR-04); see [`Recovery`](crate::Recovery).
+    #[must_use]
+    pub fn recovered(&self) -> bool {
+        self.core.is_resumed()
+    }
+
+    /// The protocol the client speaks.
+    #[must_use]
+    pub fn protocol(&self) -> Protocol {
+        self.core.connection.protocol()
+    }
+
+    /// The transport the client is on.
+    #[must_use]
+    pub fn transport(&self) -> engineio::Transport {
+        self.core.connection.transport()
+    }
+
+    /// Bytes accepted for the client's connection and not yet handed to its transport.
+    #[must_use]
+    pub fn queued_bytes(&self) -> usize {
+        self.core.connection.queued_bytes()
+    }
+
+    /// Sends an event. One argument is any serializable value, several are [`Args`](crate::Args), none is `&()`.
+    ///
+    /// # Errors
+    ///
+    /// When the socket has left, its queue is full, or the arguments cannot be serialized; see [`EmitError`].
+    pub fn emit<A: Serialize + ?Sized>(&self, event: &str, args: &A) -> Result<(), EmitError> {
+        self.core.emit(event, args)
+    }
+
+    /// To send an event only if it would leave at once (SRV-VOL-01).
+    pub fn volatile(&self) -> Emitter {
+        self.emitter().volatile()
+    }
+
+    /// To send an event compressed or not, where compression was negotiated.
+    pub fn compress(&self, compress: bool) -> Emitter {
+        self.emitter().compress(compress)
+    }
+
+    /// To send an event with another policy for a full queue than the namespace's.
+    pub fn overflow(&self, policy: OverflowPolicy) -> Emitter {
+        self.emitter().overflow(policy)
+    }
+
+    /// To send one of a stream of events of which only the latest matters.
+    pub fn conflate(&self, key: &str) -> Emitter {
+        self.emitter().conflate(key)
+    }
+
+    /// To send an event and wait so long for its acknowledgement.
+    pub fn timeout(&self, timeout: Duration) -> Emitter {
+        self.emitter().timeout(timeout)
+    }
+
+    /// Sends an event when the client's queue has room.
+    pub fn emit_when_ready<A: Serialize + ?Sized>(&self, event: &str, args: &A) -> EmitWhenReady {
+        self.emitter().emit_when_ready(event, args)
+    }
+
+    fn emitter(&self) -> Emitter {
+        Emitter::new(Arc::clone(&self.core))
+    }
+
+    /// Sends an event that the client must acknowledge. It is sent now, whether or not the future is awaited.
+    pub fn emit_with_ack<R: FromArgs>(
+        &self,
+        event: &str,
+        args: &(impl Serialize + ?Sized),
+    ) -> AckFuture<R> {
+        self.emitter().emit_with_ack(event, args)
+    }
+
+    /// Joins a room. In a connect middleware it takes effect when the socket is let in.
+    ///
+    /// # Errors
+    ///
+    /// When the socket has left, or is in too many rooms; see [`JoinError`].
+    pub fn join(&self, room: impl Into<Room>) -> Result<(), JoinError> {
+        self.core.join(room.into())
+    }
+
+    /// Leaves a room.
+    pub fn leave(&self, room: impl Into<Room>) {
+        self.core.leave_room(&room.into());
+    }
+
+    /// The rooms the socket is in, the one of its own id left out.
+    #[must_use]
+    pub fn rooms(&self) -> Vec<Room> {
+        self.core.space.rooms.lock().rooms_of(self.core.id())
+    }
+
+    /// The members of a room, this socket left out.
+    pub fn to(&self, room: impl Into<Room>) -> Broadcast {
+        self.broadcast().to(room)
+    }
+
+    /// Everyone in the namespace but this socket.
+    pub fn broadcast(&self) -> Broadcast {
+        let selection = Selection {
+            rooms: Vec::new(),
+            except: vec![Room::from(self.core.id())],
+        };
+        Broadcast::new(Arc::clone(&self.core.space), selection)
+    }
+
+    /// Everyone in the namespace, this socket included.
+    pub fn everyone(&self) -> Broadcast {
+        Broadcast::new(Arc::clone(&self.core.space), Selection::default())
+    }
+
+    /// Leaves the namespace; the connection stays open (SIO5-DIS-02). The reason is
+    /// [`ServerNamespaceDisconnect`](crate::DisconnectReason::ServerNamespaceDisconnect).
+    pub fn disconnect(&self) {
+        self.core.disconnect();
+    }
+
+    /// Leaves every namespace and closes the connection (SIO5-DIS-03).
+    pub fn close(&self) {
+        self.core.close();
+    }
+
+    /// Resolves when the socket has left, at once when it has left before. Cancel-safe.
+    pub fn closed(&self) -> Closed {
+        self.core.closed()
+    }
+}
+
+impl<D: Send + Sync + 'static> Socket<D> {
+    /// What authentication produced, as it is now: a renewal replaces it.
+    ///
+    /// # Panics
+    ///
+    /// Never: the policy of the namespace fixes the type.
+    #[must_use]
+    pub fn data(&self) -> Arc<D> {
+        let data = self.core.identity().downcast();
+        data.expect("the policy of the namespace fixes the type of its identities")
+    }
+
+    /// Whether the authorizer of the namespace allows an action; always without one. Connects and events are asked
+    /// about by the server, a room that the client names has to be asked about by the handler that joins it.
+    ///
+    /// ```
+    /// use socketio::auth::Action;
+    ///
+    /// # fn handlers(chat: socketio::NamespaceBuilder<(), socketio::Decided>) {
+    /// chat.on("join", |socket, room: String| async move {
+    ///     if !socket.may(Action::Join { room: &room }) {
+    ///         return Err("forbidden");
+    ///     }
+    ///     socket.join(room).map_err(|_| "not joined")
+    /// });
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn may(&self, action: Action<'_>) -> bool {
+        self.core.may(action)
+    }
+
+    /// Whose grant it is; `None` for guests and in public namespaces.
+    #[must_use]
+    pub fn subject(&self) -> Option<Arc<str>> {
+        self.core.subject()
+    }
+
+    /// The facts of the accepted credential; `None` for guests and in public namespaces.
+    #[must_use]
+    pub fn grant(&self) -> Option<Arc<Grant<ErasedIdentity>>> {
+        self.core.grant()
+    }
+
+    /// When the grant ends, the policy's cap included.
+    #[must_use]
+    pub fn expires_at(&self) -> Option<SystemTime> {
+        self.core.expires_at()
+    }
+}
+
+impl<D> fmt::Debug for Socket<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Socket")
+            .field("id", self.core.id())
+            .field("namespace", &self.core.space.name)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<D> PartialEq for Socket<D> {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.core, &other.core)
+    }
+}
+
+impl<D> Eq for Socket<D> {}

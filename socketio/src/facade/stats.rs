@@ -1,0 +1,84 @@
+//! What a server has done since it was built, in numbers.
+
+use std::sync::Arc;
+
+use crate::live::server::Server;
+
+/// A snapshot of a server's counters, made by [`SocketIo::stats`](crate::SocketIo::stats).
+///
+/// `sockets`, `acks_pending` and `handlers_in_flight` are what there is now; everything else counts from the server's
+/// beginning. The numbers are read one after the other while the server runs, so they need not add up exactly.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Connections, packets and bytes of the engine below.
+    pub engine: engineio::Stats,
+    /// The open namespaces, by name.
+    pub namespaces: Vec<NamespaceStats>,
+    /// Events of clients that had joined, whether or not anything handles them.
+    pub events_in: u64,
+    /// Events accepted for sending, once for each client. Those that are sent again to a client that came back do not
+    /// count.
+    pub events_out: u64,
+    /// Events not sent, once for each client: its queue was full, or they were volatile and it was busy.
+    pub events_dropped: u64,
+    /// Events of clients that were dropped because they came faster than
+    /// [`events_per_second`](crate::SocketIoBuilder::events_per_second) allows.
+    pub events_too_fast: u64,
+    /// Events whose arguments were not what their handler takes, once for each handler.
+    pub arguments_invalid: u64,
+    /// Messages that are not part of a valid packet. Each closes its connection.
+    pub packets_invalid: u64,
+    /// CONNECTs that were refused, for whatever reason.
+    pub connects_rejected: u64,
+    /// Acknowledgements that are awaited from clients.
+    pub acks_pending: usize,
+    /// Handlers and event middleware that have started and wait for something.
+    pub handlers_in_flight: usize,
+}
+
+impl Stats {
+    pub(crate) fn of(server: &Server, engine: engineio::Stats) -> Self {
+        let counts = server.meter.counts();
+        let spaces = server.all_spaces();
+        let namespaces = spaces.iter().map(|space| {
+            let rooms = space.rooms.lock();
+            NamespaceStats {
+                name: Arc::clone(&space.name),
+                sockets: rooms.count(),
+                rooms: rooms.room_count(),
+            }
+        });
+        Self {
+            engine,
+            namespaces: namespaces.collect(),
+            events_in: counts.events_in,
+            events_out: counts.events_out,
+            events_dropped: counts.events_dropped,
+            events_too_fast: counts.events_too_fast,
+            arguments_invalid: counts.arguments_invalid,
+            packets_invalid: counts.packets_invalid,
+            connects_rejected: counts.connects_rejected,
+            acks_pending: counts.acks_pending,
+            handlers_in_flight: counts.handlers_in_flight,
+        }
+    }
+
+    /// How many sockets there are in all namespaces.
+    #[must_use]
+    pub fn sockets(&self) -> usize {
+        self.namespaces.iter().map(|space| space.sockets).sum()
+    }
+}
+
+/// One namespace in a snapshot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NamespaceStats {
+    /// Its name.
+    pub name: Arc<str>,
+    /// How many sockets are in it.
+    pub sockets: usize,
+    /// How many rooms somebody is in, those of the sockets' own ids left out.
+    pub rooms: usize,
+}

@@ -1,0 +1,164 @@
+//! What the server keeps of one connection: the pure machine behind a lock, and what it asks for.
+
+use std::borrow::Cow;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::{Instant, SystemTime};
+
+use serde_json::Value;
+use socketio_auth::{ErasedIdentity, Extract, Grant, Queued};
+use tokio::runtime::Handle;
+
+use super::core::Core;
+use super::handshake::Handshake;
+use super::inbox::Inbox;
+use super::server::Server;
+use crate::authority::revoked::Mark;
+use crate::codec::Decoder;
+use crate::codec::packet::Packet;
+use crate::lock::Lock;
+use crate::proto::client;
+use crate::proto::client::{Application, Input};
+use crate::queue::Queue;
+use crate::running::Panicked;
+
+/// The application of the engine, and the types of the pure machine.
+pub(crate) struct Shell {
+    pub(crate) server: Arc<Server>,
+}
+
+impl Application for Shell {
+    type Socket = Arc<Core>;
+    type Payload = Payload;
+    // Boxed since it is large, and inputs and outputs are moved more often than it is made.
+    type Packet = Box<HeldPacket>;
+    type Grant = Accepted;
+}
+
+/// A grant, and what had been revoked when its verification began.
+pub(crate) struct Accepted {
+    pub(crate) grant: Arc<Grant<ErasedIdentity>>,
+    pub(crate) mark: Mark,
+    /// The moment from which the rest of its life is counted.
+    pub(crate) counted_from: SystemTime,
+}
+
+/// What came with a CONNECT.
+#[derive(Default)]
+pub(crate) struct Payload {
+    pub(crate) auth: Option<Auth>,
+    pub(crate) size: usize,
+}
+
+/// The auth object.
+pub(crate) enum Auth {
+    /// As it came, for most policies look at one field of it.
+    Text(Box<str>),
+    Value(Value),
+}
+
+impl Payload {
+    pub(crate) fn value(&self) -> Option<Cow<'_, Value>> {
+        match self.auth.as_ref()? {
+            Auth::Text(text) => serde_json::from_str(text).ok().map(Cow::Owned),
+            Auth::Value(value) => Some(Cow::Borrowed(value)),
+        }
+    }
+
+    pub(crate) fn into_value(self) -> Option<Value> {
+        match self.auth? {
+            Auth::Text(text) => serde_json::from_str(&text).ok(),
+            Auth::Value(value) => Some(value),
+        }
+    }
+}
+
+/// A packet that waits for a verification, or for its turn.
+pub(crate) struct HeldPacket {
+    pub(crate) packet: Packet<'static>,
+    /// What it counts towards the bounds of what waits.
+    pub(crate) size: usize,
+}
+
+impl HeldPacket {
+    pub(crate) fn new(packet: &Packet<'_>, size: usize) -> Box<Self> {
+        let packet = packet.clone().into_owned();
+        Box::new(Self { packet, size })
+    }
+}
+
+impl Queued for Box<HeldPacket> {
+    fn size_bytes(&self) -> usize {
+        self.size
+    }
+}
+
+pub(crate) type Machine = client::Client<Shell>;
+
+/// What the engine keeps for each connection.
+pub(crate) struct Client {
+    pub(crate) server: Arc<Server>,
+    /// Where its handlers run, whichever thread has them called.
+    pub(crate) runtime: Handle,
+    pub(crate) handshake: Handshake,
+    /// The address that the bounds count, where it is not the peer's own: behind a trusted proxy.
+    pub(crate) forwarded: Option<Box<IpAddr>>,
+    /// A packet waits in the decoder. Only messages change it, and they come one after the other.
+    pub(crate) is_waiting: AtomicBool,
+    pub(crate) state: Lock<State>,
+}
+
+/// What the opening request presented to one policy.
+pub(crate) struct Presented {
+    pub(crate) policy: usize,
+    pub(crate) found: Result<Extract, Panicked>,
+    /// It authenticated, so later requests may not present another.
+    pub(crate) is_bound: bool,
+}
+
+pub(crate) struct State {
+    /// Keeps the packet that waits for its attachments.
+    pub(crate) decoder: Decoder,
+    pub(crate) machine: Machine,
+    pub(crate) inputs: Queue<Input<Shell>>,
+    pub(crate) is_pumping: bool,
+    pub(crate) inbox: Inbox,
+    /// What the opening request presented to each policy.
+    pub(crate) presented: Box<[Presented]>,
+    /// How far ahead of the pace of events the client is.
+    pub(crate) paid_until: Option<Instant>,
+    /// When the engine is to wake the machine.
+    pub(crate) wake_at: Option<Instant>,
+}
+
+impl State {
+    /// Gives the memory back that nothing waits in.
+    pub(crate) fn release(&mut self) {
+        self.inputs.release();
+        self.machine.release();
+        self.inbox.release();
+    }
+}
+
+impl Shell {
+    pub(crate) fn new(server: Arc<Server>) -> Self {
+        Self { server }
+    }
+}
+
+impl Client {
+    /// The address that the bounds count.
+    pub(crate) fn address(&self) -> Option<IpAddr> {
+        let forwarded = self.forwarded.as_deref().copied();
+        forwarded.or_else(|| own_address(self.handshake.peer()))
+    }
+
+    pub(crate) fn joined(&self) -> Vec<Arc<Core>> {
+        self.state.lock().machine.joined().cloned().collect()
+    }
+}
+
+pub(crate) fn own_address(peer: Option<SocketAddr>) -> Option<IpAddr> {
+    peer.map(|peer| peer.ip().to_canonical())
+}

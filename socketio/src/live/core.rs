@@ -1,0 +1,281 @@
+//! A socket, whatever the type of its data.
+
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, SystemTime};
+
+use engineio::{Connection, MessageBuffer};
+use serde::Serialize;
+use serde_json::Value;
+use socketio_auth::{ErasedIdentity, Fingerprint, Grant, SourceKind};
+use tokio::sync::oneshot;
+
+use super::client::{Client, Shell};
+use super::closed::Closed;
+use super::handlers::EventHandler;
+use super::keeper::{Claim, Recoverable};
+use super::listeners::{Lasts, ListenerId, Listeners};
+use super::owed::{Awaited, Pending};
+use super::space::Space;
+use crate::codec::EncodeError;
+use crate::error::EmitError;
+use crate::id::SocketId;
+use crate::lock::Lock;
+use crate::proto::client::{Input, Ticket};
+use crate::proto::grant_tag::GrantTag;
+use crate::proto::recovery::Position;
+use crate::proto::rooms::Room;
+
+/// Where a socket stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Phase {
+    /// Its CONNECT is being decided.
+    Joining,
+    /// Its CONNECT was answered, but it is not in: two-round-trip authentication.
+    Held,
+    Joined,
+    /// Out, but the namespace does not know yet.
+    Left,
+    /// Out, and the disconnect handlers have been called.
+    Gone,
+}
+
+/// A socket, whatever the type of its data.
+pub(crate) struct Core {
+    pub(crate) connection: Connection<Client>,
+    pub(crate) space: Arc<Space>,
+    pub(super) fresh_id: SocketId,
+    /// Set before user code sees the socket, where recovery is on.
+    pub(crate) recoverable: OnceLock<Box<Recoverable>>,
+    pub(crate) ticket: Ticket,
+    pub(super) phase: AtomicU8,
+    pub(super) is_released: AtomicBool,
+    /// Counted among the clients that wait to be let in.
+    pub(super) is_pending: AtomicBool,
+    /// Spares sockets without listeners of their own the look for them.
+    pub(super) has_listeners: AtomicBool,
+    pub(super) state: Lock<State>,
+}
+
+pub(super) struct State {
+    pub(super) identity: ErasedIdentity,
+    pub(super) grant: Option<Arc<Grant<ErasedIdentity>>>,
+    /// When the grant ends, the policy's cap included.
+    pub(super) expires_at: Option<SystemTime>,
+    pub(super) auth: Option<Box<Value>>,
+    pub(super) extra: Option<Box<Extra>>,
+}
+
+/// What the books are told of a verification beside its outcome.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Verdict {
+    pub(crate) source: SourceKind,
+    pub(crate) fingerprint: Fingerprint,
+    pub(crate) latency: Duration,
+}
+
+/// What few sockets need, made on first use.
+pub(super) struct Extra {
+    /// Rooms joined before the socket is in.
+    pub(super) staged: Vec<Room>,
+    pub(super) pending: Pending,
+    pub(super) listeners: Listeners,
+    /// Dropped when the socket leaves.
+    pub(super) closed: Vec<oneshot::Sender<()>>,
+    /// Connect middleware has it as a guest that asks to be let in.
+    pub(super) is_asking: bool,
+    /// Dropping it ends the verification that runs.
+    pub(super) verification: Option<(u32, oneshot::Sender<()>)>,
+    /// What the books are told of the verdict that is being acted on.
+    pub(super) verdict: Option<Box<Verdict>>,
+    /// What the client says to be recovered, until it is let in.
+    pub(super) claim: Option<Box<Claim>>,
+    /// How far a resumed socket was sent what it missed, until it is in.
+    pub(super) replayed_to: Option<Position>,
+}
+
+impl State {
+    /// By which revocations find the socket among those of its namespace.
+    pub(super) fn tag(&self) -> GrantTag {
+        let grant = self.grant.as_ref();
+        grant.map_or(GrantTag::NONE, |grant| GrantTag::of(grant.facts()))
+    }
+
+    pub(super) fn extra(&mut self) -> &mut Extra {
+        self.extra.get_or_insert_with(|| {
+            Box::new(Extra {
+                staged: Vec::new(),
+                pending: Pending::new(),
+                listeners: Listeners::default(),
+                closed: Vec::new(),
+                is_asking: false,
+                verification: None,
+                verdict: None,
+                claim: None,
+                replayed_to: None,
+            })
+        })
+    }
+}
+
+impl Core {
+    pub(crate) fn new(
+        connection: Connection<Client>,
+        space: Arc<Space>,
+        id: SocketId,
+        ticket: Ticket,
+        auth: Option<Box<Value>>,
+    ) -> Self {
+        let identity = space.nobody.clone();
+        Self {
+            connection,
+            space,
+            fresh_id: id,
+            recoverable: OnceLock::new(),
+            ticket,
+            phase: AtomicU8::new(Phase::Joining as u8),
+            is_released: AtomicBool::new(false),
+            is_pending: AtomicBool::new(false),
+            has_listeners: AtomicBool::new(false),
+            state: Lock::new(State {
+                identity,
+                grant: None,
+                expires_at: None,
+                auth,
+                extra: None,
+            }),
+        }
+    }
+
+    pub(crate) fn id(&self) -> &SocketId {
+        self.resumed().map_or(&self.fresh_id, |resumed| &resumed.id)
+    }
+
+    pub(crate) fn is_joined(&self) -> bool {
+        self.phase.load(Ordering::Acquire) == Phase::Joined as u8
+    }
+
+    pub(crate) fn has_left(&self) -> bool {
+        self.phase.load(Ordering::Acquire) >= Phase::Left as u8
+    }
+
+    pub(crate) fn is_held(&self) -> bool {
+        self.phase.load(Ordering::Acquire) == Phase::Held as u8
+    }
+
+    pub(crate) fn hold(&self) {
+        self.phase.store(Phase::Held as u8, Ordering::Release);
+    }
+
+    /// True when the handlers have seen the last of it.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.phase.load(Ordering::Acquire) == Phase::Gone as u8
+    }
+
+    /// The one place that sends. `fill` writes one packet, header and attachments together.
+    pub(crate) fn send(
+        &self,
+        fill: impl FnOnce(&mut MessageBuffer) -> Result<(), EncodeError>,
+    ) -> Result<(), EmitError> {
+        let mut filled = Ok(());
+        let sent = self.connection.send_with(|buffer| filled = fill(buffer));
+        filled?;
+        Ok(sent?)
+    }
+
+    pub(crate) fn await_ack(&self, id: u64, awaited: Awaited) -> Result<(), EmitError> {
+        let mut state = self.state.lock();
+        if self.has_left() {
+            return Err(EmitError::Disconnected);
+        }
+        let pending = &mut state.extra().pending;
+        if pending.len() >= self.space.settings.max_pending_acks {
+            return Err(EmitError::TooManyAcks);
+        }
+        pending.insert(id, awaited, self.space.meter.ack_pending());
+        Ok(())
+    }
+
+    pub(crate) fn add_listener(
+        &self,
+        event: &str,
+        lasts: Lasts,
+        handler: Arc<dyn EventHandler>,
+    ) -> ListenerId {
+        self.has_listeners.store(true, Ordering::Release);
+        let mut state = self.state.lock();
+        if self.has_left() {
+            return Listeners::default().add(event, lasts, handler);
+        }
+        state.extra().listeners.add(event, lasts, handler)
+    }
+
+    pub(crate) fn remove_listeners(&self, remove: impl FnOnce(&mut Listeners)) {
+        if let Some(extra) = self.state.lock().extra.as_mut() {
+            remove(&mut extra.listeners);
+        }
+    }
+
+    pub(crate) fn auth(&self) -> Option<Value> {
+        self.state.lock().auth.as_deref().cloned()
+    }
+
+    /// The handlers that only this socket has for an event.
+    pub(crate) fn listeners_of(&self, event: &str) -> Vec<Arc<dyn EventHandler>> {
+        if !self.has_listeners.load(Ordering::Acquire) {
+            return Vec::new();
+        }
+        let mut state = self.state.lock();
+        let extra = state.extra.as_mut();
+        extra
+            .map(|extra| extra.listeners.take(event))
+            .unwrap_or_default()
+    }
+
+    /// Gives an acknowledgement up; true when it had not come.
+    pub(crate) fn forget_ack(&self, id: u64) -> bool {
+        self.take_ack(id).is_some()
+    }
+
+    //= SIO5-ACK-03
+    pub(crate) fn take_ack(&self, id: u64) -> Option<Awaited> {
+        self.state.lock().extra.as_mut()?.pending.remove(id)
+    }
+
+    pub(crate) fn acknowledge<A: Serialize + ?Sized>(&self, id: u64, args: &A) {
+        //= SIO5-ACK-01
+        if self.has_left() {
+            return;
+        }
+        let space = &self.space;
+        // A client that is gone, or whose queue is full, hears nothing either way.
+        let _ = self.send(|buffer| space.codec.ack(&space.name, id, args, buffer));
+    }
+
+    pub(crate) fn disconnect(&self) {
+        self.feed(Input::Leave {
+            ticket: self.ticket,
+        });
+    }
+
+    pub(crate) fn close(&self) {
+        self.feed(Input::LeaveAll);
+    }
+
+    pub(crate) fn feed(&self, input: Input<Shell>) {
+        self.connection.data().feed(&self.connection, input);
+    }
+
+    pub(crate) fn closed(&self) -> Closed {
+        let (alive, closed) = oneshot::channel();
+        let mut state = self.state.lock();
+        if !self.has_left() {
+            let waiting = &mut state.extra().closed;
+            // Whoever waits no longer is forgotten here, so that waiting often costs nothing.
+            waiting.retain(|sender| !sender.is_closed());
+            waiting.push(alive);
+        }
+        Closed::new(closed)
+    }
+}

@@ -1,0 +1,240 @@
+//! The handlers of a namespace, with their types erased, and the right to acknowledge an event.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde::Serialize;
+
+use super::core::Core;
+use super::space::Space;
+use crate::codec::{ArgsError, OwnedArgs, RawArgs};
+use crate::error::{ConnectError, DisconnectReason};
+use crate::event::{Event, Invalid};
+use crate::proto::cluster::message::RequestId;
+use crate::proto::rooms::RoomEvent;
+
+/// A running handler.
+pub(crate) type Running = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+#[derive(Serialize)]
+pub(crate) struct Failure<E> {
+    pub(crate) error: E,
+}
+
+/// The right to acknowledge one event. At most one acknowledgement leaves, whoever holds a clone.
+#[derive(Clone)]
+pub struct AckSender {
+    asker: Asker,
+    /// Shared when several handlers run for the event.
+    is_spent: Option<Arc<AtomicBool>>,
+}
+
+/// Who asked for an acknowledgement.
+#[derive(Clone)]
+enum Asker {
+    Client {
+        socket: Arc<Core>,
+        id: u64,
+    },
+    Server {
+        space: Arc<Space>,
+        request: RequestId,
+    },
+}
+
+impl AckSender {
+    /// The answer to another server of the cluster.
+    pub(crate) fn to_server(space: Arc<Space>, request: RequestId) -> Self {
+        Self {
+            asker: Asker::Server { space, request },
+            is_spent: Some(Arc::new(AtomicBool::new(false))),
+        }
+    }
+
+    pub(crate) fn new(socket: Arc<Core>, id: u64, is_shared: bool) -> Self {
+        Self {
+            asker: Asker::Client { socket, id },
+            is_spent: is_shared.then(|| Arc::new(AtomicBool::new(false))),
+        }
+    }
+
+    /// Sends the acknowledgement, unless one was sent or the socket has left (SIO5-ACK-01).
+    pub(crate) fn send<A: Serialize + ?Sized>(self, args: &A) {
+        let is_first = self
+            .is_spent
+            .as_ref()
+            .is_none_or(|spent| !spent.swap(true, Ordering::AcqRel));
+        if !is_first {
+            return;
+        }
+        match self.asker {
+            Asker::Client { socket, id } => socket.acknowledge(id, args),
+            Asker::Server { space, request } => {
+                // An answer that cannot be serialized is none; the other server's time limit ends the wait.
+                if let (Some(seat), Ok(args)) = (&space.cluster, OwnedArgs::new(args)) {
+                    seat.answer_server(request, args.as_raw());
+                }
+            }
+        }
+    }
+
+    /// Acknowledges with an error of ours.
+    pub(crate) fn fail(self, error: &str) {
+        self.send(&Failure { error });
+    }
+}
+
+impl fmt::Debug for AckSender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.asker {
+            Asker::Client { id, .. } => write!(f, "AckSender({id})"),
+            Asker::Server { request, .. } => write!(f, "AckSender({request:?})"),
+        }
+    }
+}
+
+/// An event handler, whatever its types.
+pub(crate) trait EventHandler: Send + Sync {
+    /// Reads the arguments, starts the handler and polls it at once; what is returned waits for something.
+    fn start(
+        &self,
+        socket: &Arc<Core>,
+        args: RawArgs<'_>,
+        ack: Option<AckSender>,
+    ) -> Result<Option<Running>, ArgsError>;
+}
+
+/// A handler of events of other servers, whatever its types.
+pub(crate) trait ServerHandler: Send + Sync {
+    /// Reads the arguments and starts the handler.
+    fn start(
+        &self,
+        space: &Arc<Space>,
+        args: RawArgs<'_>,
+        ack: Option<AckSender>,
+    ) -> Result<Running, ArgsError>;
+}
+
+/// A connect handler, whatever its types.
+pub(crate) trait ConnectHandler: Send + Sync {
+    fn start(&self, socket: &Arc<Core>) -> Running;
+}
+
+/// Connect middleware that runs.
+pub(crate) type Admission = Pin<Box<dyn Future<Output = Result<(), ConnectError>> + Send>>;
+
+/// Connect middleware, whatever its types.
+pub(crate) trait Middleware: Send + Sync {
+    fn start(&self, socket: &Arc<Core>) -> Admission;
+}
+
+/// A disconnect handler, whatever its types.
+pub(crate) trait DisconnectHandler: Send + Sync {
+    fn start(&self, socket: &Arc<Core>, reason: DisconnectReason) -> Running;
+}
+
+/// Event middleware that runs.
+pub(crate) type Filtering = Pin<Box<dyn Future<Output = Option<Event>> + Send>>;
+
+/// Event middleware, whatever its types.
+pub(crate) trait Filter: Send + Sync {
+    fn start(&self, socket: &Arc<Core>, event: Event) -> Filtering;
+}
+
+/// A handler of events that have none of their own, whatever its types.
+pub(crate) trait FallbackHandler: Send + Sync {
+    fn start(&self, socket: &Arc<Core>, event: Event, ack: Option<AckSender>) -> Running;
+}
+
+/// A hook that looks at an event.
+pub(crate) type EventHook = Box<dyn Fn(&Arc<Core>, &str, RawArgs<'_>) + Send + Sync>;
+
+/// A hook that hears of what cannot be handled.
+pub(crate) type InvalidHook = Box<dyn Fn(&Arc<Core>, Invalid<'_>) + Send + Sync>;
+
+/// A hook that hears of rooms.
+pub(crate) type RoomHook = Box<dyn Fn(RoomEvent<'_>) + Send + Sync>;
+
+/// A hook that hears of a slow client, or of one that has caught up.
+pub(crate) type SocketHook = Box<dyn Fn(&Arc<Core>) + Send + Sync>;
+
+/// A hook that is called and done.
+pub(crate) type Hook = Box<dyn Fn(&Arc<Core>, DisconnectReason) + Send + Sync>;
+
+/// What is told of a socket to whoever fetches it.
+pub(crate) type ShareHook = Box<dyn Fn(&Arc<Core>) -> serde_json::Value + Send + Sync>;
+
+/// The handlers of one event.
+struct Named {
+    name: Box<str>,
+    handlers: Vec<Box<dyn EventHandler>>,
+}
+
+/// All the handlers of a namespace. They belong to it, so that a connection costs no memory for them.
+#[derive(Default)]
+pub(crate) struct Handlers {
+    /// How events are sent unless a call says otherwise.
+    pub(crate) options: engineio::SendOptions,
+    /// In the order of [`place_of`](Self::place_of).
+    events: Vec<Named>,
+    /// Asked one after the other.
+    pub(crate) middleware: Vec<Box<dyn Middleware>>,
+    pub(crate) connect: Vec<Box<dyn ConnectHandler>>,
+    /// Asked one after the other before an event's handlers are.
+    pub(crate) filters: Vec<Box<dyn Filter>>,
+    pub(crate) any: Vec<EventHook>,
+    pub(crate) any_outgoing: Vec<EventHook>,
+    pub(crate) fallback: Option<Box<dyn FallbackHandler>>,
+    pub(crate) invalid: Vec<InvalidHook>,
+    pub(crate) room: Vec<RoomHook>,
+    pub(crate) slow: Vec<SocketHook>,
+    pub(crate) drained: Vec<SocketHook>,
+    pub(crate) disconnecting: Vec<Hook>,
+    pub(crate) disconnect: Vec<Box<dyn DisconnectHandler>>,
+    /// Those of events of other servers, by name, in the order in which they were added.
+    pub(crate) server_side: Vec<(Box<str>, Box<dyn ServerHandler>)>,
+    pub(crate) share_data: Option<ShareHook>,
+}
+
+impl Handlers {
+    /// Whether somebody handles events of this name.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        let found = self
+            .events
+            .binary_search_by(|event| (*event.name).cmp(name));
+        found.is_ok()
+    }
+
+    pub(crate) fn add_event(&mut self, name: &str, handler: Box<dyn EventHandler>) {
+        let place = self.place_of(name);
+        match place.map(|found| self.events.get_mut(found)) {
+            Ok(Some(event)) => event.handlers.push(handler),
+            Ok(None) => {}
+            Err(place) => self.events.insert(
+                place,
+                Named {
+                    name: name.into(),
+                    handlers: vec![handler],
+                },
+            ),
+        }
+    }
+
+    /// The handlers of an event.
+    pub(crate) fn of_event(&self, name: &str) -> &[Box<dyn EventHandler>] {
+        self.place_of(name)
+            .ok()
+            .and_then(|found| self.events.get(found))
+            .map_or(&[], |event| &event.handlers)
+    }
+
+    /// Where the handlers of an event are, or belong. Lengths are compared first: most names are told apart by them.
+    fn place_of(&self, name: &str) -> Result<usize, usize> {
+        let key = (name.len(), name);
+        self.events
+            .binary_search_by(|event| (event.name.len(), &*event.name).cmp(&key))
+    }
+}

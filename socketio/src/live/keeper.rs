@@ -1,0 +1,227 @@
+//! Connection state recovery: its options, and the log behind its lock.
+
+use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
+
+use engineio::EncodedMessage;
+use serde_json::Value;
+
+use crate::clock::{now, wall_clock};
+use crate::id::SocketId;
+use crate::lock::Lock;
+use crate::proto::recovery::{Bounds, Log, Offset, Position, Session};
+use crate::proto::rooms::{Room, Selection};
+
+/// How clients that lost their connection get back what they had: their id, their rooms, and the events they missed.
+///
+/// Given to [`SocketIoBuilder::recovery`](crate::SocketIoBuilder::recovery); off without it. All namespaces of the
+/// server share the bounds. When one is reached the oldest is forgotten, and a client that needed it is connected
+/// anew, as a stranger to recovery is (SIO5-CSR-07).
+///
+/// Every event that is neither volatile nor to be acknowledged gets one more argument, a string, which clients know
+/// to take away (SIO5-CSR-02). The official client takes *any* last argument that is a string for it: a volatile
+/// event that ends in a string spoils a later recovery (SIO5-CSR-12). Two threads that emit to one room at the same
+/// moment have no order; a connection that breaks in just that moment may miss the one event or get the other twice.
+///
+/// Authentication runs again, and only the same subject gets a session back, without the rooms that it may not join
+/// any more. Namespaces that authenticate in two round trips have no recovery.
+///
+/// ```
+/// use std::time::Duration;
+/// use socketio::{Recovery, SocketIo};
+///
+/// # fn main() -> Result<(), socketio::BuildError> {
+/// let recovery = Recovery::new().max_disconnection(Duration::from_secs(60));
+/// let io = SocketIo::builder().recovery(recovery).build()?;
+/// io.namespace("/")
+///     .on_connect(|socket| async move {
+///         if !socket.recovered() {
+///             let _ = socket.join("news");
+///         }
+///     })
+///     .open()?;
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use = "recovery is off until the builder has it"]
+pub struct Recovery {
+    bounds: Bounds,
+    skips_middleware: bool,
+}
+
+impl Default for Recovery {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Recovery {
+    /// The defaults.
+    pub const fn new() -> Self {
+        Self {
+            bounds: Bounds {
+                max_age: Duration::from_secs(120),
+                max_bytes: 16 * 1024 * 1024,
+                max_packets: 10_000,
+                max_sessions: 10_000,
+            },
+            skips_middleware: true,
+        }
+    }
+
+    /// How long a client may be away; 120 s by default (SIO5-CSR-10). Events are kept as long, so raising it takes
+    /// memory, up to the bounds.
+    pub const fn max_disconnection(mut self, time: Duration) -> Self {
+        self.bounds.max_age = time;
+        self
+    }
+
+    /// How many bytes the kept events and the saved sessions may take together, as they are counted; 16 MiB by
+    /// default.
+    pub const fn max_bytes(mut self, bytes: usize) -> Self {
+        self.bounds.max_bytes = bytes;
+        self
+    }
+
+    /// How many events are kept; 10,000 by default.
+    pub const fn max_packets(mut self, packets: usize) -> Self {
+        self.bounds.max_packets = packets;
+        self
+    }
+
+    /// How many clients that are away are remembered; 10,000 by default.
+    pub const fn max_sessions(mut self, sessions: usize) -> Self {
+        self.bounds.max_sessions = sessions;
+        self
+    }
+
+    /// Whether connect middleware is passed over for a client that is recovered; true by default (SIO5-CSR-09). It
+    /// was let in once; with `false` it is asked again, and sees
+    /// [`recovered`](crate::Socket::recovered). Authentication is never passed over.
+    pub const fn skip_middleware(mut self, skip: bool) -> Self {
+        self.skips_middleware = skip;
+        self
+    }
+}
+
+/// What a client says to be recovered.
+pub(crate) struct Claim {
+    pub(crate) pid: Arc<str>,
+    offset: String,
+}
+
+impl Claim {
+    //= SIO5-CSR-03
+    pub(crate) fn of(payload: Option<&Value>) -> Option<Box<Self>> {
+        let payload = payload?.as_object()?;
+        let pid = payload.get("pid")?.as_str()?;
+        let offset = payload.get("offset")?.as_str()?.to_owned();
+        Some(Box::new(Self {
+            pid: pid.into(),
+            offset,
+        }))
+    }
+}
+
+/// What makes one socket recoverable.
+pub(crate) struct Recoverable {
+    /// Known to the client alone: whoever has it gets the session.
+    pub(crate) pid: Arc<str>,
+    pub(crate) since: Position,
+    pub(crate) resumed: Option<Resumed>,
+}
+
+/// What a socket got back.
+pub(crate) struct Resumed {
+    pub(crate) id: SocketId,
+    pub(crate) rooms: Vec<Room>,
+    /// Behind the last event that the client has.
+    pub(crate) from: Position,
+}
+
+/// A kept event.
+#[derive(Clone)]
+pub(crate) struct Kept {
+    /// Its name, for the authorizer, who is asked again before a replay.
+    pub(crate) event: Arc<str>,
+    pub(crate) message: EncodedMessage,
+}
+
+impl Kept {
+    pub(crate) fn new(event: &str, message: &EncodedMessage) -> Self {
+        Self {
+            event: event.into(),
+            message: message.clone(),
+        }
+    }
+}
+
+/// The log of a server.
+pub(crate) struct Keeper {
+    log: Lock<Log<Kept>>,
+    pub(crate) skips_middleware: bool,
+}
+
+impl Keeper {
+    pub(crate) fn new(options: &Recovery) -> Self {
+        Self {
+            log: Lock::new(Log::new(options.bounds)),
+            skips_middleware: options.skips_middleware,
+        }
+    }
+
+    pub(crate) fn next_offset(&self) -> Offset {
+        self.log.lock().next_offset(unix_millis())
+    }
+
+    /// Keeps an event. Called with the lock of the namespace's rooms where it goes to more than one socket, so that
+    /// a socket that enters gets it either from the log or from its sender, and not twice.
+    pub(crate) fn append(
+        &self,
+        offset: Offset,
+        namespace: &Arc<str>,
+        selection: Selection,
+        kept: Kept,
+    ) {
+        let size = kept.message.len_bytes().saturating_add(kept.event.len());
+        let mut log = self.log.lock();
+        log.append(now(), offset, namespace, selection, kept, size);
+    }
+
+    pub(crate) fn end(&self) -> Position {
+        self.log.lock().end()
+    }
+
+    pub(crate) fn save(&self, pid: &Arc<str>, namespace: &Arc<str>, session: Session) {
+        self.log.lock().save(now(), pid, namespace, session);
+    }
+
+    pub(crate) fn resume(
+        &self,
+        claim: &Claim,
+        namespace: &str,
+        subject: Option<&str>,
+    ) -> Option<(Session, Position)> {
+        let mut log = self.log.lock();
+        log.resume(now(), &claim.pid, namespace, subject, &claim.offset)
+    }
+
+    /// What a resumed socket was sent since `from`, and where the log ends now.
+    pub(crate) fn missed(
+        &self,
+        namespace: &str,
+        resumed: &Resumed,
+        from: Position,
+    ) -> Option<(Vec<Kept>, Position)> {
+        let log = self.log.lock();
+        let missed = log.missed(namespace, &resumed.id, &resumed.rooms, from)?;
+        Some((missed, log.end()))
+    }
+}
+
+fn unix_millis() -> u64 {
+    let since = wall_clock().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| {
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    })
+}

@@ -1,0 +1,76 @@
+//! Handlers that a single socket was given at run time.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::handlers::EventHandler;
+
+/// Names a handler that was added to one socket, to remove it again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ListenerId(u64);
+
+/// How often a listener is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lasts {
+    Once,
+    Always,
+}
+
+struct Listener {
+    id: ListenerId,
+    event: Box<str>,
+    lasts: Lasts,
+    handler: Arc<dyn EventHandler>,
+}
+
+/// The side table of a socket that has such handlers.
+#[derive(Default)]
+pub(crate) struct Listeners {
+    listeners: Vec<Listener>,
+    next_id: u64,
+}
+
+impl Listeners {
+    pub(crate) fn add(
+        &mut self,
+        event: &str,
+        lasts: Lasts,
+        handler: Arc<dyn EventHandler>,
+    ) -> ListenerId {
+        let id = ListenerId(self.next_id);
+        self.next_id = self.next_id.wrapping_add(1);
+        self.listeners.push(Listener {
+            id,
+            event: event.into(),
+            lasts,
+            handler,
+        });
+        id
+    }
+
+    pub(crate) fn remove(&mut self, id: ListenerId) {
+        self.listeners.retain(|listener| listener.id != id);
+    }
+
+    pub(crate) fn remove_all(&mut self, event: &str) {
+        self.listeners.retain(|listener| *listener.event != *event);
+    }
+
+    /// The handlers of an event, in the order in which they were added; those for one time only are removed.
+    pub(crate) fn take(&mut self, event: &str) -> Vec<Arc<dyn EventHandler>> {
+        let is_meant = |listener: &&Listener| *listener.event == *event;
+        let found = self.listeners.iter().filter(is_meant);
+        let handlers = found
+            .map(|listener| Arc::clone(&listener.handler))
+            .collect();
+        self.listeners
+            .retain(|listener| *listener.event != *event || listener.lasts == Lasts::Always);
+        handlers
+    }
+}
+
+impl fmt::Debug for Listeners {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Listeners({})", self.listeners.len())
+    }
+}

@@ -1,0 +1,164 @@
+//! Coming in, the rooms of a socket, and leaving.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::core::{Core, Phase};
+use super::server::Server;
+use crate::error::JoinError;
+use crate::proto::rooms::{Emptied, Joined, Room, RoomEvent};
+use crate::running::guard;
+
+impl Core {
+    /// Lets the socket in, with the rooms it joined before.
+    pub(crate) fn enter(self: &Arc<Self>) {
+        let (rejoined, missed) = self.insert();
+        self.replay(&missed);
+        for (room, joined) in &rejoined {
+            self.tell_joined(room, *joined);
+        }
+        let staged = {
+            let mut state = self.state.lock();
+            // From here on rooms are joined at once; what was staged before is taken with it.
+            self.phase.store(Phase::Joined as u8, Ordering::Release);
+            let extra = state.extra.as_mut();
+            extra.map(|extra| std::mem::take(&mut extra.staged))
+        };
+        for room in staged.into_iter().flatten() {
+            // A namespace that is full of rooms takes the socket without them.
+            let _ = self.join_now(&room);
+        }
+        self.settle();
+        self.revoke_if_late();
+        if self.space.is_closed() {
+            self.disconnect();
+        }
+    }
+
+    /// Nothing is sent to the socket from here on, and what it owes is not waited for any longer.
+    pub(crate) fn leave(&self) {
+        self.phase.store(Phase::Left as u8, Ordering::Release);
+        self.settle();
+        let extra = self.state.lock().extra.take();
+        if let Some(extra) = extra {
+            extra.pending.fail(self.id());
+        }
+    }
+
+    /// Takes the socket out of the namespace and its rooms.
+    pub(crate) fn go(&self) {
+        self.phase.store(Phase::Gone as u8, Ordering::Release);
+        let left = self.space.rooms.lock().remove(self.id());
+        for (room, emptied) in left {
+            self.tell_left(&room, emptied);
+        }
+        self.release();
+    }
+
+    /// Counted already, it is found among those that wait from here on.
+    pub(crate) fn set_pending(self: &Arc<Self>) {
+        self.is_pending.store(true, Ordering::Release);
+        let id = self.fresh_id.clone();
+        self.space.add_pending(id, Arc::downgrade(self));
+    }
+
+    /// The socket is in or gone: nobody waits any more.
+    fn settle(&self) {
+        if self.is_pending.swap(false, Ordering::AcqRel) {
+            self.space.remove_pending(&self.fresh_id);
+            self.connection.data().leave_pending();
+        }
+    }
+
+    /// The namespace is not needed any more, as far as this socket goes.
+    pub(crate) fn release(&self) {
+        if self.space.users.is_some() && !self.is_released.swap(true, Ordering::AcqRel) {
+            Server::release(&self.space);
+        }
+    }
+
+    pub(crate) fn join(&self, room: Room) -> Result<(), JoinError> {
+        let settings = &self.space.settings;
+        if room.as_str().len() > settings.max_room_name_bytes {
+            return Err(JoinError::NameTooLong);
+        }
+        {
+            let mut state = self.state.lock();
+            match self.phase.load(Ordering::Acquire) {
+                phase if phase >= Phase::Left as u8 => return Err(JoinError::Disconnected),
+                phase if phase < Phase::Joined as u8 => {
+                    let staged = &mut state.extra().staged;
+                    if !staged.contains(&room) {
+                        if staged.len() >= settings.rooms.per_socket {
+                            return Err(JoinError::TooManyRooms);
+                        }
+                        staged.push(room);
+                    }
+                    return Ok(());
+                }
+                _ => {}
+            }
+        }
+        self.join_now(&room)
+    }
+
+    fn join_now(&self, room: &Room) -> Result<(), JoinError> {
+        let bounds = self.space.settings.rooms;
+        let joined = self.space.rooms.lock().join(self.id(), room, bounds)?;
+        self.tell_joined(room, joined);
+        Ok(())
+    }
+
+    pub(crate) fn leave_room(&self, room: &Room) {
+        let mut state = self.state.lock();
+        if let Some(extra) = state.extra.as_mut() {
+            extra.staged.retain(|staged| staged != room);
+        }
+        drop(state);
+        let left = self.space.rooms.lock().leave(self.id(), room);
+        if let Some(emptied) = left {
+            self.tell_left(room, emptied);
+        }
+    }
+
+    /// Leaves the rooms that are named.
+    pub(crate) fn leave_rooms(&self, is_meant: impl Fn(&Room) -> bool) {
+        let rooms = self.space.rooms.lock().rooms_of(self.id());
+        for room in rooms.iter().filter(|room| is_meant(room)) {
+            self.leave_room(room);
+        }
+    }
+
+    fn tell_joined(&self, room: &Room, joined: Joined) {
+        if joined == Joined::Created {
+            self.tell_room(RoomEvent::Created { room });
+        }
+        if joined != Joined::Already {
+            let socket = self.id();
+            self.tell_room(RoomEvent::Joined { room, socket });
+        }
+    }
+
+    fn tell_left(&self, room: &Room, emptied: Emptied) {
+        let socket = self.id();
+        self.tell_room(RoomEvent::Left { room, socket });
+        if emptied == Emptied::Yes {
+            self.tell_room(RoomEvent::Deleted { room });
+        }
+    }
+
+    /// Hooks on rooms only look on: a panic there changes nothing.
+    fn tell_room(&self, event: RoomEvent<'_>) {
+        for hook in &self.space.handlers.room {
+            let _ = guard(|| hook(event));
+        }
+    }
+}
+
+/// An attempt that was forgotten gives its namespace back too.
+impl Drop for Core {
+    fn drop(&mut self) {
+        self.settle();
+        self.release();
+    }
+}

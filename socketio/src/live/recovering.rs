@@ -1,0 +1,181 @@
+//! What a socket has to do with recovery.
+
+use std::sync::Arc;
+
+use engineio::{Protocol, SendOptions};
+use socketio_auth::Action;
+
+use super::core::Core;
+use super::keeper::{Claim, Keeper, Kept, Recoverable, Resumed};
+use crate::error::DisconnectReason;
+use crate::proto::recovery::{Offset, Session};
+use crate::proto::rooms::{Joined, Room, Selection};
+
+impl Core {
+    pub(crate) fn set_claim(&self, claim: Box<Claim>) {
+        self.state.lock().extra().claim = Some(claim);
+    }
+
+    /// Gives the socket its private id, and back what it had when it lost its connection. To be called when it has
+    /// its grant. True when connect middleware is to be passed over.
+    //= SIO5-CSR-01
+    //= SIO5-CSR-09
+    pub(crate) fn identify(&self) -> bool {
+        let Some(keeper) = &self.space.recovery else {
+            return false;
+        };
+        if self.connection.protocol() == Protocol::V3 {
+            return false;
+        }
+        let claim = self
+            .state
+            .lock()
+            .extra
+            .as_mut()
+            .and_then(|extra| extra.claim.take());
+        let subject = self.subject();
+        let resumed = claim.and_then(|claim| {
+            let resumed = keeper.resume(&claim, &self.space.name, subject.as_deref())?;
+            Some((claim.pid, resumed))
+        });
+        let recoverable = match resumed {
+            Some((pid, (session, from))) => Recoverable {
+                pid,
+                since: session.since,
+                resumed: Some(Resumed {
+                    rooms: self.allowed(session.rooms),
+                    id: session.id,
+                    from,
+                }),
+            },
+            // Without random bytes the socket is one that cannot be recovered.
+            None => match engineio::SessionId::generate() {
+                Ok(pid) => Recoverable {
+                    pid: pid.as_str().into(),
+                    since: keeper.end(),
+                    resumed: None,
+                },
+                Err(_) => return false,
+            },
+        };
+        let is_resumed = recoverable.resumed.is_some();
+        let was_set = self.recoverable.set(Box::new(recoverable));
+        debug_assert!(was_set.is_ok(), "a socket is let in once");
+        is_resumed && keeper.skips_middleware
+    }
+
+    /// Of the rooms of a session, those that the grant of today allows.
+    fn allowed(&self, mut rooms: Vec<Room>) -> Vec<Room> {
+        rooms.retain(|room| {
+            self.may(Action::Join {
+                room: room.as_str(),
+            })
+        });
+        rooms
+    }
+
+    pub(crate) fn pid(&self) -> Option<&str> {
+        self.recoverable.get().map(|found| &*found.pid)
+    }
+
+    pub(super) fn resumed(&self) -> Option<&Resumed> {
+        self.recoverable.get()?.resumed.as_ref()
+    }
+
+    pub(crate) fn is_resumed(&self) -> bool {
+        self.resumed().is_some()
+    }
+
+    /// Sends what a resumed socket missed, ahead of the answer to its CONNECT. False when not all of it is kept any
+    /// more.
+    //= SIO5-CSR-04
+    pub(crate) fn send_missed(&self) -> bool {
+        let (Some(keeper), Some(resumed)) = (&self.space.recovery, self.resumed()) else {
+            return true;
+        };
+        let Some((missed, end)) = keeper.missed(&self.space.name, resumed, resumed.from) else {
+            return false;
+        };
+        self.replay(&missed);
+        self.state.lock().extra().replayed_to = Some(end);
+        true
+    }
+
+    /// Sends kept events, except those that the client may not receive any more.
+    pub(super) fn replay(&self, missed: &[Kept]) {
+        for Kept { event, message } in missed {
+            if self.may_receive(event) {
+                // A client whose queue is full is treated as its namespace says.
+                let _ = self.connection.send_as(message, self.space.options);
+            }
+        }
+    }
+
+    /// Puts the socket among those of the namespace, a resumed one with its rooms and in the same moment as the log
+    /// is read for the last time: what is sent from here on reaches it directly.
+    pub(super) fn insert(self: &Arc<Self>) -> (Vec<(Room, Joined)>, Vec<Kept>) {
+        let (replayed_to, tag) = {
+            let mut state = self.state.lock();
+            let extra = state.extra.as_mut();
+            let replayed_to = extra.and_then(|extra| extra.replayed_to.take());
+            (replayed_to, state.tag())
+        };
+        let mut rooms = self.space.rooms.lock();
+        rooms.insert(self.id().clone(), Arc::clone(self), tag);
+        let (Some(keeper), Some(resumed), Some(from)) =
+            (&self.space.recovery, self.resumed(), replayed_to)
+        else {
+            return (Vec::new(), Vec::new());
+        };
+        let bounds = self.space.settings.rooms;
+        let rejoined = resumed.rooms.iter().filter_map(|room| {
+            // A namespace that is full of rooms takes the socket without them.
+            let joined = rooms.join(&resumed.id, room, bounds).ok()?;
+            Some((room.clone(), joined))
+        });
+        let rejoined = rejoined.collect();
+        let missed = keeper.missed(&self.space.name, resumed, from);
+        (
+            rejoined,
+            missed.map(|(missed, _)| missed).unwrap_or_default(),
+        )
+    }
+
+    /// The offset of an event that is to be kept for this socket.
+    pub(crate) fn next_offset(
+        &self,
+        id: Option<u64>,
+        options: SendOptions,
+    ) -> Option<(&Keeper, Offset)> {
+        let keeper = self.space.recovery.as_deref()?;
+        self.recoverable.get()?;
+        (id.is_none() && !options.is_volatile()).then(|| (keeper, keeper.next_offset()))
+    }
+
+    pub(crate) fn keep(&self, keeper: &Keeper, offset: Offset, kept: Kept) {
+        let selection = Selection {
+            rooms: vec![Room::from(self.id())],
+            except: Vec::new(),
+        };
+        keeper.append(offset, &self.space.name, selection, kept);
+    }
+
+    /// Saves what the socket has, if it may come back for it. To be called while it is in its rooms.
+    //= SIO5-CSR-08
+    pub(crate) fn save(&self, reason: DisconnectReason) {
+        let (Some(keeper), Some(recoverable)) = (&self.space.recovery, self.recoverable.get())
+        else {
+            return;
+        };
+        if !reason.is_recoverable() {
+            return;
+        }
+        let session = Session {
+            id: self.id().clone(),
+            subject: self.subject(),
+            rooms: self.space.rooms.lock().rooms_of(self.id()),
+            since: recoverable.since,
+        };
+        keeper.save(&recoverable.pid, &self.space.name, session);
+    }
+}

@@ -1,0 +1,9 @@
+//! What a namespace knows of the other servers of its cluster, and what their messages mean.
+
+mod members;
+pub(crate) mod message;
+pub(crate) mod node;
+pub(crate) mod remote;
+pub(crate) mod requests;
+#[cfg(test)]
+mod tests;

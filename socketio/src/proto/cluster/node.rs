@@ -1,0 +1,220 @@
+//! One namespace's part in a cluster: who else is there, what was heard before, and which questions are open.
+//!
+//! Membership (CLA-06), for adapters that leave it to us:
+//!
+//! ```text
+//!   Opened ──► InitialHeartbeat        received InitialHeartbeat ──► Heartbeat
+//!   nothing published for `interval` ──► Heartbeat
+//!   a server silent for more than `max_silence`, or AdapterClose ──► it has left
+//! ```
+//!
+//! A question is complete when every server that was known when it was asked has answered or left. With an adapter that
+//! counts servers itself it is complete after as many answers. Nothing here is sent or applied: outputs say what is to be done.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::members::Members;
+use super::message::{ClusterBody, ClusterMessage, RequestId, ServerId};
+use super::requests::{Kind, Lacking, Requests, TooManyRequests, Waited};
+
+/// When servers say that they are there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Rhythm {
+    pub(crate) interval: Duration,
+    pub(crate) max_silence: Duration,
+}
+
+#[derive(Debug)]
+pub(crate) enum Input {
+    /// The namespace was opened.
+    Opened,
+    Received(ClusterMessage),
+    /// A second or so has passed.
+    Timeout,
+}
+
+/// What is to be done. `W` is who waits for the answers to a question.
+#[derive(Debug)]
+pub(crate) enum Output<W> {
+    Publish(ClusterMessage),
+    /// Another server wants something of ours.
+    Apply(ClusterBody),
+    /// Another server answers.
+    Answer {
+        waiter: W,
+        from: ServerId,
+        body: ClusterBody,
+    },
+    /// All have answered. To be dropped where wakers may run.
+    Complete(W),
+}
+
+/// The machine. It is a server's seat in a cluster, for one namespace.
+pub(crate) struct Node<W> {
+    own: ServerId,
+    nsp: Arc<str>,
+    /// `None` when the adapter counts the servers.
+    rhythm: Option<Rhythm>,
+    published_at: Instant,
+    /// Higher than any of an earlier machine of the same server and namespace.
+    next_number: u64,
+    members: Members,
+    requests: Requests<W>,
+    outputs: VecDeque<Output<W>>,
+}
+
+impl<W: Clone> Node<W> {
+    pub(crate) fn new(
+        now: Instant,
+        own: ServerId,
+        nsp: Arc<str>,
+        rhythm: Option<Rhythm>,
+        max_requests: usize,
+        first_number: u64,
+    ) -> Self {
+        Self {
+            own,
+            nsp,
+            rhythm,
+            published_at: now,
+            next_number: first_number,
+            members: Members::default(),
+            requests: Requests::new(max_requests),
+            outputs: VecDeque::new(),
+        }
+    }
+
+    pub(crate) fn handle_input(&mut self, now: Instant, input: Input) {
+        match input {
+            Input::Opened => {
+                if self.rhythm.is_some() {
+                    self.say(now, ClusterBody::InitialHeartbeat);
+                }
+            }
+            Input::Received(message) => self.receive(now, message),
+            Input::Timeout => self.keep_time(now),
+        }
+    }
+
+    /// Call until `None` after every input and every question.
+    pub(crate) fn poll_output(&mut self) -> Option<Output<W>> {
+        self.outputs.pop_front()
+    }
+
+    /// Puts one's own words into an envelope. They must be published: they count as a sign of life.
+    pub(crate) fn publish(&mut self, now: Instant, body: ClusterBody) -> ClusterMessage {
+        self.published_at = now;
+        let number = self.next_number;
+        self.next_number = number.wrapping_add(1);
+        ClusterMessage::new(self.own.clone(), Arc::clone(&self.nsp), body).with_number(number)
+    }
+
+    /// Opens a question to every server known now, or to as many as [`expect`](Self::expect) will say.
+    pub(crate) fn ask(
+        &mut self,
+        request: &RequestId,
+        kind: Kind,
+        waiter: W,
+    ) -> Result<(), TooManyRequests> {
+        let waited = match self.rhythm {
+            Some(_) => Waited::Known(self.members.ids().cloned().collect()),
+            None => Waited::Unknown,
+        };
+        self.requests.open(request, kind, waited, waiter)?;
+        self.settle(request);
+        Ok(())
+    }
+
+    /// How many other servers will answer.
+    pub(crate) fn expect(&mut self, request: &RequestId, server_count: usize) {
+        self.requests.expect(request, server_count);
+        self.settle(request);
+    }
+
+    /// Gives a question up: who waited, to be dropped where wakers may run, and what was lacking. `None` when it was
+    /// complete.
+    pub(crate) fn forget(&mut self, request: &RequestId) -> Option<(W, Lacking)> {
+        self.requests.close(request)
+    }
+
+    /// How many servers are known by their signs of life, this one included.
+    pub(crate) fn server_count(&self) -> usize {
+        self.members.ids().count().saturating_add(1)
+    }
+
+    fn receive(&mut self, now: Instant, message: ClusterMessage) {
+        let ClusterMessage {
+            uid,
+            nsp,
+            body,
+            number,
+        } = message;
+        //= CLA-02
+        if uid == self.own || nsp != self.nsp {
+            return;
+        }
+        //= CLA-05
+        if !uid.is_emitter() && self.members.hear(now, &uid, number).is_repeat() {
+            return;
+        }
+        match body {
+            //= CLA-06
+            ClusterBody::InitialHeartbeat if self.rhythm.is_some() => {
+                self.say(now, ClusterBody::Heartbeat);
+            }
+            ClusterBody::InitialHeartbeat | ClusterBody::Heartbeat => {}
+            ClusterBody::AdapterClose => {
+                self.members.remove(&uid);
+                self.has_left(&uid);
+            }
+            ClusterBody::FetchSocketsResponse { .. }
+            | ClusterBody::ServerSideEmitResponse { .. }
+            | ClusterBody::BroadcastClientCount { .. }
+            | ClusterBody::BroadcastAck { .. } => self.answered(uid, body),
+            body => self.outputs.push_back(Output::Apply(body)),
+        }
+    }
+
+    fn answered(&mut self, from: ServerId, body: ClusterBody) {
+        let Some((request, waiter)) = self.requests.answer(&from, &body) else {
+            return;
+        };
+        self.outputs
+            .push_back(Output::Answer { waiter, from, body });
+        self.settle(&request);
+    }
+
+    //= CLA-06
+    fn keep_time(&mut self, now: Instant) {
+        let Some(rhythm) = self.rhythm else {
+            return;
+        };
+        if now.saturating_duration_since(self.published_at) >= rhythm.interval {
+            self.say(now, ClusterBody::Heartbeat);
+        }
+        for silent in self.members.take_silent(now, rhythm.max_silence) {
+            self.has_left(&silent);
+        }
+    }
+
+    fn has_left(&mut self, server: &ServerId) {
+        for request in self.requests.has_left(server) {
+            self.settle(&request);
+        }
+    }
+
+    fn settle(&mut self, request: &RequestId) {
+        if self.requests.is_complete(request)
+            && let Some((waiter, _)) = self.requests.close(request)
+        {
+            self.outputs.push_back(Output::Complete(waiter));
+        }
+    }
+
+    fn say(&mut self, now: Instant, body: ClusterBody) {
+        let message = self.publish(now, body);
+        self.outputs.push_back(Output::Publish(message));
+    }
+}

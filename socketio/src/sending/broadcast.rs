@@ -1,0 +1,357 @@
+//! One event for many sockets.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use engineio::{EncodedMessage, OverflowPolicy, SendOptions};
+use serde::Serialize;
+use tokio::sync::mpsc;
+
+use super::ack::AckStream;
+use super::describe::describe;
+use super::emitter::key_of;
+use crate::cluster::answers::Gathering;
+use crate::cluster::question::Question;
+use crate::cluster::seat::Seat;
+use crate::codec::{Event, FromArgs, OwnedArgs};
+use crate::error::EmitError;
+use crate::event::Event as OwnedEvent;
+use crate::live::core::Core;
+use crate::live::keeper::Kept;
+use crate::live::owed::Awaited;
+use crate::live::space::Space;
+use crate::proto::cluster::message::{ClusterBody, ClusterOptions};
+use crate::proto::cluster::remote::RemoteSocket;
+use crate::proto::cluster::requests::Kind;
+use crate::proto::rooms::{Room, Selection};
+
+/// An event to be sent to many sockets of a namespace, encoded once.
+///
+/// Made by [`Namespace::to`](crate::Namespace::to) and [`Socket::to`](crate::Socket::to), narrowed, and then sent.
+/// Every socket gets one copy, in however many of the rooms it is.
+#[derive(Clone)]
+#[must_use = "nothing is sent before `emit`"]
+pub struct Broadcast {
+    space: Arc<Space>,
+    selection: Selection,
+    options: SendOptions,
+    timeout: Option<Duration>,
+    is_local: bool,
+}
+
+impl Broadcast {
+    pub(crate) fn new(space: Arc<Space>, selection: Selection) -> Self {
+        Self {
+            timeout: space.settings.ack_timeout,
+            options: space.options,
+            space,
+            selection,
+            is_local: false,
+        }
+    }
+
+    /// What another server asks to be sent here.
+    pub(crate) fn of_cluster(space: Arc<Space>, opts: &ClusterOptions) -> Self {
+        let mut broadcast = Self::new(space, opts.selection()).local();
+        broadcast.options = broadcast
+            .options
+            .volatile(opts.flags.volatile)
+            .compress(opts.flags.compress);
+        broadcast
+    }
+
+    /// Adds the members of a room; without a call it is for everyone.
+    pub fn to(mut self, room: impl Into<Room>) -> Self {
+        self.selection.rooms.push(room.into());
+        self
+    }
+
+    /// Leaves out the members of a room, and so also one socket by its id.
+    pub fn except(mut self, room: impl Into<Room>) -> Self {
+        self.selection.except.push(room.into());
+        self
+    }
+
+    /// Leaves out those whom it would not reach at once (SRV-VOL-01).
+    pub fn volatile(mut self) -> Self {
+        self.options = self.options.volatile(true);
+        self
+    }
+
+    /// With `false` the event is not compressed, even where compression was negotiated.
+    pub fn compress(mut self, compress: bool) -> Self {
+        self.options = self.options.compress(compress);
+        self
+    }
+
+    /// What happens where a client's queue is full, in place of the namespace's policy. Holds on this server.
+    pub fn overflow(mut self, policy: OverflowPolicy) -> Self {
+        self.options = self.options.overflow(policy);
+        self
+    }
+
+    /// The event takes the place of one with the same key that still waits for a client: only the latest matters. Holds on
+    /// this server; clients of others get every event.
+    pub fn conflate(mut self, key: &str) -> Self {
+        self.options = self.options.conflate(key_of(&self.space.name, key));
+        self
+    }
+
+    /// Keeps it on this server: the other servers of the cluster hear nothing of it.
+    pub fn local(mut self) -> Self {
+        self.is_local = true;
+        self
+    }
+
+    /// How long [`emit_with_ack`](Self::emit_with_ack) waits; without a call
+    /// [`SocketIoBuilder::ack_timeout`](crate::SocketIoBuilder::ack_timeout) holds, and where that sets none the
+    /// [`request_timeout`](crate::ClusterSettings::request_timeout) of the cluster. It also limits how long
+    /// [`fetch_sockets`](Self::fetch_sockets) waits for other servers.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// Sends the event.
+    ///
+    /// # Errors
+    ///
+    /// When the event has a reserved name or the arguments cannot be serialized. What happens to single clients,
+    /// a full queue for instance, is no error here, nor is that other servers of the cluster cannot be reached: see
+    /// [`on_adapter_error`](crate::SocketIoBuilder::on_adapter_error).
+    pub fn emit<A: Serialize + ?Sized>(self, event: &str, args: &A) -> Result<(), EmitError> {
+        let Some(seat) = self.seat() else {
+            return self.emit_here(event, args);
+        };
+        let args = OwnedArgs::new(args)?;
+        //= CLA-03
+        self.emit_here(event, &args)?;
+        seat.publish(ClusterBody::Broadcast {
+            packet: OwnedEvent::from_parts(event, args),
+            opts: self.cluster_options(),
+            request_id: None,
+        });
+        Ok(())
+    }
+
+    fn emit_here<A: Serialize + ?Sized>(&self, event: &str, args: &A) -> Result<(), EmitError> {
+        //= SIO5-CSR-02
+        let keeper = self.space.recovery.as_deref();
+        let keeper = keeper.filter(|_| !self.options.is_volatile());
+        let kept = keeper.map(|keeper| (keeper, keeper.next_offset()));
+        let offset = kept.map(|(_, offset)| offset.to_string());
+        let message = self.encode(None, event, args, offset.as_deref())?;
+        let hooks = &self.space.handlers.any_outgoing;
+        let shown = (!hooks.is_empty())
+            .then(|| OwnedArgs::new(args))
+            .transpose()?;
+        let targets = {
+            let rooms = self.space.rooms.lock();
+            if let Some((keeper, offset)) = kept {
+                let selection = self.selection.clone();
+                keeper.append(
+                    offset,
+                    &self.space.name,
+                    selection,
+                    Kept::new(event, &message),
+                );
+            }
+            rooms.select(&self.selection)
+        };
+        for socket in targets {
+            if !socket.has_left() && socket.may_receive(event) {
+                if let Some(args) = &shown {
+                    socket.show_outgoing(event, args.as_raw());
+                }
+                // A client that is gone, or whose queue is full, misses it.
+                self.send_to(&socket, &message);
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends the event and asks everyone to acknowledge it (SRV-BACK-01), the clients of other servers too (CLA-04). How
+    /// many those are is known when their servers say so.
+    ///
+    /// # Errors
+    ///
+    /// As [`emit`](Self::emit).
+    pub fn emit_with_ack<R: FromArgs>(
+        self,
+        event: &str,
+        args: &(impl Serialize + ?Sized),
+    ) -> Result<AckStream<R>, EmitError> {
+        let Some(seat) = self.seat() else {
+            return self.emit_with_ack_here(event, args, self.timeout);
+        };
+        let args = OwnedArgs::new(args)?;
+        let timeout = self.timeout.unwrap_or_else(|| seat.request_timeout());
+        let here = self.emit_with_ack_here(event, &args, Some(timeout))?;
+        let mut opts = self.cluster_options();
+        opts.flags.timeout = Some(timeout);
+        let question = Question::ask(&self.space, Kind::Acks, |request| ClusterBody::Broadcast {
+            packet: OwnedEvent::from_parts(event, args),
+            opts,
+            request_id: Some(request),
+        });
+        Ok(match question {
+            Some(question) => here.with_cluster(question),
+            None => here,
+        })
+    }
+
+    fn emit_with_ack_here<R: FromArgs>(
+        &self,
+        event: &str,
+        args: &(impl Serialize + ?Sized),
+        timeout: Option<Duration>,
+    ) -> Result<AckStream<R>, EmitError> {
+        let id = self.space.next_ack_id();
+        let message = self.encode(Some(id), event, args, None)?;
+        let (sender, answers) = mpsc::unbounded_channel();
+        let mut targets = self.select();
+        // One answer for each target, so the channel is bounded by their number.
+        targets.retain(|socket| {
+            let awaited = Awaited::Many(sender.clone());
+            if !socket.is_joined()
+                || !socket.may_receive(event)
+                || socket.await_ack(id, awaited).is_err()
+            {
+                return false;
+            }
+            let is_sent = self.send_to(socket, &message);
+            if !is_sent {
+                socket.forget_ack(id);
+            }
+            is_sent
+        });
+        Ok(AckStream::new(id, targets, answers, timeout))
+    }
+
+    /// The sockets that are meant, as data, on every server of the cluster. This server's are those of now.
+    pub fn fetch_sockets(self) -> Gathering<RemoteSocket> {
+        let here = self.describe();
+        let question = self.seat().and_then(|_| {
+            Question::ask(&self.space, Kind::Sockets, |request_id| {
+                ClusterBody::FetchSockets {
+                    opts: self.cluster_options(),
+                    request_id,
+                }
+            })
+        });
+        let default = Question::default_timeout(&self.space);
+        Gathering::new(
+            here,
+            question,
+            self.timeout.or(default),
+            |_, body| match body {
+                ClusterBody::FetchSocketsResponse { sockets, .. } => sockets,
+                _ => Vec::new(),
+            },
+        )
+    }
+
+    /// The sockets of this server that are meant, as data.
+    pub(crate) fn describe(&self) -> Vec<RemoteSocket> {
+        self.select().iter().map(describe).collect()
+    }
+
+    /// Has everyone join a room.
+    pub fn join(self, room: impl Into<Room>) {
+        let room = room.into();
+        self.tell(|opts| ClusterBody::SocketsJoin {
+            opts,
+            rooms: vec![room.clone()],
+        });
+        for socket in self.select() {
+            // Who has left, or is in too many rooms, is not in this one.
+            let _ = socket.join(room.clone());
+        }
+    }
+
+    /// Has everyone leave a room.
+    pub fn leave(self, room: impl Into<Room>) {
+        let room = room.into();
+        self.tell(|opts| ClusterBody::SocketsLeave {
+            opts,
+            rooms: vec![room.clone()],
+        });
+        for socket in self.select() {
+            socket.leave_room(&room);
+        }
+    }
+
+    /// Disconnects everyone from the namespace (SRV-BC-01).
+    pub fn disconnect(self) {
+        self.tell(|opts| ClusterBody::DisconnectSockets { opts, close: false });
+        for socket in self.select() {
+            socket.disconnect();
+        }
+    }
+
+    /// Disconnects everyone from every namespace and closes their connections.
+    pub fn close(self) {
+        self.tell(|opts| ClusterBody::DisconnectSockets { opts, close: true });
+        for socket in self.select() {
+            socket.close();
+        }
+    }
+
+    /// Where the other servers are told, unless this stays here.
+    fn seat(&self) -> Option<&Seat> {
+        self.space.cluster.as_ref().filter(|_| !self.is_local)
+    }
+
+    fn tell(&self, body: impl FnOnce(ClusterOptions) -> ClusterBody) {
+        if let Some(seat) = self.seat() {
+            seat.publish(body(self.cluster_options()));
+        }
+    }
+
+    fn cluster_options(&self) -> ClusterOptions {
+        let Selection { rooms, except } = self.selection.clone();
+        let mut opts = ClusterOptions::new(rooms, except);
+        opts.flags.volatile = self.options.is_volatile();
+        opts.flags.compress = self.options.is_compressible();
+        opts
+    }
+
+    /// Sends to one socket; false when its queue refuses.
+    fn send_to(&self, socket: &Core, message: &EncodedMessage) -> bool {
+        let sent = socket.connection.send_as(message, self.options);
+        let sent = sent.map_err(EmitError::from);
+        self.space.meter.sent(sent.as_ref().copied());
+        sent.is_ok()
+    }
+
+    fn encode<A: Serialize + ?Sized>(
+        &self,
+        id: Option<u64>,
+        event: &str,
+        args: &A,
+        offset: Option<&str>,
+    ) -> Result<EncodedMessage, EmitError> {
+        let event = Event {
+            namespace: &self.space.name,
+            id,
+            name: event,
+            args,
+            offset,
+        };
+        Ok(self.space.codec.encode_event(event)?)
+    }
+
+    fn select(&self) -> Vec<Arc<Core>> {
+        self.space.rooms.lock().select(&self.selection)
+    }
+}
+
+impl fmt::Debug for Broadcast {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Broadcast")
+            .field("namespace", &self.space.name)
+            .field("selection", &self.selection)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,7 @@
+//! The verbs of sending: select, encode once, await.
+
+pub(crate) mod ack;
+pub(crate) mod broadcast;
+pub(crate) mod describe;
+pub(crate) mod emitter;
+pub(crate) mod outgoing;
