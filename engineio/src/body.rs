@@ -1,11 +1,21 @@
 //! The response body.
 
 use std::fmt;
+use std::future::Future as _;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
+use tokio::sync::oneshot;
+use tokio::time::{Sleep, sleep};
+
+/// A server in front is given this much of a large answer, and more when that has left.
+const PIECE_BYTES: usize = 64 * 1024;
+
+/// The last piece is small, since nobody is asked for another one behind it, and what became of it is not known.
+const LAST_PIECE_BYTES: usize = 1024;
 
 /// The body of every response of the engine. Opaque, so that what it is made of may change.
 #[derive(Debug, Default)]
@@ -16,6 +26,7 @@ enum Content {
     #[default]
     Empty,
     Full(Bytes),
+    Paced(Box<Paced>),
     /// Fails at once, so that the connection ends without an answer.
     Destroyed,
 }
@@ -34,7 +45,24 @@ impl Body {
         match self.0 {
             Content::Empty => Some(Bytes::new()),
             Content::Full(bytes) => Some(bytes),
+            Content::Paced(paced) => Some(paced.rest),
             Content::Destroyed => None,
+        }
+    }
+
+    /// The same for a server that knows no limit for writing: a large body fails when a piece of it has not left for as
+    /// long as `limit`.
+    pub(crate) fn paced(self, limit: Duration) -> Self {
+        match self.0 {
+            Content::Full(rest) if rest.len() > PIECE_BYTES => {
+                Self(Content::Paced(Box::new(Paced {
+                    rest,
+                    leaving: None,
+                    limit,
+                    stalled: None,
+                })))
+            }
+            other => Self(other),
         }
     }
 
@@ -50,14 +78,71 @@ impl Body {
     }
 }
 
-/// The session ended while its request was being read; the connection is closed without an answer.
+/// A large body, as it is taken.
+#[derive(Debug)]
+struct Paced {
+    rest: Bytes,
+    /// Ends when the piece that was handed over last is dropped: it is with the operating system then.
+    leaving: Option<oneshot::Receiver<()>>,
+    limit: Duration,
+    /// Runs while a piece does not leave.
+    stalled: Option<Pin<Box<Sleep>>>,
+}
+
+/// A piece of a body; its second half is dropped with it.
+struct Piece(
+    Bytes,
+    #[allow(dead_code, reason = "to be dropped")] oneshot::Sender<()>,
+);
+
+impl AsRef<[u8]> for Piece {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Paced {
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyError>>> {
+        if let Some(leaving) = &mut self.leaving
+            && Pin::new(leaving).poll(cx).is_pending()
+        {
+            let limit = self.limit;
+            let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(limit)));
+            ready!(stalled.as_mut().poll(cx));
+            return Poll::Ready(Some(Err(BodyError(Cause::NotRead))));
+        }
+        self.stalled = None;
+        if self.rest.is_empty() {
+            return Poll::Ready(None);
+        }
+        let before_last = self.rest.len().saturating_sub(LAST_PIECE_BYTES);
+        let length = match before_last.min(PIECE_BYTES) {
+            0 => self.rest.len(),
+            length => length,
+        };
+        let (sender, leaving) = oneshot::channel();
+        self.leaving = Some(leaving);
+        let piece = Piece(self.rest.split_to(length), sender);
+        Poll::Ready(Some(Ok(Bytes::from_owner(piece))))
+    }
+}
+
+/// The connection is closed without an answer, or in the middle of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct BodyError;
+pub struct BodyError(Cause);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cause {
+    Destroyed,
+    NotRead,
+}
 
 impl fmt::Display for BodyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the session ended while its request was being read")
+        f.write_str(match self.0 {
+            Cause::Destroyed => "the session ended while its request was being read",
+            Cause::NotRead => "the peer does not read its answer",
+        })
     }
 }
 
@@ -69,23 +154,34 @@ impl http_body::Body for Body {
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        _cx: &mut Context<'_>,
+        cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if let Content::Paced(paced) = &mut self.0 {
+            let piece = ready!(paced.poll_piece(cx));
+            return Poll::Ready(piece.map(|piece| piece.map(Frame::data)));
+        }
         Poll::Ready(match std::mem::take(&mut self.0) {
             Content::Empty => None,
             Content::Full(bytes) => Some(Ok(Frame::data(bytes))),
-            Content::Destroyed => Some(Err(BodyError)),
+            Content::Destroyed => Some(Err(BodyError(Cause::Destroyed))),
+            // Above.
+            Content::Paced(_) => None,
         })
     }
 
     fn is_end_stream(&self) -> bool {
-        matches!(self.0, Content::Empty)
+        match &self.0 {
+            Content::Empty => true,
+            Content::Paced(paced) => paced.rest.is_empty(),
+            Content::Full(_) | Content::Destroyed => false,
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
             Content::Empty => SizeHint::with_exact(0),
             Content::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Content::Paced(paced) => SizeHint::with_exact(paced.rest.len() as u64),
             Content::Destroyed => SizeHint::default(),
         }
     }

@@ -51,6 +51,7 @@ pub struct Config {
     pub(crate) max_header_bytes: usize,
     pub(crate) header_timeout: Duration,
     pub(crate) body_timeout: Duration,
+    pub(crate) write_timeout: Duration,
     pub(crate) retry_after: Duration,
     pub(crate) max_queued_bytes: usize,
     pub(crate) high_watermark: usize,
@@ -94,6 +95,7 @@ impl Default for Config {
             max_header_bytes: 16 * 1024,
             header_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(30),
+            write_timeout: Duration::from_secs(30),
             retry_after: Duration::from_secs(5),
             max_queued_bytes: 4 * 1024 * 1024,
             high_watermark: 256 * 1024,
@@ -228,6 +230,17 @@ impl Config {
     /// How long the body of a POST may take to arrive; default 30 s.
     pub fn body_timeout(mut self, timeout: Duration) -> Self {
         self.body_timeout = timeout;
+        self
+    }
+
+    /// How long a client may take none of an HTTP answer before its connection is dropped; default 30 s. It begins anew
+    /// whenever something has left. Raising it serves clients whose network stands still for longer; lowering it sooner
+    /// frees the descriptors and the answers of those that read nothing.
+    ///
+    /// A server of the application's around [`EngineService`](crate::EngineService) owns the connection: there it bounds
+    /// answers of more than 64 KiB, by how long each 64 KiB may take. For smaller ones that server has to have a limit.
+    pub fn write_timeout(mut self, timeout: Duration) -> Self {
+        self.write_timeout = timeout;
         self
     }
 

@@ -91,6 +91,62 @@ async fn a_silent_client_is_given_up_after_an_interval_and_a_timeout() {
     assert!(start.elapsed() <= 3 * LIMIT + Duration::from_secs(1));
 }
 
+/// Connects by each of the three ways in; each ends with its connection.
+fn ways_in(engine: &Engine<()>) -> [(&'static str, DuplexStream, tokio::task::JoinHandle<()>); 3] {
+    let pair = || duplex(10_000);
+    let (own, at_own) = pair();
+    let (replayed, at_replayed) = pair();
+    let (behind, at_hyper) = pair();
+    let serve = |stream: DuplexStream| {
+        let engine = engine.clone();
+        spawn(async move { engine.serve_stream(stream, None).await })
+    };
+    let service = engine.service();
+    let hyper = spawn(async move {
+        let _ = hyper::server::conn::http1::Builder::new()
+            .serve_connection(hyper_util::rt::TokioIo::new(at_hyper), service)
+            .with_upgrades()
+            .await;
+    });
+    [
+        ("", own, serve(at_own)),
+        (
+            "X: replayed to hyper\r\nConnection: close\r\n",
+            replayed,
+            serve(at_replayed),
+        ),
+        ("", behind, hyper),
+    ]
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_may_stand_still_as_long_as_allowed_and_no_longer() {
+    let engine = Engine::new(Config::new().write_timeout(LIMIT), Silent).unwrap();
+    for way in 0..3 {
+        for (pause, is_dropped) in [(LIMIT - A_MOMENT, false), (LIMIT + A_MOMENT, true)] {
+            let (headers, mut client, serving) = ways_in(&engine).into_iter().nth(way).unwrap();
+            let sid = handshake(&engine).await;
+            let text = "x".repeat(300_000);
+            for connection in engine.connections() {
+                if connection.id().as_str() == sid {
+                    connection.send_text(&text).unwrap();
+                }
+            }
+            let head = format!(
+                "GET /engine.io/?EIO=4&transport=polling&sid={sid} HTTP/1.1\r\nHost: x\r\n{headers}\r\n"
+            );
+            client.write_all(head.as_bytes()).await.unwrap();
+            sleep(pause).await;
+            assert_eq!(serving.is_finished(), is_dropped, "{way}: {pause:?}");
+            if !is_dropped {
+                let mut answer = vec![0; 300_000];
+                client.read_exact(&mut answer).await.unwrap();
+                assert!(answer.starts_with(b"HTTP/1.1 200"), "{way}");
+            }
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_drain_does_not_wait_for_who_does_not_come_back() {
     let engine = Engine::new(Config::new(), Silent).unwrap();

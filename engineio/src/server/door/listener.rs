@@ -203,7 +203,8 @@ async fn answer_requests<D: Send + Sync + 'static>(
                 return Some(upgrade.answer_and_run(stream, behind));
             }
             Next::Http => {
-                Box::pin(serve_http(&hub, Rewound::new(stream, read), peer)).await;
+                let stream = Rewound::new(stream, read, hub.config.write_timeout);
+                Box::pin(serve_http(&hub, stream, peer)).await;
                 return None;
             }
             Next::Over => return None,
@@ -220,18 +221,19 @@ async fn answer_request<D: Send + Sync + 'static>(
     peer: Option<SocketAddr>,
     head: Head<D>,
 ) -> Next<D> {
+    let limit = hub.config.write_timeout;
     let (method, head_length, body_length) = match head {
         Head::Answered(answer, length) => {
             let behind = read.get(length..).unwrap_or_default().to_vec();
-            return conclude(stream, read, behind, answer).await;
+            return conclude(stream, read, behind, answer, limit).await;
         }
         Head::Whole(method, head_length, body_length) => (method, head_length, body_length),
         Head::Other => return Next::Http,
         Head::TooLarge => {
             trace::debug!("the head of a request is too large");
-            let _ = stream
-                .write_all(b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
-                .await;
+            let refusal = b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+            let _ = write_timely(stream, refusal, limit).await;
+            let _ = tokio::time::timeout(limit, stream.shutdown()).await;
             return Next::Over;
         }
     };
@@ -246,7 +248,7 @@ async fn answer_request<D: Send + Sync + 'static>(
     let answer = answer::answer(hub, &view, Body::full(Bytes::copy_from_slice(body)));
     let mut behind = read.get(length..).unwrap_or_default().to_vec();
     match while_connected(stream, &mut behind, answer).await {
-        Some(answer) => conclude(stream, read, behind, answer).await,
+        Some(answer) => conclude(stream, read, behind, answer, limit).await,
         None => Next::Over,
     }
 }
@@ -257,13 +259,14 @@ async fn conclude<D: Send + Sync + 'static>(
     read: &mut Vec<u8>,
     behind: Vec<u8>,
     answer: Answer<D>,
+    limit: Duration,
 ) -> Next<D> {
     match answer {
         Answer::Upgrade(upgrade) => Next::WebSocket(upgrade, behind),
         Answer::Response(response) => {
             // A connection that waits for its next request holds no buffer.
             *read = behind;
-            match send_response(stream, response).await {
+            match send_response(stream, response, limit).await {
                 Then::KeepAlive => Next::Another,
                 Then::Close => Next::Over,
             }
@@ -407,18 +410,38 @@ fn parse_head<D: Send + Sync + 'static>(
 }
 
 /// Sends a response; whether the connection goes on.
-async fn send_response(stream: &mut Stream, response: http::Response<Body>) -> Then {
+async fn send_response(
+    stream: &mut Stream,
+    response: http::Response<Body>,
+    limit: Duration,
+) -> Then {
     let mut out = buffers::take();
     let then = plain::write_response(clock::now(), response, &mut out);
-    let is_sent = stream.write_all(&out).await.is_ok() && stream.flush().await.is_ok();
+    let is_sent = write_timely(stream, &out, limit).await.is_ok();
     buffers::give_back(out);
     if then == Some(Then::KeepAlive) && is_sent {
         return Then::KeepAlive;
     }
     if then.is_some() {
-        let _ = stream.shutdown().await;
+        let _ = tokio::time::timeout(limit, stream.shutdown()).await;
     }
     Then::Close
+}
+
+/// Writes all of it, unless the peer takes nothing for as long as the limit.
+async fn write_timely(
+    stream: &mut Stream,
+    mut bytes: &[u8],
+    limit: Duration,
+) -> Result<(), io::Error> {
+    while !bytes.is_empty() {
+        let written = tokio::time::timeout(limit, stream.write(bytes)).await??;
+        if written == 0 {
+            return Err(io::ErrorKind::WriteZero.into());
+        }
+        bytes = bytes.get(written..).unwrap_or_default();
+    }
+    tokio::time::timeout(limit, stream.flush()).await?
 }
 
 async fn serve_http<D: Send + Sync + 'static>(

@@ -28,7 +28,8 @@ pub struct PeerAddr(pub SocketAddr);
 
 /// An engine as a service: hyper's, and with feature `tower` tower's.
 ///
-/// Serve it on connections that allow upgrades, or WebSockets cannot be opened.
+/// Serve it on connections that allow upgrades, or WebSockets cannot be opened. The server around it owns the connection, and
+/// with it how long a client may take to send a head or to take a small answer.
 pub struct EngineService<D> {
     hub: Arc<HubOf<D>>,
     peer: Option<SocketAddr>,
@@ -148,7 +149,7 @@ where
         return status(StatusCode::NOT_FOUND);
     }
     match answer::answer(hub, &view, body).await {
-        Answer::Response(response) => response,
+        Answer::Response(response) => response.map(|body| body.paced(hub.config.write_timeout)),
         Answer::Upgrade(mut upgrade) => {
             let Some(on_upgrade) = on_upgrade else {
                 // Served without upgrades: a mistake of the embedding server.
