@@ -10,8 +10,9 @@ use serde_json::Value;
 use socketio_auth::{ErasedIdentity, Fingerprint, Grant, SourceKind};
 use tokio::sync::oneshot;
 
-use super::client::{Client, Shell};
+use super::client::Client;
 use super::closed::Closed;
+use super::driver::Ask;
 use super::handlers::EventHandler;
 use super::keeper::{Claim, Recoverable};
 use super::listeners::{Lasts, ListenerId, Listeners};
@@ -21,7 +22,7 @@ use crate::codec::EncodeError;
 use crate::error::EmitError;
 use crate::id::SocketId;
 use crate::lock::Lock;
-use crate::proto::client::{Input, Ticket};
+use crate::proto::client::Ticket;
 use crate::proto::grant_tag::GrantTag;
 use crate::proto::recovery::Position;
 use crate::proto::rooms::Room;
@@ -254,17 +255,15 @@ impl Core {
     }
 
     pub(crate) fn disconnect(&self) {
-        self.feed(Input::Leave {
-            ticket: self.ticket,
-        });
+        self.ask(Ask::Leave);
     }
 
     pub(crate) fn close(&self) {
-        self.feed(Input::LeaveAll);
+        self.ask(Ask::LeaveAll);
     }
 
-    pub(crate) fn feed(&self, input: Input<Shell>) {
-        self.connection.data().feed(&self.connection, input);
+    pub(super) fn ask(&self, ask: Ask) {
+        self.space.driver.ask(self, ask);
     }
 
     pub(crate) fn closed(&self) -> Closed {

@@ -9,6 +9,7 @@ use socketio_auth::DynPolicy;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
+use super::driver::Driver;
 use super::keeper::Keeper;
 use super::meter::Meter;
 use super::settings::Settings;
@@ -34,6 +35,7 @@ pub(crate) struct Server {
     /// True when the cluster's tasks are to be dropped, behind the farewell.
     cluster_stop: watch::Sender<bool>,
     pub(crate) meter: Meter,
+    pub(super) driver: &'static dyn Driver,
     is_closing: AtomicBool,
     /// True when handlers that still wait are to be dropped.
     stop: watch::Sender<bool>,
@@ -102,6 +104,7 @@ impl Server {
         recovery: Option<Keeper>,
         cluster: Option<Arc<Cluster>>,
         cluster_stop: watch::Sender<bool>,
+        driver: &'static dyn Driver,
     ) -> Self {
         Self {
             codec,
@@ -113,6 +116,7 @@ impl Server {
             cluster,
             cluster_stop,
             meter: Meter::default(),
+            driver,
             is_closing: AtomicBool::new(false),
             stop: watch::Sender::new(false),
         }
@@ -125,27 +129,17 @@ impl Server {
         }
         spaces.insert(space);
         drop(spaces);
-        self.enter_cluster(space);
+        space.enter_cluster();
         Ok(())
     }
 
     /// Leaves the cluster for good, and ends its tasks.
     pub(crate) async fn leave_cluster(&self) {
         if let Some(cluster) = &self.cluster {
-            cluster.leave(&self.all_spaces()).await;
+            let spaces = self.all_spaces();
+            let seats = spaces.iter().filter_map(|space| space.cluster.as_ref());
+            cluster.leave(seats.map(|seat| seat.farewell())).await;
             self.cluster_stop.send_replace(true);
-        }
-    }
-
-    fn enter_cluster(&self, space: &Arc<Space>) {
-        if let Some(cluster) = &self.cluster {
-            cluster.open(space);
-        }
-    }
-
-    fn take_from_cluster(&self, space: &Space) {
-        if let (Some(cluster), Some(seat)) = (&self.cluster, &space.cluster) {
-            cluster.close(space, seat);
         }
     }
 
@@ -180,7 +174,7 @@ impl Server {
         spaces.insert(&space);
         spaces.dynamic_count += 1;
         drop(spaces);
-        self.enter_cluster(&space);
+        space.enter_cluster();
         Some(space)
     }
 
@@ -188,7 +182,7 @@ impl Server {
     pub(crate) fn close(&self, space: &Space) {
         let is_removed = self.spaces.lock().remove(space);
         if is_removed {
-            self.take_from_cluster(space);
+            space.leave_cluster();
         }
     }
 
@@ -205,7 +199,7 @@ impl Server {
             users.fetch_sub(1, Ordering::Relaxed) == 1 && spaces.remove(space)
         };
         if is_removed {
-            server.take_from_cluster(space);
+            space.leave_cluster();
         }
     }
 

@@ -7,6 +7,7 @@ use engineio::SendOptions;
 use socketio_auth::{Code, ErasedIdentity, GrantFacts, Mode, Rejection};
 
 use super::core::Core;
+use super::driver::Driver;
 use super::handlers::Handlers;
 use super::keeper::Keeper;
 use super::matcher::Matcher;
@@ -35,7 +36,7 @@ pub(crate) struct Space {
     /// Where its events are kept for clients that lost their connection.
     pub(crate) recovery: Option<Arc<Keeper>>,
     /// Where other servers have it too.
-    pub(crate) cluster: Option<Seat>,
+    pub(crate) cluster: Option<Arc<Seat>>,
     pub(crate) meter: Meter,
     /// The identity of a socket that has none yet, and in a public namespace of every socket.
     pub(crate) nobody: ErasedIdentity,
@@ -44,6 +45,8 @@ pub(crate) struct Space {
     ack_ids: AtomicU64,
     is_closed: AtomicBool,
     pub(crate) server: Weak<Server>,
+    /// What does what its sockets ask for.
+    pub(super) driver: &'static dyn Driver,
     /// For a dynamic namespace, which goes with its last socket: how many sockets are in it or on the way in.
     /// Changed under the lock of the server's namespaces only.
     pub(crate) users: Option<AtomicUsize>,
@@ -68,7 +71,7 @@ impl Space {
             cluster: server
                 .cluster
                 .as_ref()
-                .map(|cluster| Seat::new(cluster, &name)),
+                .map(|cluster| Arc::new(Seat::new(cluster, &name))),
             name,
             codec: server.codec.clone(),
             settings: Arc::clone(&server.settings),
@@ -86,6 +89,7 @@ impl Space {
             ack_ids: AtomicU64::new(0),
             is_closed: AtomicBool::new(false),
             server: Arc::downgrade(server),
+            driver: server.driver,
             users,
         }
     }
@@ -93,6 +97,19 @@ impl Space {
     /// Ends a lease for which no socket was made.
     pub(crate) fn give_back(&self) {
         Server::release(self);
+    }
+
+    /// It is open: the other servers may know.
+    pub(crate) fn enter_cluster(&self) {
+        if let Some(seat) = &self.cluster {
+            seat.open();
+        }
+    }
+
+    pub(crate) fn leave_cluster(&self) {
+        if let Some(seat) = &self.cluster {
+            seat.close();
+        }
     }
 
     /// A socket waits to be let in from here on.

@@ -190,15 +190,12 @@ impl Broadcast {
         let here = self.emit_with_ack_here(event, &args, Some(timeout))?;
         let mut opts = self.cluster_options();
         opts.flags.timeout = Some(timeout);
-        let question = Question::ask(&self.space, Kind::Acks, |request| ClusterBody::Broadcast {
+        let question = Question::ask(seat, Kind::Acks, |request| ClusterBody::Broadcast {
             packet: OwnedEvent::from_parts(event, args),
             opts,
             request_id: Some(request),
         });
-        Ok(match question {
-            Some(question) => here.with_cluster(question),
-            None => here,
-        })
+        Ok(here.with_cluster(question))
     }
 
     fn emit_with_ack_here<R: FromArgs>(
@@ -232,15 +229,15 @@ impl Broadcast {
     /// The sockets that are meant, as data, on every server of the cluster. This server's are those of now.
     pub fn fetch_sockets(self) -> Gathering<RemoteSocket> {
         let here = self.describe();
-        let question = self.seat().and_then(|_| {
-            Question::ask(&self.space, Kind::Sockets, |request_id| {
+        let question = self.seat().map(|seat| {
+            Question::ask(seat, Kind::Sockets, |request_id| {
                 ClusterBody::FetchSockets {
                     opts: self.cluster_options(),
                     request_id,
                 }
             })
         });
-        let default = Question::default_timeout(&self.space);
+        let default = self.seat().map(|seat| seat.request_timeout());
         Gathering::new(
             here,
             question,
@@ -299,7 +296,7 @@ impl Broadcast {
     }
 
     /// Where the other servers are told, unless this stays here.
-    fn seat(&self) -> Option<&Seat> {
+    fn seat(&self) -> Option<&Arc<Seat>> {
         self.space.cluster.as_ref().filter(|_| !self.is_local)
     }
 
