@@ -49,6 +49,11 @@ pub enum AuditKind<'a> {
     RateLimited,
     /// The keys of an issuer were fetched, see [`AuthEvent::key_set`].
     KeysRefreshed,
+    /// Keys of an issuer are passed over: tokens that they signed are refused.
+    KeysSkipped {
+        /// Which, and why.
+        detail: &'a str,
+    },
     /// The keys of an issuer could not be fetched.
     KeysFailed {
         /// Why.
@@ -113,6 +118,7 @@ impl<'a> AuditKind<'a> {
             Self::Denied(_) => "denied",
             Self::RateLimited => "rate_limited",
             Self::KeysRefreshed => "keys_refreshed",
+            Self::KeysSkipped { .. } => "keys_skipped",
             Self::KeysFailed { .. } => "keys_failed",
             Self::Panic => "panic",
         }
@@ -209,7 +215,7 @@ impl<'a> AuthEvent<'a> {
     /// Adds what was verified.
     #[must_use]
     pub fn with_grant(mut self, grant: &'a GrantFacts) -> Self {
-        self.subject = Some(grant.subject());
+        self.subject = Some(grant.subject().id());
         self.issuer = grant.issuer();
         self.key_id = grant.key_id();
         self.algorithm = grant.algorithm();
@@ -252,7 +258,9 @@ impl fmt::Display for AuthEvent<'_> {
                     action.object()
                 )?;
             }
-            AuditKind::KeysFailed { detail } => write!(f, " detail={detail:?}")?,
+            AuditKind::KeysFailed { detail } | AuditKind::KeysSkipped { detail } => {
+                write!(f, " detail={detail:?}")?
+            }
             _ => {}
         }
         for (name, text) in [

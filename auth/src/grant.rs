@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use crate::subject::Subject;
+
 /// The scopes of a grant: a set of words such as `chat:write`, compared exactly.
 ///
 /// ```
@@ -64,32 +66,33 @@ impl<S: AsRef<str>> FromIterator<S> for Scopes {
 /// use socketio_auth::Grant;
 ///
 /// let grant = Grant::new((), "user-7").with_session_id("s-1");
-/// assert_eq!(grant.facts().subject(), "user-7");
+/// assert_eq!(grant.facts().subject().id(), "user-7");
 /// assert_eq!(grant.facts().session_id(), Some("s-1"));
 /// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct GrantFacts {
-    subject: Arc<str>,
-    issuer: Option<Arc<str>>,
+    subject: Subject,
     key_id: Option<Arc<str>>,
     algorithm: Option<&'static str>,
     token_id: Option<Arc<str>>,
     session_id: Option<Arc<str>>,
     issued_at: Option<SystemTime>,
+    /// In whole seconds: one stands in every member of a guarded namespace.
+    issuer_ahead_by: u32,
     expires_at: Option<SystemTime>,
     scopes: Scopes,
 }
 
 impl GrantFacts {
-    fn new(subject: Arc<str>) -> Self {
+    fn new(subject: Subject) -> Self {
         Self {
             subject,
-            issuer: None,
             key_id: None,
             algorithm: None,
             token_id: None,
             session_id: None,
             issued_at: None,
+            issuer_ahead_by: 0,
             expires_at: None,
             scopes: Scopes::default(),
         }
@@ -97,14 +100,14 @@ impl GrantFacts {
 
     /// Whose grant it is.
     #[must_use]
-    pub fn subject(&self) -> &str {
+    pub const fn subject(&self) -> &Subject {
         &self.subject
     }
 
-    /// Who issued the credential.
+    /// Who issued the credential: the issuer of the [subject](Self::subject).
     #[must_use]
     pub fn issuer(&self) -> Option<&str> {
-        self.issuer.as_deref()
+        self.subject.issuer()
     }
 
     /// The id of the key that signed the credential.
@@ -137,6 +140,13 @@ impl GrantFacts {
         self.issued_at
     }
 
+    /// By how much the clock that [`issued_at`](Self::issued_at) was read from may be ahead of ours, in whole seconds; zero
+    /// when it is ours.
+    #[must_use]
+    pub fn clock_leeway(&self) -> Duration {
+        Duration::from_secs(self.issuer_ahead_by.into())
+    }
+
     /// When the grant ends, as the authenticator said. The server's policy may end it earlier.
     #[must_use]
     pub const fn expires_at(&self) -> Option<SystemTime> {
@@ -162,7 +172,6 @@ impl fmt::Debug for GrantFacts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("GrantFacts")
             .field("subject", &self.subject)
-            .field("issuer", &self.issuer)
             .field("expires_at", &self.expires_at)
             .field("scopes", &self.scopes)
             .finish_non_exhaustive()
@@ -180,7 +189,7 @@ impl fmt::Debug for GrantFacts {
 /// let grant = Grant::new(User { name: "ann" }, "user-7")
 ///     .with_scopes(Scopes::parse("chat:write"))
 ///     .with_expires_at(SystemTime::UNIX_EPOCH + Duration::from_secs(60));
-/// assert_eq!(grant.subject(), "user-7");
+/// assert_eq!(grant.subject().id(), "user-7");
 /// assert_eq!(grant.identity().name, "ann");
 /// ```
 #[derive(Clone)]
@@ -190,19 +199,21 @@ pub struct Grant<I> {
 }
 
 impl<I> Grant<I> {
-    /// A grant for `identity` that does not expire by itself. `subject` names whose it is: a renewal must name the
-    /// same one, and revocation goes by it. Give the users of different issuers different subjects.
-    pub fn new(identity: I, subject: impl Into<Arc<str>>) -> Self {
+    /// A grant for `identity` that does not expire by itself. `subject` says whose it is: a renewal must name the
+    /// same one, and revocation goes by it. A bare name is one that the application knows itself; see
+    /// [`with_issuer`](Self::with_issuer).
+    pub fn new(identity: I, subject: impl Into<Subject>) -> Self {
         Self {
             identity,
             facts: GrantFacts::new(subject.into()),
         }
     }
 
-    /// Sets who issued the credential.
+    /// Sets who issued the credential, and so who named the [subject](Self::subject): the same name of another issuer is
+    /// somebody else.
     #[must_use]
     pub fn with_issuer(mut self, issuer: impl Into<Arc<str>>) -> Self {
-        self.facts.issuer = Some(issuer.into());
+        self.facts.subject = self.facts.subject.with_issuer(issuer);
         self
     }
 
@@ -234,10 +245,20 @@ impl<I> Grant<I> {
         self
     }
 
-    /// Sets when the credential was issued.
+    /// Sets when the credential was issued. One that does not tell is revoked by every revocation up to a time, whenever that
+    /// was.
     #[must_use]
     pub const fn with_issued_at(mut self, at: SystemTime) -> Self {
         self.facts.issued_at = Some(at);
+        self
+    }
+
+    /// Sets by how much the clock of who issued the credential may be ahead of ours, zero by default: a revocation up to a
+    /// time covers what seems to have been issued so much later. Rounded up to seconds.
+    #[must_use]
+    pub fn with_clock_leeway(mut self, leeway: Duration) -> Self {
+        let seconds = leeway.as_secs() + u64::from(leeway.subsec_nanos() > 0);
+        self.facts.issuer_ahead_by = u32::try_from(seconds).unwrap_or(u32::MAX);
         self
     }
 
@@ -278,14 +299,8 @@ impl<I> Grant<I> {
 
     /// Whose grant it is.
     #[must_use]
-    pub fn subject(&self) -> &str {
+    pub const fn subject(&self) -> &Subject {
         self.facts.subject()
-    }
-
-    /// The subject, shared.
-    #[must_use]
-    pub fn shared_subject(&self) -> Arc<str> {
-        Arc::clone(&self.facts.subject)
     }
 
     /// Who issued the credential.

@@ -64,6 +64,7 @@ mod grant;
 pub mod guide;
 #[cfg(any(feature = "jwt-aws-lc", feature = "jwt-rust-crypto"))]
 pub mod jwt;
+pub mod lenient_json;
 mod limits;
 mod opaque;
 mod policy;
@@ -71,6 +72,7 @@ mod presented;
 mod rejection;
 mod revocation;
 mod state_machine;
+mod subject;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod wire;
@@ -130,11 +132,14 @@ pub use presented::request::{NoRequest, RequestSource, RequestView};
 pub use presented::session_binding::SessionBinding;
 pub use presented::sources::{AllowedOrigins, AuthField, BearerHeader, Cookie, Header, Query};
 pub use rejection::code::{Code, Rejection};
-pub use revocation::list::{Revocation, RevocationList, RevocationListener, RevocationOrigin};
+pub use revocation::list::{
+    OfIssuer, Revocation, RevocationList, RevocationListener, RevocationOrigin, Whose,
+};
 pub use revocation::memory::{MemoryRevocations, RevocationsFull};
 pub use state_machine::{
     Answer, AuthMachine, Change, Granted, Input, Output, Purpose, Queued, Refusal,
 };
+pub use subject::Subject;
 pub use wire::{
     Dialect, ack_authenticated, ack_denied, ack_unauthorized, connect_error, connect_error_v4,
     connect_reply_auth, token_expiring,

@@ -174,7 +174,11 @@ pub fn token_expiring(expires_in: Duration, reason: Option<&str>) -> String {
         #[serde(skip_serializing_if = "Option::is_none")]
         reason: Option<&'a str>,
     }
-    let expires_in = expires_in.as_secs();
+    // In less than a second is not now.
+    let expires_in = match expires_in.as_secs() {
+        0 if !expires_in.is_zero() => 1,
+        seconds => seconds,
+    };
     json(&("token_expiring", Notice { expires_in, reason }))
 }
 
@@ -197,7 +201,11 @@ fn error_data(rejection: &Rejection, legacy_codes: bool) -> ErrorData<'_> {
     ErrorData {
         message,
         code,
-        kind: "UnauthorizedError",
+        // Clients that look at it send people to the login.
+        kind: match rejection.code() {
+            Code::AuthUnavailable => "UnavailableError",
+            _ => "UnauthorizedError",
+        },
         retry_after: retry_after(rejection),
     }
 }
@@ -280,6 +288,24 @@ mod tests {
             assert!(connect_error_v4(&rejection, false).ends_with(ends));
             let acked = ack_unauthorized(&rejection, false);
             assert!(acked.ends_with(r#""code":"rate_limited","retry_after":3}}]"#));
+        }
+    }
+
+    #[test]
+    fn who_cannot_be_judged_is_not_sent_to_the_login() {
+        let down = connect_error_v4(&Rejection::unavailable("db"), false);
+        assert!(down.ends_with(r#""code":"auth_unavailable","type":"UnavailableError"}"#));
+        let bad = connect_error_v4(&Code::InvalidToken.into(), false);
+        assert!(bad.ends_with(r#""type":"UnauthorizedError"}"#));
+    }
+
+    #[test]
+    fn less_than_a_second_is_not_now() {
+        for (millis, told) in [(0, 0), (1, 1), (999, 1), (1000, 1), (1999, 1), (2000, 2)] {
+            assert_eq!(
+                token_expiring(Duration::from_millis(millis), None),
+                format!(r#"["token_expiring",{{"expires_in":{told}}}]"#)
+            );
         }
     }
 

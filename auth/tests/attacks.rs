@@ -63,7 +63,7 @@ impl RequestSource for Request {
 fn judge(policy: &Arc<dyn DynPolicy>) -> Result<String, Code> {
     let credential = Credential::new("token", SourceKind::Payload);
     block_on(Arc::clone(policy).authenticate(AuthContext::new("/"), credential))
-        .map(|grant| grant.subject().to_owned())
+        .map(|grant| grant.subject().to_string())
         .map_err(|rejection| rejection.code())
 }
 

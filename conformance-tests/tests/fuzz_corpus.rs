@@ -15,9 +15,10 @@ const fn target(name: &'static str, run: fn(&[u8])) -> Target {
     Target { name, run }
 }
 
-const TARGETS: [Target; 11] = [
+const TARGETS: [Target; 12] = [
     target("head", engineio::fuzzing::head),
     target("json", socketio::fuzzing::json),
+    target("json_text", socketio::fuzzing::json_text),
     target("jsonp", engineio::fuzzing::jsonp),
     target("jwt_header", socketio_auth::jwt::fuzzing::header),
     target("jwt_token", socketio_auth::jwt::fuzzing::token),

@@ -4,10 +4,12 @@
 //! Each takes any bytes, and panics where a property does not hold. The bytes are messages, each behind a header of
 //! three: whether it is binary, and its length.
 
-use bytes::Bytes;
+use std::fmt;
+
 use engineio::{MessageBuffer, Payload, Protocol};
-use serde::de::IgnoredAny;
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
+use socketio_auth::lenient_json;
 
 use crate::codec::packet::{Packet, PacketKind};
 use crate::codec::{Codec, Decoder, Event, Limits, OwnedArgs, RawArgs};
@@ -30,6 +32,93 @@ pub fn json(data: &[u8]) {
 /// The msgpack parser.
 pub fn msgpack(data: &[u8]) {
     run(&Codec::msgpack(), Protocol::V4, data);
+}
+
+/// The arguments of an event as JSON text, without any framing: what the scanner accepts, and nothing else, can be read.
+pub fn json_text(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    let whole = format!(r#"["e",{text}]"#);
+    let message = format!("2{whole}");
+    let payload = Payload::Text(&message);
+    let limits = Limits::default();
+    let ours = Decoder::default().decode(&Codec::json(), payload, Protocol::V4, &limits);
+    let values = lenient_json::from_str::<Vec<Value>>(&whole);
+    match (ours, values) {
+        (Ok(Some(packet)), Ok(values)) => {
+            let expected = values.get(1..).unwrap_or_default();
+            assert_eq!(packet.args().len(), expected.len());
+            for (one, expected) in packet.args().iter().zip(expected) {
+                assert_eq!(one.deserialize::<Value>().as_ref(), Ok(expected));
+                let translated = one.transcode(serde_json::value::Serializer);
+                assert_eq!(translated.ok().as_ref(), Some(expected));
+            }
+        }
+        (Ok(Some(packet)), Err(error)) => {
+            let deepest = packet.args().iter().map(depth).max();
+            assert!(deepest >= Some(lenient_json::MAX_DEPTH), "{error}");
+        }
+        (ours, values) => assert!(
+            ours.is_err() && values.is_err(),
+            "the scanner said {ours:?}, and serde_json {values:?}"
+        ),
+    }
+}
+
+/// As many levels as there are brackets open at once, those inside strings included.
+fn depth(args: RawArgs<'_>) -> u32 {
+    let (mut open, mut deepest) = (0_u32, 0);
+    for byte in args.as_json().unwrap_or_default().bytes() {
+        match byte {
+            b'[' | b'{' => open = open.saturating_add(1),
+            b']' | b'}' => open = open.saturating_sub(1),
+            _ => {}
+        }
+        deepest = open.max(deepest);
+    }
+    deepest
+}
+
+/// Takes whatever there is, and looks at all of it.
+struct Anything;
+
+impl<'de> Deserialize<'de> for Anything {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Self)
+    }
+}
+
+macro_rules! take {
+    ($($visit:ident($type:ty))*) => {$(
+        fn $visit<E: Error>(self, _: $type) -> Result<Self, E> {
+            Ok(self)
+        }
+    )*};
+}
+
+impl<'de> Visitor<'de> for Anything {
+    type Value = Self;
+
+    take! { visit_bool(bool) visit_i64(i64) visit_u64(u64) visit_f64(f64) visit_str(&str) visit_bytes(&[u8]) }
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("anything")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self, A::Error> {
+        while seq.next_element::<Self>()?.is_some() {}
+        Ok(self)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self, A::Error> {
+        while map.next_entry::<Self, Self>()?.is_some() {}
+        Ok(self)
+    }
 }
 
 fn run(codec: &Codec, protocol: Protocol, mut data: &[u8]) {
@@ -66,11 +155,17 @@ fn check(codec: &Codec, packet: &Packet<'_>) {
     for one in args.iter() {
         assert_eq!(one.len(), 1);
         assert!(
-            one.deserialize::<IgnoredAny>().is_ok(),
+            one.deserialize::<Anything>().is_ok(),
             "only the type asked for can be wrong with an argument"
         );
-        // Binary is no JSON value, nor are numbers past those of a double.
-        let _ = one.deserialize::<Value>();
+        let value = one.deserialize::<Value>();
+        if one.as_json().is_some() && args.attachments().is_empty() {
+            assert!(value.is_ok(), "all JSON without binary is a value");
+        }
+        if let Ok(value) = value {
+            let translated = one.transcode(serde_json::value::Serializer);
+            assert_eq!(translated.ok(), Some(value), "both ways of reading agree");
+        }
     }
     if let (PacketKind::Event, Some(name)) = (packet.kind(), packet.name()) {
         relay(codec, packet, name);
@@ -113,33 +208,9 @@ fn write(codec: &Codec, packet: &Packet<'_>, name: &str, args: &OwnedArgs) -> Me
     out
 }
 
-/// The arguments as values, each placeholder replaced by what it stands for: sent on, they are numbered anew.
+/// The arguments as values, binary as arrays of numbers.
 fn values(args: RawArgs<'_>) -> Vec<Option<Value>> {
-    let resolved = |value| resolve(value, args.attachments());
     args.iter()
-        .map(|one| one.deserialize().ok().map(resolved))
+        .map(|one| one.transcode(serde_json::value::Serializer).ok())
         .collect()
-}
-
-fn resolve(value: Value, attachments: &[Bytes]) -> Value {
-    match value {
-        Value::Array(items) => items
-            .into_iter()
-            .map(|item| resolve(item, attachments))
-            .collect(),
-        Value::Object(members) => {
-            let num = members.get("num").and_then(Value::as_u64);
-            let attachment = num
-                .filter(|_| members.get("_placeholder") == Some(&Value::Bool(true)))
-                .and_then(|num| attachments.get(usize::try_from(num).ok()?));
-            match attachment {
-                Some(attachment) => format!("{attachment:?}").into(),
-                None => members
-                    .into_iter()
-                    .map(|(name, member)| (name, resolve(member, attachments)))
-                    .collect(),
-            }
-        }
-        other => other,
-    }
 }

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
@@ -7,13 +8,15 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 
 use super::judge::{Authenticator, DynAuthenticator, Outcome};
+use crate::base::shown::{Shown, ShownList};
 use crate::presented::context::AuthContext;
 use crate::presented::credential::Credential;
 use crate::rejection::code::{Code, Rejection};
 use crate::revocation::list::RevocationList;
 
-/// The longest token whose issuer is looked for, in bytes.
-const MAX_TOKEN_BYTES: usize = 8 * 1024;
+/// The longest token whose issuer is looked for, in bytes: what the longest CONNECT payload and the longest head of a
+/// request have room for, unless they were raised far. The authenticator that is chosen has a bound of its own.
+const MAX_TOKEN_BYTES: usize = 64 * 1024;
 
 /// Authenticators chosen by the issuer that a JSON Web Token names, made by [`by_issuer`].
 pub struct ByIssuer<I>(HashMap<Box<str>, Arc<dyn DynAuthenticator<I>>>);
@@ -57,10 +60,17 @@ impl<I: Send + Sync + 'static> Authenticator for ByIssuer<I> {
     type Identity = I;
 
     async fn authenticate(&self, cx: &AuthContext, credential: &Credential) -> Outcome<I> {
-        let Some(named) = claimed_issuer(credential.token()) else {
-            return Outcome::NotMine;
+        let named = match claimed_issuer(credential.token()) {
+            Ok(named) => named,
+            Err(why) => {
+                cx.explain(why);
+                return Outcome::NotMine;
+            }
         };
         let Some(authenticator) = self.0.get(&*named) else {
+            let names: Vec<&str> = self.0.keys().map(AsRef::as_ref).collect();
+            let expected = ShownList(&names);
+            cx.explain(format!("iss is {}, expected {expected}", Shown(&named)));
             return Outcome::NotMine;
         };
         match authenticator.authenticate_dyn(cx, credential).await {
@@ -88,18 +98,21 @@ impl<I> fmt::Debug for ByIssuer<I> {
 }
 
 /// The `iss` claim of a token in the compact form (RFC 7515 §7.1), unverified.
-fn claimed_issuer(token: &str) -> Option<String> {
+fn claimed_issuer(token: &str) -> Result<String, Cow<'static, str>> {
     #[derive(Deserialize)]
     struct Claims {
         iss: String,
     }
     if token.len() > MAX_TOKEN_BYTES {
-        return None;
+        let len = token.len();
+        return Err(format!("the token has {len} bytes, the most is {MAX_TOKEN_BYTES}").into());
     }
-    let (_header, rest) = token.split_once('.')?;
-    let (payload, _signature) = rest.split_once('.')?;
-    let json = URL_SAFE_NO_PAD.decode(payload).ok()?;
-    serde_json::from_slice::<Claims>(&json)
-        .ok()
+    let parts = token.split_once('.');
+    let payload = parts
+        .and_then(|(_header, rest)| rest.split_once('.'))
+        .and_then(|(payload, _signature)| URL_SAFE_NO_PAD.decode(payload).ok())
+        .ok_or("it is no JWT")?;
+    serde_json::from_slice::<Claims>(&payload)
         .map(|claims| claims.iss)
+        .map_err(|_| "the payload is not an object with a text as iss".into())
 }

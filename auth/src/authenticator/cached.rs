@@ -107,6 +107,9 @@ impl<A: Authenticator<Identity: Clone>> Authenticator for Cached<A> {
         }
         let watched = cx.watched();
         let outcome = self.inner.authenticate(&watched, credential).await;
+        for why in watched.take_explanations() {
+            cx.explain(why);
+        }
         if watched.is_looked_at() {
             cx.do_not_cache();
         } else if let Outcome::Accept(grant) = &outcome {

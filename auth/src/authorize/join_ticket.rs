@@ -5,6 +5,7 @@ use crate::grant::Grant;
 use crate::presented::context::AuthContext;
 use crate::presented::credential::Credential;
 use crate::rejection::code::{Code, Rejection};
+use crate::subject::Subject;
 
 /// The claims of a join ticket, for instance the claims type of a
 /// `JwtAuthenticator<JoinClaims>`.
@@ -16,6 +17,9 @@ pub struct JoinClaims {
     /// The id of the socket that it was made for (`socket.id` on the client).
     #[serde(default)]
     pub socket: Option<Box<str>>,
+    /// The issuer of the subject's login, where it is not the ticket's own.
+    #[serde(default)]
+    pub subject_issuer: Option<Box<str>>,
 }
 
 impl JoinClaims {
@@ -25,6 +29,7 @@ impl JoinClaims {
         Self {
             room: room.into(),
             socket: Some(socket.into()),
+            subject_issuer: None,
         }
     }
 }
@@ -35,7 +40,7 @@ pub struct JoinRequest<'a> {
     /// The room.
     pub room: &'a str,
     /// Whose socket it is; `None` for a guest.
-    pub subject: Option<&'a str>,
+    pub subject: Option<&'a Subject>,
     /// The id of the socket.
     pub socket: &'a str,
 }
@@ -46,11 +51,14 @@ pub struct JoinRequest<'a> {
 /// A ticket has a room, a subject and an end, all of which have to fit, and is good for one socket. Use another audience than
 /// for access tokens, so that neither passes for the other.
 ///
+/// Mostly a ticket has another issuer than the login. For its one socket it is enough that it names the subject; where it says
+/// whose name that is, with the claim `subject_issuer`, that has to fit too.
+///
 /// ```
 /// use std::time::SystemTime;
 /// use socketio_auth::{
 ///     auth_fn, AuthContext, Credential, Grant, JoinClaims, JoinRequest, JoinTickets, Outcome, Rejection,
-///     SourceKind,
+///     SourceKind, Subject,
 /// };
 ///
 /// # async fn join() -> Result<(), Rejection> {
@@ -60,7 +68,8 @@ pub struct JoinRequest<'a> {
 ///     Outcome::Accept(Grant::new(claims, "user-7").with_expires_at(SystemTime::now()))
 /// });
 /// let tickets = JoinTickets::new(judge);
-/// let request = JoinRequest { room: "room:42", subject: Some("user-7"), socket: "cUg3Fpv8nqwEAAAB" };
+/// let subject = Subject::new("user-7");
+/// let request = JoinRequest { room: "room:42", subject: Some(&subject), socket: "cUg3Fpv8nqwEAAAB" };
 /// let ticket = Credential::new("eyJhbGciOi", SourceKind::Event);
 /// tickets.admit(&AuthContext::new("/"), request, &ticket).await?;
 /// # Ok(())
@@ -81,7 +90,8 @@ impl<A: Authenticator<Identity = JoinClaims>> JoinTickets<A> {
         }
     }
 
-    /// Takes tickets that name no socket as well: they are good for any socket of the subject until they end.
+    /// Takes tickets that name no socket as well: they are good for any socket of the subject until they end. Such a
+    /// ticket has to say whose name its subject is, unless its own issuer is that of the login.
     #[must_use]
     pub const fn allow_any_socket(mut self) -> Self {
         self.needs_socket = false;
@@ -110,8 +120,19 @@ impl<A: Authenticator<Identity = JoinClaims>> JoinTickets<A> {
         if *claims.room != *request.room {
             return refuse("the ticket is for another room");
         }
-        if request.subject != Some(grant.subject()) {
+        let Some(subject) = request
+            .subject
+            .filter(|subject| subject.id() == grant.subject().id())
+        else {
             return refuse("the ticket is for another subject");
+        };
+        let named_by = match claims.subject_issuer.as_deref() {
+            None if claims.socket.is_none() => grant.issuer(),
+            None => subject.issuer(),
+            named_by => named_by,
+        };
+        if named_by != subject.issuer() {
+            return refuse("the ticket is for the subject of another issuer");
         }
         match &claims.socket {
             Some(socket) if **socket != *request.socket => {

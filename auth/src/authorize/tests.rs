@@ -4,7 +4,7 @@ use crate::base::ready::now_or_never;
 use crate::{
     Action, ActionKind, AuthContext, Authenticator, Authorizer, Capabilities, Code, Credential,
     Decision, Grant, Holder, JoinClaims, JoinRequest, JoinTickets, Outcome, Pattern, PatternError,
-    ScopeMap, Scopes, SourceKind, auth_fn, authorizer_fn, by_capabilities,
+    ScopeMap, Scopes, SourceKind, Subject, auth_fn, authorizer_fn, by_capabilities,
 };
 
 fn emit(event: &str) -> Action<'_> {
@@ -160,10 +160,13 @@ fn authorizers_combine() {
 fn a_join_ticket_opens_one_room_to_one_socket_of_one_subject() {
     let tickets = JoinTickets::new(auth_fn(|_cx, ticket: Credential| async move {
         let mut claims = JoinClaims::new("room", "socket");
-        if ticket.token() == "any socket" {
+        if ticket.token().starts_with("any socket") {
             claims.socket = None;
         }
-        let grant = Grant::new(claims, "ann");
+        if ticket.token().ends_with("of a") {
+            claims.subject_issuer = Some("a".into());
+        }
+        let grant = Grant::new(claims, "ann").with_issuer("web");
         match ticket.token() {
             "bad" => Outcome::Reject(Code::InvalidToken.into()),
             "endless" => Outcome::Accept(grant),
@@ -177,9 +180,13 @@ fn a_join_ticket_opens_one_room_to_one_socket_of_one_subject() {
         (room, subject, socket): (&str, Option<&str>, &str),
         ticket: &str,
     ) -> Result<(), Code> {
+        let subject = subject.map(|name| match name.split_once('@') {
+            Some((id, issuer)) => Subject::new(id).with_issuer(issuer),
+            None => Subject::new(name),
+        });
         let request = JoinRequest {
             room,
-            subject,
+            subject: subject.as_ref(),
             socket,
         };
         let ticket = Credential::new(ticket, SourceKind::Event);
@@ -202,8 +209,28 @@ fn a_join_ticket_opens_one_room_to_one_socket_of_one_subject() {
     ] {
         assert_eq!(admit(&tickets, unfitting, "good"), denied, "{unfitting:?}");
     }
+    for (ticket, subject, is_admitted) in [
+        ("good", "ann@a", true),
+        ("good of a", "ann@a", true),
+        ("good of a", "ann@b", false),
+        ("good of a", "ann", false),
+    ] {
+        let expected = if is_admitted { Ok(()) } else { denied };
+        let request = ("room", Some(subject), "socket");
+        assert_eq!(admit(&tickets, request, ticket), expected, "{subject}");
+    }
     let tickets = tickets.allow_any_socket();
-    assert_eq!(admit(&tickets, fitting, "any socket"), Ok(()));
+    for (ticket, subject, is_admitted) in [
+        ("any socket", "ann@web", true),
+        ("any socket", "ann@a", false),
+        ("any socket", "ann", false),
+        ("any socket of a", "ann@a", true),
+        ("any socket of a", "ann@b", false),
+    ] {
+        let expected = if is_admitted { Ok(()) } else { denied };
+        let request = ("room", Some(subject), "socket");
+        assert_eq!(admit(&tickets, request, ticket), expected, "{subject}");
+    }
     let other_socket = ("room", Some("ann"), "other");
     assert_eq!(admit(&tickets, other_socket, "good"), denied);
 }

@@ -9,3 +9,4 @@ pub(crate) mod random;
 pub(crate) mod ready;
 pub(crate) mod recent;
 pub(crate) mod secret;
+pub(crate) mod shown;

@@ -1,10 +1,12 @@
 //! The registered claims (RFC 7519 §4.1), read strictly from what is known to be the issuer's word: a payload whose
 //! signature holds, or an introspection answer.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::strict_json::{Json, Object};
+use crate::base::shown::{Shown, ShownList};
 use crate::grant::{Grant, Scopes};
 use crate::rejection::code::Code;
 
@@ -17,6 +19,8 @@ pub(crate) struct Expectations {
     pub(crate) max_token_lifetime: Option<Duration>,
     /// Without `exp` a grant ends with `max_session`.
     pub(crate) is_expiry_required: bool,
+    /// A claim of the application's that ends the session before `exp` does.
+    pub(crate) end_claim: Option<Box<str>>,
 }
 
 /// The registered claims that a grant is made of.
@@ -31,6 +35,8 @@ pub(crate) struct Registered {
     pub(crate) token_id: Option<Arc<str>>,
     pub(crate) session_id: Option<Arc<str>>,
     pub(crate) issued_at: Option<SystemTime>,
+    /// How far ahead the clock may be that `issued_at` is of.
+    pub(crate) leeway: Duration,
     pub(crate) expires_at: SystemTime,
     pub(crate) scopes: Scopes,
 }
@@ -56,16 +62,16 @@ impl Registered {
             grant = grant.with_session_id(id);
         }
         if let Some(at) = self.issued_at {
-            grant = grant.with_issued_at(at);
+            grant = grant.with_issued_at(at).with_clock_leeway(self.leeway);
         }
         grant
     }
 }
 
-type Failure = (Code, &'static str);
+type Failure = (Code, Cow<'static, str>);
 
-const fn invalid(detail: &'static str) -> Failure {
-    (Code::InvalidToken, detail)
+fn invalid(detail: impl Into<Cow<'static, str>>) -> Failure {
+    (Code::InvalidToken, detail.into())
 }
 
 impl Expectations {
@@ -80,7 +86,13 @@ impl Expectations {
         let issuer = match (text(claims, "iss")?, expected_issuer) {
             (named, None) => named.map(Arc::from),
             (Some(named), Some(expected)) if *named == **expected => Some(Arc::clone(expected)),
-            (_, Some(_)) => return Err(invalid("iss is missing or another")),
+            (named, Some(expected)) => {
+                let named = Shown(named.unwrap_or_default());
+                return Err(invalid(format!(
+                    "iss is {named}, expected {}",
+                    Shown(expected)
+                )));
+            }
         };
         self.check_audience(claims)?;
         let issued_at = date(claims, "iat")?;
@@ -90,26 +102,32 @@ impl Expectations {
             return Err(invalid("exp is missing"));
         }
         let latest = now.checked_add(self.leeway);
-        if [issued_at, not_before]
-            .into_iter()
-            .flatten()
-            .any(|date| latest.is_some_and(|latest| date.is_after(latest)))
-        {
-            return Err(invalid("iat or nbf is in the future"));
+        for (name, date) in [("iat", issued_at), ("nbf", not_before)] {
+            if let (Some(date), Some(latest)) = (date, latest)
+                && date.is_after(latest)
+            {
+                return Err(invalid(format!(
+                    "{name} is {} s in the future, the leeway is {:?}",
+                    date.0.saturating_sub(unix_seconds(now)),
+                    self.leeway
+                )));
+            }
         }
         self.check_lifetime(issued_at, expires)?;
-        // Not registered, but in use: the connection is to end before its token does.
-        let expires = expires.into_iter().chain(date(claims, "expire_at")?).min();
+        let ends = match &self.end_claim {
+            Some(name) => date(claims, name)?,
+            None => None,
+        };
+        let expires = expires.into_iter().chain(ends).min();
         let registered = Registered {
-            subject: text(claims, "sub")?
-                .ok_or(invalid("sub is missing"))?
-                .into(),
+            subject: subject(claims)?,
             issuer,
             key_id: None,
             algorithm: None,
             token_id: text(claims, "jti")?.map(Arc::from),
             session_id: text(claims, "sid")?.map(Arc::from),
             issued_at: issued_at.and_then(NumericDate::time),
+            leeway: self.leeway,
             expires_at: self.clamp(expires, now),
             scopes: scopes(claims)?,
         };
@@ -117,7 +135,8 @@ impl Expectations {
             .and_then(NumericDate::time)
             .and_then(|at| at.checked_add(self.leeway));
         if deadline.is_some_and(|deadline| deadline <= now) {
-            return Err((Code::TokenExpired, "exp has passed"));
+            let since = unix_seconds(now).saturating_sub(expires.map_or(0, |at| at.0));
+            return Err((Code::TokenExpired, format!("exp was {since} s ago").into()));
         }
         Ok(registered)
     }
@@ -133,7 +152,7 @@ impl Expectations {
         for audience in named {
             let audience = audience
                 .as_text()
-                .ok_or(invalid("aud has the wrong type"))?;
+                .ok_or_else(|| invalid("aud has the wrong type"))?;
             is_named |= self
                 .audiences
                 .iter()
@@ -142,7 +161,12 @@ impl Expectations {
         if is_named {
             Ok(())
         } else {
-            Err(invalid("aud is missing or another"))
+            let named: Vec<&str> = named.iter().filter_map(Json::as_text).collect();
+            Err(invalid(format!(
+                "aud is [{}], expected {}",
+                ShownList(&named),
+                ShownList(&self.audiences)
+            )))
         }
     }
 
@@ -154,10 +178,13 @@ impl Expectations {
         let Some(most) = self.max_token_lifetime else {
             return Ok(());
         };
-        let issued = issued_at.ok_or(invalid("iat is missing"))?;
-        let expires = expires.ok_or(invalid("exp is missing"))?;
-        if expires.0.saturating_sub(issued.0) > most.as_secs() {
-            return Err(invalid("the token lives too long"));
+        let issued = issued_at.ok_or_else(|| invalid("iat is missing"))?;
+        let expires = expires.ok_or_else(|| invalid("exp is missing"))?;
+        let lifetime = expires.0.saturating_sub(issued.0);
+        if lifetime > most.as_secs() {
+            return Err(invalid(format!(
+                "the token lives for {lifetime} s, max_token_lifetime is {most:?}"
+            )));
         }
         Ok(())
     }
@@ -174,6 +201,11 @@ impl Expectations {
         };
         end.map_or(cap, |at| at.min(cap))
     }
+}
+
+fn unix_seconds(at: SystemTime) -> u64 {
+    at.duration_since(SystemTime::UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
 }
 
 /// Whole seconds since 1970 (RFC 7519 §2, fractions cut off).
@@ -201,7 +233,7 @@ fn date(claims: &Object<'_>, name: &str) -> Result<Option<NumericDate>, Failure>
         return Ok(None);
     };
     let Json::Number(number) = value else {
-        return Err(invalid("a date is not a number of seconds"));
+        return Err(invalid(format!("{name} is not a number of seconds")));
     };
     if let Some(seconds) = number.as_u64() {
         return Ok(Some(NumericDate(seconds)));
@@ -210,7 +242,7 @@ fn date(claims: &Object<'_>, name: &str) -> Result<Option<NumericDate>, Failure>
         Some(seconds) if seconds.is_finite() && seconds >= 0.0 => {
             Ok(Some(NumericDate(seconds as u64)))
         }
-        _ => Err(invalid("a date is not a number of seconds")),
+        _ => Err(invalid(format!("{name} is not a number of seconds"))),
     }
 }
 
@@ -218,20 +250,35 @@ fn text<'a>(claims: &'a Object<'_>, name: &str) -> Result<Option<&'a str>, Failu
     match claims.get(name) {
         None => Ok(None),
         Some(Json::Text(text)) => Ok(Some(text)),
-        Some(_) => Err(invalid("a registered claim has the wrong type")),
+        Some(_) => Err(invalid(format!("{name} is no text"))),
     }
 }
 
-/// `scope` as one string (RFC 8693 §4.2), or `scope`/`scp` as a list of strings.
+/// An empty name is nobody's: whoever writes it does not know whom.
+fn subject(claims: &Object<'_>) -> Result<Arc<str>, Failure> {
+    match text(claims, "sub")? {
+        None => Err(invalid("sub is missing")),
+        Some("") => Err(invalid("sub is empty")),
+        Some(name) => Ok(name.into()),
+    }
+}
+
+/// `scope` as one string (RFC 8693 §4.2), or `scope`/`scp` as a list of strings. The first that names one counts.
 fn scopes(claims: &Object<'_>) -> Result<Scopes, Failure> {
-    match claims.get("scope").or_else(|| claims.get("scp")) {
+    let first = scopes_of(claims.get("scope"))?;
+    let second = scopes_of(claims.get("scp"))?;
+    Ok(if first.is_empty() { second } else { first })
+}
+
+fn scopes_of(claim: Option<&Json<'_>>) -> Result<Scopes, Failure> {
+    match claim {
         None => Ok(Scopes::default()),
         Some(Json::Text(text)) => Ok(Scopes::parse(text)),
         Some(Json::Array(list)) => list
             .iter()
             .map(Json::as_text)
             .collect::<Option<Scopes>>()
-            .ok_or(invalid("scope has the wrong type")),
+            .ok_or_else(|| invalid("scope has the wrong type")),
         Some(_) => Err(invalid("scope has the wrong type")),
     }
 }

@@ -1,6 +1,7 @@
 //! The authenticator: length, shape, header, issuer, key, signature, claims, in this order, so that what is refused
 //! costs the less the sooner.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -11,12 +12,14 @@ use serde::de::DeserializeOwned;
 use super::compact::{Parts, decode};
 use super::header::{JoseHeader, LastHeader};
 use super::issuer::Trust;
-use super::key::VerifyingKey;
+use super::key::{SkippedKey, VerifyingKey};
+use super::key_set::{Fit, KeySet};
 use super::key_source::{KeyRequest, LookupError};
 use super::proof::{MAX_PROOF_BYTES, ProofOfPossession, Proven};
 use super::refusal::{Refusal, invalid};
 use crate::authenticator::judge::{Authenticator, Outcome};
 use crate::base::clock::Clock;
+use crate::base::shown::{Shown, ShownList};
 use crate::claims::registered::{Expectations, Registered};
 use crate::claims::strict_json::Object;
 use crate::presented::context::AuthContext;
@@ -29,7 +32,7 @@ use crate::rejection::code::Rejection;
 /// A clone shares the keys. Verification takes 4 µs (HS256) to 200 µs (ES384) and waits for nothing but a
 /// [key source](super::JwtBuilder::key_source), where there is one.
 ///
-/// The grant ends with the token's `exp`, with its `expire_at` if that is earlier, and with
+/// The grant ends with the token's `exp`, with its [`end_claim`](super::JwtBuilder::end_claim) if that is earlier, and with
 /// [`max_session`](super::JwtBuilder::max_session) in any case.
 ///
 /// A token that has not the form of a JWT, or names another issuer than the configured ones, is
@@ -73,6 +76,8 @@ pub(super) struct Inner {
     pub(super) last_header: LastHeader,
 }
 
+/// Whoever sends it may mean another authenticator.
+const NO_JWT: &str = "it is no JWT, which has three parts with points between";
 const NOT_STRICT: &str = "the payload is not a strict JSON object";
 
 impl<C: DeserializeOwned + Send + Sync + 'static> JwtAuthenticator<C> {
@@ -81,6 +86,13 @@ impl<C: DeserializeOwned + Send + Sync + 'static> JwtAuthenticator<C> {
             inner: Arc::new(inner),
             claims: PhantomData,
         }
+    }
+
+    /// The keys of [JWK sets](super::JwtBuilder::jwks) that were passed over, and why. Worth a line in the log at start: a
+    /// token that one of them signed is refused.
+    pub fn skipped_keys(&self) -> impl Iterator<Item = &SkippedKey> {
+        let of_trusted = self.inner.trusted.iter();
+        of_trusted.flat_map(|trust| trust.keys.fixed.skipped())
     }
 }
 
@@ -91,9 +103,14 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Authenticator for JwtAuthentic
         match self.inner.judge(cx, credential.token()).await {
             Ok((payload, registered)) => match serde_json::from_str(&payload) {
                 Ok(identity) => Outcome::Accept(registered.into_grant(identity)),
-                Err(_) => Outcome::Reject(invalid("the claims do not fit the application's type")),
+                Err(error) => Outcome::Reject(invalid(format!(
+                    "the claims do not fit the application's type: {error}"
+                ))),
             },
-            Err(Refusal::NotMine) => Outcome::NotMine,
+            Err(Refusal::NotMine(why)) => {
+                cx.explain(why);
+                Outcome::NotMine
+            }
             Err(Refusal::Rejected(rejection)) => Outcome::Reject(rejection),
         }
     }
@@ -108,7 +125,7 @@ impl Inner {
     ) -> Result<(String, Registered), Refusal> {
         let longest_proof = self.proof.as_ref().map_or(0, |_| MAX_PROOF_BYTES + 1);
         if credential.len() > self.max_token_bytes.saturating_add(longest_proof) {
-            return Err("the token is too long".into());
+            return Err(self.too_long(credential.len()).into());
         }
         let proof = self.proof.as_ref();
         let (token, proof) = match proof.and_then(|_| credential.split_once(PROOF_SEPARATOR)) {
@@ -116,9 +133,9 @@ impl Inner {
             None => (credential, None),
         };
         if token.len() > self.max_token_bytes {
-            return Err("the token is too long".into());
+            return Err(self.too_long(token.len()).into());
         }
-        let parts = Parts::split(token).ok_or(Refusal::NotMine)?;
+        let parts = Parts::split(token).ok_or(Refusal::NotMine(NO_JWT.into()))?;
         let (bytes, parsed);
         let known = self.last_header.of(parts.header);
         let header = if let Some(known) = &known {
@@ -133,18 +150,26 @@ impl Inner {
             true => peek_issuer(&payload)?,
             false => None,
         };
-        let trust = self.trust(issuer.as_deref()).ok_or(Refusal::NotMine)?;
+        let trust = self
+            .trust(issuer.as_deref())
+            .ok_or_else(|| self.not_mine(issuer.as_deref()))?;
         let verified = match trust.algorithms.contains(header.algorithm) {
             true => self.verify(cx, trust, issuer, header, &parts).await,
-            false => Err(invalid("the algorithm is not one of the issuer's")),
+            false => Err(invalid(format!(
+                "the algorithm {} is not one of the issuer's",
+                header.algorithm.name()
+            ))),
         };
         let key_id = match verified {
             Ok(key_id) => key_id,
-            // A token of somebody else's was not for this key.
-            Err(_) if trust.is_not_of(peek_issuer(&payload)?.as_deref()) => {
-                return Err(Refusal::NotMine);
+            Err(rejection) => {
+                let named = peek_issuer(&payload)?;
+                // A token of somebody else's was not for this key.
+                return Err(match trust.is_not_of(named.as_deref()) {
+                    true => self.not_mine(named.as_deref()),
+                    false => rejection.into(),
+                });
             }
-            Err(rejection) => return Err(rejection.into()),
         };
         if known.is_none() {
             self.last_header.keep(parts.header, header);
@@ -152,7 +177,7 @@ impl Inner {
         let payload = String::from_utf8(payload).map_err(|_| NOT_STRICT)?;
         let claims = Object::parse_text(&payload).ok_or(NOT_STRICT)?;
         if trust.is_not_of(claims.text("iss")) {
-            return Err(Refusal::NotMine);
+            return Err(self.not_mine(claims.text("iss")));
         }
         self.check_type(header, &claims)?;
         let now = self.clock.now();
@@ -172,6 +197,22 @@ impl Inner {
         }
         drop(claims);
         Ok((payload, registered))
+    }
+
+    fn too_long(&self, len: usize) -> Cow<'static, str> {
+        let max = self.max_token_bytes;
+        format!("the token has {len} bytes, max_token_len is {max}").into()
+    }
+
+    /// It is another issuer's, so it may be another authenticator's.
+    fn not_mine(&self, named: Option<&str>) -> Refusal {
+        let names: Vec<&str> = self
+            .trusted
+            .iter()
+            .filter_map(|trust| trust.issuer.as_deref())
+            .collect();
+        let named = Shown(named.unwrap_or_default());
+        Refusal::NotMine(format!("iss is {named}, expected {}", ShownList(&names)).into())
     }
 
     /// Whether it takes the issuer to know which keys to try. It is not read for nothing, since the payload is
@@ -204,40 +245,51 @@ impl Inner {
     ) -> Result<Option<Arc<str>>, Rejection> {
         let signature = decode(parts.signature).ok_or("the signature is not Base64");
         let signature = signature.map_err(invalid)?;
-        let key_id = header.key_id.as_deref();
+        let (key_id, signed) = (header.key_id.as_deref(), parts.signed.as_bytes());
         let fixed = &trust.keys.fixed;
-        let keys = match &trust.keys.source {
-            Some(source) if !fixed.has_key_for(header.algorithm, key_id) => {
-                let request = KeyRequest {
-                    key_id: key_id.map(Into::into),
-                    issuer: issuer.map(Into::into),
-                    algorithm: header.algorithm,
-                    context: cx.clone(),
-                };
-                let found = source.keys_dyn(&request).await;
-                &found.map_err(LookupError::into_rejection)?
-            }
-            _ => fixed,
+        if let Some(key) = fixed.verifying(header, signed, &signature) {
+            return Ok(key.shared_id());
+        }
+        // A key without an id may be it, or not: the source may have the very one.
+        let is_named = key_id.is_some() && fixed.fit(header.algorithm, key_id) == Fit::Exact;
+        let Some(source) = trust.keys.source.as_ref().filter(|_| !is_named) else {
+            return Err(not_verified(fixed, header));
         };
-        keys.verifying(header, parts.signed.as_bytes(), &signature)
+        let request = KeyRequest {
+            key_id: key_id.map(Into::into),
+            issuer: issuer.map(Into::into),
+            algorithm: header.algorithm,
+            context: cx.clone(),
+        };
+        let found = source.keys_dyn(&request).await;
+        let found = found.map_err(LookupError::into_rejection)?;
+        found
+            .verifying(header, signed, &signature)
             .map(VerifyingKey::shared_id)
-            .ok_or_else(|| invalid("no key verifies the signature"))
+            .ok_or_else(|| not_verified(&found, header))
     }
 
     /// Refuses tokens of another type where one is required. An OpenID Connect ID token is recognised by its
     /// claims, because few issuers give it a type.
-    fn check_type(&self, header: &JoseHeader<'_>, claims: &Object<'_>) -> Result<(), &'static str> {
+    fn check_type(
+        &self,
+        header: &JoseHeader<'_>,
+        claims: &Object<'_>,
+    ) -> Result<(), Cow<'static, str>> {
         let Some(expected) = &self.token_type else {
             return Ok(());
         };
         let is_id_token = claims
             .names()
             .any(|name| name == "nonce" || name == "at_hash");
-        if header.is_of_type(expected) && !is_id_token {
-            Ok(())
-        } else {
-            Err("the token is of another type")
+        if is_id_token {
+            return Err("nonce or at_hash: this is an ID token".into());
         }
+        if !header.is_of_type(expected) {
+            let given = Shown(header.token_type.as_deref().unwrap_or_default());
+            return Err(format!("typ is {given}, expected {}", Shown(expected)).into());
+        }
+        Ok(())
     }
 }
 
@@ -257,6 +309,23 @@ impl<C> fmt::Debug for JwtAuthenticator<C> {
             .field("expectations", &self.inner.expectations)
             .finish_non_exhaustive()
     }
+}
+
+/// No key of these verifies the signature.
+fn not_verified(keys: &KeySet, header: &JoseHeader<'_>) -> Rejection {
+    let (name, key_id) = (header.algorithm.name(), header.key_id.as_deref());
+    let kid = match key_id {
+        None => "no kid".to_owned(),
+        Some(id) => format!("kid {}", Shown(id)),
+    };
+    let fitting = keys
+        .iter()
+        .filter(|key| key.fits(header.algorithm, key_id))
+        .count();
+    invalid(match fitting {
+        0 => format!("none of {} keys is for {name} and {kid}", keys.len()),
+        _ => format!("{fitting} keys are for {name} and {kid}, and none verifies the signature"),
+    })
 }
 
 /// The issuer that an unverified payload names.

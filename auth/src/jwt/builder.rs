@@ -19,7 +19,7 @@ use crate::base::clock::{Clock, SystemClock};
 use crate::claims::registered::Expectations;
 
 /// Why an authenticator cannot be built.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BuildError {
     /// A key was refused.
@@ -41,7 +41,7 @@ pub enum BuildError {
 impl fmt::Display for BuildError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Key(_) => f.write_str("a key was refused"),
+            Self::Key(error) => write!(f, "a key was refused: {error}"),
             Self::NoKey => f.write_str("no key was given"),
             Self::UnusedKey => f.write_str("a key belongs to no issuer"),
             Self::DuplicateIssuer => f.write_str("an issuer was given twice"),
@@ -52,14 +52,7 @@ impl fmt::Display for BuildError {
     }
 }
 
-impl std::error::Error for BuildError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Key(error) => Some(error),
-            _ => None,
-        }
-    }
-}
+impl std::error::Error for BuildError {}
 
 impl From<KeyError> for BuildError {
     fn from(error: KeyError) -> Self {
@@ -77,6 +70,7 @@ pub struct JwtBuilder<C> {
     leeway: Duration,
     max_session: Duration,
     max_token_lifetime: Option<Duration>,
+    end_claim: Option<Box<str>>,
     token_type: Option<Box<str>>,
     max_token_bytes: usize,
     clock: Arc<dyn Clock>,
@@ -101,6 +95,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> JwtBuilder<C> {
             leeway: Duration::from_secs(30),
             max_session: Duration::from_secs(24 * 60 * 60),
             max_token_lifetime: None,
+            end_claim: None,
             token_type: None,
             max_token_bytes: 8 * 1024,
             clock: Arc::new(SystemClock),
@@ -119,13 +114,15 @@ impl<C: DeserializeOwned + Send + Sync + 'static> JwtBuilder<C> {
         self.try_key(VerifyingKey::hmac_base64(Algorithm::Hs256, secret))
     }
 
-    /// Trusts tokens signed under `algorithm` with the private half of this PEM public key.
+    /// Trusts tokens signed under `algorithm` with the private half of this PEM public key, or of that in a PEM certificate;
+    /// see [`VerifyingKey::pem`].
     pub fn pem(self, algorithm: Algorithm, pem: &str) -> Self {
         self.try_key(VerifyingKey::pem(algorithm, pem))
     }
 
     /// Trusts every signing key of a JWK set (or a single JWK), given as JSON. Symmetric keys and keys for
-    /// encryption are passed over; RSA keys that name no algorithm are bound to RS256. At most 64 keys.
+    /// encryption are passed over, see [`skipped_keys`](JwtAuthenticator::skipped_keys); RSA keys that name no algorithm are
+    /// bound to RS256. At most 64 keys.
     pub fn jwks(mut self, json: &str) -> Self {
         self.keys.add_jwks(json);
         self
@@ -137,7 +134,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> JwtBuilder<C> {
         self.try_key(Ok(key))
     }
 
-    /// Looks keys up when no fixed key fits the token: a [`JwksCache`](super::JwksCache), or an async function of
+    /// Looks keys up when no fixed key verifies the token, unless one has its very id: a [`JwksCache`](super::JwksCache), or an async function of
     /// the token's key id, its issuer and the handshake. The last call counts.
     pub fn key_source(mut self, source: impl KeySource) -> Self {
         self.keys.source = Some(Arc::new(source));
@@ -189,6 +186,14 @@ impl<C: DeserializeOwned + Send + Sync + 'static> JwtBuilder<C> {
         self
     }
 
+    /// Ends the session at the time in this claim, in Unix seconds like `exp`, where that is earlier: a token that is good for
+    /// other services for longer than for this one. A token without the claim is as good; one in which it is no such number
+    /// is refused. Off by default, since the names of private claims are their issuer's (RFC 7519 §4.3).
+    pub fn end_claim(mut self, name: &str) -> Self {
+        self.end_claim = Some(name.into());
+        self
+    }
+
     /// Requires the `typ` header, for instance `at+jwt` (RFC 9068), and refuses OpenID Connect ID tokens. Off by
     /// default.
     pub fn token_type(mut self, name: &str) -> Self {
@@ -197,7 +202,9 @@ impl<C: DeserializeOwned + Send + Sync + 'static> JwtBuilder<C> {
     }
 
     /// The longest token that is looked at, in bytes; 8192 by default. Every byte of a token costs before the
-    /// signature is known to be good.
+    /// signature is known to be good. For longer ones raise what they come in, too:
+    /// [`NamespacePolicy::max_payload_bytes`](crate::NamespacePolicy::max_payload_bytes) for the CONNECT payload, the
+    /// engine's `max_header_bytes` for a header or cookie.
     pub fn max_token_len(mut self, bytes: usize) -> Self {
         self.max_token_bytes = bytes;
         self
@@ -235,6 +242,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> JwtBuilder<C> {
                 max_session: self.max_session,
                 max_token_lifetime: self.max_token_lifetime,
                 is_expiry_required: true,
+                end_claim: self.end_claim,
             },
             proof: self.proof,
             last_header: LastHeader::default(),

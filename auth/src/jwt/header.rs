@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use super::algorithm::Algorithm;
 use crate::base::lock::Lock;
+use crate::base::shown::Shown;
 use crate::claims::strict_json::{Json, Object};
 
-const MAX_KID_BYTES: usize = 128;
+/// Enough for a distinguished name or a URL; the ids that were not found are remembered.
+const MAX_KID_BYTES: usize = 1024;
 
 /// Members that would bring a key along, or change what the signature means.
 const REFUSED: [&str; 9] = [
@@ -23,24 +25,23 @@ pub(super) struct JoseHeader<'a> {
 
 impl<'a> JoseHeader<'a> {
     /// Reads the decoded header segment. The error is a detail for the log.
-    pub(super) fn parse(json: &'a [u8]) -> Result<Self, &'static str> {
+    pub(super) fn parse(json: &'a [u8]) -> Result<Self, Cow<'static, str>> {
         Object::parse(json)
-            .ok_or("the header is not a strict JSON object")
+            .ok_or("the header is not a strict JSON object".into())
             .and_then(Self::from_members)
     }
 
     /// Reads the members of a header. The error is a detail for the log.
-    pub(super) fn from_members(mut members: Object<'a>) -> Result<Self, &'static str> {
-        if members.names().any(|name| REFUSED.contains(&name)) {
-            return Err("the header has a member that is refused");
+    pub(super) fn from_members(mut members: Object<'a>) -> Result<Self, Cow<'static, str>> {
+        if let Some(name) = members.names().find(|name| REFUSED.contains(name)) {
+            return Err(format!("the header has {name}, which is refused").into());
         }
-        let algorithm = take_text(&mut members, "alg")?
-            .as_deref()
-            .and_then(Algorithm::from_name)
-            .ok_or("the algorithm is missing or unknown")?;
+        let named = take_text(&mut members, "alg")?.ok_or("the header has no alg")?;
+        let algorithm = Algorithm::from_name(&named)
+            .ok_or_else(|| format!("the algorithm {} is not supported", Shown(&named)))?;
         let key_id = take_text(&mut members, "kid")?;
         if key_id.as_deref().is_some_and(|id| !is_key_id(id)) {
-            return Err("the key id is too long or has odd characters");
+            return Err("the key id is empty, over 1,024 bytes, or has control characters".into());
         }
         Ok(Self {
             algorithm,
@@ -99,9 +100,10 @@ impl LastHeader {
     }
 }
 
-/// Visible ASCII of at most 128 bytes: a key id is a name in a table, never a path or a URL.
+/// Any text of at most 1,024 bytes (RFC 7517 §4.5 leaves the structure open) but an empty one and control characters: a
+/// key id is a name in a table, never a path or a URL.
 pub(super) fn is_key_id(id: &str) -> bool {
-    !id.is_empty() && id.len() <= MAX_KID_BYTES && id.bytes().all(|byte| byte.is_ascii_graphic())
+    !id.is_empty() && id.len() <= MAX_KID_BYTES && !id.contains(char::is_control)
 }
 
 fn take_text<'a>(

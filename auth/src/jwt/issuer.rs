@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::algorithm::{Algorithm, AlgorithmSet};
-use super::jwks;
-use super::key::{KeyError, VerifyingKey};
+use super::jwks::{self, Parsed};
+use super::key::{KeyError, SkippedKey, VerifyingKey};
 use super::key_set::KeySet;
 use super::key_source::{DynKeySource, KeySource};
 
@@ -63,7 +63,7 @@ impl Issuer {
         self
     }
 
-    /// Looks keys up when no fixed key fits the token. The last call counts.
+    /// Looks keys up when no fixed key verifies the token, unless one has its very id. The last call counts.
     pub fn key_source(mut self, source: impl KeySource) -> Self {
         self.keys.source = Some(Arc::new(source));
         self
@@ -99,6 +99,7 @@ impl From<&str> for Issuer {
 #[derive(Default)]
 pub(super) struct KeyConfig {
     fixed: Vec<VerifyingKey>,
+    skipped: Vec<SkippedKey>,
     error: Option<KeyError>,
     pub(super) source: Option<Arc<dyn DynKeySource>>,
 }
@@ -107,15 +108,22 @@ impl KeyConfig {
     pub(super) fn add(&mut self, key: Result<VerifyingKey, KeyError>) {
         match key {
             Ok(key) => self.fixed.push(key),
-            Err(error) => self.error = self.error.or(Some(error)),
+            Err(error) => self.refuse(error),
         }
     }
 
     pub(super) fn add_jwks(&mut self, json: &str) {
         match jwks::parse_set(json, Algorithm::Rs256) {
-            Ok(keys) => self.fixed.extend(keys),
-            Err(error) => self.error = self.error.or(Some(error)),
+            Ok(Parsed { keys, skipped }) => {
+                self.fixed.extend(keys);
+                self.skipped.extend(skipped);
+            }
+            Err(error) => self.refuse(error),
         }
+    }
+
+    fn refuse(&mut self, error: KeyError) {
+        self.error.get_or_insert(error);
     }
 
     pub(super) const fn is_empty(&self) -> bool {
@@ -126,7 +134,7 @@ impl KeyConfig {
         match self.error {
             Some(error) => Err(error),
             None => Ok(Keys {
-                fixed: self.fixed.into_iter().collect(),
+                fixed: KeySet::new(self.fixed, self.skipped),
                 source: self.source,
             }),
         }

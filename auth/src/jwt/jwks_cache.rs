@@ -145,7 +145,8 @@ impl JwksCache {
     }
 
     /// Tells `sink` how every fetch ended: [`AuditKind::KeysRefreshed`] or [`AuditKind::KeysFailed`], with the URL as
-    /// the event's [`key_set`](AuthEvent::key_set). The first sink stays. Usually the server's own, in an `Arc`.
+    /// the event's [`key_set`](AuthEvent::key_set), and [`AuditKind::KeysSkipped`] when keys were passed over that were not
+    /// before. The first sink stays. Usually the server's own, in an `Arc`.
     #[must_use]
     pub fn with_audit(self, sink: impl AuditSink) -> Self {
         let _ = self.0.audit.set(Box::new(sink));
@@ -154,13 +155,20 @@ impl JwksCache {
 
     fn tell(&self, landed: &Landed) {
         if let Some(sink) = self.0.audit.get() {
-            let kind = match landed {
-                Landed::Refreshed => AuditKind::KeysRefreshed,
-                Landed::Failed(detail) => AuditKind::KeysFailed { detail },
+            let tell = |kind| {
+                let event = AuthEvent::new(kind).with_key_set(&self.0.url);
+                // A sink that panics loses what it was told and nothing else.
+                let _ = catch_unwind(AssertUnwindSafe(|| sink.event(&event)));
             };
-            let event = AuthEvent::new(kind).with_key_set(&self.0.url);
-            // A sink that panics loses what it was told and nothing else.
-            let _ = catch_unwind(AssertUnwindSafe(|| sink.event(&event)));
+            match landed {
+                Landed::Failed(detail) => tell(AuditKind::KeysFailed { detail }),
+                Landed::Refreshed { skipped } => {
+                    tell(AuditKind::KeysRefreshed);
+                    if !skipped.is_empty() {
+                        tell(AuditKind::KeysSkipped { detail: skipped });
+                    }
+                }
+            }
         }
     }
 

@@ -13,7 +13,7 @@ use std::time::{Duration, SystemTime};
 
 use super::algorithm::Algorithm;
 use super::jwks_options::JwksOptions;
-use super::key_set::KeySet;
+use super::key_set::{Fit, KeySet};
 use crate::base::recent::Recent;
 use crate::fetch::exchange::{FetchError, FetchResponse};
 
@@ -48,6 +48,12 @@ struct Held {
     useless_after: Duration,
 }
 
+impl Held {
+    fn fit(&self, wanted: &Wanted) -> Fit {
+        self.keys.fit(wanted.0, wanted.1.as_deref())
+    }
+}
+
 /// A fetch under way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Flight {
@@ -56,9 +62,19 @@ pub(super) struct Flight {
     started_at: SystemTime,
 }
 
+/// What a fetch brought.
+struct Fresh {
+    keys: KeySet,
+    etag: Option<String>,
+    skipped: String,
+}
+
 /// How a fetch ended.
 pub(super) enum Landed {
-    Refreshed,
+    Refreshed {
+        /// The keys that were passed over and why, unless that is known from the fetch before.
+        skipped: String,
+    },
     /// Why not.
     Failed(String),
 }
@@ -94,21 +110,27 @@ impl JwksState {
         let Some(held) = self.usable(now) else {
             return self.wait_or(now, Answer::Unavailable);
         };
-        if held.keys.has_key_for(wanted.0, wanted.1.as_deref()) {
-            let keys = held.keys.clone();
-            let is_due = has_passed(now, held.fetched_at, held.refresh_after);
-            let flight = if is_due { self.start(now) } else { None };
-            return (Answer::Keys(keys), flight);
-        }
+        let (keys, fit) = (held.keys.clone(), held.fit(wanted));
+        let is_due = has_passed(now, held.fetched_at, held.refresh_after);
         let is_known_absent = self
             .absent
             .get(wanted)
             .is_some_and(|since| !has_passed(now, *since, self.options.negative_ttl));
-        if is_known_absent {
-            return (Answer::Unknown, None);
+        match fit {
+            Fit::None if is_known_absent => (Answer::Unknown, None),
+            Fit::None => {
+                let otherwise = self.not_found();
+                self.wait_or(now, otherwise)
+            }
+            // The issuer may have published the key of that very id meanwhile. One that does not answer is not waited for.
+            Fit::Nameless if !is_known_absent && !self.has_last_failed => {
+                self.wait_or(now, Answer::Keys(keys))
+            }
+            Fit::Exact | Fit::Nameless => {
+                let flight = if is_due { self.start(now) } else { None };
+                (Answer::Keys(keys), flight)
+            }
         }
-        let otherwise = self.not_found();
-        self.wait_or(now, otherwise)
     }
 
     /// What to answer after the flight that [`Answer::Wait`] named.
@@ -116,13 +138,14 @@ impl JwksState {
         let Some(held) = self.usable(now) else {
             return Answer::Unavailable;
         };
-        if held.keys.has_key_for(wanted.0, wanted.1.as_deref()) {
-            return Answer::Keys(held.keys.clone());
-        }
-        if !self.has_last_failed {
+        let (keys, fit) = (held.keys.clone(), held.fit(wanted));
+        if fit != Fit::Exact && !self.has_last_failed {
             self.absent.insert(wanted.clone(), now);
         }
-        self.not_found()
+        match fit {
+            Fit::None => self.not_found(),
+            Fit::Exact | Fit::Nameless => Answer::Keys(keys),
+        }
     }
 
     /// Takes the answer of a fetch. One that was given up, or is not the last, counts for nothing.
@@ -138,16 +161,28 @@ impl JwksState {
         self.flight = None;
         let fresh = match result {
             Ok(response) if response.status() == 200 => self.read(response),
-            Ok(response) if response.status() == 304 => self.held.take().map(|held| {
-                (
-                    held.keys,
-                    response.header("etag").map(str::to_owned).or(held.etag),
-                )
-            }),
-            _ => None,
+            Ok(response) if response.status() == 304 => match self.held.take() {
+                Some(Held { keys, etag, .. }) => Ok(Fresh {
+                    keys,
+                    etag: response.header("etag").map(str::to_owned).or(etag),
+                    skipped: String::new(),
+                }),
+                None => Err("the status is 304, and there is nothing to go on with".to_owned()),
+            },
+            Ok(response) => Err(format!("the status is {}", response.status())),
+            Err(error) => Err(error.to_string()),
         };
-        self.has_last_failed = fresh.is_none();
-        if let (Some((keys, etag)), Ok(response)) = (fresh, result) {
+        self.has_last_failed = fresh.is_err();
+        let fresh = match fresh {
+            Ok(fresh) => fresh,
+            Err(why) => return Some(Landed::Failed(why)),
+        };
+        let Fresh {
+            keys,
+            etag,
+            skipped,
+        } = fresh;
+        if let Ok(response) = result {
             let fresh_for = self.fresh_for(response.header("cache-control"));
             // From 3/4 to almost all of the time.
             let share = 768 + u32::from(self.jitter);
@@ -158,13 +193,8 @@ impl JwksState {
                 refresh_after: fresh_for.saturating_mul(share) / 1024,
                 useless_after: fresh_for.saturating_add(self.options.max_stale),
             });
-            return Some(Landed::Refreshed);
         }
-        Some(Landed::Failed(match result {
-            Ok(response) if response.status() == 200 => "the answer is no key set".to_owned(),
-            Ok(response) => format!("the status is {}", response.status()),
-            Err(error) => error.to_string(),
-        }))
+        Some(Landed::Refreshed { skipped })
     }
 
     pub(super) fn is_flying(&self, number: u64) -> bool {
@@ -223,13 +253,28 @@ impl JwksState {
         Some(flight)
     }
 
-    fn read(&self, response: &FetchResponse) -> Option<(KeySet, Option<String>)> {
-        if response.body().len() > self.options.max_body_bytes {
-            return None;
+    fn read(&self, response: &FetchResponse) -> Result<Fresh, String> {
+        let (len, max) = (response.body().len(), self.options.max_body_bytes);
+        if len > max {
+            return Err(format!(
+                "the answer has {len} bytes, max_body_bytes is {max}"
+            ));
         }
-        let json = std::str::from_utf8(response.body()).ok()?;
-        let keys = KeySet::from_jwks(json, self.options.rsa_algorithm).ok()?;
-        Some((keys, response.header("etag").map(str::to_owned)))
+        let json = std::str::from_utf8(response.body());
+        let json = json.map_err(|_| "the answer is no text".to_owned())?;
+        let keys = KeySet::from_jwks(json, self.options.rsa_algorithm)
+            .map_err(|error| format!("the answer is no key set: {error}"))?;
+        let known = self.held.as_ref().map(|held| &held.keys);
+        let is_known = known.is_some_and(|known| known.skipped().eq(keys.skipped()));
+        let skipped: Vec<String> = match is_known {
+            true => Vec::new(),
+            false => keys.skipped().map(ToString::to_string).collect(),
+        };
+        Ok(Fresh {
+            keys,
+            etag: response.header("etag").map(str::to_owned),
+            skipped: skipped.join("; "),
+        })
     }
 
     /// `max-age` within the configured bounds (RFC 9111 §5.2.2); what forbids storing is as short as allowed.

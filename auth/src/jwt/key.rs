@@ -1,5 +1,6 @@
 //! Keys, each bound to one algorithm and checked when it is loaded.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -8,10 +9,14 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD
 use jsonwebtoken::DecodingKey;
 
 use super::algorithm::{Algorithm, Family};
-use super::{backend, header};
+use super::{backend, certificate, header};
+use crate::base::shown::Shown;
+
+/// How many keys an error tells of.
+const MAX_SHOWN_KEYS: usize = 4;
 
 /// Why a key was refused at load.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum KeyError {
     /// The secret is empty.
@@ -29,15 +34,25 @@ pub enum KeyError {
     Malformed,
     /// The RSA modulus has less than 2048 or more than 8192 bits.
     RsaSize,
-    /// The key id is longer than 128 bytes, empty, or has characters outside visible ASCII.
+    /// The key id is longer than 1,024 bytes, empty, or has control characters.
     KeyId,
-    /// The JWK set has no key that can verify signatures here, or more than 64 keys.
-    NoUsableKey,
+    /// The JWK set has no key that can verify signatures here; why each cannot.
+    NoUsableKey(Box<[SkippedKey]>),
+    /// The JWK set has more than 64 keys.
+    TooManyKeys,
 }
 
 impl fmt::Display for KeyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+        let text = match self {
+            Self::NoUsableKey(skipped) => {
+                f.write_str("the key set has no usable key")?;
+                for (place, key) in skipped.iter().take(MAX_SHOWN_KEYS).enumerate() {
+                    let between = if place == 0 { ": " } else { "; " };
+                    write!(f, "{between}{key}")?;
+                }
+                return Ok(());
+            }
             Self::EmptySecret => "the secret is empty",
             Self::WeakSecret => "the secret is too short or too regular for its algorithm",
             Self::Base64 => "the secret is not Base64",
@@ -45,13 +60,51 @@ impl fmt::Display for KeyError {
             Self::PrivateKey => "a private key was given, the public key is needed",
             Self::Malformed => "the key cannot be read",
             Self::RsaSize => "the RSA modulus must have 2048 to 8192 bits",
-            Self::KeyId => "the key id is not 1 to 128 visible ASCII characters",
-            Self::NoUsableKey => "the key set has no usable key, or too many keys",
-        })
+            Self::KeyId => "the key id is empty, over 1,024 bytes, or has control characters",
+            Self::TooManyKeys => "the key set has more than 64 keys",
+        };
+        f.write_str(text)
     }
 }
 
 impl std::error::Error for KeyError {}
+
+/// A key of a JWK set that is passed over, and why. Its `Display` says both.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SkippedKey {
+    id: Option<Box<str>>,
+    why: Cow<'static, str>,
+}
+
+impl SkippedKey {
+    pub(super) fn new(id: Option<&str>, why: Cow<'static, str>) -> Self {
+        Self {
+            id: id.map(Into::into),
+            why,
+        }
+    }
+
+    /// Its `kid`.
+    #[must_use]
+    pub fn id(&self) -> Option<&str> {
+        self.id.as_deref()
+    }
+
+    /// Why it is passed over, in words.
+    #[must_use]
+    pub fn why(&self) -> &str {
+        &self.why
+    }
+}
+
+impl fmt::Display for SkippedKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.id {
+            Some(id) => write!(f, "key {}: {}", Shown(id), self.why),
+            None => write!(f, "a key without kid: {}", self.why),
+        }
+    }
+}
 
 /// A key that verifies signatures of one algorithm. A clone shares it; its `Debug` shows the algorithm and the id
 /// only.
@@ -116,7 +169,8 @@ impl VerifyingKey {
         Self::hmac(algorithm, &bytes)
     }
 
-    /// A public key in PEM form: `PUBLIC KEY`, or `RSA PUBLIC KEY` for RSA.
+    /// A public key in PEM form: `PUBLIC KEY`, `RSA PUBLIC KEY` for RSA, or `CERTIFICATE`, of which the key alone counts: its
+    /// dates and who signed it are not looked at. Of several certificates it is the first.
     ///
     /// # Errors
     ///
@@ -124,6 +178,10 @@ impl VerifyingKey {
     pub fn pem(algorithm: Algorithm, pem: &str) -> Result<Self, KeyError> {
         if pem.contains("PRIVATE KEY-----") {
             return Err(KeyError::PrivateKey);
+        }
+        if certificate::is_certificate(pem) {
+            let key = certificate::public_key(pem).ok_or(KeyError::Malformed)?;
+            return Self::pem(algorithm, &key);
         }
         if !pem.contains("-----BEGIN PUBLIC KEY-----")
             && !pem.contains("-----BEGIN RSA PUBLIC KEY-----")

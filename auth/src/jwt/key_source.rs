@@ -23,8 +23,8 @@ pub struct KeyRequest {
 }
 
 impl KeyRequest {
-    /// The `kid` of the token: 1 to 128 visible ASCII characters. Use it as a key of a table, never as a path, a
-    /// URL or a part of a query.
+    /// The `kid` of the token: 1 to 1,024 bytes of any text without control characters. Use it as a key of a table, never as
+    /// a path, a URL or a part of a query.
     #[must_use]
     pub fn key_id(&self) -> Option<&str> {
         self.key_id.as_deref()
@@ -87,7 +87,7 @@ impl std::error::Error for LookupError {}
 /// Finds the keys that a token may be verified with.
 ///
 /// Implemented by [`JwksCache`](super::JwksCache) and by closures `Fn(KeyRequest) -> impl Future`. It is asked for
-/// every token that no fixed key fits, garbage included: bound what it costs. The answer may hold keys that do not fit; of
+/// every token that no fixed key verifies, unless one has its very id, garbage included: bound what it costs. The answer may hold keys that do not fit; of
 /// those that do, at most four are tried.
 ///
 /// ```

@@ -12,6 +12,7 @@ pub(crate) mod algorithm;
 mod authenticator;
 pub(crate) mod backend;
 mod builder;
+mod certificate;
 mod compact;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
@@ -35,7 +36,7 @@ pub use builder::{BuildError, JwtBuilder};
 pub use issuer::Issuer;
 pub use jwks_cache::JwksCache;
 pub use jwks_options::JwksOptions;
-pub use key::{KeyError, VerifyingKey};
+pub use key::{KeyError, SkippedKey, VerifyingKey};
 pub use key_set::KeySet;
 pub use key_source::{KeyRequest, KeySource, LookupError};
 pub use proof::ProofOfPossession;

@@ -4,6 +4,7 @@
 //! connection it is on. The connection's id is the server's nonce, so nothing is remembered and no further round
 //! trip is needed. The URL in the proof is what a server in the middle cannot change.
 
+use std::borrow::Cow;
 use std::time::{Duration, SystemTime};
 
 use base64::Engine as _;
@@ -120,7 +121,7 @@ impl ProofOfPossession {
         };
         let payload = proven
             .proof
-            .ok_or("the proof is missing")
+            .ok_or(Cow::Borrowed("the proof is missing"))
             .and_then(|proof| signed_payload(proof, thumbprint))
             .map_err(invalid)?;
         let claims = Object::parse(&payload)
@@ -144,32 +145,34 @@ impl ProofOfPossession {
 }
 
 /// The payload of a proof that is signed by the key with this thumbprint.
-fn signed_payload(proof: &str, thumbprint: &str) -> Result<Vec<u8>, &'static str> {
+fn signed_payload(proof: &str, thumbprint: &str) -> Result<Vec<u8>, Cow<'static, str>> {
     if proof.len() > MAX_PROOF_BYTES {
-        return Err("the proof is too long");
+        return Err("the proof is too long".into());
     }
     let parts = Parts::split(proof).ok_or("the proof is not a JWT")?;
     let header = decode(parts.header).unwrap_or_default();
     let mut members =
         Object::parse(&header).ok_or("the header of the proof is not a strict JSON object")?;
     let Some(Json::Object(jwk)) = members.take("jwk") else {
-        return Err("the proof brings no key");
+        return Err("the proof brings no key".into());
     };
     let header = JoseHeader::from_members(members)?;
     if !header.is_of_type(PROOF_TYPE) {
-        return Err("the proof is of another type");
+        return Err("the proof is of another type".into());
     }
     if jwks::thumbprint(&jwk).as_deref() != Some(thumbprint) {
-        return Err("the proof is signed with another key than the token names");
+        return Err("the proof is signed with another key than the token names".into());
     }
     let key = jwks::parse_key(&jwk, header.algorithm)
-        .filter(|key| key.algorithm() == header.algorithm)
-        .ok_or("the key of the proof cannot be used")?;
+        .map_err(|why| format!("the key of the proof cannot be used: {why}"))?;
+    if key.algorithm() != header.algorithm {
+        return Err("the key of the proof is of another algorithm than the proof".into());
+    }
     let signature = decode(parts.signature).ok_or("the signature of the proof is not Base64")?;
     if !key.verify(parts.signed.as_bytes(), &signature) {
-        return Err("the signature of the proof does not hold");
+        return Err("the signature of the proof does not hold".into());
     }
-    decode(parts.payload).ok_or("the payload of the proof is not Base64")
+    decode(parts.payload).ok_or("the payload of the proof is not Base64".into())
 }
 
 fn is_recent(issued_at: Option<&Json<'_>>, now: SystemTime) -> bool {

@@ -1,10 +1,13 @@
 //! Why a token was not accepted.
 
+use std::borrow::Cow;
+
 use crate::rejection::code::{Code, Rejection};
 
 /// What becomes of a token that is not accepted.
 pub(super) enum Refusal {
-    NotMine,
+    /// Why not.
+    NotMine(Cow<'static, str>),
     Rejected(Rejection),
 }
 
@@ -20,7 +23,13 @@ impl From<&'static str> for Refusal {
     }
 }
 
+impl From<Cow<'static, str>> for Refusal {
+    fn from(detail: Cow<'static, str>) -> Self {
+        Self::Rejected(invalid(detail))
+    }
+}
+
 /// The refusal that tells the client nothing and the log why.
-pub(super) fn invalid(detail: &'static str) -> Rejection {
+pub(super) fn invalid(detail: impl Into<Cow<'static, str>>) -> Rejection {
     Rejection::new(Code::InvalidToken).with_detail(detail)
 }

@@ -8,6 +8,7 @@ use super::address::AddressKey;
 use super::bounds::{Limits, Rate};
 use crate::base::recent::Recent;
 use crate::rejection::code::{Code, Rejection};
+use crate::subject::Subject;
 
 /// Counts pending clients and failures against [`Limits`]. One for a server, behind its lock.
 ///
@@ -32,7 +33,7 @@ pub struct AuthLimiter {
     /// Holds at most as many entries as there are pending clients.
     pending_by_address: HashMap<AddressKey, u32>,
     failures: Failures<AddressKey>,
-    failed_renewals: Failures<Box<str>>,
+    failed_renewals: Failures<Subject>,
 }
 
 impl AuthLimiter {
@@ -124,13 +125,13 @@ impl AuthLimiter {
     /// # Errors
     ///
     /// [`Code::RateLimited`] with the time to wait when too many renewals of the subject failed.
-    pub fn check_renewal(&mut self, now: Instant, subject: &str) -> Result<(), Rejection> {
-        self.failed_renewals.check(now, &subject.into())
+    pub fn check_renewal(&mut self, now: Instant, subject: &Subject) -> Result<(), Rejection> {
+        self.failed_renewals.check(now, subject)
     }
 
     /// Notes that a renewal of a grant of `subject` failed.
-    pub fn record_failed_renewal(&mut self, now: Instant, subject: &str) {
-        self.failed_renewals.record(now, subject.into());
+    pub fn record_failed_renewal(&mut self, now: Instant, subject: &Subject) {
+        self.failed_renewals.record(now, subject.clone());
     }
 }
 

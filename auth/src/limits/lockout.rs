@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 use super::address::AddressKey;
 use crate::base::lock::Lock;
 use crate::base::recent::Recent;
+use crate::subject::Subject;
 
 /// Whom a [`Lockout`] may lock out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -13,7 +14,7 @@ pub enum LockoutKey<'a> {
     Address(AddressKey),
     /// A subject that was verified: the holder of the grant that is being renewed. Never the subject that an
     /// unverified token claims, or anybody could lock anybody out.
-    Subject(&'a str),
+    Subject(&'a Subject),
 }
 
 /// Locks out who fails again and again; the application's own may share its state between servers.
@@ -39,21 +40,22 @@ pub trait Lockout: Send + Sync + 'static {
 ///
 /// ```
 /// use std::time::{Duration, Instant};
-/// use socketio_auth::{ExponentialLockout, Lockout, LockoutKey};
+/// use socketio_auth::{ExponentialLockout, Lockout, LockoutKey, Subject};
 ///
 /// let (lockout, now) = (ExponentialLockout::new(65_536), Instant::now());
+/// let user = Subject::new("user-7");
 /// for _ in 0..=ExponentialLockout::FREE_FAILURES {
-///     assert_eq!(lockout.locked_for(now, LockoutKey::Subject("user-7")), None);
-///     lockout.failed(now, LockoutKey::Subject("user-7"));
+///     assert_eq!(lockout.locked_for(now, LockoutKey::Subject(&user)), None);
+///     lockout.failed(now, LockoutKey::Subject(&user));
 /// }
-/// assert_eq!(lockout.locked_for(now, LockoutKey::Subject("user-7")), Some(Duration::from_secs(1)));
+/// assert_eq!(lockout.locked_for(now, LockoutKey::Subject(&user)), Some(Duration::from_secs(1)));
 /// ```
 pub struct ExponentialLockout(Lock<Recent<OwnedKey, Record>>);
 
 #[derive(Debug, PartialEq, Eq, Hash)]
 enum OwnedKey {
     Address(AddressKey),
-    Subject(Box<str>),
+    Subject(Subject),
 }
 
 #[derive(Clone, Copy)]
@@ -112,7 +114,7 @@ impl From<LockoutKey<'_>> for OwnedKey {
     fn from(key: LockoutKey<'_>) -> Self {
         match key {
             LockoutKey::Address(address) => Self::Address(address),
-            LockoutKey::Subject(subject) => Self::Subject(subject.into()),
+            LockoutKey::Subject(subject) => Self::Subject(subject.clone()),
         }
     }
 }

@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 
 use crate::{
     AddressKey, AuthLimiter, Code, ExponentialLockout, Limits, Lockout as _, LockoutKey, Rate,
-    Rejection, RequestSource, TrustedProxies,
+    Rejection, RequestSource, Subject, TrustedProxies,
 };
 
 #[expect(clippy::disallowed_methods, reason = "an arbitrary origin of time")]
@@ -83,10 +83,10 @@ fn row_17_good_attempts_do_not_count_and_nothing_counts_by_default() {
     let mut limiter = AuthLimiter::new(Limits::default());
     for _ in 0..1000 {
         limiter.record_failure(start, address);
-        limiter.record_failed_renewal(start, "ann");
+        limiter.record_failed_renewal(start, &"ann".into());
     }
     assert_eq!(limiter.check_attempt(start, address), Ok(()));
-    assert_eq!(limiter.check_renewal(start, "ann"), Ok(()));
+    assert_eq!(limiter.check_renewal(start, &"ann".into()), Ok(()));
 }
 
 #[test]
@@ -103,14 +103,17 @@ fn row_17_a_customer_with_a_prefix_is_one_address() {
 
 #[test]
 fn failed_renewals_are_counted_by_subject() {
+    let ann = Subject::new("ann");
     let (start, mut limiter) = (origin(), AuthLimiter::new(Limits::recommended()));
     for _ in 0..5 {
-        assert_eq!(limiter.check_renewal(start, "ann"), Ok(()));
-        limiter.record_failed_renewal(start, "ann");
+        assert_eq!(limiter.check_renewal(start, &ann), Ok(()));
+        limiter.record_failed_renewal(start, &ann);
     }
-    let refused = limiter.check_renewal(start, "ann").expect_err("five");
+    let refused = limiter.check_renewal(start, &ann).expect_err("five");
     assert_eq!(refused.retry_after(), Some(Duration::from_secs(12)));
-    assert_eq!(limiter.check_renewal(start, "bob"), Ok(()));
+    assert_eq!(limiter.check_renewal(start, &"bob".into()), Ok(()));
+    let namesake = Subject::new("ann").with_issuer("https://b.example");
+    assert_eq!(limiter.check_renewal(start, &namesake), Ok(()));
 }
 
 #[test]
@@ -210,7 +213,10 @@ fn a_lock_doubles_up_to_its_longest_and_ends() {
     }
     let end = start + ExponentialLockout::LONGEST;
     assert_eq!(lockout.locked_for(end, key), None);
-    assert_eq!(lockout.locked_for(start, LockoutKey::Subject("ann")), None);
+    assert_eq!(
+        lockout.locked_for(start, LockoutKey::Subject(&Subject::new("ann"))),
+        None
+    );
     lockout.failed(end, key);
     assert!(lockout.locked_for(end, key).is_some(), "not forgotten yet");
     lockout.succeeded(end, key);
@@ -221,7 +227,8 @@ fn a_lock_doubles_up_to_its_longest_and_ends() {
 #[test]
 fn quiet_forgets_failures() {
     let (lockout, start) = (ExponentialLockout::new(9), origin());
-    let key = LockoutKey::Subject("ann");
+    let ann = Subject::new("ann");
+    let key = LockoutKey::Subject(&ann);
     for _ in 0..=ExponentialLockout::FREE_FAILURES {
         lockout.failed(start, key);
     }

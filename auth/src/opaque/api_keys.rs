@@ -101,7 +101,7 @@ impl fmt::Display for ApiKeyDigest {
 /// use socketio_auth::{ApiKeyDigest, ApiKeys, Grant, Rejection};
 ///
 /// #[derive(Clone)]
-/// struct Tenant { id: u64 }
+/// struct Tenant { id: u64, key_made_at: std::time::SystemTime }
 ///
 /// # async fn tenant_by_digest(digest: &str) -> Result<Option<Tenant>, std::io::Error> { Ok(None) }
 /// // From a database.
@@ -111,14 +111,17 @@ impl fmt::Display for ApiKeyDigest {
 ///         .map_err(|error| Rejection::unavailable(error.to_string()))?;
 ///     Ok(tenant.map(|tenant| {
 ///         let subject = format!("tenant-{}", tenant.id);
-///         Grant::new(tenant, subject)
+///         let made_at = tenant.key_made_at;
+///         // Or a logout of the tenant would revoke keys that are made later, too.
+///         Grant::new(tenant, subject).with_issued_at(made_at)
 ///     }))
 /// })
 /// .prefix("sk_");
 ///
 /// // A few, known beforehand.
 /// let digest = ApiKeyDigest::of("sk_of_the_monitor_which_is_long_and_random");
-/// let fixed = ApiKeys::fixed([(digest, Grant::new(Tenant { id: 0 }, "monitor"))]);
+/// let monitor = Tenant { id: 0, key_made_at: std::time::UNIX_EPOCH };
+/// let fixed = ApiKeys::fixed([(digest, Grant::new(monitor, "monitor"))]);
 /// # let _ = (keys, fixed);
 /// ```
 pub struct ApiKeys<I> {
@@ -131,7 +134,7 @@ type Found<I> = Result<Option<Grant<I>>, Rejection>;
 
 impl<I: Send + Sync + 'static> ApiKeys<I> {
     /// Asks `find` for the grant of a key by its digest. An error is passed on; `None` is
-    /// [`Code::InvalidToken`].
+    /// [`Code::InvalidToken`]. Say in the grant when the key was [made](Grant::with_issued_at): only `find` knows.
     pub fn new<F, Fut>(find: F) -> Self
     where
         F: Fn(ApiKeyDigest) -> Fut + Send + Sync + 'static,

@@ -101,7 +101,7 @@ impl<I: Send + Sync + 'static> Tickets<I> {
     }
 
     /// A ticket for `grant`. The time of the ticket is not that of the grant, which may last as long as the
-    /// connection.
+    /// connection. A grant that does not say when it was issued is issued now.
     ///
     /// # Errors
     ///
@@ -111,6 +111,10 @@ impl<I: Send + Sync + 'static> Tickets<I> {
         let digest = ApiKeyDigest::of(ticket.expose());
         let now = self.0.clock.now();
         let until = now.checked_add(self.0.ttl).unwrap_or(now);
+        let grant = match grant.issued_at() {
+            None => grant.with_issued_at(now),
+            Some(_) => grant,
+        };
         let forgotten = {
             let mut book = self.0.book.lock();
             let forgotten = book.forget_expired(now);
@@ -183,7 +187,7 @@ impl<I> fmt::Debug for Tickets<I> {
 mod tests {
     use super::*;
     use crate::testing::FakeClock;
-    use crate::{SourceKind, base::ready::now_or_never};
+    use crate::{MemoryRevocations, Revocation, SourceKind, base::ready::now_or_never};
 
     const TTL: Duration = Duration::from_secs(30);
 
@@ -242,6 +246,23 @@ mod tests {
         assert!(tickets.issue(Grant::new("eve", "user-9")).is_ok());
         let book = tickets.0.book.lock();
         assert_eq!((book.open.len(), book.issued.len()), (1, 1));
+    }
+
+    #[test]
+    fn a_ticket_that_is_issued_after_a_logout_is_good() {
+        let (tickets, clock) = book(10);
+        let list = MemoryRevocations::with_clock(9, Duration::from_secs(86_400), clock.clone());
+        let judge = tickets.clone().with_revocation(list.clone());
+        let issue = || tickets.issue(Grant::new("ann", "user-7")).unwrap();
+        let early = issue();
+        let logout = Revocation::subject("user-7", clock.now());
+        list.revoke(&logout).unwrap();
+        clock.advance(Duration::from_secs(1));
+        let of_an_old_login = Grant::new("ann", "user-7").with_issued_at(SystemTime::UNIX_EPOCH);
+        let of_an_old_login = tickets.issue(of_an_old_login).unwrap();
+        assert_eq!(redeem(&judge, early.expose()), "token_revoked");
+        assert_eq!(redeem(&judge, of_an_old_login.expose()), "token_revoked");
+        assert_eq!(redeem(&judge, issue().expose()), "ok");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What a server attaches to a namespace: an authenticator, the sources of its credentials, and the settings.
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
@@ -140,7 +141,9 @@ pub trait DynPolicy: Send + Sync + 'static {
             None | Some(serde_json::Value::Null) => None,
             Some(serde_json::Value::Object(members)) => members.get("token"),
             Some(_) => {
-                return Collected::Rejected(Code::CredentialsBadFormat.into());
+                let refused = Rejection::new(Code::CredentialsBadFormat);
+                let detail = "the argument of authenticate is no object";
+                return Collected::Rejected(refused.with_detail(detail));
             }
         };
         match from_field(Field::of(token), SourceKind::Event) {
@@ -231,8 +234,7 @@ impl<A: Authenticator> DynPolicy for Parts<A> {
             let judged = pin!(async {
                 match self.authenticator.authenticate(&cx, &credential).await {
                     Outcome::Accept(grant) => Ok(grant.map(ErasedIdentity::new)),
-                    Outcome::NotMine => Err(Rejection::new(Code::InvalidToken)
-                        .with_detail("no authenticator judges such a credential")),
+                    Outcome::NotMine => Err(nobodys(&cx.take_explanations())),
                     Outcome::Reject(rejection) => Err(rejection),
                 }
             });
@@ -266,6 +268,16 @@ impl<A: Authenticator> DynPolicy for Parts<A> {
     fn revocations(&self, visit: &mut dyn FnMut(&Arc<dyn RevocationList>)) {
         self.authenticator.revocations(visit);
     }
+}
+
+/// The refusal of a credential that nobody judges.
+fn nobodys(explanations: &[Cow<'static, str>]) -> Rejection {
+    const NOBODYS: &str = "no authenticator judges such a credential";
+    let rejection = Rejection::new(Code::InvalidToken);
+    if explanations.is_empty() {
+        return rejection.with_detail(NOBODYS);
+    }
+    rejection.with_detail(format!("{NOBODYS}: {}", explanations.join("; ")))
 }
 
 macro_rules! policies {

@@ -67,8 +67,9 @@ pub struct NamespacePolicy {
     pub deadline: Duration,
     /// How long one verification may take; 5 s by default. Past it the attempt fails as `auth_unavailable`.
     pub verify_timeout: Duration,
-    /// How long connect middleware may take over one client; 5 s by default. Past it the client is turned away as
-    /// `auth_unavailable`. Raising it lets whoever has a good credential, and guests, wait longer at the door.
+    /// How long connect middleware may take over one client; 45 s by default, as long as a connection may take to join
+    /// its first namespace. Past it the client is turned away as `auth_unavailable`, or stays who it is. Raising it lets
+    /// whoever has a good credential, and guests, wait longer at the door.
     pub middleware_timeout: Duration,
     /// How long after `unauthorized` the client may stay, to acknowledge it or to try again; 1 s by default.
     pub reject_grace: Duration,
@@ -84,7 +85,8 @@ pub struct NamespacePolicy {
     /// How many packets of a client that is not in are ignored; 32 by default. One more closes the connection.
     pub max_ignored_packets: u32,
     /// The largest CONNECT payload, in bytes; 16 KiB by default. A larger one is refused as
-    /// `credentials_bad_format`.
+    /// `credentials_bad_format`, and the audit says how long it was. For longer tokens raise what bounds the token as well,
+    /// such as `JwtBuilder::max_token_len`; for those in a header or cookie, the engine's `max_header_bytes`.
     pub max_payload_bytes: usize,
     /// What happens when a grant ends; [`OnExpiry::ReconnectTransport`] by default.
     pub on_expiry: OnExpiry,
@@ -123,7 +125,7 @@ impl Default for NamespacePolicy {
             dialect: Dialect::SocketIoJwt,
             deadline: Duration::from_secs(5),
             verify_timeout: Duration::from_secs(5),
-            middleware_timeout: Duration::from_secs(5),
+            middleware_timeout: Duration::from_secs(45),
             reject_grace: Duration::from_secs(1),
             max_attempts: 3,
             max_pending_packets: 16,

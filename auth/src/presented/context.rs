@@ -1,5 +1,6 @@
 //! What an authenticator learns about the attempt besides the credential.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,6 +9,8 @@ use std::sync::{Arc, OnceLock};
 use zeroize::Zeroizing;
 
 use super::binding::connection_binding;
+use crate::base::lock::Lock;
+use crate::subject::Subject;
 
 /// The circumstances of one attempt. A clone is cheap.
 ///
@@ -27,8 +30,9 @@ struct Inner {
     peer: Option<SocketAddr>,
     origin: Option<Arc<str>>,
     binding: Binding,
-    renewed_subject: Option<Arc<str>>,
+    renewed_subject: Option<Subject>,
     is_looked_at: LookedAt,
+    explanations: Explanations,
 }
 
 /// What stands for the connection: given, or made of its id for whoever asks.
@@ -53,6 +57,19 @@ impl Clone for LookedAt {
     }
 }
 
+/// Why those who were asked do not judge the credential. Every copy starts anew.
+#[derive(Default)]
+struct Explanations(Lock<Vec<Cow<'static, str>>>);
+
+/// How many explanations of one attempt are kept.
+const MAX_EXPLANATIONS: usize = 8;
+
+impl Clone for Explanations {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
 impl AuthContext {
     /// An attempt to join `namespace`, of which nothing else is known.
     pub fn new(namespace: impl Into<Arc<str>>) -> Self {
@@ -63,6 +80,7 @@ impl AuthContext {
             binding: Binding::None,
             renewed_subject: None,
             is_looked_at: LookedAt::default(),
+            explanations: Explanations::default(),
         }))
     }
 
@@ -83,6 +101,21 @@ impl AuthContext {
     /// Asking for the peer, the origin, the binding or the renewal says the same.
     pub fn do_not_cache(&self) {
         self.connection();
+    }
+
+    /// Says why a credential is [not mine](crate::Outcome::NotMine): when it is nobody's, the operator reads it in the
+    /// audit, behind the colon of "no authenticator judges such a credential: …". It never leaves the server; keep
+    /// tokens out. The first eight of an attempt are kept.
+    pub fn explain(&self, why: impl Into<Cow<'static, str>>) {
+        let mut known = self.0.explanations.0.lock();
+        if known.len() < MAX_EXPLANATIONS {
+            known.push(why.into());
+        }
+    }
+
+    /// What was explained so far, taken out.
+    pub(crate) fn take_explanations(&self) -> Vec<Cow<'static, str>> {
+        std::mem::take(&mut *self.0.explanations.0.lock())
     }
 
     /// The parts that differ between the connections of one client.
@@ -125,7 +158,7 @@ impl AuthContext {
 
     /// Marks the attempt as the renewal of a grant of `subject`.
     #[must_use]
-    pub fn with_renewed_subject(mut self, subject: impl Into<Arc<str>>) -> Self {
+    pub fn with_renewed_subject(mut self, subject: impl Into<Subject>) -> Self {
         Arc::make_mut(&mut self.0).renewed_subject = Some(subject.into());
         self
     }
@@ -166,8 +199,8 @@ impl AuthContext {
 
     /// The subject of the grant that is being renewed.
     #[must_use]
-    pub fn renewed_subject(&self) -> Option<&str> {
-        self.connection().renewed_subject.as_deref()
+    pub fn renewed_subject(&self) -> Option<&Subject> {
+        self.connection().renewed_subject.as_ref()
     }
 }
 

@@ -8,6 +8,8 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Vis
 use serde_json::Value;
 use serde_json::error::Category;
 
+use crate::lenient_json;
+
 /// The `auth` payload of a CONNECT packet as the JSON text that was received. Sources that look at one field find it there;
 /// a [`Value`] is made for those that ask for the whole.
 ///
@@ -26,7 +28,7 @@ pub struct PayloadText<'a> {
 }
 
 impl<'a> PayloadText<'a> {
-    /// The payload with this text. One that is no JSON is none.
+    /// The payload with this text, read as [`lenient_json`](crate::lenient_json) reads. One that is no JSON is none.
     #[must_use]
     pub const fn new(text: &'a str) -> Self {
         let value = OnceCell::new();
@@ -38,22 +40,29 @@ impl<'a> PayloadText<'a> {
     pub fn value(&self) -> Option<&Value> {
         let value = self
             .value
-            .get_or_init(|| serde_json::from_str(self.text).ok());
+            .get_or_init(|| lenient_json::from_str(self.text).ok());
         value.as_ref()
     }
 
     /// One field, the last of its name as in a [`Value`]. In what cannot be read it is not absent: whoever sends a bad one must not pass for sending none.
     pub(crate) fn field(&self, name: &str) -> Field<'a> {
-        let mut json = serde_json::Deserializer::from_str(self.text);
-        let found = json.deserialize_any(Find(name));
-        // Behind the payload nothing may follow.
-        let found = found.and_then(|found| json.end().map(|()| found));
+        let found = find(self.text, name).or_else(|error| match lenient_json::mend(self.text) {
+            Ok(Some(mended)) => find(&mended, name).map(Field::into_owned),
+            Ok(None) | Err(_) => Err(error),
+        });
         found.unwrap_or_else(|error| match error.classify() {
             // What is no object has no field.
             Category::Data => Field::Absent,
             Category::Io | Category::Syntax | Category::Eof => Field::Other,
         })
     }
+}
+
+fn find<'t>(text: &'t str, name: &str) -> Result<Field<'t>, serde_json::Error> {
+    let mut json = serde_json::Deserializer::from_str(text);
+    let found = json.deserialize_any(Find(name))?;
+    // Behind the payload nothing may follow.
+    json.end().map(|()| found)
 }
 
 /// Shows nothing: it may hold a credential.
@@ -79,6 +88,14 @@ impl<'a> Field<'a> {
             None | Some(Value::Null) => Self::Absent,
             Some(Value::String(text)) => Self::Text(Cow::Borrowed(text)),
             Some(_) => Self::Other,
+        }
+    }
+
+    fn into_owned<'b>(self) -> Field<'b> {
+        match self {
+            Self::Absent => Field::Absent,
+            Self::Text(text) => Field::Text(Cow::Owned(text.into_owned())),
+            Self::Other => Field::Other,
         }
     }
 }
@@ -206,6 +223,10 @@ mod tests {
             r#"{"token":["abc"]}"#,
             r#"{"token":{"token":"abc"}}"#,
             r#"{"other":"abc"}"#,
+            r#"{"token":"a\ud83d"}"#,
+            r#"{"name\ud83d":"ann \ud83d","token":"abc","much":1e999}"#,
+            r#"{"token":1e999}"#,
+            r#"["\ud83d"]"#,
             "{}",
             "null",
             "[]",
@@ -222,7 +243,7 @@ mod tests {
     #[test]
     fn in_what_cannot_be_read_a_field_is_not_absent() {
         for text in [
-            r#"{"token":"\ud800"}"#,
+            r#"{"token":"\ud800"#,
             "",
             r#"{"token":"abc""#,
             r#"{"token":"abc"}x"#,

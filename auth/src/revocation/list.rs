@@ -6,12 +6,19 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 
 use crate::grant::GrantFacts;
+use crate::subject::Subject;
 
 /// One act of revocation.
 ///
 /// A watermark is in whole Unix seconds: what was issued in that second or before is revoked, and so is what does
-/// not tell when it was issued; what is issued later is welcome. The serialised form is what servers of a cluster
+/// not tell when it was issued; what is issued later is welcome. What others issued may carry a time of a clock that is ahead,
+/// so there the [leeway](crate::GrantFacts::clock_leeway) counts: a token that an issuer makes within it after a logout is
+/// refused, too. The serialised form is what servers of a cluster
 /// send each other; applying it twice is the same as once.
+///
+/// Names of subjects, sessions, tokens and keys are an issuer's own. A revocation by the name alone means whoever has it,
+/// of whichever issuer, so that one written for a single issuer never misses. Who trusts several says which with
+/// [`of_issuer`](Self::of_issuer), or revokes the [`Subject`] of a grant.
 ///
 /// ```
 /// use std::time::{Duration, UNIX_EPOCH};
@@ -24,6 +31,11 @@ use crate::grant::GrantFacts;
 /// assert!(logout.covers(issued_at(100).facts()));
 /// assert!(!logout.covers(issued_at(101).facts()));
 /// assert!(logout.covers(Grant::new((), "user-7").facts()));
+///
+/// let of_a = Revocation::session("s-1").of_issuer("https://a.example");
+/// let session = |issuer| Grant::new((), "user-7").with_issuer(issuer).with_session_id("s-1");
+/// assert!(of_a.covers(session("https://a.example").facts()));
+/// assert!(!of_a.covers(session("https://b.example").facts()));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -33,13 +45,19 @@ pub enum Revocation {
     Token {
         /// Its `jti`.
         id: Box<str>,
+        /// Whose name that is.
+        #[serde(default, skip_serializing_if = "OfIssuer::is_any")]
+        issuer: OfIssuer,
         /// Its `exp` in Unix seconds, when known: the revocation need not be remembered much longer.
         expires_at: Option<u64>,
     },
     /// All tokens of a subject up to a time.
     Subject {
-        /// The subject.
+        /// Its `sub`.
         subject: Box<str>,
+        /// Whose name that is.
+        #[serde(default, skip_serializing_if = "OfIssuer::is_any")]
+        issuer: OfIssuer,
         /// Unix seconds.
         watermark: u64,
     },
@@ -47,6 +65,9 @@ pub enum Revocation {
     Session {
         /// Its `sid`.
         id: Box<str>,
+        /// Whose name that is.
+        #[serde(default, skip_serializing_if = "OfIssuer::is_any")]
+        issuer: OfIssuer,
     },
     /// All tokens of an issuer up to a time.
     Issuer {
@@ -59,6 +80,9 @@ pub enum Revocation {
     Key {
         /// Its `kid`.
         id: Box<str>,
+        /// Whose name that is.
+        #[serde(default, skip_serializing_if = "OfIssuer::is_any")]
+        issuer: OfIssuer,
     },
     /// Everything up to a time.
     All {
@@ -73,15 +97,18 @@ impl Revocation {
     pub fn token(id: impl Into<Box<str>>) -> Self {
         Self::Token {
             id: id.into(),
+            issuer: OfIssuer::Any,
             expires_at: None,
         }
     }
 
-    /// Revokes what was issued to `subject` up to `at`.
+    /// Revokes what was issued to `whose` up to `at`: a name, of whichever issuer, or exactly one [`Subject`].
     #[must_use]
-    pub fn subject(subject: impl Into<Box<str>>, at: SystemTime) -> Self {
+    pub fn subject(whose: impl Into<Whose>, at: SystemTime) -> Self {
+        let Whose { subject, issuer } = whose.into();
         Self::Subject {
-            subject: subject.into(),
+            subject,
+            issuer,
             watermark: unix_seconds(at),
         }
     }
@@ -89,7 +116,10 @@ impl Revocation {
     /// Revokes a login session.
     #[must_use]
     pub fn session(id: impl Into<Box<str>>) -> Self {
-        Self::Session { id: id.into() }
+        Self::Session {
+            id: id.into(),
+            issuer: OfIssuer::Any,
+        }
     }
 
     /// Revokes what `issuer` issued up to `at`.
@@ -104,7 +134,10 @@ impl Revocation {
     /// Revokes what a key signed.
     #[must_use]
     pub fn key(id: impl Into<Box<str>>) -> Self {
-        Self::Key { id: id.into() }
+        Self::Key {
+            id: id.into(),
+            issuer: OfIssuer::Any,
+        }
     }
 
     /// Revokes everything issued up to `at`.
@@ -115,28 +148,124 @@ impl Revocation {
         }
     }
 
+    /// Narrows it to what this issuer named; `None` is the application itself, as with [`Subject::new`]. Does not change
+    /// [`Issuer`](Self::Issuer) and [`All`](Self::All).
+    #[must_use]
+    pub fn of_issuer<'a>(mut self, named_by: impl Into<Option<&'a str>>) -> Self {
+        if let Self::Token { issuer, .. }
+        | Self::Subject { issuer, .. }
+        | Self::Session { issuer, .. }
+        | Self::Key { issuer, .. } = &mut self
+        {
+            *issuer = OfIssuer::exactly(named_by.into());
+        }
+        self
+    }
+
     /// True when the grant with these facts is revoked by this.
     #[must_use]
     pub fn covers(&self, grant: &GrantFacts) -> bool {
         match self {
-            Self::Token { id, .. } => grant.token_id() == Some(id),
-            Self::Subject { subject, watermark } => {
-                grant.subject() == &**subject && is_issued_up_to(grant, *watermark)
+            Self::Token { id, issuer, .. } => grant.token_id() == Some(id) && issuer.is_of(grant),
+            Self::Subject {
+                subject,
+                issuer,
+                watermark,
+            } => {
+                grant.subject().id() == &**subject
+                    && issuer.is_of(grant)
+                    && is_issued_up_to(grant, *watermark)
             }
-            Self::Session { id } => grant.session_id() == Some(id),
+            Self::Session { id, issuer } => grant.session_id() == Some(id) && issuer.is_of(grant),
             Self::Issuer { issuer, watermark } => {
                 grant.issuer() == Some(issuer) && is_issued_up_to(grant, *watermark)
             }
-            Self::Key { id } => grant.key_id() == Some(id),
+            Self::Key { id, issuer } => grant.key_id() == Some(id) && issuer.is_of(grant),
             Self::All { watermark } => is_issued_up_to(grant, *watermark),
         }
     }
 }
 
+/// Which issuer a revoked name is of.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum OfIssuer {
+    /// Whichever.
+    #[default]
+    Any,
+    /// This one.
+    Named(Box<str>),
+    /// None: the application knows the name itself.
+    Nobody,
+}
+
+impl OfIssuer {
+    fn exactly(issuer: Option<&str>) -> Self {
+        issuer.map_or(Self::Nobody, |name| Self::Named(name.into()))
+    }
+
+    fn is_any(&self) -> bool {
+        *self == Self::Any
+    }
+
+    fn is_of(&self, grant: &GrantFacts) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Named(name) => grant.issuer() == Some(name),
+            Self::Nobody => grant.issuer().is_none(),
+        }
+    }
+}
+
+/// Whom [`Revocation::subject`] means: a name stands for whoever has it, a [`Subject`] for itself only.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Whose {
+    subject: Box<str>,
+    issuer: OfIssuer,
+}
+
+impl From<&Subject> for Whose {
+    fn from(subject: &Subject) -> Self {
+        Self {
+            subject: subject.id().into(),
+            issuer: OfIssuer::exactly(subject.issuer()),
+        }
+    }
+}
+
+impl From<Subject> for Whose {
+    fn from(subject: Subject) -> Self {
+        Self::from(&subject)
+    }
+}
+
+impl From<&str> for Whose {
+    fn from(name: &str) -> Self {
+        Self::from(Box::from(name))
+    }
+}
+
+impl From<String> for Whose {
+    fn from(name: String) -> Self {
+        Self::from(name.into_boxed_str())
+    }
+}
+
+impl From<Box<str>> for Whose {
+    fn from(subject: Box<str>) -> Self {
+        Self {
+            subject,
+            issuer: OfIssuer::Any,
+        }
+    }
+}
+
 pub(super) fn is_issued_up_to(grant: &GrantFacts, watermark: u64) -> bool {
+    let latest = watermark.saturating_add(grant.clock_leeway().as_secs());
     grant
         .issued_at()
-        .is_none_or(|at| unix_seconds(at) <= watermark)
+        .is_none_or(|at| unix_seconds(at) <= latest)
 }
 
 /// Whole seconds; a time before 1970 is its beginning.

@@ -256,14 +256,20 @@ mod tests {
 
     #[test]
     fn a_revocation_survives_the_wire() {
-        let revocation = Revocation::Subject {
-            subject: "ann".into(),
-            watermark: 7,
-        };
+        let revocation =
+            Revocation::subject("ann", SystemTime::UNIX_EPOCH + Duration::from_secs(7));
         let json = serde_json::to_string(&revocation).expect("serialises");
         assert_eq!(json, r#"{"subject":{"subject":"ann","watermark":7}}"#);
         let list = MemoryRevocations::new();
         list.absorb(&serde_json::from_str(&json).expect("parses"));
         assert!(list.is_revoked(Grant::new((), "ann").facts()));
+        for exact in [
+            revocation.clone().of_issuer("idp"),
+            revocation.of_issuer(None),
+        ] {
+            let json = serde_json::to_string(&exact).expect("serialises");
+            let parsed: Revocation = serde_json::from_str(&json).expect("parses");
+            assert_eq!(parsed, exact, "{json}");
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::list::{Revocation, is_issued_up_to};
+use super::list::{OfIssuer, Revocation, is_issued_up_to};
 use crate::grant::GrantFacts;
 
 /// How much longer than a token its revocation is kept, for clocks that differ and leeways.
@@ -17,16 +17,59 @@ pub(super) struct Table {
     max_entries: usize,
     lifetime: Duration,
     swept_at: SystemTime,
-    tokens: Entries,
-    subjects: Entries,
-    sessions: Entries,
+    tokens: Names,
+    subjects: Names,
+    sessions: Names,
     issuers: Entries,
-    keys: Entries,
+    keys: Names,
     /// Under the empty id; not counted, so that it always fits.
     all: Entries,
 }
 
 type Entries = HashMap<Box<str>, Entry>;
+
+/// Names of one kind, each of one issuer or of all.
+#[derive(Debug, Default)]
+struct Names {
+    of_any: Entries,
+    of_nobody: Entries,
+    of_issuer: HashMap<Box<str>, Entries>,
+}
+
+impl Names {
+    fn entries_mut(&mut self, issuer: &OfIssuer) -> &mut Entries {
+        match issuer {
+            OfIssuer::Any => &mut self.of_any,
+            OfIssuer::Nobody => &mut self.of_nobody,
+            OfIssuer::Named(name) => self.of_issuer.entry(name.clone()).or_default(),
+        }
+    }
+
+    fn get(&self, issuer: Option<&str>, id: &str) -> impl Iterator<Item = &Entry> {
+        let exactly = match issuer {
+            None => Some(&self.of_nobody),
+            Some(name) => self.of_issuer.get(name),
+        };
+        [self.of_any.get(id), exactly.and_then(|of| of.get(id))]
+            .into_iter()
+            .flatten()
+    }
+
+    fn retain(&mut self, now: SystemTime) {
+        let keep = |entries: &mut Entries| entries.retain(|_, entry| now < entry.ends_at);
+        keep(&mut self.of_any);
+        keep(&mut self.of_nobody);
+        self.of_issuer.retain(|_, entries| {
+            keep(entries);
+            !entries.is_empty()
+        });
+    }
+
+    fn len(&self) -> usize {
+        let of_issuers: usize = self.of_issuer.values().map(HashMap::len).sum();
+        self.of_any.len() + self.of_nobody.len() + of_issuers
+    }
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Entry {
@@ -61,11 +104,11 @@ impl Table {
             max_entries,
             lifetime,
             swept_at: UNIX_EPOCH,
-            tokens: Entries::new(),
-            subjects: Entries::new(),
-            sessions: Entries::new(),
+            tokens: Names::default(),
+            subjects: Names::default(),
+            sessions: Names::default(),
             issuers: Entries::new(),
-            keys: Entries::new(),
+            keys: Names::default(),
             all: Entries::new(),
         }
     }
@@ -76,20 +119,30 @@ impl Table {
             self.len() < self.max_entries || matches!(revocation, Revocation::All { .. });
         let mut ends_at = later(now, self.lifetime);
         let (entries, id, watermark) = match revocation {
-            Revocation::Token { id, expires_at } => {
+            Revocation::Token {
+                id,
+                issuer,
+                expires_at,
+            } => {
                 let token_ends_at =
                     expires_at.and_then(|at| UNIX_EPOCH.checked_add(Duration::from_secs(at)));
                 ends_at = token_ends_at.map_or(ends_at, |at| later(at, SKEW));
-                (&mut self.tokens, &**id, None)
+                (self.tokens.entries_mut(issuer), &**id, None)
             }
-            Revocation::Subject { subject, watermark } => {
-                (&mut self.subjects, &**subject, Some(*watermark))
-            }
-            Revocation::Session { id } => (&mut self.sessions, &**id, None),
+            Revocation::Subject {
+                subject,
+                issuer,
+                watermark,
+            } => (
+                self.subjects.entries_mut(issuer),
+                &**subject,
+                Some(*watermark),
+            ),
+            Revocation::Session { id, issuer } => (self.sessions.entries_mut(issuer), &**id, None),
             Revocation::Issuer { issuer, watermark } => {
                 (&mut self.issuers, &**issuer, Some(*watermark))
             }
-            Revocation::Key { id } => (&mut self.keys, &**id, None),
+            Revocation::Key { id, issuer } => (self.keys.entries_mut(issuer), &**id, None),
             Revocation::All { watermark } => (&mut self.all, "", Some(*watermark)),
         };
         match entries.get_mut(id) {
@@ -116,17 +169,20 @@ impl Table {
     }
 
     pub(super) fn is_revoked(&self, now: SystemTime, grant: &GrantFacts) -> bool {
-        [
+        let issuer = grant.issuer();
+        let by_name = [
             (&self.tokens, grant.token_id()),
-            (&self.subjects, Some(grant.subject())),
+            (&self.subjects, Some(grant.subject().id())),
             (&self.sessions, grant.session_id()),
-            (&self.issuers, grant.issuer()),
             (&self.keys, grant.key_id()),
-            (&self.all, Some("")),
         ]
         .into_iter()
-        .filter_map(|(entries, id)| entries.get(id?))
-        .any(|entry| entry.covers(now, grant))
+        .filter_map(|(names, id)| Some(names.get(issuer, id?)))
+        .flatten();
+        let of_many = [(&self.issuers, issuer), (&self.all, Some(""))]
+            .into_iter()
+            .filter_map(|(entries, id)| entries.get(id?));
+        by_name.chain(of_many).any(|entry| entry.covers(now, grant))
     }
 
     fn sweep(&mut self, now: SystemTime) {
@@ -135,14 +191,15 @@ impl Table {
             .is_ok_and(|since| since >= SWEEP_INTERVAL);
         if is_due || self.len() >= self.max_entries {
             self.swept_at = now;
-            for entries in [
+            for names in [
                 &mut self.tokens,
                 &mut self.subjects,
                 &mut self.sessions,
-                &mut self.issuers,
                 &mut self.keys,
-                &mut self.all,
             ] {
+                names.retain(now);
+            }
+            for entries in [&mut self.issuers, &mut self.all] {
                 entries.retain(|_, entry| now < entry.ends_at);
             }
         }
@@ -155,16 +212,8 @@ impl Table {
 
     /// How many entries count.
     pub(super) fn len(&self) -> usize {
-        [
-            &self.tokens,
-            &self.subjects,
-            &self.sessions,
-            &self.issuers,
-            &self.keys,
-        ]
-        .into_iter()
-        .map(HashMap::len)
-        .sum()
+        let names = [&self.tokens, &self.subjects, &self.sessions, &self.keys];
+        names.into_iter().map(Names::len).sum::<usize>() + self.issuers.len()
     }
 }
 
@@ -225,6 +274,48 @@ mod tests {
     }
 
     #[test]
+    fn a_name_of_one_issuer_is_not_that_of_another() {
+        let of = |issuer: Option<&str>| {
+            let grant = Grant::new((), "ann")
+                .with_key_id("k1")
+                .with_token_id("t1")
+                .with_session_id("s1")
+                .with_issued_at(at(50));
+            match issuer {
+                Some(name) => grant.with_issuer(name),
+                None => grant,
+            }
+        };
+        let everybody = [Some("a"), Some("b"), None];
+        for revocation in [
+            Revocation::token("t1"),
+            Revocation::session("s1"),
+            Revocation::key("k1"),
+            Revocation::subject("ann", at(50)),
+        ] {
+            for meant in everybody {
+                let exact = revocation.clone().of_issuer(meant);
+                let mut table = Table::new(10, DAY);
+                table.insert(at(50), &exact);
+                assert_eq!(table.len(), 1);
+                for issuer in everybody {
+                    let grant = of(issuer);
+                    let is_meant = issuer == meant;
+                    assert_eq!(table.is_revoked(at(50), grant.facts()), is_meant);
+                    assert_eq!(exact.covers(grant.facts()), is_meant, "{exact:?}");
+                    assert!(revocation.covers(grant.facts()), "{revocation:?}");
+                }
+                table.sweep(at(50 + DAY.as_secs()));
+                assert_eq!((table.len(), table.is_empty()), (0, true));
+            }
+        }
+        let exact = Revocation::subject(of(Some("a")).subject(), at(50));
+        assert_eq!(exact, Revocation::subject("ann", at(50)).of_issuer("a"));
+        let own = Revocation::subject(of(None).subject(), at(50));
+        assert_eq!(own, Revocation::subject("ann", at(50)).of_issuer(None));
+    }
+
+    #[test]
     fn a_watermark_is_inclusive_in_whole_seconds_and_never_falls() {
         let mut table = Table::new(10, DAY);
         let revoked = |table: &Table, grant: &Grant<()>| table.is_revoked(at(101), grant.facts());
@@ -252,6 +343,7 @@ mod tests {
         let mut table = Table::new(10, DAY);
         let token = Revocation::Token {
             id: "t1".into(),
+            issuer: OfIssuer::Any,
             expires_at: Some(1000),
         };
         table.insert(at(0), &token);
@@ -285,6 +377,7 @@ mod tests {
         let mut table = Table::new(2, Duration::MAX);
         let token = Revocation::Token {
             id: "t1".into(),
+            issuer: OfIssuer::Any,
             expires_at: Some(u64::MAX),
         };
         assert_eq!(table.insert(at(0), &token), Remembered::New);

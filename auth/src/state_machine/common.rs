@@ -10,6 +10,7 @@ use super::stage::{Candidate, Stage, Trial};
 use crate::policy::settings::NamespacePolicy;
 use crate::presented::credential::Credential;
 use crate::rejection::code::{Code, Rejection};
+use crate::subject::Subject;
 
 /// What belongs to no stage in particular. A stage's handler takes the stage and gives the next one.
 #[derive(Clone)]
@@ -77,7 +78,7 @@ impl<M: Queued, G, R: Refusal> Common<M, G, R> {
         &mut self,
         now: Instant,
         credential: Credential,
-        subject: Option<&Arc<str>>,
+        subject: Option<&Subject>,
     ) -> Trial {
         if let Some(of) = &mut self.revalidation {
             of.consider(Some(credential.clone()));
@@ -103,8 +104,20 @@ impl<M: Queued, G, R: Refusal> Common<M, G, R> {
     }
 
     /// Asks connect middleware. What follows a verification has the epoch of the verification.
-    pub(super) fn ask(&mut self, now: Instant, epoch: u32, grant: Option<G>) -> Trial {
-        self.emit(Output::Ask { epoch, grant });
+    pub(super) fn ask(
+        &mut self,
+        now: Instant,
+        epoch: u32,
+        entrant: Option<(&Candidate, G)>,
+    ) -> Trial {
+        let (expires_in, grant) = entrant
+            .map(|(candidate, grant)| (left(now, candidate.expires_at), grant))
+            .unzip();
+        self.emit(Output::Ask {
+            epoch,
+            grant,
+            expires_in: expires_in.flatten(),
+        });
         let by = now.checked_add(self.policy.middleware_timeout);
         Trial { epoch, by }
     }

@@ -278,7 +278,7 @@ impl Seen {
                 assert!(epoch > self.last_epoch, "epochs are fresh");
                 self.begin(epoch, Job::Verify);
             }
-            Output::Ask { epoch, grant } => self.take_question(round, epoch, grant),
+            Output::Ask { epoch, grant, .. } => self.take_question(round, epoch, grant),
             Output::Cancel { epoch } => {
                 let job = self.job.take().map(|(of, _)| of);
                 assert_eq!(job, Some(epoch), "cancels what is under way");

@@ -249,7 +249,7 @@ impl<M: Queued, G, R: Refusal> Common<M, G, R> {
         } else {
             Change::Login
         };
-        let trial = self.ask(now, trial.epoch, Some(grant));
+        let trial = self.ask(now, trial.epoch, Some((&candidate, grant)));
         term.go_on_with(Work::Asking {
             trial,
             ack,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::policy::collected::Collected;
 use crate::presented::credential::Credential;
 use crate::rejection::code::{Code, Rejection};
+use crate::subject::Subject;
 
 /// A packet that the machine may have to keep for a while.
 pub trait Queued {
@@ -36,7 +37,7 @@ pub struct Granted<G> {
     /// What the shell wants to keep.
     pub grant: G,
     /// Whose grant it is.
-    pub subject: Arc<str>,
+    pub subject: Subject,
     /// How long it holds from now; `None` when it does not end.
     pub expires_in: Option<Duration>,
 }
@@ -48,15 +49,15 @@ pub enum Purpose {
     /// To let a client in, or to make somebody of a guest.
     Entry,
     /// To renew the grant of this subject.
-    Renewal(Arc<str>),
+    Renewal(Subject),
     /// To ask again about the credential of this subject, of the server's own accord.
-    Revalidation(Arc<str>),
+    Revalidation(Subject),
 }
 
 impl Purpose {
     /// Whose grant is renewed or asked about.
     #[must_use]
-    pub const fn subject(&self) -> Option<&Arc<str>> {
+    pub const fn subject(&self) -> Option<&Subject> {
         match self {
             Self::Entry => None,
             Self::Renewal(subject) | Self::Revalidation(subject) => Some(subject),
@@ -200,6 +201,8 @@ pub enum Output<M, G, R = Rejection> {
         epoch: u32,
         /// The grant, or `None` for a guest, who is made now.
         grant: Option<G>,
+        /// How long the grant holds.
+        expires_in: Option<Duration>,
     },
     /// Middleware let the client in: insert the socket among the namespace's sockets as whom was asked about, and run its
     /// connect handler. The answer precedes the handler, and for a CONNECT the insertion too.

@@ -32,7 +32,7 @@ impl<M: Queued, G, R: Refusal> Common<M, G, R> {
                 }
                 match self.weigh(now, granted) {
                     Ok((candidate, grant)) => {
-                        self.ask_at_handshake(now, Some(candidate), Some(grant))
+                        self.ask_at_handshake(now, Some((candidate, grant)))
                     }
                     Err(rejection) => self.refuse_connect(rejection),
                 }
@@ -62,7 +62,7 @@ impl<M: Queued, G, R: Refusal> Common<M, G, R> {
                 let step = Step::Verifying(Attempt::new(trial, None));
                 Outside::at(Door::Handshake).go_to(step)
             }
-            (Mode::Handshake, Collected::Guest) => self.ask_at_handshake(now, None, None),
+            (Mode::Handshake, Collected::Guest) => self.ask_at_handshake(now, None),
             (_, Collected::Missing(rejection) | Collected::Rejected(rejection)) => {
                 self.refuse_connect(rejection.into())
             }
@@ -72,11 +72,11 @@ impl<M: Queued, G, R: Refusal> Common<M, G, R> {
     fn ask_at_handshake(
         &mut self,
         now: Instant,
-        candidate: Option<Candidate>,
-        grant: Option<G>,
+        entrant: Option<(Candidate, G)>,
     ) -> Stage<M> {
         let epoch = self.new_epoch();
-        let trial = self.ask(now, epoch, grant);
+        let (candidate, grant) = entrant.unzip();
+        let trial = self.ask(now, epoch, candidate.as_ref().zip(grant));
         let step = Step::Asking(Attempt::new(trial, None), candidate);
         Outside::at(Door::Handshake).go_to(step)
     }
@@ -120,7 +120,7 @@ impl<M: Queued, G, R: Refusal> Common<M, G, R> {
             {
                 match self.weigh(now, granted) {
                     Ok((candidate, grant)) => {
-                        let trial = self.ask(now, epoch, Some(grant));
+                        let trial = self.ask(now, epoch, Some((&candidate, grant)));
                         let attempt = Attempt { trial, ..attempt };
                         place.go_to(Step::Asking(attempt, Some(candidate)))
                     }

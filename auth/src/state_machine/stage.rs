@@ -1,11 +1,11 @@
 //! Where the machine stands, and what it keeps there.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::messages::{Change, Queued};
 use crate::policy::settings::NamespacePolicy;
+use crate::subject::Subject;
 
 /// Nothing leads back from a stage to one above it.
 #[derive(Clone)]
@@ -82,7 +82,7 @@ pub(super) struct Attempt<M> {
 #[derive(Clone)]
 #[cfg_attr(test, derive(Hash))]
 pub(super) struct Candidate {
-    pub(super) subject: Arc<str>,
+    pub(super) subject: Subject,
     pub(super) expires_at: Option<Instant>,
 }
 
@@ -101,9 +101,9 @@ pub(super) struct Term<M> {
 pub(super) enum Who {
     Guest {
         /// Who was somebody comes back as the same one, unless the policy allows a switch.
-        was: Option<Arc<str>>,
+        was: Option<Subject>,
     },
-    Holder(Arc<str>),
+    Holder(Subject),
 }
 
 /// What goes on while the client is in.
@@ -324,7 +324,7 @@ impl<M> Work<M> {
 
 impl Who {
     /// Whose grant it is or was.
-    pub(super) const fn subject(&self) -> Option<&Arc<str>> {
+    pub(super) const fn subject(&self) -> Option<&Subject> {
         match self {
             Self::Guest { was } => was.as_ref(),
             Self::Holder(subject) => Some(subject),

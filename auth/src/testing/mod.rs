@@ -9,7 +9,7 @@
 //! let authenticator = StaticAuth::accept("ann");
 //! let token = Credential::new("any", SourceKind::Payload);
 //! let outcome = block_on(authenticator.authenticate(&AuthContext::new("/"), &token));
-//! assert!(matches!(outcome, Outcome::Accept(grant) if grant.subject() == "ann"));
+//! assert!(matches!(outcome, Outcome::Accept(grant) if grant.subject().id() == "ann"));
 //! ```
 //!
 //! Nothing here is secret: the private keys are published with the crate. Never trust them outside tests.

@@ -57,7 +57,7 @@ const ENGINE: House = House {
     package: "engineio",
     folder: "server",
     floors: &[
-        &["stream", "clock", "lock", "random", "tasks"],
+        &["stream", "atomic", "clock", "lock", "random", "tasks"],
         &["hub"],
         &["session"],
         &["transport", "drain"],

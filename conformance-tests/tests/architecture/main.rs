@@ -136,6 +136,7 @@ fn engineio_and_auth_know_nobody_here_and_socketio_knows_both() {
         "socketio-auth",
         "conformance-tests",
         "benches",
+        "schedules",
     ];
     let of_ours = |package: &str| -> Vec<String> {
         dependencies(package)

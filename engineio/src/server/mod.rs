@@ -9,9 +9,10 @@
 //! transport/  websocket polling upgrade              drain   how a session is reached, and how all are closed
 //! session/    shared sending connection ready handler …      one session
 //! hub/        alarm registry counters open_packet            what all sessions share
-//! stream/     writer form rewound    clock lock random tasks
+//! stream/     writer form rewound    atomic clock lock random tasks
 //! ```
 
+mod atomic;
 mod clock;
 mod door;
 mod drain;
@@ -19,6 +20,8 @@ mod engine;
 mod exchange;
 mod hub;
 mod lock;
+#[cfg(test)]
+mod models;
 mod random;
 mod session;
 mod stream;

@@ -100,7 +100,7 @@ impl Tokens {
             .authenticate(&AuthContext::new("/renew"), &credential)
             .await
         {
-            Outcome::Accept(grant) => self.issue(grant.subject()),
+            Outcome::Accept(grant) => self.issue(grant.subject().id()),
             _ => Err("the token does not hold any more".into()),
         }
     }

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use socketio_auth::{
     self as auth, AddressKey, AuditSink, AuthEvent, AuthLimiter, Code, DynPolicy, Extract, Lockout,
-    LockoutKey, Rejection, RequestView, Revocation, TrustedProxies,
+    LockoutKey, Rejection, RequestView, Revocation, Subject, TrustedProxies,
 };
 
 use super::guard::Guard;
@@ -184,7 +184,7 @@ impl Authority {
         &self,
         now: Instant,
         address: Option<IpAddr>,
-        renewed: Option<&str>,
+        renewed: Option<&Subject>,
     ) -> Result<(), Rejection> {
         {
             let mut limiter = self.limiter.lock();
@@ -215,7 +215,7 @@ impl Authority {
         &self,
         now: Instant,
         address: Option<IpAddr>,
-        renewed: Option<&str>,
+        renewed: Option<&Subject>,
     ) {
         {
             let mut limiter = self.limiter.lock();
@@ -236,7 +236,7 @@ impl Authority {
         &self,
         now: Instant,
         address: Option<IpAddr>,
-        renewed: Option<&str>,
+        renewed: Option<&Subject>,
     ) {
         if let Some(lockout) = &self.lockout {
             for key in keys(address, renewed) {
@@ -256,7 +256,10 @@ fn extract(
 }
 
 /// Whom an attempt counts for.
-fn keys(address: Option<IpAddr>, renewed: Option<&str>) -> impl Iterator<Item = LockoutKey<'_>> {
+fn keys(
+    address: Option<IpAddr>,
+    renewed: Option<&Subject>,
+) -> impl Iterator<Item = LockoutKey<'_>> {
     let address = address.map(|address| LockoutKey::Address(AddressKey::of(address)));
     address.into_iter().chain(renewed.map(LockoutKey::Subject))
 }

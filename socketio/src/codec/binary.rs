@@ -13,9 +13,8 @@ const MAX_RESERVED: usize = 4_096;
 /// Bytes that travel as an attachment, at any depth of an argument.
 ///
 /// `Bytes` and the types of `serde_bytes` do the same; a `Vec<u8>` is an array of numbers to serde. As a field of a
-/// type it is filled from an attachment, never from an object that merely looks like a placeholder. Types that
-/// serde buffers first (`untagged` and internally tagged enums, `flatten`) cannot hold it: what they buffer is the
-/// placeholder.
+/// type it is filled from an attachment, never from an object that merely looks like a placeholder. A type that cannot
+/// hold bytes, as `serde_json::Value`, is refused where an attachment is sent for it.
 ///
 /// ```
 /// use serde::{Deserialize, Serialize};

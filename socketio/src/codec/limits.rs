@@ -1,7 +1,7 @@
 //! What a client may ask of the decoder.
 
 /// The most levels that [`Limits::max_depth`] can ask for, whatever it says.
-pub(crate) const DEEPEST: u32 = 127;
+pub(crate) const DEEPEST: u32 = 1_024;
 
 /// The bounds on one incoming packet. One past any of them is an invalid packet, which closes the connection
 /// (SIO5-INV-01).
@@ -9,7 +9,7 @@ pub(crate) const DEEPEST: u32 = 127;
 /// ```
 /// let mut limits = socketio::Limits::default();
 /// limits.max_attachments = 2;
-/// assert_eq!(limits.max_depth, 100);
+/// assert_eq!(limits.max_depth, 1_024);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -24,14 +24,17 @@ pub struct Limits {
     /// It bounds both what an incomplete packet keeps in memory and what it becomes when each placeholder is
     /// replaced by its own copy. Lowering it below the engine's `max_payload` refuses single attachments too.
     pub max_attachment_bytes: usize,
-    /// How deep arrays and objects may be nested, the array of the arguments included; 100 by default, and
-    /// values above 127 count as 127.
+    /// How deep arrays and objects may be nested, the array of the arguments included; 1,024 by default, and at most.
     ///
-    /// It bounds the stack that recursive types take while they are deserialized.
+    /// It bounds what is passed on as it came, as [`OwnedArgs`](crate::OwnedArgs) are. A type is deserialized from an
+    /// argument of up to 256 levels, so that recursive types do not overflow the stack; of a deeper one a handler is told
+    /// like of any other that is not of its type, and the connection stays.
     pub max_depth: u32,
-    /// How many values a packet may hold, each element and each member counted; 100,000 by default.
+    /// How many values a packet may hold, each element and each member counted; 1,000,000 by default, which is more than a
+    /// message of the engine's default `max_payload` has room for.
     ///
-    /// It bounds the memory of a value tree, which takes some 30 to 100 bytes for each value.
+    /// It bounds the memory of a value tree, which takes some 30 to 100 bytes for each value. Where `max_payload` is raised
+    /// and handlers take trees, lowering it bounds them.
     pub max_values: usize,
     /// How many bytes the name of a namespace may have; 256 by default. The query of a protocol 4 CONNECT is
     /// not counted.
@@ -47,8 +50,8 @@ impl Default for Limits {
         Self {
             max_attachments: 10,
             max_attachment_bytes: 10_000_000,
-            max_depth: 100,
-            max_values: 100_000,
+            max_depth: DEEPEST,
+            max_values: 1_000_000,
             max_namespace_len: 256,
             max_query_len: 8_192,
         }

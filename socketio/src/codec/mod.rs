@@ -17,6 +17,7 @@ mod decoder;
 mod encoder;
 mod error;
 mod json;
+mod key;
 mod limits;
 #[cfg(feature = "msgpack")]
 mod msgpack;

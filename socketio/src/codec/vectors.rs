@@ -45,7 +45,11 @@ const DEPARTURES: [(&str, Departure, &str); 20] = [
         "no string of Rust has a lone surrogate",
     ),
     ("sio5-050", Refused, "white space is no digit (section 8)"),
-    ("sio5-064", OtherValues, "1e400 is no number of Rust's"),
+    (
+        "sio5-064",
+        OtherValues,
+        "1e400 is the largest number there is",
+    ),
     ("sio5-075", Refused, "1.0 is no count (section 8)"),
     (
         "sio5-077",

@@ -13,6 +13,7 @@ use socketio_auth as auth;
 use socketio_auth::{
     Action, BoxFuture, Code, Collected, Credential, Decision, ErasedIdentity, Extract, Fingerprint,
     Grant, GrantFacts, Inherit, Mode, NoRequest, PayloadText, Purpose, Rejection, SourceKind,
+    Subject,
 };
 
 use crate::authority::guard::Guard;
@@ -180,7 +181,7 @@ impl Client {
         &self,
         now: Instant,
         presented: Collected,
-        renewed: Option<&str>,
+        renewed: Option<&Subject>,
     ) -> Collected {
         if !matches!(presented, Collected::Credential(_)) {
             return presented;
@@ -250,7 +251,7 @@ impl Client {
         let left = |at: SystemTime| at.duration_since(counted_from).unwrap_or_default();
         Some(Inherited {
             from: socket.ticket,
-            subject: grant.shared_subject(),
+            subject: grant.subject().clone(),
             // As the policy ended it there, its cap included.
             expires_in: socket.expires_at().map(left),
             grant: Accepted {
@@ -268,8 +269,12 @@ impl Client {
         policy: &dyn auth::DynPolicy,
         payload: &Payload,
     ) -> Collected {
-        if payload.size > policy.settings().max_payload_bytes {
-            return Collected::Rejected(Code::CredentialsBadFormat.into());
+        let (size, max) = (payload.size, policy.settings().max_payload_bytes);
+        if size > max {
+            let detail =
+                format!("the CONNECT payload has {size} bytes, max_payload_bytes is {max}");
+            let refused = Rejection::new(Code::CredentialsBadFormat).with_detail(detail);
+            return Collected::Rejected(refused);
         }
         let opening = {
             let state = self.state.lock();
@@ -315,7 +320,7 @@ impl Client {
         };
         let mut context = self.context(connection, &socket.space.name);
         if let Some(subject) = trial.purpose.subject() {
-            context = context.with_renewed_subject(Arc::clone(subject));
+            context = context.with_renewed_subject(subject.clone());
         }
         let started = guard(|| Arc::clone(policy).authenticate(context, credential));
         let Ok(mut verification) = started else {
@@ -418,7 +423,7 @@ impl Client {
     ) {
         let result = result.map(|result| result.and_then(|grant| Self::authorize(socket, grant)));
         let renewed = socket.subject().filter(|_| socket.is_joined());
-        let (authority, renewed) = (&self.server.authority, renewed.as_deref());
+        let (authority, renewed) = (&self.server.authority, renewed.as_ref());
         match &result {
             // The client did nothing.
             _ if matches!(trial.purpose, Purpose::Revalidation(_)) => {}
@@ -437,7 +442,7 @@ impl Client {
                     let counted_from = wall_clock();
                     auth::Input::VerifyOk {
                         epoch,
-                        subject: grant.shared_subject(),
+                        subject: grant.subject().clone(),
                         expires_in: grant.expires_in(counted_from),
                         grant: Accepted {
                             grant: Arc::new(grant),

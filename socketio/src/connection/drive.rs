@@ -3,7 +3,6 @@
 //! Inputs are fed by whoever has them; one thread at a time carries out what follows, without the lock, and runs
 //! no user code there. User code is called from the [inbox](crate::live::inbox), one call at a time and in order.
 
-use std::sync::MutexGuard;
 use std::time::Instant;
 
 use engineio::Connection;
@@ -16,6 +15,7 @@ use crate::live::client::{Client, Shell, State};
 use crate::live::core::Core;
 use crate::live::driver::{Ask, Driver};
 use crate::live::inbox::Call;
+use crate::lock::MutexGuard;
 use crate::proto::client::Input;
 
 /// Drives the connections of every server.

@@ -1,7 +1,7 @@
 //! What comes in: messages, and what the engine tells of a connection.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, MutexGuard};
 use std::time::Instant;
 
 use engineio::{CloseReason, Connection, Flow, Message, Protocol, RequestView};
@@ -24,7 +24,7 @@ use crate::live::handlers::{AckSender, SocketHook};
 use crate::live::handshake::{Handshake, auth_of_query};
 use crate::live::inbox::{Call, Inbox};
 use crate::live::owed::Awaited;
-use crate::lock::Lock;
+use crate::lock::{Lock, MutexGuard};
 use crate::proto::client::{Input, Route, Ticket};
 use crate::queue::Queue;
 use crate::running::guard;
@@ -388,7 +388,7 @@ impl Client {
             Ok(argument) => gate.policy.collect_event(Some(&argument)),
             Err(_) => Collected::Rejected(Code::CredentialsBadFormat.into()),
         };
-        let mut presented = self.within_limits(now, presented, socket.subject().as_deref());
+        let mut presented = self.within_limits(now, presented, socket.subject().as_ref());
         let ack = packet.id();
         // Who is being verified, or is in, does not become a guest.
         let is_waited_for = self.state.lock().machine.awaits_credential(ticket);

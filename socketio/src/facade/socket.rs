@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use engineio::{OverflowPolicy, Protocol};
 use serde::Serialize;
 use serde_json::Value;
-use socketio_auth::{Action, ErasedIdentity, Grant};
+use socketio_auth::{Action, ErasedIdentity, Grant, Subject};
 
 use crate::codec::FromArgs;
 use crate::error::{EmitError, JoinError};
@@ -243,7 +243,7 @@ impl<D: Send + Sync + 'static> Socket<D> {
 
     /// Whose grant it is; `None` for guests and in public namespaces.
     #[must_use]
-    pub fn subject(&self) -> Option<Arc<str>> {
+    pub fn subject(&self) -> Option<Subject> {
         self.core.subject()
     }
 

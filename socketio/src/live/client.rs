@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Instant, SystemTime};
 
 use serde_json::Value;
-use socketio_auth::{ErasedIdentity, Extract, Grant, Queued};
+use socketio_auth::{self as auth, ErasedIdentity, Extract, Grant, Queued};
 use tokio::runtime::Handle;
 
 use super::core::Core;
@@ -61,14 +61,14 @@ pub(crate) enum Auth {
 impl Payload {
     pub(crate) fn value(&self) -> Option<Cow<'_, Value>> {
         match self.auth.as_ref()? {
-            Auth::Text(text) => serde_json::from_str(text).ok().map(Cow::Owned),
+            Auth::Text(text) => auth::lenient_json::from_str(text).ok().map(Cow::Owned),
             Auth::Value(value) => Some(Cow::Borrowed(value)),
         }
     }
 
     pub(crate) fn into_value(self) -> Option<Value> {
         match self.auth? {
-            Auth::Text(text) => serde_json::from_str(&text).ok(),
+            Auth::Text(text) => auth::lenient_json::from_str(&text).ok(),
             Auth::Value(value) => Some(value),
         }
     }

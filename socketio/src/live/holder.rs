@@ -5,6 +5,7 @@ use std::time::SystemTime;
 
 use socketio_auth::{
     Action, AuditKind, Code, Decision, DynPolicy, ErasedIdentity, Grant, GrantFacts, Rejection,
+    Subject,
 };
 use tokio::sync::oneshot;
 
@@ -61,8 +62,8 @@ impl Core {
         self.state.lock().expires_at
     }
 
-    pub(crate) fn subject(&self) -> Option<Arc<str>> {
-        self.grant().map(|grant| grant.shared_subject())
+    pub(crate) fn subject(&self) -> Option<Subject> {
+        self.grant().map(|grant| grant.subject().clone())
     }
 
     /// Whether the grant, if there is one, is one of those.

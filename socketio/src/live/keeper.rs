@@ -5,6 +5,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use engineio::EncodedMessage;
 use serde_json::Value;
+use socketio_auth::Subject;
 
 use crate::clock::{now, wall_clock};
 use crate::id::SocketId;
@@ -200,7 +201,7 @@ impl Keeper {
         &self,
         claim: &Claim,
         namespace: &str,
-        subject: Option<&str>,
+        subject: Option<&Subject>,
     ) -> Option<(Session, Position)> {
         let mut log = self.log.lock();
         log.resume(now(), &claim.pid, namespace, subject, &claim.offset)

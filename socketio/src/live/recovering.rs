@@ -35,7 +35,7 @@ impl Core {
             .and_then(|extra| extra.claim.take());
         let subject = self.subject();
         let resumed = claim.and_then(|claim| {
-            let resumed = keeper.resume(&claim, &self.space.name, subject.as_deref())?;
+            let resumed = keeper.resume(&claim, &self.space.name, subject.as_ref())?;
             Some((claim.pid, resumed))
         });
         let recoverable = match resumed {

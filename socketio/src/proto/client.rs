@@ -6,7 +6,7 @@ mod tests;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use socketio_auth::{self as auth, AuthMachine, Collected, NamespacePolicy};
+use socketio_auth::{self as auth, AuthMachine, Collected, NamespacePolicy, Subject};
 
 use crate::error::{ConnectError, DisconnectReason};
 use crate::queue::Queue;
@@ -37,7 +37,7 @@ pub(crate) struct Inherited<A: Application> {
     /// Where it was given, and still has to hold.
     pub(crate) from: Ticket,
     pub(crate) grant: A::Grant,
-    pub(crate) subject: Arc<str>,
+    pub(crate) subject: Subject,
     pub(crate) expires_in: Option<Duration>,
 }
 

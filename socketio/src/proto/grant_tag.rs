@@ -19,7 +19,7 @@ impl GrantTag {
     pub(crate) fn of(facts: &GrantFacts) -> Self {
         let part = |part: Part, of: Option<&str>| of.map_or(0, |of| part.tag(of));
         Self(
-            Part::Subject.tag(facts.subject())
+            Part::Subject.tag(facts.subject().id())
                 | part(Part::Session, facts.session_id())
                 | part(Part::Token, facts.token_id()),
         )
@@ -37,7 +37,7 @@ impl MeantTags {
     pub(crate) fn of(revocation: &Revocation) -> Self {
         let (part, of) = match revocation {
             Revocation::Subject { subject, .. } => (Part::Subject, subject),
-            Revocation::Session { id } => (Part::Session, id),
+            Revocation::Session { id, .. } => (Part::Session, id),
             Revocation::Token { id, .. } => (Part::Token, id),
             // Of an issuer or a key there are few, so it means many, and nobody is passed over.
             _ => return Self { mask: 0, bits: 0 },

@@ -13,6 +13,8 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use socketio_auth::Subject;
+
 use super::rooms::{Room, Selection};
 use crate::id::SocketId;
 
@@ -111,7 +113,7 @@ pub(crate) struct Position(u64);
 pub(crate) struct Session {
     pub(crate) id: SocketId,
     /// Whose credential let it in; only the same subject gets it back.
-    pub(crate) subject: Option<Arc<str>>,
+    pub(crate) subject: Option<Subject>,
     pub(crate) rooms: Vec<Room>,
     /// Where the log ended when the socket came; nothing before that is replayed, whatever offset it names.
     pub(crate) since: Position,
@@ -264,12 +266,12 @@ impl<M: Clone> Log<M> {
         now: Instant,
         pid: &str,
         namespace: &str,
-        subject: Option<&str>,
+        subject: Option<&Subject>,
         offset: &str,
     ) -> Option<(Session, Position)> {
         self.keep_bounds(now);
         let saved = self.sessions.get(pid)?;
-        if *saved.namespace != *namespace || saved.session.subject.as_deref() != subject {
+        if *saved.namespace != *namespace || saved.session.subject.as_ref() != subject {
             return None;
         }
         let session = self.forget_session(pid)?.session;

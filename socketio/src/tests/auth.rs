@@ -25,7 +25,7 @@ pub(super) fn guarded(builder: SocketIoBuilder) -> SocketIo<User> {
     io
 }
 
-/// Takes `user:NAME` and `user:NAME:SECONDS`, the latter for so long, and `slow:NAME` after a second.
+/// Takes `user:NAME:SECONDS:ISSUER`, of which the latter parts may be missing, and `slow:NAME` after a second.
 pub(super) fn users() -> impl Authenticator<Identity = User> + Clone {
     auth_fn(|_: AuthContext, credential: Credential| async move {
         let mut parts = credential.token().split(':');
@@ -38,8 +38,12 @@ pub(super) fn users() -> impl Authenticator<Identity = User> + Clone {
             return Outcome::Reject(Code::InvalidToken.into());
         }
         let grant = Grant::new(User(name.clone()), name);
-        Outcome::Accept(match parts.next().and_then(|text| text.parse().ok()) {
+        let grant = match parts.next().and_then(|text| text.parse().ok()) {
             Some(seconds) => grant.with_expires_at(wall_clock() + Duration::from_secs(seconds)),
+            None => grant,
+        };
+        Outcome::Accept(match parts.next() {
+            Some(issuer) => grant.with_issuer(issuer),
             None => grant,
         })
     })

@@ -354,3 +354,30 @@ async fn a_namespace_joined_late_judges_the_opening_requests_token_anew() {
     let ambiguous = client.join_with("/late", &token("user:bob")).await;
     assert!(ambiguous.contains("ambiguous_credentials"), "{ambiguous}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_namesake_of_another_issuer_is_somebody_else() {
+    let io = SocketIo::builder()
+        .authenticate(Handshake::new(users()))
+        .build()
+        .unwrap();
+    let space = io.namespace("/").open().unwrap();
+    let mut client = TestClient::open(&io).await;
+    client.join_with("/", &token("user:ann::a")).await;
+    let renew = |by: &str| {
+        format!(
+            r#"421["authenticate",{}]"#,
+            token(&format!("user:ann::{by}"))
+        )
+    };
+    client.send(&renew("b")).await;
+    let told = client.next_text().await;
+    assert!(told.contains("identity_mismatch"), "{told}");
+    let socket = space.sockets().pop().unwrap();
+    assert_eq!(socket.subject().unwrap().issuer(), Some("a"));
+    let kick = |issuer| {
+        let ann = Revocation::subject("ann", wall_clock()).of_issuer(issuer);
+        io.auth().kick(&ann)
+    };
+    assert_eq!((kick("b"), kick("a")), (0, 1));
+}

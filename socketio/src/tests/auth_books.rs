@@ -382,3 +382,20 @@ async fn row_39_who_may_not_receive_an_event_or_be_in_a_room_is_left_out() {
     assert!(space.ids_in("vip").is_empty(), "the grant lost its worth");
     assert_eq!(space.ids_in("hall").len(), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_payload_that_is_too_long_is_told_with_the_limit() {
+    let log = Log::default();
+    let io = audited(&log)
+        .authenticate(Handshake::new(users()))
+        .build()
+        .unwrap();
+    io.namespace("/").open().unwrap();
+    let mut client = TestClient::open(&io).await;
+    let payload = token(&"x".repeat(16 * 1024));
+    let refused = client.join_with("/", &payload).await;
+    assert!(!refused.contains("16384"), "{refused}");
+    let told = entries(&log).pop().unwrap();
+    assert!(told.contains("detail=\"the CONNECT payload has"), "{told}");
+    assert!(told.contains("max_payload_bytes is 16384"), "{told}");
+}

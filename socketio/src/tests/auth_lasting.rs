@@ -181,6 +181,10 @@ async fn nothing_is_inherited_of_two_subjects_of_a_bad_token_or_of_who_left() {
     let refused = client.join("/c").await;
     assert!(refused.contains("credentials_required"), "whose? {refused}");
     client.send("41/b").await;
+    client.join_with("/b", &token("user:ann::idp")).await;
+    let refused = client.join("/c").await;
+    assert!(refused.contains("credentials_required"), "whose? {refused}");
+    client.send("41/b").await;
     assert!(client.join("/c").await.starts_with("40/c,"));
     client.send_all(&["41/c", "41"]).await;
     let refused = client.join("/c").await;

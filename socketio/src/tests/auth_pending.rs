@@ -601,6 +601,32 @@ async fn row_21_middleware_is_asked_about_one_guest_at_a_time() {
     assert_eq!(log.take(), ["asked"]);
 }
 
+/// Half an emoji is what cutting a string in JavaScript leaves, and no reason to refuse whoever has a valid token.
+#[tokio::test(start_paused = true)]
+async fn what_stands_beside_a_credential_does_not_spoil_it() {
+    let io = SocketIo::new();
+    let log = Log::default();
+    watched_of(
+        io.namespace("/one").authenticate(Handshake::new(users())),
+        &log,
+    );
+    watched_of(
+        io.namespace("/two")
+            .authenticate(TwoRoundTrip::new(users())),
+        &log,
+    );
+    let spoiled = r#"{"name\ude00":"ann \ud83d","age":1e999,"token":"user:ann"}"#;
+    let mut client = TestClient::open(&io).await;
+    let joined = client.join_with("/one", spoiled).await;
+    assert!(joined.starts_with("40/one,"), "{joined}");
+    client.join("/two").await;
+    let event = format!(r#"42/two,0["authenticate",{spoiled}]"#);
+    client.send(&event).await;
+    let answer = client.next_text().await;
+    assert!(answer.contains("authenticated"), "{answer}");
+    assert!(log.take().contains(&"connect".to_owned()));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_credential_that_cannot_be_read_makes_nobody_a_guest() {
     let guest = || User("guest".into());
@@ -610,16 +636,22 @@ async fn a_credential_that_cannot_be_read_makes_nobody_a_guest() {
     watched_of(io.namespace("/one").authenticate(handshake), &log);
     let two = TwoRoundTrip::new(users()).guest(guest);
     watched_of(io.namespace("/two").authenticate(two), &log);
-    // JSON, but no text: half a surrogate pair.
-    let unreadable = r#"{"token":"\ud800"}"#;
-    let mut client = TestClient::open(&io).await;
-    let refused = client.join_with("/one", unreadable).await;
-    assert!(refused.contains("credentials_bad_format"), "{refused}");
-    client.join("/two").await;
-    let event = format!(r#"42/two,["authenticate",{unreadable}]"#);
-    client.send(&event).await;
-    let refused = client.next_text().await;
-    assert!(refused.contains("credentials_bad_format"), "{refused}");
+    let deep = format!("{}{}", "[".repeat(300), "]".repeat(300));
+    for (token, code) in [
+        ("17", "credentials_bad_format"),
+        (&*deep, "credentials_bad_format"),
+        (r#""\ud800""#, "invalid_token"),
+    ] {
+        let unreadable = format!(r#"{{"token":{token}}}"#);
+        let mut client = TestClient::open(&io).await;
+        let refused = client.join_with("/one", &unreadable).await;
+        assert!(refused.contains(code), "{refused}");
+        client.join("/two").await;
+        let event = format!(r#"42/two,["authenticate",{unreadable}]"#);
+        client.send(&event).await;
+        let refused = client.next_text().await;
+        assert!(refused.contains(code), "{refused}");
+    }
     assert_eq!(log.take(), [""; 0]);
 }
 

@@ -62,6 +62,12 @@ async fn row_25_only_the_same_subject_gets_back_what_it_may_still_have() {
         answer.starts_with("40") && sid_of(&answer) != id,
         "{answer}"
     );
+    let mut namesake = TestClient::open(&io).await;
+    let answer = namesake.join_with("/", &claim("user:ann::idp")).await;
+    assert!(
+        answer.starts_with("40") && sid_of(&answer) != id,
+        "{answer}"
+    );
     let mut owner = TestClient::open(&io).await;
     let missed = owner.join_with("/", &claim("user:ann")).await;
     assert!(missed.starts_with(r#"42["missed","#), "{missed}");

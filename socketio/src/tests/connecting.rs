@@ -51,7 +51,11 @@ async fn the_connect_payload_is_the_auth_of_the_handshake() {
         })
         .open()
         .unwrap();
-    for (payload, seen) in [("", "{}"), (r#"{"a":[1]}"#, r#"{"a":[1]}"#)] {
+    for (payload, seen) in [
+        ("", "{}"),
+        (r#"{"a":[1]}"#, r#"{"a":[1]}"#),
+        (r#"{"a":"\ud83d","b":1}"#, "{\"a\":\"\u{fffd}\",\"b\":1}"),
+    ] {
         let mut client = TestClient::open(&io).await;
         client.join_with("/", payload).await;
         assert_eq!(client.next_text().await, format!(r#"42["auth",{seen}]"#));

@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use serde_json::Value;
+
 use crate::testing::{Received, TestClient};
 use crate::tests::Log;
 use crate::{Ack, Args, Binary, NoAck, OwnedArgs, SocketIo};
@@ -230,4 +232,47 @@ async fn an_event_without_payload_is_nobodys_and_one_before_a_disconnect_is_hand
     client.send_all(&["42", r#"42["last"]"#, "41"]).await;
     client.join("/").await;
     assert_eq!(log.take(), ["last", "client namespace disconnect"]);
+}
+
+/// Trees of comments and documents are deeper than one expects.
+#[tokio::test(start_paused = true)]
+async fn what_is_large_or_deep_arrives_and_what_is_too_deep_for_a_type_is_told() {
+    let io = SocketIo::new();
+    let log = Log::default();
+    let told = log.clone();
+    io.namespace("/")
+        .on("raw", |_, args: OwnedArgs| async move { Ack(args) })
+        .on("value", |_, value: Value| async move { Ack(value) })
+        .on_invalid(move |_, invalid| told.add(invalid.to_string()))
+        .open()
+        .unwrap();
+    let mut client = joined(&io).await;
+    let nested = |depth| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+    let many = format!("[{}1]", "1,".repeat(101_000));
+    for sent in [nested(100), nested(256), many] {
+        for event in ["raw", "value"] {
+            client.send(&format!(r#"427["{event}",{sent}]"#)).await;
+            assert_eq!(client.next_text().await, format!("437[{sent}]"));
+        }
+    }
+    assert_eq!(log.take(), [""; 0]);
+    let deep = nested(1_000);
+    client.send(&format!(r#"427["raw",{deep}]"#)).await;
+    assert_eq!(client.next_text().await, format!("437[{deep}]"));
+    client.send(&format!(r#"427["value",{deep}]"#)).await;
+    let refused = r#"437[{"error":"invalid_arguments"}]"#;
+    assert_eq!(client.next_text().await, refused);
+    let binary = r#"451-7["value",{"_placeholder":true,"num":0}]"#;
+    client.send(binary).await;
+    client.send_attachment(&[1]).await;
+    assert_eq!(client.next_text().await, refused);
+    let told = log.take();
+    assert!(
+        told[0].contains("argument 0: nested deeper than 256 levels"),
+        "{told:?}"
+    );
+    assert!(
+        told[1].contains("argument 0: invalid type: byte array"),
+        "{told:?}"
+    );
 }

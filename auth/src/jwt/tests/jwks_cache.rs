@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::NOW;
+use crate::base::ready::now_or_never;
 use crate::jwt::{Algorithm, JwksCache, JwksOptions, KeyRequest, KeySet, KeySource, LookupError};
 use crate::testing::{FakeClock, FakeFetch, Tasks, TokenMint};
 use crate::{AuthContext, AuthEvent, Fetch, FetchError, FetchRequest, FetchResponse, InsecureUrl};
@@ -164,13 +165,65 @@ fn row_29_a_flood_of_unknown_key_ids_causes_one_fetch() {
     assert_eq!(rig.ask("a"), "found");
 }
 
+/// A key set with a key of another kind that has no id, and these.
+fn set_with_nameless(ids: &[&str]) -> String {
+    let nameless = TokenMint::stranger(Algorithm::Es256).jwk();
+    let mut nameless = nameless.as_object().unwrap().clone();
+    nameless.remove("kid");
+    let nameless = serde_json::Value::from(nameless).to_string();
+    set(ids).replace(
+        "\"keys\":[",
+        &format!(
+            "\"keys\":[{nameless}{}",
+            if ids.is_empty() { "" } else { "," }
+        ),
+    )
+}
+
+#[test]
+fn a_key_without_an_id_does_not_hide_one_that_is_published_later() {
+    let rig = Rig::new();
+    let found = |key_id: &str| {
+        let request = wanted(key_id);
+        assert_eq!(rig.ask(key_id), "found");
+        let keys = now_or_never(rig.cache.keys(&request)).unwrap().unwrap();
+        (rig.network.calls(), keys.len())
+    };
+    rig.network.answer(200, &set_with_nameless(&[]));
+    assert_eq!(found("b"), (1, 1), "it may be that one");
+    rig.network.answer(200, &set_with_nameless(&["b"]));
+    rig.wait(29);
+    assert_eq!(found("b"), (1, 1), "not so soon");
+    rig.wait(1);
+    assert_eq!(found("b"), (2, 2));
+    rig.wait(30);
+    rig.network.fail();
+    assert_eq!(found("c"), (3, 2), "the ones at hand serve");
+    rig.wait(30);
+    rig.network.hold();
+    let request = wanted("c");
+    let mut lookup: Lookup<'_> = Box::pin(rig.cache.keys(&request));
+    assert_eq!(poll(&mut lookup), Some("found"), "without waiting");
+}
+
+#[test]
+fn a_key_that_is_published_late_is_found_half_a_minute_later() {
+    let rig = Rig::warm();
+    rig.wait(30);
+    rig.network.answer(200, &set(&["a"]));
+    assert_eq!(rig.ask("b"), "unknown");
+    rig.network.answer(200, &set(&["a", "b"]));
+    rig.wait(30);
+    assert_eq!(rig.ask("b"), "found");
+}
+
 #[test]
 fn a_key_id_known_to_be_absent_is_not_asked_for_again_for_a_while() {
     let rig = Rig::warm();
     rig.wait(30);
     rig.network.answer(200, &set(&["a"]));
     assert_eq!(rig.ask("b"), "unknown");
-    rig.wait(299);
+    rig.wait(29);
     assert_eq!(rig.ask("b"), "unknown");
     assert_eq!(rig.network.calls(), 2);
     rig.wait(1);
@@ -400,22 +453,34 @@ fn the_books_tell_how_every_fetch_ended_once() {
         panic!("a sink that fails");
     });
     let rig = Rig { cache, ..rig };
-    for (status, body) in [(503, String::new()), (200, "[]".into()), (200, set(&["a"]))] {
+    let with_foreign = set(&["a"]).replace("[{", r#"[{"kty":"EC","crv":"P-192","kid":"old"},{"#);
+    for (status, body) in [
+        (503, String::new()),
+        (200, "[]".into()),
+        (200, with_foreign.clone()),
+    ] {
         rig.network.answer(status, &body);
         rig.ask("a");
         rig.wait(31);
     }
     rig.wait(60 * 60);
+    rig.network.answer(200, &with_foreign);
+    assert_eq!(rig.ask("a"), "found");
+    rig.wait(60 * 60);
     rig.network.fail();
     assert_eq!(rig.ask("a"), "found", "the old ones serve");
     let told = lines.lock().unwrap().clone();
     let failed = |detail| format!("auth keys_failed detail=\"{detail}\" key_set=\"{URL}\"");
+    let refreshed = format!("auth keys_refreshed key_set=\"{URL}\"");
+    let foreign = r#"key "old": its curve "P-192" is not supported"#;
     assert_eq!(
         told,
         [
             failed("the status is 503"),
-            failed("the answer is no key set"),
-            format!("auth keys_refreshed key_set=\"{URL}\""),
+            failed("the answer is no key set: the key cannot be read"),
+            refreshed.clone(),
+            format!("auth keys_skipped detail={foreign:?} key_set=\"{URL}\""),
+            refreshed,
             failed("no answer came in time"),
         ]
     );

@@ -1,15 +1,16 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{NOW, verdict};
-use crate::Authenticator as _;
+use super::{NOW, granted, verdict};
 use crate::jwt::{
-    Algorithm, BuildError, Issuer, JwtAuthenticator, JwtBuilder, KeyError, KeyRequest, KeySet,
-    LookupError, VerifyingKey,
+    Algorithm, BuildError, Issuer, JwtAuthenticator, JwtBuilder, KeyRequest, KeySet, LookupError,
+    VerifyingKey,
 };
 use crate::testing::{FakeClock, TokenMint};
+use crate::{Authenticator as _, Clock as _, MemoryRevocations, Revocation};
 
 fn mint(issuer: &str) -> TokenMint {
     TokenMint::new(Algorithm::Es256)
@@ -52,6 +53,44 @@ fn every_issuer_has_its_own_keys() {
     assert_eq!(verdict(&jwt, &nameless), "invalid_token");
     let twice = a.token("ann").duplicate_claim("iss", "b").sign();
     assert_eq!(verdict(&jwt, &twice), "invalid_token");
+}
+
+#[test]
+fn a_revoked_subject_of_one_issuer_is_nobody_of_another() {
+    let (a, b) = (mint("a"), stranger("b"));
+    let list = MemoryRevocations::with_clock(9, Duration::from_secs(9), FakeClock::at(NOW));
+    let jwt = builder()
+        .issuer(Issuer::new("a").key(a.verifying_key()))
+        .issuer(Issuer::new("b").jwks(&b.jwks()))
+        .build()
+        .unwrap();
+    let ann = granted(&jwt, &a.token("ann").sign());
+    let jwt = jwt.with_revocation(list.clone());
+    let now = FakeClock::at(NOW).now();
+    list.revoke(&Revocation::subject(ann.subject(), now))
+        .unwrap();
+    assert_eq!(verdict(&jwt, &a.token("ann").sign()), "token_revoked");
+    assert_eq!(verdict(&jwt, &b.token("ann").sign()), "ok");
+    list.revoke(&Revocation::subject("ann", now)).unwrap();
+    assert_eq!(verdict(&jwt, &b.token("ann").sign()), "token_revoked");
+}
+
+#[test]
+fn a_token_of_a_clock_that_is_ahead_does_not_survive_the_logout() {
+    let now = FakeClock::at(NOW);
+    let list = MemoryRevocations::with_clock(9, Duration::from_secs(9), now.clone());
+    let jwt = builder().any_issuer().key(mint("a").verifying_key());
+    let jwt = jwt.build().unwrap().with_revocation(list.clone());
+    let issued_at = |at: u64| mint("a").token("ann").claim("iat", at).sign();
+    assert_eq!(verdict(&jwt, &issued_at(NOW + 20)), "ok");
+    list.revoke(&Revocation::subject("ann", now.now())).unwrap();
+    assert_eq!(verdict(&jwt, &issued_at(NOW + 20)), "token_revoked");
+    assert_eq!(verdict(&jwt, &issued_at(NOW + 30)), "token_revoked");
+    let exact = builder().any_issuer().key(mint("a").verifying_key());
+    let exact = exact.leeway(Duration::ZERO).clock(FakeClock::at(NOW + 60));
+    let exact = exact.build().unwrap().with_revocation(list);
+    assert_eq!(verdict(&exact, &issued_at(NOW)), "token_revoked");
+    assert_eq!(verdict(&exact, &issued_at(NOW + 1)), "ok");
 }
 
 #[test]
@@ -146,9 +185,10 @@ fn contradictory_issuers_do_not_build() {
         error(builder().issuer(Issuer::new("a").key(key())).issuer("b")),
         BuildError::NoKey
     );
+    let empty = error(builder().issuer(Issuer::new("a").jwks("{}")));
     assert_eq!(
-        error(builder().issuer(Issuer::new("a").jwks("{}"))),
-        BuildError::Key(KeyError::NoUsableKey)
+        empty.to_string(),
+        "a key was refused: the key set has no usable key: a key without kid: it has no kty"
     );
 }
 
@@ -213,7 +253,7 @@ fn a_key_source_is_asked_only_for_well_formed_tokens_of_known_issuers() {
         mint("b").token("ann").sign(),
         token.clone().unsigned("none"),
         token.clone().header("crit", json!(["x"])).sign(),
-        token.clone().header("kid", "../../etc/passwd x").sign(),
+        token.clone().header("kid", "k\r\nx").sign(),
         token.clone().sign_naming(Algorithm::Rs256),
         token.clone().claim("pad", "x".repeat(8192)).sign(),
         token.clone().duplicate_claim("iss", "a").sign(),
@@ -254,10 +294,47 @@ fn the_grant_names_the_key_that_verified() {
         .key(signer.verifying_key())
         .build()
         .unwrap();
-    let grant = super::granted(&jwt, &signer.token("ann").sign());
+    let grant = granted(&jwt, &signer.token("ann").sign());
     assert_eq!(grant.facts().key_id(), Some("k1"));
-    let unnamed = super::granted(&jwt, &mint("a").token("ann").sign());
+    let unnamed = granted(&jwt, &mint("a").token("ann").sign());
     assert_eq!(unnamed.facts().key_id(), Some("k1"));
     let chained = jwt.clone().or(jwt);
     assert_eq!(verdict(&chained, &signer.token("ann").sign()), "ok");
+}
+
+#[test]
+fn the_key_of_the_very_id_is_tried_before_those_that_have_none() {
+    let signer = mint("a").key_id("k1");
+    let foreign = stranger("a").jwk();
+    let mut foreign = foreign.as_object().unwrap().clone();
+    foreign.remove("kid");
+    let foreign = Value::from(foreign);
+    let set = json!({ "keys": [foreign, foreign, foreign, foreign, signer.jwk()] }).to_string();
+    let jwt = builder().any_issuer().jwks(&set).build().unwrap();
+    assert_eq!(verdict(&jwt, &signer.token("ann").sign()), "ok");
+}
+
+#[test]
+fn a_fixed_key_without_an_id_does_not_hide_those_of_the_source() {
+    let signer = mint("a").key_id("k1");
+    let key = signer.verifying_key();
+    let mut fixed = stranger("a").jwk();
+    fixed.as_object_mut().unwrap().remove("kid");
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    let jwt = builder()
+        .any_issuer()
+        .jwks(&fixed.to_string())
+        .key_source(move |_: KeyRequest| {
+            count.fetch_add(1, Ordering::SeqCst);
+            let key = key.clone();
+            async move { Ok::<_, LookupError>(key) }
+        })
+        .build()
+        .unwrap();
+    assert_eq!(verdict(&jwt, &signer.token("ann").sign()), "ok");
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
+    let of_the_fixed = stranger("a").token("ann").without_header("kid").sign();
+    assert_eq!(verdict(&jwt, &of_the_fixed), "ok");
+    assert_eq!(asked.load(Ordering::SeqCst), 1, "not for what verifies");
 }

@@ -122,12 +122,13 @@ fn row_04_a_key_id_is_a_name_and_nothing_else() {
     for (kid, expected) in [
         (json!("k1"), "ok"),
         (json!("../../../../dev/null"), "ok"),
-        (json!("' OR 1=1;--"), "invalid_token"),
-        (json!("k".repeat(128)), "ok"),
-        (json!("k".repeat(129)), "invalid_token"),
+        (json!("' OR 1=1;--"), "ok"),
+        (json!("k".repeat(1024)), "ok"),
+        (json!("k".repeat(1025)), "invalid_token"),
         (json!(""), "invalid_token"),
         (json!("k\u{0}"), "invalid_token"),
-        (json!("clé"), "invalid_token"),
+        (json!("clé 1"), "ok"),
+        (json!("k\n"), "invalid_token"),
         (json!(1), "invalid_token"),
         (json!(["k1"]), "invalid_token"),
     ] {

@@ -71,6 +71,12 @@ impl<S: Due> Alarm<S> {
         key
     }
 
+    /// What a timer does when it is woken, for models in which a thread stands for it.
+    #[cfg(test)]
+    pub(crate) fn ring(&self, now: Instant) {
+        self.0.ring(now);
+    }
+
     /// Has deadlines told in the runtime this is called from, if they are not yet: it serves sessions.
     pub(crate) fn run_here(&self) {
         let runtime = Handle::current().id();
@@ -89,7 +95,7 @@ impl<S: Due> Alarm<S> {
             runtime,
         };
         spawn(async move {
-            while let Some(next) = place.table.upgrade().map(|table| table.ring()) {
+            while let Some(next) = place.table.upgrade().map(|table| table.ring(clock::now())) {
                 let woken = earlier.notified();
                 match next {
                     Some(at) => {
@@ -119,8 +125,7 @@ impl<S> Drop for Table<S> {
 
 impl<S: Due> Table<S> {
     /// Tells everyone whose deadline is due; when to come back.
-    fn ring(&self) -> Option<Instant> {
-        let now = clock::now();
+    fn ring(&self, now: Instant) -> Option<Instant> {
         loop {
             let due = self.state.lock().entries.pop_due(now);
             let Some(session) = due else { break };

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::server::atomic::{AtomicUsize, Ordering};
 use crate::server::lock::Lock;
 use crate::session_id::SessionId;
 

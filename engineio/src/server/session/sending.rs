@@ -1,6 +1,6 @@
 //! What leaves: pushing into the outbox, the right to write, and the body of a poll.
 
-use std::sync::{Arc, MutexGuard};
+use std::sync::Arc;
 use std::task::Waker;
 
 use super::connection::{Connection, SendError};
@@ -15,6 +15,7 @@ use crate::proto::outbox::{Outbox, Placing, Pushed};
 use crate::proto::transport::Transport;
 use crate::send_options::{OverflowPolicy, SendOptions, Sent};
 use crate::server::clock;
+use crate::server::lock::MutexGuard;
 use crate::server::stream::form::{self, FrameForm};
 use crate::server::stream::writer::{self, Writer, WriterSlot, Wrote};
 use crate::trace;

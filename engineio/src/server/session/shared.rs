@@ -4,8 +4,7 @@
 //! system call and no other lock happens under it.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
-use std::sync::{Arc, MutexGuard};
+use std::sync::Arc;
 use std::task::{Poll, Waker};
 use std::time::Instant;
 
@@ -24,10 +23,11 @@ use crate::proto::outbox::Outbox;
 use crate::proto::session::Session;
 use crate::proto::transport::Transport;
 use crate::send_options::OverflowPolicy;
+use crate::server::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use crate::server::clock;
 use crate::server::hub::Hub;
 use crate::server::hub::alarm::Due;
-use crate::server::lock::Lock;
+use crate::server::lock::{Lock, MutexGuard};
 use crate::server::stream::form::FrameForm;
 use crate::server::stream::writer::WriterSlot;
 use crate::session_id::SessionId;
@@ -152,6 +152,7 @@ impl<D: Send + Sync + 'static> Shared<D> {
         }
     }
 
+    #[cfg_attr(test, track_caller)]
     pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock()
     }

@@ -4,11 +4,11 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use engineio::{Payload, Protocol};
+use socketio_auth::lenient_json;
 
 use super::placeholder::{Placeholders, References};
 use super::scan::{Observer, RawString, Scanner, Values};
 use crate::codec::args::{ArgsSource, Attached, Attachments};
-use crate::codec::binary::Binary;
 use crate::codec::error::PacketError;
 use crate::codec::limits::Limits;
 use crate::codec::packet;
@@ -257,8 +257,8 @@ fn unescape(string: RawString<'_>) -> Result<Cow<'_, str>, PacketError> {
         return Ok(Cow::Borrowed(string.text));
     }
     let quoted = format!("\"{}\"", string.text);
-    let bytes: Binary = serde_json::from_str(&quoted).map_err(|_| PacketError::Payload)?;
-    Ok(Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()))
+    let name = lenient_json::from_str(&quoted).map_err(|_| PacketError::Payload)?;
+    Ok(Cow::Owned(name))
 }
 
 /// A decimal number at the front of some text.

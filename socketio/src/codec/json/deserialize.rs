@@ -1,21 +1,23 @@
-//! The serde layer over JSON text: a placeholder becomes bytes where bytes are asked for.
+//! The serde layer over JSON text: what stands for an attachment is its bytes.
 //!
 //! Without attachments serde_json does everything itself. With them every visitor and seed is wrapped, so that the
 //! wrapping reaches any depth.
 
+use std::borrow::Cow;
 use std::fmt;
+use std::vec;
 
 use bytes::Bytes;
 use serde::de::{
     DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Error, IgnoredAny, MapAccess,
     SeqAccess, Unexpected, VariantAccess, Visitor,
 };
-use serde::ser::{Error as _, Serialize, SerializeMap, SerializeSeq, Serializer};
 use serde_json::Value;
+use socketio_auth::lenient_json;
 
-use super::scan::{split_first, split_member};
+use super::scan::split_first;
 use crate::codec::args::Argument;
-use crate::codec::binary::Binary;
+use crate::codec::key::{Key, Name};
 
 /// The first value of some JSON text that was scanned before.
 #[inline]
@@ -24,85 +26,43 @@ pub(in crate::codec) fn deserialize<T: DeserializeOwned>(
     attachments: &[Bytes],
 ) -> Result<T, serde_json::Error> {
     let mut json = serde_json::Deserializer::from_str(text);
+    read(&mut json, attachments).or_else(|error| deserialize_mended(error, text, attachments))
+}
+
+/// The same of what serde_json does not take as it is.
+#[cold]
+fn deserialize_mended<T: DeserializeOwned>(
+    error: serde_json::Error,
+    text: &str,
+    attachments: &[Bytes],
+) -> Result<T, serde_json::Error> {
+    let (first, _) = split_first(text);
+    let mended = lenient_json::mend(first)
+        .map_err(Error::custom)?
+        .ok_or(error)?;
+    let mut json = serde_json::Deserializer::from_str(&mended);
+    json.disable_recursion_limit();
+    read(&mut json, attachments)
+}
+
+#[inline]
+fn read<'de, T: DeserializeOwned>(
+    json: &mut serde_json::Deserializer<serde_json::de::StrRead<'de>>,
+    attachments: &[Bytes],
+) -> Result<T, serde_json::Error> {
     if attachments.is_empty() {
-        T::deserialize(Argument(&mut json))
+        T::deserialize(Argument(json))
     } else {
         T::deserialize(Argument(Attached {
-            inner: &mut json,
+            inner: json,
             attachments,
         }))
     }
 }
 
-/// Writes one JSON value with another serializer, binary as bytes and members in order.
-pub(in crate::codec) fn transcode<S: Serializer>(
-    text: &str,
-    attachments: &[Bytes],
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    Transcoded { text, attachments }.serialize(serializer)
-}
-
-/// One value that has been scanned before, with its attachments.
-struct Transcoded<'a> {
-    text: &'a str,
-    attachments: &'a [Bytes],
-}
-
-impl<'a> Transcoded<'a> {
-    fn inside(&self, text: &'a str) -> Self {
-        Self {
-            text,
-            attachments: self.attachments,
-        }
-    }
-
-    fn attachment(&self) -> Option<Binary> {
-        if self.attachments.is_empty() {
-            return None;
-        }
-        deserialize(self.text, self.attachments).ok()
-    }
-}
-
-impl Serialize for Transcoded<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let text = self.text.trim_ascii();
-        if let Some(mut elements) = strip(text, '[', ']') {
-            let mut seq = serializer.serialize_seq(None)?;
-            while !elements.is_empty() {
-                let (element, rest) = split_first(elements);
-                seq.serialize_element(&self.inside(element))?;
-                elements = rest;
-            }
-            return seq.end();
-        }
-        if let Some(mut members) = strip(text, '{', '}') {
-            if let Some(attachment) = self.attachment() {
-                return serializer.serialize_bytes(&attachment);
-            }
-            let mut map = serializer.serialize_map(None)?;
-            while !members.is_empty() {
-                let (name, value, rest) = split_member(members);
-                let name: String = serde_json::from_str(name).map_err(S::Error::custom)?;
-                map.serialize_entry(&name, &self.inside(value))?;
-                members = rest;
-            }
-            return map.end();
-        }
-        let scalar: Value = serde_json::from_str(text).map_err(S::Error::custom)?;
-        scalar.serialize(serializer)
-    }
-}
-
-/// What is between the brackets of an array or object, without white space around it.
-fn strip(text: &str, open: char, close: char) -> Option<&str> {
-    let inside = text.strip_prefix(open)?.strip_suffix(close)?;
-    Some(inside.trim_ascii())
-}
-
-fn find(attachments: &[Bytes], num: Option<u64>) -> Option<&Bytes> {
-    attachments.get(usize::try_from(num?).ok()?)
+fn find<E: Error>(attachments: &[Bytes], num: Option<u64>) -> Result<&Bytes, E> {
+    num.and_then(|num| attachments.get(usize::try_from(num).ok()?))
+        .ok_or_else(|| E::custom("placeholder without an attachment"))
 }
 
 /// Wraps whatever serde passes around, to know the attachments there.
@@ -251,9 +211,33 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Attached<'_, V> {
         self.inner.visit_seq(seq)
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<V::Value, A::Error> {
-        let map = self.wrap(map);
-        self.inner.visit_map(map)
+    /// A placeholder is bytes to whoever takes any value, too. Who takes none says so.
+    //= SIO5-BIN-02
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<V::Value, A::Error> {
+        let mut placeholder = Placeholder::default();
+        let mut ahead = Vec::new();
+        let mut next = None;
+        while let Some(name) = map.next_key_seed(Name)? {
+            if !Placeholder::has(&name) {
+                next = Some(name);
+                break;
+            }
+            let value: Value = map.next_value()?;
+            placeholder.note(&name, &value);
+            ahead.push((name, value));
+        }
+        if next.is_none() && placeholder.is_one {
+            let attachment = find(self.attachments, placeholder.num)?;
+            return self.inner.visit_byte_buf(attachment.to_vec());
+        }
+        let members = self.wrap(Members {
+            map,
+            ahead: ahead.into_iter(),
+            next,
+            value: None,
+            placeholder,
+        });
+        self.inner.visit_map(members)
     }
 
     fn visit_enum<A: EnumAccess<'de>>(self, data: A) -> Result<V::Value, A::Error> {
@@ -287,23 +271,77 @@ impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Attached<'_, A> {
     }
 }
 
-impl<'de, A: MapAccess<'de>> MapAccess<'de> for Attached<'_, A> {
+/// What is known of an object from its members so far. The last of several members of one name counts, as in JavaScript.
+#[derive(Default)]
+struct Placeholder {
+    is_one: bool,
+    num: Option<u64>,
+}
+
+impl Placeholder {
+    /// Whether a placeholder has a member of this name.
+    fn has(name: &str) -> bool {
+        matches!(name, "_placeholder" | "num")
+    }
+
+    fn note(&mut self, name: &str, value: &Value) {
+        match name {
+            "_placeholder" => self.is_one = *value == Value::Bool(true),
+            _ => self.num = value.as_u64(),
+        }
+    }
+}
+
+/// The members of an object whose first ones were read ahead.
+struct Members<'de, A> {
+    map: A,
+    ahead: vec::IntoIter<(Cow<'de, str>, Value)>,
+    /// The name behind them.
+    next: Option<Cow<'de, str>>,
+    /// The value of the name that was given out, if it was read.
+    value: Option<Value>,
+    placeholder: Placeholder,
+}
+
+impl<'de, A: MapAccess<'de>> MapAccess<'de> for Attached<'_, Members<'de, A>> {
     type Error = A::Error;
 
     fn next_key_seed<S: DeserializeSeed<'de>>(
         &mut self,
         seed: S,
     ) -> Result<Option<S::Value>, A::Error> {
-        self.inner.next_key_seed(seed)
+        let members = &mut self.inner;
+        let name = if let Some((name, value)) = members.ahead.next() {
+            members.value = Some(value);
+            name
+        } else if let Some(name) = members.next.take() {
+            name
+        } else if let Some(name) = members.map.next_key_seed(Name)? {
+            if Placeholder::has(&name) {
+                let value = members.map.next_value()?;
+                members.placeholder.note(&name, &value);
+                members.value = Some(value);
+            }
+            name
+        } else if members.placeholder.is_one {
+            // No sender writes it so. Its members were given out, so it cannot be bytes any more.
+            return Err(Error::custom("a placeholder with other members"));
+        } else {
+            return Ok(None);
+        };
+        seed.deserialize(Key::new(name)).map(Some)
     }
 
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, A::Error> {
         let seed = self.wrap(seed);
-        self.inner.next_value_seed(seed)
+        match self.inner.value.take() {
+            Some(value) => seed.deserialize(value).map_err(Error::custom),
+            None => self.inner.map.next_value_seed(seed),
+        }
     }
 
     fn size_hint(&self) -> Option<usize> {
-        self.inner.size_hint()
+        self.inner.map.size_hint()
     }
 }
 
@@ -375,24 +413,18 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for BytesVisitor<'_, V> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<V::Value, A::Error> {
-        let mut is_placeholder = false;
-        let mut num = None;
-        // The last of several members of one name counts, as in JavaScript.
-        while let Some(name) = map.next_key::<String>()? {
-            match name.as_str() {
-                "_placeholder" => is_placeholder = map.next_value::<Value>()? == Value::Bool(true),
-                "num" => num = map.next_value::<Value>()?.as_u64(),
-                _ => {
-                    map.next_value::<IgnoredAny>()?;
-                }
+        let mut placeholder = Placeholder::default();
+        while let Some(name) = map.next_key_seed(Name)? {
+            if Placeholder::has(&name) {
+                placeholder.note(&name, &map.next_value()?);
+            } else {
+                map.next_value::<IgnoredAny>()?;
             }
         }
-        if !is_placeholder {
+        if !placeholder.is_one {
             return Err(Error::invalid_type(Unexpected::Map, &self));
         }
-        match find(self.0.attachments, num) {
-            Some(attachment) => self.0.inner.visit_byte_buf(attachment.to_vec()),
-            None => Err(Error::custom("placeholder without an attachment")),
-        }
+        let attachment = find(self.0.attachments, placeholder.num)?;
+        self.0.inner.visit_byte_buf(attachment.to_vec())
     }
 }

@@ -6,8 +6,10 @@ mod encode;
 mod placeholder;
 mod plain;
 mod scan;
+mod transcode;
 
 pub(super) use decode::{Incomplete, decode};
-pub(super) use deserialize::{deserialize, transcode};
+pub(super) use deserialize::deserialize;
 pub(super) use encode::{Header, write_args, write_control, write_event};
 pub(super) use scan::split_first;
+pub(super) use transcode::transcode;

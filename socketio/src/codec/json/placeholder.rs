@@ -1,6 +1,6 @@
 //! Which attachments the placeholders of a packet name.
 
-use super::scan::Observer;
+use super::scan::{Observer, Scanner, UNLIMITED};
 
 /// Finds the placeholders of a packet while it is scanned.
 ///
@@ -45,6 +45,61 @@ enum Member {
     Other,
     Placeholder,
     Num,
+}
+
+/// Where the placeholders of a text are, and which attachments they name.
+#[derive(Debug, Default)]
+pub(super) struct Places {
+    /// The offset of each object with its number, in order.
+    found: Vec<(usize, usize)>,
+    open: Vec<(usize, Level)>,
+}
+
+impl Places {
+    pub(super) fn find(text: &str) -> Self {
+        let mut places = Self::default();
+        let scanned = Scanner::new(text).value(&UNLIMITED, &mut places);
+        debug_assert!(scanned.is_ok(), "it was scanned before");
+        places.found.sort_unstable();
+        places
+    }
+
+    /// The attachment that the object at this offset names, if it is a placeholder.
+    pub(super) fn num(&self, start: usize) -> Option<usize> {
+        let at = self.found.binary_search_by_key(&start, |(start, _)| *start);
+        self.found.get(at.ok()?).map(|(_, num)| *num)
+    }
+
+    fn level(&mut self) -> Option<&mut Level> {
+        self.open.last_mut().map(|(_, level)| level)
+    }
+}
+
+impl Observer for Places {
+    fn open(&mut self, start: usize) {
+        self.scalar("");
+        self.open.push((start, Level::default()));
+    }
+
+    fn close(&mut self) {
+        if let Some((start, level)) = self.open.pop()
+            && let Some(num) = level.num.filter(|_| level.is_placeholder)
+        {
+            self.found.push((start, num));
+        }
+    }
+
+    fn key(&mut self, raw: &str) {
+        if let Some(level) = self.level() {
+            level.member = Member::named(raw);
+        }
+    }
+
+    fn scalar(&mut self, raw: &str) {
+        if let Some(level) = self.level() {
+            level.take(raw);
+        }
+    }
 }
 
 impl Placeholders {
@@ -114,7 +169,7 @@ impl References {
 }
 
 impl Observer for Placeholders {
-    fn open(&mut self) {
+    fn open(&mut self, _start: usize) {
         // The array or object is a member's value, which makes it neither `true` nor a number.
         self.scalar("");
         let level = std::mem::take(&mut self.level);
@@ -135,12 +190,7 @@ impl Observer for Placeholders {
     }
 
     fn key(&mut self, raw: &str) {
-        self.level.member = match raw {
-            "_placeholder" => Member::Placeholder,
-            "num" => Member::Num,
-            escaped if escaped.contains('\\') => Member::of_escaped(escaped),
-            _ => Member::Other,
-        };
+        self.level.member = Member::named(raw);
         let expected = match self.level.member_count {
             0 => Member::Placeholder,
             1 => Member::Num,
@@ -151,12 +201,7 @@ impl Observer for Placeholders {
     }
 
     fn scalar(&mut self, raw: &str) {
-        match self.level.member {
-            Member::Placeholder => self.level.is_placeholder = raw == "true",
-            // The grammar of JSON has excluded a plus sign and leading zeros.
-            Member::Num => self.level.num = raw.parse().ok(),
-            Member::Other => {}
-        }
+        self.level.take(raw);
     }
 
     #[inline]
@@ -185,7 +230,28 @@ fn take_number(text: &[u8]) -> Option<(usize, &[u8])> {
     is_plain.then_some((number, rest))
 }
 
+impl Level {
+    /// Takes the value of the member whose name came before.
+    fn take(&mut self, raw: &str) {
+        match self.member {
+            Member::Placeholder => self.is_placeholder = raw == "true",
+            // The grammar of JSON has excluded a plus sign and leading zeros.
+            Member::Num => self.num = raw.parse().ok(),
+            Member::Other => {}
+        }
+    }
+}
+
 impl Member {
+    fn named(raw: &str) -> Self {
+        match raw {
+            "_placeholder" => Self::Placeholder,
+            "num" => Self::Num,
+            escaped if escaped.contains('\\') => Self::of_escaped(escaped),
+            _ => Self::Other,
+        }
+    }
+
     fn of_escaped(raw: &str) -> Self {
         match serde_json::from_str::<String>(&format!("\"{raw}\"")).as_deref() {
             Ok("_placeholder") => Self::Placeholder,

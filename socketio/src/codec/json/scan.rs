@@ -10,7 +10,8 @@ use super::plain::plain_len;
 
 /// Told about the structure while it is scanned.
 pub(super) trait Observer {
-    fn open(&mut self) {}
+    /// An array or object begins at this offset.
+    fn open(&mut self, _start: usize) {}
     fn close(&mut self) {}
     /// The name of the next member, as written between its quotes.
     fn key(&mut self, _raw: &str) {}
@@ -52,22 +53,8 @@ pub(in crate::codec) fn split_first(values: &str) -> (&str, &str) {
     (first, scanner.slice(scanner.offset(), values.len()))
 }
 
-/// The first of some members that have been scanned before: its name with quotes, its value, and the members behind
-/// its comma.
-pub(super) fn split_member(members: &str) -> (&str, &str, &str) {
-    let mut scanner = Scanner::new(members);
-    let start = scanner.offset();
-    let scanned = scanner.expect(b'"').and_then(|()| scanner.string());
-    debug_assert!(scanned.is_ok(), "no member: it was not scanned before");
-    let name = scanner.slice(start, scanner.offset());
-    scanner.skip_whitespace();
-    scanner.take_if(b':');
-    let (value, rest) = split_first(scanner.slice(scanner.offset(), members.len()));
-    (name, value, rest.trim_ascii_start())
-}
-
 /// For text that has been scanned within the limits of its packet.
-const UNLIMITED: Limits = Limits {
+pub(super) const UNLIMITED: Limits = Limits {
     max_attachments: usize::MAX,
     max_attachment_bytes: usize::MAX,
     max_depth: DEEPEST,
@@ -95,6 +82,11 @@ impl<'a> Scanner<'a> {
     pub(super) fn closes(&mut self) -> bool {
         self.skip_whitespace();
         self.rest.first() == Some(&b']')
+    }
+
+    /// True when an array or object begins here.
+    pub(super) fn opens(&self) -> bool {
+        matches!(self.rest.first(), Some(b'[' | b'{'))
     }
 
     /// The elements up to the end of the array that is open, which is consumed too.
@@ -137,8 +129,9 @@ impl<'a> Scanner<'a> {
     ) -> Result<usize, PacketError> {
         let max_depth = limits.max_depth.min(DEEPEST);
         let mut depth = open;
-        // One bit for each level, the innermost lowest: set for an object.
+        // One bit for each of the inner levels, the innermost lowest: set for an object. Those around them follow in words.
         let mut objects = 0_u128;
+        let mut outer = Vec::new();
         let mut values = 0_usize;
         let mut count = 0_usize;
         'value: loop {
@@ -170,9 +163,12 @@ impl<'a> Scanner<'a> {
                         self.rest = after;
                         values = with_placeholder;
                     } else {
+                        if depth > 0 && depth.is_multiple_of(u128::BITS) {
+                            outer.push(objects);
+                        }
                         depth = depth.saturating_add(1);
                         objects = (objects << 1) | u128::from(is_object);
-                        observer.open();
+                        observer.open(start);
                         self.skip_whitespace();
                         let closing = if is_object { b'}' } else { b']' };
                         if self.rest.first() != Some(&closing) {
@@ -202,6 +198,9 @@ impl<'a> Scanner<'a> {
                         observer.close();
                         depth = depth.saturating_sub(1);
                         objects >>= 1;
+                        if depth > 0 && depth.is_multiple_of(u128::BITS) {
+                            objects = outer.pop().unwrap_or_default();
+                        }
                     }
                     _ => return Err(PacketError::Payload),
                 }

@@ -9,8 +9,11 @@ use serde::de::{
 };
 use serde::forward_to_deserialize_any;
 
+use socketio_auth::lenient_json;
+
 use super::reader::{Malformed, Reader, Token};
 use crate::codec::date::to_iso_string;
+use crate::codec::key::Key;
 
 /// Why a value is not of the type that was asked for.
 #[derive(Debug)]
@@ -36,6 +39,19 @@ impl From<Malformed> for Error {
     }
 }
 
+impl Reader<'_> {
+    /// Reads what is inside an array or map, unless it is so deep that recursive types could overflow the stack.
+    fn inside<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, Error>) -> Result<T, Error> {
+        if self.depth >= lenient_json::MAX_DEPTH {
+            return Err(serde::de::Error::custom(lenient_json::TooDeep));
+        }
+        self.depth = self.depth.saturating_add(1);
+        let read = read(self);
+        self.depth = self.depth.saturating_sub(1);
+        read
+    }
+}
+
 impl<'de> Deserializer<'de> for &mut Reader<'de> {
     type Error = Error;
 
@@ -47,6 +63,7 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
             Token::Negative(value) => visitor.visit_i64(value),
             Token::Float(value) => visitor.visit_f64(value),
             Token::Str(text) => visitor.visit_borrowed_str(text),
+            Token::Surrogates(text) => visitor.visit_string(text.mended()),
             Token::Binary(bytes) => visitor.visit_borrowed_bytes(bytes),
             // What JSON makes of a date, so that a type need not know the parser.
             Token::Date(ms) => visitor.visit_string(to_iso_string(ms)),
@@ -54,24 +71,18 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
                 kind: Some(kind),
                 data: Some(data),
             }),
-            Token::Array(len) => {
-                let mut elements = Elements {
-                    reader: self,
-                    left: len,
-                };
+            Token::Array(len) => self.inside(|reader| {
+                let mut elements = Elements { reader, left: len };
                 let value = visitor.visit_seq(&mut elements)?;
                 elements.finish(len)?;
                 Ok(value)
-            }
-            Token::Map(len) => {
-                let mut elements = Elements {
-                    reader: self,
-                    left: len,
-                };
+            }),
+            Token::Map(len) => self.inside(|reader| {
+                let mut elements = Elements { reader, left: len };
                 let value = visitor.visit_map(&mut elements)?;
                 elements.finish(len)?;
                 Ok(value)
-            }
+            }),
         }
     }
 
@@ -101,6 +112,10 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
                 self.token()?;
                 visitor.visit_borrowed_bytes(text.as_bytes())
             }
+            Token::Surrogates(text) => {
+                self.token()?;
+                visitor.visit_byte_buf(text.mended().into_bytes())
+            }
             _ => self.deserialize_any(visitor),
         }
     }
@@ -128,7 +143,7 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
                 let name: StrDeserializer<'_, Error> = name.into_deserializer();
                 visitor.visit_enum(name)
             }
-            Token::Map(1) => visitor.visit_enum(Variant { reader: self }),
+            Token::Map(1) => self.inside(|reader| visitor.visit_enum(Variant { reader })),
             _ => Err(serde::de::Error::invalid_type(
                 Unexpected::Other("no variant"),
                 &visitor,
@@ -198,7 +213,13 @@ impl<'de> MapAccess<'de> for &mut Elements<'_, 'de> {
         if !self.next() {
             return Ok(None);
         }
-        seed.deserialize(&mut *self.reader).map(Some)
+        match self.reader.peek()?.into_name() {
+            Some(name) => {
+                self.reader.token()?;
+                seed.deserialize(Key::new(name)).map(Some)
+            }
+            None => seed.deserialize(&mut *self.reader).map(Some),
+        }
     }
 
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Error> {

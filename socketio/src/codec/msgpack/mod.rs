@@ -3,18 +3,19 @@
 mod deserialize;
 mod reader;
 mod serialize;
+mod surrogates;
+mod transcode;
 
 use std::borrow::Cow;
 
 use engineio::{MessageBuffer, Payload};
 use serde::de::DeserializeOwned;
-use serde::ser::{Error as _, Serialize, SerializeMap, SerializeSeq, Serializer};
+use serde::ser::{Serialize, Serializer};
 
 use self::reader::{Budget, Reader, Token};
 pub(super) use self::serialize::Writer;
-use super::args::owned::AsBytes;
+pub(super) use self::transcode::transcode;
 use super::args::{ArgsSource, Argument};
-use super::date::to_iso_string;
 use super::error::{EncodeError, PacketError};
 use super::json::Header;
 use super::limits::{DEEPEST, Limits};
@@ -132,10 +133,11 @@ fn with_data<'a>(packet: Packet<'a>, data: &'a [u8]) -> Result<Packet<'a>, Packe
 //= SIO5-MP-03
 fn event_name(token: Token<'_>) -> Option<Cow<'_, str>> {
     match token {
-        Token::Str(name) => Some(Cow::Borrowed(name)),
-        Token::Unsigned(number) => Some(Cow::Owned(number.to_string())),
-        Token::Negative(number) => Some(Cow::Owned(number.to_string())),
-        Token::Float(number) => Some(Cow::Owned(number.to_string())),
+        Token::Str(_)
+        | Token::Surrogates(_)
+        | Token::Unsigned(_)
+        | Token::Negative(_)
+        | Token::Float(_) => token.into_name(),
         _ => None,
     }
 }
@@ -150,51 +152,6 @@ pub(super) fn split_first(values: &[u8]) -> (&[u8], &[u8]) {
     let mut reader = Reader::new(values);
     let first = reader.pass();
     (first, reader.rest())
-}
-
-/// Writes the first of some values with another serializer.
-pub(super) fn transcode<S: Serializer>(values: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-    Transcoded(values).serialize(serializer)
-}
-
-struct Transcoded<'a>(&'a [u8]);
-
-impl Serialize for Transcoded<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut reader = Reader::new(self.0);
-        match reader.token().map_err(S::Error::custom)? {
-            Token::Nil | Token::Undefined => serializer.serialize_unit(),
-            Token::Bool(value) => serializer.serialize_bool(value),
-            Token::Unsigned(value) => serializer.serialize_u64(value),
-            Token::Negative(value) => serializer.serialize_i64(value),
-            Token::Float(value) => serializer.serialize_f64(value),
-            Token::Str(text) => serializer.serialize_str(text),
-            Token::Binary(bytes) => serializer.serialize_bytes(bytes),
-            Token::Extension(kind, data) => (kind, AsBytes(data)).serialize(serializer),
-            Token::Date(ms) => serializer.serialize_str(&to_iso_string(ms)),
-            Token::Array(len) => {
-                let mut rest = reader.rest();
-                let mut seq = serializer.serialize_seq(Some(len))?;
-                for _ in 0..len {
-                    let (element, behind) = split_first(rest);
-                    seq.serialize_element(&Self(element))?;
-                    rest = behind;
-                }
-                seq.end()
-            }
-            Token::Map(len) => {
-                let mut rest = reader.rest();
-                let mut map = serializer.serialize_map(Some(len))?;
-                for _ in 0..len {
-                    let (key, behind) = split_first(rest);
-                    let (value, behind) = split_first(behind);
-                    map.serialize_entry(&Self(key), &Self(value))?;
-                    rest = behind;
-                }
-                map.end()
-            }
-        }
-    }
 }
 
 /// Writes a packet that is neither event nor ack, with its payload given as JSON text.

@@ -1,7 +1,10 @@
 //! A cursor over msgpack.
 
+use std::borrow::Cow;
 use std::fmt;
 
+use super::surrogates::Surrogates;
+use crate::codec::date::to_iso_string;
 use crate::codec::error::PacketError;
 use crate::codec::limits::DEEPEST;
 
@@ -20,6 +23,8 @@ pub(super) enum Token<'a> {
     Negative(i64),
     Float(f64),
     Str(&'a str),
+    /// Text of which a part is no character.
+    Surrogates(Surrogates<'a>),
     Binary(&'a [u8]),
     /// Milliseconds since 1970.
     Date(i64),
@@ -29,6 +34,25 @@ pub(super) enum Token<'a> {
     Array(usize),
     /// So many pairs follow.
     Map(usize),
+}
+
+impl<'a> Token<'a> {
+    /// What JavaScript makes of it as the name of a member; nothing useful of what is no scalar.
+    pub(super) fn into_name(self) -> Option<Cow<'a, str>> {
+        let name = match self {
+            Self::Str(name) => return Some(Cow::Borrowed(name)),
+            Self::Surrogates(name) => name.mended(),
+            Self::Nil => "null".to_owned(),
+            Self::Undefined => "undefined".to_owned(),
+            Self::Bool(value) => value.to_string(),
+            Self::Unsigned(value) => value.to_string(),
+            Self::Negative(value) => value.to_string(),
+            Self::Float(value) => value.to_string(),
+            Self::Date(ms) => to_iso_string(ms),
+            Self::Binary(_) | Self::Extension(..) | Self::Array(_) | Self::Map(_) => return None,
+        };
+        Some(Cow::Owned(name))
+    }
 }
 
 /// The bytes are not msgpack.
@@ -57,11 +81,16 @@ pub(super) struct Budget {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Reader<'a> {
     rest: &'a [u8],
+    /// The arrays and maps that are being deserialized.
+    pub(super) depth: u32,
 }
 
 impl<'a> Reader<'a> {
     pub(super) fn new(bytes: &'a [u8]) -> Self {
-        Self { rest: bytes }
+        Self {
+            rest: bytes,
+            depth: 0,
+        }
     }
 
     pub(super) fn rest(&self) -> &'a [u8] {
@@ -187,9 +216,12 @@ impl<'a> Reader<'a> {
 
     fn str(&mut self, len: usize) -> Result<Token<'a>, Malformed> {
         let bytes = self.take(len)?;
-        std::str::from_utf8(bytes)
-            .map(Token::Str)
-            .map_err(|_| Malformed)
+        match std::str::from_utf8(bytes) {
+            Ok(text) => Ok(Token::Str(text)),
+            Err(_) => Surrogates::new(bytes)
+                .map(Token::Surrogates)
+                .ok_or(Malformed),
+        }
     }
 
     fn sized(&mut self, width: usize) -> Result<&'a [u8], Malformed> {

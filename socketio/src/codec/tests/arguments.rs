@@ -1,7 +1,10 @@
 //! What becomes of arguments.
 
+use std::collections::HashMap;
+
 use bytes::Bytes;
 use engineio::Payload;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -106,23 +109,221 @@ fn binary_is_found_at_any_depth() {
     assert_eq!(read::<Args<(Deep,)>>(&args), Ok(Args((deep(),))));
 }
 
+/// An event with one argument and two attachments, `[1]` and `[2, 3]`.
+fn with_attachments(json: &str) -> OwnedArgs {
+    let header = format!(r#"52-["e",{json}]"#);
+    let messages = [
+        Payload::Text(&header),
+        Payload::Binary(&[1]),
+        Payload::Binary(&[2, 3]),
+    ];
+    decode(&messages).unwrap().into_args()
+}
+
+fn refusal<T: FromArgs + std::fmt::Debug>(args: &OwnedArgs) -> String {
+    read::<T>(args).unwrap_err().to_string()
+}
+
 //= SIO5-BIN-02 test
 //= SIO5-BIN-05 test
 #[test]
-fn a_placeholder_is_bytes_only_where_bytes_are_asked_for() {
-    let packet = decode(&[
-        Payload::Text(
-            r#"52-["e",{"num":1,"x":[],"_placeholder":true},{"_placeholder":true,"num":1}]"#,
-        ),
-        Payload::Binary(&[1]),
-        Payload::Binary(&[2, 3]),
-    ])
-    .unwrap();
-    let args = packet.into_args();
-    let Args((first, second)) = read::<Args<(Bytes, Value)>>(&args).unwrap();
-    assert_eq!(first, [2, 3].as_slice());
-    assert_eq!(second, json!({"_placeholder": true, "num": 1}));
-    assert!(read::<String>(&args).is_err());
+fn a_placeholder_is_bytes_where_bytes_are_asked_for() {
+    let first = |json| read::<Bytes>(&with_attachments(json));
+    assert_eq!(first(PLACE_0), Ok(Bytes::from_static(&[1])));
+    let unusual = r#"{"num":1,"x":[],"_placeholder":true}"#;
+    assert_eq!(first(unusual), Ok(Bytes::from_static(&[2, 3])));
+    assert!(first(r#"{"num":0}"#).is_err());
+    assert!(read::<String>(&with_attachments(PLACE_0)).is_err());
+}
+
+const PLACE_0: &str = r#"{"_placeholder":true,"num":0}"#;
+
+#[derive(Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
+struct Lenient {
+    num: Option<Value>,
+    name: String,
+}
+
+//= SIO5-BIN-02 test
+#[test]
+fn whoever_cannot_hold_binary_is_told_and_never_given_a_placeholder() {
+    for json in [
+        PLACE_0.to_owned(),
+        format!("[{PLACE_0}]"),
+        format!(r#"{{"a":{{"b":[1,{PLACE_0}]}}}}"#),
+        format!(r#"{{"num":{PLACE_0}}}"#),
+        r#"{"num":0,"_placeholder":true}"#.to_owned(),
+    ] {
+        let args = with_attachments(&json);
+        let said = refusal::<Value>(&args);
+        assert!(said.contains("byte array"), "{json}: {said}");
+    }
+    let plain = with_attachments(PLACE_0);
+    for said in [
+        refusal::<Lenient>(&plain),
+        refusal::<HashMap<String, Value>>(&plain),
+        refusal::<HashMap<String, IgnoredAny>>(&plain),
+        refusal::<Option<Value>>(&plain),
+    ] {
+        assert!(said.contains("byte array"), "{said}");
+    }
+    // No sender writes it so, but it is one (SIO5-BIN-03).
+    let unusual = r#"51-["e",{"x":1,"_placeholder":true,"num":0}]"#;
+    let packet = decode(&[Payload::Text(unusual), Payload::Binary(&[1])]).unwrap();
+    let said = packet
+        .args()
+        .deserialize::<Value>()
+        .unwrap_err()
+        .to_string();
+    assert!(said.contains("placeholder"), "{said}");
+    assert!(refusal::<Value>(&packet.into_args()).contains("byte array"));
+}
+
+#[test]
+fn what_merely_looks_like_a_placeholder_stays_what_it_is() {
+    for json in [
+        r#"{"_placeholder":1,"num":0,"x":[{"num":[1]}]}"#,
+        r#"{"x":null,"num":7,"_placeholder":"true"}"#,
+        r#"{"num":{"num":1.5},"y":{}}"#,
+        r#"{"_placeholder":false}"#,
+        "{}",
+    ] {
+        let args = with_attachments(&format!("{json},{PLACE_0}"));
+        assert_eq!(
+            read::<Value>(&args),
+            Ok(serde_json::from_str(json).unwrap()),
+            "{json}"
+        );
+    }
+    let table = with_attachments(r#"{"num":{},"7":[],"\u0038":["x"]}"#);
+    let error = read::<HashMap<u8, Vec<String>>>(&table).unwrap_err();
+    assert!(error.to_string().contains("num"), "{error}");
+    let table = with_attachments(r#"{"7":[],"\u0038":["x"]}"#);
+    let read_table = read::<HashMap<u8, Vec<String>>>(&table).unwrap();
+    assert_eq!(
+        read_table,
+        HashMap::from([(7, vec![]), (8, vec!["x".into()])])
+    );
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Either {
+    Number(u8),
+    Bytes(Binary),
+    Named { data: Binary },
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type")]
+enum Tagged {
+    File { data: Binary },
+}
+
+#[test]
+fn types_that_serde_buffers_hold_binary() {
+    let bytes = || Binary::from(vec![7]);
+    for codec in [Codec::json(), Codec::msgpack()] {
+        for value in [
+            Either::Bytes(bytes()),
+            Either::Named { data: bytes() },
+            Either::Number(7),
+        ] {
+            assert_eq!(returned(&codec, &value), Ok(value));
+        }
+        let tagged = Tagged::File { data: bytes() };
+        assert_eq!(returned(&codec, &tagged), Ok(tagged));
+    }
+}
+
+/// What a value is after it was sent and received.
+fn returned<T: Serialize + DeserializeOwned>(codec: &Codec, value: &T) -> Result<T, ArgsError> {
+    let written = encode(codec, value);
+    let payloads: Vec<_> = written.iter().map(Wire::payload).collect();
+    let limits = crate::codec::Limits::default();
+    let packet = super::decode_with(codec, engineio::Protocol::V4, &limits, &payloads).unwrap();
+    read(&packet.into_args())
+}
+
+#[test]
+fn tables_with_numbers_as_keys_read_alike_in_every_format() {
+    let table = HashMap::from([(7_u32, true), (8, false)]);
+    // As JavaScript sends it.
+    let sent = json!({"7": true, "8": false});
+    for codec in [Codec::json(), Codec::msgpack()] {
+        let written = encode(&codec, &sent);
+        let payloads: Vec<_> = written.iter().map(Wire::payload).collect();
+        let limits = crate::codec::Limits::default();
+        let packet =
+            super::decode_with(&codec, engineio::Protocol::V4, &limits, &payloads).unwrap();
+        assert_eq!(read(&packet.into_args()), Ok(table.clone()));
+    }
+    let numbers = args_of_msgpack(b"\x83\x07\xc3\xc0\xc2\xff\xc3");
+    let value = json!({"7": true, "null": false, "-1": true});
+    assert_eq!(read::<Value>(&numbers), Ok(value.clone()));
+    let text = OwnedArgs::new(&[numbers]).unwrap();
+    assert_eq!(read::<(Value,)>(&text), Ok((json!([value]),)));
+}
+
+/// One argument in msgpack.
+fn args_of_msgpack(value: &[u8]) -> OwnedArgs {
+    let mut message = b"\x83\xa4type\x02\xa3nsp\xa1/\xa4data\x92\xa1e".to_vec();
+    message.extend_from_slice(value);
+    super::decode_with(
+        &Codec::msgpack(),
+        engineio::Protocol::V4,
+        &crate::codec::Limits::default(),
+        &[Payload::Binary(&message)],
+    )
+    .unwrap()
+    .into_args()
+}
+
+/// Half an emoji is what cutting a string in JavaScript leaves.
+#[test]
+fn half_a_surrogate_pair_is_replaced_and_spoils_nothing() {
+    let spoiled = r#"{"name":"ann \ud83d","\ude00":[],"token":"abc","big":-1e999}"#;
+    let expected = json!({"name": "ann \u{fffd}", "\u{fffd}": [], "token": "abc", "big": f64::MIN});
+    let json = args(spoiled);
+    assert_eq!(read::<Value>(&json), Ok(expected.clone()));
+    assert_eq!(read::<Args<(Value,)>>(&json), Ok(Args((expected.clone(),))));
+    assert_eq!(
+        read::<String>(&args(r#""r\ud83d""#)),
+        Ok("r\u{fffd}".into())
+    );
+    assert_eq!(read::<Option<f64>>(&args("1e999")), Ok(Some(f64::MAX)));
+    // Passed on as it came.
+    assert_eq!(json.as_raw().as_json(), Some(spoiled));
+    assert_eq!(
+        encode(&Codec::json(), &json),
+        [Wire::Text(format!(r#"2["e",{spoiled}]"#))]
+    );
+    // Translated, and beside attachments.
+    let nested = OwnedArgs::new(&[&json]).unwrap();
+    assert_eq!(read::<Value>(&nested), Ok(json!([[expected]])));
+    let beside = with_attachments(&format!(r#"[{PLACE_0},"\ud83d"]"#));
+    assert_eq!(
+        read::<(Binary, String)>(&beside),
+        Ok((Binary::from(vec![1]), "\u{fffd}".into()))
+    );
+}
+
+#[test]
+fn half_a_surrogate_pair_is_replaced_in_msgpack_too() {
+    let msgpack = args_of_msgpack(b"\x82\xa4a\xed\xa0\xbd\x01\xa5token\xa4\xed\xb8\x80z");
+    let expected = json!({"a\u{fffd}": 1, "token": "\u{fffd}z"});
+    assert_eq!(read::<Value>(&msgpack), Ok(expected.clone()));
+    let [Wire::Binary(sent)] = &encode(&Codec::msgpack(), &msgpack)[..] else {
+        panic!("msgpack is one binary message");
+    };
+    let raw = b"a\xed\xa0\xbd";
+    assert!(
+        sent.windows(raw.len()).any(|window| window == raw),
+        "it is passed on as it came"
+    );
+    let nested = OwnedArgs::new(&[&msgpack]).unwrap();
+    assert_eq!(read::<Value>(&nested), Ok(json!([[expected]])));
 }
 
 //= SIO5-BIN-04 test

@@ -1,9 +1,14 @@
 //! Each bound at its value and one past it, and what a client may try against them.
 
 use engineio::{Payload, Protocol};
+use serde::Deserialize;
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde_json::Value;
 
 use super::{decode, decode_with, decode_within, text};
-use crate::codec::{Codec, Decoder, Limits, PacketError};
+use crate::codec::vectors::Wire;
+use crate::codec::{Codec, Decoder, Limits, OwnedArgs, PacketError};
+use crate::packet::Packet;
 
 const ONE: Payload<'static> = Payload::Binary(&[1]);
 
@@ -84,15 +89,191 @@ fn depth_is_bounded() {
     );
 }
 
+/// One level less is the array of the arguments.
+fn nested_in_msgpack(depth: usize) -> Vec<u8> {
+    let mut message = b"\x83\xa4type\x02\xa3nsp\xa1/\xa4data\x92\xa1e".to_vec();
+    message.extend(std::iter::repeat_n(0x91, depth - 2));
+    message.push(0x90);
+    message
+}
+
 #[test]
-fn no_depth_is_beyond_what_values_can_hold() {
+fn no_depth_is_beyond_what_can_be_passed_on() {
     let limits = limits(|limits| limits.max_depth = u32::MAX);
-    let deepest = nested(127);
-    let packet = decode_within(&limits, &[Payload::Text(&deepest)]).unwrap();
-    assert!(packet.args().deserialize::<serde_json::Value>().is_ok());
+    assert_eq!(Limits::default().max_depth, 1_024);
+    for limits in [limits, Limits::default()] {
+        let decode = |codec: &Codec, payload: Payload<'_>| {
+            decode_with(codec, Protocol::V4, &limits, &[payload])
+        };
+        for open in [("[", "]"), (r#"{"a":["#, "]}")] {
+            let text = |depth: usize| {
+                let times = (depth - 1) / open.0.matches(['[', '{']).count();
+                format!(r#"2["e",{}{}]"#, open.0.repeat(times), open.1.repeat(times))
+            };
+            let deepest = text(1_023);
+            let packet = decode(&Codec::json(), Payload::Text(&deepest)).unwrap();
+            let sent = super::encode(&Codec::json(), &packet.into_args());
+            assert_eq!(sent, [Payload::Text(&deepest).into()]);
+        }
+        assert!(decode(&Codec::json(), Payload::Text(&nested(1_024))).is_ok());
+        let past = nested(1_025);
+        assert_eq!(
+            decode(&Codec::json(), Payload::Text(&past)).unwrap_err(),
+            PacketError::TooDeep
+        );
+        let deepest = nested_in_msgpack(1_024);
+        let packet = decode(&Codec::msgpack(), Payload::Binary(&deepest)).unwrap();
+        assert_eq!(packet.args().iter().count(), 1);
+        let past = nested_in_msgpack(1_025);
+        assert_eq!(
+            decode(&Codec::msgpack(), Payload::Binary(&past)).unwrap_err(),
+            PacketError::TooDeep
+        );
+    }
+}
+
+#[test]
+fn arrays_and_objects_are_told_apart_at_any_depth() {
+    for depth in 1..400 {
+        let brackets: String = (0..depth)
+            .map(|level| if level % 3 == 0 { r#"{"a":"# } else { "[" })
+            .collect();
+        let closing: String = (0..depth)
+            .rev()
+            .map(|level| if level % 3 == 0 { '}' } else { ']' })
+            .collect();
+        assert!(
+            text(&format!(r#"2["e",{brackets}1{closing}]"#)).is_ok(),
+            "{depth}"
+        );
+        assert!(
+            text(&format!(r#"0{{"a":{brackets}1{closing}}}"#)).is_ok(),
+            "{depth}"
+        );
+        for wrong in 0..closing.len() {
+            let (before, after) = closing.split_at(wrong);
+            let (bracket, after) = after.split_at(1);
+            let other = if bracket == "}" { "]" } else { "}" };
+            let message = format!(r#"2["e",{brackets}1{before}{other}{after}]"#);
+            assert_eq!(
+                text(&message).unwrap_err(),
+                PacketError::Payload,
+                "{depth} {wrong}"
+            );
+        }
+    }
+}
+
+/// A recursive type with some fields, which takes more of the stack than a value.
+#[derive(Deserialize)]
+#[expect(dead_code, reason = "only that it can be read matters")]
+struct Comment {
+    id: Option<String>,
+    score: Option<f64>,
+    text: Option<String>,
+    replies: Vec<Self>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "only that it can be read matters")]
+enum Tree {
+    Leaf(u64),
+    Named { replies: Vec<Self> },
+    List(Vec<Self>),
+}
+
+/// An argument of so many levels, an even number, in each format, and beside an attachment.
+fn comments(levels: usize) -> [Packet<'static>; 3] {
+    let times = levels / 2;
+    let text = r#"{"replies":["#.repeat(times) + &"]}".repeat(times);
+    let plain = format!(r#"2["e",{text}]"#);
+    let binary = format!(r#"51-["e",{text},{{"_placeholder":true,"num":0}}]"#);
+    let mut msgpack = b"\x83\xa4type\x02\xa3nsp\xa1/\xa4data\x92\xa1e".to_vec();
+    msgpack.extend(b"\x81\xa7replies\x91".repeat(times - 1));
+    msgpack.extend(b"\x81\xa7replies\x90");
+    let msgpack = [Payload::Binary(&msgpack)];
+    [
+        decode(&[Payload::Text(&plain)]),
+        decode(&[Payload::Text(&binary), ONE]),
+        decode_with(
+            &Codec::msgpack(),
+            Protocol::V4,
+            &Limits::default(),
+            &msgpack,
+        ),
+    ]
+    .map(Result::unwrap)
+}
+
+fn judge<T: DeserializeOwned>(packet: &Packet<'_>) -> Result<(), String> {
+    let read = packet.args().deserialize::<T>();
+    read.map(drop).map_err(|error| error.to_string())
+}
+
+/// Tests run on the stack that any thread has, and without optimization.
+#[test]
+fn values_are_read_as_deep_as_the_stack_allows_and_refused_beyond() {
+    for levels in [100, 150, 256, 258, 1_022] {
+        for packet in comments(levels) {
+            // Whoever wants to know nothing of it, or to pass it on, is told nothing.
+            assert_eq!(judge::<IgnoredAny>(&packet), Ok(()));
+            let nested = OwnedArgs::new(&[packet.clone().into_args()]);
+            let results = [
+                judge::<Value>(&packet),
+                judge::<Comment>(&packet),
+                judge::<Tree>(&packet),
+                nested.map(drop).map_err(|error| error.to_string()),
+            ];
+            for result in results {
+                match result {
+                    Ok(()) => assert!(levels <= 256, "{levels}"),
+                    Err(said) => {
+                        assert!(levels > 256, "{levels}: {said}");
+                        assert!(
+                            said.contains("deep") || said.contains("recursion"),
+                            "{said}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Scanning it again at each level would take the time of 250 of them.
+#[test]
+fn what_is_wide_and_deep_is_translated() {
+    let wide = "1,".repeat(400_000);
+    let deep = format!("{}{wide}1{}", "[".repeat(250), "]".repeat(250));
+    let args = super::args(&deep);
+    let Value::Array(nested) = args
+        .as_raw()
+        .transcode(serde_json::value::Serializer)
+        .unwrap()
+    else {
+        panic!("it is an array");
+    };
+    assert_eq!(nested.len(), 1);
+    let [Wire::Binary(message)] = &super::encode(&Codec::msgpack(), &args)[..] else {
+        panic!("msgpack is one binary message");
+    };
+    let limits = Limits::default();
+    let message = [Payload::Binary(message)];
+    let packet = decode_with(&Codec::msgpack(), Protocol::V4, &limits, &message).unwrap();
+    let back = super::encode(&Codec::json(), &packet.into_args());
+    assert_eq!(back, [Wire::Text(format!(r#"2["e",{deep}]"#))]);
+}
+
+/// No message of the engine's default `max_payload` has more values than the default allows.
+#[test]
+fn a_message_full_of_values_arrives() {
+    let full = format!(r#"2["e",[{}1]]"#, "1,".repeat(499_994));
+    assert_eq!(full.len(), 1_000_000 - 2);
+    let packet = text(&full).unwrap();
     assert_eq!(
-        decode_within(&limits, &[Payload::Text(&nested(128))]).unwrap_err(),
-        PacketError::TooDeep
+        packet.args().deserialize::<Vec<u8>>().unwrap().len(),
+        499_995
     );
 }
 
@@ -409,10 +590,7 @@ fn names_are_read_before_they_are_judged() {
     assert_eq!(name(r#""\u0063onnect""#), Err(PacketError::ReservedName));
     assert_eq!(name(r#""a\"\u00e9\n\/""#), Ok(Some("a\"é\n/".into())));
     assert_eq!(name(r#""\ud83d\ude00""#), Ok(Some("😀".into())));
-    assert_eq!(
-        name(r#""a\ud800b""#),
-        Ok(Some("a\u{fffd}\u{fffd}\u{fffd}b".into()))
-    );
+    assert_eq!(name(r#""a\ud800b""#), Ok(Some("a\u{fffd}b".into())));
     assert_eq!(name(r#""__proto__""#), Ok(Some("__proto__".into())));
     assert_eq!(name("-1.50"), Ok(Some("-1.50".into())));
     for invalid in [

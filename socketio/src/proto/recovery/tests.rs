@@ -47,7 +47,7 @@ impl Fixture {
     fn save_as(&mut self, pid: &str, joined: &[&str], subject: Option<&str>, since: Position) {
         let session = Session {
             id: SocketId::new(format!("id-{pid}")),
-            subject: subject.map(Arc::from),
+            subject: subject.map(Subject::from),
             rooms: rooms(joined),
             since,
         };
@@ -179,15 +179,20 @@ fn another_subject_or_namespace_leaves_the_session_to_its_owner() {
     let mut fixture = Fixture::new(BOUNDS);
     let offset = fixture.send(0, &[], &[]);
     fixture.save_as("p", &[], Some("alice"), Position(0));
-    let mut resume = |namespace, subject| {
+    let mut resume = |namespace, subject: Option<(&str, Option<&str>)>| {
         let now = fixture.now;
-        let resumed = fixture.log.resume(now, "p", namespace, subject, &offset);
+        let subject = subject.map(|(id, issuer)| match issuer {
+            Some(issuer) => Subject::new(id).with_issuer(issuer),
+            None => Subject::new(id),
+        });
+        let resumed = (fixture.log).resume(now, "p", namespace, subject.as_ref(), &offset);
         resumed.is_some()
     };
     assert!(!resume("/", None));
-    assert!(!resume("/", Some("mallory")));
-    assert!(!resume("/other", Some("alice")));
-    assert!(resume("/", Some("alice")));
+    assert!(!resume("/", Some(("mallory", None))));
+    assert!(!resume("/", Some(("alice", Some("https://b.example")))));
+    assert!(!resume("/other", Some(("alice", None))));
+    assert!(resume("/", Some(("alice", None))));
 }
 
 #[test]
