@@ -31,9 +31,7 @@ impl<M: Queued, G, R: Refusal> Common<M, G, R> {
                     of.consider(credential);
                 }
                 match self.weigh(now, granted) {
-                    Ok((candidate, grant)) => {
-                        self.ask_at_handshake(now, Some((candidate, grant)))
-                    }
+                    Ok((candidate, grant)) => self.ask_at_handshake(now, Some((candidate, grant))),
                     Err(rejection) => self.refuse_connect(rejection),
                 }
             }
@@ -69,11 +67,7 @@ impl<M: Queued, G, R: Refusal> Common<M, G, R> {
         }
     }
 
-    fn ask_at_handshake(
-        &mut self,
-        now: Instant,
-        entrant: Option<(Candidate, G)>,
-    ) -> Stage<M> {
+    fn ask_at_handshake(&mut self, now: Instant, entrant: Option<(Candidate, G)>) -> Stage<M> {
         let epoch = self.new_epoch();
         let (candidate, grant) = entrant.unzip();
         let trial = self.ask(now, epoch, candidate.as_ref().zip(grant));

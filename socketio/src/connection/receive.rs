@@ -10,7 +10,6 @@ use socketio_auth as auth;
 use socketio_auth::{Code, Collected};
 use tokio::runtime::Handle;
 
-use super::admission::new_guest;
 use super::binding::presented_in;
 use super::calls::tell_invalid;
 use crate::clock::{now, wall_clock};
@@ -251,7 +250,8 @@ impl Client {
         payload: Payload,
         is_implied: bool,
     ) {
-        let name = match self.server.find(name) {
+        let found = self.server.find(name);
+        let name = match &found {
             Some(space) => Arc::clone(&space.name),
             None => name.into(),
         };
@@ -262,6 +262,8 @@ impl Client {
                 name,
                 payload,
                 is_implied,
+                // One that goes with its last socket has to be leased.
+                found: found.filter(|space| space.users.is_none()),
             },
         );
     }
@@ -359,7 +361,7 @@ impl Client {
         Flow::Continue
     }
 
-    /// A packet for a socket that is not in yet.
+    /// A packet of a client of which it is not settled whether it is in, or who it is.
     fn hold(
         &self,
         connection: &Connection<Self>,
@@ -388,29 +390,8 @@ impl Client {
             Ok(argument) => gate.policy.collect_event(Some(&argument)),
             Err(_) => Collected::Rejected(Code::CredentialsBadFormat.into()),
         };
-        let mut presented = self.within_limits(now, presented, socket.subject().as_ref());
+        let presented = self.within_limits(now, presented, socket.subject().as_ref());
         let ack = packet.id();
-        // Who is being verified, or is in, does not become a guest.
-        let is_waited_for = self.state.lock().machine.awaits_credential(ticket);
-        if socket.is_asking() {
-            presented = Collected::Rejected(Code::AuthInProgress.into());
-        }
-        if is_waited_for && matches!(presented, Collected::Guest) {
-            match new_guest(gate, &socket.space) {
-                Ok(guest) => socket.set_guest(guest),
-                Err(rejection) => presented = Collected::Rejected(rejection),
-            }
-        }
-        let asks_first = is_waited_for && !socket.space.handlers.middleware.is_empty();
-        if asks_first && matches!(presented, Collected::Guest) {
-            socket.set_asking(true);
-            self.push(Call::AdmitGuest {
-                ticket,
-                socket: Arc::clone(socket),
-                ack,
-            });
-            return self.go_on(connection, now);
-        }
         self.feed_at(
             connection,
             now,

@@ -12,6 +12,7 @@ use super::socket::Socket;
 use crate::codec::{ArgsError, FromArgs, RawArgs};
 use crate::error::{ConnectError, DisconnectReason};
 use crate::event::Event;
+use crate::live::candidate::Candidate;
 use crate::live::core::Core;
 use crate::live::handlers::{
     AckSender, Admission, ConnectHandler, DisconnectHandler, EventHandler, Failure,
@@ -191,8 +192,9 @@ where
     Fut: Future<Output = Result<(), E>> + Send + 'static,
     E: Into<ConnectError>,
 {
-    fn start(&self, socket: &Arc<Core>) -> Admission {
-        let started = (self.call)(Socket::new(Arc::clone(socket)));
+    fn start(&self, socket: &Arc<Core>, candidate: Option<&Arc<Candidate>>) -> Admission {
+        let socket = Socket::asked_about(Arc::clone(socket), candidate.cloned());
+        let started = (self.call)(socket);
         Box::pin(async move { started.await.map_err(Into::into) })
     }
 }

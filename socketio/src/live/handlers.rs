@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Serialize;
 
+use super::candidate::Candidate;
 use super::core::Core;
 use super::space::Space;
 use crate::cluster::seat::Seat;
@@ -123,7 +124,8 @@ pub(crate) type Admission = Pin<Box<dyn Future<Output = Result<(), ConnectError>
 
 /// Connect middleware, whatever its types.
 pub(crate) trait Middleware: Send + Sync {
-    fn start(&self, socket: &Arc<Core>) -> Admission;
+    /// Asks about a socket, or about whom it is to become.
+    fn start(&self, socket: &Arc<Core>, candidate: Option<&Arc<Candidate>>) -> Admission;
 }
 
 /// A disconnect handler, whatever its types.

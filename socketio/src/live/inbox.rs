@@ -7,8 +7,10 @@ use std::sync::Arc;
 
 use socketio_auth::{Credential, Purpose};
 
+use super::candidate::Candidate;
 use super::client::{HeldPacket, Payload};
 use super::core::Core;
+use super::space::Space;
 use crate::error::DisconnectReason;
 use crate::proto::client::Ticket;
 use crate::queue::Queue;
@@ -20,16 +22,10 @@ pub(crate) enum Call {
         /// Boxed since it is large, and other calls are moved more often.
         held: Box<HeldPacket>,
     },
-    /// Ask the connect middleware of a handshake.
-    Admit {
-        ticket: Ticket,
-        socket: Arc<Core>,
-    },
-    /// Ask it for a guest who is connected and waits outside.
-    AdmitGuest {
-        ticket: Ticket,
-        socket: Arc<Core>,
-        ack: Option<u64>,
+    /// Make a guest, or ask connect middleware, or both.
+    Ask {
+        about: Asked,
+        makes_guest: bool,
     },
     Connected(Arc<Core>),
     Left(Arc<Core>, DisconnectReason),
@@ -37,6 +33,7 @@ pub(crate) enum Call {
         ticket: Ticket,
         name: Arc<str>,
         payload: Payload,
+        found: Option<Arc<Space>>,
     },
     Verify {
         socket: Arc<Core>,
@@ -44,6 +41,16 @@ pub(crate) enum Call {
         credential: Credential,
         purpose: Purpose,
     },
+}
+
+/// A socket that connect middleware is asked about, and whom it is asked about if the socket is still another.
+pub(crate) struct Asked {
+    pub(crate) ticket: Ticket,
+    pub(crate) epoch: u32,
+    pub(crate) socket: Arc<Core>,
+    pub(crate) candidate: Option<Arc<Candidate>>,
+    /// The answer to its CONNECT waits for the verdict.
+    pub(crate) answers_connect: bool,
 }
 
 /// The calls of one connection.

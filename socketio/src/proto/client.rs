@@ -6,18 +6,21 @@ mod tests;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use socketio_auth::{self as auth, AuthMachine, Collected, NamespacePolicy, Subject};
+use socketio_auth::{self as auth, Answer, AuthMachine, Collected, NamespacePolicy};
 
-use crate::error::{ConnectError, DisconnectReason};
+use crate::authority::refused::Refused;
+use crate::error::DisconnectReason;
 use crate::queue::Queue;
 
 /// The types that the shell fills in.
 pub(crate) trait Application {
     /// A socket: one connection in one namespace.
     type Socket: Clone;
+    /// A namespace that is open.
+    type Space;
     /// What came with a CONNECT.
     type Payload;
-    /// A packet that waits for a verification.
+    /// A packet that waits for a verdict.
     type Packet: auth::Queued;
     /// What is kept of an accepted credential.
     type Grant;
@@ -36,9 +39,7 @@ pub(crate) struct Gate<A: Application> {
 pub(crate) struct Inherited<A: Application> {
     /// Where it was given, and still has to hold.
     pub(crate) from: Ticket,
-    pub(crate) grant: A::Grant,
-    pub(crate) subject: Subject,
-    pub(crate) expires_in: Option<Duration>,
+    pub(crate) granted: auth::Granted<A::Grant>,
 }
 
 /// Names one attempt to join a namespace; results of older attempts are ignored by it.
@@ -52,6 +53,8 @@ pub(crate) enum Input<A: Application> {
         name: Arc<str>,
         payload: A::Payload,
         is_implied: bool,
+        /// The namespace of this name, if it is known already.
+        found: Option<A::Space>,
     },
     /// The namespace exists, and `socket` will be the client's socket there.
     Found {
@@ -60,18 +63,8 @@ pub(crate) enum Input<A: Application> {
         /// Boxed, since it is large and most inputs have none.
         gate: Option<Box<Gate<A>>>,
     },
-    /// There is no such namespace, or there can be no more.
-    NotFound {
-        ticket: Ticket,
-    },
-    NoRoom {
-        ticket: Ticket,
-    },
-    /// The server takes nobody like this client now.
-    Unwelcome {
-        ticket: Ticket,
-        rejection: auth::Rejection,
-    },
+    /// There is no such namespace, or the client may not even ask to be let in.
+    NotFound { ticket: Ticket, refusal: Refusal },
     /// The client emitted `authenticate`.
     Authenticate {
         ticket: Ticket,
@@ -81,15 +74,13 @@ pub(crate) enum Input<A: Application> {
     /// For the machine of the namespace's policy.
     Auth {
         ticket: Ticket,
-        input: auth::Input<A::Packet, A::Grant>,
+        input: auth::Input<A::Packet, A::Grant, Refused>,
     },
-    /// The connect middleware let the socket in, or not.
-    Admitted {
+    /// Connect middleware has spoken about [`Output::Ask`].
+    Asked {
         ticket: Ticket,
-    },
-    Denied {
-        ticket: Ticket,
-        error: ConnectError,
+        epoch: u32,
+        verdict: Result<(), Refused>,
     },
     /// The client sent DISCONNECT.
     Disconnect(Arc<str>),
@@ -100,9 +91,7 @@ pub(crate) enum Input<A: Application> {
     /// The connection cannot go on: an invalid packet (SIO5-INV-01), or a failure of the server's.
     GiveUp,
     /// The server disconnects one socket.
-    Leave {
-        ticket: Ticket,
-    },
+    Leave { ticket: Ticket },
     /// The server disconnects every socket and the connection.
     LeaveAll,
     /// The session is over.
@@ -113,11 +102,12 @@ pub(crate) enum Input<A: Application> {
 
 /// Something to do, in order.
 pub(crate) enum Output<A: Application> {
-    /// Look for the namespace; answer [`Input::Found`] or [`Input::NotFound`].
+    /// Look for the namespace, unless it is known, and make the socket; answer [`Input::Found`] or [`Input::NotFound`].
     Find {
         ticket: Ticket,
         name: Arc<str>,
         payload: A::Payload,
+        found: Option<A::Space>,
     },
     /// Answer with CONNECT_ERROR. The attempt is over.
     Refuse {
@@ -125,23 +115,19 @@ pub(crate) enum Output<A: Application> {
         socket: Option<A::Socket>,
         refusal: Refusal,
     },
-    /// Run the connect middleware; answer [`Input::Admitted`] or [`Input::Denied`].
-    Admit {
-        ticket: Ticket,
+    /// Ask connect middleware, as [`auth::Output::Ask`] says; answer [`Input::Asked`]. In a namespace without a policy
+    /// too.
+    Ask(Question<A>),
+    /// Let the socket in, as [`auth::Output::Enter`] says.
+    Enter {
         socket: A::Socket,
-        grant: Option<A::Grant>,
-        expires_in: Option<Duration>,
-    },
-    /// Answer the CONNECT, insert the socket in the namespace, run its connect handler.
-    Join {
-        socket: A::Socket,
-        /// How long its grant holds.
+        answer: Answer,
         expires_in: Option<Duration>,
     },
     /// The policy's machine wants something. Never one of the outputs that are told in another way here.
     Auth {
         socket: A::Socket,
-        output: auth::Output<A::Packet, A::Grant>,
+        output: auth::Output<A::Packet, A::Grant, Refused>,
     },
     /// A joined socket has left. With `notifies` the client is sent DISCONNECT.
     Left {
@@ -159,15 +145,26 @@ pub(crate) enum Output<A: Application> {
     Expel,
 }
 
+/// Whether a client may be in a namespace.
+pub(crate) struct Question<A: Application> {
+    pub(crate) ticket: Ticket,
+    pub(crate) socket: A::Socket,
+    /// Zero where there is no policy, since nobody is asked about twice there.
+    pub(crate) epoch: u32,
+    pub(crate) grant: Option<A::Grant>,
+    pub(crate) expires_in: Option<Duration>,
+    /// Its CONNECT waits for the verdict.
+    pub(crate) answers_connect: bool,
+}
+
 /// Why a CONNECT is refused.
 #[derive(Debug)]
 pub(crate) enum Refusal {
     /// SIO5-CON-04.
     InvalidNamespace,
     TooManyNamespaces,
-    Auth(auth::Rejection),
     /// SIO5-CON-05.
-    Denied(ConnectError),
+    Refused(Refused),
 }
 
 /// Where a packet for a namespace goes.
@@ -175,7 +172,7 @@ pub(crate) enum Refusal {
 pub(crate) enum Route<S> {
     /// To the handlers of the socket.
     Deliver(Ticket, S),
-    /// To the machine of the policy: the socket is not in.
+    /// To the machine of the policy: the socket is not in, or it is not settled who it is.
     Held(Ticket, S),
     /// Nowhere: the packet is not allowed (SIO5-EVT-02, SIO5-CON-10).
     Violation,
@@ -197,8 +194,8 @@ pub(crate) struct Limits {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     Finding,
-    Authenticating,
-    Admitting,
+    /// Before the answer to its CONNECT.
+    Entering,
     /// Answered, but not in: two-round-trip authentication.
     Held,
     Joined,
@@ -211,9 +208,15 @@ struct Entry<A: Application> {
     /// The client had no choice but to ask, so it is no attempt of its own.
     is_implied: bool,
     socket: Option<A::Socket>,
-    auth: Option<Box<AuthMachine<A::Packet, A::Grant>>>,
-    /// From acceptance; told in the answer to CONNECT.
-    expires_in: Option<Duration>,
+    auth: Option<Box<AuthMachine<A::Packet, A::Grant, Refused>>>,
+}
+
+impl<A: Application> Entry<A> {
+    /// Whether its packets are for the application.
+    fn delivers_at_once(&self) -> bool {
+        let auth = self.auth.as_ref();
+        self.phase == Phase::Joined && auth.is_none_or(|auth| auth.delivers_at_once())
+    }
 }
 
 /// What is remembered of a namespace with a policy, joined or not.
@@ -228,12 +231,13 @@ struct Guarded {
 /// The namespaces of one connection.
 ///
 /// ```text
-///   CONNECT ─► Finding ─► Authenticating ─► Admitting ─► Joined ─► left
-///                 │              │    ╲          │         ▲
-///                 ▼              ▼     ╲         ▼         │ activated
-///              refused        refused   ╲     refused      │
-///                                        ╰──► Held ────────╯
+///   CONNECT ─► Finding ─► Entering ──► Joined ─► left
+///                 │         │    ╲        ▲
+///                 ▼         ▼     ╲       │
+///              refused   refused   ╰──► Held ─► left
 /// ```
+///
+/// What happens while a client is Entering or Held, and whether it stays who it is, the machine of the policy says.
 ///
 /// After every [`handle_input`](Self::handle_input) the caller drains [`poll_output`](Self::poll_output). Packets
 /// for joined namespaces take the short way through [`route`](Self::route), which changes nothing.
@@ -280,17 +284,14 @@ impl<A: Application> Client<A> {
                 name,
                 payload,
                 is_implied,
-            } => self.on_connect(limits, name, payload, is_implied),
+                found,
+            } => self.on_connect(limits, name, payload, is_implied, found),
             Input::Found {
                 ticket,
                 socket,
                 gate,
             } => self.on_found(now, limits, ticket, socket, gate),
-            Input::NotFound { ticket } => self.refuse(ticket, Refusal::InvalidNamespace),
-            Input::Unwelcome { ticket, rejection } => {
-                self.refuse(ticket, Refusal::Auth(rejection));
-            }
-            Input::NoRoom { ticket } => self.refuse(ticket, Refusal::TooManyNamespaces),
+            Input::NotFound { ticket, refusal } => self.refuse(ticket, refusal),
             Input::Authenticate {
                 ticket,
                 presented,
@@ -305,8 +306,11 @@ impl<A: Application> Client<A> {
                 self.feed_auth(now, ticket, input);
             }
             Input::Auth { ticket, input } => self.feed_auth(now, ticket, input),
-            Input::Admitted { ticket } => self.on_admitted(ticket),
-            Input::Denied { ticket, error } => self.refuse(ticket, Refusal::Denied(error)),
+            Input::Asked {
+                ticket,
+                epoch,
+                verdict,
+            } => self.on_asked(now, ticket, epoch, verdict),
             Input::Disconnect(name) => self.on_disconnect(now, &name),
             Input::Violation => self.expel(),
             Input::GiveUp => self.close(),
@@ -361,7 +365,7 @@ impl<A: Application> Client<A> {
     /// Where an EVENT or ACK for this namespace goes.
     pub(crate) fn route(&self, name: &str) -> Route<A::Socket> {
         match self.open_entry(name) {
-            Some((entry, socket)) if entry.phase == Phase::Joined => {
+            Some((entry, socket)) if entry.delivers_at_once() => {
                 Route::Deliver(entry.ticket, socket.clone())
             }
             Some((entry, socket)) => Route::Held(entry.ticket, socket.clone()),
@@ -385,13 +389,6 @@ impl<A: Application> Client<A> {
         guarded.any(|known| known.has_dismissed && *known.name == *name)
     }
 
-    /// Whether the client has still to authenticate there, and no credential of its is being judged.
-    pub(crate) fn awaits_credential(&self, ticket: Ticket) -> bool {
-        let entry = self.entries.iter().find(|entry| entry.ticket == ticket);
-        let auth = entry.and_then(|entry| entry.auth.as_ref());
-        auth.is_some_and(|auth| auth.awaits_credential())
-    }
-
     /// The joined sockets, in join order.
     pub(crate) fn joined(&self) -> impl Iterator<Item = &A::Socket> {
         self.entries
@@ -408,6 +405,7 @@ impl<A: Application> Client<A> {
         name: Arc<str>,
         payload: A::Payload,
         is_implied: bool,
+        found: Option<A::Space>,
     ) {
         if self.entries.iter().any(|entry| entry.name == name) {
             return self.expel();
@@ -436,12 +434,12 @@ impl<A: Application> Client<A> {
             is_implied,
             socket: None,
             auth: None,
-            expires_in: None,
         });
         self.outputs.push_back(Output::Find {
             ticket,
             name,
             payload,
+            found,
         });
     }
 
@@ -459,17 +457,18 @@ impl<A: Application> Client<A> {
         if entry.phase != Phase::Finding {
             return;
         }
+        entry.phase = Phase::Entering;
         entry.socket = Some(socket.clone());
         let Some(gate) = gate else {
-            entry.phase = Phase::Admitting;
-            return self.outputs.push_back(Output::Admit {
+            return self.outputs.push_back(Output::Ask(Question {
                 ticket,
                 socket,
+                epoch: 0,
                 grant: None,
                 expires_in: None,
-            });
+                answers_connect: true,
+            }));
         };
-        entry.phase = Phase::Authenticating;
         let name = Arc::clone(&entry.name);
         let first_connect = self.first_connect(now, limits, name);
         let failed_attempts = self.failed_attempts;
@@ -488,14 +487,15 @@ impl<A: Application> Client<A> {
     }
 
     /// Lets a client in by what it holds, unless it has left there meanwhile.
-    fn inherit(&mut self, inherited: Inherited<A>) -> Option<auth::Input<A::Packet, A::Grant>> {
+    fn inherit(
+        &mut self,
+        inherited: Inherited<A>,
+    ) -> Option<auth::Input<A::Packet, A::Grant, Refused>> {
         let from = self.entry_mut(inherited.from)?;
         let machine = from.auth.as_ref().filter(|auth| auth.is_active())?;
         Some(auth::Input::ConnectGranted {
             credential: machine.credential().cloned(),
-            grant: inherited.grant,
-            subject: inherited.subject,
-            expires_in: inherited.expires_in,
+            granted: inherited.granted,
         })
     }
 
@@ -515,27 +515,39 @@ impl<A: Application> Client<A> {
         now
     }
 
-    fn on_admitted(&mut self, ticket: Ticket) {
-        if self
-            .entry_mut(ticket)
-            .is_none_or(|entry| entry.phase != Phase::Admitting)
-        {
+    fn on_asked(&mut self, now: Instant, ticket: Ticket, epoch: u32, verdict: Result<(), Refused>) {
+        let Some(entry) = self.entry_mut(ticket) else {
+            return;
+        };
+        if entry.auth.is_some() {
+            return self.feed_auth(now, ticket, auth::Input::Asked { epoch, verdict });
+        }
+        if entry.phase != Phase::Entering {
             return;
         }
-        if let Some((socket, expires_in)) = self.join(ticket) {
-            self.outputs.push_back(Output::Join { socket, expires_in });
+        match verdict {
+            Ok(()) => self.enter(ticket, Answer::Connect, None),
+            Err(refused) => self.refuse(ticket, Refusal::Refused(refused)),
         }
     }
 
     /// Marks the attempt as joined and puts it last in join order.
-    fn join(&mut self, ticket: Ticket) -> Option<(A::Socket, Option<Duration>)> {
-        let position = self.entries.iter().position(|e| e.ticket == ticket)?;
+    fn enter(&mut self, ticket: Ticket, answer: Answer, expires_in: Option<Duration>) {
+        let Some(position) = self.entries.iter().position(|e| e.ticket == ticket) else {
+            return;
+        };
         let mut entry = self.entries.remove(position);
         entry.phase = Phase::Joined;
-        let (socket, expires_in) = (entry.socket.clone(), entry.expires_in);
+        let socket = entry.socket.clone();
         self.entries.push(entry);
         self.connect_by = None;
-        Some((socket?, expires_in))
+        if let Some(socket) = socket {
+            self.outputs.push_back(Output::Enter {
+                socket,
+                answer,
+                expires_in,
+            });
+        }
     }
 
     //= SIO5-DIS-01
@@ -559,7 +571,7 @@ impl<A: Application> Client<A> {
                     self.outputs.push_back(Output::Abandon { socket });
                 }
             }
-            Phase::Finding | Phase::Authenticating | Phase::Admitting => self.expel(),
+            Phase::Finding | Phase::Entering => self.expel(),
         }
     }
 
@@ -629,7 +641,8 @@ impl<A: Application> Client<A> {
             return;
         };
         let entry = self.entries.remove(position);
-        let is_panic = matches!(&refusal, Refusal::Auth(rejection) if rejection.is_panic());
+        let is_panic =
+            matches!(&refusal, Refusal::Refused(refused) if refused.is_panic_of_policy());
         self.outputs.push_back(Output::Refuse {
             name: entry.name,
             socket: entry.socket,
@@ -641,7 +654,7 @@ impl<A: Application> Client<A> {
         }
     }
 
-    /// Forgets an attempt, and the verification that may run for it.
+    /// Forgets an attempt, and what may be under way for it.
     fn remove(&mut self, now: Instant, ticket: Ticket) -> Option<A::Socket> {
         let position = self.entries.iter().position(|e| e.ticket == ticket)?;
         let mut entry = self.entries.remove(position);
@@ -655,7 +668,12 @@ impl<A: Application> Client<A> {
         Some(socket)
     }
 
-    fn feed_auth(&mut self, now: Instant, ticket: Ticket, input: auth::Input<A::Packet, A::Grant>) {
+    fn feed_auth(
+        &mut self,
+        now: Instant,
+        ticket: Ticket,
+        input: auth::Input<A::Packet, A::Grant, Refused>,
+    ) {
         let Some(auth) = self
             .entry_mut(ticket)
             .and_then(|entry| entry.auth.as_deref_mut())
@@ -671,7 +689,11 @@ impl<A: Application> Client<A> {
         }
     }
 
-    fn on_auth_output(&mut self, ticket: Ticket, output: auth::Output<A::Packet, A::Grant>) {
+    fn on_auth_output(
+        &mut self,
+        ticket: Ticket,
+        output: auth::Output<A::Packet, A::Grant, Refused>,
+    ) {
         let Some(entry) = self.entry_mut(ticket) else {
             return;
         };
@@ -679,36 +701,33 @@ impl<A: Application> Client<A> {
             return;
         };
         match output {
-            auth::Output::RefuseConnect(rejection) => {
-                return self.refuse(ticket, Refusal::Auth(rejection));
+            auth::Output::RefuseConnect(refused) => {
+                return self.refuse(ticket, Refusal::Refused(refused));
             }
-            auth::Output::AttemptFailed
-                if entry.is_implied && entry.phase == Phase::Authenticating =>
-            {
+            auth::Output::AttemptFailed if entry.is_implied && entry.phase == Phase::Entering => {
                 return;
             }
             auth::Output::AttemptFailed => {
                 self.failed_attempts = self.failed_attempts.saturating_add(1);
                 return;
             }
-            auth::Output::Admit { grant, expires_in } => {
-                entry.phase = Phase::Admitting;
-                entry.expires_in = expires_in;
-                return self.outputs.push_back(Output::Admit {
+            auth::Output::Ask {
+                epoch,
+                grant,
+                expires_in,
+            } => {
+                let answers_connect = entry.phase == Phase::Entering;
+                return self.outputs.push_back(Output::Ask(Question {
                     ticket,
                     socket,
+                    epoch,
                     grant,
                     expires_in,
-                });
+                    answers_connect,
+                }));
             }
-            // The client has no answer to its CONNECT yet: what ended meanwhile refuses it, and nothing else is told.
-            auth::Output::Unauthorized { rejection, .. } if entry.phase == Phase::Admitting => {
-                return self.refuse(ticket, Refusal::Auth(rejection));
-            }
-            auth::Output::TokenExpiring { expires_in, .. } if entry.phase == Phase::Admitting => {
-                // The answer says how long it holds.
-                entry.expires_in = Some(expires_in);
-                return;
+            auth::Output::Enter { answer, expires_in } => {
+                return self.enter(ticket, answer, expires_in);
             }
             auth::Output::Disconnect => return self.dismiss(ticket, socket),
             auth::Output::CloseConnection => return self.close(),
@@ -716,9 +735,6 @@ impl<A: Application> Client<A> {
                 entry.phase = Phase::Held;
                 // Its own deadline bounds the wait from here.
                 self.connect_by = None;
-            }
-            auth::Output::Activate { .. } => {
-                self.join(ticket);
             }
             _ => {}
         }
@@ -772,15 +788,15 @@ impl<A: Application> Client<A> {
     }
 }
 
-/// Tells a policy's machine that its client has left; the one thing it may still want is an end to a verification.
+/// Tells a policy's machine that its client has left; the one thing it may still want is an end to what is under way.
 fn cancel<M: auth::Queued, G>(
-    machine: &mut AuthMachine<M, G>,
+    machine: &mut AuthMachine<M, G, Refused>,
     now: Instant,
-) -> Option<auth::Output<M, G>> {
+) -> Option<auth::Output<M, G, Refused>> {
     machine.handle_input(now, auth::Input::Left);
     let mut cancelled = None;
     while let Some(output) = machine.poll_output() {
-        if matches!(output, auth::Output::CancelVerify { .. }) {
+        if matches!(output, auth::Output::Cancel { .. }) {
             cancelled = Some(output);
         }
     }

@@ -6,9 +6,9 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::Value;
 
 use super::{decode, decode_with, decode_within, text};
+use crate::codec::packet::Packet;
 use crate::codec::vectors::Wire;
 use crate::codec::{Codec, Decoder, Limits, OwnedArgs, PacketError};
-use crate::packet::Packet;
 
 const ONE: Payload<'static> = Payload::Binary(&[1]);
 
