@@ -77,6 +77,18 @@ impl Client {
                     self.run_started(connection, &socket, started, None);
                 }
             }
+            Call::Changed(socket, changed) => {
+                // The disconnect handlers were the last to see it.
+                if socket.is_gone() {
+                    return;
+                }
+                for handler in &socket.space.handlers.change {
+                    let started = guard(|| handler.start(&socket, &changed));
+                    self.run_started(connection, &socket, started, None);
+                }
+                // The identities are the application's, and so is what their end does.
+                let _ = guard(|| drop(changed));
+            }
             Call::Left(socket, reason) => {
                 let handlers = &socket.space.handlers;
                 for hook in &handlers.disconnecting {

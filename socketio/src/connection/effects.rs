@@ -5,13 +5,15 @@ use std::time::{Duration, Instant, SystemTime};
 
 use engineio::{Connection, Protocol, Transport};
 use socketio_auth as auth;
-use socketio_auth::{Answer, AuditKind, Change, Code, Rejection};
+use socketio_auth::{Answer, AuditKind, Change, Code, ErasedIdentity, Rejection};
 
 use super::replies::{ack_json, emit_json, send_connected, send_disconnect, send_own};
 use crate::authority::refused::{Evidence, Refused};
+use crate::event::ChangeKind;
 use crate::live::candidate::Accepted;
 use crate::live::client::{Client, HeldPacket, Shell};
 use crate::live::core::Core;
+use crate::live::handlers::Changed;
 use crate::live::inbox::Call;
 use crate::live::owed::Awaited;
 use crate::proto::client::{Input, Output, Refusal};
@@ -208,23 +210,36 @@ impl Client {
         let Some(candidate) = socket.take_candidate() else {
             return;
         };
+        let before = identity_before(socket);
         match &candidate.accepted {
             Some(accepted) => self.install(socket, accepted, candidate.expires_at),
             None => socket.set_guest(candidate.identity.clone()),
         }
-        let kind = match change {
-            Change::Login => Some(AuditKind::Accepted),
-            Change::Switch => Some(AuditKind::Switched),
+        let (kind, entry) = match change {
+            Change::Login => (ChangeKind::Login, Some(AuditKind::Accepted)),
+            Change::Switch => (ChangeKind::Switch, Some(AuditKind::Switched)),
             // The end of the grant told it.
-            Change::Downgrade => None,
+            Change::Downgrade => (ChangeKind::Downgrade, None),
         };
-        if let Some(kind) = kind {
+        if let Some(kind) = entry {
             let evidence = candidate.evidence();
             self.audit(connection, socket, kind, evidence.as_deref());
         }
         socket.leave_rooms(|room| !socket.may_be_in(room));
         socket.join_staged(&candidate);
         socket.revoke_if_late();
+        self.tell_change(socket, before, kind);
+    }
+
+    /// Has the application hear who the socket was and who it is.
+    fn tell_change(&self, socket: &Arc<Core>, before: Option<ErasedIdentity>, kind: ChangeKind) {
+        let Some(before) = before else { return };
+        let changed = Changed {
+            before,
+            after: socket.identity(),
+            kind,
+        };
+        self.push(Call::Changed(Arc::clone(socket), Box::new(changed)));
     }
 
     fn perform_auth(
@@ -262,11 +277,13 @@ impl Client {
             }
             auth::Output::LeaveRooms => socket.leave_rooms(|_| true),
             auth::Output::ReplaceGrant { grant, expires_in } => {
+                let before = identity_before(&socket);
                 self.install(&socket, &grant, grant.ends_at(expires_in));
                 let evidence = grant.evidence.as_deref();
                 self.audit(connection, &socket, AuditKind::Refreshed, evidence);
                 socket.leave_rooms(|room| !socket.may_be_in(room));
                 socket.revoke_if_late();
+                self.tell_change(&socket, before, ChangeKind::Renewal);
             }
             auth::Output::Authenticated { ack, expires_in } => {
                 tell_authenticated(&socket, ack, expires_in);
@@ -310,6 +327,12 @@ impl Client {
             | auth::Output::CloseConnection => {}
         }
     }
+}
+
+/// Who a socket is, if somebody wants to hear when it is another.
+fn identity_before(socket: &Core) -> Option<ErasedIdentity> {
+    let is_wanted = !socket.space.handlers.change.is_empty();
+    is_wanted.then(|| socket.identity())
 }
 
 fn tell_authenticated(socket: &Core, ack: Option<u64>, expires_in: Option<Duration>) {

@@ -232,12 +232,10 @@ impl<D: Send + Sync + 'static> Socket<D> {
     /// Never: the policy of the namespace fixes the type.
     #[must_use]
     pub fn data(&self) -> Arc<D> {
-        let identity = match self.candidate() {
-            Some(candidate) => candidate.identity.clone(),
-            None => self.core.identity(),
-        };
-        let data = identity.downcast();
-        data.expect("the policy of the namespace fixes the type of its identities")
+        match self.candidate() {
+            Some(candidate) => typed(&candidate.identity),
+            None => typed(&self.core.identity()),
+        }
     }
 
     /// Whether the authorizer of the namespace allows an action; always without one. Connects and events are asked
@@ -263,7 +261,7 @@ impl<D: Send + Sync + 'static> Socket<D> {
     /// Whose grant it is; `None` for guests and in public namespaces.
     #[must_use]
     pub fn subject(&self) -> Option<Subject> {
-        self.core.subject()
+        self.grant().map(|grant| grant.subject().clone())
     }
 
     /// The facts of the accepted credential; `None` for guests and in public namespaces.
@@ -283,6 +281,12 @@ impl<D: Send + Sync + 'static> Socket<D> {
             None => self.core.expires_at(),
         }
     }
+}
+
+/// An identity of a namespace whose identities are of this type.
+pub(super) fn typed<D: Send + Sync + 'static>(identity: &ErasedIdentity) -> Arc<D> {
+    let data = identity.downcast();
+    data.expect("the policy of the namespace fixes the type of its identities")
 }
 
 impl<D> fmt::Debug for Socket<D> {

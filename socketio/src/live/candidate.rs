@@ -10,6 +10,7 @@ use crate::authority::revoked::Mark;
 use crate::error::JoinError;
 use crate::lock::Lock;
 use crate::proto::rooms::Room;
+use crate::running::guard;
 
 /// A grant, and what had been revoked when its verification began.
 #[derive(Clone)]
@@ -36,6 +37,15 @@ pub(crate) struct Candidate {
     pub(crate) accepted: Option<Accepted>,
     pub(crate) expires_at: Option<SystemTime>,
     rooms: Lock<Rooms>,
+}
+
+/// The identity is the application's, and so is what its end does.
+impl Drop for Candidate {
+    fn drop(&mut self) {
+        let identity = std::mem::replace(&mut self.identity, ErasedIdentity::new(()));
+        let accepted = self.accepted.take();
+        let _ = guard(|| drop((identity, accepted)));
+    }
 }
 
 /// The rooms that middleware has the socket join.

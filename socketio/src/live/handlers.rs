@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Serialize;
+use socketio_auth::ErasedIdentity;
 
 use super::candidate::Candidate;
 use super::core::Core;
@@ -14,7 +15,7 @@ use super::space::Space;
 use crate::cluster::seat::Seat;
 use crate::codec::{ArgsError, OwnedArgs, RawArgs};
 use crate::error::{ConnectError, DisconnectReason};
-use crate::event::{Event, Invalid};
+use crate::event::{ChangeKind, Event, Invalid};
 use crate::proto::cluster::message::RequestId;
 use crate::proto::rooms::RoomEvent;
 
@@ -119,6 +120,18 @@ pub(crate) trait ConnectHandler: Send + Sync {
     fn start(&self, socket: &Arc<Core>) -> Running;
 }
 
+/// Who a socket was and who it is, whatever their type.
+pub(crate) struct Changed {
+    pub(crate) before: ErasedIdentity,
+    pub(crate) after: ErasedIdentity,
+    pub(crate) kind: ChangeKind,
+}
+
+/// A handler of changes of the holder, whatever its types.
+pub(crate) trait ChangeHandler: Send + Sync {
+    fn start(&self, socket: &Arc<Core>, changed: &Changed) -> Running;
+}
+
 /// Connect middleware that runs.
 pub(crate) type Admission = Pin<Box<dyn Future<Output = Result<(), ConnectError>> + Send>>;
 
@@ -180,6 +193,7 @@ pub(crate) struct Handlers {
     /// Asked one after the other.
     pub(crate) middleware: Vec<Box<dyn Middleware>>,
     pub(crate) connect: Vec<Box<dyn ConnectHandler>>,
+    pub(crate) change: Vec<Box<dyn ChangeHandler>>,
     /// Asked one after the other before an event's handlers are.
     pub(crate) filters: Vec<Box<dyn Filter>>,
     pub(crate) any: Vec<EventHook>,

@@ -37,7 +37,6 @@ impl Core {
         if self.is_joined() {
             if let Some(candidate) = self.take_candidate() {
                 candidate.give_up();
-                let _ = guard(|| drop(candidate));
             }
             return;
         }

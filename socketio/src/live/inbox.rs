@@ -10,6 +10,7 @@ use socketio_auth::{Credential, Purpose};
 use super::candidate::Candidate;
 use super::client::{HeldPacket, Payload};
 use super::core::Core;
+use super::handlers::Changed;
 use super::space::Space;
 use crate::error::DisconnectReason;
 use crate::proto::client::Ticket;
@@ -28,6 +29,7 @@ pub(crate) enum Call {
         makes_guest: bool,
     },
     Connected(Arc<Core>),
+    Changed(Arc<Core>, Box<Changed>),
     Left(Arc<Core>, DisconnectReason),
     Find {
         ticket: Ticket,
