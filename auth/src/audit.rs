@@ -11,7 +11,6 @@ use crate::grant::GrantFacts;
 use crate::presented::context::AuthContext;
 use crate::presented::credential::{Credential, SourceKind};
 use crate::rejection::code::{Code, Rejection};
-use crate::state_machine::{Change, Output, Refusal};
 
 /// How much of a connection's binding a log shows.
 const SHOWN_CONNECTION_BYTES: usize = 12;
@@ -75,29 +74,6 @@ impl<'a> AuditKind<'a> {
             Code::RateLimited | Code::TooManyAttempts => Self::RateLimited,
             Code::AuthUnavailable if rejection.is_panic() => Self::Panic,
             _ => Self::Rejected(rejection),
-        }
-    }
-
-    /// What an output of the machine means for the books; `None` when nothing.
-    #[must_use]
-    pub fn of_output<M, G, R: Refusal>(output: &'a Output<M, G, R>) -> Option<Self> {
-        match output {
-            Output::StartVerify { .. } => Some(Self::Attempt),
-            Output::Enter { .. } => Some(Self::Accepted),
-            Output::Become { change, .. } => match change {
-                Change::Login => Some(Self::Accepted),
-                Change::Switch => Some(Self::Switched),
-                // The end of the grant tells it.
-                Change::Downgrade => None,
-            },
-            Output::ReplaceGrant { .. } => Some(Self::Refreshed),
-            Output::RefuseConnect(rejection) | Output::Unauthorized { rejection, .. } => {
-                Some(Self::of_rejection(rejection.rejection()))
-            }
-            Output::TokenExpiring { expires_in, .. } => Some(Self::Expiring {
-                expires_in: *expires_in,
-            }),
-            _ => None,
         }
     }
 
@@ -336,7 +312,7 @@ impl<F: Fn(&AuthEvent<'_>) + Send + Sync + 'static> AuditSink for F {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Answer, Grant};
+    use crate::Grant;
 
     #[test]
     fn a_line_tells_everything_and_quotes_what_clients_choose() {
@@ -378,31 +354,5 @@ mod tests {
         }
         let panicked = Rejection::panicked();
         assert_eq!(AuditKind::of_rejection(&panicked), AuditKind::Panic);
-    }
-
-    #[test]
-    fn every_step_of_a_client_is_told_once() {
-        let word = |output: &Output<(), ()>| AuditKind::of_output(output).map(|kind| kind.as_str());
-        let answer = Answer::Connect;
-        let expires_in = None;
-        let entered = Output::Enter { answer, expires_in };
-        assert_eq!(word(&entered), Some("accepted"));
-        for (change, told) in [
-            (Change::Login, Some("accepted")),
-            (Change::Switch, Some("switched")),
-            (Change::Downgrade, None),
-        ] {
-            assert_eq!(word(&Output::Become { change, expires_in }), told);
-        }
-        assert_eq!(word(&Output::AttemptFailed), None, "the refusal tells it");
-        let refused = Output::RefuseConnect(Rejection::new(Code::InvalidToken));
-        assert_eq!(word(&refused), Some("rejected"));
-        let late = Output::Unauthorized {
-            rejection: Code::AuthTimeout.into(),
-            notice: 1,
-            ack: None,
-        };
-        assert_eq!(word(&late), Some("timeout"));
-        assert_eq!(word(&Output::Disconnect), None);
     }
 }

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::tests::{
-    Machine, connect, err, no, ok, ok_for, origin, policy, revoked, revoked_meanwhile, token, yes,
+    Machine, connect, err, inherited, no, ok, ok_for, origin, policy, revoked, revoked_meanwhile,
+    token, yes,
 };
 use super::{Answer, Change, Granted, Input, Output};
 use crate::{Code, Collected, Mode, NamespacePolicy, OnExpiry};
@@ -40,6 +41,9 @@ enum Choice {
     Acknowledge,
     Revoke,
     ExpireIn,
+    InheritAnn,
+    InheritBob,
+    ExpireElsewhere,
     Leave,
     /// Time passes up to the next deadline.
     Wait,
@@ -51,7 +55,7 @@ enum Choice {
 
 use Choice::*;
 
-const CHOICES: [Choice; 21] = [
+const CHOICES: [Choice; 24] = [
     Present,
     PresentNothing,
     PresentNonsense,
@@ -69,6 +73,9 @@ const CHOICES: [Choice; 21] = [
     Acknowledge,
     Revoke,
     ExpireIn,
+    InheritAnn,
+    InheritBob,
+    ExpireElsewhere,
     Leave,
     Wait,
     Dawdle,
@@ -108,8 +115,10 @@ struct Seen {
     is_in_private_room: bool,
     /// From the end of a grant until a guest takes over.
     is_nobodys: bool,
-    /// Who it was first, if it was somebody.
-    first: Option<&'static str>,
+    /// Who it was last, if it was somebody.
+    was: Option<&'static str>,
+    /// Whom was asked about comes from another namespace.
+    follows: bool,
     /// What was asked about is kept until the machine says what becomes of it.
     keeps_candidate: bool,
 }
@@ -164,6 +173,9 @@ fn input(choice: Choice, seen: &Seen) -> Input<u8, &'static str> {
             margin: Duration::from_secs(1),
             reason: None,
         },
+        InheritAnn => inherited("ann", TERM),
+        InheritBob => inherited("bob", TERM),
+        ExpireElsewhere => Input::ConnectionExpires,
         Leave => Input::Left,
         Wait | Dawdle | JoinPrivately => Input::Timeout,
     }
@@ -183,7 +195,8 @@ impl Seen {
             waiting: 0,
             is_in_private_room: false,
             is_nobodys: false,
-            first: None,
+            was: None,
+            follows: false,
             keeps_candidate: false,
         }
     }
@@ -230,7 +243,7 @@ impl Seen {
             panic!("nobody was asked about")
         };
         if let Who::Holder(subject) = who {
-            self.first.get_or_insert(subject);
+            self.was = Some(subject);
         }
         who
     }
@@ -312,8 +325,11 @@ impl Seen {
             }
             Output::ReplaceGrant { grant, .. } => {
                 assert_eq!(self.who, Who::Holder(grant), "unasked only who it was");
-                assert!(round.has_result && !self.is_nobodys);
-                self.job = None;
+                assert!(!self.is_nobodys);
+                if !matches!(round.choice, Some(InheritAnn | InheritBob)) {
+                    assert!(round.has_result, "it comes of something");
+                    self.job = None;
+                }
             }
             Output::Authenticated { ack, .. } => {
                 assert!(self.is_in(), "inserted before anything is said");
@@ -345,7 +361,7 @@ impl Seen {
                 assert_eq!(self.owed_acks, 0, "all are answered before the end");
                 round.has_ended = true;
             }
-            Output::CloseConnection => round.has_ended = true,
+            Output::CloseConnection | Output::ExpireConnection => round.has_ended = true,
         }
     }
 
@@ -364,18 +380,22 @@ impl Seen {
         }
         assert!(!self.keeps_candidate, "one at a time");
         self.keeps_candidate = true;
+        self.follows = matches!(round.choice, Some(InheritAnn | InheritBob));
         self.begin(epoch, Job::Ask(grant.map_or(Who::Guest, Who::Holder)));
     }
 
     fn take_change(&mut self, rules: &Rules, round: &mut Round, change: Change) {
-        let first = self.first;
+        let was = self.was;
         let (before, after) = (self.who, self.entrant(round));
         let is_as_told = match change {
             Change::Login => {
-                let comes_back = first.is_none_or(|first| after == Who::Holder(first));
+                let comes_back = was.is_none_or(|was| after == Who::Holder(was));
                 before == Who::Guest && after != Who::Guest && comes_back
             }
-            Change::Switch => rules.settings.allow_switch && after != Who::Guest && after != before,
+            Change::Switch => {
+                let may = rules.settings.allow_switch || self.follows;
+                may && after != Who::Guest && after != before
+            }
             Change::Downgrade => before != Who::Guest && after == Who::Guest && self.is_nobodys,
         };
         assert!(is_as_told, "{change:?} from {before:?} to {after:?}");

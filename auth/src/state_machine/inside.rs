@@ -8,6 +8,7 @@ use super::messages::{Change, Granted, Input, Output, Purpose, Queued, Refusal};
 use super::stage::{Backlog, Candidate, Stage, Term, Trial, Who, Work, earlier, is_due};
 use crate::policy::collected::Collected;
 use crate::policy::settings::OnExpiry;
+use crate::presented::credential::Credential;
 use crate::rejection::code::{Code, Rejection};
 
 impl<M: Queued, G, R: Refusal> Common<M, G, R> {
@@ -79,11 +80,22 @@ impl<M: Queued, G, R: Refusal> Common<M, G, R> {
                     ack,
                     candidate,
                     change,
+                    follows,
                 },
             ) if trial.epoch == epoch => match verdict {
-                Ok(()) => self.become_another(now, term, ack, candidate, change),
+                Ok(()) => {
+                    self.become_another(now, &mut term, candidate, change);
+                    if !follows {
+                        let expires_in = left(now, term.expires_at);
+                        self.emit(Output::Authenticated { ack, expires_in });
+                    }
+                    term.into()
+                }
                 Err(rejection) => {
                     self.emit(Output::StepBack);
+                    if follows {
+                        return self.put_out_inside(rejection, None);
+                    }
                     self.refuse_renewal(term, ack, rejection, true)
                 }
             },
@@ -105,6 +117,14 @@ impl<M: Queued, G, R: Refusal> Common<M, G, R> {
                 self.expire_in(now, &mut term, &work, margin, reason);
                 term.go_on_with(work)
             }
+            (
+                Input::Inherited {
+                    granted,
+                    credential,
+                },
+                work,
+            ) => self.follow(now, term, work, granted, credential),
+            (Input::ConnectionExpires, work) => self.expire_with_connection(now, term, work),
             (Input::Left, work) => {
                 self.cancel_work(&work);
                 Stage::Closed
@@ -149,6 +169,7 @@ impl<M: Queued, G, R: Refusal> Common<M, G, R> {
                 trial,
                 ack,
                 candidate,
+                follows,
                 ..
             } if is_due(earlier(trial.by, candidate.expires_at), now) => {
                 self.cancel(trial);
@@ -158,6 +179,9 @@ impl<M: Queued, G, R: Refusal> Common<M, G, R> {
                 } else {
                     Rejection::unavailable("connect middleware took too long").into()
                 };
+                if follows {
+                    return self.put_out_inside(rejection, None);
+                }
                 let stage = self.refuse_renewal(term, ack, rejection, false);
                 self.run_timers(now, stage)
             }
@@ -255,26 +279,127 @@ impl<M: Queued, G, R: Refusal> Common<M, G, R> {
             ack,
             candidate,
             change,
+            follows: false,
         })
     }
 
     fn become_another(
         &mut self,
         now: Instant,
-        mut term: Term<M>,
-        ack: Option<u64>,
+        term: &mut Term<M>,
         candidate: Candidate,
         change: Change,
-    ) -> Stage<M> {
+    ) {
         self.keep_candidate(now);
-        let expires_in = self.hold_until(now, &mut term, candidate.expires_at);
+        let expires_in = self.hold_until(now, term, candidate.expires_at);
         term.who = Who::Holder(candidate.subject);
         if change == Change::Switch {
             self.emit(Output::LeaveRooms);
         }
         self.emit(Output::Become { change, expires_in });
-        self.emit(Output::Authenticated { ack, expires_in });
+    }
+
+    /// Takes over what has come in the place of the grant that this one was taken over from. The client has presented
+    /// nothing here, so it is told nothing; but it cannot go on as who it is no more elsewhere.
+    fn follow(
+        &mut self,
+        now: Instant,
+        mut term: Term<M>,
+        work: Work<M>,
+        granted: Granted<G>,
+        credential: Option<Credential>,
+    ) -> Stage<M> {
+        let weighed = self.weigh(now, granted);
+        // It is over here, too, already or in a moment; the guest that comes of it follows the next time.
+        let (Ok((candidate, grant)), false) = (weighed, matches!(work, Work::Downgrading { .. }))
+        else {
+            return term.go_on_with(work);
+        };
+        let is_holder = matches!(&term.who, Who::Holder(subject) if *subject == candidate.subject);
+        if is_holder {
+            if let Some(of) = &mut self.revalidation {
+                of.adopt(now, credential);
+            }
+            let expires_in = self.hold_until(now, &mut term, candidate.expires_at);
+            // What the client is about in this namespace goes on.
+            let work = match work {
+                Work::Idle | Work::Refreshing { .. } | Work::Asking { follows: false, .. } => work,
+                work => {
+                    self.abandon(work, None);
+                    Work::Idle
+                }
+            };
+            self.emit(Output::ReplaceGrant { grant, expires_in });
+            return term.go_on_with(work);
+        }
+        self.abandon(work, Some(Code::IdentityMismatch));
+        if let Some(of) = &mut self.revalidation {
+            of.consider(credential);
+        }
+        let is_new = term
+            .who
+            .subject()
+            .is_none_or(|was| *was == candidate.subject);
+        let change = if is_new {
+            Change::Login
+        } else {
+            Change::Switch
+        };
+        let epoch = self.new_epoch();
+        let trial = self.ask(now, epoch, Some((&candidate, grant)));
+        term.go_on_with(Work::Asking {
+            trial,
+            ack: None,
+            candidate,
+            change,
+            follows: true,
+        })
+    }
+
+    /// Whose grant ends with that of another namespace hears so while it can. Those of one token end in the same second,
+    /// and the closing of the connection does not wait for each.
+    fn expire_with_connection(
+        &mut self,
+        now: Instant,
+        mut term: Term<M>,
+        work: Work<M>,
+    ) -> Stage<M> {
+        let soon = now.checked_add(Duration::from_secs(1));
+        let ends_as_well = term
+            .expires_at
+            .is_some_and(|at| soon.is_some_and(|soon| at < soon));
+        if !ends_as_well {
+            return term.go_on_with(work);
+        }
+        term.expires_at = None;
+        term.warn_at = None;
+        if !self.abandon(work, Some(Code::TokenExpired)) {
+            self.unauthorized(refusal(Code::TokenExpired), None);
+        }
         term.into()
+    }
+
+    /// Drops what is under way, and answers whom the client asked for it; whether it did.
+    fn abandon(&mut self, work: Work<M>, code: Option<Code>) -> bool {
+        self.cancel_work(&work);
+        if matches!(work, Work::Asking { .. }) {
+            self.emit(Output::StepBack);
+        }
+        match (work, code) {
+            (
+                Work::Refreshing { ack, .. }
+                | Work::Asking {
+                    ack,
+                    follows: false,
+                    ..
+                },
+                Some(code),
+            ) => {
+                self.unauthorized(refusal(code), ack);
+                true
+            }
+            _ => false,
+        }
     }
 
     fn become_guest(&mut self, mut term: Term<M>, backlog: Backlog<M>) -> Stage<M> {
@@ -411,7 +536,10 @@ impl<M: Queued, G, R: Refusal> Common<M, G, R> {
                 let backlog = Backlog::new();
                 term.go_on_with(Work::Downgrading { trial, backlog })
             }
-            OnExpiry::Downgrade | OnExpiry::ReconnectTransport => self.close_connection(),
+            OnExpiry::Downgrade | OnExpiry::ReconnectTransport => {
+                self.emit(Output::ExpireConnection);
+                Stage::Closed
+            }
         }
     }
 

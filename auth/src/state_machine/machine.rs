@@ -8,7 +8,7 @@ use std::time::Instant;
 use super::common::Common;
 use super::messages::{Input, Output, Queued, Refusal};
 use super::revalidation::Revalidation;
-use super::stage::{Door, Outside, Stage, Step, Term, Work, earlier};
+use super::stage::{Stage, Term, Work, earlier};
 use crate::policy::settings::NamespacePolicy;
 use crate::presented::credential::Credential;
 use crate::rejection::code::Rejection;
@@ -77,12 +77,18 @@ const MAX_SPREAD_PERMILLE: u16 = 50;
 /// | `Asked`, no | | | step back, (why) | | (why), disconnect |
 /// | `VerifyRevoked`, `Revoked` | (why), disconnect | the same | the same | the same | the same |
 /// | `ExpireIn` | notice | notice | notice | notice | |
+/// | `Inherited`, the same subject | replace the grant | the same | the same | cancel, replace the grant | |
+/// | `Inherited`, another | `ask` | cancel, (`identity_mismatch`), `ask` | cancel, step back, (`identity_mismatch`), `ask` | cancel, `ask` | |
+/// | `ConnectionExpires`, within a second of the grant's end | (`token_expired`) | cancel, (`token_expired`) | cancel, step back, (`token_expired`) | cancel, (`token_expired`) | |
 /// | its time limit | | cancel, (`auth_unavailable`) | cancel, step back, (`auth_unavailable`) | cancel, later again | cancel, (`auth_unavailable`), disconnect |
 /// | the new grant ends | | | cancel, step back, (`token_expired`) | | |
 /// | the grant ends | (`token_expired`), then as the policy says | the same, after the grace | the same, after the grace | the same | |
 ///
 /// A grant that is over when it is accepted counts as refused, and what comes to nothing for a guest that never was
 /// anybody as a failed attempt, inside too.
+///
+/// Who follows what it inherited is asked about without a word to the client, and cannot stay who it is: where
+/// middleware turns it away, or does not answer in time, it hears (why) and is disconnected.
 ///
 /// A renewal by the same subject does not ask middleware: middleware decides about persons, and the authenticator has
 /// judged the newer token. Who becomes somebody else stays who it is until the verdict, and goes on being served; at a
@@ -174,19 +180,6 @@ impl<M: Queued, G, R: Refusal> AuthMachine<M, G, R> {
                 }
             }
         }
-    }
-
-    /// True when the client has still to authenticate, and nothing that it presented is being decided on.
-    #[must_use]
-    pub const fn awaits_credential(&self) -> bool {
-        matches!(
-            self.stage,
-            Stage::Outside(Outside {
-                door: Door::TwoRoundTrips { .. },
-                step: Step::Waiting { .. },
-                ..
-            })
-        )
     }
 
     /// True when the socket is in the namespace and may be sent to.

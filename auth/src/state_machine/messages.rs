@@ -139,6 +139,16 @@ pub enum Input<M, G, R = Rejection> {
         /// Why, for the client.
         reason: Option<Arc<str>>,
     },
+    /// A grant of the connection that this one was [taken over](Self::ConnectGranted) from has given way to another: it
+    /// was renewed, or somebody else took that socket over. This one follows.
+    Inherited {
+        /// What holds there now, for as long as it still holds.
+        granted: Granted<G>,
+        /// What it was granted for, see [`AuthMachine::credential`](super::AuthMachine::credential).
+        credential: Option<Credential>,
+    },
+    /// The connection closes, since a grant of another namespace is over, see [`Output::ExpireConnection`].
+    ConnectionExpires,
     /// The client left the namespace, or the connection is gone.
     Left,
     /// The time of [`poll_timeout`](super::AuthMachine::poll_timeout) has come. Early calls are harmless.
@@ -260,4 +270,7 @@ pub enum Output<M, G, R = Rejection> {
     Disconnect,
     /// Close the connection without a DISCONNECT packet. The machine is closed.
     CloseConnection,
+    /// The grant is over: close the connection in the same way, for its client to come back with a newer credential. The
+    /// other machines of the connection hear of it first, by [`Input::ConnectionExpires`].
+    ExpireConnection,
 }

@@ -34,6 +34,12 @@ impl Revalidation {
         self.wait(now);
     }
 
+    /// Another credential is that of the grant, whatever is under verification.
+    pub(super) fn adopt(&mut self, now: Instant, credential: Option<Credential>) {
+        self.current = credential;
+        self.wait(now);
+    }
+
     pub(super) fn wait(&mut self, now: Instant) {
         self.at = now.checked_add(self.every);
     }

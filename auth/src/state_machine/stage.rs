@@ -122,6 +122,8 @@ pub(super) enum Work<M> {
         ack: Option<u64>,
         candidate: Candidate,
         change: Change,
+        /// It is no wish of the client's in this namespace, so it cannot stay who it is.
+        follows: bool,
     },
     /// The authenticator is asked again, of the server's own accord.
     Revalidating {

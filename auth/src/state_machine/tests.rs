@@ -66,6 +66,19 @@ pub(super) fn ok_for(epoch: u32, subject: &'static str, expires_in: Option<Durat
     Input::VerifyOk { epoch, granted }
 }
 
+/// A grant that this one was taken over from has given way to another.
+pub(super) fn inherited(subject: &'static str, expires_in: Duration) -> In {
+    let granted = Granted {
+        grant: subject,
+        subject: subject.into(),
+        expires_in: Some(expires_in),
+    };
+    Input::Inherited {
+        granted,
+        credential: None,
+    }
+}
+
 pub(super) fn err(epoch: u32, code: Code) -> In {
     Input::VerifyErr {
         epoch,
@@ -416,7 +429,7 @@ fn expiry_does_what_the_policy_says() {
     for (action, expected) in [
         (
             OnExpiry::ReconnectTransport,
-            "unauthorized(token_expired) close",
+            "unauthorized(token_expired) expire",
         ),
         (
             OnExpiry::DisconnectNamespace,
@@ -453,7 +466,7 @@ fn a_renewal_may_outlast_the_grant_by_the_refresh_grace() {
     bench.step(21_000, authenticate());
     assert_eq!(
         bench.step(22_500, err(3, Code::InvalidToken)),
-        "unauthorized(invalid_token) unauthorized(token_expired) close"
+        "unauthorized(invalid_token) unauthorized(token_expired) expire"
     );
 }
 
@@ -529,7 +542,7 @@ fn a_margin_brings_the_end_nearer_and_a_renewal_averts_it() {
     );
     assert_eq!(
         bench.step(100_000, Input::Timeout),
-        "unauthorized(token_expired) close"
+        "unauthorized(token_expired) expire"
     );
     assert_eq!(Bench::at("outside: verifying").step(1, margin()), "");
 }

@@ -281,5 +281,6 @@ pub fn describe<M: Display, G: Display, R: Refusal>(output: &Output<M, G, R>) ->
         }
         Output::Disconnect => "disconnect".into(),
         Output::CloseConnection => "close".into(),
+        Output::ExpireConnection => "expire".into(),
     }
 }

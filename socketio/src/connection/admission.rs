@@ -235,22 +235,44 @@ impl Client {
         {
             return None;
         }
-        let counted_from = wall_clock();
-        let left = |at: SystemTime| at.duration_since(counted_from).unwrap_or_default();
         Some(Inherited {
             from: socket.ticket,
-            granted: auth::Granted {
-                subject: grant.subject().clone(),
-                // As the policy ended it there, its cap included.
-                expires_in: socket.expires_at().map(left),
-                grant: Accepted {
-                    grant,
-                    mark,
-                    counted_from,
-                    evidence: None,
-                },
-            },
+            granted: granted_now(&socket, grant, mark),
         })
+    }
+
+    /// Has those that took over what a socket held take over what it holds now, unless the authorizer does not let its
+    /// holder be where they are.
+    pub(super) fn pass_on(
+        &self,
+        connection: &Connection<Self>,
+        now: Instant,
+        from: &Core,
+        heirs: &[Arc<Core>],
+    ) {
+        let mark = self.server.authority.revoked.mark_of_held();
+        let Some(grant) = from.grant() else { return };
+        let granted = granted_now(from, grant, mark);
+        for heir in heirs {
+            let Some(guard) = &heir.space.guard else {
+                continue;
+            };
+            let (grant, to) = (&granted.grant.grant, heir.ticket);
+            let (identity, facts) = (grant.identity(), Some(grant.facts()));
+            let may = may_connect(&*guard.policy, identity, facts, &heir.space.name);
+            let input = match may {
+                Ok(()) => Input::PassOn {
+                    from: from.ticket,
+                    to,
+                    granted: granted.clone(),
+                },
+                Err(rejection) => Input::Auth {
+                    ticket: to,
+                    input: auth::Input::Revoked(rejection.into()),
+                },
+            };
+            self.pump(connection, now, input);
+        }
     }
 
     fn collect(
@@ -424,6 +446,27 @@ fn may_connect(
         Ok(_) => Err(Code::InsufficientScope.into()),
         // Who cannot be asked allows nothing.
         Err(Panicked) => Err(Rejection::panicked()),
+    }
+}
+
+/// A grant that a socket holds, for another of its connection.
+fn granted_now(
+    socket: &Core,
+    grant: Arc<Grant<ErasedIdentity>>,
+    mark: Mark,
+) -> auth::Granted<Accepted> {
+    let counted_from = wall_clock();
+    let left = |at: SystemTime| at.duration_since(counted_from).unwrap_or_default();
+    auth::Granted {
+        subject: grant.subject().clone(),
+        // As the policy ended it there, its cap included.
+        expires_in: socket.expires_at().map(left),
+        grant: Accepted {
+            grant,
+            mark,
+            counted_from,
+            evidence: None,
+        },
     }
 }
 

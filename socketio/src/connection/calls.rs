@@ -77,6 +77,7 @@ impl Client {
                     self.run_started(connection, &socket, started, None);
                 }
             }
+            Call::PassOn { from, heirs } => self.pass_on(connection, now, &from, &heirs),
             Call::Changed(socket, changed) => {
                 // The disconnect handlers were the last to see it.
                 if socket.is_gone() {

@@ -57,6 +57,7 @@ impl Client {
                 answer,
                 expires_in,
             } => self.let_in(connection, socket, answer, expires_in),
+            Output::PassOn { from, heirs } => self.push(Call::PassOn { from, heirs }),
             Output::Auth { socket, output } => self.perform_auth(connection, socket, output),
             Output::Left {
                 socket,
@@ -324,7 +325,8 @@ impl Client {
             | auth::Output::Ask { .. }
             | auth::Output::Enter { .. }
             | auth::Output::Disconnect
-            | auth::Output::CloseConnection => {}
+            | auth::Output::CloseConnection
+            | auth::Output::ExpireConnection => {}
         }
     }
 }

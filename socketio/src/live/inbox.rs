@@ -29,6 +29,11 @@ pub(crate) enum Call {
         makes_guest: bool,
     },
     Connected(Arc<Core>),
+    /// Ask whether those that took over what a socket held may have what it holds now.
+    PassOn {
+        from: Arc<Core>,
+        heirs: Vec<Arc<Core>>,
+    },
     Changed(Arc<Core>, Box<Changed>),
     Left(Arc<Core>, DisconnectReason),
     Find {

@@ -6,7 +6,7 @@ mod tests;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use socketio_auth::{self as auth, Answer, AuthMachine, Collected, NamespacePolicy};
+use socketio_auth::{self as auth, Answer, AuthMachine, Change, Collected, NamespacePolicy};
 
 use crate::authority::refused::Refused;
 use crate::error::DisconnectReason;
@@ -82,6 +82,12 @@ pub(crate) enum Input<A: Application> {
         epoch: u32,
         verdict: Result<(), Refused>,
     },
+    /// What holds in one namespace now, for another that took the grant over which held there before.
+    PassOn {
+        from: Ticket,
+        to: Ticket,
+        granted: auth::Granted<A::Grant>,
+    },
     /// The client sent DISCONNECT.
     Disconnect(Arc<str>),
     /// The client sent what is valid but not allowed now (SIO5-INV-02).
@@ -128,6 +134,11 @@ pub(crate) enum Output<A: Application> {
     Auth {
         socket: A::Socket,
         output: auth::Output<A::Packet, A::Grant, Refused>,
+    },
+    /// Others of the connection took over what this socket held until now: answer [`Input::PassOn`] for each.
+    PassOn {
+        from: A::Socket,
+        heirs: Vec<A::Socket>,
     },
     /// A joined socket has left. With `notifies` the client is sent DISCONNECT.
     Left {
@@ -209,6 +220,10 @@ struct Entry<A: Application> {
     is_implied: bool,
     socket: Option<A::Socket>,
     auth: Option<Box<AuthMachine<A::Packet, A::Grant, Refused>>>,
+    /// Where its grant comes from, until it has one of its own.
+    heir_of: Option<Ticket>,
+    /// What it took over has changed before it was in.
+    is_outdated: bool,
 }
 
 impl<A: Application> Entry<A> {
@@ -311,6 +326,7 @@ impl<A: Application> Client<A> {
                 epoch,
                 verdict,
             } => self.on_asked(now, ticket, epoch, verdict),
+            Input::PassOn { from, to, granted } => self.on_passed(now, from, to, granted),
             Input::Disconnect(name) => self.on_disconnect(now, &name),
             Input::Violation => self.expel(),
             Input::GiveUp => self.close(),
@@ -434,6 +450,8 @@ impl<A: Application> Client<A> {
             is_implied,
             socket: None,
             auth: None,
+            heir_of: None,
+            is_outdated: false,
         });
         self.outputs.push_back(Output::Find {
             ticket,
@@ -476,7 +494,7 @@ impl<A: Application> Client<A> {
             let machine = AuthMachine::new(gate.policy, gate.has_guests, first_connect);
             entry.auth = Some(Box::new(machine));
         }
-        let input = match gate.inherited.and_then(|grant| self.inherit(grant)) {
+        let input = match gate.inherited.and_then(|grant| self.inherit(ticket, grant)) {
             Some(granted) => granted,
             None => auth::Input::Connect {
                 presented: gate.presented,
@@ -489,14 +507,54 @@ impl<A: Application> Client<A> {
     /// Lets a client in by what it holds, unless it has left there meanwhile.
     fn inherit(
         &mut self,
+        ticket: Ticket,
         inherited: Inherited<A>,
     ) -> Option<auth::Input<A::Packet, A::Grant, Refused>> {
         let from = self.entry_mut(inherited.from)?;
         let machine = from.auth.as_ref().filter(|auth| auth.is_active())?;
+        let credential = machine.credential().cloned();
+        self.entry_mut(ticket)?.heir_of = Some(inherited.from);
         Some(auth::Input::ConnectGranted {
-            credential: machine.credential().cloned(),
+            credential,
             granted: inherited.granted,
         })
+    }
+
+    /// Another grant holds where those of others came from.
+    fn pass_on(&mut self, from: Ticket, socket: A::Socket) {
+        let heirs = self.entries.iter().filter(|e| e.heir_of == Some(from));
+        let heirs: Vec<_> = heirs.filter_map(|heir| heir.socket.clone()).collect();
+        if !heirs.is_empty() {
+            let from = socket;
+            self.outputs.push_back(Output::PassOn { from, heirs });
+        }
+    }
+
+    fn on_passed(
+        &mut self,
+        now: Instant,
+        from: Ticket,
+        to: Ticket,
+        granted: auth::Granted<A::Grant>,
+    ) {
+        let source = self.entry_mut(from).and_then(|entry| entry.auth.as_ref());
+        let credential = source.and_then(|auth| auth.credential().cloned());
+        let Some(heir) = self.entry_mut(to) else {
+            return;
+        };
+        // It may have got one of its own meanwhile.
+        if heir.heir_of != Some(from) {
+            return;
+        }
+        if heir.phase != Phase::Joined {
+            heir.is_outdated = true;
+            return;
+        }
+        let input = auth::Input::Inherited {
+            granted,
+            credential,
+        };
+        self.feed_auth(now, to, input);
     }
 
     fn first_connect(&mut self, now: Instant, limits: &Limits, name: Arc<str>) -> Instant {
@@ -539,6 +597,8 @@ impl<A: Application> Client<A> {
         let mut entry = self.entries.remove(position);
         entry.phase = Phase::Joined;
         let socket = entry.socket.clone();
+        let is_outdated = std::mem::take(&mut entry.is_outdated);
+        let source = entry.heir_of.filter(|_| is_outdated);
         self.entries.push(entry);
         self.connect_by = None;
         if let Some(socket) = socket {
@@ -547,6 +607,11 @@ impl<A: Application> Client<A> {
                 answer,
                 expires_in,
             });
+        }
+        let source = source.and_then(|source| self.entry_mut(source));
+        if let Some((ticket, socket)) = source.and_then(|of| Some((of.ticket, of.socket.clone()?)))
+        {
+            self.pass_on(ticket, socket);
         }
     }
 
@@ -637,10 +702,9 @@ impl<A: Application> Client<A> {
     }
 
     fn refuse(&mut self, ticket: Ticket, refusal: Refusal) {
-        let Some(position) = self.entries.iter().position(|e| e.ticket == ticket) else {
+        let Some(entry) = self.take_out(ticket) else {
             return;
         };
-        let entry = self.entries.remove(position);
         let is_panic =
             matches!(&refusal, Refusal::Refused(refused) if refused.is_panic_of_policy());
         self.outputs.push_back(Output::Refuse {
@@ -654,10 +718,23 @@ impl<A: Application> Client<A> {
         }
     }
 
+    /// Takes an attempt out. Those that took its grant over follow where it comes from itself.
+    fn take_out(&mut self, ticket: Ticket) -> Option<Entry<A>> {
+        let position = self.entries.iter().position(|e| e.ticket == ticket)?;
+        let entry = self.entries.remove(position);
+        let heirs = self
+            .entries
+            .iter_mut()
+            .filter(|e| e.heir_of == Some(ticket));
+        for heir in heirs {
+            heir.heir_of = entry.heir_of;
+        }
+        Some(entry)
+    }
+
     /// Forgets an attempt, and what may be under way for it.
     fn remove(&mut self, now: Instant, ticket: Ticket) -> Option<A::Socket> {
-        let position = self.entries.iter().position(|e| e.ticket == ticket)?;
-        let mut entry = self.entries.remove(position);
+        let mut entry = self.take_out(ticket)?;
         let socket = entry.socket?;
         if let Some(output) = entry.auth.as_mut().and_then(|auth| cancel(auth, now)) {
             self.outputs.push_back(Output::Auth {
@@ -685,12 +762,13 @@ impl<A: Application> Client<A> {
             .entry_mut(ticket)
             .and_then(|entry| entry.auth.as_mut()?.poll_output())
         {
-            self.on_auth_output(ticket, output);
+            self.on_auth_output(now, ticket, output);
         }
     }
 
     fn on_auth_output(
         &mut self,
+        now: Instant,
         ticket: Ticket,
         output: auth::Output<A::Packet, A::Grant, Refused>,
     ) {
@@ -731,6 +809,18 @@ impl<A: Application> Client<A> {
             }
             auth::Output::Disconnect => return self.dismiss(ticket, socket),
             auth::Output::CloseConnection => return self.close(),
+            auth::Output::ExpireConnection => return self.expire(now, ticket),
+            auth::Output::ReplaceGrant { .. }
+            | auth::Output::Become {
+                change: Change::Login | Change::Switch,
+                ..
+            } => {
+                let from = socket.clone();
+                self.outputs.push_back(Output::Auth { socket, output });
+                return self.pass_on(ticket, from);
+            }
+            // The client has presented something for this very namespace.
+            auth::Output::Authenticated { .. } => entry.heir_of = None,
             auth::Output::AcceptConnect => {
                 entry.phase = Phase::Held;
                 // Its own deadline bounds the wait from here.
@@ -741,12 +831,24 @@ impl<A: Application> Client<A> {
         self.outputs.push_back(Output::Auth { socket, output });
     }
 
+    /// The connection closes because of the end of a grant. Whose grant ends as well hears so in its own namespace first.
+    fn expire(&mut self, now: Instant, ticket: Ticket) {
+        if self.is_closing {
+            return;
+        }
+        self.is_closing = true;
+        let others = self.entries.iter().filter(|entry| entry.ticket != ticket);
+        for other in others.map(|entry| entry.ticket).collect::<Vec<_>>() {
+            self.feed_auth(now, other, auth::Input::ConnectionExpires);
+        }
+        self.outputs.push_back(Output::Close);
+    }
+
     /// A policy puts its socket out; the connection goes too when nothing else is joined or pending.
     fn dismiss(&mut self, ticket: Ticket, socket: A::Socket) {
-        let Some(position) = self.entries.iter().position(|e| e.ticket == ticket) else {
+        let Some(entry) = self.take_out(ticket) else {
             return;
         };
-        let entry = self.entries.remove(position);
         if let Some(known) = self.guarded.iter_mut().find(|k| k.name == entry.name) {
             known.has_dismissed = true;
         }

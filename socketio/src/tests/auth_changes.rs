@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Log;
 use super::auth::{User, token, users, wall_clock};
-use crate::auth::{Handshake, OnExpiry, Revocation, TwoRoundTrip};
+use crate::auth::{Handshake, Inherit, OnExpiry, Revocation, TwoRoundTrip};
 use crate::testing::TestClient;
 use crate::{Ack, ConnectError, Namespace, NamespaceBuilder, Socket, SocketIo};
 
@@ -335,4 +335,75 @@ async fn middleware_has_its_time_and_no_more() {
         assert_eq!(answer.contains("auth_unavailable"), !is_in, "{answer}");
         assert_eq!(space.socket_count(), usize::from(is_in));
     }
+}
+
+/// Two namespaces of one policy, the second of which takes over what the first holds; its own middleware is asked.
+fn inheriting(log: &Log, allows_switch: bool) -> (SocketIo<User>, Namespace<User>) {
+    let policy = Handshake::new(users()).settings(move |settings| {
+        settings.inherit = Inherit::SameSubject;
+        settings.allow_switch = allows_switch;
+        settings.min_renewal_interval = Duration::ZERO;
+    });
+    let io = SocketIo::builder().authenticate(policy).build().unwrap();
+    io.namespace("/").open().unwrap();
+    let heir = following(guarded_by(io.namespace("/heir"), log), log);
+    (io, heir)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_renewal_reaches_those_who_took_the_grant_over() {
+    let log = Log::default();
+    let (io, heir) = inheriting(&log, false);
+    let mut client = TestClient::open(&io).await;
+    client.join_with("/", &token("user:ann:5")).await;
+    assert!(client.join("/heir").await.starts_with("40/heir,"));
+    log.take();
+    client.send(&authenticate("ann:60", 1)).await;
+    until_acked(&mut client, 1).await;
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert_eq!(rooms(&heir), ["ann", "lounge of ann"]);
+    assert_eq!(log.take(), ["Renewal ann ann"], "nobody is asked");
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(heir.socket_count(), 0, "it ends with the new one");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_switch_takes_those_who_took_the_grant_over_along_or_puts_them_out() {
+    for (name, is_welcome) in [("bob", true), ("mallory", false)] {
+        let log = Log::default();
+        let (io, heir) = inheriting(&log, true);
+        let mut client = TestClient::open(&io).await;
+        client.join_with("/", &token("user:ann")).await;
+        client.join("/heir").await;
+        client.send(&authenticate(name, 1)).await;
+        until_acked(&mut client, 1).await;
+        if is_welcome {
+            assert_eq!(rooms(&heir), ["bob", "lounge of bob"]);
+        } else {
+            let told = client.next_text().await;
+            assert!(
+                told.starts_with("42/heir,") && told.contains("members only"),
+                "{told}"
+            );
+            assert_eq!(client.next_text().await, "41/heir,");
+            assert_eq!(heir.socket_count(), 0);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_namespace_hears_why_the_connection_closes() {
+    let log = Log::default();
+    let (io, _heir) = inheriting(&log, false);
+    let mut client = TestClient::open(&io).await;
+    client.join_with("/", &token("user:ann:5")).await;
+    client.join("/heir").await;
+    let mut told = Vec::new();
+    for received in client.drain().await {
+        let text = format!("{received:?}");
+        if text.contains("token_expired") {
+            told.push(text.contains("/heir"));
+        }
+    }
+    assert_eq!(told, [false, true]);
 }

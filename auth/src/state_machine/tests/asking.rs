@@ -58,7 +58,7 @@ fn whose_grant_is_shortened_meanwhile_hears_so_in_the_answer() {
             (0, Input::ExpireIn { margin, reason }, ""),
             (0, yes(1), answer),
             (14_000, Input::Timeout, "expiring(6)"),
-            (20_000, Input::Timeout, "unauthorized(token_expired) close"),
+            (20_000, Input::Timeout, "unauthorized(token_expired) expire"),
         ]);
     }
 }
@@ -192,7 +192,7 @@ fn who_would_take_over_does_not_outlast_the_grant_it_takes_over() {
         (
             102_000,
             yes(2),
-            "cancel(2) step-back unauthorized(token_expired) close",
+            "cancel(2) step-back unauthorized(token_expired) expire",
         ),
     ]);
     let mut bench = Bench::of("inside: refreshing", |settings| {
@@ -244,7 +244,7 @@ fn a_policy_without_guests_has_nobody_to_ask_about_at_the_end() {
     bench.let_in(0, ok(1, "ann", 9));
     assert_eq!(
         bench.step(9_000, Input::Timeout),
-        "unauthorized(token_expired) close"
+        "unauthorized(token_expired) expire"
     );
 }
 

@@ -32,8 +32,8 @@ connect: asking      | cannot tell  | refuse(auth_unavailable)                  
 connect: asking      | revoked      | cancel(1) refuse(token_revoked)                  | closed
 connect: asking      | revoked then | cancel(1) refuse(token_revoked)                  | closed
 connect: asking      | left         | cancel(1)                                        | closed
-connect: asking      | at 4999      |                                                  | connect: asking
-connect: asking      | at 5000      | cancel(1) refuse(auth_unavailable)               | closed
+connect: asking      | at 44999     |                                                  | connect: asking
+connect: asking      | at 45000     | cancel(1) refuse(auth_unavailable)               | closed
 
 outside: waiting     | authenticate | verify(1)                                        | outside: verifying
 outside: waiting     | guest        | ask(guest)                                       | outside: asking
@@ -69,8 +69,8 @@ outside: asking      | cannot tell  | step-back unauthorized(auth_unavailable)  
 outside: asking      | revoked      | cancel(1) unauthorized(token_revoked) disconnect | closed
 outside: asking      | revoked then | cancel(1) unauthorized(token_revoked) disconnect | closed
 outside: asking      | left         | cancel(1)                                        | closed
-outside: asking      | at 4999      |                                                  | outside: asking
-outside: asking      | at 5000      | cancel(1) step-back unauthorized(auth_unavailable) disconnect | closed
+outside: asking      | at 44999     |                                                  | outside: asking
+outside: asking      | at 45000     | cancel(1) step-back unauthorized(auth_unavailable) disconnect | closed
 
 inside               | authenticate | verify(2)                                        | inside: refreshing
 inside               | guest        | unauthorized(credentials_required)+ack3          | inside
@@ -79,11 +79,13 @@ inside               | exhausted    | unauthorized(too_many_attempts)+ack7      
 inside               | packet       | deliver(1)                                       | inside
 inside               | revoked      | unauthorized(token_revoked) disconnect           | closed
 inside               | expire in    | expiring(20,moving)                              | inside
+inside               | inherited ann | replace(50) | inside
+inside               | inherited bob | ask(bob) | inside: asking
 inside               | left         |                                                  | closed
 inside               | at 69999     |                                                  | inside
 inside               | at 70000     | expiring(30)                                     | inside
 inside               | at 99999     | expiring(0)                                      | inside
-inside               | at 100000    | unauthorized(token_expired) close                | closed
+inside               | at 100000    | unauthorized(token_expired) expire                | closed
 
 inside: refreshing   | authenticate | unauthorized(auth_in_progress)                   | inside: refreshing
 inside: refreshing   | guest        | unauthorized(auth_in_progress)+ack3              | inside: refreshing
@@ -98,10 +100,12 @@ inside: refreshing   | unavailable  | unauthorized(auth_unavailable)            
 inside: refreshing   | revoked      | cancel(2) unauthorized(token_revoked) disconnect | closed
 inside: refreshing   | revoked then | cancel(2) unauthorized(token_revoked) disconnect | closed
 inside: refreshing   | expire in    | expiring(20,moving)                              | inside: refreshing
+inside: refreshing   | inherited ann | replace(50) | inside: refreshing
+inside: refreshing   | inherited bob | cancel(2) unauthorized(identity_mismatch) ask(bob) | inside: asking
 inside: refreshing   | left         | cancel(2)                                        | closed
 inside: refreshing   | at 4999      |                                                  | inside: refreshing
 inside: refreshing   | at 5000      | cancel(2) unauthorized(auth_unavailable)         | inside
-inside: refreshing   | at 100000    | cancel(2) unauthorized(token_expired) close      | closed
+inside: refreshing   | at 100000    | cancel(2) unauthorized(token_expired) expire      | closed
 
 inside: asking       | authenticate | unauthorized(auth_in_progress)                   | inside: asking
 inside: asking       | guest        | unauthorized(auth_in_progress)+ack3              | inside: asking
@@ -114,10 +118,12 @@ inside: asking       | cannot tell  | step-back unauthorized(auth_unavailable)  
 inside: asking       | revoked      | cancel(2) unauthorized(token_revoked) disconnect | closed
 inside: asking       | revoked then | cancel(2) unauthorized(token_revoked) disconnect | closed
 inside: asking       | expire in    | expiring(20,moving)                              | inside: asking
+inside: asking       | inherited ann | replace(50) | inside: asking
+inside: asking       | inherited bob | cancel(2) step-back unauthorized(identity_mismatch) ask(bob) | inside: asking
 inside: asking       | left         | cancel(2)                                        | closed
-inside: asking       | at 4999      |                                                  | inside: asking
-inside: asking       | at 5000      | cancel(2) step-back unauthorized(auth_unavailable) | inside
-inside: asking       | at 100000    | cancel(2) step-back unauthorized(token_expired) close | closed
+inside: asking       | at 44999     |                                                  | inside: asking
+inside: asking       | at 45000     | cancel(2) step-back unauthorized(auth_unavailable) | inside
+inside: asking       | at 100000    | cancel(2) step-back unauthorized(token_expired) expire | closed
 
 inside: revalidating | authenticate | cancel(2) verify(3)                              | inside: refreshing
 inside: revalidating | guest        | cancel(2) unauthorized(credentials_required)+ack3 | inside
@@ -126,16 +132,18 @@ inside: revalidating | exhausted    | cancel(2) unauthorized(too_many_attempts)+
 inside: revalidating | packet       | deliver(1)                                       | inside: revalidating
 inside: revalidating | ok ann       | replace(50)                                      | inside
 inside: revalidating | ok bob       | unauthorized(identity_mismatch) disconnect       | closed
-inside: revalidating | ok over      | unauthorized(token_expired) close                | closed
+inside: revalidating | ok over      | unauthorized(token_expired) expire                | closed
 inside: revalidating | err          | unauthorized(invalid_token) disconnect           | closed
 inside: revalidating | unavailable  |                                                  | inside
 inside: revalidating | revoked      | cancel(2) unauthorized(token_revoked) disconnect | closed
 inside: revalidating | revoked then | cancel(2) unauthorized(token_revoked) disconnect | closed
 inside: revalidating | expire in    | expiring(20,moving)                              | inside: revalidating
+inside: revalidating | inherited ann | cancel(2) replace(50) | inside
+inside: revalidating | inherited bob | cancel(2) ask(bob) | inside: asking
 inside: revalidating | left         | cancel(2)                                        | closed
 inside: revalidating | at 4999      |                                                  | inside: revalidating
 inside: revalidating | at 5000      | cancel(2)                                        | inside
-inside: revalidating | at 90000     | cancel(2) unauthorized(token_expired) close      | closed
+inside: revalidating | at 90000     | cancel(2) unauthorized(token_expired) expire      | closed
 
 inside: downgrading  | authenticate | unauthorized(auth_in_progress)                   | inside: downgrading
 inside: downgrading  | guest        | unauthorized(auth_in_progress)+ack3              | inside: downgrading
@@ -147,8 +155,8 @@ inside: downgrading  | cannot tell  | unauthorized(auth_unavailable) disconnect 
 inside: downgrading  | revoked      | cancel(2) unauthorized(token_revoked) disconnect | closed
 inside: downgrading  | revoked then | cancel(2) unauthorized(token_revoked) disconnect | closed
 inside: downgrading  | left         | cancel(2)                                        | closed
-inside: downgrading  | at 4999      |                                                  | inside: downgrading
-inside: downgrading  | at 5000      | cancel(2) unauthorized(auth_unavailable) disconnect | closed
+inside: downgrading  | at 44999     |                                                  | inside: downgrading
+inside: downgrading  | at 45000     | cancel(2) unauthorized(auth_unavailable) disconnect | closed
 ";
 
 /// Every state, when it is reached, and what is or was last under way there.
@@ -166,7 +174,7 @@ const STATES: [(&str, u64, u32); 11] = [
     ("closed", 0, 1),
 ];
 
-const INPUTS: [&str; 25] = [
+const INPUTS: [&str; 28] = [
     "connect",
     "connect granted",
     "authenticate",
@@ -191,6 +199,9 @@ const INPUTS: [&str; 25] = [
     "late no",
     "late revoked then",
     "expire in",
+    "inherited ann",
+    "inherited bob",
+    "expires elsewhere",
     "left",
 ];
 
@@ -241,6 +252,9 @@ fn input(word: &str, epoch: u32) -> In {
             margin: Duration::from_secs(20),
             reason: Some("moving".into()),
         },
+        "inherited ann" => inherited("ann", Duration::from_secs(50)),
+        "inherited bob" => inherited("bob", Duration::from_secs(50)),
+        "expires elsewhere" => Input::ConnectionExpires,
         "left" => Input::Left,
         _ => panic!("{word}"),
     }

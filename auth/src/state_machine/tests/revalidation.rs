@@ -43,9 +43,9 @@ fn a_credential_that_does_not_hold_any_more_ends_the_socket() {
         ),
         (
             err(2, Code::TokenExpired),
-            "unauthorized(token_expired) close",
+            "unauthorized(token_expired) expire",
         ),
-        (ok(2, "ann", 0), "unauthorized(token_expired) close"),
+        (ok(2, "ann", 0), "unauthorized(token_expired) expire"),
         (
             ok(2, "bob", 9),
             "unauthorized(identity_mismatch) disconnect",
@@ -89,7 +89,7 @@ fn the_end_of_a_grant_does_not_wait_for_what_the_server_asks() {
     assert_eq!(bench.step(70_000, Input::Timeout), "expiring(30)");
     assert_eq!(
         bench.step(100_000, Input::Timeout),
-        "cancel(2) unauthorized(token_expired) close"
+        "cancel(2) unauthorized(token_expired) expire"
     );
 }
 
@@ -178,7 +178,7 @@ fn a_grant_of_the_connection_lets_in_for_as_long_as_it_holds() {
         );
         assert_eq!(
             bench.step(9_000, Input::Timeout),
-            "unauthorized(token_expired) close"
+            "unauthorized(token_expired) expire"
         );
     }
     let mut bench = Bench::new(policy(Mode::Handshake));

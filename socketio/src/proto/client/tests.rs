@@ -142,6 +142,7 @@ fn name_of(output: &Output<Test>) -> String {
             format!("ask {}{about}", question.socket)
         }
         Output::Enter { socket, .. } => format!("enter {socket}"),
+        Output::PassOn { from, heirs } => format!("pass on {from} to {}", heirs.join(", ")),
         Output::Auth { socket, output } => {
             let output = format!("{output:?}");
             let name = output.split([' ', '(']).next().unwrap_or_default();
@@ -585,4 +586,128 @@ fn leaving_ends_a_verification() {
     let reason = DisconnectReason::TransportClose;
     assert_eq!(bench.feed(Input::Closed(reason)), ["Cancel /", "abandon /"]);
     assert_eq!(bench.auth(accepted(1)), [""; 0]);
+}
+
+/// Joins by what another namespace of the connection holds.
+fn inherit(bench: &mut Bench, name: &'static str, from: Ticket) -> Ticket {
+    bench.connect(name);
+    let mut gate = gate(auth::Mode::Handshake, Collected::Guest);
+    gate.inherited = Some(super::Inherited {
+        from,
+        granted: granted("ann"),
+    });
+    assert_eq!(bench.find(name, Some(gate)), [format!("ask {name} as ann")]);
+    bench.ticket()
+}
+
+fn granted(subject: &'static str) -> auth::Granted<&'static str> {
+    auth::Granted {
+        grant: subject,
+        subject: subject.into(),
+        expires_in: Some(Duration::from_secs(60)),
+    }
+}
+
+fn renew(bench: &mut Bench, ticket: Ticket, epoch: u32, subject: &'static str) -> Vec<String> {
+    bench.now += Duration::from_secs(2);
+    bench.feed(Input::Authenticate {
+        ticket,
+        presented: credential(),
+        ack: None,
+    });
+    let input = accepted_as(epoch, subject);
+    bench.feed(Input::Auth { ticket, input })
+}
+
+#[test]
+fn who_took_a_grant_over_follows_what_comes_in_its_place() {
+    let mut bench = Bench::new();
+    bench.connect("/");
+    bench.find("/", Some(gate(auth::Mode::Handshake, credential())));
+    bench.auth(accepted(1));
+    bench.admit();
+    let root = bench.ticket();
+    let heir = inherit(&mut bench, "/heir", root);
+    bench.admit();
+    let of_heir = inherit(&mut bench, "/of-heir", heir);
+    bench.admit();
+
+    let renewed = renew(&mut bench, root, 2, "ann");
+    assert_eq!(
+        renewed,
+        ["ReplaceGrant /", "pass on / to /heir", "Authenticated /"]
+    );
+    let pass = |bench: &mut Bench, from, to, subject| {
+        let granted = granted(subject);
+        bench.feed(Input::PassOn { from, to, granted })
+    };
+    assert_eq!(
+        pass(&mut bench, root, heir, "ann"),
+        ["ReplaceGrant /heir", "pass on /heir to /of-heir"]
+    );
+    assert_eq!(
+        pass(&mut bench, heir, of_heir, "bob"),
+        ["ask /of-heir as bob"]
+    );
+    assert_eq!(
+        bench.feed(Input::Asked {
+            ticket: of_heir,
+            epoch: 2,
+            verdict: Ok(()),
+        }),
+        ["LeaveRooms /of-heir", "Become /of-heir"]
+    );
+    // Whose source has left follows the source of that one.
+    bench.feed(Input::Leave { ticket: heir });
+    assert_eq!(pass(&mut bench, heir, of_heir, "eve"), [""; 0]);
+    assert_eq!(
+        renew(&mut bench, root, 3, "ann"),
+        ["ReplaceGrant /", "pass on / to /of-heir", "Authenticated /"]
+    );
+    // Who presents something of its own follows nobody.
+    renew(&mut bench, of_heir, 3, "bob");
+    assert_eq!(
+        renew(&mut bench, root, 4, "ann"),
+        ["ReplaceGrant /", "Authenticated /"]
+    );
+}
+
+#[test]
+fn who_takes_a_grant_over_while_it_is_renewed_has_the_new_one_when_it_is_in() {
+    let mut bench = Bench::new();
+    bench.connect("/");
+    bench.find("/", Some(gate(auth::Mode::Handshake, credential())));
+    bench.auth(accepted(1));
+    bench.admit();
+    let root = bench.ticket();
+    let heir = inherit(&mut bench, "/heir", root);
+    renew(&mut bench, root, 2, "ann");
+    let granted = granted("ann");
+    let (from, to) = (root, heir);
+    assert_eq!(bench.feed(Input::PassOn { from, to, granted }), [""; 0]);
+    assert_eq!(bench.admit(), ["enter /heir", "pass on / to /heir"]);
+}
+
+#[test]
+fn every_namespace_whose_grant_ends_hears_so_before_the_connection_closes() {
+    let mut bench = Bench::new();
+    for (name, seconds) in [("/", 60), ("/same", 60), ("/other", 600)] {
+        bench.connect(name);
+        bench.find(name, Some(gate(auth::Mode::Handshake, credential())));
+        bench.auth(auth::Input::VerifyOk {
+            epoch: 1,
+            granted: auth::Granted {
+                expires_in: Some(Duration::from_secs(seconds)),
+                ..granted("ann")
+            },
+        });
+        bench.admit();
+        // Each is judged a little later than the one before, by a clock that shows seconds.
+        bench.now += Duration::from_millis(1);
+    }
+    bench.pass(Duration::from_secs(59));
+    assert_eq!(
+        bench.pass(Duration::from_secs(1) - Duration::from_millis(3)),
+        ["Unauthorized /", "Unauthorized /same", "close"]
+    );
 }
