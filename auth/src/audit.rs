@@ -235,7 +235,7 @@ impl fmt::Display for AuthEvent<'_> {
                 )?;
             }
             AuditKind::KeysFailed { detail } | AuditKind::KeysSkipped { detail } => {
-                write!(f, " detail={detail:?}")?
+                write!(f, " detail={detail:?}")?;
             }
             _ => {}
         }

@@ -27,7 +27,7 @@ impl<'a> JoseHeader<'a> {
     /// Reads the decoded header segment. The error is a detail for the log.
     pub(super) fn parse(json: &'a [u8]) -> Result<Self, Cow<'static, str>> {
         Object::parse(json)
-            .ok_or("the header is not a strict JSON object".into())
+            .ok_or_else(|| "the header is not a strict JSON object".into())
             .and_then(Self::from_members)
     }
 

@@ -172,7 +172,7 @@ fn signed_payload(proof: &str, thumbprint: &str) -> Result<Vec<u8>, Cow<'static,
     if !key.verify(parts.signed.as_bytes(), &signature) {
         return Err("the signature of the proof does not hold".into());
     }
-    decode(parts.payload).ok_or("the payload of the proof is not Base64".into())
+    decode(parts.payload).ok_or_else(|| "the payload of the proof is not Base64".into())
 }
 
 fn is_recent(issued_at: Option<&Json<'_>>, now: SystemTime) -> bool {

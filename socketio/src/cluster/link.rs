@@ -2,7 +2,6 @@
 //! `proto::cluster`.
 
 use std::future::Future;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::task::Poll;
 use std::time::Duration;
@@ -14,6 +13,7 @@ use tokio::sync::watch;
 use super::adapter::{Adapter, AdapterError, Membership};
 use super::handle::{ClusterHandle, Hearing, Tasks};
 use super::settings::ClusterSettings;
+use crate::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use crate::clock::now;
 use crate::error::BuildError;
 use crate::lock::Lock;

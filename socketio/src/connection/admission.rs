@@ -21,6 +21,7 @@ use crate::id::SocketId;
 use crate::live::candidate::Accepted;
 use crate::live::client::{Auth, Client, Payload, Shell};
 use crate::live::core::Core;
+use crate::live::directory::Lease;
 use crate::live::keeper::Claim;
 use crate::live::space::{Family, Space};
 use crate::proto::client::{Gate, Inherited, Input, Refusal, Ticket};
@@ -69,9 +70,9 @@ impl Client {
         ticket: Ticket,
         name: Arc<str>,
         payload: Payload,
-        found: Option<Arc<Space>>,
+        found: Option<Lease<Space>>,
     ) {
-        if let Some(space) = found.or_else(|| self.server.lease(&name)) {
+        if let Some(space) = found.or_else(|| self.server.spaces.lease(&name)) {
             return self.found(connection, now, ticket, space, payload);
         }
         let families = self.server.families();
@@ -125,13 +126,12 @@ impl Client {
         connection: &Connection<Self>,
         now: Instant,
         ticket: Ticket,
-        space: Arc<Space>,
+        space: Lease<Space>,
         payload: Payload,
     ) {
         let Some(id) = new_id(connection, &space) else {
             // The operating system has no random bytes; nobody can be let in.
             trace::error!("no socket id could be made");
-            space.give_back();
             return self.pump(connection, now, Input::GiveUp);
         };
         let gate = space.guard.as_ref();
@@ -151,11 +151,13 @@ impl Client {
         }
         let socket = Arc::new(core);
         if gate.is_some() {
-            if let Err(rejection) = self.server.authority.enter_pending(self.address()) {
-                let refusal = Refusal::Refused(rejection.into());
-                return self.pump(connection, now, Input::NotFound { ticket, refusal });
+            match self.server.authority.enter_pending(self.address()) {
+                Ok(place) => socket.wait_in(place),
+                Err(rejection) => {
+                    let refusal = Refusal::Refused(rejection.into());
+                    return self.pump(connection, now, Input::NotFound { ticket, refusal });
+                }
             }
-            socket.set_pending();
         }
         self.pump(
             connection,
@@ -166,10 +168,6 @@ impl Client {
                 gate,
             },
         );
-    }
-
-    pub(crate) fn leave_pending(&self) {
-        self.server.authority.leave_pending(self.address());
     }
 
     /// Refuses a credential unjudged when too many have failed.

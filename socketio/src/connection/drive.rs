@@ -36,8 +36,7 @@ impl Driver for Drive {
                 input: auth::Input::ExpireIn { margin, reason },
             },
         };
-        let client = socket.connection.data();
-        client.feed(&socket.connection, input);
+        socket.connection.data().feed(&socket.connection, input);
     }
 
     fn note(&self, socket: &Core, kind: AuditKind<'_>) {

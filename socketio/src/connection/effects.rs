@@ -46,6 +46,7 @@ impl Client {
                 payload,
                 found,
             }),
+            Output::GiveBack(found) => drop(found),
             Output::Refuse {
                 name,
                 socket,

@@ -1,7 +1,6 @@
 //! What comes in: messages, and what the engine tells of a connection.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use engineio::{CloseReason, Connection, Flow, Message, Protocol, RequestView};
@@ -12,9 +11,11 @@ use tokio::runtime::Handle;
 
 use super::binding::presented_in;
 use super::calls::tell_invalid;
+use crate::atomic::{AtomicBool, Ordering};
 use crate::clock::{now, wall_clock};
 use crate::codec::Decoder;
-use crate::codec::packet::{Packet, PacketKind};
+use crate::codec::kind::PacketKind;
+use crate::codec::packet::Packet;
 use crate::error::DisconnectReason;
 use crate::event::Invalid;
 use crate::live::client::{Auth, Client, HeldPacket, Machine, Payload, Shell, State, own_address};
@@ -250,7 +251,7 @@ impl Client {
         payload: Payload,
         is_implied: bool,
     ) {
-        let found = self.server.find(name);
+        let found = self.server.spaces.lease(name);
         let name = match &found {
             Some(space) => Arc::clone(&space.name),
             None => name.into(),
@@ -262,8 +263,7 @@ impl Client {
                 name,
                 payload,
                 is_implied,
-                // One that goes with its last socket has to be leased.
-                found: found.filter(|space| space.users.is_none()),
+                found,
             },
         );
     }

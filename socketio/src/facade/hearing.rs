@@ -23,7 +23,7 @@ use crate::sending::broadcast::Broadcast;
 impl Hearing for Server {
     fn hear(&self, message: ClusterMessage) {
         if &*message.nsp != ClusterMessage::SERVER_WIDE {
-            if let Some(space) = self.find(&message.nsp) {
+            if let Some(space) = self.spaces.find(&message.nsp) {
                 feed(&space, Input::Received(message));
             }
         } else if let Some(cluster) = &self.cluster {
@@ -34,7 +34,7 @@ impl Hearing for Server {
     }
 
     fn tick(&self) {
-        for space in self.all_spaces() {
+        for space in self.spaces.all() {
             feed(&space, Input::Timeout);
         }
     }

@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use serde_json::Value;
@@ -12,10 +11,12 @@ use tokio::runtime::Handle;
 
 use super::candidate::Accepted;
 use super::core::Core;
+use super::directory::Lease;
 use super::handshake::Handshake;
 use super::inbox::Inbox;
 use super::server::Server;
 use super::space::Space;
+use crate::atomic::AtomicBool;
 use crate::codec::Decoder;
 use crate::codec::packet::Packet;
 use crate::lock::Lock;
@@ -31,7 +32,7 @@ pub(crate) struct Shell {
 
 impl Application for Shell {
     type Socket = Arc<Core>;
-    type Space = Arc<Space>;
+    type Space = Lease<Space>;
     type Payload = Payload;
     // Boxed since it is large, and inputs and outputs are moved more often than it is made.
     type Packet = Box<HeldPacket>;

@@ -4,7 +4,6 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Serialize;
 use socketio_auth::ErasedIdentity;
@@ -12,6 +11,7 @@ use socketio_auth::ErasedIdentity;
 use super::candidate::Candidate;
 use super::core::Core;
 use super::space::Space;
+use crate::atomic::{AtomicBool, Ordering};
 use crate::cluster::seat::Seat;
 use crate::codec::{ArgsError, OwnedArgs, RawArgs};
 use crate::error::{ConnectError, DisconnectReason};

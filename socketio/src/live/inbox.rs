@@ -10,6 +10,7 @@ use socketio_auth::{Credential, Purpose};
 use super::candidate::Candidate;
 use super::client::{HeldPacket, Payload};
 use super::core::Core;
+use super::directory::Lease;
 use super::handlers::Changed;
 use super::space::Space;
 use crate::error::DisconnectReason;
@@ -40,7 +41,7 @@ pub(crate) enum Call {
         ticket: Ticket,
         name: Arc<str>,
         payload: Payload,
-        found: Option<Arc<Space>>,
+        found: Option<Lease<Space>>,
     },
     Verify {
         socket: Arc<Core>,

@@ -5,6 +5,7 @@ pub(crate) mod candidate;
 pub(crate) mod client;
 pub(crate) mod closed;
 pub(crate) mod core;
+pub(crate) mod directory;
 pub(crate) mod driver;
 pub(crate) mod handlers;
 pub(crate) mod handshake;

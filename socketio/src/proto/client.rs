@@ -115,6 +115,8 @@ pub(crate) enum Output<A: Application> {
         payload: A::Payload,
         found: Option<A::Space>,
     },
+    /// Nobody joins what was found: drop it.
+    GiveBack(A::Space),
     /// Answer with CONNECT_ERROR. The attempt is over.
     Refuse {
         name: Arc<str>,
@@ -290,8 +292,13 @@ impl<A: Application> Client<A> {
             Input::Closed(reason) => return self.on_closed(now, reason),
             //= SIO5-INV-02
             Input::Unheard => return self.on_closed(now, DisconnectReason::ForcedServerClose),
-            _ if self.is_closing => return,
             _ => {}
+        }
+        if self.is_closing {
+            if let Input::Connect { found, .. } = input {
+                self.give_back(found);
+            }
+            return;
         }
         self.run_timers(now);
         match input {
@@ -424,6 +431,7 @@ impl<A: Application> Client<A> {
         found: Option<A::Space>,
     ) {
         if self.entries.iter().any(|entry| entry.name == name) {
+            self.give_back(found);
             return self.expel();
         }
         let connecting = self
@@ -432,6 +440,7 @@ impl<A: Application> Client<A> {
             .filter(|entry| entry.phase != Phase::Joined)
             .count();
         if self.entries.len() >= limits.max_namespaces || connecting >= limits.max_connecting {
+            self.give_back(found);
             let refusal = Refusal::TooManyNamespaces;
             return self.outputs.push_back(Output::Refuse {
                 name,
@@ -459,6 +468,13 @@ impl<A: Application> Client<A> {
             payload,
             found,
         });
+    }
+
+    /// Its end may have others called, and whoever feeds the machine holds a lock.
+    fn give_back(&mut self, found: Option<A::Space>) {
+        if let Some(found) = found {
+            self.outputs.push_back(Output::GiveBack(found));
+        }
     }
 
     fn on_found(

@@ -3,7 +3,8 @@
 use serde::de::DeserializeOwned;
 use serde::ser::{Serialize, Serializer};
 
-use super::{OwnedArgs, RawArgs};
+use super::owned::OwnedArgs;
+use super::raw::RawArgs;
 use crate::codec::error::ArgsError;
 use crate::codec::outgoing;
 

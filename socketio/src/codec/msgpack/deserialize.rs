@@ -4,14 +4,15 @@ use std::fmt;
 
 use serde::de::value::{BorrowedBytesDeserializer, I8Deserializer, StrDeserializer};
 use serde::de::{
-    DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, MapAccess, SeqAccess, Unexpected,
-    VariantAccess, Visitor,
+    DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, MapAccess,
+    SeqAccess, Unexpected, VariantAccess, Visitor,
 };
 use serde::forward_to_deserialize_any;
 
 use socketio_auth::lenient_json;
 
 use super::reader::{Malformed, Reader, Token};
+use crate::codec::args::Argument;
 use crate::codec::date::to_iso_string;
 use crate::codec::key::Key;
 
@@ -37,6 +38,11 @@ impl From<Malformed> for Error {
     fn from(malformed: Malformed) -> Self {
         serde::de::Error::custom(malformed)
     }
+}
+
+/// The first of some values.
+pub(in crate::codec) fn deserialize<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
+    T::deserialize(Argument(&mut Reader::new(bytes)))
 }
 
 impl Reader<'_> {

@@ -135,6 +135,7 @@ fn name_of(output: &Output<Test>) -> String {
                 None => format!("refuse {name}: {}", refused.rejection.code().as_str()),
             },
         },
+        Output::GiveBack(()) => "give back".to_owned(),
         Output::Ask(question) => {
             let about = question
                 .grant
@@ -402,6 +403,28 @@ fn the_number_of_namespaces_and_of_unanswered_connects_is_bounded() {
     assert_eq!(bench.connect("/5"), ["refuse /5: too many"]);
     bench.feed(Input::Disconnect("/2".into()));
     assert_eq!(bench.connect("/5"), ["find /5"]);
+}
+
+#[test]
+fn what_was_found_for_nobody_is_given_back() {
+    let connect = |bench: &mut Bench, name: &str| {
+        let (name, found) = (name.into(), Some(()));
+        bench.feed(Input::Connect {
+            name,
+            payload: (),
+            is_implied: false,
+            found,
+        })
+    };
+    let mut bench = Bench::new();
+    assert_eq!(connect(&mut bench, "/1"), ["find /1"]);
+    assert_eq!(connect(&mut bench, "/2"), ["find /2"]);
+    assert_eq!(
+        connect(&mut bench, "/3"),
+        ["give back", "refuse /3: too many"]
+    );
+    assert_eq!(connect(&mut bench, "/1"), ["give back", "expel"]);
+    assert_eq!(connect(&mut bench, "/4"), ["give back"]);
 }
 
 #[test]
