@@ -26,25 +26,19 @@ impl<M: Queued, G, R: Refusal> Common<M, G, R> {
                     failed_attempts,
                 },
                 work,
-            ) => match work {
-                Work::Idle => self.renew(now, term, presented, ack, failed_attempts),
-                Work::Revalidating { trial } => {
-                    // The client is about to bring a newer one.
-                    self.cancel(trial);
-                    self.wait_to_revalidate(now);
-                    self.renew(now, term, presented, ack, failed_attempts)
+            ) => {
+                if self.make_way(now, &work) {
+                    return self.renew(now, term, presented, ack, failed_attempts);
                 }
-                work => {
-                    self.unauthorized(refusal(Code::AuthInProgress), ack);
-                    term.go_on_with(work)
-                }
-            },
+                self.unauthorized(refusal(Code::AuthInProgress), ack);
+                term.go_on_with(work)
+            }
             (Input::Packet(packet), Work::Downgrading { trial, mut backlog }) => {
-                if backlog.push(&self.policy, packet) {
-                    return term.go_on_with(Work::Downgrading { trial, backlog });
+                if !backlog.push(&self.policy, packet) {
+                    self.cancel(trial);
+                    return self.close_connection();
                 }
-                self.cancel(trial);
-                self.close_connection()
+                term.go_on_with(Work::Downgrading { trial, backlog })
             }
             (Input::Packet(packet), work) => {
                 self.emit(Output::Deliver(packet));
@@ -84,20 +78,13 @@ impl<M: Queued, G, R: Refusal> Common<M, G, R> {
                 },
             ) if trial.epoch == epoch => match verdict {
                 Ok(()) => {
-                    self.become_another(now, &mut term, candidate, change);
+                    let expires_in = self.become_another(now, &mut term, candidate, change);
                     if !follows {
-                        let expires_in = left(now, term.expires_at);
                         self.emit(Output::Authenticated { ack, expires_in });
                     }
                     term.into()
                 }
-                Err(rejection) => {
-                    self.emit(Output::StepBack);
-                    if follows {
-                        return self.put_out_inside(rejection, None);
-                    }
-                    self.refuse_renewal(term, ack, rejection, true)
-                }
+                Err(rejection) => self.stay_or_go(term, ack, rejection, follows, true),
             },
             (Input::Asked { epoch, verdict }, Work::Downgrading { trial, backlog })
                 if trial.epoch == epoch =>
@@ -173,16 +160,12 @@ impl<M: Queued, G, R: Refusal> Common<M, G, R> {
                 ..
             } if is_due(earlier(trial.by, candidate.expires_at), now) => {
                 self.cancel(trial);
-                self.emit(Output::StepBack);
                 let rejection = if is_due(candidate.expires_at, now) {
                     refusal(Code::TokenExpired)
                 } else {
                     Rejection::unavailable("connect middleware took too long").into()
                 };
-                if follows {
-                    return self.put_out_inside(rejection, None);
-                }
-                let stage = self.refuse_renewal(term, ack, rejection, false);
+                let stage = self.stay_or_go(term, ack, rejection, follows, false);
                 self.run_timers(now, stage)
             }
             Work::Downgrading { trial, .. } if is_due(trial.by, now) => {
@@ -199,6 +182,15 @@ impl<M: Queued, G, R: Refusal> Common<M, G, R> {
                 term.go_on_with(work)
             }
         }
+    }
+
+    /// Whether the client may bring a newer credential now.
+    fn make_way(&mut self, now: Instant, work: &Work<M>) -> bool {
+        if let Work::Revalidating { trial } = *work {
+            self.cancel(trial);
+            self.wait_to_revalidate(now);
+        }
+        matches!(work, Work::Idle | Work::Revalidating { .. })
     }
 
     fn warn_if_due(&mut self, now: Instant, term: &mut Term<M>) {
@@ -289,7 +281,7 @@ impl<M: Queued, G, R: Refusal> Common<M, G, R> {
         term: &mut Term<M>,
         candidate: Candidate,
         change: Change,
-    ) {
+    ) -> Option<Duration> {
         self.keep_candidate(now);
         let expires_in = self.hold_until(now, term, candidate.expires_at);
         term.who = Who::Holder(candidate.subject);
@@ -297,6 +289,7 @@ impl<M: Queued, G, R: Refusal> Common<M, G, R> {
             self.emit(Output::LeaveRooms);
         }
         self.emit(Output::Become { change, expires_in });
+        expires_in
     }
 
     /// Takes over what has come in the place of the grant that this one was taken over from. The client has presented
@@ -427,6 +420,22 @@ impl<M: Queued, G, R: Refusal> Common<M, G, R> {
         term.expires_at = expires_at;
         term.warn_at = self.notice_of(now, left);
         left
+    }
+
+    /// The client does not become whom was asked about: it stays who it is, unless it cannot.
+    fn stay_or_go(
+        &mut self,
+        term: Term<M>,
+        ack: Option<u64>,
+        rejection: R,
+        follows: bool,
+        was_judged: bool,
+    ) -> Stage<M> {
+        self.emit(Output::StepBack);
+        if follows {
+            return self.put_out_inside(rejection, None);
+        }
+        self.refuse_renewal(term, ack, rejection, was_judged)
     }
 
     /// The client stays who it is. Only a guest that never was anybody tries to get in.

@@ -105,7 +105,7 @@ impl Client {
             epoch,
             Box::pin(asked),
             move |client, connection, now, asked| {
-                let input = client.answer_of(about, asked);
+                let input = client.answer_of(&about, asked);
                 client.pump(connection, now, input);
             },
         );
@@ -114,11 +114,11 @@ impl Client {
     /// What middleware said, unless the grant that it was asked about was revoked meanwhile.
     fn answer_of(
         &self,
-        about: Asked,
+        about: &Asked,
         asked: Result<Result<(), ConnectError>, Panicked>,
     ) -> Input<Shell> {
         let refused = match asked {
-            Ok(Ok(())) => match self.check_again(&about) {
+            Ok(Ok(())) => match self.check_again(about) {
                 Ok(()) => return about.answer(Ok(())),
                 Err(rejection) if about.candidate.is_some() && is_revoked(&rejection) => {
                     let (ticket, epoch) = (about.ticket, about.epoch);

@@ -72,10 +72,7 @@ pub(crate) enum Input<A: Application> {
         ack: Option<u64>,
     },
     /// For the machine of the namespace's policy.
-    Auth {
-        ticket: Ticket,
-        input: auth::Input<A::Packet, A::Grant, Refused>,
-    },
+    Auth { ticket: Ticket, input: AuthInput<A> },
     /// Connect middleware has spoken about [`Output::Ask`].
     Asked {
         ticket: Ticket,
@@ -135,7 +132,7 @@ pub(crate) enum Output<A: Application> {
     /// The policy's machine wants something. Never one of the outputs that are told in another way here.
     Auth {
         socket: A::Socket,
-        output: auth::Output<A::Packet, A::Grant, Refused>,
+        output: AuthOutput<A>,
     },
     /// Others of the connection took over what this socket held until now: answer [`Input::PassOn`] for each.
     PassOn {
@@ -203,6 +200,11 @@ pub(crate) struct Limits {
     pub(crate) max_connecting: usize,
 }
 
+/// The machine of a namespace's policy, what goes into it and what comes out.
+type Machine<A> = AuthMachine<<A as Application>::Packet, <A as Application>::Grant, Refused>;
+type AuthInput<A> = auth::Input<<A as Application>::Packet, <A as Application>::Grant, Refused>;
+type AuthOutput<A> = auth::Output<<A as Application>::Packet, <A as Application>::Grant, Refused>;
+
 /// Where one attempt stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
@@ -221,7 +223,7 @@ struct Entry<A: Application> {
     /// The client had no choice but to ask, so it is no attempt of its own.
     is_implied: bool,
     socket: Option<A::Socket>,
-    auth: Option<Box<AuthMachine<A::Packet, A::Grant, Refused>>>,
+    auth: Option<Box<Machine<A>>>,
     /// Where its grant comes from, until it has one of its own.
     heir_of: Option<Ticket>,
     /// What it took over has changed before it was in.
@@ -521,11 +523,7 @@ impl<A: Application> Client<A> {
     }
 
     /// Lets a client in by what it holds, unless it has left there meanwhile.
-    fn inherit(
-        &mut self,
-        ticket: Ticket,
-        inherited: Inherited<A>,
-    ) -> Option<auth::Input<A::Packet, A::Grant, Refused>> {
+    fn inherit(&mut self, ticket: Ticket, inherited: Inherited<A>) -> Option<AuthInput<A>> {
         let from = self.entry_mut(inherited.from)?;
         let machine = from.auth.as_ref().filter(|auth| auth.is_active())?;
         let credential = machine.credential().cloned();
@@ -761,12 +759,7 @@ impl<A: Application> Client<A> {
         Some(socket)
     }
 
-    fn feed_auth(
-        &mut self,
-        now: Instant,
-        ticket: Ticket,
-        input: auth::Input<A::Packet, A::Grant, Refused>,
-    ) {
+    fn feed_auth(&mut self, now: Instant, ticket: Ticket, input: AuthInput<A>) {
         let Some(auth) = self
             .entry_mut(ticket)
             .and_then(|entry| entry.auth.as_deref_mut())
@@ -782,12 +775,7 @@ impl<A: Application> Client<A> {
         }
     }
 
-    fn on_auth_output(
-        &mut self,
-        now: Instant,
-        ticket: Ticket,
-        output: auth::Output<A::Packet, A::Grant, Refused>,
-    ) {
+    fn on_auth_output(&mut self, now: Instant, ticket: Ticket, output: AuthOutput<A>) {
         let Some(entry) = self.entry_mut(ticket) else {
             return;
         };
