@@ -22,7 +22,8 @@ pub enum Mode {
 #[non_exhaustive]
 pub enum OnExpiry {
     /// Closes the transport without a DISCONNECT packet, so that the JavaScript client reconnects by itself and
-    /// asks its `auth` function for a fresh token. Other namespaces of the connection go with it.
+    /// asks its `auth` function for a fresh token. Other namespaces of the connection go with it; those whose grant ends
+    /// within a second are told `token_expired` as well.
     ReconnectTransport,
     /// Disconnects this namespace only. The JavaScript client does not come back by itself.
     DisconnectNamespace,
@@ -41,7 +42,9 @@ pub enum Inherit {
     /// Every namespace asks for a credential of its own.
     None,
     /// A CONNECT without a credential is let in by the grant of another namespace of the connection: one that has
-    /// the very same policy, such as the server's own, and is joined. It ends when that grant ends. The authorizer
+    /// the very same policy, such as the server's own, and is joined. It ends when that grant ends, and is
+    /// renewed with it. When another subject takes that socket over, connect middleware is asked here as well, and whom
+    /// it turns away leaves the namespace. Whoever presents a credential here later goes a way of its own. The authorizer
     /// is asked; the authenticator is not, so one that judges by the namespace must not be inherited from. When such
     /// namespaces name different subjects, none is inherited.
     SameSubject,
