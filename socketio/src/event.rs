@@ -54,6 +54,24 @@ impl Event {
     }
 }
 
+/// How the holder of a socket has changed, see [`IdentityChange`](crate::IdentityChange).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ChangeKind {
+    /// A guest has authenticated. The socket keeps the rooms that the policy lets its new holder be in.
+    Login,
+    /// The same subject has a newer grant, or the authenticator was
+    /// [asked again](socketio_auth::NamespacePolicy::revalidate_every). The socket keeps the rooms that the policy still
+    /// lets it be in.
+    Renewal,
+    /// Another subject takes the socket over, see
+    /// [`allow_switch`](socketio_auth::NamespacePolicy::allow_switch). The socket has left all its rooms.
+    Switch,
+    /// The grant has ended, and a guest goes on, see [`OnExpiry::Downgrade`](socketio_auth::OnExpiry::Downgrade). The
+    /// socket has left all its rooms.
+    Downgrade,
+}
+
 /// Something a client sent that no handler will see, for
 /// [`on_invalid`](crate::NamespaceBuilder::on_invalid).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

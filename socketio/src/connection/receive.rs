@@ -9,7 +9,6 @@ use socketio_auth as auth;
 use socketio_auth::{Code, Collected};
 use tokio::runtime::Handle;
 
-use super::admission::new_guest;
 use super::binding::presented_in;
 use super::calls::tell_invalid;
 use crate::atomic::{AtomicBool, Ordering};
@@ -252,7 +251,8 @@ impl Client {
         payload: Payload,
         is_implied: bool,
     ) {
-        let name = match self.server.spaces.find(name) {
+        let found = self.server.spaces.lease(name);
+        let name = match &found {
             Some(space) => Arc::clone(&space.name),
             None => name.into(),
         };
@@ -263,6 +263,7 @@ impl Client {
                 name,
                 payload,
                 is_implied,
+                found,
             },
         );
     }
@@ -360,7 +361,7 @@ impl Client {
         Flow::Continue
     }
 
-    /// A packet for a socket that is not in yet.
+    /// A packet of a client of which it is not settled whether it is in, or who it is.
     fn hold(
         &self,
         connection: &Connection<Self>,
@@ -389,29 +390,8 @@ impl Client {
             Ok(argument) => gate.policy.collect_event(Some(&argument)),
             Err(_) => Collected::Rejected(Code::CredentialsBadFormat.into()),
         };
-        let mut presented = self.within_limits(now, presented, socket.subject().as_ref());
+        let presented = self.within_limits(now, presented, socket.subject().as_ref());
         let ack = packet.id();
-        // Who is being verified, or is in, does not become a guest.
-        let is_waited_for = self.state.lock().machine.awaits_credential(ticket);
-        if socket.is_asking() {
-            presented = Collected::Rejected(Code::AuthInProgress.into());
-        }
-        if is_waited_for && matches!(presented, Collected::Guest) {
-            match new_guest(gate, &socket.space) {
-                Ok(guest) => socket.set_guest(guest),
-                Err(rejection) => presented = Collected::Rejected(rejection),
-            }
-        }
-        let asks_first = is_waited_for && !socket.space.handlers.middleware.is_empty();
-        if asks_first && matches!(presented, Collected::Guest) {
-            socket.set_asking(true);
-            self.push(Call::AdmitGuest {
-                ticket,
-                socket: Arc::clone(socket),
-                ack,
-            });
-            return self.go_on(connection, now);
-        }
         self.feed_at(
             connection,
             now,
