@@ -3,11 +3,13 @@
 mod argument;
 mod from_args;
 pub(super) mod owned;
+mod spread;
 
+use std::any::type_name;
 use std::fmt;
 
 use bytes::Bytes;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, DeserializeSeed};
 use serde::ser::{Error as _, Serializer};
 
 use self::argument::Missing;
@@ -20,6 +22,9 @@ pub use from_args::{Args, FromArgs};
 pub(crate) use owned::ArgsSource;
 pub use owned::OwnedArgs;
 pub(super) use owned::{Attached, Attachments};
+
+/// How errors call an array.
+pub(super) const ARRAY: &str = "an array";
 
 /// The arguments of an event or an ack as they were received, not deserialized yet.
 ///
@@ -66,9 +71,8 @@ impl<'a> RawArgs<'a> {
     /// The argument is missing or is no `T`.
     #[inline]
     pub fn deserialize<T: DeserializeOwned>(self) -> Result<T, ArgsError> {
-        let index = self.index;
         if self.count == 0 {
-            return T::deserialize(Missing).map_err(|_| ArgsError::Missing { index });
+            return T::deserialize(Missing).map_err(|_| self.missing::<T>());
         }
         let result = match self.form {
             Form::Json { text, attachments } => {
@@ -76,7 +80,55 @@ impl<'a> RawArgs<'a> {
             }
             Form::Msgpack(bytes) => msgpack::deserialize(bytes).map_err(|error| error.to_string()),
         };
-        result.map_err(|message| ArgsError::Type { index, message })
+        result.map_err(|message| self.mistyped::<T>(message))
+    }
+
+    /// The same with a seed, which can be tried but once.
+    fn deserialize_seed<S: DeserializeSeed<'a>>(self, seed: S) -> Result<S::Value, ArgsError> {
+        if self.count == 0 {
+            let read = seed.deserialize(Missing);
+            return read.map_err(|_| self.missing::<S::Value>());
+        }
+        let result = match self.form {
+            Form::Json { text, attachments } => {
+                json::deserialize_seed(text, attachments, seed).map_err(|error| error.to_string())
+            }
+            Form::Msgpack(bytes) => {
+                msgpack::deserialize_seed(bytes, seed).map_err(|error| error.to_string())
+            }
+        };
+        result.map_err(|message| self.mistyped::<S::Value>(message))
+    }
+
+    #[cold]
+    fn missing<T>(self) -> ArgsError {
+        ArgsError::Missing {
+            index: self.index,
+            expected: type_name::<T>(),
+        }
+    }
+
+    #[cold]
+    fn mistyped<T>(self, message: String) -> ArgsError {
+        ArgsError::Type {
+            index: self.index,
+            expected: type_name::<T>(),
+            found: self.kind(),
+            message,
+        }
+    }
+
+    fn is_array(self) -> bool {
+        self.kind() == ARRAY
+    }
+
+    /// What the first argument is, with its article.
+    fn kind(self) -> &'static str {
+        match self.form {
+            _ if self.count == 0 => "nothing",
+            Form::Json { text, attachments } => json::kind(text, attachments),
+            Form::Msgpack(bytes) => msgpack::kind(bytes),
+        }
     }
 
     /// How many arguments there are.

@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::marker::PhantomData;
 use std::vec;
 
 use bytes::Bytes;
@@ -13,10 +14,12 @@ use serde::de::{
     SeqAccess, Unexpected, VariantAccess, Visitor,
 };
 use serde_json::Value;
+use serde_json::de::{Read, StrRead};
 use socketio_auth::lenient_json;
 
+use super::placeholder::Places;
 use super::scan::split_first;
-use crate::codec::args::Argument;
+use crate::codec::args::{ARRAY, Argument};
 use crate::codec::key::{Key, Name};
 
 /// The first value of some JSON text that was scanned before.
@@ -47,16 +50,61 @@ fn deserialize_mended<T: DeserializeOwned>(
 
 #[inline]
 fn read<'de, T: DeserializeOwned>(
-    json: &mut serde_json::Deserializer<serde_json::de::StrRead<'de>>,
+    json: &mut serde_json::Deserializer<StrRead<'de>>,
     attachments: &[Bytes],
 ) -> Result<T, serde_json::Error> {
+    read_seed(json, attachments, PhantomData)
+}
+
+/// The first value of some JSON text that was scanned before, for a seed. It is used up by one attempt, so the text is
+/// mended first.
+pub(in crate::codec) fn deserialize_seed<'de, S: DeserializeSeed<'de>>(
+    text: &'de str,
+    attachments: &[Bytes],
+    seed: S,
+) -> Result<S::Value, serde_json::Error> {
+    let (first, _) = split_first(text);
+    match lenient_json::mend(first).map_err(Error::custom)? {
+        None => read_seed(
+            &mut serde_json::Deserializer::from_str(first),
+            attachments,
+            seed,
+        ),
+        Some(mended) => {
+            let mut json = serde_json::Deserializer::from_reader(mended.as_bytes());
+            json.disable_recursion_limit();
+            read_seed(&mut json, attachments, seed)
+        }
+    }
+}
+
+#[inline]
+fn read_seed<'de, R: Read<'de>, S: DeserializeSeed<'de>>(
+    json: &mut serde_json::Deserializer<R>,
+    attachments: &[Bytes],
+    seed: S,
+) -> Result<S::Value, serde_json::Error> {
     if attachments.is_empty() {
-        T::deserialize(Argument(json))
+        seed.deserialize(Argument(json))
     } else {
-        T::deserialize(Argument(Attached {
+        seed.deserialize(Argument(Attached {
             inner: json,
             attachments,
         }))
+    }
+}
+
+/// What the first value of some JSON text is, with its article.
+pub(in crate::codec) fn kind(text: &str, attachments: &[Bytes]) -> &'static str {
+    let text = text.trim_start();
+    match text.bytes().next() {
+        Some(b'{') if !attachments.is_empty() && Places::find(text).num(0).is_some() => "binary",
+        Some(b'{') => "an object",
+        Some(b'[') => ARRAY,
+        Some(b'"') => "a string",
+        Some(b't' | b'f') => "a boolean",
+        Some(b'n') => "null",
+        _ => "a number",
     }
 }
 

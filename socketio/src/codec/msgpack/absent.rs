@@ -2,7 +2,7 @@
 //! what would be, refuses.
 
 use engineio::{MessageBuffer, Payload};
-use serde::de::{self, DeserializeOwned, value};
+use serde::de::{self, DeserializeOwned, DeserializeSeed, value};
 use serde::ser::{Error as _, Serialize, Serializer};
 
 use super::error::{EncodeError, PacketError};
@@ -18,6 +18,17 @@ pub(super) fn decode<'a>(_: Payload<'a>, _: &Limits) -> Result<Packet<'a>, Packe
 
 pub(super) fn deserialize<T: DeserializeOwned>(_: &[u8]) -> Result<T, value::Error> {
     Err(de::Error::custom(ABSENT))
+}
+
+pub(super) fn deserialize_seed<'de, S: DeserializeSeed<'de>>(
+    _: &'de [u8],
+    _: S,
+) -> Result<S::Value, value::Error> {
+    Err(de::Error::custom(ABSENT))
+}
+
+pub(super) fn kind(_: &[u8]) -> &'static str {
+    "malformed"
 }
 
 pub(super) fn split_first(_: &[u8]) -> (&[u8], &[u8]) {

@@ -9,13 +9,13 @@ mod transcode;
 use std::borrow::Cow;
 
 use engineio::{MessageBuffer, Payload};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, DeserializeSeed};
 use serde::ser::{Serialize, Serializer};
 
-use self::reader::{Budget, Reader, Token};
+use self::reader::{Budget, Malformed, Reader, Token};
 pub(super) use self::serialize::Writer;
 pub(super) use self::transcode::transcode;
-use super::args::{ArgsSource, Argument};
+use super::args::{ARRAY, ArgsSource, Argument};
 use super::error::{EncodeError, PacketError};
 use super::json::Header;
 use super::limits::{DEEPEST, Limits};
@@ -145,6 +145,31 @@ fn event_name(token: Token<'_>) -> Option<Cow<'_, str>> {
 /// The first of some values.
 pub(super) fn deserialize<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, deserialize::Error> {
     T::deserialize(Argument(&mut Reader::new(bytes)))
+}
+
+/// The same with a seed.
+pub(super) fn deserialize_seed<'de, S: DeserializeSeed<'de>>(
+    bytes: &'de [u8],
+    seed: S,
+) -> Result<S::Value, deserialize::Error> {
+    seed.deserialize(Argument(&mut Reader::new(bytes)))
+}
+
+/// What the first of some values is, with its article.
+pub(super) fn kind(bytes: &[u8]) -> &'static str {
+    match Reader::new(bytes).token() {
+        Ok(Token::Nil) => "null",
+        Ok(Token::Undefined) => "undefined",
+        Ok(Token::Bool(_)) => "a boolean",
+        Ok(Token::Unsigned(_) | Token::Negative(_) | Token::Float(_)) => "a number",
+        Ok(Token::Str(_) | Token::Surrogates(_)) => "a string",
+        Ok(Token::Binary(_)) => "binary",
+        Ok(Token::Date(_)) => "a date",
+        Ok(Token::Extension(..)) => "an extension",
+        Ok(Token::Array(_)) => ARRAY,
+        Ok(Token::Map(_)) => "an object",
+        Err(Malformed) => "malformed",
+    }
 }
 
 /// The first of some values that have been read before, and those behind it.
