@@ -12,7 +12,7 @@ use serde_json::Value;
 use socketio_auth::lenient_json;
 
 use crate::codec::packet::{Packet, PacketKind};
-use crate::codec::{Codec, Decoder, Event, Limits, OwnedArgs, RawArgs};
+use crate::codec::{Codec, Decoder, Limits, OutgoingEvent, OwnedArgs, RawArgs};
 
 const LIMITS: Limits = Limits {
     max_attachments: 3,
@@ -195,7 +195,7 @@ fn relay(codec: &Codec, packet: &Packet<'_>, name: &str) {
 }
 
 fn write(codec: &Codec, packet: &Packet<'_>, name: &str, args: &OwnedArgs) -> MessageBuffer {
-    let event = Event {
+    let event = OutgoingEvent {
         namespace: packet.namespace(),
         id: packet.id(),
         name,

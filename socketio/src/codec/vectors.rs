@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use super::error::PacketError;
 use super::outgoing::SEVERAL;
 use super::packet::{Packet, PacketKind};
-use super::{Codec, Decoder, Event, Limits, RawArgs};
+use super::{Codec, Decoder, Limits, OutgoingEvent, RawArgs};
 
 /// How we depart from a row.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -258,7 +258,7 @@ impl Row {
             4 => PacketKind::ConnectError,
             2 | 5 => {
                 let (name, args) = data.unwrap().as_array().unwrap().split_first().unwrap();
-                let event = Event {
+                let event = OutgoingEvent {
                     namespace,
                     id,
                     name: name.as_str().unwrap(),

@@ -14,7 +14,7 @@ use super::emitter::key_of;
 use crate::cluster::answers::Gathering;
 use crate::cluster::question::Question;
 use crate::cluster::seat::Seat;
-use crate::codec::{Event, FromArgs, OwnedArgs};
+use crate::codec::{FromArgs, OutgoingEvent, OwnedArgs};
 use crate::error::EmitError;
 use crate::event::Event as OwnedEvent;
 use crate::live::core::Core;
@@ -332,7 +332,7 @@ impl Broadcast {
         args: &A,
         offset: Option<&str>,
     ) -> Result<EncodedMessage, EmitError> {
-        let event = Event {
+        let event = OutgoingEvent {
             namespace: &self.space.name,
             id,
             name: event,

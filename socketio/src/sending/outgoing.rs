@@ -6,7 +6,7 @@ use engineio::{EncodedMessage, MessageBuffer, SendOptions, Sent};
 use serde::Serialize;
 use tokio::sync::oneshot;
 
-use crate::codec::{Event, OwnedArgs, RawArgs};
+use crate::codec::{OutgoingEvent, OwnedArgs, RawArgs};
 use crate::error::EmitError;
 use crate::live::core::Core;
 use crate::live::keeper::Kept;
@@ -36,7 +36,7 @@ impl Core {
             return self.emit_as(event, None, args, space.options).map(drop);
         }
         self.check_receiver(event)?;
-        let event = Event {
+        let event = OutgoingEvent {
             namespace: &space.name,
             id: None,
             name: event,
@@ -126,7 +126,7 @@ impl Core {
             self.show_outgoing(event, OwnedArgs::new(args)?.as_raw());
         }
         let offset = offset.map(|offset| offset.to_string());
-        let event = Event {
+        let event = OutgoingEvent {
             namespace: &space.name,
             id,
             name: event,

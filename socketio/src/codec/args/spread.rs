@@ -65,7 +65,7 @@ impl<'de> Deserializer<'de> for Spread<'de> {
         len: usize,
         visitor: V,
     ) -> Result<V::Value, Refusal> {
-        visitor.visit_seq(Elements {
+        visitor.visit_seq(TupleElements {
             args: self.0,
             left: len,
         })
@@ -86,12 +86,12 @@ impl<'de> Deserializer<'de> for Spread<'de> {
     }
 }
 
-struct Elements<'a> {
+struct TupleElements<'a> {
     args: RawArgs<'a>,
     left: usize,
 }
 
-impl<'de> SeqAccess<'de> for Elements<'de> {
+impl<'de> SeqAccess<'de> for TupleElements<'de> {
     type Error = Refusal;
 
     fn next_element_seed<S: DeserializeSeed<'de>>(

@@ -103,7 +103,7 @@ pub(in crate::codec) fn decode<'a>(
         *waiting = Some(decode_binary(kind, cursor, protocol, limits)?);
         return Ok(None);
     }
-    let parts = Parts::decode(kind, cursor, protocol, limits, &mut ())?;
+    let parts = HeaderParts::decode(kind, cursor, protocol, limits, &mut ())?;
     let args = ArgsSource::json(parts.values.text, parts.values.count);
     Ok(Some(Packet::received(
         kind,
@@ -134,7 +134,7 @@ fn decode_binary(
         return Err(PacketError::TooManyAttachments);
     }
     let mut placeholders = Placeholders::new(count);
-    let parts = Parts::decode(kind, cursor, protocol, limits, &mut placeholders)?;
+    let parts = HeaderParts::decode(kind, cursor, protocol, limits, &mut placeholders)?;
     Ok(Box::new(Incomplete {
         // Only a CONNECT has a query.
         packet: Packet::received(
@@ -154,7 +154,7 @@ fn decode_binary(
 }
 
 /// What stands behind the type and the number of attachments.
-struct Parts<'a> {
+struct HeaderParts<'a> {
     namespace: &'a str,
     query: Option<&'a str>,
     id: Option<u64>,
@@ -162,7 +162,7 @@ struct Parts<'a> {
     values: Values<'a>,
 }
 
-impl<'a> Parts<'a> {
+impl<'a> HeaderParts<'a> {
     #[inline]
     fn decode(
         kind: PacketKind,

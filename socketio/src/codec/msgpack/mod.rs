@@ -24,7 +24,7 @@ use crate::codec::packet::{Packet, PacketKind};
 
 /// The members of the map that is a packet.
 #[derive(Default)]
-struct Members<'a> {
+struct PacketMembers<'a> {
     kind: Option<Token<'a>>,
     namespace: Option<Token<'a>>,
     id: Option<Token<'a>>,
@@ -70,7 +70,7 @@ pub(super) fn decode<'a>(message: Payload<'a>, limits: &Limits) -> Result<Packet
     }
 }
 
-fn members<'a>(reader: &mut Reader<'a>, limits: &Limits) -> Result<Members<'a>, PacketError> {
+fn members<'a>(reader: &mut Reader<'a>, limits: &Limits) -> Result<PacketMembers<'a>, PacketError> {
     let Token::Map(len) = reader.token()? else {
         return Err(PacketError::UnknownType);
     };
@@ -78,7 +78,7 @@ fn members<'a>(reader: &mut Reader<'a>, limits: &Limits) -> Result<Members<'a>, 
         depth: limits.max_depth.min(DEEPEST),
         values: limits.max_values,
     };
-    let mut members = Members::default();
+    let mut members = PacketMembers::default();
     for _ in 0..len {
         let key = reader.peek()?;
         reader.skip(&mut budget)?;
