@@ -329,8 +329,9 @@ impl Client {
 #[cfg(feature = "tracing")]
 fn shortened(name: &str) -> &str {
     const MOST_BYTES: usize = 64;
-    name.get(..name.floor_char_boundary(MOST_BYTES))
-        .unwrap_or(name)
+    let mut ends = (0..=MOST_BYTES).rev();
+    let end = ends.find(|&end| name.is_char_boundary(end));
+    name.get(..end.unwrap_or(0)).unwrap_or(name)
 }
 
 /// Asks the event middleware, one after the other.
