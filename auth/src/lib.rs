@@ -34,7 +34,7 @@
 //!
 //! None is on by default. `jwt-aws-lc` and `jwt-rust-crypto` add the `jwt` module on one of two cryptographic
 //! backends; with both, aws-lc is used. `introspection` adds an authenticator that
-//! asks the issuer, `jwks-http` the HTTPS client that it and key sets can use, on tokio. `testing` adds the `testing`
+//! asks the issuer, `discovery` asks an OpenID Connect provider where its keys are, `jwks-http` adds the HTTPS client that it and key sets can use, on tokio. `testing` adds the `testing`
 //! module for the tests of applications.
 #![forbid(unsafe_code)]
 

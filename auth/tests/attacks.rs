@@ -388,3 +388,26 @@ fn two_different_credentials_are_ambiguous_and_two_equal_ones_are_one() {
         Extract::Malformed(Code::AmbiguousCredentials)
     ));
 }
+
+#[test]
+fn an_endless_grace_waits_for_the_acknowledgement_until_the_deadline() {
+    let refused = || {
+        let mut policy = NamespacePolicy::default();
+        policy.mode = Mode::TwoRoundTrip;
+        policy.deadline = MINUTE;
+        policy.reject_grace = Duration::MAX;
+        let mut client = MachineDriver::new(policy);
+        client.connect(None);
+        client.authenticate(Some("token"));
+        let told = client.reject(Code::InvalidToken);
+        assert_eq!(
+            told.last().map(String::as_str),
+            Some("unauthorized(invalid_token)")
+        );
+        assert_eq!(client.advance(50 * SECOND), NOTHING);
+        client
+    };
+    assert_eq!(refused().acknowledge(), ["disconnect"]);
+    let told = refused().advance(10 * SECOND);
+    assert_eq!(told, ["unauthorized(auth_timeout)", "disconnect"]);
+}

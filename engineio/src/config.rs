@@ -183,7 +183,7 @@ impl Config {
     }
 
     /// How long reading may stand still on our side (a handler that paused, a client that does not take what
-    /// it asked for) before the session is closed; default 60 s.
+    /// it asked for) before the session is closed; default 60 s. Pings go out meanwhile, and no answer is expected.
     pub fn stall_timeout(mut self, timeout: Duration) -> Self {
         self.timing.stall_timeout = timeout;
         self

@@ -44,8 +44,8 @@ pub use proto::transport::Transport;
 pub use request::{RequestView, decode_form};
 pub use send_options::{ConflationKey, OverflowPolicy, SendOptions, Sent};
 pub use server::{
-    Connection, Engine, EngineService, Flow, ForeignStream, Handler, Listener, PeerAddr, Ready,
-    SendError, Stats,
+    Connection, Engine, EngineService, Flow, ForeignStream, Handler, Listener, PeerAddr, Queued,
+    Ready, SendError, Stats,
 };
 pub use session_id::SessionId;
 pub use websocket::PerMessageDeflate;

@@ -11,7 +11,8 @@ use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor}
 use serde_json::Value;
 use socketio_auth::lenient_json;
 
-use crate::codec::packet::{Packet, PacketKind};
+use crate::codec::kind::PacketKind;
+use crate::codec::packet::Packet;
 use crate::codec::{Codec, Decoder, Limits, OutgoingEvent, OwnedArgs, RawArgs};
 
 const LIMITS: Limits = Limits {

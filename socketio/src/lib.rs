@@ -139,6 +139,7 @@
 
 #![forbid(unsafe_code)]
 
+mod atomic;
 mod authority;
 mod clock;
 mod cluster;
@@ -155,6 +156,8 @@ pub mod guide;
 mod id;
 mod live;
 mod lock;
+#[cfg(test)]
+mod models;
 mod proto;
 mod queue;
 mod running;
@@ -171,7 +174,8 @@ pub use cluster::answers::{Gathered, Gathering, ServerAnswer};
 pub use cluster::handle::ClusterHandle;
 pub use cluster::local::{LocalAdapter, LocalBus};
 pub use cluster::settings::ClusterSettings;
-pub use codec::packet::{Packet, PacketKind};
+pub use codec::kind::PacketKind;
+pub use codec::packet::Packet;
 pub use codec::{
     Args, ArgsError, Binary, Codec, EncodeError, FromArgs, Limits, Outgoing, OwnedArgs,
     PacketError, Parser, Partial, RawArgs,

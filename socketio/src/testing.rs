@@ -78,6 +78,17 @@ pub enum Received {
     Closed,
 }
 
+impl TestClientBuilder {
+    /// Opens the connection. No namespace is joined yet.
+    ///
+    /// # Panics
+    ///
+    /// When the server refuses it.
+    pub async fn open<D: Send + Sync + 'static>(self, io: &SocketIo<D>) -> TestClient {
+        TestClient::open_request(io, self.peer, &self.request()).await
+    }
+}
+
 /// A client of protocol 5 over WebSocket, in memory. It answers pings whenever it waits for something.
 #[derive(Debug)]
 pub struct TestClient {

@@ -19,6 +19,8 @@ pub(crate) struct Expectations {
     pub(crate) max_token_lifetime: Option<Duration>,
     /// Without `exp` a grant ends with `max_session`.
     pub(crate) is_expiry_required: bool,
+    /// Where it is not `sub`.
+    pub(crate) subject_claim: Option<Box<str>>,
     /// A claim of the application's that ends the session before `exp` does.
     pub(crate) end_claim: Option<Box<str>>,
 }
@@ -120,7 +122,7 @@ impl Expectations {
         };
         let expires = expires.into_iter().chain(ends).min();
         let registered = Registered {
-            subject: subject(claims)?,
+            subject: self.subject(claims)?,
             issuer,
             key_id: None,
             algorithm: None,
@@ -139,6 +141,21 @@ impl Expectations {
             return Err((Code::TokenExpired, format!("exp was {since} s ago").into()));
         }
         Ok(registered)
+    }
+
+    /// An empty name is nobody's: whoever writes it does not know whom.
+    fn subject(&self, claims: &Object<'_>) -> Result<Arc<str>, Failure> {
+        let name = self.subject_claim.as_deref().unwrap_or("sub");
+        match claims.get(name) {
+            None => Err(invalid(format!("{name} is missing"))),
+            Some(Json::Text(text)) if text.is_empty() => Err(invalid(format!("{name} is empty"))),
+            Some(Json::Text(text)) => Ok((&**text).into()),
+            // The number of a row in a table; `sub` has to be a text (RFC 7519 §4.1.2).
+            Some(Json::Number(id)) if self.subject_claim.is_some() && !id.is_f64() => {
+                Ok(id.to_string().into())
+            }
+            Some(_) => Err(invalid(format!("{name} is no text"))),
+        }
     }
 
     fn check_audience(&self, claims: &Object<'_>) -> Result<(), Failure> {
@@ -251,15 +268,6 @@ fn text<'a>(claims: &'a Object<'_>, name: &str) -> Result<Option<&'a str>, Failu
         None => Ok(None),
         Some(Json::Text(text)) => Ok(Some(text)),
         Some(_) => Err(invalid(format!("{name} is no text"))),
-    }
-}
-
-/// An empty name is nobody's: whoever writes it does not know whom.
-fn subject(claims: &Object<'_>) -> Result<Arc<str>, Failure> {
-    match text(claims, "sub")? {
-        None => Err(invalid("sub is missing")),
-        Some("") => Err(invalid("sub is empty")),
-        Some(name) => Ok(name.into()),
     }
 }
 

@@ -79,7 +79,20 @@ impl FetchRequest {
         self
     }
 
-    /// Where to: `https`, or `http` to this machine.
+    /// The same request to another place.
+    #[cfg(any(
+        feature = "jwks-http",
+        all(
+            feature = "discovery",
+            any(feature = "jwt-aws-lc", feature = "jwt-rust-crypto")
+        )
+    ))]
+    pub(crate) fn at(mut self, url: Arc<str>) -> Self {
+        self.url = url;
+        self
+    }
+
+    /// Where to: `https`, or `http` to this machine, unless the application allowed it to others.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
@@ -213,6 +226,11 @@ impl InsecureUrl {
     ///
     /// This error, for everything else.
     pub fn check(url: &str) -> Result<(), Self> {
+        Self::check_allowing_http(url, false)
+    }
+
+    /// The same, and `http` to anybody where that is allowed.
+    pub(crate) fn check_allowing_http(url: &str, allows_http: bool) -> Result<(), Self> {
         let host_of = |rest: &str| -> Option<String> {
             let authority = rest.split(['/', '?', '#']).next()?;
             let without_port = match authority.strip_prefix('[') {
@@ -223,8 +241,9 @@ impl InsecureUrl {
         };
         let is_safe = match (url.strip_prefix("https://"), url.strip_prefix("http://")) {
             (Some(rest), _) => host_of(rest).is_some(),
-            (None, Some(rest)) => host_of(rest)
-                .is_some_and(|host| ["localhost", "127.0.0.1", "::1"].contains(&host.as_str())),
+            (None, Some(rest)) => host_of(rest).is_some_and(|host| {
+                allows_http || ["localhost", "127.0.0.1", "::1"].contains(&host.as_str())
+            }),
             (None, None) => false,
         };
         if is_safe { Ok(()) } else { Err(Self) }
@@ -280,6 +299,8 @@ mod tests {
             "",
         ] {
             assert_eq!(InsecureUrl::check(url), Err(InsecureUrl), "{url}");
+            let is_allowed = InsecureUrl::check_allowing_http(url, true).is_ok();
+            assert_eq!(is_allowed, url.starts_with("http://") && !url.contains('@'));
         }
     }
 

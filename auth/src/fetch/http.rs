@@ -13,7 +13,7 @@ use hyper::client::conn::http1;
 use hyper::http::uri::Scheme;
 use hyper::{Method, Request, Response, Uri, header};
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::crypto::aws_lc_rs;
@@ -26,11 +26,18 @@ use super::exchange::{Fetch, FetchError, FetchRequest, FetchResponse};
 /// From the lookup of the host's name to the last byte of the answer.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How many redirects are followed for one request.
+const MAX_REDIRECTS: usize = 3;
+
+/// The longest answer of a proxy to the request for a tunnel.
+const MAX_TUNNEL_HEAD_BYTES: usize = 8 * 1024;
+
 /// [`Fetch`] over HTTP/1.1 and TLS 1.2 or 1.3, on tokio (feature `jwks-http`). A clone shares the trusted roots.
 ///
 /// Each request has a connection of its own: key sets are asked for every few minutes, and a connection that is kept
-/// costs more than one that is made. A redirect is an answer and is not followed. Proxies are not supported;
-/// implement [`Fetch`] over another client for these.
+/// costs more than one that is made. A redirect is an answer and is not followed, unless
+/// [told so](Self::follow_redirects_on_the_host). No proxy is used, whatever the environment says, unless
+/// [one is named](Self::proxy).
 ///
 /// ```
 /// use std::time::Duration;
@@ -46,6 +53,14 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct HttpFetch {
     tls: TlsConnector,
     timeout: Duration,
+    proxy: Option<Arc<Proxy>>,
+    follows_redirects: bool,
+}
+
+/// Where requests go first.
+struct Proxy {
+    host: String,
+    port: u16,
 }
 
 /// No root certificate could be read, so no server could be trusted.
@@ -98,6 +113,8 @@ impl HttpFetch {
         Ok(Self {
             tls: TlsConnector::from(Arc::new(config)),
             timeout: DEFAULT_TIMEOUT,
+            proxy: None,
+            follows_redirects: false,
         })
     }
 
@@ -109,7 +126,51 @@ impl HttpFetch {
         self
     }
 
-    async fn exchange(&self, request: FetchRequest) -> Result<FetchResponse, FetchError> {
+    /// Sends requests through the HTTP proxy at this host and port. `https` goes through a tunnel (RFC 9110 §9.3.6), in which
+    /// the proxy sees the names of hosts and nothing else; of an `http` URL it sees and can change everything.
+    #[must_use]
+    pub fn proxy(mut self, host: impl Into<String>, port: u16) -> Self {
+        let host = host.into();
+        self.proxy = Some(Arc::new(Proxy { host, port }));
+        self
+    }
+
+    /// Follows up to three redirects of a GET to the same scheme, host and port; off by default. Others stay answers: whoever
+    /// can name the next host can have requests sent from inside your network.
+    #[must_use]
+    pub const fn follow_redirects_on_the_host(mut self) -> Self {
+        self.follows_redirects = true;
+        self
+    }
+
+    async fn exchange(&self, mut request: FetchRequest) -> Result<FetchResponse, FetchError> {
+        for _ in 0..MAX_REDIRECTS {
+            let answer = self.exchange_once(&request).await?;
+            let is_redirect = matches!(answer.status(), 301 | 302 | 303 | 307 | 308);
+            let next = match answer.header("location") {
+                Some(to) if self.follows_redirects && is_redirect && request.form().is_none() => {
+                    on_the_host(request.url(), to)
+                }
+                _ => None,
+            };
+            match next {
+                Some(next) => request = request.at(next),
+                None => return Ok(answer),
+            }
+        }
+        self.exchange_once(&request).await
+    }
+
+    /// A connection to where requests for this host go.
+    async fn connect(&self, host: &str, port: u16) -> Result<TcpStream, FetchError> {
+        let (host, port) = match self.proxy.as_deref() {
+            Some(proxy) => (&*proxy.host, proxy.port),
+            None => (host, port),
+        };
+        TcpStream::connect((host, port)).await.map_err(failed)
+    }
+
+    async fn exchange_once(&self, request: &FetchRequest) -> Result<FetchResponse, FetchError> {
         let uri: Uri = request.url().parse().map_err(failed)?;
         let authority = uri
             .authority()
@@ -119,10 +180,14 @@ impl HttpFetch {
         let port = authority
             .port_u16()
             .unwrap_or(if is_secure { 443 } else { 80 });
-        let message = message(&uri, authority.as_str(), &request)?;
+        let is_proxied = self.proxy.is_some();
+        let message = message(&uri, authority.as_str(), request, is_proxied && !is_secure)?;
         let max = request.max_body_bytes();
-        let stream = TcpStream::connect((host, port)).await.map_err(failed)?;
+        let mut stream = self.connect(host, port).await?;
         if is_secure {
+            if is_proxied {
+                open_tunnel(&mut stream, authority.host(), port).await?;
+            }
             let name = ServerName::try_from(host.to_owned()).map_err(failed)?;
             let stream = self.tls.connect(name, stream).await.map_err(failed)?;
             send(stream, message, max).await
@@ -140,14 +205,55 @@ impl Fetch for HttpFetch {
     }
 }
 
+/// Asks the proxy at the other end for a tunnel, and reads its answer to the end of the head and not a byte further.
+async fn open_tunnel(stream: &mut TcpStream, host: &str, port: u16) -> Result<(), FetchError> {
+    let ask = format!("CONNECT {host}:{port} HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n");
+    stream.write_all(ask.as_bytes()).await.map_err(failed)?;
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        if head.len() == MAX_TUNNEL_HEAD_BYTES {
+            return Err(failed("the answer of the proxy is too long"));
+        }
+        head.push(stream.read_u8().await.map_err(failed)?);
+    }
+    let status = head
+        .strip_prefix(b"HTTP/1.")
+        .and_then(|rest| rest.get(2..5));
+    match status {
+        Some([b'2', _, _]) => Ok(()),
+        Some(status) => Err(failed(format!(
+            "the status of the proxy is {}",
+            String::from_utf8_lossy(status)
+        ))),
+        None => Err(failed("the answer of the proxy is not HTTP")),
+    }
+}
+
+/// Where a redirect leads, when that is the same scheme, host and port.
+fn on_the_host(from: &str, to: &str) -> Option<Arc<str>> {
+    let authority_end = from.find("://")? + "://".len();
+    let path_at = from.get(authority_end..)?.find(['/', '?', '#']);
+    let origin = match path_at {
+        Some(at) => from.get(..authority_end + at)?,
+        None => from,
+    };
+    if to.starts_with('/') && !to.starts_with("//") {
+        return Some(format!("{origin}{to}").into());
+    }
+    let rest = to.strip_prefix(origin)?;
+    (rest.is_empty() || rest.starts_with(['/', '?'])).then(|| to.into())
+}
+
 fn message(
     uri: &Uri,
     host: &str,
     request: &FetchRequest,
+    is_whole_url: bool,
 ) -> Result<Request<Full<Bytes>>, FetchError> {
     let path = uri.path_and_query().map_or("/", |path| path.as_str());
+    let target = if is_whole_url { request.url() } else { path };
     let mut message = Request::builder()
-        .uri(path)
+        .uri(target)
         .header(header::HOST, host)
         .header(header::CONNECTION, "close")
         .header(header::USER_AGENT, "socketio-auth");
@@ -204,7 +310,7 @@ async fn collect(response: Response<Incoming>, max: usize) -> Result<FetchRespon
         }
     })?;
     let mut answer = FetchResponse::new(head.status.as_u16(), body.to_bytes().to_vec());
-    for name in [header::ETAG, header::CACHE_CONTROL] {
+    for name in [header::ETAG, header::CACHE_CONTROL, header::LOCATION] {
         if let Some(value) = head
             .headers
             .get(&name)
@@ -229,6 +335,3 @@ impl fmt::Debug for HttpFetch {
             .finish_non_exhaustive()
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -21,7 +21,7 @@ use crate::authenticator::judge::{Authenticator, Outcome};
 use crate::base::clock::Clock;
 use crate::base::shown::{Shown, ShownList};
 use crate::claims::registered::{Expectations, Registered};
-use crate::claims::strict_json::Object;
+use crate::claims::strict_json::{Json, Object};
 use crate::presented::context::AuthContext;
 use crate::presented::credential::Credential;
 use crate::presented::proven_field::PROOF_SEPARATOR;
@@ -68,6 +68,8 @@ pub struct JwtAuthenticator<C> {
 pub(super) struct Inner {
     /// The one without a name, if any, is last.
     pub(super) trusted: Vec<Trust>,
+    /// The claim that key sources are shown.
+    pub(super) key_claim: Option<Box<str>>,
     pub(super) expectations: Expectations,
     pub(super) proof: Option<ProofOfPossession>,
     pub(super) token_type: Option<Box<str>>,
@@ -258,6 +260,15 @@ impl Inner {
         let request = KeyRequest {
             key_id: key_id.map(Into::into),
             issuer: issuer.map(Into::into),
+            claim: self.key_claim.as_deref().and_then(|name| {
+                let payload = decode(parts.payload)?;
+                let claims = Object::parse(&payload)?;
+                match claims.get(name)? {
+                    Json::Text(text) => Some(Arc::from(&**text)),
+                    Json::Number(id) if !id.is_f64() => Some(id.to_string().into()),
+                    _ => None,
+                }
+            }),
             algorithm: header.algorithm,
             context: cx.clone(),
         };

@@ -66,11 +66,14 @@ pub struct JwtBuilder<C> {
     keys: KeyConfig,
     issuers: Vec<Issuer>,
     accepts_any_issuer: bool,
+    key_claim: Option<Box<str>>,
     audiences: Option<Vec<Box<str>>>,
     leeway: Duration,
     max_session: Duration,
     max_token_lifetime: Option<Duration>,
+    subject_claim: Option<Box<str>>,
     end_claim: Option<Box<str>>,
+    accepts_endless_tokens: bool,
     token_type: Option<Box<str>>,
     max_token_bytes: usize,
     clock: Arc<dyn Clock>,
@@ -91,11 +94,14 @@ impl<C: DeserializeOwned + Send + Sync + 'static> JwtBuilder<C> {
             keys: KeyConfig::default(),
             issuers: Vec::new(),
             accepts_any_issuer: false,
+            key_claim: None,
             audiences: None,
             leeway: Duration::from_secs(30),
             max_session: Duration::from_secs(24 * 60 * 60),
             max_token_lifetime: None,
+            subject_claim: None,
             end_claim: None,
+            accepts_endless_tokens: false,
             token_type: None,
             max_token_bytes: 8 * 1024,
             clock: Arc::new(SystemClock),
@@ -138,6 +144,32 @@ impl<C: DeserializeOwned + Send + Sync + 'static> JwtBuilder<C> {
     /// the token's key id, its issuer and the handshake. The last call counts.
     pub fn key_source(mut self, source: impl KeySource) -> Self {
         self.keys.source = Some(Arc::new(source));
+        self
+    }
+
+    /// Shows this claim to the [key source](Self::key_source), as [`KeyRequest::claim`](super::KeyRequest::claim): for secrets
+    /// that are chosen by a tenant or a client.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), socketio_auth::jwt::BuildError> {
+    /// use socketio_auth::jwt::{Algorithm, JwtAuthenticator, KeyRequest, LookupError, VerifyingKey};
+    ///
+    /// # fn secret_of(tenant: &str) -> Option<[u8; 32]> { None }
+    /// let jwt = JwtAuthenticator::<serde_json::Value>::builder()
+    ///     .any_issuer()
+    ///     .any_audience()
+    ///     .key_claim("tenant")
+    ///     .key_source(|token: KeyRequest| async move {
+    ///         let secret = token.claim().and_then(secret_of).ok_or(LookupError::Unknown)?;
+    ///         VerifyingKey::hmac(Algorithm::Hs256, &secret).map_err(|_| LookupError::Unknown)
+    ///     })
+    ///     .build()?;
+    /// # let _ = jwt;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn key_claim(mut self, name: &str) -> Self {
+        self.key_claim = Some(name.into());
         self
     }
 
@@ -184,6 +216,39 @@ impl<C: DeserializeOwned + Send + Sync + 'static> JwtBuilder<C> {
     pub fn max_token_lifetime(mut self, max: Duration) -> Self {
         self.max_token_lifetime = Some(max);
         self
+    }
+
+    /// Takes the subject from this claim, a text or a whole number, instead of `sub`: tokens that say who somebody is with a
+    /// `user_id`. Choose one that never changes hands: renewal, revocation and recovery go by it.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), socketio_auth::jwt::BuildError> {
+    /// use std::time::Duration;
+    /// use socketio_auth::jwt::JwtAuthenticator;
+    ///
+    /// // jwt.sign({ user_id: 7 }, secret), without an issuer, an audience or an end.
+    /// let jwt = JwtAuthenticator::<serde_json::Value>::builder()
+    ///     .hs256("a secret of at least thirty-two bytes")
+    ///     .any_issuer()
+    ///     .any_audience()
+    ///     .subject_claim("user_id")
+    ///     .accept_endless_tokens(Duration::from_secs(8 * 60 * 60))
+    ///     .build()?;
+    /// # let _ = jwt;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn subject_claim(mut self, name: &str) -> Self {
+        self.subject_claim = Some(name.into());
+        self
+    }
+
+    /// Accepts tokens without `exp`, and sets [`max_session`](Self::max_session): so long after each connect the client is put
+    /// out. It may come back with the same token, for ever: whoever steals one keeps it until it is
+    /// [revoked](crate::Revocation) or the key is replaced.
+    pub fn accept_endless_tokens(mut self, max_session: Duration) -> Self {
+        self.accepts_endless_tokens = true;
+        self.max_session(max_session)
     }
 
     /// Ends the session at the time in this claim, in Unix seconds like `exp`, where that is earlier: a token that is good for
@@ -236,12 +301,14 @@ impl<C: DeserializeOwned + Send + Sync + 'static> JwtBuilder<C> {
         }
         Ok(JwtAuthenticator::new(Inner {
             trusted,
+            key_claim: self.key_claim,
             expectations: Expectations {
                 audiences,
                 leeway: self.leeway,
                 max_session: self.max_session,
                 max_token_lifetime: self.max_token_lifetime,
-                is_expiry_required: true,
+                is_expiry_required: !self.accepts_endless_tokens,
+                subject_claim: self.subject_claim,
                 end_claim: self.end_claim,
             },
             proof: self.proof,

@@ -106,21 +106,28 @@ impl JwksCache {
         url: &str,
         client: crate::fetch::http::HttpFetch,
     ) -> Result<Self, InsecureUrl> {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "owned by the cache; ends with its fetch, which the client's timeout bounds"
-        )]
-        fn spawn(task: BoxFuture<'static, ()>) {
-            tokio::spawn(task);
-        }
-        Self::new(url, client, spawn)
+        Self::over_http_with(url, client, JwksOptions::default())
+    }
+
+    /// The same with other bounds.
+    ///
+    /// # Errors
+    ///
+    /// As [`with_options`](Self::with_options).
+    #[cfg(feature = "jwks-http")]
+    pub fn over_http_with(
+        url: &str,
+        client: crate::fetch::http::HttpFetch,
+        options: JwksOptions,
+    ) -> Result<Self, InsecureUrl> {
+        Self::with_options(url, client, spawn_on_tokio, options, SystemClock)
     }
 
     /// A cache with other bounds, and another clock in tests.
     ///
     /// # Errors
     ///
-    /// As [`new`](Self::new).
+    /// As [`new`](Self::new), unless [`insecure_allow_http`](JwksOptions::insecure_allow_http) is set.
     pub fn with_options(
         url: &str,
         fetch: impl Fetch,
@@ -128,7 +135,7 @@ impl JwksCache {
         options: JwksOptions,
         clock: impl Clock,
     ) -> Result<Self, InsecureUrl> {
-        InsecureUrl::check(url)?;
+        InsecureUrl::check_allowing_http(url, options.insecure_allow_http)?;
         let [jitter, ..] = RandomState::new().hash_one(url).to_le_bytes();
         Ok(Self(Arc::new(Inner {
             url: url.into(),
@@ -205,6 +212,15 @@ impl JwksCache {
         })
         .await;
     }
+}
+
+#[cfg(feature = "jwks-http")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "owned by the cache; ends with its fetch, which the client's timeout bounds"
+)]
+pub(super) fn spawn_on_tokio(task: BoxFuture<'static, ()>) {
+    tokio::spawn(task);
 }
 
 impl KeySource for JwksCache {

@@ -36,6 +36,9 @@ pub struct JwksOptions {
     /// The longest key set, in bytes; 256 KiB by default. A longer one, or one of more than 64 keys, is a failed
     /// fetch.
     pub max_body_bytes: usize,
+    /// Asks at `http` URLs of other machines, too; off by default. Whoever is on the way there can put in keys of his own and
+    /// make any token with them, so only where nobody is: inside a cluster, to a sidecar.
+    pub insecure_allow_http: bool,
     /// What RSA keys that name no algorithm are bound to; RS256 by default.
     pub rsa_algorithm: Algorithm,
 }
@@ -50,6 +53,7 @@ impl Default for JwksOptions {
             max_stale: Duration::from_secs(24 * 60 * 60),
             negative_ttl: Duration::from_secs(30),
             max_body_bytes: 256 * 1024,
+            insecure_allow_http: false,
             rsa_algorithm: Algorithm::Rs256,
         }
     }

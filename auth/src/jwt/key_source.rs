@@ -13,11 +13,13 @@ use crate::rejection::code::Rejection;
 
 /// What a [`KeySource`] is asked: everything known of a token before its signature is verified. A clone is cheap.
 ///
-/// All of it is the client's word. The other claims are not shown, lest they be believed.
+/// All of it is the client's word. The other claims are not shown, lest they be believed, but for
+/// [one](super::JwtBuilder::key_claim).
 #[derive(Clone, Debug)]
 pub struct KeyRequest {
     pub(super) key_id: Option<Arc<str>>,
     pub(super) issuer: Option<Arc<str>>,
+    pub(super) claim: Option<Arc<str>>,
     pub(super) algorithm: Algorithm,
     pub(super) context: AuthContext,
 }
@@ -34,6 +36,13 @@ impl KeyRequest {
     #[must_use]
     pub fn issuer(&self) -> Option<&str> {
         self.issuer.as_deref()
+    }
+
+    /// The claim that [`key_claim`](super::JwtBuilder::key_claim) names, when it is a text or a whole number. As unverified as
+    /// all of this: whoever chooses it chooses which key the token is held against, and nothing else.
+    #[must_use]
+    pub fn claim(&self) -> Option<&str> {
+        self.claim.as_deref()
     }
 
     /// The `alg` of the token. A key bound to another algorithm is not tried.

@@ -1,7 +1,7 @@
 //! JSON Web Tokens (RFC 7519) as credentials, in a strict profile.
 //!
-//! The algorithm belongs to the key, never to the token alone. `exp` and `sub` are required, and so are `iss` and `aud` once
-//! configured; `nbf` and `iat` are checked; headers that could bring their own key or change the meaning of
+//! The algorithm belongs to the key, never to the token alone. `exp` and `sub` are required unless
+//! [told otherwise](JwtBuilder::subject_claim), and so are `iss` and `aud` once configured; `nbf` and `iat` are checked; headers that could bring their own key or change the meaning of
 //! the signature (`crit`, `jku`, `jwk`, `x5u`, `x5c`, `b64`, `zip`, `enc`) are refused; duplicate JSON members are
 //! refused at every depth; a token longer than the limit is refused before it is decoded (RFC 8725).
 //!
@@ -14,6 +14,8 @@ pub(crate) mod backend;
 mod builder;
 mod certificate;
 mod compact;
+#[cfg(feature = "discovery")]
+mod discovery;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;

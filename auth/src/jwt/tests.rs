@@ -1,4 +1,6 @@
 mod details;
+#[cfg(feature = "discovery")]
+mod discovery;
 mod jwks_cache;
 mod proof;
 mod routing;
@@ -165,6 +167,29 @@ fn claims_are_judged_strictly() {
     ] {
         assert_eq!(verdict(&jwt, &with(&changes)), expected, "{changes}");
     }
+}
+
+#[test]
+fn tokens_without_a_subject_or_an_end_are_taken_when_that_was_said() {
+    let jwt = builder::<Value>().hs256(SECRET).subject_claim("user_id");
+    let jwt = jwt.accept_endless_tokens(Duration::from_secs(60));
+    let jwt = jwt.build().unwrap();
+    let of = |user: Value| with(&json!({"sub": null, "exp": null, "user_id": user}));
+    for (user, expected) in [(json!(7), "7"), (json!("ann"), "ann"), (json!(-7), "-7")] {
+        let grant = granted(&jwt, &of(user));
+        assert_eq!(grant.subject().id(), expected);
+        assert_eq!(grant.expires_at(), Some(at(NOW + 60)));
+    }
+    for nobody in [json!(""), json!(7.5), json!([7]), json!(true), Value::Null] {
+        assert_eq!(
+            verdict(&jwt, &of(nobody.clone())),
+            "invalid_token",
+            "{nobody}"
+        );
+    }
+    let ends = with(&json!({"user_id": 7, "exp": NOW - 40}));
+    assert_eq!(verdict(&jwt, &ends), "token_expired", "an end counts");
+    assert_eq!(verdict(&strict(), &of(json!(7))), "invalid_token");
 }
 
 #[test]

@@ -32,8 +32,8 @@ impl Rate {
 
 /// The bounds of a server as a whole.
 ///
-/// Only [`max_pending`](Self::max_pending) is on by default: behind one address there may be a whole company, or a load test. The
-/// attempts of a single connection are bounded in any case, by
+/// By default only those who wait are bounded, and of one address far above what a company behind it needs. Failures are not:
+/// there may be a load test. The attempts of a single connection are bounded in any case, by
 /// [`NamespacePolicy::max_attempts`](crate::NamespacePolicy::max_attempts).
 ///
 /// ```
@@ -49,8 +49,9 @@ pub struct Limits {
     /// How many clients may wait to be let in, over all namespaces; 10,000 by default. One more is refused as
     /// `auth_unavailable`. Raising it costs the memory of that many connections.
     pub max_pending: u32,
-    /// How many of them may have one [address](crate::AddressKey); not limited by default, 64 recommended. One more is
-    /// refused as `rate_limited`.
+    /// How many of them may have one [address](crate::AddressKey); 1,000 by default, 64 recommended. One more is refused as
+    /// `rate_limited`, so that one address never keeps everybody else out. Clients that come through a proxy have its address
+    /// unless it is [trusted](crate::TrustedProxies); those without an address, on Unix sockets, count only together.
     pub max_pending_per_address: Option<u32>,
     /// How often attempts from one [address](crate::AddressKey) may fail; not limited by default, 20 a minute and 10 at
     /// once recommended. Past it every attempt is refused as `rate_limited` and costs no verification. Good
@@ -68,7 +69,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             max_pending: 10_000,
-            max_pending_per_address: None,
+            max_pending_per_address: Some(1_000),
             failures_per_address: None,
             failed_renewals_per_subject: None,
             max_remembered: 65_536,

@@ -50,6 +50,21 @@ fn pending_clients_are_counted_per_address_when_asked_for() {
 }
 
 #[test]
+fn one_address_does_not_keep_everybody_out_by_default() {
+    let (crowd, other) = (Some(ip("192.0.2.1")), Some(ip("192.0.2.2")));
+    let mut limiter = AuthLimiter::new(Limits::default());
+    for _ in 0..1_000 {
+        assert_eq!(limiter.enter_pending(crowd), Ok(()));
+    }
+    for _ in 0..10_000 {
+        assert_eq!(code(limiter.enter_pending(crowd)), Err(Code::RateLimited));
+    }
+    assert_eq!(limiter.enter_pending(other), Ok(()));
+    limiter.leave_pending(crowd);
+    assert_eq!(limiter.enter_pending(crowd), Ok(()));
+}
+
+#[test]
 fn row_17_failures_of_an_address_are_forgiven_at_the_pace_and_no_faster() {
     let (start, address) = (origin(), Some(ip("192.0.2.1")));
     let mut limiter = AuthLimiter::new(Limits::recommended());

@@ -135,11 +135,11 @@ pub trait DynPolicy: Send + Sync + 'static {
         self.decide(self.extract(request))
     }
 
-    /// Reads the argument of an `authenticate` event: `{"token": …}`.
+    /// Reads the argument of an `authenticate` event: `{"token": …}`, or another [field](NamespacePolicy::token_field).
     fn collect_event(&self, argument: Option<&serde_json::Value>) -> Collected {
         let token = match argument {
             None | Some(serde_json::Value::Null) => None,
-            Some(serde_json::Value::Object(members)) => members.get("token"),
+            Some(serde_json::Value::Object(members)) => members.get(&*self.settings().token_field),
             Some(_) => {
                 let refused = Rejection::new(Code::CredentialsBadFormat);
                 let detail = "the argument of authenticate is no object";
@@ -148,7 +148,8 @@ pub trait DynPolicy: Send + Sync + 'static {
         };
         match from_field(Field::of(token), SourceKind::Event) {
             Extract::Absent if !self.has_guests() => {
-                Collected::Missing(Code::CredentialsRequired.into())
+                let chosen = self.settings().missing.clone();
+                Collected::Missing(chosen.unwrap_or(Rejection::new(Code::CredentialsRequired)))
             }
             found => self.decide(found),
         }
@@ -211,7 +212,10 @@ impl<A: Authenticator> DynPolicy for Parts<A> {
         match found {
             Extract::Found(credential) => Collected::Credential(credential),
             Extract::Absent if self.guest.is_some() => Collected::Guest,
-            Extract::Absent => Collected::Missing(self.sources.missing_code().into()),
+            Extract::Absent => Collected::Missing(match &self.settings.missing {
+                Some(chosen) => chosen.clone(),
+                None => self.sources.missing_code().into(),
+            }),
             Extract::ForeignScheme => Collected::Rejected(Code::CredentialsBadScheme.into()),
             Extract::Malformed(code) => Collected::Rejected(code.into()),
         }
@@ -322,6 +326,16 @@ macro_rules! policies {
             /// Sets [`NamespacePolicy::deadline`]: how long the client may take to authenticate; 5 s by default.
             pub fn timeout(self, deadline: Duration) -> Self {
                 self.settings(|settings| settings.deadline = deadline)
+            }
+
+            /// Sets [`NamespacePolicy::token_field`]: the field of the `authenticate` event that holds the token.
+            pub fn token_field(self, name: impl Into<Cow<'static, str>>) -> Self {
+                self.settings(|settings| settings.token_field = name.into())
+            }
+
+            /// Sets [`NamespacePolicy::missing`]: what a client hears that presents nothing.
+            pub fn missing(self, rejection: Rejection) -> Self {
+                self.settings(|settings| settings.missing = Some(rejection))
             }
 
             /// Sets [`NamespacePolicy::dialect`].
@@ -474,6 +488,27 @@ mod tests {
         let missing = policy.collect(&RequestView::new(&NoRequest));
         assert_eq!(code(&missing), "missing_authorization_header");
         assert_eq!(code(&policy.collect_event(None)), "credentials_required");
+    }
+
+    #[test]
+    fn the_field_and_what_is_said_without_one_can_be_chosen() {
+        let sentence = "log in first";
+        let missing = Rejection::new(Code::CredentialsRequired).with_message(sentence);
+        let policy = policy().token_field("jwt").missing(missing).into_dyn();
+        assert_eq!(
+            code(&policy.collect_event(Some(&json!({"jwt": "good"})))),
+            "good"
+        );
+        for nothing in [
+            policy.collect(&RequestView::new(&NoRequest)),
+            policy.collect_event(None),
+            policy.collect_event(Some(&json!({"token": "good"}))),
+        ] {
+            let Collected::Missing(rejection) = nothing else {
+                panic!("{nothing:?}");
+            };
+            assert_eq!(rejection.message(), sentence);
+        }
     }
 
     #[test]

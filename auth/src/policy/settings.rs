@@ -1,7 +1,9 @@
 //! The numbers and choices of a namespace's policy.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
+use crate::rejection::code::Rejection;
 use crate::wire::Dialect;
 
 /// When a namespace takes its credential.
@@ -60,12 +62,19 @@ pub struct NamespacePolicy {
     pub mode: Mode,
     /// How the two-round-trip messages are named; [`Dialect::SocketIoJwt`] by default.
     pub dialect: Dialect,
+    /// The field of the event that holds the token; `token` by default. The field of the CONNECT payload is that of the
+    /// [source](crate::AuthField).
+    pub token_field: Cow<'static, str>,
+    /// What a client hears that presents nothing, instead of `credentials_required` or `missing_authorization_header` with
+    /// their sentences; none by default. Where there are [guests](crate::Handshake::guest) it is one instead.
+    pub missing: Option<Rejection>,
     /// From the first CONNECT of the namespace on a connection to a successful `authenticate`; 5 s by default.
     /// Attempts do not prolong it, leaving and coming back neither. Raising it lets idle strangers stay longer.
     pub deadline: Duration,
     /// How long one verification may take; 5 s by default. Past it the attempt fails as `auth_unavailable`.
     pub verify_timeout: Duration,
-    /// How long after `unauthorized` the client may stay, to acknowledge it or to try again; 1 s by default.
+    /// How long after `unauthorized` the client may stay, to acknowledge it or to try again; 1 s by default. With
+    /// [`Duration::MAX`] its acknowledgement is waited for, until the [deadline](Self::deadline).
     pub reject_grace: Duration,
     /// How many verifications may fail on one connection, in all its namespaces together; 3 by default. Further
     /// attempts are refused, good tokens included. Neither a renewal nor the CONNECT that protocol 3 of Engine.IO
@@ -116,6 +125,8 @@ impl Default for NamespacePolicy {
         Self {
             mode: Mode::Handshake,
             dialect: Dialect::SocketIoJwt,
+            token_field: Cow::Borrowed("token"),
+            missing: None,
             deadline: Duration::from_secs(5),
             verify_timeout: Duration::from_secs(5),
             reject_grace: Duration::from_secs(1),

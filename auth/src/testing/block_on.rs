@@ -1,4 +1,4 @@
-//! The smallest runtime there is.
+//! The smallest runtime there is, and the usual one.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -28,4 +28,23 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
         }
         thread::park();
     }
+}
+
+/// Runs a future on a tokio runtime of its own, on this thread, with timers and sockets.
+///
+/// # Panics
+///
+/// When the operating system has nothing to make a runtime of, or within another runtime.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// socketio_auth::testing::block_on_tokio(async { tokio::time::sleep(Duration::from_millis(1)).await });
+/// ```
+pub fn block_on_tokio<F: Future>(future: F) -> F::Output {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("tests have an operating system that can poll")
+        .block_on(future)
 }

@@ -14,7 +14,7 @@ use std::thread;
 use std::time::{Duration, SystemTime};
 
 use self::inputs::{MIN_RECOGNISABLE_BYTES, head, hostile, recognisable_parts, tampered};
-use super::block_on;
+use super::block_on::block_on_tokio;
 use crate::authenticator::judge::{Authenticator, DynAuthenticator, Outcome};
 use crate::base::clock::{Clock as _, SystemClock};
 use crate::base::future::BoxFuture;
@@ -52,12 +52,13 @@ impl<A: Authenticator> Conformance<A> {
             authenticator: Arc::new(authenticator),
             good: Arc::new(good),
             bad: bad.into_iter().map(Into::into).collect(),
-            block_on,
+            block_on: block_on_tokio,
             patience: PATIENCE,
         }
     }
 
-    /// Runs the futures another way, for instance on a runtime whose timers or sockets the authenticator needs.
+    /// Runs the futures another way, for instance on a runtime of another kind. By default each check has a tokio runtime of
+    /// one thread, with its timers and sockets.
     #[must_use]
     pub fn block_on(mut self, block_on: fn(BoxFuture<'static, ()>)) -> Self {
         self.block_on = block_on;
@@ -215,12 +216,12 @@ impl<A: Authenticator> Conformance<A> {
         });
     }
 
-    /// The client hears one fixed sentence per code, so that it learns nothing from trying.
+    /// Whoever has no genuine token hears one fixed sentence per code, so that nothing is learnt from trying. The `bad` tokens
+    /// may have sentences of their own: an account that is suspended may be told so, by who knows that it is its.
     pub fn row_32_there_is_one_message_per_code(&self) {
         self.run(|subject| async move {
             let mut messages = HashMap::new();
-            let tokens = subject.bad.iter().cloned().chain(hostile());
-            for token in tokens.chain(tampered(&subject.good())) {
+            for token in hostile().chain(tampered(&subject.good())) {
                 if let Outcome::Reject(rejection) = subject.ask(&token).await {
                     let message = rejection.message().to_owned();
                     let known = messages.entry(rejection.code()).or_insert(message);
@@ -337,8 +338,8 @@ fn poll_into<T>(
 /// Tests any [`Authenticator`](crate::Authenticator): makes a module with one test per claim that holds for all of them.
 ///
 /// `authenticator` is made anew for every test; `good` is a token that is accepted, evaluated anew at every use, always of
-/// the same subject; `bad` is a list of tokens that are refused. An authenticator that needs a runtime brings a
-/// `block_on`.
+/// the same subject; `bad` is a list of tokens that are refused. Each test has a tokio runtime of one thread, with its timers
+/// and sockets; an authenticator that needs another brings a `block_on`.
 ///
 /// ```
 /// use socketio_auth::{auth_fn, AuthContext, Code, Credential, Grant, Outcome};
@@ -353,10 +354,6 @@ fn poll_into<T>(
 ///     }),
 ///     good: "key-1-8c1f0ad2",
 ///     bad: ["key-2", "KEY-1-8C1F0AD2"],
-///     block_on: |future| {
-///         let runtime = tokio::runtime::Builder::new_current_thread().build();
-///         runtime.expect("a runtime").block_on(future)
-///     },
 /// }
 /// ```
 #[macro_export]
@@ -372,7 +369,7 @@ macro_rules! auth_conformance {
             authenticator: $authenticator,
             good: $good,
             bad: $bad,
-            block_on: $crate::testing::block_on,
+            block_on: $crate::testing::block_on_tokio,
         }
     };
     (

@@ -31,7 +31,7 @@ mod mint;
 mod mint_keys;
 mod static_auth;
 
-pub use block_on::block_on;
+pub use block_on::{block_on, block_on_tokio};
 pub use conformance::Conformance;
 pub use driver::{MachineDriver, describe};
 pub use fake_clock::FakeClock;

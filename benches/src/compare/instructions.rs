@@ -3,8 +3,9 @@
 use std::error::Error;
 use std::time::Duration;
 
+use super::scenarios::Spec;
 use super::servers::ServerKind;
-use super::{SECRET, Spec};
+use super::token::SECRET;
 use crate::load::{self, Dialect, Target};
 
 /// The turns whose difference is counted: what starting and stopping cost is in both.

@@ -2,6 +2,7 @@
 
 mod instructions;
 mod machine;
+mod options;
 mod report;
 mod scenarios;
 mod servers;
@@ -9,58 +10,24 @@ mod token;
 
 use std::error::Error;
 use std::io::Write as _;
-use std::time::Duration;
 
 pub use instructions::instructions;
+pub use options::Options;
 pub use scenarios::{SCENARIOS, Spec};
 pub use servers::ServerKind;
 pub use token::token;
 
-use crate::load::{self, Dialect, Sample, Target};
+use crate::load::{self, Sample, Target};
 use crate::sys;
 use report::Report;
 use servers::Running;
+use token::SECRET;
 
 /// The core that servers run on.
 const SERVER_CORE: usize = 0;
 
 /// The core that the load comes from.
 const LOAD_CORE: usize = 1;
-
-/// The shared secret of the scenarios that verify a token.
-const SECRET: &str = "a secret of the benchmark, 32 bytes at least";
-
-/// What to run.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// Names of scenarios; all when empty.
-    pub only: Vec<String>,
-    /// Who takes part.
-    pub servers: Vec<ServerKind>,
-    /// Turns of each server at each scenario; default 5.
-    pub rounds: usize,
-    /// How long one turn lasts; default 400 ms. Shorter is quicker and less steady.
-    pub time: Duration,
-    /// What is spoken; default Socket.IO.
-    pub dialect: Dialect,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            only: Vec::new(),
-            servers: vec![
-                ServerKind::Ours,
-                ServerKind::Floor,
-                ServerKind::Socketioxide,
-                ServerKind::Node,
-            ],
-            rounds: 5,
-            time: Duration::from_millis(400),
-            dialect: Dialect::Socket,
-        }
-    }
-}
 
 /// Builds the servers, runs the scenarios and prints the report.
 ///

@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::scenarios::{Goal, LEFT_BEHIND_MAX, P99_MAX, VALIDITY, VALIDITY_MAX};
-use super::{Options, ServerKind, Spec};
+use super::options::Options;
+use super::scenarios::{Goal, LEFT_BEHIND_MAX, P99_MAX, Spec, VALIDITY, VALIDITY_MAX};
+use super::servers::ServerKind;
 use crate::load::Sample;
 
 struct Entry {

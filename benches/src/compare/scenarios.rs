@@ -1,6 +1,8 @@
 //! The scenarios with their targets. A target is a ratio to another server measured in the same run.
 
-use super::{Options, SECRET, ServerKind, token};
+use super::options::Options;
+use super::servers::ServerKind;
+use super::token::{SECRET, token};
 use crate::load::{Content, Dialect, Scenario};
 
 /// A scenario as the report knows it.

@@ -5,6 +5,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, Mac as _};
 use sha2::Sha256;
 
+/// The shared secret of the scenarios that verify a token.
+pub(super) const SECRET: &str = "a secret of the benchmark, 32 bytes at least";
+
 const HEADER: &str = r#"{"alg":"HS256","typ":"JWT"}"#;
 
 /// The claims of FIXTURE.md's `auth` profile; they expire in the year 2100.

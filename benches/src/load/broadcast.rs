@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use super::latency::Latencies;
 use super::net::{Link, Net, Play};
 use super::session::{keep_house, open_sessions};
-use super::{Dialect, Failure, Latencies, Sample, Target};
+use super::target::{Dialect, Failure, Sample, Target};
 use crate::wire::{self, opcode};
 
 /// A group of clients that hear the same messages, one of which sends them.

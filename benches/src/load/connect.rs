@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use super::latency::Latencies;
 use super::net::{Link, Net, Play};
 use super::session::{Opener, keep_house};
-use super::{Failure, Latencies, Sample, Target};
+use super::target::{Failure, Sample, Target};
 use crate::wire::{self, opcode};
 
 /// Clients at a time.

@@ -2,9 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use super::latency::Latencies;
 use super::net::{Link, Net, Play};
+use super::scenario::Content;
 use super::session::{keep_house, open_sessions};
-use super::{Content, Dialect, Failure, Latencies, Sample, Target};
+use super::target::{Dialect, Failure, Sample, Target};
 use crate::wire::{self, opcode};
 
 /// Clients, each with its messages under way.

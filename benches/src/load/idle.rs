@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use super::latency::Latencies;
 use super::net::Net;
 use super::session::{close_sessions, open_sessions};
-use super::{Failure, Latencies, Sample, Target};
+use super::target::{Failure, Sample, Target};
 use crate::process::Process;
 
 /// Connections held.

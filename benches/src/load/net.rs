@@ -4,7 +4,7 @@ use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use super::Failure;
+use super::target::Failure;
 use crate::sys::{self, Epoll, Ready};
 
 /// Longer than this without an event, and the server has lost something.

@@ -4,9 +4,10 @@
 
 use std::time::{Duration, Instant};
 
+use super::latency::Latencies;
 use super::net::{Link, Net, Play};
 use super::session::keep_house;
-use super::{Dialect, Failure, Latencies, Sample, Target};
+use super::target::{Dialect, Failure, Sample, Target};
 use crate::wire::{self, Response, find, opcode};
 
 /// Clients at a time.

@@ -1,7 +1,7 @@
 //! Opening WebSocket sessions, one or thousands.
 
 use super::net::{Link, Net, Play};
-use super::{Dialect, Failure, Target};
+use super::target::{Dialect, Failure, Target};
 use crate::wire::{self, Frame, opcode};
 
 /// Sessions that are being opened at one time: below every server's backlog.

@@ -25,6 +25,23 @@ const PURE: [&str; 12] = [
     "auth/src/wire",
 ];
 
+/// The crates whose threads are explored, and the files where they name what is explored there: `std`'s, or in tests that of
+/// `schedules`. A mere counter decides nothing, so it may be `std`'s.
+const EXPLORED: [(&str, &[&str]); 2] = [
+    (
+        "engineio/src",
+        &[
+            "server/atomic.rs",
+            "server/lock.rs",
+            "server/hub/counters.rs",
+        ],
+    ),
+    ("socketio/src", &["atomic.rs", "lock.rs", "live/meter.rs"]),
+];
+
+/// What threads wait for each other with, other than what is explored.
+const UNEXPLORED: [&str; 4] = ["Barrier", "Condvar", "Mutex", "RwLock"];
+
 /// What a pure module does not name.
 const BANNED: [&str; 11] = [
     "tokio",
@@ -172,6 +189,67 @@ fn what_decides_is_pure() {
         }
     }
     assert!(checked > 30, "only {checked} files were found");
+}
+
+/// What code names of locks and atomics that no model of threads explores.
+fn unexplored(code: &str) -> Option<&'static str> {
+    let lock = UNEXPLORED.into_iter().find(|word| names(code, word));
+    // A path to the crate's own, or its declaration.
+    let own = ["crate::atomic", "crate::server::atomic", "mod atomic"];
+    let rest = own
+        .iter()
+        .fold(code.to_owned(), |rest, own| rest.replace(own, ""));
+    lock.or_else(|| names(&rest, "atomic").then_some("atomic"))
+}
+
+#[test]
+fn what_threads_share_is_explored() {
+    for (package, shims) in EXPLORED {
+        let source = root().join(package);
+        let files = files(&source);
+        let tests = test_modules(&files);
+        let mut found = Vec::new();
+        for file in &files {
+            let place = file.strip_prefix(&source).unwrap();
+            let is_test = |part: &std::ffi::OsStr| {
+                let stem = Path::new(part).with_extension("");
+                tests.iter().any(|name| stem.as_os_str() == name.as_str())
+            };
+            if place.iter().any(is_test) {
+                continue;
+            }
+            let code = production_code(&fs::read_to_string(file).unwrap());
+            if let Some(word) = unexplored(&code) {
+                let is_shim = shims.iter().any(|shim| Path::new(shim) == place);
+                assert!(
+                    is_shim,
+                    "{} names {word}: take it from lock.rs or atomic.rs, so that models of threads explore it",
+                    file.display()
+                );
+                found.push(place.to_owned());
+            }
+        }
+        assert_eq!(
+            found.len(),
+            shims.len(),
+            "of {shims:?} only {found:?} name any"
+        );
+    }
+}
+
+#[test]
+fn the_check_sees_what_is_not_explored() {
+    for (code, is_named) in [
+        ("use std::sync::atomic::AtomicBool;", true),
+        ("use std::sync::{Arc, atomic::AtomicBool};", true),
+        ("use std::sync::{Arc, Mutex};", true),
+        ("static LOCK: parking_lot::RwLock<()> = ();", true),
+        ("use crate::atomic::AtomicBool;", false),
+        ("use crate::server::atomic::{AtomicBool, Ordering};", false),
+        ("use std::sync::Arc; use crate::lock::Lock;", false),
+    ] {
+        assert_eq!(unexplored(code).is_some(), is_named, "{code}");
+    }
 }
 
 #[test]

@@ -146,14 +146,20 @@ impl Sources {
                         let here = root.join(file);
                         here.parent().unwrap_or(root).join(path)
                     });
-                    let found = at_path.unwrap_or_else(|| {
+                    let (found, folder) = if let Some(at_path) = at_path {
+                        // What such a file declares stands beside it.
+                        let beside = at_path.parent().unwrap_or(root).to_owned();
+                        (at_path, beside)
+                    } else {
                         let alone = inner.join(format!("{name}.rs"));
-                        if alone.is_file() {
+                        let is_alone = alone.is_file();
+                        let found = if is_alone {
                             alone
                         } else {
                             folder.join("mod.rs")
-                        }
-                    });
+                        };
+                        (found, folder)
+                    };
                     self.read_file(root, &found, &folder, Some(id), is_hidden)
                 }
             };

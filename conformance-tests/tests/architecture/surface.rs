@@ -42,7 +42,7 @@ const SHOWN: [(&str, &[Of]); 3] = [
         "auth",
         &[
             ("serde", &["Deserialize", "DeserializeOwned", "Serialize"]),
-            ("serde_json", &["Value"]),
+            ("serde_json", &["Error", "Value"]),
         ],
     ),
     (
@@ -90,6 +90,7 @@ const SHOWN: [(&str, &[Of]); 3] = [
                     "Lockout",
                     "Policy",
                     "Revocation",
+                    "Subject",
                     "TrustedProxies",
                 ],
             ),

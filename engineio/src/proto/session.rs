@@ -69,7 +69,7 @@ struct Candidate {
     is_switching: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Heartbeat {
     /// Protocol 4: the next ping is due.
     PingAt(Instant),
@@ -80,8 +80,16 @@ enum Heartbeat {
     },
     /// Protocol 3: the client pings.
     PingBy(Instant),
-    /// We are not reading; only the stall timer runs.
-    Stalled { deadline: Instant },
+    /// We are not reading, so nothing is expected of the peer. It hears of us all the same, or it would give us up.
+    Stalled(Box<Stall>),
+}
+
+/// In a box, for no idle session has one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Stall {
+    deadline: Instant,
+    /// When the peer is to hear of us next.
+    beat_at: Instant,
 }
 
 /// The state machine of one session; see the module documentation.
@@ -147,7 +155,11 @@ impl Session {
                 deadline,
                 is_extended,
             } => format!("PongBy {:?} {is_extended}", distance(deadline)),
-            Heartbeat::Stalled { deadline } => format!("Stalled {:?}", distance(deadline)),
+            Heartbeat::Stalled(ref stall) => format!(
+                "Stalled {:?} {:?}",
+                distance(stall.deadline),
+                distance(stall.beat_at)
+            ),
         };
         let candidate = self
             .candidate
@@ -221,11 +233,10 @@ impl Session {
             Phase::Gone => None,
             Phase::Lingering { until } => Some(until),
             Phase::Open => {
-                let heartbeat = match self.heartbeat {
-                    Heartbeat::PingAt(at) | Heartbeat::PingBy(at) => at,
-                    Heartbeat::PongBy { deadline, .. } | Heartbeat::Stalled { deadline } => {
-                        deadline
-                    }
+                let heartbeat = match &self.heartbeat {
+                    Heartbeat::PingAt(at) | Heartbeat::PingBy(at) => *at,
+                    Heartbeat::PongBy { deadline, .. } => *deadline,
+                    Heartbeat::Stalled(stall) => stall.deadline.min(stall.beat_at),
                 };
                 let upgrade = self.candidate.as_ref().map(|candidate| {
                     let expires_at = candidate.expires_at;
@@ -285,16 +296,8 @@ impl Session {
             Input::CandidateGone => self.candidate = None,
             Input::WebSocketClosed => self.end(CloseReason::TransportClose),
             Input::WebSocketFailed => self.end(CloseReason::TransportError),
-            Input::Paused => {
-                self.heartbeat = Heartbeat::Stalled {
-                    deadline: now + self.timing.stall_timeout,
-                };
-            }
-            Input::Resumed => {
-                if matches!(self.heartbeat, Heartbeat::Stalled { .. }) {
-                    self.restart_heartbeat(now);
-                }
-            }
+            Input::Paused => self.stall(now),
+            Input::Resumed => self.end_stall(now),
             Input::Close => self.close(now),
             Input::Discard => self.end(CloseReason::ForcedClose),
         }
@@ -361,12 +364,14 @@ impl Session {
                 self.outputs.push(Output::Deliver);
             }
             Received::Ping if self.protocol == Protocol::V3 => {
-                self.restart_heartbeat(now);
+                if !matches!(self.heartbeat, Heartbeat::Stalled(_)) {
+                    self.restart_heartbeat(now);
+                }
                 self.outbox.push_pong();
                 self.flush();
             }
             Received::Pong if self.protocol == Protocol::V4 => {
-                if !matches!(self.heartbeat, Heartbeat::Stalled { .. }) {
+                if !matches!(self.heartbeat, Heartbeat::Stalled(_)) {
                     self.restart_heartbeat(now);
                 }
             }
@@ -403,9 +408,67 @@ impl Session {
         };
     }
 
+    /// We stop reading, or go on not reading because the peer took something: that counts from now.
+    fn stall(&mut self, now: Instant) {
+        let Timing {
+            ping_interval,
+            ping_timeout,
+            stall_timeout,
+            ..
+        } = *self.timing;
+        let beat_at = match &self.heartbeat {
+            Heartbeat::PingAt(at) => *at,
+            // An interval after the ping that is out.
+            Heartbeat::PongBy {
+                deadline,
+                is_extended: false,
+            } => (*deadline + ping_interval)
+                .checked_sub(ping_timeout)
+                .unwrap_or(now),
+            // When its last ping was, sent by us or by the peer, is not known.
+            Heartbeat::PongBy { .. } | Heartbeat::PingBy(_) => now,
+            Heartbeat::Stalled(stall) => stall.beat_at,
+        };
+        self.heartbeat = Heartbeat::Stalled(Box::new(Stall {
+            deadline: now + stall_timeout,
+            beat_at,
+        }));
+    }
+
+    /// We read on. An answer to what was sent meanwhile may be on its way or not; the next ping asks for one.
+    fn end_stall(&mut self, now: Instant) {
+        if let Heartbeat::Stalled(stall) = &self.heartbeat {
+            let beat_at = stall.beat_at;
+            match self.protocol {
+                Protocol::V4 => self.heartbeat = Heartbeat::PingAt(beat_at),
+                Protocol::V3 => self.restart_heartbeat(now),
+            }
+        }
+    }
+
+    /// Tells the peer, whom we do not hear, that we are there: with a ping, or in protocol 3 with the answer to the ping
+    /// that it has sent or is about to send (EIO3-HB-01).
+    fn beat(&mut self) {
+        match self.protocol {
+            Protocol::V4 => self.outbox.push_ping(),
+            Protocol::V3 => self.outbox.push_pong(),
+        }
+        self.flush();
+    }
+
+    /// How often the peer is told. With protocol 3 so often that a client that lives by our answers need not ask.
+    fn beat_interval(&self) -> Duration {
+        let interval = self.timing.ping_interval;
+        match self.protocol {
+            Protocol::V4 => interval,
+            Protocol::V3 => interval / 2,
+        }
+    }
+
     fn time_out(&mut self, now: Instant) {
-        match self.heartbeat {
-            Heartbeat::PingAt(at) if now >= at => {
+        let beat_interval = self.beat_interval();
+        match &mut self.heartbeat {
+            &mut Heartbeat::PingAt(at) if now >= at => {
                 self.heartbeat = Heartbeat::PongBy {
                     deadline: self.pong_by(now, at),
                     is_extended: false,
@@ -413,13 +476,17 @@ impl Session {
                 self.outbox.push_ping();
                 self.flush();
             }
-            Heartbeat::PongBy { deadline: at, .. } | Heartbeat::PingBy(at) if now >= at => {
+            Heartbeat::PongBy { deadline: at, .. } | Heartbeat::PingBy(at) if now >= *at => {
                 self.end(CloseReason::PingTimeout);
                 return;
             }
-            Heartbeat::Stalled { deadline } if now >= deadline => {
+            Heartbeat::Stalled(stall) if now >= stall.deadline => {
                 self.end(CloseReason::ForcedClose);
                 return;
+            }
+            Heartbeat::Stalled(stall) if now >= stall.beat_at => {
+                stall.beat_at = now + beat_interval;
+                self.beat();
             }
             _ => {}
         }

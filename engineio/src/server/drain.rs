@@ -16,8 +16,17 @@ const CLOSING_SHARE: u32 = 4;
 /// How often it is looked whether the last sessions are gone.
 const LAST_LOOK: Duration = Duration::from_millis(10);
 
-/// Closes every live session by `deadline`; ends when nobody is left who can be told.
+/// Closes every live session at once. None is opened from here on.
+pub(crate) fn close<D: Send + Sync + 'static>(hub: &HubOf<D>) {
+    *hub.is_draining.lock() = true;
+    for session in hub.registry.all() {
+        session.handle(clock::now(), Input::Discard);
+    }
+}
+
+/// Closes every live session by `deadline`, and has none opened from here on; ends when nobody is left who can be told.
 pub(crate) async fn run<D: Send + Sync + 'static>(hub: &Arc<HubOf<D>>, deadline: Duration) {
+    *hub.is_draining.lock() = true;
     let start = clock::now();
     let end = start + deadline;
     let closing = deadline * CLOSING_SHARE / (CLOSING_SHARE + 1);
@@ -54,9 +63,7 @@ pub(crate) async fn run<D: Send + Sync + 'static>(hub: &Arc<HubOf<D>>, deadline:
         }
         tokio::time::sleep(LAST_LOOK.min(deadline)).await;
     }
-    for session in hub.registry.all() {
-        session.handle(clock::now(), Input::Discard);
-    }
+    close(hub);
 }
 
 /// One random time for each within its own even share of the whole, earliest first.

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use http_body::Body as HttpBody;
 
-use super::clock;
 use super::door::listener::{self, Listener};
 use super::door::service::{self, EngineService};
 use super::drain;
@@ -20,7 +19,6 @@ use super::session::shared::HubOf;
 use super::stream::{ForeignStream, Stream};
 use crate::body::Body;
 use crate::config::{Config, ConfigError};
-use crate::proto::event::Input;
 
 /// An Engine.IO server: the sessions, and the doors they come in by.
 ///
@@ -143,11 +141,7 @@ impl<D: Send + Sync + 'static> Engine<D> {
 
     /// Closes every session at once (EIO4-CLS-07) and refuses new ones.
     pub fn close(&self) {
-        *self.hub.is_draining.lock() = true;
-        for session in self.hub.registry.all() {
-            let now = clock::now();
-            session.handle(now, Input::Discard);
-        }
+        drain::close(&self.hub);
     }
 
     /// Refuses new sessions, with 503 and `Retry-After`, then closes the live ones at random times spread evenly
@@ -157,7 +151,6 @@ impl<D: Send + Sync + 'static> Engine<D> {
     /// is not there at the beginning has 2 seconds to come back for its last messages. Whoever has not taken them by then
     /// loses them. Dropping the future stops the closing; new sessions stay refused.
     pub async fn drain(&self, deadline: Duration) {
-        *self.hub.is_draining.lock() = true;
         drain::run(&self.hub, deadline).await;
     }
 

@@ -34,5 +34,6 @@ pub use engine::Engine;
 pub use hub::counters::Stats;
 pub use session::connection::{Connection, SendError};
 pub use session::handler::{Flow, Handler};
+pub use session::queued::Queued;
 pub use session::ready::Ready;
 pub use stream::ForeignStream;

@@ -1,6 +1,9 @@
 //! Frames of a client, decoded where they were read.
 
-use super::{COMPRESSED, Fault, Inflater, Opcode, mask};
+use super::deflate::Inflater;
+use super::fault::Fault;
+use super::frame::{COMPRESSED, Opcode};
+use super::mask;
 
 /// The most fragments one message may come in.
 const FRAGMENTS_MAX: u32 = 65_536;
@@ -380,7 +383,7 @@ mod tests {
     fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
         let key = [0x37, 0xfa, 0x21, 0x3d];
         let mut out = Vec::new();
-        super::super::write_header(&mut out, Opcode::Text, payload.len());
+        super::super::encode::write_header(&mut out, Opcode::Text, payload.len());
         out[0] = first;
         out[1] |= 0x80;
         out.extend_from_slice(&key);

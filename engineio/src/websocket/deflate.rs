@@ -17,13 +17,4 @@ mod absent;
 pub(crate) use absent::{Deflater, Inflater};
 
 pub use negotiate::PerMessageDeflate;
-pub(crate) use negotiate::{Agreement, negotiate};
-
-/// How messages are compressed; two connections with equal settings and no context share the result.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Settings {
-    pub(crate) level: u8,
-    pub(crate) window_bits: u8,
-    /// Messages below this many bytes are not compressed, unless each adds to a context (EIO4-CMP-03).
-    pub(crate) threshold: usize,
-}
+pub(crate) use negotiate::{Settings, negotiate};

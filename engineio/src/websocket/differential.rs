@@ -8,7 +8,11 @@ use tungstenite::protocol::frame::coding::CloseCode;
 use tungstenite::protocol::{Role, WebSocketConfig};
 use tungstenite::{Error, Message, WebSocket};
 
-use super::{Decoder, Event, Fault, Opcode, mask, write_close, write_frame, write_header};
+use super::decode::{Decoder, Event};
+use super::encode::{write_close, write_frame, write_header};
+use super::fault::Fault;
+use super::frame::Opcode;
+use super::mask;
 use crate::message::MessageBuffer;
 use crate::proto::testing::Random;
 

@@ -1,6 +1,6 @@
 //! Frames of the server: unmasked, never fragmented.
 
-use super::{COMPRESSED, Opcode};
+use super::frame::{COMPRESSED, Opcode};
 
 /// Room left for the header of a text frame whose length is not known yet.
 pub(crate) const HEADER_ROOM: usize = 4;

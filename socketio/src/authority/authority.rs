@@ -170,13 +170,16 @@ impl Authority {
         found.unwrap_or(Extract::Malformed(Code::AuthUnavailable))
     }
 
-    /// Counts a client that waits to be let in; [`leave_pending`](Self::leave_pending) is due once after success.
-    pub(crate) fn enter_pending(&self, address: Option<IpAddr>) -> Result<(), Rejection> {
-        self.limiter.lock().enter_pending(address)
-    }
-
-    pub(crate) fn leave_pending(&self, address: Option<IpAddr>) {
-        self.limiter.lock().leave_pending(address);
+    /// Counts a client that waits to be let in, if one more may.
+    pub(crate) fn enter_pending(
+        self: &Arc<Self>,
+        address: Option<IpAddr>,
+    ) -> Result<Place, Rejection> {
+        self.limiter.lock().enter_pending(address)?;
+        Ok(Place {
+            authority: Arc::clone(self),
+            address,
+        })
     }
 
     /// Asks before a credential is judged; `renewed` is whose grant it would renew.
@@ -243,6 +246,19 @@ impl Authority {
                 let _ = guard(|| lockout.succeeded(now, key));
             }
         }
+    }
+}
+
+/// A place among the clients that wait to be let in, until it is dropped.
+pub(crate) struct Place {
+    authority: Arc<Authority>,
+    address: Option<IpAddr>,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut limiter = self.authority.limiter.lock();
+        limiter.leave_pending(self.address);
     }
 }
 

@@ -26,6 +26,7 @@ impl Guard {
 }
 
 /// What a grant that ends before its time still has.
+#[derive(Clone)]
 pub(crate) struct Margin {
     pub(crate) margin: Duration,
     pub(crate) reason: Option<Arc<str>>,

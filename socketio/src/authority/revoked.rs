@@ -8,10 +8,10 @@
 //! the second step of one comes after the first of the other, so one of them sees the other.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use socketio_auth::{Code, GrantFacts, Rejection, Revocation};
 
+use crate::atomic::{AtomicU64, Ordering};
 use crate::lock::Lock;
 
 /// How many revocations are looked back at. When more came during one verification, nobody can tell whether it was

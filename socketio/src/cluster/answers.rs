@@ -7,7 +7,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use super::adapter::AdapterError;
-use super::question::{Heard, Question};
+use super::question::Question;
+use super::seat::Heard;
 use crate::codec::{ArgsError, FromArgs};
 use crate::proto::cluster::message::{ClusterBody, ServerId};
 use crate::time_limit::TimeLimit;

@@ -4,21 +4,59 @@ use std::fmt;
 use std::future::Future;
 use std::sync::Weak;
 
-use crate::facade::hearing::feed;
-use crate::live::server::Server;
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+
 use crate::proto::cluster::message::{ClusterMessage, ServerId};
-use crate::proto::cluster::node::Input;
+use crate::running::until_stopped;
+
+/// What a server does with what its cluster tells it.
+pub(crate) trait Hearing: Send + Sync {
+    /// Acts on a message of another server, here and now.
+    fn hear(&self, message: ClusterMessage);
+
+    /// A second or so has passed.
+    fn tick(&self);
+}
+
+/// Where the tasks of a cluster run, and until when.
+#[derive(Clone)]
+pub(crate) struct Tasks {
+    runtime: Handle,
+    stop: watch::Receiver<bool>,
+}
+
+impl Tasks {
+    pub(crate) fn new(runtime: Handle, stop: watch::Receiver<bool>) -> Self {
+        Self { runtime, stop }
+    }
+
+    pub(crate) fn runtime(&self) -> &Handle {
+        &self.runtime
+    }
+
+    /// Runs a task until it ends or the server has left the cluster or is gone.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.runtime.spawn(until_stopped(self.stop.clone(), task));
+    }
+
+    /// Runs what must outlive the others. It has to end by itself.
+    pub(crate) fn spawn_unstopped(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.runtime.spawn(task);
+    }
+}
 
 /// The server that an [`Adapter`](crate::Adapter) works for. It does not keep the server alive.
 #[derive(Clone)]
 pub struct ClusterHandle {
-    server: Weak<Server>,
+    server: Weak<dyn Hearing>,
+    tasks: Tasks,
     uid: ServerId,
 }
 
 impl ClusterHandle {
-    pub(crate) fn new(server: Weak<Server>, uid: ServerId) -> Self {
-        Self { server, uid }
+    pub(crate) fn new(server: Weak<dyn Hearing>, tasks: Tasks, uid: ServerId) -> Self {
+        Self { server, tasks, uid }
     }
 
     /// The id under which the server speaks, fresh for every one that is built.
@@ -30,24 +68,15 @@ impl ClusterHandle {
     /// Hands over a message of another server. It is acted on here and now, on the caller's thread. What is not for this
     /// server, or makes no sense, is ignored.
     pub fn deliver(&self, message: ClusterMessage) {
-        let Some(server) = self.server.upgrade() else {
-            return;
-        };
-        if &*message.nsp == ClusterMessage::SERVER_WIDE {
-            if let Some(cluster) = &server.cluster {
-                cluster.deliver_server_wide(&server, message);
-            }
-        } else if let Some(space) = server.find(&message.nsp) {
-            feed(&space, Input::Received(message));
+        if let Some(server) = self.server.upgrade() {
+            server.hear(message);
         }
     }
 
     /// Runs a task of the adapter's on the runtime that the server was built on, until it ends or the server closes.
     pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        if let Some(server) = self.server.upgrade()
-            && let Some(cluster) = &server.cluster
-        {
-            cluster.spawn(task);
+        if self.server.strong_count() > 0 {
+            self.tasks.spawn(task);
         }
     }
 }

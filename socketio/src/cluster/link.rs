@@ -2,31 +2,31 @@
 //! `proto::cluster`.
 
 use std::future::Future;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
 use std::task::Poll;
+use std::time::Duration;
 
 use socketio_auth::Revocation;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use super::adapter::{Adapter, AdapterError, Membership};
-use super::handle::ClusterHandle;
-use super::seat::Seat;
+use super::handle::{ClusterHandle, Hearing, Tasks};
 use super::settings::ClusterSettings;
+use crate::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use crate::clock::now;
 use crate::error::BuildError;
-use crate::facade::hearing::{feed, keep_time};
-use crate::live::server::Server;
-use crate::live::space::Space;
 use crate::lock::Lock;
 use crate::proto::cluster::message::{ClusterBody, ClusterMessage, RequestId, ServerId};
 use crate::proto::cluster::node::{Input, Node, Output, Rhythm};
-use crate::running::{Guarded, guard, poll_now, until_stopped};
+use crate::running::{Guarded, guard, poll_now};
 use crate::trace;
 
 /// How far apart the numbers of two namespaces of a server begin, and so of one namespace that is opened twice.
 const NUMBERS_PER_NAMESPACE: u64 = 1 << 32;
+
+/// How often the machines are asked whether it is time for something (CLA-06).
+const TICK: Duration = Duration::from_secs(1);
 
 /// Hears of what the adapter could not do.
 pub(crate) type ErrorHook = Box<dyn Fn(&AdapterError) + Send + Sync>;
@@ -48,7 +48,7 @@ pub(crate) struct Cluster {
     /// How many namespaces were opened. One that is opened anew must not count from where its past began.
     opened: AtomicU64,
     /// Where the server was built. Emits come from any thread.
-    runtime: Handle,
+    pub(crate) tasks: Tasks,
     pub(crate) rhythm: Option<Rhythm>,
     pub(crate) settings: ClusterSettings,
     publishing: Slots,
@@ -56,7 +56,6 @@ pub(crate) struct Cluster {
     on_error: Option<ErrorHook>,
     /// What is about no namespace.
     server_wide: Lock<Node<()>>,
-    stop: watch::Receiver<bool>,
     has_left: AtomicBool,
 }
 
@@ -88,20 +87,19 @@ impl Cluster {
             uid,
             next_request: AtomicU64::new(number),
             opened: AtomicU64::new(0),
-            runtime,
+            tasks: Tasks::new(runtime, stop),
             rhythm,
             publishing: Slots::new(options.settings.max_publishing),
             answering: Slots::new(options.settings.max_requests),
             settings: options.settings,
             on_error: options.on_error,
-            stop,
             has_left: AtomicBool::new(false),
         })))
     }
 
     /// Starts the adapter, and the clock where the servers know of each other by heartbeats.
-    pub(crate) fn start(self: &Arc<Self>, server: &Arc<Server>) {
-        let handle = ClusterHandle::new(Arc::downgrade(server), self.uid.clone());
+    pub(crate) fn start(self: &Arc<Self>, server: &Weak<dyn Hearing>) {
+        let handle = ClusterHandle::new(Weak::clone(server), self.tasks.clone(), self.uid.clone());
         let cluster = Arc::clone(self);
         self.publish_in_order(async move {
             cluster.adapter.start(handle).await?;
@@ -109,43 +107,20 @@ impl Cluster {
             cluster.adapter.open_namespace(nsp).await
         });
         if self.rhythm.is_some() {
-            self.spawn(keep_time(Arc::downgrade(server)));
+            self.tasks.spawn(keep_time(Weak::clone(server)));
         }
     }
 
-    /// Takes a namespace into the cluster.
-    pub(crate) fn open(self: &Arc<Self>, space: &Arc<Space>) {
-        let cluster = Arc::clone(self);
-        let (name, space) = (Arc::clone(&space.name), Arc::downgrade(space));
-        self.publish_in_order(async move {
-            cluster.adapter.open_namespace(&name).await?;
-            if let Some(space) = space.upgrade() {
-                feed(&space, Input::Opened);
-            }
-            Ok(())
-        });
-    }
-
-    /// Takes a namespace out of the cluster.
-    pub(crate) fn close(self: &Arc<Self>, space: &Space, seat: &Seat) {
-        let farewell = seat.stamp(ClusterBody::AdapterClose);
-        let cluster = Arc::clone(self);
-        let name = Arc::clone(&space.name);
-        self.publish_in_order(async move {
-            let published = cluster.adapter.publish(farewell).await;
-            let closed = cluster.adapter.close_namespace(&name).await;
-            published.and(closed)
-        });
-    }
-
-    /// Leaves the cluster for good, within the time limit of questions.
-    pub(crate) async fn leave(self: &Arc<Self>, spaces: &[Arc<Space>]) {
+    /// Leaves the cluster for good, within the time limit of questions, with these last words of the namespaces.
+    pub(crate) async fn leave(
+        self: &Arc<Self>,
+        of_namespaces: impl IntoIterator<Item = ClusterMessage>,
+    ) {
         if self.has_left.swap(true, Ordering::AcqRel) {
             return;
         }
         let mut farewells = vec![self.stamp_server_wide(ClusterBody::AdapterClose)];
-        let seats = spaces.iter().filter_map(|space| space.cluster.as_ref());
-        farewells.extend(seats.map(|seat| seat.stamp(ClusterBody::AdapterClose)));
+        farewells.extend(of_namespaces);
         let time_limit = self.settings.request_timeout;
         let cluster = Arc::clone(self);
         let leaving = Box::pin(async move {
@@ -158,11 +133,6 @@ impl Cluster {
         });
         // Who does not say so in time is missed by the others soon enough.
         let _ = tokio::time::timeout(time_limit, Guarded(leaving)).await;
-    }
-
-    /// Runs what must outlive the cluster's tasks. It has to end by itself.
-    pub(crate) fn spawn_unstopped(&self, task: impl Future<Output = ()> + Send + 'static) {
-        self.runtime.spawn(task);
     }
 
     pub(crate) fn publish(self: &Arc<Self>, message: ClusterMessage) {
@@ -213,7 +183,7 @@ impl Cluster {
     {
         let mut work = Box::pin(work);
         let polled = {
-            let _inside = self.runtime.enter();
+            let _inside = self.tasks.runtime().enter();
             poll_now(work.as_mut())
         };
         match polled {
@@ -221,7 +191,7 @@ impl Cluster {
             Poll::Pending if !slots(self).take() => self.tell(too_many),
             Poll::Pending => {
                 let cluster = Arc::clone(self);
-                self.spawn(async move {
+                self.tasks.spawn(async move {
                     let _slot = Taken(slots(&cluster));
                     let outcome = Guarded(work).await;
                     cluster.ended(outcome.unwrap_or(Err(AdapterError::Panicked)));
@@ -245,11 +215,6 @@ impl Cluster {
         }
     }
 
-    /// Runs a task until it ends or the server stops.
-    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        self.runtime.spawn(until_stopped(self.stop.clone(), task));
-    }
-
     pub(crate) fn next_request(&self) -> RequestId {
         RequestId::of_number(self.next_request.fetch_add(1, Ordering::Relaxed))
     }
@@ -260,20 +225,27 @@ impl Cluster {
         opened_before.wrapping_mul(NUMBERS_PER_NAMESPACE)
     }
 
-    pub(crate) fn deliver_server_wide(&self, server: &Server, message: ClusterMessage) {
-        let mut revocations = Vec::new();
-        {
-            let mut node = self.server_wide.lock();
-            node.handle_input(now(), Input::Received(message));
-            while let Some(output) = node.poll_output() {
-                if let Output::Apply(ClusterBody::Revoked { revocation }) = output {
-                    revocations.push(revocation);
-                }
-            }
-        }
-        for revocation in revocations {
-            server.authority.absorb(&revocation);
-        }
+    /// What a message that is about no namespace revokes.
+    pub(crate) fn hear_server_wide(&self, message: ClusterMessage) -> Vec<Revocation> {
+        let mut node = self.server_wide.lock();
+        node.handle_input(now(), Input::Received(message));
+        let outputs = std::iter::from_fn(|| node.poll_output());
+        let revocations = outputs.filter_map(|output| match output {
+            Output::Apply(ClusterBody::Revoked { revocation }) => Some(revocation),
+            _ => None,
+        });
+        revocations.collect()
+    }
+}
+
+async fn keep_time(server: Weak<dyn Hearing>) {
+    let mut ticks = tokio::time::interval(TICK);
+    loop {
+        ticks.tick().await;
+        let Some(server) = server.upgrade() else {
+            return;
+        };
+        server.tick();
     }
 }
 

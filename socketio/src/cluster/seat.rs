@@ -7,12 +7,18 @@ use tokio::sync::mpsc;
 
 use super::adapter::AdapterError;
 use super::link::Cluster;
-use super::question::Heard;
 use crate::clock::now;
 use crate::codec::{OwnedArgs, RawArgs};
 use crate::lock::Lock;
-use crate::proto::cluster::message::{ClusterBody, ClusterMessage, RequestId};
+use crate::proto::cluster::message::{ClusterBody, ClusterMessage, RequestId, ServerId};
 use crate::proto::cluster::node::{Input, Node, Output};
+
+/// What comes back to a question. No more comes than the machine lets through, so the channel is bounded by its bounds.
+pub(crate) enum Heard {
+    Answer(ServerId, ClusterBody),
+    /// The question was not asked, or not of all.
+    Failed(AdapterError),
+}
 
 /// Who waits for the answers to a question.
 pub(super) type Waiter = mpsc::UnboundedSender<Heard>;
@@ -20,6 +26,7 @@ pub(super) type Waiter = mpsc::UnboundedSender<Heard>;
 /// A namespace's seat in the cluster.
 pub(crate) struct Seat {
     pub(crate) cluster: Arc<Cluster>,
+    nsp: Arc<str>,
     pub(super) node: Lock<Node<Waiter>>,
 }
 
@@ -35,8 +42,40 @@ impl Seat {
         );
         Self {
             cluster: Arc::clone(cluster),
+            nsp: Arc::clone(nsp),
             node: Lock::new(node),
         }
+    }
+
+    /// Takes the namespace into the cluster.
+    pub(crate) fn open(self: &Arc<Self>) {
+        let (cluster, nsp) = (Arc::clone(&self.cluster), Arc::clone(&self.nsp));
+        // It may be closed again before the adapter is done.
+        let seat = Arc::downgrade(self);
+        self.cluster.publish_in_order(async move {
+            cluster.adapter.open_namespace(&nsp).await?;
+            if let Some(seat) = seat.upgrade() {
+                // Nobody has heard of it yet, so nobody wants anything of it.
+                seat.feed(Input::Opened, |_| {});
+            }
+            Ok(())
+        });
+    }
+
+    /// Takes it out of the cluster.
+    pub(crate) fn close(&self) {
+        let farewell = self.farewell();
+        let (cluster, nsp) = (Arc::clone(&self.cluster), Arc::clone(&self.nsp));
+        self.cluster.publish_in_order(async move {
+            let published = cluster.adapter.publish(farewell).await;
+            let closed = cluster.adapter.close_namespace(&nsp).await;
+            published.and(closed)
+        });
+    }
+
+    /// Its last words.
+    pub(crate) fn farewell(&self) -> ClusterMessage {
+        self.stamp(ClusterBody::AdapterClose)
     }
 
     /// Tells the other servers something.
@@ -51,14 +90,28 @@ impl Seat {
         self.publish(ClusterBody::ServerSideEmitResponse { request_id, packet });
     }
 
-    pub(super) fn stamp(&self, body: ClusterBody) -> ClusterMessage {
+    fn stamp(&self, body: ClusterBody) -> ClusterMessage {
         self.node.lock().publish(now(), body)
     }
 
-    pub(crate) fn feed(&self, input: Input) -> Vec<Output<Waiter>> {
-        let mut node = self.node.lock();
-        node.handle_input(now(), input);
-        std::iter::from_fn(|| node.poll_output()).collect()
+    /// Feeds the machine, and does what it says; `apply` does what another server wants of the namespace.
+    pub(crate) fn feed(&self, input: Input, apply: impl Fn(ClusterBody)) {
+        let outputs: Vec<_> = {
+            let mut node = self.node.lock();
+            node.handle_input(now(), input);
+            std::iter::from_fn(|| node.poll_output()).collect()
+        };
+        for output in outputs {
+            match output {
+                Output::Publish(message) => self.cluster.publish(message),
+                Output::Apply(body) => apply(body),
+                // Whoever asked may have stopped waiting.
+                Output::Answer { waiter, from, body } => {
+                    let _ = waiter.send(Heard::Answer(from, body));
+                }
+                Output::Complete(waiter) => drop(waiter),
+            }
+        }
     }
 
     pub(crate) fn request_timeout(&self) -> Duration {
@@ -66,11 +119,16 @@ impl Seat {
     }
 
     /// How many servers have the namespace open, as far as can be known.
-    pub(crate) async fn server_count(&self, nsp: &str) -> Result<usize, AdapterError> {
+    pub(crate) async fn server_count(&self) -> Result<usize, AdapterError> {
         if self.cluster.rhythm.is_some() {
             return Ok(self.node.lock().server_count());
         }
-        self.cluster.adapter.server_count(nsp).await
+        self.adapter_count().await
+    }
+
+    /// The same as the adapter says it.
+    pub(super) async fn adapter_count(&self) -> Result<usize, AdapterError> {
+        self.cluster.adapter.server_count(&self.nsp).await
     }
 }
 

@@ -110,3 +110,13 @@ impl<'de> Visitor<'de> for BinaryVisitor {
         Ok(bytes.into())
     }
 }
+
+/// Borrowed bytes, as bytes.
+pub(in crate::codec) struct AsBytes<'a>(pub(in crate::codec) &'a [u8]);
+
+impl Serialize for AsBytes<'_> {
+    #[inline]
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(self.0)
+    }
+}

@@ -7,8 +7,8 @@ use serde_json::value::RawValue;
 use super::args::OwnedArgs;
 use super::error::EncodeError;
 use super::json::{self, Header};
+use super::kind::{PacketKind, is_reserved};
 use super::msgpack;
-use super::packet::{PacketKind, is_reserved};
 use super::parser::{Codec, Format, Outgoing, Parser};
 
 /// What the server tells a client that has joined a namespace.

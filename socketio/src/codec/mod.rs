@@ -18,11 +18,12 @@ mod encoder;
 mod error;
 mod json;
 mod key;
+pub(crate) mod kind;
 mod limits;
 #[cfg(feature = "msgpack")]
 mod msgpack;
 #[cfg(not(feature = "msgpack"))]
-#[path = "msgpack/absent.rs"]
+#[path = "msgpack/absent/mod.rs"]
 mod msgpack;
 mod outgoing;
 pub(crate) mod packet;
@@ -38,7 +39,6 @@ pub use error::{ArgsError, EncodeError, PacketError};
 pub use limits::Limits;
 pub use parser::{Codec, Outgoing, Parser, Partial};
 
-pub(crate) use args::ArgsSource;
 pub(crate) use date::to_iso_string;
 pub(crate) use decoder::Decoder;
 pub(crate) use encoder::{ConnectReply, OutgoingEvent};

@@ -8,8 +8,9 @@ use engineio::{MessageBuffer, Payload};
 
 use super::args::RawArgs;
 use super::error::{EncodeError, PacketError};
+use super::kind::PacketKind;
 use super::limits::Limits;
-use super::packet::{Packet, PacketKind};
+use super::packet::Packet;
 
 /// How packets are written, for a whole server. Every client must be configured alike; JSON is the default of
 /// both.
@@ -130,6 +131,8 @@ pub trait Parser: Send + Sync + 'static {
     ) -> Result<Option<Packet<'a>>, PacketError>;
 
     /// Appends the messages of one packet.
+    ///
+    /// Where events are kept for [recovery](crate::Recovery) it is called under a lock, so it must not send anything.
     ///
     /// # Errors
     ///

@@ -11,8 +11,9 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use super::error::PacketError;
+use super::kind::PacketKind;
 use super::outgoing::SEVERAL;
-use super::packet::{Packet, PacketKind};
+use super::packet::Packet;
 use super::{Codec, Decoder, Limits, OutgoingEvent, RawArgs};
 
 /// How we depart from a row.

@@ -23,6 +23,7 @@ use crate::error::ConnectError;
 use crate::id::SocketId;
 use crate::live::client::{Accepted, Auth, Client, Payload, Shell};
 use crate::live::core::{Core, Verdict};
+use crate::live::directory::Lease;
 use crate::live::keeper::Claim;
 use crate::live::space::{Family, Space};
 use crate::proto::client::{Gate, Inherited, Input, Ticket};
@@ -74,7 +75,7 @@ impl Client {
         name: Arc<str>,
         payload: Payload,
     ) {
-        if let Some(space) = self.server.lease(&name) {
+        if let Some(space) = self.server.spaces.lease(&name) {
             return self.found(connection, now, ticket, space, payload);
         }
         let families = self.server.families();
@@ -125,13 +126,12 @@ impl Client {
         connection: &Connection<Self>,
         now: Instant,
         ticket: Ticket,
-        space: Arc<Space>,
+        space: Lease<Space>,
         payload: Payload,
     ) {
         let Some(id) = new_id(connection, &space) else {
             // The operating system has no random bytes; nobody can be let in.
             trace::error!("no socket id could be made");
-            space.give_back();
             return self.pump(connection, now, Input::GiveUp);
         };
         let gate = space.guard.as_ref();
@@ -156,10 +156,12 @@ impl Client {
         }
         let socket = Arc::new(core);
         if gate.is_some() {
-            if let Err(rejection) = self.server.authority.enter_pending(self.address()) {
-                return self.pump(connection, now, Input::Unwelcome { ticket, rejection });
+            match self.server.authority.enter_pending(self.address()) {
+                Ok(place) => socket.wait_in(place),
+                Err(rejection) => {
+                    return self.pump(connection, now, Input::Unwelcome { ticket, rejection });
+                }
             }
-            socket.set_pending();
         }
         self.pump(
             connection,
@@ -170,10 +172,6 @@ impl Client {
                 gate,
             },
         );
-    }
-
-    pub(crate) fn leave_pending(&self) {
-        self.server.authority.leave_pending(self.address());
     }
 
     /// Refuses a credential unjudged when too many have failed.

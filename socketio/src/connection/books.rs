@@ -36,7 +36,7 @@ impl Client {
     }
 
     /// Tells the books about a socket.
-    pub(crate) fn audit(
+    pub(super) fn audit(
         &self,
         connection: &Connection<Self>,
         socket: &Core,

@@ -6,16 +6,48 @@
 use std::time::Instant;
 
 use engineio::Connection;
+use socketio_auth as auth;
+use socketio_auth::AuditKind;
 
+use crate::authority::guard::Margin;
 use crate::clock::now;
 use crate::live::client::{Client, Shell, State};
+use crate::live::core::Core;
+use crate::live::driver::{Ask, Driver};
 use crate::live::inbox::Call;
 use crate::lock::MutexGuard;
 use crate::proto::client::Input;
 
+/// Drives the connections of every server.
+pub(crate) struct Drive;
+
+impl Driver for Drive {
+    fn ask(&self, socket: &Core, ask: Ask) {
+        let ticket = socket.ticket;
+        let input = match ask {
+            Ask::Leave => Input::Leave { ticket },
+            Ask::LeaveAll => Input::LeaveAll,
+            Ask::End(rejection) => Input::Auth {
+                ticket,
+                input: auth::Input::Revoked(rejection),
+            },
+            Ask::ExpireIn(Margin { margin, reason }) => Input::Auth {
+                ticket,
+                input: auth::Input::ExpireIn { margin, reason },
+            },
+        };
+        socket.connection.data().feed(&socket.connection, input);
+    }
+
+    fn note(&self, socket: &Core, kind: AuditKind<'_>) {
+        let client = socket.connection.data();
+        client.audit(&socket.connection, socket, kind, None);
+    }
+}
+
 impl Client {
     /// Feeds what happened just now, see [`feed_at`](Self::feed_at).
-    pub(crate) fn feed(&self, connection: &Connection<Self>, input: Input<Shell>) {
+    pub(super) fn feed(&self, connection: &Connection<Self>, input: Input<Shell>) {
         self.feed_at(connection, now(), input);
     }
 

@@ -4,7 +4,7 @@ mod admission;
 mod binding;
 mod books;
 mod calls;
-mod drive;
+pub(crate) mod drive;
 mod effects;
 mod receive;
 mod replies;

@@ -1,7 +1,6 @@
 //! What comes in: messages, and what the engine tells of a connection.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use engineio::{CloseReason, Connection, Flow, Message, Protocol, RequestView};
@@ -13,8 +12,10 @@ use tokio::runtime::Handle;
 use super::admission::new_guest;
 use super::binding::presented_in;
 use super::calls::tell_invalid;
+use crate::atomic::{AtomicBool, Ordering};
 use crate::clock::{now, wall_clock};
-use crate::codec::packet::{Packet, PacketKind};
+use crate::codec::kind::PacketKind;
+use crate::codec::packet::Packet;
 use crate::codec::{Decoder, PacketError};
 use crate::error::DisconnectReason;
 use crate::event::Invalid;
@@ -261,7 +262,7 @@ impl Client {
         payload: Payload,
         is_implied: bool,
     ) {
-        let name = match self.server.find(name) {
+        let name = match self.server.spaces.find(name) {
             Some(space) => Arc::clone(&space.name),
             None => name.into(),
         };

@@ -25,12 +25,12 @@ impl Server {
         let tags = MeantTags::of(revocation);
         let is_meant = |facts: &GrantFacts| revocation.covers(facts);
         let mut meant: Vec<Arc<Core>> = Vec::new();
-        for space in self.all_spaces() {
+        for space in self.spaces.all() {
             if space.guard.is_none() {
                 continue;
             }
             // Those on the way in first: whoever comes in meanwhile is found in the namespace, or twice and told once.
-            let pending = space.pending();
+            let pending = space.waiting();
             let inside = space.rooms.lock().granted(tags);
             let known: HashSet<_> = pending.iter().map(Arc::as_ptr).collect();
             let inside = inside.iter().filter(|s| !known.contains(&Arc::as_ptr(s)));

@@ -83,10 +83,8 @@ impl AuthControl {
     #[must_use]
     pub fn report(&self) -> String {
         let mut report = String::new();
-        for space in self.0.all_spaces() {
-            if space.users.is_none() {
-                line(&mut report, &space.name, space.guard.as_ref());
-            }
+        for space in self.0.spaces.lasting() {
+            line(&mut report, &space.name, space.guard.as_ref());
         }
         for family in self.0.families() {
             line(&mut report, family.matcher.as_str(), family.guard.as_ref());

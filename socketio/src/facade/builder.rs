@@ -12,10 +12,11 @@ use super::handler::{IntoAck, IntoConnect, Typed};
 use super::namespace::{DynamicNamespaces, Namespace};
 use super::socket::Socket;
 use crate::authority::guard::Guard;
-use crate::codec::packet::is_reserved;
+use crate::codec::kind::is_reserved;
 use crate::codec::{FromArgs, RawArgs};
 use crate::error::{BuildError, ConnectError, DisconnectReason};
 use crate::event::{Event, Invalid};
+use crate::live::directory::Taken;
 use crate::live::handlers::Handlers;
 use crate::live::matcher::Matcher;
 use crate::live::server::Server;
@@ -368,9 +369,10 @@ impl<D: Send + Sync + 'static, S> NamespaceBuilder<D, S, One> {
             _ => return Err(BuildError::NamespaceName),
         };
         let guard = self.guard()?;
-        let space = Space::new(&self.server, name, Arc::new(self.handlers), guard, None);
+        let space = Space::new(&self.server, name, Arc::new(self.handlers), guard, false);
         let space = Arc::new(space);
-        self.server.open(&space)?;
+        let opened = self.server.spaces.open(&space);
+        opened.map_err(|Taken| BuildError::NamespaceTaken)?;
         trace::namespace_opened(&space.name, || Guard::summary(space.guard.as_ref()));
         Ok(Namespace::new(space))
     }

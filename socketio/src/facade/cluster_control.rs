@@ -130,7 +130,7 @@ impl<D> Namespace<D> {
     pub async fn server_count(&self) -> Result<usize, AdapterError> {
         match &self.space.cluster {
             None => Ok(1),
-            Some(seat) => seat.server_count(&self.space.name).await,
+            Some(seat) => seat.server_count().await,
         }
     }
 
@@ -177,13 +177,16 @@ impl<D> Namespace<D> {
         args: &(impl Serialize + ?Sized),
     ) -> Result<Gathering<ServerAnswer<R>>, EmitError> {
         let packet = server_event(event, args)?;
-        let question = Question::ask(&self.space, Kind::ServerSide, |request| {
-            ClusterBody::ServerSideEmit {
-                packet,
-                request_id: Some(request),
-            }
+        let seat = self.space.cluster.as_ref();
+        let question = seat.map(|seat| {
+            Question::ask(seat, Kind::ServerSide, |request| {
+                ClusterBody::ServerSideEmit {
+                    packet,
+                    request_id: Some(request),
+                }
+            })
         });
-        let timeout = Question::default_timeout(&self.space);
+        let timeout = seat.map(|seat| seat.request_timeout());
         Ok(Gathering::new(
             Vec::new(),
             question,

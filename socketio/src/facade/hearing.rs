@@ -2,13 +2,12 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::sync::Arc;
 
 use futures_core::Stream;
 
 use crate::cluster::adapter::AdapterError;
-use crate::cluster::question::Heard;
+use crate::cluster::handle::Hearing;
 use crate::cluster::seat::{Seat, first_of};
 use crate::codec::OwnedArgs;
 use crate::error::EmitError;
@@ -16,16 +15,39 @@ use crate::event::Event;
 use crate::live::handlers::{AckSender, Running};
 use crate::live::server::Server;
 use crate::live::space::Space;
-use crate::proto::cluster::message::{ClusterBody, ClusterOptions, RequestId};
-use crate::proto::cluster::node::{Input, Output};
+use crate::proto::cluster::message::{ClusterBody, ClusterMessage, ClusterOptions, RequestId};
+use crate::proto::cluster::node::Input;
 use crate::running::{Guarded, Panicked, guard};
 use crate::sending::broadcast::Broadcast;
 
-/// How often the machines are asked whether it is time for something (CLA-06).
-const TICK: Duration = Duration::from_secs(1);
+impl Hearing for Server {
+    fn hear(&self, message: ClusterMessage) {
+        if &*message.nsp != ClusterMessage::SERVER_WIDE {
+            if let Some(space) = self.spaces.find(&message.nsp) {
+                feed(&space, Input::Received(message));
+            }
+        } else if let Some(cluster) = &self.cluster {
+            for revocation in cluster.hear_server_wide(message) {
+                self.authority.absorb(&revocation);
+            }
+        }
+    }
+
+    fn tick(&self) {
+        for space in self.spaces.all() {
+            feed(&space, Input::Timeout);
+        }
+    }
+}
+
+fn feed(space: &Arc<Space>, input: Input) {
+    if let Some(seat) = &space.cluster {
+        seat.feed(input, |body| apply(space, seat, body));
+    }
+}
 
 //= CLA-03
-fn apply(space: &Arc<Space>, seat: &Seat, body: ClusterBody) {
+fn apply(space: &Arc<Space>, seat: &Arc<Seat>, body: ClusterBody) {
     match body {
         ClusterBody::Broadcast {
             packet,
@@ -76,7 +98,7 @@ fn to(space: &Arc<Space>, opts: &ClusterOptions) -> Broadcast {
 //= CLA-04
 fn collect_acks(
     space: &Arc<Space>,
-    seat: &Seat,
+    seat: &Arc<Seat>,
     packet: Event,
     opts: &ClusterOptions,
     request: RequestId,
@@ -93,12 +115,12 @@ fn collect_acks(
     let Ok(mut acks) = sent else {
         return;
     };
-    let space = Arc::clone(space);
+    let publisher = Arc::clone(seat);
     seat.cluster.answer(async move {
         while let Some((socket, answer)) = poll_fn(|cx| Pin::new(&mut acks).poll_next(cx)).await {
             // The reference has no word for an acknowledgement that does not come.
-            if let (Ok(args), Some(seat)) = (answer, &space.cluster) {
-                seat.publish(ClusterBody::BroadcastAck {
+            if let Ok(args) = answer {
+                publisher.publish(ClusterBody::BroadcastAck {
                     request_id: request.clone(),
                     packet: first_of(args.as_raw()),
                     socket: Some(socket.as_str().into()),
@@ -109,8 +131,8 @@ fn collect_acks(
     });
 }
 
-fn call_handlers(space: &Arc<Space>, seat: &Seat, packet: &Event, request: Option<RequestId>) {
-    let ack = request.map(|request| AckSender::to_server(Arc::clone(space), request));
+fn call_handlers(space: &Arc<Space>, seat: &Arc<Seat>, packet: &Event, request: Option<RequestId>) {
+    let ack = request.map(|request| AckSender::to_server(Arc::clone(seat), request));
     for (name, handler) in &space.handlers.server_side {
         if **name != *packet.name() {
             continue;
@@ -133,36 +155,5 @@ async fn run(running: Running, ack: Option<AckSender>) -> Result<(), AdapterErro
 fn fail(ack: Option<AckSender>, error: &str) {
     if let Some(ack) = ack {
         ack.fail(error);
-    }
-}
-
-/// Feeds the machine of a namespace, and does what it says.
-pub(crate) fn feed(space: &Arc<Space>, input: Input) {
-    let Some(seat) = &space.cluster else {
-        return;
-    };
-    for output in seat.feed(input) {
-        match output {
-            Output::Publish(message) => seat.cluster.publish(message),
-            Output::Apply(body) => apply(space, seat, body),
-            // Whoever asked may have stopped waiting.
-            Output::Answer { waiter, from, body } => {
-                let _ = waiter.send(Heard::Answer(from, body));
-            }
-            Output::Complete(waiter) => drop(waiter),
-        }
-    }
-}
-
-pub(crate) async fn keep_time(server: Weak<Server>) {
-    let mut ticks = tokio::time::interval(TICK);
-    loop {
-        ticks.tick().await;
-        let Some(server) = server.upgrade() else {
-            return;
-        };
-        for space in server.all_spaces() {
-            feed(&space, Input::Timeout);
-        }
     }
 }

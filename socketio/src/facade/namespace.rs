@@ -46,10 +46,7 @@ impl<D> Namespace<D> {
 
     /// Closes the namespace: nobody joins it any more, and its sockets are disconnected. Its name is free again.
     pub fn close(&self) {
-        if let Some(server) = self.space.server.upgrade() {
-            server.close(&self.space);
-        }
-        self.space.set_closed();
+        self.space.close();
         self.all().local().disconnect();
     }
 
@@ -164,7 +161,7 @@ impl<D> DynamicNamespaces<D> {
     /// The namespace with this name, if it has a socket now. A handle to one that has gone reaches nobody.
     #[must_use]
     pub fn namespace(&self, name: &str) -> Option<Namespace<D>> {
-        let space = self.server.find(name)?;
+        let space = self.server.spaces.find(name)?;
         Arc::ptr_eq(&space.handlers, &self.family.handlers).then(|| Namespace::new(space))
     }
 

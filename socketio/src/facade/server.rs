@@ -5,7 +5,7 @@ use std::future::Future;
 use std::marker::PhantomData;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 use std::{fmt, io};
 
@@ -17,8 +17,10 @@ use tokio::sync::watch;
 
 use super::builder::{Inherited, Many, NamespaceBuilder};
 use crate::authority::authority::{AuthOptions, Authority};
+use crate::cluster::handle::Hearing;
 use crate::cluster::link::{Cluster, ServerClusterOptions};
 use crate::codec::Codec;
+use crate::connection::drive::Drive;
 use crate::error::BuildError;
 use crate::live::client::{Client, Shell};
 use crate::live::keeper::{Keeper, Recovery};
@@ -214,13 +216,15 @@ impl<D> SocketIoBuilder<D> {
             self.recovery.as_ref().map(Keeper::new),
             cluster,
             cluster_stop,
+            &Drive,
         ));
         if let Some(policy) = &self.policy {
             server.subscribe(&**policy);
         }
         let engine = Engine::new(self.engine, Shell::new(Arc::clone(&server)))?;
         if let Some(cluster) = &server.cluster {
-            cluster.start(&server);
+            let hearing: Weak<dyn Hearing> = Arc::downgrade(&server) as _;
+            cluster.start(&hearing);
         }
         Ok(SocketIo {
             server,
@@ -399,7 +403,9 @@ impl<D: Send + Sync + 'static> SocketIo<D> {
         self.engine.close();
         if let Some(cluster) = &self.server.cluster {
             let server = Arc::clone(&self.server);
-            cluster.spawn_unstopped(async move { server.leave_cluster().await });
+            cluster
+                .tasks
+                .spawn_unstopped(async move { server.leave_cluster().await });
         }
         self.server.stop_handlers();
     }

@@ -40,7 +40,7 @@ pub struct Stats {
 impl Stats {
     pub(crate) fn of(server: &Server, engine: engineio::Stats) -> Self {
         let counts = server.meter.counts();
-        let spaces = server.all_spaces();
+        let spaces = server.spaces.all();
         let namespaces = spaces.iter().map(|space| {
             let rooms = space.rooms.lock();
             NamespaceStats {

@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::{Instant, SystemTime};
 
 use serde_json::Value;
@@ -14,6 +13,7 @@ use super::core::Core;
 use super::handshake::Handshake;
 use super::inbox::Inbox;
 use super::server::Server;
+use crate::atomic::AtomicBool;
 use crate::authority::revoked::Mark;
 use crate::codec::Decoder;
 use crate::codec::packet::Packet;

@@ -1,6 +1,5 @@
 //! A socket, whatever the type of its data.
 
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
@@ -10,18 +9,21 @@ use serde_json::Value;
 use socketio_auth::{ErasedIdentity, Fingerprint, Grant, SourceKind};
 use tokio::sync::oneshot;
 
-use super::client::{Client, Shell};
+use super::client::Client;
 use super::closed::Closed;
+use super::directory::Lease;
+use super::driver::Ask;
 use super::handlers::EventHandler;
 use super::keeper::{Claim, Recoverable};
 use super::listeners::{Lasts, ListenerId, Listeners};
 use super::owed::{Awaited, Pending};
 use super::space::Space;
+use crate::atomic::{AtomicBool, AtomicU8, Ordering};
 use crate::codec::EncodeError;
 use crate::error::EmitError;
 use crate::id::SocketId;
 use crate::lock::Lock;
-use crate::proto::client::{Input, Ticket};
+use crate::proto::client::Ticket;
 use crate::proto::grant_tag::GrantTag;
 use crate::proto::recovery::Offset;
 use crate::proto::rooms::Room;
@@ -37,7 +39,7 @@ pub(crate) enum Phase {
     Joined,
     /// Out, but the namespace does not know yet.
     Left,
-    /// Out, and the disconnect handlers have been called.
+    /// Out, and the disconnect handlers are next to be called. Until here it holds a lease of its namespace.
     Gone,
 }
 
@@ -50,9 +52,8 @@ pub(crate) struct Core {
     pub(crate) recoverable: OnceLock<Box<Recoverable>>,
     pub(crate) ticket: Ticket,
     pub(super) phase: AtomicU8,
-    pub(super) is_released: AtomicBool,
-    /// Counted among the clients that wait to be let in.
-    pub(super) is_pending: AtomicBool,
+    /// Among those that wait to be let in.
+    pub(super) is_waiting: AtomicBool,
     /// Spares sockets without listeners of their own the look for them.
     pub(super) has_listeners: AtomicBool,
     pub(super) state: Lock<State>,
@@ -122,11 +123,12 @@ impl State {
 impl Core {
     pub(crate) fn new(
         connection: Connection<Client>,
-        space: Arc<Space>,
+        lease: Lease<Space>,
         id: SocketId,
         ticket: Ticket,
         auth: Option<Box<Value>>,
     ) -> Self {
+        let space = lease.into_listed();
         let identity = space.nobody.clone();
         Self {
             connection,
@@ -135,8 +137,7 @@ impl Core {
             recoverable: OnceLock::new(),
             ticket,
             phase: AtomicU8::new(Phase::Joining as u8),
-            is_released: AtomicBool::new(false),
-            is_pending: AtomicBool::new(false),
+            is_waiting: AtomicBool::new(false),
             has_listeners: AtomicBool::new(false),
             state: Lock::new(State {
                 identity,
@@ -254,17 +255,15 @@ impl Core {
     }
 
     pub(crate) fn disconnect(&self) {
-        self.feed(Input::Leave {
-            ticket: self.ticket,
-        });
+        self.ask(Ask::Leave);
     }
 
     pub(crate) fn close(&self) {
-        self.feed(Input::LeaveAll);
+        self.ask(Ask::LeaveAll);
     }
 
-    pub(crate) fn feed(&self, input: Input<Shell>) {
-        self.connection.data().feed(&self.connection, input);
+    pub(super) fn ask(&self, ask: Ask) {
+        self.space.driver.ask(self, ask);
     }
 
     pub(crate) fn closed(&self) -> Closed {

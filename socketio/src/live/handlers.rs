@@ -4,12 +4,13 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Serialize;
 
 use super::core::Core;
 use super::space::Space;
+use crate::atomic::{AtomicBool, Ordering};
+use crate::cluster::seat::Seat;
 use crate::codec::{ArgsError, OwnedArgs, RawArgs};
 use crate::error::{ConnectError, DisconnectReason};
 use crate::event::{Event, Invalid};
@@ -35,21 +36,15 @@ pub struct AckSender {
 /// Who asked for an acknowledgement.
 #[derive(Clone)]
 enum Asker {
-    Client {
-        socket: Arc<Core>,
-        id: u64,
-    },
-    Server {
-        space: Arc<Space>,
-        request: RequestId,
-    },
+    Client { socket: Arc<Core>, id: u64 },
+    Server { seat: Arc<Seat>, request: RequestId },
 }
 
 impl AckSender {
     /// The answer to another server of the cluster.
-    pub(crate) fn to_server(space: Arc<Space>, request: RequestId) -> Self {
+    pub(crate) fn to_server(seat: Arc<Seat>, request: RequestId) -> Self {
         Self {
-            asker: Asker::Server { space, request },
+            asker: Asker::Server { seat, request },
             is_spent: Some(Arc::new(AtomicBool::new(false))),
         }
     }
@@ -72,9 +67,9 @@ impl AckSender {
         }
         match self.asker {
             Asker::Client { socket, id } => socket.acknowledge(id, args),
-            Asker::Server { space, request } => {
+            Asker::Server { seat, request } => {
                 // An answer that cannot be serialized is none; the other server's time limit ends the wait.
-                if let (Some(seat), Ok(args)) = (&space.cluster, OwnedArgs::new(args)) {
+                if let Ok(args) = OwnedArgs::new(args) {
                     seat.answer_server(request, args.as_raw());
                 }
             }

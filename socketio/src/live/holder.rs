@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use socketio_auth as auth;
 use socketio_auth::{
     Action, AuditKind, Code, Decision, DynPolicy, ErasedIdentity, Grant, GrantFacts, Rejection,
     Subject,
@@ -11,8 +10,8 @@ use socketio_auth::{
 use tokio::sync::oneshot;
 
 use super::core::{Core, Verdict};
+use super::driver::Ask;
 use crate::authority::guard::Margin;
-use crate::proto::client::Input;
 use crate::proto::rooms::Room;
 use crate::running::guard;
 
@@ -101,23 +100,14 @@ impl Core {
 
     pub(crate) fn end_grant(&self, margin: Option<&Margin>) {
         match margin {
-            Some(margin) => self.feed(Input::Auth {
-                ticket: self.ticket,
-                input: auth::Input::ExpireIn {
-                    margin: margin.margin,
-                    reason: margin.reason.clone(),
-                },
-            }),
+            Some(margin) => self.ask(Ask::ExpireIn(margin.clone())),
             None => self.end_by(Code::TokenRevoked.into()),
         }
     }
 
     /// Puts the socket out, and says why.
     pub(crate) fn end_by(&self, rejection: Rejection) {
-        self.feed(Input::Auth {
-            ticket: self.ticket,
-            input: auth::Input::Revoked(rejection),
-        });
+        self.ask(Ask::End(rejection));
     }
 
     /// Whether the policy lets the socket be in a room; told to the books if not.
@@ -140,8 +130,7 @@ impl Core {
     pub(crate) fn may(&self, action: Action<'_>) -> bool {
         let is_allowed = self.is_allowed(action);
         if !is_allowed {
-            let client = self.connection.data();
-            client.audit(&self.connection, self, AuditKind::Denied(action), None);
+            self.space.driver.note(self, AuditKind::Denied(action));
         }
         is_allowed
     }
@@ -149,12 +138,12 @@ impl Core {
     #[inline]
     fn is_allowed(&self, action: Action<'_>) -> bool {
         match &self.space.guard {
-            Some(gate) if gate.policy.has_authorizer() => self.ask(&*gate.policy, action),
+            Some(gate) if gate.policy.has_authorizer() => self.consult(&*gate.policy, action),
             _ => true,
         }
     }
 
-    fn ask(&self, policy: &dyn DynPolicy, action: Action<'_>) -> bool {
+    fn consult(&self, policy: &dyn DynPolicy, action: Action<'_>) -> bool {
         let (identity, grant) = {
             let state = self.state.lock();
             (state.identity.clone(), state.grant.clone())

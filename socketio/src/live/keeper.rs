@@ -8,6 +8,7 @@ use serde_json::Value;
 use socketio_auth::Subject;
 
 use crate::clock::{now, wall_clock};
+use crate::codec::EncodeError;
 use crate::id::SocketId;
 use crate::lock::Lock;
 use crate::proto::recovery::{Bounds, Log, Offset, Session};
@@ -23,9 +24,9 @@ use crate::proto::rooms::{Room, Selection};
 /// client came (SIO5-CSR-02). Clients do not take it away: a listener of the official JavaScript client gets it behind
 /// the arguments that were sent, and sees it where it counts or collects its arguments. That client takes *any* last
 /// argument that is a string for it: a volatile event that ends in a string spoils a later recovery (SIO5-CSR-12). Who
-/// was never sent such an event has nothing to name, and is a stranger (SIO5-CSR-03). Two threads that emit to one room
-/// at the same moment have no order; a connection that breaks in just that moment may miss the one event or get the
-/// other twice.
+/// was never sent such an event has nothing to name, and is a stranger (SIO5-CSR-03). Events reach
+/// a client in the order of their offsets, whichever threads they are emitted on: those of one namespace wait for each
+/// other to be queued.
 ///
 /// Authentication runs again, and only the same subject gets a session back, without the rooms that it may not join
 /// any more. Namespaces that authenticate in two round trips have no recovery.
@@ -148,15 +149,6 @@ pub(crate) struct Kept {
     pub(crate) message: EncodedMessage,
 }
 
-impl Kept {
-    pub(crate) fn new(event: &str, message: &EncodedMessage) -> Self {
-        Self {
-            event: event.into(),
-            message: message.clone(),
-        }
-    }
-}
-
 /// The log of a server.
 pub(crate) struct Keeper {
     log: Lock<Log<Kept>>,
@@ -171,22 +163,26 @@ impl Keeper {
         }
     }
 
-    pub(crate) fn next_offset(&self) -> Offset {
-        self.log.lock().next_offset(unix_millis())
-    }
-
-    /// Keeps an event. Called with the lock of the namespace's rooms where it goes to more than one socket, so that
-    /// a socket that enters gets it either from the log or from its sender, and not twice.
-    pub(crate) fn append(
+    /// Keeps an event behind all others, and gives its message, which `encode` makes with the offset. Offsets rise with the
+    /// places in the log; so that clients hear events in that order too, call it with the
+    /// [order](super::space::Space::order) of the namespace.
+    pub(crate) fn keep(
         &self,
-        offset: Offset,
         namespace: &Arc<str>,
         selection: Selection,
-        kept: Kept,
-    ) {
-        let size = kept.message.len_bytes().saturating_add(kept.event.len());
+        event: &str,
+        encode: impl FnOnce(&str) -> Result<EncodedMessage, EncodeError>,
+    ) -> Result<EncodedMessage, EncodeError> {
         let mut log = self.log.lock();
+        let offset = log.next_offset(unix_millis());
+        let message = encode(&offset.to_string())?;
+        let kept = Kept {
+            event: event.into(),
+            message: message.clone(),
+        };
+        let size = kept.message.len_bytes().saturating_add(event.len());
         log.append(now(), offset, namespace, selection, kept, size);
+        Ok(message)
     }
 
     pub(crate) fn end(&self) -> Offset {

@@ -1,10 +1,10 @@
 //! Coming in, the rooms of a socket, and leaving.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use super::core::{Core, Phase};
-use super::server::Server;
+use crate::atomic::Ordering;
+use crate::authority::authority::Place;
 use crate::error::JoinError;
 use crate::proto::rooms::{Emptied, Joined, Room, RoomEvent};
 use crate::running::guard;
@@ -12,9 +12,7 @@ use crate::running::guard;
 impl Core {
     /// Lets the socket in, with the rooms it joined before.
     pub(crate) fn enter(self: &Arc<Self>) {
-        let (rejoined, missed) = self.insert();
-        self.replay(&missed);
-        for (room, joined) in &rejoined {
+        for (room, joined) in &self.insert() {
             self.tell_joined(room, *joined);
         }
         let staged = {
@@ -47,33 +45,37 @@ impl Core {
 
     /// Takes the socket out of the namespace and its rooms.
     pub(crate) fn go(&self) {
-        self.phase.store(Phase::Gone as u8, Ordering::Release);
+        let before = self.phase.swap(Phase::Gone as u8, Ordering::AcqRel);
         let left = self.space.rooms.lock().remove(self.id());
         for (room, emptied) in left {
             self.tell_left(&room, emptied);
         }
-        self.release();
+        self.give_back_after(before);
     }
 
-    /// Counted already, it is found among those that wait from here on.
-    pub(crate) fn set_pending(self: &Arc<Self>) {
-        self.is_pending.store(true, Ordering::Release);
+    /// It is found among those that wait from here on, with its place among those of its address.
+    pub(crate) fn wait_in(self: &Arc<Self>, place: Place) {
+        self.is_waiting.store(true, Ordering::Release);
         let id = self.fresh_id.clone();
-        self.space.add_pending(id, Arc::downgrade(self));
+        self.space.add_waiting(id, Arc::downgrade(self), place);
     }
 
     /// The socket is in or gone: nobody waits any more.
     fn settle(&self) {
-        if self.is_pending.swap(false, Ordering::AcqRel) {
-            self.space.remove_pending(&self.fresh_id);
-            self.connection.data().leave_pending();
+        if self.is_waiting.swap(false, Ordering::AcqRel) {
+            self.space.remove_waiting(&self.fresh_id);
         }
     }
 
-    /// The namespace is not needed any more, as far as this socket goes.
+    /// The namespace is not needed any more, as far as this socket goes, which is in none of its rooms.
     pub(crate) fn release(&self) {
-        if self.space.users.is_some() && !self.is_released.swap(true, Ordering::AcqRel) {
-            Server::release(&self.space);
+        self.give_back_after(self.phase.swap(Phase::Gone as u8, Ordering::AcqRel));
+    }
+
+    /// Gives the lease back that the socket held until it was gone.
+    fn give_back_after(&self, phase: u8) {
+        if phase != Phase::Gone as u8 {
+            self.space.give_back();
         }
     }
 

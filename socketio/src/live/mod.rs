@@ -4,6 +4,8 @@
 pub(crate) mod client;
 pub(crate) mod closed;
 pub(crate) mod core;
+pub(crate) mod directory;
+pub(crate) mod driver;
 pub(crate) mod handlers;
 pub(crate) mod handshake;
 mod holder;

@@ -8,8 +8,8 @@ use socketio_auth::Action;
 use super::core::Core;
 use super::keeper::{Claim, Keeper, Kept, Recoverable, Resumed};
 use crate::error::DisconnectReason;
-use crate::proto::recovery::{Offset, Session};
-use crate::proto::rooms::{Joined, Room, Selection};
+use crate::proto::recovery::Session;
+use crate::proto::rooms::{Joined, Room};
 
 impl Core {
     pub(crate) fn set_claim(&self, claim: Box<Claim>) {
@@ -102,7 +102,7 @@ impl Core {
     }
 
     /// Sends kept events, except those that the client may not receive any more.
-    pub(super) fn replay(&self, missed: &[Kept]) {
+    fn replay(&self, missed: &[Kept]) {
         for Kept { event, message } in missed {
             if self.may_receive(event) {
                 // A client whose queue is full is treated as its namespace says.
@@ -111,53 +111,56 @@ impl Core {
         }
     }
 
-    /// Puts the socket among those of the namespace, a resumed one with its rooms and in the same moment as the log
-    /// is read for the last time: what is sent from here on reaches it directly.
-    pub(super) fn insert(self: &Arc<Self>) -> (Vec<(Room, Joined)>, Vec<Kept>) {
+    /// Puts the socket among those of the namespace, a resumed one with its rooms and in the same moment in which it has
+    /// all that was kept: what is sent from here on reaches it directly.
+    pub(super) fn insert(self: &Arc<Self>) -> Vec<(Room, Joined)> {
         let (replayed_to, tag) = {
             let mut state = self.state.lock();
             let extra = state.extra.as_mut();
             let replayed_to = extra.and_then(|extra| extra.replayed_to.take());
             (replayed_to, state.tag())
         };
-        let mut rooms = self.space.rooms.lock();
-        rooms.insert(self.id().clone(), Arc::clone(self), tag);
-        let (Some(keeper), Some(resumed), Some(from)) =
+        let (Some(keeper), Some(resumed), Some(mut from)) =
             (&self.space.recovery, self.resumed(), replayed_to)
         else {
-            return (Vec::new(), Vec::new());
+            let mut rooms = self.space.rooms.lock();
+            rooms.insert(self.id().clone(), Arc::clone(self), tag);
+            return Vec::new();
         };
+        // Each time around sends what came during the last, which is ever less.
+        let _order = loop {
+            let order = self.space.order.lock();
+            match keeper.missed(&self.space.name, resumed, from) {
+                Some((missed, _)) if missed.is_empty() => break order,
+                Some((missed, end)) => {
+                    drop(order);
+                    self.replay(&missed);
+                    from = end;
+                }
+                None => {
+                    drop(order);
+                    // Some of it was forgotten meanwhile. On its next attempt it is a stranger.
+                    self.connection.close();
+                    break self.space.order.lock();
+                }
+            }
+        };
+        let mut rooms = self.space.rooms.lock();
+        rooms.insert(self.id().clone(), Arc::clone(self), tag);
         let bounds = self.space.settings.rooms;
         let rejoined = resumed.rooms.iter().filter_map(|room| {
             // A namespace that is full of rooms takes the socket without them.
             let joined = rooms.join(&resumed.id, room, bounds).ok()?;
             Some((room.clone(), joined))
         });
-        let rejoined = rejoined.collect();
-        let missed = keeper.missed(&self.space.name, resumed, from);
-        (
-            rejoined,
-            missed.map(|(missed, _)| missed).unwrap_or_default(),
-        )
+        rejoined.collect()
     }
 
-    /// The offset of an event that is to be kept for this socket.
-    pub(crate) fn next_offset(
-        &self,
-        id: Option<u64>,
-        options: SendOptions,
-    ) -> Option<(&Keeper, Offset)> {
+    /// Where an event for this socket is to be kept.
+    pub(crate) fn keeper(&self, id: Option<u64>, options: SendOptions) -> Option<&Keeper> {
         let keeper = self.space.recovery.as_deref()?;
         self.recoverable.get()?;
-        (id.is_none() && !options.is_volatile()).then(|| (keeper, keeper.next_offset()))
-    }
-
-    pub(crate) fn keep(&self, keeper: &Keeper, offset: Offset, kept: Kept) {
-        let selection = Selection {
-            rooms: vec![Room::from(self.id())],
-            except: Vec::new(),
-        };
-        keeper.append(offset, &self.space.name, selection, kept);
+        (id.is_none() && !options.is_volatile()).then_some(keeper)
     }
 
     /// Saves what the socket has, if it may come back for it. To be called while it is in its rooms.

@@ -1,18 +1,21 @@
 //! A namespace as the sockets in it share it.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 
 use engineio::SendOptions;
 use socketio_auth::{Code, ErasedIdentity, GrantFacts, Mode, Rejection};
 
 use super::core::Core;
+use super::directory::{Directory, Listed};
+use super::driver::Driver;
 use super::handlers::Handlers;
 use super::keeper::Keeper;
 use super::matcher::Matcher;
 use super::meter::Meter;
 use super::server::Server;
 use super::settings::Settings;
+use crate::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::authority::authority::Place;
 use crate::authority::guard::Guard;
 use crate::cluster::seat::Seat;
 use crate::codec::Codec;
@@ -29,13 +32,17 @@ pub(crate) struct Space {
     pub(crate) rooms: Lock<Rooms<Arc<Core>>>,
     /// Those that its policy has not let in yet, by the id they were made with. As many as the bound of
     /// authentication lets wait.
-    pending: Lock<SocketMap<Weak<Core>>>,
+    waiting: Lock<SocketMap<Waiting>>,
     pub(crate) handlers: Arc<Handlers>,
     pub(crate) guard: Option<Guard>,
+    /// Held where events are kept, from the offset of one until it is in the queues of all who get it, so that a client
+    /// hears them in the order of the log. Under it are queued: an event, and what a client that comes back has missed.
+    /// User code is not called under it, and nothing leaves.
+    pub(crate) order: Lock<()>,
     /// Where its events are kept for clients that lost their connection.
     pub(crate) recovery: Option<Arc<Keeper>>,
     /// Where other servers have it too.
-    pub(crate) cluster: Option<Seat>,
+    pub(crate) cluster: Option<Arc<Seat>>,
     pub(crate) meter: Meter,
     /// The identity of a socket that has none yet, and in a public namespace of every socket.
     pub(crate) nobody: ErasedIdentity,
@@ -43,10 +50,17 @@ pub(crate) struct Space {
     pub(crate) options: SendOptions,
     ack_ids: AtomicU64,
     is_closed: AtomicBool,
-    pub(crate) server: Weak<Server>,
-    /// For a dynamic namespace, which goes with its last socket: how many sockets are in it or on the way in.
-    /// Changed under the lock of the server's namespaces only.
-    pub(crate) users: Option<AtomicUsize>,
+    directory: Weak<Directory<Self>>,
+    /// What does what its sockets ask for.
+    pub(super) driver: &'static dyn Driver,
+    /// It goes with its last socket. Each, and each attempt to become one, holds a lease.
+    is_dynamic: bool,
+}
+
+/// A socket that waits to be let in, and its place among those of its address. Whoever takes it out gives the place back.
+struct Waiting {
+    socket: Weak<Core>,
+    _place: Place,
 }
 
 /// What the namespaces of one set have in common.
@@ -58,23 +72,24 @@ pub(crate) struct Family {
 
 impl Space {
     pub(crate) fn new(
-        server: &Arc<Server>,
+        server: &Server,
         name: Arc<str>,
         handlers: Arc<Handlers>,
         guard: Option<Guard>,
-        users: Option<AtomicUsize>,
+        is_dynamic: bool,
     ) -> Self {
         Self {
             cluster: server
                 .cluster
                 .as_ref()
-                .map(|cluster| Seat::new(cluster, &name)),
+                .map(|cluster| Arc::new(Seat::new(cluster, &name))),
             name,
             codec: server.codec.clone(),
             settings: Arc::clone(&server.settings),
             rooms: Lock::new(Rooms::new()),
-            pending: Lock::new(SocketMap::default()),
+            waiting: Lock::new(SocketMap::default()),
             options: handlers.options,
+            order: Lock::new(()),
             handlers,
             recovery: server
                 .recovery
@@ -85,29 +100,48 @@ impl Space {
             nobody: ErasedIdentity::new(()),
             ack_ids: AtomicU64::new(0),
             is_closed: AtomicBool::new(false),
-            server: Arc::downgrade(server),
-            users,
+            directory: Arc::downgrade(&server.spaces),
+            driver: server.driver,
+            is_dynamic,
         }
     }
 
-    /// Ends a lease for which no socket was made.
-    pub(crate) fn give_back(&self) {
-        Server::release(self);
+    /// Nobody comes in any more, and who is about to leaves again.
+    pub(crate) fn close(&self) {
+        if let Some(directory) = self.directory.upgrade() {
+            directory.close(self);
+        }
+        // Whoever is not among the sockets yet sees this when he is.
+        self.is_closed.store(true, Ordering::Release);
+    }
+
+    /// Ends the lease that a socket took over.
+    pub(super) fn give_back(&self) {
+        if let Some(directory) = self.leased_from() {
+            directory.give_back(self);
+        }
     }
 
     /// A socket waits to be let in from here on.
-    pub(crate) fn add_pending(&self, id: SocketId, socket: Weak<Core>) {
-        self.pending.lock().insert(id, socket);
+    pub(super) fn add_waiting(&self, id: SocketId, socket: Weak<Core>, place: Place) {
+        let waiting = Waiting {
+            socket,
+            _place: place,
+        };
+        self.waiting.lock().insert(id, waiting);
     }
 
-    pub(crate) fn remove_pending(&self, id: &SocketId) {
-        self.pending.lock().remove(id);
+    pub(super) fn remove_waiting(&self, id: &SocketId) {
+        // Its place is given back behind the lock.
+        let removed = self.waiting.lock().remove(id);
+        drop(removed);
     }
 
     /// The sockets that wait to be let in.
-    pub(crate) fn pending(&self) -> Vec<Arc<Core>> {
-        let pending = self.pending.lock();
-        pending.values().filter_map(Weak::upgrade).collect()
+    pub(crate) fn waiting(&self) -> Vec<Arc<Core>> {
+        let waiting = self.waiting.lock();
+        let sockets = waiting.values().map(|waiting| &waiting.socket);
+        sockets.filter_map(Weak::upgrade).collect()
     }
 
     //= SIO5-ACK-02
@@ -118,11 +152,6 @@ impl Space {
     /// True when a socket that comes in only now is to leave again.
     pub(crate) fn is_closed(&self) -> bool {
         self.is_closed.load(Ordering::Acquire)
-    }
-
-    /// Whoever is not among the sockets yet sees this when he is.
-    pub(crate) fn set_closed(&self) {
-        self.is_closed.store(true, Ordering::Release);
     }
 
     /// The event that authenticates, which handlers never see.
@@ -140,12 +169,45 @@ impl Space {
         }
     }
 
+    /// Whether there is somebody to ask what a client may do.
+    #[inline]
+    pub(crate) fn has_authorizer(&self) -> bool {
+        let guard = self.guard.as_ref();
+        guard.is_some_and(|guard| guard.policy.has_authorizer())
+    }
+
     /// A new identity for a client that presented nothing.
     pub(crate) fn guest(&self) -> Result<ErasedIdentity, Rejection> {
         let policy = self.guard.as_ref().map(|guard| &guard.policy);
         let guest = guard(|| policy.and_then(|policy| policy.guest()));
         let guest = guest.map_err(|Panicked| Rejection::panicked())?;
         Ok(guest.unwrap_or_else(|| self.nobody.clone()))
+    }
+}
+
+impl Listed for Space {
+    fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    fn leased_from(&self) -> Option<Arc<Directory<Self>>> {
+        if self.is_dynamic {
+            self.directory.upgrade()
+        } else {
+            None
+        }
+    }
+
+    fn opened(&self) {
+        if let Some(seat) = &self.cluster {
+            seat.open();
+        }
+    }
+
+    fn closed(&self) {
+        if let Some(seat) = &self.cluster {
+            seat.close();
+        }
     }
 }
 

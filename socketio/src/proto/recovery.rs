@@ -5,6 +5,7 @@
 //! nothing but what its own rooms were sent. Of what had to be forgotten each room remembers the last, so that who
 //! missed nothing is recovered whatever went. Everything is bounded in age, and together in bytes.
 
+mod cost;
 mod forgotten;
 mod offset;
 #[cfg(test)]
@@ -16,17 +17,12 @@ use std::time::{Duration, Instant};
 
 use socketio_auth::Subject;
 
+use self::cost::{PACKET_COST_BYTES, SESSION_COST_BYTES, cost_of};
 use self::forgotten::Forgotten;
 pub(crate) use self::offset::Offset;
 use super::rooms::{Room, Selection};
 use crate::id::SocketId;
 
-/// What a kept packet counts besides its own bytes.
-const PACKET_COST_BYTES: usize = 256;
-/// What a saved session counts besides its rooms.
-const SESSION_COST_BYTES: usize = 512;
-/// What a room that is named costs besides its name.
-const ROOM_COST_BYTES: usize = 64;
 /// The part of all bytes that the names of the rooms may take of which packets were forgotten.
 const FORGOTTEN_SHARE: usize = 4;
 
@@ -327,11 +323,4 @@ impl<M: Clone> Log<M> {
         self.bytes = self.bytes.saturating_sub(saved.cost);
         Some(saved)
     }
-}
-
-fn cost_of(rooms: &[Room]) -> usize {
-    let costs = rooms
-        .iter()
-        .map(|room| room.as_str().len().saturating_add(ROOM_COST_BYTES));
-    costs.fold(0, usize::saturating_add)
 }

@@ -12,7 +12,8 @@ use futures_core::Stream;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::cluster::adapter::AdapterError;
-use crate::cluster::question::{Heard, Question};
+use crate::cluster::question::Question;
+use crate::cluster::seat::Heard;
 use crate::codec::{FromArgs, OwnedArgs};
 use crate::error::{AckError, EmitError};
 use crate::id::SocketId;

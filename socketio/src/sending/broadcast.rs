@@ -1,5 +1,6 @@
 //! One event for many sockets.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,11 +15,11 @@ use super::emitter::key_of;
 use crate::cluster::answers::Gathering;
 use crate::cluster::question::Question;
 use crate::cluster::seat::Seat;
-use crate::codec::{FromArgs, OutgoingEvent, OwnedArgs};
+use crate::codec::{EncodeError, FromArgs, OutgoingEvent, OwnedArgs};
 use crate::error::EmitError;
 use crate::event::Event as OwnedEvent;
 use crate::live::core::Core;
-use crate::live::keeper::Kept;
+use crate::live::keeper::Keeper;
 use crate::live::owed::Awaited;
 use crate::live::space::Space;
 use crate::proto::cluster::message::{ClusterBody, ClusterOptions};
@@ -136,30 +137,16 @@ impl Broadcast {
     }
 
     fn emit_here<A: Serialize + ?Sized>(&self, event: &str, args: &A) -> Result<(), EmitError> {
-        //= SIO5-CSR-02
         let keeper = self.space.recovery.as_deref();
-        let keeper = keeper.filter(|_| !self.options.is_volatile());
-        let kept = keeper.map(|keeper| (keeper, keeper.next_offset()));
-        let offset = kept.map(|(_, offset)| offset.to_string());
-        let message = self.encode(None, event, args, offset.as_deref())?;
+        if let Some(keeper) = keeper.filter(|_| !self.options.is_volatile()) {
+            return self.emit_kept(keeper, event, &OwnedArgs::new(args)?);
+        }
+        let message = self.encode(None, event, args, None)?;
         let hooks = &self.space.handlers.any_outgoing;
         let shown = (!hooks.is_empty())
             .then(|| OwnedArgs::new(args))
             .transpose()?;
-        let targets = {
-            let rooms = self.space.rooms.lock();
-            if let Some((keeper, offset)) = kept {
-                let selection = self.selection.clone();
-                keeper.append(
-                    offset,
-                    &self.space.name,
-                    selection,
-                    Kept::new(event, &message),
-                );
-            }
-            rooms.select(&self.selection)
-        };
-        for socket in targets {
+        for socket in self.select() {
             if !socket.has_left() && socket.may_receive(event) {
                 if let Some(args) = &shown {
                     socket.show_outgoing(event, args.as_raw());
@@ -167,6 +154,51 @@ impl Broadcast {
                 // A client that is gone, or whose queue is full, misses it.
                 self.send_to(&socket, &message);
             }
+        }
+        Ok(())
+    }
+
+    /// Sends an event that is kept, in the order in which it is.
+    //= SIO5-CSR-02
+    fn emit_kept(&self, keeper: &Keeper, event: &str, args: &OwnedArgs) -> Result<(), EmitError> {
+        let space = &self.space;
+        let mut asked = HashMap::new();
+        let (targets, order) = loop {
+            let order = space.order.lock();
+            let targets = self.select();
+            let is_new = |socket: &&Arc<Core>| !asked.contains_key(socket.id());
+            let newcomers = targets.iter().filter(is_new);
+            let newcomers: Vec<_> = match space.has_authorizer() {
+                true => newcomers.cloned().collect(),
+                false => Vec::new(),
+            };
+            if newcomers.is_empty() {
+                break (targets, order);
+            }
+            // The authorizer is the application's. Who comes in meanwhile is asked about the next time around.
+            drop(order);
+            for socket in newcomers {
+                asked.insert(socket.id().clone(), socket.may_receive(event));
+            }
+        };
+        let message = keeper.keep(&space.name, self.selection.clone(), event, |offset| {
+            self.encode(None, event, args, Some(offset))
+        })?;
+        let is_meant = |socket: &&Arc<Core>| {
+            !socket.has_left() && asked.get(socket.id()).copied().unwrap_or(true)
+        };
+        let queued: Vec<_> = targets
+            .iter()
+            .filter(is_meant)
+            .map(|socket| (socket, socket.queue(&message, self.options)))
+            .collect();
+        drop(order);
+        for (socket, queued) in queued {
+            // A client that is gone, or whose queue is full, misses it.
+            let sent = queued.sent().map_err(EmitError::from);
+            space.meter.sent(sent.as_ref().copied());
+            drop(queued);
+            socket.show_outgoing(event, args.as_raw());
         }
         Ok(())
     }
@@ -190,15 +222,12 @@ impl Broadcast {
         let here = self.emit_with_ack_here(event, &args, Some(timeout))?;
         let mut opts = self.cluster_options();
         opts.flags.timeout = Some(timeout);
-        let question = Question::ask(&self.space, Kind::Acks, |request| ClusterBody::Broadcast {
+        let question = Question::ask(seat, Kind::Acks, |request| ClusterBody::Broadcast {
             packet: OwnedEvent::from_parts(event, args),
             opts,
             request_id: Some(request),
         });
-        Ok(match question {
-            Some(question) => here.with_cluster(question),
-            None => here,
-        })
+        Ok(here.with_cluster(question))
     }
 
     fn emit_with_ack_here<R: FromArgs>(
@@ -232,15 +261,15 @@ impl Broadcast {
     /// The sockets that are meant, as data, on every server of the cluster. This server's are those of now.
     pub fn fetch_sockets(self) -> Gathering<RemoteSocket> {
         let here = self.describe();
-        let question = self.seat().and_then(|_| {
-            Question::ask(&self.space, Kind::Sockets, |request_id| {
+        let question = self.seat().map(|seat| {
+            Question::ask(seat, Kind::Sockets, |request_id| {
                 ClusterBody::FetchSockets {
                     opts: self.cluster_options(),
                     request_id,
                 }
             })
         });
-        let default = Question::default_timeout(&self.space);
+        let default = self.seat().map(|seat| seat.request_timeout());
         Gathering::new(
             here,
             question,
@@ -299,7 +328,7 @@ impl Broadcast {
     }
 
     /// Where the other servers are told, unless this stays here.
-    fn seat(&self) -> Option<&Seat> {
+    fn seat(&self) -> Option<&Arc<Seat>> {
         self.space.cluster.as_ref().filter(|_| !self.is_local)
     }
 
@@ -331,7 +360,7 @@ impl Broadcast {
         event: &str,
         args: &A,
         offset: Option<&str>,
-    ) -> Result<EncodedMessage, EmitError> {
+    ) -> Result<EncodedMessage, EncodeError> {
         let event = OutgoingEvent {
             namespace: &self.space.name,
             id,
@@ -339,7 +368,7 @@ impl Broadcast {
             args,
             offset,
         };
-        Ok(self.space.codec.encode_event(event)?)
+        self.space.codec.encode_event(event)
     }
 
     fn select(&self) -> Vec<Arc<Core>> {

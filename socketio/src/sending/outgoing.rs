@@ -2,24 +2,31 @@
 
 use std::sync::Arc;
 
-use engineio::{EncodedMessage, MessageBuffer, SendOptions, Sent};
+use engineio::{EncodedMessage, MessageBuffer, Queued, SendOptions, Sent};
 use serde::Serialize;
 use tokio::sync::oneshot;
 
 use crate::codec::{OutgoingEvent, OwnedArgs, RawArgs};
 use crate::error::EmitError;
+use crate::live::client::Client;
 use crate::live::core::Core;
-use crate::live::keeper::Kept;
+use crate::live::keeper::Keeper;
 use crate::live::owed::{Answer, Awaited};
-use crate::proto::recovery::Offset;
+use crate::proto::rooms::{Room, Selection};
 use crate::running::guard;
 
 /// An event that waits to be sent.
 pub(crate) struct Prepared {
     event: Box<str>,
-    message: EncodedMessage,
-    offset: Option<Offset>,
+    form: Form,
     options: SendOptions,
+}
+
+/// How much of it is encoded.
+enum Form {
+    Message(EncodedMessage),
+    /// It is to be kept, so its offset is known only when it is sent.
+    Args(OwnedArgs),
 }
 
 impl Core {
@@ -69,14 +76,55 @@ impl Core {
         args: &A,
         options: SendOptions,
     ) -> Result<Sent, EmitError> {
-        //= SIO5-CSR-02
-        let Some((keeper, offset)) = self.next_offset(id, options) else {
-            let mut buffer = self.write(event, id, args, None)?;
-            return Ok(self.connection.send_buffer_as(&mut buffer, options)?);
+        if let Some(keeper) = self.keeper(id, options) {
+            self.check_receiver(event)?;
+            let args = OwnedArgs::new(args)?;
+            self.show_outgoing(event, args.as_raw());
+            return self.send_kept(keeper, event, &args, options);
+        }
+        let mut buffer = self.write(event, id, args)?;
+        Ok(self.connection.send_buffer_as(&mut buffer, options)?)
+    }
+
+    /// Sends an event that is kept, in the order in which it is.
+    //= SIO5-CSR-02
+    fn send_kept(
+        &self,
+        keeper: &Keeper,
+        event: &str,
+        args: &OwnedArgs,
+        options: SendOptions,
+    ) -> Result<Sent, EmitError> {
+        let space = &self.space;
+        let selection = Selection {
+            rooms: vec![Room::from(self.id())],
+            except: Vec::new(),
         };
-        let message = self.write(event, id, args, Some(offset))?.into();
-        self.keep(keeper, offset, Kept::new(event, &message));
-        Ok(self.connection.send_as(&message, options)?)
+        let order = space.order.lock();
+        let message = keeper.keep(&space.name, selection, event, |offset| {
+            space.codec.encode_event(OutgoingEvent {
+                namespace: &space.name,
+                id: None,
+                name: event,
+                args,
+                offset: Some(offset),
+            })
+        })?;
+        let queued = self.queue(&message, options);
+        drop(order);
+        Ok(queued.sent()?)
+    }
+
+    /// Puts a message in its place in the queue. It leaves when what is returned is dropped.
+    pub(super) fn queue(
+        &self,
+        message: &EncodedMessage,
+        options: SendOptions,
+    ) -> Queued<'_, Client> {
+        // The engine's lock is none that models of this crate see.
+        #[cfg(test)]
+        schedules::point();
+        self.connection.queue_as(message, options)
     }
 
     /// An event, to be sent later with [`send_prepared`](Self::send_prepared).
@@ -86,12 +134,17 @@ impl Core {
         args: &A,
         options: SendOptions,
     ) -> Result<Prepared, EmitError> {
-        let offset = self.next_offset(None, options).map(|(_, offset)| offset);
-        let message = self.write(event, None, args, offset)?.into();
+        let form = if self.keeper(None, options).is_some() {
+            self.check_receiver(event)?;
+            let args = OwnedArgs::new(args)?;
+            self.show_outgoing(event, args.as_raw());
+            Form::Args(args)
+        } else {
+            Form::Message(self.write(event, None, args)?.into())
+        };
         Ok(Prepared {
             event: event.into(),
-            message,
-            offset,
+            form,
             options,
         })
     }
@@ -100,15 +153,20 @@ impl Core {
         if self.has_left() {
             return Err(EmitError::Disconnected);
         }
-        if let (Some(keeper), Some(offset)) = (&self.space.recovery, prepared.offset) {
-            self.keep(
-                keeper,
-                offset,
-                Kept::new(&prepared.event, &prepared.message),
-            );
-        }
-        let sent = self.connection.send_as(&prepared.message, prepared.options);
-        let sent = sent.map_err(EmitError::from);
+        let Prepared {
+            event,
+            form,
+            options,
+        } = prepared;
+        let sent = match (form, self.keeper(None, *options)) {
+            (Form::Args(args), Some(keeper)) => self.send_kept(keeper, event, args, *options),
+            (Form::Message(message), _) => {
+                let sent = self.connection.send_as(message, *options);
+                sent.map_err(EmitError::from)
+            }
+            // It was kept when it was prepared, and that does not change.
+            (Form::Args(_), None) => Err(EmitError::Disconnected),
+        };
         self.space.meter.sent(sent.as_ref().copied());
         sent
     }
@@ -118,20 +176,18 @@ impl Core {
         event: &str,
         id: Option<u64>,
         args: &A,
-        offset: Option<Offset>,
     ) -> Result<MessageBuffer, EmitError> {
         self.check_receiver(event)?;
         let space = &self.space;
         if !space.handlers.any_outgoing.is_empty() {
             self.show_outgoing(event, OwnedArgs::new(args)?.as_raw());
         }
-        let offset = offset.map(|offset| offset.to_string());
         let event = OutgoingEvent {
             namespace: &space.name,
             id,
             name: event,
             args,
-            offset: offset.as_deref(),
+            offset: None,
         };
         let mut buffer = MessageBuffer::new();
         space.codec.event(event, &mut buffer)?;

@@ -2,10 +2,7 @@
 
 use std::net::SocketAddr;
 
-use super::TestClient;
-use crate::facade::server::SocketIo;
-
-/// How a [`TestClient`] opens its connection.
+/// How a [`TestClient`](super::TestClient) opens its connection.
 ///
 /// ```
 /// use socketio::{SocketIo, testing::TestClient};
@@ -64,23 +61,18 @@ impl TestClientBuilder {
         self
     }
 
-    /// Opens the connection. No namespace is joined yet.
-    ///
-    /// # Panics
-    ///
-    /// When the server refuses it.
-    pub async fn open<D: Send + Sync + 'static>(self, io: &SocketIo<D>) -> TestClient {
+    /// The opening request.
+    pub(super) fn request(&self) -> String {
         let Self {
             path,
             query,
             headers,
-            peer,
+            ..
         } = self;
-        let request = format!(
+        format!(
             "GET {path}?EIO=4&transport=websocket&{query} HTTP/1.1\r\nHost: test\r\n\
              Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
              Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{headers}\r\n"
-        );
-        TestClient::open_request(io, peer, &request).await
+        )
     }
 }

@@ -4,7 +4,8 @@ use engineio::{Payload, Protocol};
 use serde::Serialize;
 
 use super::{Received, TestClient, unexpected};
-use crate::codec::packet::{Packet, PacketKind};
+use crate::codec::kind::PacketKind;
+use crate::codec::packet::Packet;
 use crate::codec::{Codec, Decoder, FromArgs, Limits, OwnedArgs};
 
 /// The typed level. It speaks for the namespace that was [connected](Self::connect) last.

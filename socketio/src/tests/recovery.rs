@@ -1,3 +1,5 @@
+mod order;
+
 use std::time::Duration;
 
 use serde_json::Value;

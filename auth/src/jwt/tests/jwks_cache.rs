@@ -74,6 +74,7 @@ fn wanted(key_id: &str) -> KeyRequest {
     KeyRequest {
         key_id: Some(key_id.into()),
         issuer: None,
+        claim: None,
         algorithm: Algorithm::Es256,
         context: AuthContext::new("/"),
     }
@@ -441,6 +442,16 @@ fn row_31_only_a_safe_url_is_accepted() {
     }
     let error = JwksCache::new("http://id.example/jwks", Never, drop).unwrap_err();
     assert_eq!(error, InsecureUrl);
+    let options = JwksOptions {
+        insecure_allow_http: true,
+        ..JwksOptions::default()
+    };
+    let with = |url| {
+        let (fetch, options) = (FakeFetch::new(), options.clone());
+        JwksCache::with_options(url, fetch, drop, options, FakeClock::at(NOW))
+    };
+    assert!(with("http://keys.default.svc/jwks").is_ok());
+    assert!(with("ftp://keys.default.svc/jwks").is_err());
 }
 
 #[test]
@@ -484,30 +495,4 @@ fn the_books_tell_how_every_fetch_ended_once() {
             failed("no answer came in time"),
         ]
     );
-}
-
-#[cfg(feature = "jwks-http")]
-#[test]
-fn keys_come_over_http_in_tasks_of_tokio() {
-    use std::io::{Read as _, Write as _};
-
-    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    let url = format!("http://{}/jwks", listener.local_addr().unwrap());
-    let server = std::thread::spawn(move || {
-        let (mut stream, _) = listener.accept().unwrap();
-        let mut request = [0; 1024];
-        assert_ne!(stream.read(&mut request).unwrap(), 0);
-        let body = set(&["a"]);
-        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
-        stream.write_all((head + &body).as_bytes()).unwrap();
-    });
-    let client = crate::HttpFetch::with_roots(include_str!("../../fetch/http/pem/tls_root.pem"));
-    let cache = JwksCache::over_http(&url, client.unwrap()).unwrap();
-    let found = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap()
-        .block_on(cache.keys(&wanted("a")));
-    assert_eq!(found.unwrap().len(), 1);
-    server.join().unwrap();
 }

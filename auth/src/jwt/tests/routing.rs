@@ -1,5 +1,5 @@
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -337,4 +337,42 @@ fn a_fixed_key_without_an_id_does_not_hide_those_of_the_source() {
     let of_the_fixed = stranger("a").token("ann").without_header("kid").sign();
     assert_eq!(verdict(&jwt, &of_the_fixed), "ok");
     assert_eq!(asked.load(Ordering::SeqCst), 1, "not for what verifies");
+}
+
+#[test]
+fn a_source_may_choose_the_key_by_one_claim() {
+    let secret = |tenant: &str| format!("the secret of the tenant called {tenant}").into_bytes();
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&asked);
+    let jwt = builder()
+        .any_issuer()
+        .key_claim("tenant")
+        .key_source(move |token: KeyRequest| {
+            let tenant = token.claim().map(str::to_owned);
+            seen.lock().unwrap().push(tenant.clone());
+            async move {
+                let secret = secret(&tenant.ok_or(LookupError::Unknown)?);
+                VerifyingKey::hmac(Algorithm::Hs256, &secret).map_err(|_| LookupError::Unknown)
+            }
+        })
+        .build()
+        .unwrap();
+    let signed = |tenant: Value, by: &str| {
+        let mut claims = super::good();
+        claims["tenant"] = tenant;
+        let key = jsonwebtoken::EncodingKey::from_secret(&secret(by));
+        super::sign(Algorithm::Hs256, &key, super::HEADER, &claims.to_string())
+    };
+    for (tenant, by, expected) in [
+        (json!("a"), "a", "ok"),
+        (json!(7), "7", "ok"),
+        (json!("b"), "a", "invalid_token"),
+        (json!(["a"]), "a", "invalid_token"),
+    ] {
+        let told = verdict(&jwt, &signed(tenant.clone(), by));
+        assert_eq!(told, expected, "{tenant}");
+    }
+    let asked: Vec<Option<String>> = asked.lock().unwrap().clone();
+    let asked: Vec<Option<&str>> = asked.iter().map(Option::as_deref).collect();
+    assert_eq!(asked, [Some("a"), Some("7"), Some("b"), None]);
 }

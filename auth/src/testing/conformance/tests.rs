@@ -21,6 +21,21 @@ crate::auth_conformance! {
     bad: ["bad-token-00000000"],
 }
 
+crate::auth_conformance! {
+    mod with_words_of_its_own_that_asks_somebody_else;
+    authenticator: auth_fn(|_: AuthContext, token: Credential| async move {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        match token.token() {
+            "token-of-a-suspended-user" => Outcome::Reject(
+                Rejection::new(Code::InvalidToken).with_message("your account is suspended"),
+            ),
+            other => verdict(other),
+        }
+    }),
+    good: "good-token-5a0f7d11",
+    bad: ["token-of-a-suspended-user", "bad-token-00000000"],
+}
+
 /// Whether the suite finds something wrong.
 fn is_caught<A: Authenticator>(authenticator: A, check: fn(&Conformance<A>)) -> bool {
     let good = || "good-token-5a0f7d11".to_owned();

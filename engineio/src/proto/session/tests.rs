@@ -381,19 +381,74 @@ fn while_we_do_not_read_silence_is_not_the_peers_fault() {
     bench.written();
     bench.feed(Paused);
     assert_eq!(bench.after(PING_TIMEOUT), [], "the pong may lie unread");
-    assert_eq!(
-        bench.session.poll_timeout(),
-        Some(bench.now + STALL_TIMEOUT - PING_TIMEOUT)
-    );
     bench.feed(PONG);
-    bench.feed(Resumed);
-    assert_eq!(
-        bench.session.poll_timeout(),
-        Some(bench.now + PING_INTERVAL)
-    );
     bench.feed(Paused);
-    assert_eq!(bench.after(STALL_TIMEOUT - MILLISECOND), []);
+    let stalled_at = bench.now;
+    while bench.now < stalled_at + STALL_TIMEOUT - MILLISECOND {
+        let next = bench.session.poll_timeout().unwrap();
+        let until = next.min(stalled_at + STALL_TIMEOUT - MILLISECOND);
+        assert_ne!(
+            bench.after(until - bench.now),
+            aborted(CloseReason::ForcedClose)
+        );
+    }
     assert_eq!(bench.after(MILLISECOND), aborted(CloseReason::ForcedClose));
+}
+
+/// What is written when so much time has passed.
+fn heard(bench: &mut Bench, time: Duration) -> String {
+    bench.after(time);
+    bench.written().concat()
+}
+
+#[test]
+fn while_we_do_not_read_the_peer_is_pinged_as_ever() {
+    // Before a ping, while one is out, and while one is out whose answer was given more time.
+    for (is_pinged, given, first) in [
+        (false, &[][..], PING_INTERVAL),
+        (true, &[], PING_INTERVAL),
+        (true, &[MESSAGE], Duration::ZERO),
+    ] {
+        let mut bench = Bench::websocket();
+        if is_pinged {
+            assert_eq!(heard(&mut bench, PING_INTERVAL), "2");
+        }
+        let mut bench = bench.given(given).given(&[Paused]);
+        for wait in [first, PING_INTERVAL, PING_INTERVAL] {
+            if let Some(less) = wait.checked_sub(MILLISECOND) {
+                bench.now += less;
+                assert_eq!(heard(&mut bench, Duration::ZERO), "", "{given:?}");
+                // What a slow peer takes does not put its ping off.
+                bench.feed(Paused);
+                bench.now += MILLISECOND;
+            }
+            assert_eq!(heard(&mut bench, Duration::ZERO), "2", "{given:?}");
+        }
+        // The next one it has to answer.
+        bench.feed(Resumed);
+        assert_eq!(heard(&mut bench, PING_INTERVAL), "2");
+        assert_eq!(bench.after(PING_TIMEOUT - MILLISECOND), []);
+        assert_eq!(bench.after(MILLISECOND), aborted(CloseReason::PingTimeout));
+    }
+}
+
+#[test]
+fn while_we_do_not_read_a_client_of_protocol_3_has_its_answers() {
+    let mut bench = Bench::new(Protocol::V3, Transport::WebSocket);
+    heard(&mut bench, PING_INTERVAL);
+    bench.feed(Paused);
+    assert_eq!(
+        heard(&mut bench, Duration::ZERO),
+        "3",
+        "its ping may lie unread"
+    );
+    for _ in 0..3 {
+        assert_eq!(heard(&mut bench, PING_INTERVAL / 2 - MILLISECOND), "");
+        assert_eq!(heard(&mut bench, MILLISECOND), "3");
+    }
+    bench.feed(Resumed);
+    assert_eq!(bench.after(PING_INTERVAL + PING_TIMEOUT - MILLISECOND), []);
+    assert_eq!(bench.after(MILLISECOND), aborted(CloseReason::PingTimeout));
 }
 
 // Upgrade

@@ -15,7 +15,7 @@ use http::Method;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use socket2::SockRef;
-use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::{TcpListener, UnixListener};
 
 use super::plain::{self, Then};
@@ -27,6 +27,7 @@ use crate::server::clock;
 use crate::server::exchange::answer::{self, Answer};
 use crate::server::session::shared::HubOf;
 use crate::server::stream::Stream;
+use crate::server::stream::patience::Patience;
 use crate::server::stream::rewound::Rewound;
 use crate::server::tasks::spawn;
 use crate::server::transport::upgrade::Upgrade;
@@ -429,19 +430,21 @@ async fn send_response(
 }
 
 /// Writes all of it, unless the peer takes nothing for as long as the limit.
-async fn write_timely(
-    stream: &mut Stream,
-    mut bytes: &[u8],
-    limit: Duration,
-) -> Result<(), io::Error> {
-    while !bytes.is_empty() {
-        let written = tokio::time::timeout(limit, stream.write(bytes)).await??;
-        if written == 0 {
-            return Err(io::ErrorKind::WriteZero.into());
+async fn write_timely(stream: &mut Stream, mut bytes: &[u8], limit: Duration) -> io::Result<()> {
+    let mut patience = Patience::new(limit);
+    poll_fn(|cx| {
+        while !bytes.is_empty() {
+            let attempt = Pin::new(&mut *stream).poll_write(cx, bytes);
+            let written = ready!(patience.bound(cx, attempt))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            bytes = bytes.get(written..).unwrap_or_default();
         }
-        bytes = bytes.get(written..).unwrap_or_default();
-    }
-    tokio::time::timeout(limit, stream.flush()).await?
+        let attempt = Pin::new(&mut *stream).poll_flush(cx);
+        patience.bound(cx, attempt)
+    })
+    .await
 }
 
 async fn serve_http<D: Send + Sync + 'static>(

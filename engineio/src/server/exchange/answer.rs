@@ -37,8 +37,6 @@ where
     D: Send + Sync + 'static,
     B: HttpBody<Data = Bytes> + Send,
 {
-    // Here sessions are served, so here their deadlines are told.
-    hub.alarm.run_here();
     let config = &hub.config;
     if request.method() == Method::OPTIONS && config.cors.is_some() {
         return Answer::Response(preflight(hub, request));
@@ -78,7 +76,6 @@ pub(crate) fn answer_handshake<D: Send + Sync + 'static>(
     if hub.config.admission.is_some() || hub.config.id_generator.is_some() {
         return None;
     }
-    hub.alarm.run_here();
     let query = Query::parse(request);
     let outcome = match decide(hub, request, &query, true) {
         Err(refused) => Err(refused),
@@ -181,6 +178,7 @@ async fn get<D: Send + Sync + 'static>(
     request: &RequestView<'_>,
     shared: &Arc<Shared<D>>,
 ) -> http::Response<Body> {
+    hub.alarm.run_here();
     match polling::poll(shared).await {
         Polled::Body(body) => respond_payload(hub, request, shared, body),
         Polled::Refused => respond(StatusCode::BAD_REQUEST, None, Bytes::new()),

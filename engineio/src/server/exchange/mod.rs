@@ -1,6 +1,6 @@
 //! From a request to an answer, for both front doors.
 
 pub(crate) mod answer;
-mod open;
+pub(crate) mod open;
 mod origin;
 mod respond;

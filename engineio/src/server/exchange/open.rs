@@ -82,16 +82,11 @@ fn open<D: Send + Sync + 'static>(
     id: SessionId,
     now: Instant,
 ) -> Result<Arc<Shared<D>>, Refused> {
+    hub.alarm.run_here();
     let peer = request.peer().map(|peer| peer.ip());
     hub.registry
         .reserve(peer)
         .map_err(|_| Refused::Busy("there are too many sessions"))?;
-    let mut data = None;
-    hub.guard(|handler| data = Some(handler.on_open(request, query.protocol)));
-    let Some(data) = data else {
-        hub.registry.release(peer);
-        return Err(Refused::Failed);
-    };
     let opening = Opening {
         id,
         protocol: query.protocol,
@@ -103,7 +98,16 @@ fn open<D: Send + Sync + 'static>(
             .clone()
             .filter(|_| transport == Transport::Polling),
     };
-    let shared = Arc::new(Shared::new(Arc::clone(hub), now, opening, data));
+    let mut opened = None;
+    // What the application keeps is large, and is moved once.
+    hub.guard(|handler| {
+        let data = handler.on_open(request, query.protocol);
+        opened = Some(Arc::new(Shared::new(Arc::clone(hub), now, opening, data)));
+    });
+    let Some(shared) = opened else {
+        hub.registry.release(peer);
+        return Err(Refused::Failed);
+    };
     shared.bind_origin(bound_origin(hub, request));
     if !hub.registry.insert(id, Arc::clone(&shared)) {
         hub.registry.release(peer);
@@ -111,6 +115,11 @@ fn open<D: Send + Sync + 'static>(
     }
     if transport == Transport::WebSocket {
         hub.counters.websocket_attached();
+    }
+    // A closing that begins from here on finds the session; one that began before may have missed it.
+    if *hub.is_draining.lock() {
+        shared.forget();
+        return Err(Refused::Busy("the server is closing"));
     }
     trace::debug!(?transport, protocol = ?query.protocol, "a session opened");
     Ok(shared)
@@ -215,6 +224,7 @@ pub(crate) fn attach_candidate<D: Send + Sync + 'static>(
     query: &Query<'_>,
     shared: Arc<Shared<D>>,
 ) -> Result<Box<Upgrade<D>>, Refused> {
+    hub.alarm.run_here();
     let upgrade = shake_hands(hub, request, query)?;
     let reply = shared.handle(clock::now(), Input::CandidateAttached);
     Ok(if reply.is_refused() {

@@ -4,7 +4,9 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use crate::body::Body;
-use crate::http::{self as rules, ConnectionError, Rejection};
+#[cfg(feature = "compression")]
+use crate::http as rules;
+use crate::http::{ConnectionError, Rejection};
 use crate::jsonp;
 use crate::request::RequestView;
 use crate::server::session::requests::PollBody;

@@ -79,10 +79,16 @@ impl<S: Due> Alarm<S> {
 
     /// Has deadlines told in the runtime this is called from, if they are not yet: it serves sessions.
     pub(crate) fn run_here(&self) {
-        let runtime = Handle::current().id();
+        if let Some(timer) = self.timer_of(Handle::current().id()) {
+            spawn(timer);
+        }
+    }
+
+    /// The task that tells deadlines in a runtime; `None` where there is one. It leaves its place when it is dropped.
+    pub(crate) fn timer_of(&self, runtime: Id) -> Option<impl Future<Output = ()> + Send + use<S>> {
         let mut state = self.0.state.lock();
         if state.timers.iter().any(|timer| timer.runtime == runtime) {
-            return;
+            return None;
         }
         let earlier = Arc::new(Notify::new());
         state.timers.push(Timer {
@@ -94,7 +100,7 @@ impl<S: Due> Alarm<S> {
             table: Arc::downgrade(&self.0),
             runtime,
         };
-        spawn(async move {
+        Some(async move {
             while let Some(next) = place.table.upgrade().map(|table| table.ring(clock::now())) {
                 let woken = earlier.notified();
                 match next {
@@ -104,7 +110,7 @@ impl<S: Due> Alarm<S> {
                     None => woken.await,
                 }
             }
-        });
+        })
     }
 }
 

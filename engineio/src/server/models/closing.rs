@@ -10,9 +10,13 @@ fn a_close_is_told_once_and_beside_no_other_call_whoever_closes() {
             [
                 ("closer", |opened| opened.connection.close()),
                 ("aborter", |opened| opened.connection.abort()),
-                ("reader", |opened| opened.read()),
+                ("reader", |opened| opened.take_turn()),
             ],
         );
-        assert_eq!(opened.closes_told(), 1, "how often the close was told");
+        assert_eq!(
+            opened.told.count("close"),
+            1,
+            "how often the close was told"
+        );
     });
 }

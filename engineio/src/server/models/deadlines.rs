@@ -11,7 +11,11 @@ fn is_told_once_beside(other: Part) {
         let timer: Part = ("timer", |opened| opened.ring(Duration::ZERO));
         side_by_side(&opened, [timer, other]);
         opened.ring(Duration::from_secs(1));
-        assert_eq!(opened.deadlines_told(), 1, "how often a deadline was told");
+        assert_eq!(
+            opened.told.count("deadline"),
+            1,
+            "how often a deadline was told"
+        );
     });
 }
 
@@ -24,7 +28,7 @@ fn a_deadline_is_told_once_beside_a_sender() {
 
 #[test]
 fn a_deadline_is_told_once_beside_a_reader() {
-    is_told_once_beside(("reader", |opened| opened.read()));
+    is_told_once_beside(("reader", |opened| opened.take_turn()));
 }
 
 #[test]

@@ -41,7 +41,7 @@ impl Reply {
 pub(crate) struct Aftermath {
     /// Write what waits.
     pub(crate) flush: bool,
-    /// A poll took what waited: who waits for the queue is told.
+    /// The queue has grown, or a poll took it: who waits for it is told.
     pub(crate) settle: bool,
     pub(crate) closed: Option<CloseReason>,
     pub(crate) gone: bool,

@@ -12,9 +12,13 @@ use crate::request::RequestView;
 pub enum Flow {
     /// Read on.
     Continue,
-    /// Read nothing more from this client until [`Connection::resume`] is called. While it lasts the client
-    /// is not expected to answer pings; after [`Config::stall_timeout`](crate::Config::stall_timeout) without
-    /// a resume the session is closed.
+    /// Read nothing more from this client until [`Connection::resume`] is called. While it lasts the client is pinged but
+    /// not expected to answer; after [`Config::stall_timeout`](crate::Config::stall_timeout) without a resume the session
+    /// is closed.
+    ///
+    /// That the client leaves is noticed at once where the connection is TCP or a Unix socket and the system is Linux or
+    /// Android, or a poll waits; elsewhere when a ping cannot be written, or at the stall timeout. What it sent before and
+    /// was not read is lost then.
     Pause,
 }
 

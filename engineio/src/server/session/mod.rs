@@ -7,6 +7,7 @@ pub(crate) mod aftermath;
 pub(crate) mod batch;
 pub(crate) mod connection;
 pub(crate) mod handler;
+pub(crate) mod queued;
 pub(crate) mod ready;
 pub(crate) mod requests;
 pub(crate) mod sending;

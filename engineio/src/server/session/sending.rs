@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::task::Waker;
+use std::time::Instant;
 
 use super::connection::{Connection, SendError};
 use super::requests::PollBody;
@@ -29,12 +30,12 @@ impl<D: Send + Sync + 'static> Shared<D> {
 
     /// The same for whoever has the lock already.
     pub(crate) fn flush_with<'s>(self: &'s Arc<Self>, mut inner: MutexGuard<'s, Inner>) {
-        let mut waiting = None;
+        let mut is_awaited = false;
         while let Some((writer, chunk)) = inner.begin_direct_write() {
             drop(inner);
             let (wrote, rest) = writer.try_write(chunk);
             inner = self.lock();
-            waiting = inner.end_direct_write(writer, rest).or(waiting);
+            is_awaited |= inner.end_direct_write(writer, rest);
             if wrote != Wrote::All {
                 self.wake_writer(inner, wrote);
                 return;
@@ -44,10 +45,12 @@ impl<D: Send + Sync + 'static> Shared<D> {
             self.wake_writer(inner, Wrote::Blocked);
             return;
         }
-        self.settle(inner);
-        if let Some(task) = waiting {
-            task.wake();
+        if !is_awaited {
+            return self.settle(inner);
         }
+        let task = inner.task.clone();
+        self.settle(inner);
+        task.into_iter().for_each(Waker::wake);
     }
 
     /// For the task of the WebSocket: false when nobody is writing, else it is woken when that is over.
@@ -104,6 +107,15 @@ impl<D: Send + Sync + 'static> Shared<D> {
         let mut inner = self.lock();
         inner.session.outbox.end_write(rest);
         self.settle(inner);
+    }
+
+    /// Has what was queued answer the poll that waits, if one does.
+    pub(crate) fn answer_poll(self: &Arc<Self>, mut inner: MutexGuard<'_, Inner>, now: Instant) {
+        let (_, mut after) = self.feed(&mut inner, now, Input::Queued);
+        // Where none does, the queue has grown.
+        after.settle = true;
+        drop(inner);
+        self.run(after);
     }
 
     /// Tells whoever waits for the queue that it has grown or shrunk.
@@ -171,18 +183,13 @@ impl<D: Send + Sync + 'static> Shared<D> {
         self.hub.counters.sent(size.0, size.1);
         match inner.session.transport() {
             Transport::WebSocket => self.flush_with(inner),
-            Transport::Polling if before == 0 => {
-                let now = clock::now();
-                let (_, after) = self.feed(&mut inner, now, Input::Queued);
-                drop(inner);
-                self.run(after);
-            }
+            Transport::Polling if before == 0 => self.answer_poll(inner, clock::now()),
             Transport::Polling => self.settle(inner),
         }
         Ok(sent)
     }
 
-    fn placing(&self, options: SendOptions) -> Placing {
+    pub(super) fn placing(&self, options: SendOptions) -> Placing {
         Placing {
             policy: options.overflow.unwrap_or(self.hub.config.overflow),
             key: options.key,
@@ -227,14 +234,11 @@ impl<D: Send + Sync + 'static> Shared<D> {
         let (wrote, written) = writer.try_write_slice(&frames);
         inner = self.lock();
         if wrote == Wrote::All {
-            let waiting = inner.end_direct_write(writer, None);
-            if !inner.session.outbox.is_flushed() {
+            let is_awaited = inner.end_direct_write(writer, None);
+            if is_awaited || !inner.session.outbox.is_flushed() {
+                let task = inner.task.clone().filter(|_| is_awaited);
                 self.flush_with(inner);
-            } else {
-                drop(inner);
-            }
-            if let Some(task) = waiting {
-                task.wake();
+                task.into_iter().for_each(Waker::wake);
             }
             return Ok(Sent::Queued);
         }
@@ -273,16 +277,12 @@ impl Inner {
         Some((self.writer.lend()?, chunk))
     }
 
-    /// Gives the right to write back, with what could not be written. Whom to wake, for it waits for that.
+    /// Gives the right to write back, with what could not be written. True when the task of the WebSocket waits for that.
     #[must_use]
-    pub(crate) fn end_direct_write(
-        &mut self,
-        writer: Writer,
-        rest: Option<Chunk>,
-    ) -> Option<Waker> {
+    pub(crate) fn end_direct_write(&mut self, writer: Writer, rest: Option<Chunk>) -> bool {
         let is_awaited = self.writer.give_back(writer);
         self.session.outbox.end_write(rest);
-        self.task.clone().filter(|_| is_awaited)
+        is_awaited
     }
 
     /// Takes the right to write a shared message past the empty queue.

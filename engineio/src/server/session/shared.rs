@@ -243,7 +243,13 @@ impl<D: Send + Sync + 'static> Shared<D> {
             Output::Flush => after.flush = true,
             Output::FinishWebSocket => self.signal(inner, signal::FINISH, after),
             Output::AbortWebSocket => self.signal(inner, signal::ABORT, after),
-            Output::Closed(reason) => after.closed = Some(reason),
+            Output::Closed(reason) => {
+                after.closed = Some(reason);
+                // A POST that waits for a paused handler has nothing more to hand over.
+                if inner.is_paused {
+                    after.wake_post = after.wake_post.take().or_else(|| inner.take_post());
+                }
+            }
             Output::Gone => after.gone = true,
         }
     }
@@ -279,7 +285,13 @@ impl<D: Send + Sync + 'static> Shared<D> {
     fn tell_closed(self: &Arc<Self>, reason: CloseReason) {
         if self.lock().turn.take_to_close(reason) {
             self.call_closed(reason);
-            self.end_turn(clock::now());
+            // Nothing is sent or told after a close.
+            let mut inner = self.lock();
+            if inner.turn.end() {
+                let waiting = inner.take_waiting();
+                drop(inner);
+                waiting.into_iter().flatten().for_each(Waker::wake);
+            }
         }
     }
 
@@ -294,7 +306,8 @@ impl<D: Send + Sync + 'static> Shared<D> {
         self.tell(|handler| handler.on_deadline(&connection));
     }
 
-    fn forget(&self) {
+    /// Leaves the tables of the hub.
+    pub(crate) fn forget(&self) {
         let mut inner = self.lock();
         let transport = inner.session.transport();
         let deadline = inner.deadline.take();
@@ -424,13 +437,20 @@ impl<D: Send + Sync + 'static> Shared<D> {
             }
             inner = self.lock();
         }
-        let waiting = if inner.turn.end() {
-            [inner.task.clone(), inner.take_post()]
-        } else {
-            [None, None]
-        };
+        if !inner.turn.end() {
+            return self.flush_turn(inner, now);
+        }
+        let waiting = inner.take_waiting();
         self.flush_turn(inner, now);
         waiting.into_iter().flatten().for_each(Waker::wake);
+    }
+
+    /// Has leave what was only queued, unless it leaves at the end of a turn.
+    pub(super) fn flush_queued(self: &Arc<Self>) {
+        let inner = self.lock();
+        if !inner.turn.is_taken() {
+            self.flush_turn(inner, clock::now());
+        }
     }
 
     fn flush_turn(self: &Arc<Self>, mut inner: MutexGuard<'_, Inner>, now: Instant) {
@@ -444,9 +464,7 @@ impl<D: Send + Sync + 'static> Shared<D> {
         } else if inner.session.outbox.is_empty() {
             self.settle(inner);
         } else {
-            let (_, after) = self.feed(&mut inner, now, Input::Queued);
-            drop(inner);
-            self.run(after);
+            self.answer_poll(inner, now);
         }
     }
 
@@ -605,6 +623,11 @@ impl Inner {
     /// closed, so there is nothing to wait for either.
     pub(crate) fn is_held(&self) -> bool {
         self.turn.is_taken() && self.session.is_open()
+    }
+
+    /// Who may wait for the turn.
+    fn take_waiting(&mut self) -> [Option<Waker>; 2] {
+        [self.task.clone(), self.take_post()]
     }
 
     fn next_deadline(&self) -> Option<Instant> {

@@ -42,16 +42,16 @@ impl Turn {
     }
 
     pub(crate) fn is_taken(self) -> bool {
-        self != Self::Free
+        matches!(self, Self::Taken { .. })
     }
 
     /// Takes the turn; false when somebody has it.
     pub(crate) fn take(&mut self) -> bool {
-        let is_free = *self == Self::Free;
-        if is_free {
-            *self = Self::TAKEN;
+        if self.is_taken() {
+            return false;
         }
-        is_free
+        *self = Self::TAKEN;
+        true
     }
 
     /// The same for whoever reads: where it fails, [`Turn::end`] tells that somebody waits.

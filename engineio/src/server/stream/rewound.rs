@@ -1,15 +1,14 @@
 //! A stream that can be read from its beginning again, and whose peer has to read.
 
-use std::future::Future as _;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Sleep, sleep};
 
 use super::Stream;
+use super::patience::Patience;
 use crate::buffers;
 
 /// A stream whose first bytes were read already, for hyper, which knows no limit for writing.
@@ -17,9 +16,7 @@ pub(crate) struct Rewound {
     stream: Stream,
     head: Vec<u8>,
     taken: usize,
-    write_timeout: Duration,
-    /// Runs while the peer takes nothing.
-    stalled: Option<Pin<Box<Sleep>>>,
+    patience: Patience,
 }
 
 impl Rewound {
@@ -28,8 +25,7 @@ impl Rewound {
             stream,
             head,
             taken: 0,
-            write_timeout,
-            stalled: None,
+            patience: Patience::new(write_timeout),
         }
     }
 
@@ -38,22 +34,6 @@ impl Rewound {
         let mut rest = by_hyper;
         rest.extend_from_slice(self.head.get(self.taken..).unwrap_or_default());
         (self.stream, rest)
-    }
-
-    /// An attempt to write, or the end of the time in which one has to succeed.
-    fn bounded<T>(
-        &mut self,
-        cx: &mut Context<'_>,
-        attempt: impl FnOnce(Pin<&mut Stream>, &mut Context<'_>) -> Poll<io::Result<T>>,
-    ) -> Poll<io::Result<T>> {
-        if let Poll::Ready(done) = attempt(Pin::new(&mut self.stream), cx) {
-            self.stalled = None;
-            return Poll::Ready(done);
-        }
-        let limit = self.write_timeout;
-        let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(limit)));
-        let timed_out = || Err(io::ErrorKind::TimedOut.into());
-        stalled.as_mut().poll(cx).map(|()| timed_out())
     }
 }
 
@@ -85,15 +65,18 @@ impl AsyncWrite for Rewound {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.bounded(cx, |stream, cx| stream.poll_write(cx, bytes))
+        let attempt = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.patience.bound(cx, attempt)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.bounded(cx, |stream, cx| stream.poll_flush(cx))
+        let attempt = Pin::new(&mut self.stream).poll_flush(cx);
+        self.patience.bound(cx, attempt)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.bounded(cx, |stream, cx| stream.poll_shutdown(cx))
+        let attempt = Pin::new(&mut self.stream).poll_shutdown(cx);
+        self.patience.bound(cx, attempt)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -105,6 +88,7 @@ impl AsyncWrite for Rewound {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.bounded(cx, |stream, cx| stream.poll_write_vectored(cx, slices))
+        let attempt = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
+        self.patience.bound(cx, attempt)
     }
 }

@@ -3,12 +3,13 @@
 //! It holds no buffer while the connection is idle. Bytes are read into the worker's scratch buffer, frames are
 //! unmasked and handed out in place, and all that is sent in answer to one read leaves in one write.
 
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::io::{AsyncWrite, AsyncWriteExt, ReadBuf};
 
 use crate::buffers;
 use crate::packet;
@@ -193,7 +194,10 @@ impl<D: Send + Sync + 'static> Socket<D> {
                 }
                 continue;
             }
-            if self.is_paused || self.is_throttled || self.role == Role::Switching {
+            if self.is_paused || self.is_throttled {
+                return self.reader.poll_left(cx).map(|()| End::Lost);
+            }
+            if self.role == Role::Switching {
                 return Poll::Pending;
             }
             if self.owes_upgrade {
@@ -245,7 +249,7 @@ impl<D: Send + Sync + 'static> Socket<D> {
         }
         if has(signal::RESUME) && self.is_paused && !self.shared().is_paused() {
             self.is_paused = false;
-            self.shared().handle(clock::now(), Input::Resumed);
+            self.end_stall(clock::now());
         }
         None
     }
@@ -278,13 +282,10 @@ impl<D: Send + Sync + 'static> Socket<D> {
 
     /// Goes on with a write that was cut short.
     fn poll_unblocked(&mut self, cx: &mut Context<'_>) -> Poll<Wrote> {
-        let is_ready = match &self.reader {
-            Reader::Tcp(half) => half.as_ref().poll_write_ready(cx).is_ready(),
-            Reader::Unix(half) => half.as_ref().poll_write_ready(cx).is_ready(),
-            Reader::Foreign(_) => return self.poll_owned_write(cx),
-        };
-        if !is_ready {
-            return Poll::Pending;
+        match self.reader.poll_write_ready(cx) {
+            None => return self.poll_owned_write(cx),
+            Some(Poll::Pending) => return Poll::Pending,
+            Some(Poll::Ready(())) => {}
         }
         self.is_blocked = false;
         self.shared().flush();
@@ -332,12 +333,19 @@ impl<D: Send + Sync + 'static> Socket<D> {
         if self.is_throttled {
             let now = clock::now();
             // Progress restarts the stall timer; being below half ends the stall.
-            self.shared().handle(now, Input::Resumed);
             if queued > high / 2 {
                 self.shared().handle(now, Input::Paused);
             } else {
                 self.is_throttled = false;
+                self.end_stall(now);
             }
+        }
+    }
+
+    /// We read on, unless there is another reason not to.
+    fn end_stall(&self, now: Instant) {
+        if !self.is_paused && !self.is_throttled {
+            self.shared().handle(now, Input::Resumed);
         }
     }
 
@@ -564,37 +572,35 @@ fn receive<D: Send + Sync + 'static>(
 
 /// Ends the connection in order: the close frame, our end of the stream, then whatever the peer still sends,
 /// so that the frame is not lost to a reset.
-async fn say_goodbye(reader: Reader, writer: Writer, last: Vec<u8>) {
+async fn say_goodbye(mut reader: Reader, writer: Writer, last: Vec<u8>) {
     let drained = async move {
-        match reader {
-            Reader::Tcp(mut half) => {
-                let _ = writer.try_write(Chunk::own(last, Shape::Wire));
-                drop(writer);
-                drain(&mut half).await;
+        if let Reader::Foreign(stream) = &mut reader {
+            if stream.write_all(&last).await.is_err() || stream.shutdown().await.is_err() {
+                return;
             }
-            Reader::Unix(mut half) => {
-                let _ = writer.try_write(Chunk::own(last, Shape::Wire));
-                drop(writer);
-                drain(&mut half).await;
-            }
-            Reader::Foreign(mut stream) => {
-                if stream.write_all(&last).await.is_ok() && stream.shutdown().await.is_ok() {
-                    drain(&mut stream).await;
-                }
-            }
+        } else {
+            let _ = writer.try_write(Chunk::own(last, Shape::Wire));
+            drop(writer);
         }
+        drain(&mut reader).await;
     };
     let _ = tokio::time::timeout(CLOSE_WAIT, drained).await;
 }
 
-async fn drain(stream: &mut (impl AsyncRead + Unpin)) {
+async fn drain(reader: &mut Reader) {
     let mut sink = [0; 512];
-    while matches!(stream.read(&mut sink).await, Ok(count) if count > 0) {}
+    loop {
+        let mut buffer = ReadBuf::new(&mut sink);
+        let read = poll_fn(|cx| reader.poll_read(cx, &mut buffer)).await;
+        if read.is_err() || buffer.filled().is_empty() {
+            return;
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use tokio::io::DuplexStream;
+    use tokio::io::{AsyncReadExt, DuplexStream};
     use tokio::net::UnixStream;
 
     use super::*;
@@ -660,7 +666,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_end_waits_for_who_is_writing_and_is_woken_by_it() {
+    async fn the_end_waits_for_who_is_writing() {
         let (shared, _) = opened(Transport::WebSocket);
         let (here, mut client) = UnixStream::pair().unwrap();
         let mut task = begin(
@@ -688,9 +694,7 @@ mod tests {
         // What the other thread does next.
         let (wrote, rest) = writer.try_write(chunk);
         assert_eq!(wrote, Wrote::All);
-        let waiting = shared.lock().end_direct_write(writer, rest);
-        waiting.unwrap().wake();
-        assert_eq!(wakes.take(), 1);
+        assert!(shared.lock().end_direct_write(writer, rest), "it waits");
         let _ = poll(&mut task, &waker);
         let mut received = [0; 7];
         client.read_exact(&mut received).await.unwrap();

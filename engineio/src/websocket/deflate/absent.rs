@@ -2,8 +2,8 @@
 
 use std::convert::Infallible;
 
-use super::{Agreement, Settings};
-use crate::websocket::Fault;
+use super::negotiate::{Agreement, Settings};
+use crate::websocket::fault::Fault;
 
 #[derive(Debug)]
 pub(crate) struct Inflater(Infallible);

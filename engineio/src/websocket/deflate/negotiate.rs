@@ -1,7 +1,5 @@
 //! Which parameters of permessage-deflate hold (RFC 7692 §7.1).
 
-use super::Settings;
-
 const WINDOW_BITS_MAX: u8 = 15;
 
 /// What no deflate library compresses with.
@@ -76,6 +74,15 @@ impl PerMessageDeflate {
         self.is_contextless = is_contextless;
         self
     }
+}
+
+/// How messages are compressed; two connections with equal settings and no context share the result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Settings {
+    pub(crate) level: u8,
+    pub(crate) window_bits: u8,
+    /// Messages below this many bytes are not compressed, unless each adds to a context (EIO4-CMP-03).
+    pub(crate) threshold: usize,
 }
 
 /// What was agreed on.

@@ -4,8 +4,8 @@ use std::fmt;
 
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
 
-use super::{Agreement, Settings};
-use crate::websocket::Fault;
+use super::negotiate::{Agreement, Settings};
+use crate::websocket::fault::Fault;
 
 /// What a sync flush ends with; both sides know it, so it is not sent (RFC 7692 §7.2.1).
 const FLUSH_MARK: [u8; 4] = [0x00, 0x00, 0xff, 0xff];

@@ -3,8 +3,9 @@
 use serde::de::DeserializeOwned;
 use serde::ser::{Serialize, Serializer};
 
+use super::owned::OwnedArgs;
+use super::raw::RawArgs;
 use super::spread::spread;
-use super::{OwnedArgs, RawArgs};
 use crate::codec::error::ArgsError;
 use crate::codec::outgoing;
 

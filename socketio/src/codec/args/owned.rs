@@ -1,13 +1,14 @@
 //! Arguments that are kept, inside a packet or by the application.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::ser::{Serialize, SerializeTuple, Serializer};
 
-use super::{Form, RawArgs};
+use super::raw::RawArgs;
+use super::stored::{Attached, Attachments, Form, Stored, is_in_order};
+use crate::codec::binary::AsBytes;
 use crate::codec::error::EncodeError;
 use crate::codec::{json, outgoing};
 
@@ -28,47 +29,6 @@ use crate::codec::{json, outgoing};
 pub struct OwnedArgs {
     stored: Stored,
     count: usize,
-}
-
-#[derive(Clone)]
-pub(super) enum Stored {
-    /// JSON without attachments, as most arguments are.
-    Json(Arc<str>),
-    /// JSON whose placeholders name every attachment once and in order.
-    Attached(Arc<Attached>),
-    Msgpack(Arc<[u8]>),
-}
-
-/// JSON text with the attachments of its packet; they are shared together.
-pub(crate) struct Attached {
-    text: Box<str>,
-    attachments: Attachments,
-}
-
-/// Never none. Most packets have one, and nothing is allocated for a list of it.
-pub(in crate::codec) enum Attachments {
-    One(Bytes),
-    Several(Vec<Bytes>),
-}
-
-impl Attached {
-    pub(in crate::codec) fn new(text: Box<str>, attachments: Attachments) -> Self {
-        Self { text, attachments }
-    }
-
-    fn form(&self) -> Form<'_> {
-        Form::Json {
-            text: &self.text,
-            attachments: self.attachments(),
-        }
-    }
-
-    fn attachments(&self) -> &[Bytes] {
-        match &self.attachments {
-            Attachments::One(attachment) => std::slice::from_ref(attachment),
-            Attachments::Several(attachments) => attachments,
-        }
-    }
 }
 
 impl OwnedArgs {
@@ -118,12 +78,7 @@ impl OwnedArgs {
     //= SIO5-BIN-01
     pub(super) fn json(text: &str, attachments: &[Bytes], count: usize) -> Self {
         if !is_in_order(text, attachments.len()) {
-            let received = RawArgs {
-                form: Form::Json { text, attachments },
-                count,
-                index: 0,
-                owner: None,
-            };
+            let received = RawArgs::new(Form::Json { text, attachments }, count, None);
             // A number that JSON can write and serde_json cannot read leaves the arguments as they came.
             if let Ok(numbered) = Self::new(&Several(received)) {
                 return numbered;
@@ -139,19 +94,19 @@ impl OwnedArgs {
     /// The arguments, borrowed.
     #[must_use]
     pub fn as_raw(&self) -> RawArgs<'_> {
-        let form = match &self.stored {
-            Stored::Json(text) => Form::Json {
-                text,
-                attachments: &[],
-            },
-            Stored::Attached(attached) => attached.form(),
-            Stored::Msgpack(bytes) => Form::Msgpack(bytes),
-        };
-        RawArgs {
-            form,
-            count: self.count,
-            index: 0,
-            owner: Some(self),
+        RawArgs::new(self.stored.form(), self.count, Some(&self.stored))
+    }
+}
+
+impl RawArgs<'_> {
+    /// A copy to keep, or to send on as it is.
+    #[must_use]
+    pub fn to_owned(self) -> OwnedArgs {
+        let count = self.count;
+        match (self.owner, self.form) {
+            (Some(owner), _) => OwnedArgs::stored(owner.clone(), count),
+            (None, Form::Json { text, attachments }) => OwnedArgs::json(text, attachments, count),
+            (None, Form::Msgpack(bytes)) => OwnedArgs::stored(Stored::Msgpack(bytes.into()), count),
         }
     }
 }
@@ -210,53 +165,12 @@ impl Serialize for RawParts<'_> {
     }
 }
 
-pub(in crate::codec) struct AsBytes<'a>(pub(in crate::codec) &'a [u8]);
-
-impl Serialize for AsBytes<'_> {
-    #[inline]
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_bytes(self.0)
-    }
-}
-
 struct OneArg<'a>(RawArgs<'a>);
 
 impl Serialize for OneArg<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.0.transcode(serializer)
     }
-}
-
-/// True when the placeholders name every attachment once and in order, written as senders write them. Anything else may
-/// be numbered anew at no loss.
-fn is_in_order(text: &str, attachment_count: usize) -> bool {
-    if attachment_count == 0 {
-        return true;
-    }
-    let mut expected = 0..attachment_count;
-    let mut rest = text;
-    while let Some((before, after)) = split_at_underscore(rest) {
-        let Some(after) = after.strip_prefix("_placeholder") else {
-            rest = after.strip_prefix('_').unwrap_or_default();
-            continue;
-        };
-        let number = after
-            .strip_prefix(r#"":true,"num":"#)
-            .filter(|_| before.ends_with(r#"{""#))
-            .and_then(|after| after.split_once('}'))
-            .and_then(|(digits, tail)| Some((digits.parse::<usize>().ok()?, tail)));
-        match (number, expected.next()) {
-            (Some((number, tail)), Some(next)) if number == next => rest = tail,
-            _ => return false,
-        }
-    }
-    expected.next().is_none()
-}
-
-/// What comes before the next underscore, and the rest with it: cheaper than a search for longer text.
-fn split_at_underscore(text: &str) -> Option<(&str, &str)> {
-    let at = text.bytes().position(|byte| byte == b'_')?;
-    text.split_at_checked(at)
 }
 
 /// Arguments to be written anew, as several.
@@ -298,98 +212,5 @@ impl Serialize for EachArg<'_> {
             tuple.serialize_element(&OneArg(argument))?;
         }
         tuple.end()
-    }
-}
-
-/// The arguments inside a [`Packet`](crate::Packet).
-#[derive(Clone)]
-pub(crate) enum ArgsSource<'a> {
-    /// Without attachments.
-    Json {
-        text: Cow<'a, str>,
-        count: usize,
-    },
-    /// Placeholders leave attachments out, or name them in another order or more than once.
-    Unordered {
-        attached: Arc<Attached>,
-        count: usize,
-    },
-    Msgpack {
-        bytes: Cow<'a, [u8]>,
-        count: usize,
-    },
-    Owned(OwnedArgs),
-}
-
-impl Default for ArgsSource<'_> {
-    fn default() -> Self {
-        Self::json("", 0)
-    }
-}
-
-impl<'a> ArgsSource<'a> {
-    #[inline]
-    pub(in crate::codec) fn json(text: &'a str, count: usize) -> Self {
-        Self::Json {
-            text: Cow::Borrowed(text),
-            count,
-        }
-    }
-
-    /// JSON with attachments, `is_in_order` when its placeholders name every one once and in order.
-    pub(in crate::codec) fn attached(attached: Attached, count: usize, is_in_order: bool) -> Self {
-        let attached = Arc::new(attached);
-        if is_in_order {
-            Self::Owned(OwnedArgs::stored(Stored::Attached(attached), count))
-        } else {
-            Self::Unordered { attached, count }
-        }
-    }
-
-    #[inline]
-    pub(crate) fn as_raw(&self) -> RawArgs<'_> {
-        let (form, count) = match self {
-            Self::Json { text, count } => {
-                let attachments = &[];
-                (Form::Json { text, attachments }, *count)
-            }
-            Self::Unordered { attached, count } => (attached.form(), *count),
-            Self::Msgpack { bytes, count } => (Form::Msgpack(bytes), *count),
-            Self::Owned(args) => return args.as_raw(),
-        };
-        RawArgs {
-            form,
-            count,
-            index: 0,
-            owner: None,
-        }
-    }
-
-    pub(crate) fn into_owned(self) -> ArgsSource<'static> {
-        match self {
-            Self::Json { text, count } => ArgsSource::Json {
-                text: Cow::Owned(text.into_owned()),
-                count,
-            },
-            Self::Unordered { attached, count } => ArgsSource::Unordered { attached, count },
-            Self::Msgpack { bytes, count } => ArgsSource::Msgpack {
-                bytes: Cow::Owned(bytes.into_owned()),
-                count,
-            },
-            Self::Owned(args) => ArgsSource::Owned(args),
-        }
-    }
-
-    pub(crate) fn into_args(self) -> OwnedArgs {
-        match self {
-            Self::Json { text, count } => OwnedArgs::json(&text, &[], count),
-            Self::Unordered { attached, count } => {
-                OwnedArgs::json(&attached.text, attached.attachments(), count)
-            }
-            Self::Msgpack { bytes, count } => {
-                OwnedArgs::stored(Stored::Msgpack((*bytes).into()), count)
-            }
-            Self::Owned(args) => args,
-        }
     }
 }

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, SeqAccess, Visitor};
 use serde::forward_to_deserialize_any;
 
-use super::RawArgs;
+use super::raw::RawArgs;
 use crate::codec::error::ArgsError;
 
 /// Reads a `T` from as many arguments as it has elements. `None` when it is no tuple.

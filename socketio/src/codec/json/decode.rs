@@ -10,9 +10,10 @@ use super::placeholder::{Placeholders, References};
 use super::scan::{Observer, RawString, Scanner, Values};
 use crate::codec::args::{ArgsSource, Attached, Attachments};
 use crate::codec::error::PacketError;
+use crate::codec::kind::{PacketKind, is_reserved};
 use crate::codec::limits::Limits;
 use crate::codec::packet;
-use crate::codec::packet::{Packet, PacketKind, is_reserved};
+use crate::codec::packet::Packet;
 
 /// A packet whose attachments have not all arrived.
 pub(in crate::codec) struct Incomplete {

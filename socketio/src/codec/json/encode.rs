@@ -8,8 +8,8 @@ use serde::Serialize;
 use serde_json::ser::Formatter;
 
 use crate::codec::error::EncodeError;
+use crate::codec::kind::PacketKind;
 use crate::codec::outgoing::{self, ArgsSink, RawPart};
-use crate::codec::packet::PacketKind;
 
 use super::plain::plain_len;
 

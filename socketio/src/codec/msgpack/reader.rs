@@ -254,3 +254,10 @@ impl<'a> Reader<'a> {
 fn integer<'a>(value: i64) -> Token<'a> {
     u64::try_from(value).map_or(Token::Negative(value), Token::Unsigned)
 }
+
+/// The first of some values that have been read before, and those behind it.
+pub(in crate::codec) fn split_first(values: &[u8]) -> (&[u8], &[u8]) {
+    let mut reader = Reader::new(values);
+    let first = reader.pass();
+    (first, reader.rest())
+}

@@ -6,7 +6,7 @@ use serde::ser::{Error, Serialize, SerializeMap, SerializeSeq, Serializer};
 use socketio_auth::lenient_json;
 
 use super::reader::{Reader, Token};
-use crate::codec::args::owned::AsBytes;
+use crate::codec::binary::AsBytes;
 use crate::codec::date::to_iso_string;
 
 /// Writes the first of some values with another serializer.

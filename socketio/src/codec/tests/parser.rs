@@ -3,7 +3,8 @@
 use engineio::{MessageBuffer, Payload, Protocol};
 
 use super::event;
-use crate::codec::packet::{Packet, PacketKind};
+use crate::codec::kind::PacketKind;
+use crate::codec::packet::Packet;
 use crate::codec::vectors::Wire;
 use crate::codec::{
     Args, Binary, Codec, ConnectReply, Decoder, EncodeError, Limits, Outgoing, OutgoingEvent,

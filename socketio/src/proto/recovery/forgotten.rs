@@ -8,8 +8,8 @@ use std::collections::{HashMap, HashSet};
 use std::mem;
 use std::sync::Arc;
 
+use super::cost::{ROOM_COST_BYTES, cost_of};
 use super::offset::Offset;
-use super::{ROOM_COST_BYTES, cost_of};
 use crate::proto::rooms::{Room, Selection};
 
 /// The last packet of a room that was forgotten.

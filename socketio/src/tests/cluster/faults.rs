@@ -1,6 +1,7 @@
 //! What goes wrong between servers.
 
 use super::{Kind, World, received, servers, settle};
+use crate::cluster::handle::Hearing;
 use crate::{
     AdapterError, ClusterBody, ClusterMessage, ClusterOptions, Event, OwnedArgs, RequestId,
     ServerId,
@@ -91,10 +92,6 @@ async fn what_makes_no_sense_is_ignored() {
     let world = World::new();
     let [one] = servers(&world).await;
     let (mut client, _) = one.client().await;
-    let handle = crate::ClusterHandle::new(
-        std::sync::Arc::downgrade(&one.io.server),
-        ServerId::new("any"),
-    );
     let opts = ClusterOptions::default;
     let id = || RequestId::new("no such question");
     let args = || OwnedArgs::new(&()).unwrap();
@@ -135,8 +132,10 @@ async fn what_makes_no_sense_is_ignored() {
     for body in bodies {
         for nsp in ["/", "/nowhere", ClusterMessage::SERVER_WIDE, ""] {
             let message = ClusterMessage::new(ServerId::new(""), nsp, body.clone());
-            handle.deliver(message.with_number(u64::MAX));
-            handle.deliver(ClusterMessage::new(ServerId::new("x"), nsp, body.clone()));
+            one.io.server.hear(message.with_number(u64::MAX));
+            one.io
+                .server
+                .hear(ClusterMessage::new(ServerId::new("x"), nsp, body.clone()));
         }
     }
     settle().await;
@@ -150,11 +149,7 @@ async fn a_process_that_only_sends_is_heard_and_not_counted() {
     let world = World::new();
     let [one] = servers(&world).await;
     let (mut client, _) = one.client().await;
-    let handle = crate::ClusterHandle::new(
-        std::sync::Arc::downgrade(&one.io.server),
-        ServerId::new("any"),
-    );
-    handle.deliver(ClusterMessage::new(
+    one.io.server.hear(ClusterMessage::new(
         ServerId::new(ServerId::EMITTER),
         "/",
         ClusterBody::Broadcast {

@@ -1,9 +1,4 @@
-//! The arguments of events and acks, as received and as kept.
-
-mod argument;
-mod from_args;
-pub(super) mod owned;
-mod spread;
+//! Arguments as they were received, borrowed.
 
 use std::any::type_name;
 use std::fmt;
@@ -12,19 +7,10 @@ use bytes::Bytes;
 use serde::de::{DeserializeOwned, DeserializeSeed};
 use serde::ser::{Error as _, Serializer};
 
-use self::argument::Missing;
-use self::owned::Stored;
-use super::error::ArgsError;
-use super::{json, msgpack};
-
-pub(super) use argument::Argument;
-pub use from_args::{Args, FromArgs};
-pub(crate) use owned::ArgsSource;
-pub use owned::OwnedArgs;
-pub(super) use owned::{Attached, Attachments};
-
-/// How errors call an array.
-pub(super) const ARRAY: &str = "an array";
+use super::argument::{ARRAY, Missing};
+use super::stored::{Form, Stored};
+use crate::codec::error::ArgsError;
+use crate::codec::{json, msgpack};
 
 /// The arguments of an event or an ack as they were received, not deserialized yet.
 ///
@@ -42,26 +28,26 @@ pub(super) const ARRAY: &str = "an array";
 /// ```
 #[derive(Clone, Copy)]
 pub struct RawArgs<'a> {
-    form: Form<'a>,
-    count: usize,
+    pub(super) form: Form<'a>,
+    pub(super) count: usize,
     /// The position of the first among those of the packet, for errors.
-    index: usize,
+    pub(super) index: usize,
     /// What holds exactly these arguments, ready to be shared.
-    owner: Option<&'a OwnedArgs>,
-}
-
-#[derive(Clone, Copy)]
-enum Form<'a> {
-    /// JSON values with commas between them.
-    Json {
-        text: &'a str,
-        attachments: &'a [Bytes],
-    },
-    /// Msgpack values, one behind the other.
-    Msgpack(&'a [u8]),
+    pub(super) owner: Option<&'a Stored>,
 }
 
 impl<'a> RawArgs<'a> {
+    /// All the arguments of a packet, or of what keeps exactly them.
+    #[inline]
+    pub(super) fn new(form: Form<'a>, count: usize, owner: Option<&'a Stored>) -> Self {
+        Self {
+            form,
+            count,
+            index: 0,
+            owner,
+        }
+    }
+
     /// The first argument as a `T`. More arguments are tolerated, as JavaScript functions do.
     ///
     /// `()` takes whatever there is, an `Option` also takes that there is none.
@@ -84,7 +70,10 @@ impl<'a> RawArgs<'a> {
     }
 
     /// The same with a seed, which can be tried but once.
-    fn deserialize_seed<S: DeserializeSeed<'a>>(self, seed: S) -> Result<S::Value, ArgsError> {
+    pub(super) fn deserialize_seed<S: DeserializeSeed<'a>>(
+        self,
+        seed: S,
+    ) -> Result<S::Value, ArgsError> {
         if self.count == 0 {
             let read = seed.deserialize(Missing);
             return read.map_err(|_| self.missing::<S::Value>());
@@ -118,7 +107,7 @@ impl<'a> RawArgs<'a> {
         }
     }
 
-    fn is_array(self) -> bool {
+    pub(super) fn is_array(self) -> bool {
         self.kind() == ARRAY
     }
 
@@ -184,18 +173,6 @@ impl<'a> RawArgs<'a> {
         }
     }
 
-    /// A copy to keep, or to send on as it is.
-    #[must_use]
-    pub fn to_owned(self) -> OwnedArgs {
-        if let Some(owner) = self.owner {
-            return owner.clone();
-        }
-        match self.form {
-            Form::Json { text, attachments } => OwnedArgs::json(text, attachments, self.count),
-            Form::Msgpack(bytes) => OwnedArgs::stored(Stored::Msgpack(bytes.into()), self.count),
-        }
-    }
-
     /// Writes the first argument with a serializer of another format, binary as bytes.
     ///
     /// This is how a [`Parser`](crate::Parser) encodes them.
@@ -214,7 +191,7 @@ impl<'a> RawArgs<'a> {
     }
 
     #[inline]
-    fn take_first(&mut self) -> Option<Self> {
+    pub(super) fn take_first(&mut self) -> Option<Self> {
         let next = self.count.checked_sub(1)?;
         let (first, rest) = match self.form {
             Form::Json { text, attachments } => {
@@ -250,7 +227,7 @@ impl<'a> RawArgs<'a> {
 
     /// The next argument, for [`Args`].
     #[inline]
-    fn take<T: DeserializeOwned>(&mut self) -> Result<T, ArgsError> {
+    pub(super) fn take<T: DeserializeOwned>(&mut self) -> Result<T, ArgsError> {
         self.take_first().unwrap_or(*self).deserialize()
     }
 }
