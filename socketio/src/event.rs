@@ -86,6 +86,13 @@ pub enum Invalid<'a> {
     },
     /// A message is not part of a valid packet; the connection is being closed (SIO5-INV-01).
     Packet(PacketError),
+    /// The arguments of an event are past a limit (see [`Limits`](crate::Limits)); it was dropped.
+    PastLimit {
+        /// The event.
+        event: &'a str,
+        /// Which limit.
+        error: PacketError,
+    },
     /// Events come faster than [`events_per_second`](crate::SocketIoBuilder::events_per_second) allows.
     TooFast {
         /// The event that was dropped.
@@ -98,6 +105,7 @@ impl fmt::Display for Invalid<'_> {
         match self {
             Self::Arguments { event, error } => write!(f, "arguments of {event:?}: {error}"),
             Self::Packet(error) => error.fmt(f),
+            Self::PastLimit { event, error } => write!(f, "{event:?} was dropped: {error}"),
             Self::TooFast { event } => write!(f, "{event:?} was dropped: too many events"),
         }
     }

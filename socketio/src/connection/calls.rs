@@ -207,6 +207,9 @@ impl Client {
                     trace::debug!(
                         namespace = &*socket.space.name,
                         event = name,
+                        argument = error.index(),
+                        expected = error.expected(),
+                        found = error.found(),
                         "arguments are not what the handler takes"
                     );
                     let invalid = Invalid::Arguments {
@@ -221,12 +224,19 @@ impl Client {
                 Err(Panicked) => panicked(socket, ack.clone()),
             }
         }
-        if count == 0
-            && let Some(fallback) = &socket.space.handlers.fallback
-        {
+        if count > 0 {
+            return;
+        }
+        if let Some(fallback) = &socket.space.handlers.fallback {
             let event = Event::from_parts(name, args.to_owned());
             let started = guard(|| fallback.start(socket, event, ack.clone()));
             self.run_started(connection, socket, started, ack);
+        } else if socket.space.handlers.any.is_empty() {
+            trace::debug!(
+                namespace = &*socket.space.name,
+                event = shortened(name),
+                "nobody handles this event"
+            );
         }
     }
 
@@ -279,6 +289,15 @@ impl Client {
             client.go_on(&connection, now());
         });
     }
+}
+
+/// The name of an event that the client made up, for a log: lines are not to grow with it.
+#[cfg(feature = "tracing")]
+fn shortened(name: &str) -> &str {
+    const MOST_BYTES: usize = 64;
+    let mut ends = (0..=MOST_BYTES).rev();
+    let end = ends.find(|&end| name.is_char_boundary(end));
+    name.get(..end.unwrap_or(0)).unwrap_or(name)
 }
 
 /// Asks the event middleware, one after the other.

@@ -13,9 +13,9 @@ use super::binding::presented_in;
 use super::calls::tell_invalid;
 use crate::atomic::{AtomicBool, Ordering};
 use crate::clock::{now, wall_clock};
-use crate::codec::Decoder;
 use crate::codec::kind::PacketKind;
 use crate::codec::packet::Packet;
+use crate::codec::{Decoder, PacketError};
 use crate::error::DisconnectReason;
 use crate::event::Invalid;
 use crate::live::client::{Auth, Client, HeldPacket, Machine, Payload, Shell, State, own_address};
@@ -149,6 +149,16 @@ impl Client {
             &Err(error) => {
                 self.server.meter.packet_invalid();
                 trace::debug!(%error, "a packet cannot be decoded");
+                let past_limit = Decoder::past_limit(
+                    error,
+                    &self.server.codec,
+                    message.payload(),
+                    connection.protocol(),
+                    &self.server.settings.packets,
+                );
+                if past_limit.is_some_and(|event| self.refuse_event(now, &event, error)) {
+                    return Flow::Continue;
+                }
                 for socket in self.joined() {
                     tell_invalid(&socket, Invalid::Packet(error));
                 }
@@ -318,6 +328,34 @@ impl Client {
         // Whoever had the right to call may have given it back meanwhile.
         self.call(connection, now);
         if is_full { Flow::Pause } else { Flow::Continue }
+    }
+
+    /// Refuses one event, and leaves the connection to those that can be handled. False when no handler would get it.
+    fn refuse_event(&self, now: Instant, packet: &Packet<'_>, error: PacketError) -> bool {
+        let mut state = self.state.lock();
+        let Route::Deliver(_, socket) = state.machine.route(packet.namespace()) else {
+            return false;
+        };
+        let event = packet.name().unwrap_or_default();
+        if socket.space.authenticate_event() == Some(event) {
+            return false;
+        }
+        let rate = self.server.settings.event_rate;
+        let is_too_fast = rate.is_some_and(|rate| !rate.admits(&mut state.paid_until, now));
+        drop(state);
+        if is_too_fast {
+            self.drop_event(&socket, packet);
+            return true;
+        }
+        tell_invalid(&socket, Invalid::PastLimit { event, error });
+        if let Some(id) = packet.id() {
+            let code = match error {
+                PacketError::TooDeep => "too_deep",
+                _ => "too_many_values",
+            };
+            AckSender::new(socket, id, false).fail(code);
+        }
+        true
     }
 
     /// Refuses an event that came too fast.

@@ -27,7 +27,7 @@ use crate::id::SocketId;
 use crate::lock::Lock;
 use crate::proto::client::Ticket;
 use crate::proto::grant_tag::GrantTag;
-use crate::proto::recovery::Position;
+use crate::proto::recovery::Offset;
 use crate::proto::rooms::Room;
 
 /// Where a socket stands.
@@ -85,7 +85,7 @@ pub(super) struct Extra {
     /// What the client says to be recovered, until it is let in.
     pub(super) claim: Option<Box<Claim>>,
     /// How far a resumed socket was sent what it missed, until it is in.
-    pub(super) replayed_to: Option<Position>,
+    pub(super) replayed_to: Option<Offset>,
 }
 
 impl State {

@@ -213,10 +213,7 @@ pub(crate) struct Handlers {
 impl Handlers {
     /// Whether somebody handles events of this name.
     pub(crate) fn has(&self, name: &str) -> bool {
-        let found = self
-            .events
-            .binary_search_by(|event| (*event.name).cmp(name));
-        found.is_ok()
+        self.place_of(name).is_ok()
     }
 
     pub(crate) fn add_event(&mut self, name: &str, handler: Box<dyn EventHandler>) {
