@@ -93,6 +93,12 @@ pub enum Invalid<'a> {
         /// Which limit.
         error: PacketError,
     },
+    /// More events wait than may while an answer of the client is awaited; the connection is being closed, see
+    /// [`inbox_overflow_bytes`](crate::SocketIoBuilder::inbox_overflow_bytes).
+    InboxFull {
+        /// How many bytes may wait.
+        max_bytes: usize,
+    },
     /// Events come faster than [`events_per_second`](crate::SocketIoBuilder::events_per_second) allows.
     TooFast {
         /// The event that was dropped.
@@ -106,6 +112,10 @@ impl fmt::Display for Invalid<'_> {
             Self::Arguments { event, error } => write!(f, "arguments of {event:?}: {error}"),
             Self::Packet(error) => error.fmt(f),
             Self::PastLimit { event, error } => write!(f, "{event:?} was dropped: {error}"),
+            Self::InboxFull { max_bytes } => write!(
+                f,
+                "an answer is owed, and more than {max_bytes} bytes of events wait"
+            ),
             Self::TooFast { event } => write!(f, "{event:?} was dropped: too many events"),
         }
     }

@@ -111,8 +111,9 @@
 //! | [`max_namespaces_per_connection`](SocketIoBuilder::max_namespaces_per_connection) | 64 | the CONNECT is refused |
 //! | [`max_concurrent_connects`](SocketIoBuilder::max_concurrent_connects) | 16 a connection | the CONNECT is refused |
 //! | [`max_dynamic_namespaces`](SocketIoBuilder::max_dynamic_namespaces) | 10,000 | the CONNECT is refused |
-//! | [`max_handlers_in_flight`](SocketIoBuilder::max_handlers_in_flight) | 64 a connection | events wait |
-//! | [`inbox_max_bytes`](SocketIoBuilder::inbox_max_bytes) | 64 KiB a connection | nothing more is read |
+//! | [`max_handlers_in_flight`](SocketIoBuilder::max_handlers_in_flight) | 1,024 a connection | events wait |
+//! | [`inbox_max_bytes`](SocketIoBuilder::inbox_max_bytes) | 64 KiB a connection | nothing more is read, unless an acknowledgement is awaited |
+//! | [`inbox_overflow_bytes`](SocketIoBuilder::inbox_overflow_bytes) | 16 MiB a connection | the connection is closed |
 //! | [`events_per_second`](SocketIoBuilder::events_per_second) | none | the event is dropped, and acknowledged so |
 //! | [`limits`](SocketIoBuilder::limits) | see [`Limits`] | the connection is closed |
 //! | [`recovery`](SocketIoBuilder::recovery) | off | the oldest is forgotten, see [`Recovery`] |

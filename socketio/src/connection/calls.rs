@@ -14,7 +14,8 @@ use crate::event::{Event, Invalid};
 use crate::live::client::Client;
 use crate::live::core::Core;
 use crate::live::handlers::{AckSender, Running};
-use crate::live::inbox::Call;
+use crate::live::inbox::{Call, HeldEvent};
+use crate::proto::inbox::Next;
 use crate::running::{Guarded, Panicked, guard, poll_now};
 use crate::trace;
 
@@ -31,14 +32,22 @@ impl Client {
         let settings = &self.server.settings;
         let mut entered = None;
         let mut state = self.state.lock();
-        while let Some(call) = state.inbox.next(settings.max_handlers_in_flight) {
+        while let Some(next) = state.inbox.next(&settings.inbox) {
             drop(state);
             // Whoever disconnects or emits may be outside of any runtime, where a handler could not wait.
             entered.get_or_insert_with(|| self.runtime.enter());
-            self.make(connection, now, call);
+            match next {
+                Next::Event(HeldEvent { socket, held }) => {
+                    // The disconnect handlers were the last to see it.
+                    if !socket.is_gone() {
+                        self.dispatch(connection, &socket, &held.packet);
+                    }
+                }
+                Next::Other(call) => self.make(connection, now, call),
+            }
             state = self.state.lock();
         }
-        let is_resumed = state.inbox.take_resumed(settings.inbox_max_bytes);
+        let is_resumed = state.inbox.take_resumed(&settings.inbox);
         // Whatever is done on a connection ends here, by this thread or by the one that has the right to call.
         state.release();
         let has_called = entered.is_some();
@@ -55,12 +64,6 @@ impl Client {
 
     fn make(&self, connection: &Connection<Self>, now: Instant, call: Call) {
         match call {
-            Call::Event { socket, held } => {
-                // The disconnect handlers were the last to see it.
-                if !socket.is_gone() {
-                    self.dispatch(connection, &socket, &held.packet);
-                }
-            }
             Call::Ask { about, makes_guest } => {
                 if about.socket.has_left() {
                     return;
@@ -98,6 +101,8 @@ impl Client {
                 }
                 socket.save(reason);
                 socket.go();
+                let is_void = |event: &HeldEvent| Arc::ptr_eq(&event.socket, &socket);
+                self.state.lock().inbox.drop_events(is_void);
                 for handler in &handlers.disconnect {
                     let started = guard(|| handler.start(&socket, reason));
                     self.run_started(connection, &socket, started, None);

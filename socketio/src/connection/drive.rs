@@ -1,7 +1,7 @@
 //! Feeding the machine, and carrying out what follows.
 //!
 //! Inputs are fed by whoever has them; one thread at a time carries out what follows, without the lock, and runs
-//! no user code there. User code is called from the [inbox](crate::live::inbox), one call at a time and in order.
+//! no user code there. User code is called from the [inbox](crate::proto::inbox), one call at a time and in order.
 
 use std::time::Instant;
 

@@ -14,7 +14,7 @@ use crate::live::candidate::Accepted;
 use crate::live::client::{Client, HeldPacket, Shell};
 use crate::live::core::Core;
 use crate::live::handlers::Changed;
-use crate::live::inbox::Call;
+use crate::live::inbox::{Call, HeldEvent};
 use crate::live::owed::Awaited;
 use crate::proto::client::{Input, Output, Refusal};
 use crate::trace;
@@ -290,7 +290,12 @@ impl Client {
             auth::Output::Authenticated { ack, expires_in } => {
                 tell_authenticated(&socket, ack, expires_in);
             }
-            auth::Output::Deliver(held) => self.push(Call::Event { socket, held }),
+            auth::Output::Deliver(held) => {
+                self.state
+                    .lock()
+                    .inbox
+                    .push_event(HeldEvent { socket, held });
+            }
             auth::Output::Unauthorized {
                 rejection,
                 notice,

@@ -11,7 +11,7 @@ use tokio::runtime::Handle;
 
 use super::binding::presented_in;
 use super::calls::tell_invalid;
-use crate::atomic::{AtomicBool, Ordering};
+use crate::atomic::{AtomicBool, AtomicU32, Ordering};
 use crate::clock::{now, wall_clock};
 use crate::codec::kind::PacketKind;
 use crate::codec::packet::Packet;
@@ -22,10 +22,11 @@ use crate::live::client::{Auth, Client, HeldPacket, Machine, Payload, Shell, Sta
 use crate::live::core::Core;
 use crate::live::handlers::{AckSender, SocketHook};
 use crate::live::handshake::{Handshake, auth_of_query};
-use crate::live::inbox::{Call, Inbox};
+use crate::live::inbox::{HeldEvent, Inbox};
 use crate::live::owed::Awaited;
 use crate::lock::{Lock, MutexGuard};
 use crate::proto::client::{Input, Route, Ticket};
+use crate::proto::inbox::Reading;
 use crate::queue::Queue;
 use crate::running::guard;
 use crate::trace;
@@ -46,6 +47,7 @@ impl engineio::Handler for Shell {
                 .filter(|address| Some(*address) != own_address(request.peer()))
                 .map(Box::new),
             is_waiting: AtomicBool::new(false),
+            awaited: AtomicU32::new(0),
             state: Lock::new(State {
                 decoder: Decoder::default(),
                 machine: Machine::new(now(), &settings.client),
@@ -315,19 +317,36 @@ impl Client {
             self.drop_event(&socket, packet);
             return Flow::Continue;
         }
-        if state.inbox.begin_event(settings.max_handlers_in_flight) {
+        if state.inbox.begin_event(&settings.inbox) {
             drop(state);
             self.dispatch(connection, &socket, packet);
             self.call_on(connection, now);
             return Flow::Continue;
         }
         let held = HeldPacket::new(packet, size);
-        state.inbox.push(Call::Event { socket, held });
-        let is_full = state.inbox.pause_if_full(settings.inbox_max_bytes);
+        state.inbox.push_event(HeldEvent { socket, held });
+        let reading = state.inbox.reading(&settings.inbox, self.is_awaited());
         drop(state);
         // Whoever had the right to call may have given it back meanwhile.
         self.call(connection, now);
-        if is_full { Flow::Pause } else { Flow::Continue }
+        match reading {
+            Reading::GoesOn => Flow::Continue,
+            Reading::Pauses => Flow::Pause,
+            Reading::Overflows => {
+                self.overflow(connection);
+                Flow::Continue
+            }
+        }
+    }
+
+    /// More events wait than may, behind handlers that wait for an answer of this client.
+    fn overflow(&self, connection: &Connection<Self>) {
+        trace::debug!("a client owes an answer and sent more events than may wait for it");
+        let max_bytes = self.server.settings.inbox.overflow_bytes;
+        for socket in self.joined() {
+            tell_invalid(&socket, Invalid::InboxFull { max_bytes });
+        }
+        self.feed(connection, Input::GiveUp);
     }
 
     /// Refuses one event, and leaves the connection to those that can be handled. False when no handler would get it.

@@ -178,7 +178,14 @@ impl Core {
         if pending.len() >= self.space.settings.max_pending_acks {
             return Err(EmitError::TooManyAcks);
         }
+        let client = self.connection.data();
+        let is_first = client.awaited.fetch_add(1, Ordering::Relaxed) == 0;
         pending.insert(id, awaited, self.space.meter.ack_pending());
+        drop(state);
+        // It may stand behind what nobody reads.
+        if is_first && client.state.lock().inbox.take_awaited() {
+            self.connection.resume();
+        }
         Ok(())
     }
 
@@ -225,7 +232,16 @@ impl Core {
 
     //= SIO5-ACK-03
     pub(crate) fn take_ack(&self, id: u64) -> Option<Awaited> {
-        self.state.lock().extra.as_mut()?.pending.remove(id)
+        let awaited = self.state.lock().extra.as_mut()?.pending.remove(id)?;
+        self.end_awaiting(1);
+        Some(awaited)
+    }
+
+    /// So many answers are not awaited any more.
+    pub(super) fn end_awaiting(&self, count: usize) {
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        let awaited = &self.connection.data().awaited;
+        awaited.fetch_sub(count, Ordering::Relaxed);
     }
 
     pub(crate) fn acknowledge<A: Serialize + ?Sized>(&self, id: u64, args: &A) {

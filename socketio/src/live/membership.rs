@@ -40,6 +40,7 @@ impl Core {
         self.settle();
         let extra = self.state.lock().extra.take();
         if let Some(extra) = extra {
+            self.end_awaiting(extra.pending.len());
             extra.pending.fail(self.id());
         }
     }

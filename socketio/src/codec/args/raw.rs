@@ -132,6 +132,19 @@ impl<'a> RawArgs<'a> {
         self.count == 0
     }
 
+    /// How many bytes they are.
+    pub(crate) fn kept_bytes(&self) -> usize {
+        match self.form {
+            Form::Json { text, attachments } => {
+                attachments.iter().fold(text.len(), |sum, attachment| {
+                    let kept = attachment.len().saturating_add(size_of::<Bytes>());
+                    sum.saturating_add(kept)
+                })
+            }
+            Form::Msgpack(bytes) => bytes.len(),
+        }
+    }
+
     /// One argument, by its position from zero.
     #[must_use]
     pub fn get(&self, index: usize) -> Option<Self> {
