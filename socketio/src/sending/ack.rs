@@ -122,13 +122,18 @@ fn decode<R: FromArgs>(args: &OwnedArgs) -> Result<R, AckError> {
 /// The acknowledgements of a broadcast, as they come, each with the id of its socket.
 ///
 /// It ends when every socket that was sent to has answered, left, or used up the time limit; those that left or
-/// were late yield an error. Of the clients of other servers only the first argument arrives (CLA-04); the id is empty
-/// where their server does not tell it, as the reference does not, and of those that were late. The time limit runs from the first poll, which must happen inside a tokio runtime.
+/// were late yield an error. The clients of a server that leaves the cluster have left with it.
+///
+/// Of the clients of other servers only the first argument arrives (CLA-04); the id is empty where their server does not
+/// tell it, as the reference does not, and of those that were late or left with their server. The time limit runs from the
+/// first poll, which must happen inside a tokio runtime.
 #[must_use = "the answers come only to whoever takes them"]
 pub struct AckStream<R> {
     id: u64,
-    /// Who was sent to, until the time limit.
+    /// Who was sent to; past the time limit those who were not looked at yet.
     targets: Vec<Arc<Core>>,
+    /// How many those were.
+    target_count: usize,
     answers: mpsc::UnboundedReceiver<(SocketId, Answer)>,
     elsewhere: Elsewhere,
     limit: TimeLimit,
@@ -140,7 +145,9 @@ pub struct AckStream<R> {
 struct Elsewhere {
     question: Option<Question>,
     target_count: usize,
-    /// Acknowledgements that did not come in time and were not yielded as such.
+    /// Acknowledgements that went with their server and were not yielded as such.
+    lost: u64,
+    /// The same of those that did not come in time.
     late: u64,
     missing_servers: usize,
     failure: Option<AdapterError>,
@@ -148,10 +155,20 @@ struct Elsewhere {
 
 impl Elsewhere {
     /// The next acknowledgement of another server's client; `None` when there are no more.
-    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<(SocketId, OwnedArgs)>> {
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<(SocketId, Answer)>> {
+        if let Some(lost) = self.take_lost() {
+            return Poll::Ready(Some(lost));
+        }
         while let Some(question) = &mut self.question {
             let body = match std::task::ready!(question.poll_next(cx)) {
                 Some(Heard::Answer(_, body)) => body,
+                Some(Heard::Lost(acks)) => {
+                    self.lost = acks;
+                    match self.take_lost() {
+                        Some(lost) => return Poll::Ready(Some(lost)),
+                        None => continue,
+                    }
+                }
                 Some(Heard::Failed(error)) => {
                     self.failure = Some(error);
                     self.give_up();
@@ -169,12 +186,18 @@ impl Elsewhere {
                 }
                 ClusterBody::BroadcastAck { packet, socket, .. } => {
                     let id = SocketId::new(socket.unwrap_or_default());
-                    return Poll::Ready(Some((id, packet)));
+                    return Poll::Ready(Some((id, Ok(packet))));
                 }
                 _ => {}
             }
         }
         Poll::Ready(None)
+    }
+
+    /// One of those that went with their server. Whose it would be is not known.
+    fn take_lost(&mut self) -> Option<(SocketId, Answer)> {
+        self.lost = self.lost.checked_sub(1)?;
+        Some((SocketId::new(""), Err(AckError::Disconnected)))
     }
 
     /// One of those that did not come in time. Whose it would be is not known.
@@ -201,6 +224,7 @@ impl<R> AckStream<R> {
     ) -> Self {
         Self {
             id,
+            target_count: targets.len(),
             targets,
             answers,
             elsewhere: Elsewhere::default(),
@@ -221,8 +245,8 @@ impl<R> AckStream<R> {
     /// How many sockets were sent to, as far as is known: those of another server count when it has said how many.
     #[must_use]
     pub fn target_count(&self) -> usize {
-        let here = self.targets.len();
-        here.saturating_add(self.elsewhere.target_count)
+        self.target_count
+            .saturating_add(self.elsewhere.target_count)
     }
 
     /// How many other servers had not said how many clients they sent to when the time was up. Known at the end.
@@ -249,8 +273,9 @@ impl<R: FromArgs> Stream for AckStream<R> {
             return Poll::Ready(Some((id, answer)));
         }
         let elsewhere = this.elsewhere.poll_next(cx);
-        if let Poll::Ready(Some((id, args))) = elsewhere {
-            return Poll::Ready(Some((id, decode(&args))));
+        if let Poll::Ready(Some((id, answer))) = elsewhere {
+            let answer = answer.and_then(|args| decode(&args));
+            return Poll::Ready(Some((id, answer)));
         }
         if here.is_ready() && elsewhere.is_ready() {
             return Poll::Ready(this.elsewhere.take_late());
@@ -279,6 +304,6 @@ impl<R> Drop for AckStream<R> {
 
 impl<R> fmt::Debug for AckStream<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "AckStream({} targets)", self.targets.len())
+        write!(f, "AckStream({} targets)", self.target_count)
     }
 }
