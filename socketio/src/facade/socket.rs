@@ -125,6 +125,11 @@ impl<D> Socket<D> {
     }
 
     /// To send an event only if it would leave at once (SRV-VOL-01).
+    ///
+    /// It leaves when nothing that was sent before it is still queued, and on long-polling if the client is waiting. So of
+    /// several in a row the first is sent and the others are dropped, as by Node's server, unless the connection has taken
+    /// the earlier ones meanwhile, as it may on another thread. It suits what is worth nothing once a later one is there;
+    /// where the last of a burst matters, see [`conflate`](Self::conflate).
     pub fn volatile(&self) -> Emitter {
         self.emitter().volatile()
     }
