@@ -47,5 +47,5 @@ pub use server::{
     Accepted, Connection, Engine, EngineService, Flow, ForeignStream, Handler, Listener, PeerAddr,
     Ready, SendError, Stats,
 };
-pub use session_id::SessionId;
+pub use session_id::{NoRandomness, SessionId};
 pub use websocket::PerMessageDeflate;
