@@ -1,5 +1,7 @@
 //! To which origin a session belongs, and what browsers say of it.
 
+#![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
+
 mod support;
 
 use engineio::{CloseReason, Config};

@@ -52,6 +52,7 @@ const SHOWN: [(&str, &[Of]); 3] = [
             (
                 "engineio",
                 &[
+                    "Accepted",
                     "Body",
                     "CloseReason",
                     "Config",

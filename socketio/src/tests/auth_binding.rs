@@ -28,7 +28,8 @@ async fn request(
     };
     let mut request = http::Request::builder()
         .method(method)
-        .uri(format!("/socket.io/?EIO=4&transport=polling{sid}"));
+        .uri(format!("/socket.io/?EIO=4&transport=polling{sid}"))
+        .header("host", "t");
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
@@ -138,6 +139,7 @@ async fn row_26_an_upgrade_with_another_credential_is_refused() {
     let sid = join(&service, &[("authorization", "Bearer user:ann")]).await;
     let upgrade = http::Request::builder()
         .uri(format!("/socket.io/?EIO=4&transport=websocket&sid={sid}"))
+        .header("host", "t")
         .header("connection", "Upgrade")
         .header("upgrade", "websocket")
         .header("sec-websocket-version", "13")

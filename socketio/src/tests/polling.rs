@@ -64,6 +64,7 @@ impl Polling {
         let request = http::Request::builder()
             .method(method)
             .uri(&self.target)
+            .header("host", "t")
             .body(Full::new(Bytes::from(body.to_owned())))
             .unwrap();
         let response = hyper::service::Service::call(&self.service, request);
