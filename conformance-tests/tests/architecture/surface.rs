@@ -18,7 +18,6 @@ const SHOWN: [(&str, &[Of]); 3] = [
         "engineio",
         &[
             ("bytes", &["Bytes"]),
-            ("getrandom", &["Error"]),
             (
                 "http",
                 &["HeaderMap", "Method", "Request", "Response", "StatusCode"],
@@ -33,6 +32,7 @@ const SHOWN: [(&str, &[Of]); 3] = [
                     "TcpListener",
                     "TcpStream",
                     "UnixListener",
+                    "UnixStream",
                 ],
             ),
             ("tower_service", &["Service"]),
@@ -52,6 +52,7 @@ const SHOWN: [(&str, &[Of]); 3] = [
             (
                 "engineio",
                 &[
+                    "Accepted",
                     "Body",
                     "CloseReason",
                     "Config",

@@ -10,7 +10,7 @@ use std::time::Duration;
 use std::{fmt, io};
 
 use bytes::Bytes;
-use engineio::{Body, Engine, EngineService, ForeignStream, Listener};
+use engineio::{Accepted, Body, Engine, EngineService, ForeignStream, Listener};
 use http_body::Body as HttpBody;
 use socketio_auth::{DynPolicy, Policy};
 use tokio::sync::watch;
@@ -408,7 +408,14 @@ impl<D: Send + Sync + 'static> SocketIo<D> {
         self.engine.serve(listener).await
     }
 
-    /// Serves one accepted stream of any kind, TLS for example.
+    /// Serves one accepted connection of any kind until it ends, with what is known of it: that it is one of TLS, for
+    /// example.
+    pub async fn serve_accepted(&self, accepted: Accepted) {
+        self.engine.serve_accepted(accepted).await;
+    }
+
+    /// Serves one accepted stream of any kind. That it is secured by TLS can be said to
+    /// [`serve_accepted`](Self::serve_accepted).
     pub async fn serve_stream<S: ForeignStream>(&self, stream: S, peer: Option<SocketAddr>) {
         self.engine.serve_stream(stream, peer).await;
     }

@@ -9,6 +9,7 @@ use crate::request::RequestView;
 /// Whether the connection may go on reading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
+#[non_exhaustive]
 pub enum Flow {
     /// Read on.
     Continue,
