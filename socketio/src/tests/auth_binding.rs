@@ -29,7 +29,7 @@ async fn request(
     let mut request = http::Request::builder()
         .header("host", "test")
         .method(method)
-        .uri(format!("/socket.io/?EIO=4&transport=polling{sid}"))
+        .uri(format!("/socket.io/?EIO=4&transport=polling{sid}"));
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
