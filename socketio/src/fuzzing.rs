@@ -13,7 +13,7 @@ use socketio_auth::lenient_json;
 
 use crate::codec::kind::PacketKind;
 use crate::codec::packet::Packet;
-use crate::codec::{Codec, Decoder, Event, Limits, OwnedArgs, RawArgs};
+use crate::codec::{Codec, Decoder, Limits, OutgoingEvent, OwnedArgs, RawArgs};
 
 const LIMITS: Limits = Limits {
     max_attachments: 3,
@@ -196,7 +196,7 @@ fn relay(codec: &Codec, packet: &Packet<'_>, name: &str) {
 }
 
 fn write(codec: &Codec, packet: &Packet<'_>, name: &str, args: &OwnedArgs) -> MessageBuffer {
-    let event = Event {
+    let event = OutgoingEvent {
         namespace: packet.namespace(),
         id: packet.id(),
         name,

@@ -181,12 +181,12 @@ pub use codec::{
     PacketError, Parser, Partial, RawArgs,
 };
 pub use error::{AckError, BuildError, ConnectError, DisconnectReason, EmitError, JoinError};
-pub use event::{Event, Invalid};
+pub use event::{ChangeKind, Event, Invalid};
 pub use facade::auth_control::AuthControl;
 pub use facade::builder::{Decided, Inherited, Many, NamespaceBuilder, One, Undecided};
 #[cfg(feature = "client-bundle")]
 pub use facade::client_bundle::ClientBundle;
-pub use facade::handler::{Ack, IntoAck, IntoConnect, NoAck};
+pub use facade::handler::{Ack, IdentityChange, IntoAck, IntoConnect, NoAck};
 pub use facade::namespace::{DynamicNamespaces, Namespace};
 pub use facade::server::{Service, SocketIo, SocketIoBuilder};
 pub use facade::socket::Socket;

@@ -5,20 +5,16 @@ use std::task::Poll;
 use std::time::Instant;
 
 use engineio::Connection;
-use socketio_auth::{Collected, Rejection};
 
-use super::admission::{ask_middleware, refused_by};
 use super::replies::ack_json;
 use crate::clock::now;
 use crate::codec::RawArgs;
 use crate::codec::packet::Packet;
-use crate::error::ConnectError;
 use crate::event::{Event, Invalid};
 use crate::live::client::Client;
 use crate::live::core::Core;
 use crate::live::handlers::{AckSender, Running};
 use crate::live::inbox::Call;
-use crate::proto::client::Input;
 use crate::running::{Guarded, Panicked, guard, poll_now};
 use crate::trace;
 
@@ -65,65 +61,34 @@ impl Client {
                     self.dispatch(connection, &socket, &held.packet);
                 }
             }
-            Call::Admit { ticket, socket } => {
-                let asked = ask_middleware(Arc::clone(&socket));
-                let admitted = Arc::clone(&socket);
-                self.wait_unless_left(
-                    connection,
-                    &socket,
-                    asked,
-                    move |client, connection, asked| {
-                        client.feed(
-                            connection,
-                            match asked {
-                                Ok(Ok(())) => match admitted.check_lists() {
-                                    Ok(()) => Input::Admitted { ticket },
-                                    Err(rejection) => Input::Unwelcome { ticket, rejection },
-                                },
-                                Ok(Err(error)) => Input::Denied { ticket, error },
-                                Err(Panicked) => Input::Denied {
-                                    ticket,
-                                    error: ConnectError::new("internal error"),
-                                },
-                            },
-                        );
-                    },
-                );
-            }
-            Call::AdmitGuest {
-                ticket,
-                socket,
-                ack,
-            } => {
-                let asked = ask_middleware(Arc::clone(&socket));
-                let guest = Arc::clone(&socket);
-                self.wait_unless_left(
-                    connection,
-                    &socket,
-                    asked,
-                    move |client, connection, asked| {
-                        guest.set_asking(false);
-                        let presented = match asked {
-                            Ok(Ok(())) => Collected::Guest,
-                            Ok(Err(error)) => Collected::Rejected(refused_by(&error)),
-                            Err(Panicked) => Collected::Rejected(Rejection::panicked()),
-                        };
-                        client.feed(
-                            connection,
-                            Input::Authenticate {
-                                ticket,
-                                presented,
-                                ack,
-                            },
-                        );
-                    },
-                );
+            Call::Ask { about, makes_guest } => {
+                if about.socket.has_left() {
+                    return;
+                }
+                if makes_guest {
+                    self.ask_about_guest(connection, now, about);
+                } else {
+                    self.ask(connection, now, about);
+                }
             }
             Call::Connected(socket) => {
                 for handler in &socket.space.handlers.connect {
                     let started = guard(|| handler.start(&socket));
                     self.run_started(connection, &socket, started, None);
                 }
+            }
+            Call::PassOn { from, heirs } => self.pass_on(connection, now, &from, &heirs),
+            Call::Changed(socket, changed) => {
+                // The disconnect handlers were the last to see it.
+                if socket.is_gone() {
+                    return;
+                }
+                for handler in &socket.space.handlers.change {
+                    let started = guard(|| handler.start(&socket, &changed));
+                    self.run_started(connection, &socket, started, None);
+                }
+                // The identities are the application's, and so is what their end does.
+                let _ = guard(|| drop(changed));
             }
             Call::Left(socket, reason) => {
                 let handlers = &socket.space.handlers;
@@ -142,7 +107,8 @@ impl Client {
                 ticket,
                 name,
                 payload,
-            } => self.find(connection, now, ticket, name, payload),
+                found,
+            } => self.find(connection, now, ticket, name, payload, found),
             Call::Verify {
                 socket,
                 epoch,
@@ -241,6 +207,9 @@ impl Client {
                     trace::debug!(
                         namespace = &*socket.space.name,
                         event = name,
+                        argument = error.index(),
+                        expected = error.expected(),
+                        found = error.found(),
                         "arguments are not what the handler takes"
                     );
                     let invalid = Invalid::Arguments {
@@ -255,12 +224,19 @@ impl Client {
                 Err(Panicked) => panicked(socket, ack.clone()),
             }
         }
-        if count == 0
-            && let Some(fallback) = &socket.space.handlers.fallback
-        {
+        if count > 0 {
+            return;
+        }
+        if let Some(fallback) = &socket.space.handlers.fallback {
             let event = Event::from_parts(name, args.to_owned());
             let started = guard(|| fallback.start(socket, event, ack.clone()));
             self.run_started(connection, socket, started, ack);
+        } else if socket.space.handlers.any.is_empty() {
+            trace::debug!(
+                namespace = &*socket.space.name,
+                event = shortened(name),
+                "nobody handles this event"
+            );
         }
     }
 
@@ -313,6 +289,15 @@ impl Client {
             client.go_on(&connection, now());
         });
     }
+}
+
+/// The name of an event that the client made up, for a log: lines are not to grow with it.
+#[cfg(feature = "tracing")]
+fn shortened(name: &str) -> &str {
+    const MOST_BYTES: usize = 64;
+    let mut ends = (0..=MOST_BYTES).rev();
+    let end = ends.find(|&end| name.is_char_boundary(end));
+    name.get(..end.unwrap_or(0)).unwrap_or(name)
 }
 
 /// Asks the event middleware, one after the other.

@@ -29,7 +29,7 @@ impl Driver for Drive {
             Ask::LeaveAll => Input::LeaveAll,
             Ask::End(rejection) => Input::Auth {
                 ticket,
-                input: auth::Input::Revoked(rejection),
+                input: auth::Input::Revoked(rejection.into()),
             },
             Ask::ExpireIn(Margin { margin, reason }) => Input::Auth {
                 ticket,
@@ -82,7 +82,7 @@ impl Client {
             state.machine.handle_input(now, limits, input);
             while let Some(output) = state.machine.poll_output() {
                 drop(state);
-                self.perform(connection, output);
+                self.perform(connection, now, output);
                 state = self.state.lock();
             }
         }

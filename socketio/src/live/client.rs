@@ -3,18 +3,20 @@
 use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 
 use serde_json::Value;
-use socketio_auth::{self as auth, ErasedIdentity, Extract, Grant, Queued};
+use socketio_auth::{self as auth, Extract, Queued};
 use tokio::runtime::Handle;
 
+use super::candidate::Accepted;
 use super::core::Core;
+use super::directory::Lease;
 use super::handshake::Handshake;
 use super::inbox::Inbox;
 use super::server::Server;
+use super::space::Space;
 use crate::atomic::AtomicBool;
-use crate::authority::revoked::Mark;
 use crate::codec::Decoder;
 use crate::codec::packet::Packet;
 use crate::lock::Lock;
@@ -30,18 +32,11 @@ pub(crate) struct Shell {
 
 impl Application for Shell {
     type Socket = Arc<Core>;
+    type Space = Lease<Space>;
     type Payload = Payload;
     // Boxed since it is large, and inputs and outputs are moved more often than it is made.
     type Packet = Box<HeldPacket>;
     type Grant = Accepted;
-}
-
-/// A grant, and what had been revoked when its verification began.
-pub(crate) struct Accepted {
-    pub(crate) grant: Arc<Grant<ErasedIdentity>>,
-    pub(crate) mark: Mark,
-    /// The moment from which the rest of its life is counted.
-    pub(crate) counted_from: SystemTime,
 }
 
 /// What came with a CONNECT.
@@ -74,7 +69,7 @@ impl Payload {
     }
 }
 
-/// A packet that waits for a verification, or for its turn.
+/// A packet that waits for a verdict, or for its turn.
 pub(crate) struct HeldPacket {
     pub(crate) packet: Packet<'static>,
     /// What it counts towards the bounds of what waits.

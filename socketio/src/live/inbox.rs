@@ -7,8 +7,12 @@ use std::sync::Arc;
 
 use socketio_auth::{Credential, Purpose};
 
+use super::candidate::Candidate;
 use super::client::{HeldPacket, Payload};
 use super::core::Core;
+use super::directory::Lease;
+use super::handlers::Changed;
+use super::space::Space;
 use crate::error::DisconnectReason;
 use crate::proto::client::Ticket;
 use crate::queue::Queue;
@@ -20,23 +24,24 @@ pub(crate) enum Call {
         /// Boxed since it is large, and other calls are moved more often.
         held: Box<HeldPacket>,
     },
-    /// Ask the connect middleware of a handshake.
-    Admit {
-        ticket: Ticket,
-        socket: Arc<Core>,
-    },
-    /// Ask it for a guest who is connected and waits outside.
-    AdmitGuest {
-        ticket: Ticket,
-        socket: Arc<Core>,
-        ack: Option<u64>,
+    /// Make a guest, or ask connect middleware, or both.
+    Ask {
+        about: Asked,
+        makes_guest: bool,
     },
     Connected(Arc<Core>),
+    /// Ask whether those that took over what a socket held may have what it holds now.
+    PassOn {
+        from: Arc<Core>,
+        heirs: Vec<Arc<Core>>,
+    },
+    Changed(Arc<Core>, Box<Changed>),
     Left(Arc<Core>, DisconnectReason),
     Find {
         ticket: Ticket,
         name: Arc<str>,
         payload: Payload,
+        found: Option<Lease<Space>>,
     },
     Verify {
         socket: Arc<Core>,
@@ -44,6 +49,16 @@ pub(crate) enum Call {
         credential: Credential,
         purpose: Purpose,
     },
+}
+
+/// A socket that connect middleware is asked about, and whom it is asked about if the socket is still another.
+pub(crate) struct Asked {
+    pub(crate) ticket: Ticket,
+    pub(crate) epoch: u32,
+    pub(crate) socket: Arc<Core>,
+    pub(crate) candidate: Option<Arc<Candidate>>,
+    /// The answer to its CONNECT waits for the verdict.
+    pub(crate) answers_connect: bool,
 }
 
 /// The calls of one connection.

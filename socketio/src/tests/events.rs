@@ -268,11 +268,11 @@ async fn what_is_large_or_deep_arrives_and_what_is_too_deep_for_a_type_is_told()
     assert_eq!(client.next_text().await, refused);
     let told = log.take();
     assert!(
-        told[0].contains("argument 0: nested deeper than 256 levels"),
+        told[0].contains("found an array: nested deeper than 256 levels"),
         "{told:?}"
     );
     assert!(
-        told[1].contains("argument 0: invalid type: byte array"),
+        told[1].contains("found binary: invalid type: byte array"),
         "{told:?}"
     );
 }

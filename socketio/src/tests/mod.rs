@@ -5,6 +5,7 @@ mod auth;
 mod auth_attacks;
 mod auth_binding;
 mod auth_books;
+mod auth_changes;
 mod auth_lasting;
 mod auth_pending;
 mod auth_recovery;

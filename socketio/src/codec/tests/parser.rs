@@ -7,8 +7,8 @@ use crate::codec::kind::PacketKind;
 use crate::codec::packet::Packet;
 use crate::codec::vectors::Wire;
 use crate::codec::{
-    Args, Binary, Codec, ConnectReply, Decoder, EncodeError, Event, Limits, Outgoing, OwnedArgs,
-    PacketError, Parser, Partial,
+    Args, Binary, Codec, ConnectReply, Decoder, EncodeError, Limits, Outgoing, OutgoingEvent,
+    OwnedArgs, PacketError, Parser, Partial,
 };
 
 struct DataFirst;
@@ -75,7 +75,7 @@ fn it_encodes_arguments_with_their_binary() {
     let codec = Codec::custom(DataFirst);
     let mut out = MessageBuffer::new();
     let args = Args((1, Binary::from(vec![2, 3])));
-    let with_offset = Event {
+    let with_offset = OutgoingEvent {
         offset: Some("o"),
         ..event(&args)
     };
