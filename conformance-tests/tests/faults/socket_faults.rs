@@ -627,7 +627,7 @@ fn further() -> Vec<Fault> {
             "SIO5-ACK-06",
         )
         .packets_in(|_, packet| {
-            if packet.starts_with("43") && packet.ends_with("[150]") {
+            if packet.starts_with("43") && packet.ends_with("[0]") {
                 return vec!["6".to_owned()];
             }
             keep(packet)
