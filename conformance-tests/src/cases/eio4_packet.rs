@@ -34,6 +34,15 @@ pub(super) fn cases() -> Area {
         }
         Ok(())
     });
+    area.must("EIO4-PLD-04", "a body below the limit may hold 12,000 packets", |c| async move {
+        const PACKETS: usize = 12_000;
+        let mut session = c.polling().await?;
+        session.send_all(&["4x"; PACKETS]).await?;
+        for _ in 0..PACKETS {
+            session.is("4x").await?;
+        }
+        session.is_alive().await
+    });
     area.must("EIO4-PKT-03", "an empty binary frame is an empty message", |c| async move {
         let mut ws = c.ws().await?;
         ws.send_binary(Vec::new()).await?;

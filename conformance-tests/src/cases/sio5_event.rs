@@ -154,6 +154,26 @@ fn acks(area: &mut Area) {
         link.send(&format!(r#"43{id}["yes",2]"#)).await?;
         link.is_packet(r#"42["answer","yes",2]"#).await
     });
+    area.must("SIO5-ACK-06", "200 questions asked in one go are all answered", |c| async move {
+        const QUESTIONS: usize = 200;
+        let Link::WebSocket(mut ws) = c.socket(Transport::WebSocket).await? else { return Ok(()) };
+        let filling = "x".repeat(1000);
+        let asked: Vec<Frame> = (0..QUESTIONS)
+            .map(|n| Frame::new(TEXT, format!(r#"42["ask",{n},"{filling}"]"#)))
+            .collect();
+        ws.send_together(&asked).await?;
+        let mut answers = 0;
+        while answers < QUESTIONS {
+            let packet = ws.text("a question or an answer").await?;
+            if packet.starts_with(r#"42["answer","#) {
+                answers += 1;
+                continue;
+            }
+            let id = asked_id(&packet, "ask")?;
+            ws.send(format!("43{id}[{answers}]")).await?;
+        }
+        Ok(())
+    }).without_polling();
     area.must("SIO5-ACK-02", "the namespace's sockets share one counter", |c| async move {
         let mut one = c.socket(Transport::WebSocket).await?;
         let mut two = c.socket(Transport::WebSocket).await?;

@@ -671,6 +671,12 @@ fn extras() -> Vec<Fault> {
                 .map(|rest| [b"e=", rest].concat())
                 .unwrap_or(body)
         }),
+        Fault::new("many packets are too many", Engine, "EIO4-PLD-04").body(|_, body| {
+            match body.iter().filter(|&&byte| byte == 0x1e).count() {
+                0..10_000 => body,
+                _ => b"x".to_vec(),
+            }
+        }),
         Fault::new("a host is not asked for", Engine, "EIO4-HTTP-01").head(|head| {
             let hosts = head.text.matches("Host: ").count();
             if hosts != 1 {

@@ -621,6 +621,17 @@ fn further() -> Vec<Fault> {
             }
             keep(packet)
         }),
+        Fault::new(
+            "an answer stands behind events that nobody reads",
+            Matrix,
+            "SIO5-ACK-06",
+        )
+        .packets_in(|_, packet| {
+            if packet.starts_with("43") && packet.ends_with("[0]") {
+                return vec!["6".to_owned()];
+            }
+            keep(packet)
+        }),
         Fault::new("answers are sorted", Matrix, "SRV-BACK-01").packets_out(|_, packet| {
             swap(packet, "[\"second\",\"first\"]", "[\"first\",\"second\"]")
         }),
