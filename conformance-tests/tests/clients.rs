@@ -51,6 +51,23 @@ const ENGINE_COOKIE: Suite = Suite {
     ],
 };
 
+const ENGINE_INITIAL: Suite = Suite {
+    script: "node/clients/engine-initial.test.mjs",
+    profile: "engine",
+    environment: &[
+        ("EIO3", "1"),
+        ("INITIAL_PACKET", "first €"),
+        ("PING_INTERVAL", "25000"),
+        ("PING_TIMEOUT", "20000"),
+    ],
+};
+
+const SOCKET_INITIAL: Suite = Suite {
+    script: "node/clients/socket-initial.test.mjs",
+    profile: "socket",
+    environment: &[("INITIAL_PACKET", r#"2["first",1]"#)],
+};
+
 const SOCKET: Suite = Suite {
     script: "node/clients/socket.test.mjs",
     profile: "socket",
@@ -156,6 +173,18 @@ fn engine_heartbeat_passes_on_the_reference() {
 #[test]
 fn engine_clients_that_keep_cookies_are_served_where_sessions_are_bound_to_one() {
     ENGINE_COOKIE.passes_on(&Server::ours());
+}
+
+#[test]
+fn clients_get_the_initial_packet_first() {
+    ENGINE_INITIAL.passes_on(&Server::ours());
+    SOCKET_INITIAL.passes_on(&Server::ours());
+}
+
+#[test]
+fn the_initial_packet_comes_first_on_the_reference() {
+    ENGINE_INITIAL.passes_on(&Server::node());
+    SOCKET_INITIAL.passes_on(&Server::node());
 }
 
 #[test]
