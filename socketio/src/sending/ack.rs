@@ -1,7 +1,7 @@
 //! Waiting for what clients owe: one acknowledgement, or those of a broadcast.
 
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -35,7 +35,7 @@ enum State {
 
 /// Waits for the acknowledgement of one socket.
 ///
-/// The event was sent when this was made. The time limit runs from the first poll, which must happen inside a tokio
+/// The event was sent when this was made; where it was not, this gives [`AckError::Emit`] at once. The time limit runs from the first poll, which must happen inside a tokio
 /// runtime; dropping the future gives the acknowledgement up. Cancel-safe.
 #[must_use = "the answer comes only to whoever awaits it"]
 pub struct AckFuture<R> {
@@ -61,15 +61,6 @@ impl<R> AckFuture<R> {
             state,
             answer: PhantomData,
         }
-    }
-
-    /// Limits the wait; without a call [`SocketIoBuilder::ack_timeout`](crate::SocketIoBuilder::ack_timeout)
-    /// holds.
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        if let State::Waiting { limit, .. } = &mut self.state {
-            *limit = TimeLimit::After(timeout);
-        }
-        self
     }
 }
 
@@ -116,16 +107,29 @@ impl<R> fmt::Debug for AckFuture<R> {
 }
 
 fn decode<R: FromArgs>(args: &OwnedArgs) -> Result<R, AckError> {
-    R::from_args(args.as_raw()).map_err(|error| AckError::Decode(error.to_string()))
+    R::from_args(args.as_raw()).map_err(AckError::Decode)
 }
 
 /// The acknowledgements of a broadcast, as they come, each with the id of its socket.
 ///
 /// It ends when every socket that was sent to has answered, left, or used up the time limit; those that left or
-/// were late yield an error. Of the clients of other servers only the first argument arrives (CLA-04); the id is empty
-/// where their server does not tell it, as the reference does not, and of those that were late. The time limit runs from the first poll, which must happen inside a tokio runtime.
+/// were late yield an error. Where the event could not be sent at all it yields [`AckError::Emit`] and ends.
+///
+/// Of the clients of other servers only the first argument arrives (CLA-04). There is no id where their server does not
+/// tell it, as the reference does not, nor of those of them that were late. The time limit runs from the first poll, which
+/// must happen inside a tokio runtime.
+///
+/// ```
+/// # async fn ask(board: socketio::Namespace<()>) {
+/// let mut answers = board.to("lobby").emit_with_ack::<u32>("ready?", &());
+/// while let Some((socket, answer)) = answers.next().await {
+///     println!("{socket:?}: {answer:?}");
+/// }
+/// # }
+/// ```
 #[must_use = "the answers come only to whoever takes them"]
 pub struct AckStream<R> {
+    failed: Option<EmitError>,
     id: u64,
     /// Who was sent to, until the time limit.
     targets: Vec<Arc<Core>>,
@@ -148,7 +152,7 @@ struct Elsewhere {
 
 impl Elsewhere {
     /// The next acknowledgement of another server's client; `None` when there are no more.
-    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<(SocketId, OwnedArgs)>> {
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<(Option<SocketId>, OwnedArgs)>> {
         while let Some(question) = &mut self.question {
             let body = match std::task::ready!(question.poll_next(cx)) {
                 Some(Heard::Answer(_, body)) => body,
@@ -168,8 +172,7 @@ impl Elsewhere {
                     self.target_count = self.target_count.saturating_add(count);
                 }
                 ClusterBody::BroadcastAck { packet, socket, .. } => {
-                    let id = SocketId::new(socket.unwrap_or_default());
-                    return Poll::Ready(Some((id, packet)));
+                    return Poll::Ready(Some((socket.map(SocketId::new), packet)));
                 }
                 _ => {}
             }
@@ -178,9 +181,9 @@ impl Elsewhere {
     }
 
     /// One of those that did not come in time. Whose it would be is not known.
-    fn take_late<R>(&mut self) -> Option<(SocketId, Result<R, AckError>)> {
+    fn take_late<R>(&mut self) -> Option<(Option<SocketId>, Result<R, AckError>)> {
         self.late = self.late.checked_sub(1)?;
-        Some((SocketId::new(""), Err(AckError::Timeout)))
+        Some((None, Err(AckError::Timeout)))
     }
 
     fn give_up(&mut self) {
@@ -200,6 +203,7 @@ impl<R> AckStream<R> {
         timeout: Option<Duration>,
     ) -> Self {
         Self {
+            failed: None,
             id,
             targets,
             answers,
@@ -207,6 +211,14 @@ impl<R> AckStream<R> {
             limit: TimeLimit::new(timeout),
             answer: PhantomData,
         }
+    }
+
+    /// Of an event that was not sent.
+    pub(crate) fn failed(error: EmitError) -> Self {
+        let (_, answers) = mpsc::unbounded_channel();
+        let mut stream = Self::new(0, Vec::new(), answers, None);
+        stream.failed = Some(error);
+        stream
     }
 
     /// The same with the clients of other servers, who were asked as well.
@@ -238,15 +250,25 @@ impl<R> AckStream<R> {
     }
 }
 
+impl<R: FromArgs> AckStream<R> {
+    /// The next acknowledgement; `None` when there are no more. Cancel-safe.
+    pub async fn next(&mut self) -> Option<(Option<SocketId>, Result<R, AckError>)> {
+        poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
+    }
+}
+
 impl<R: FromArgs> Stream for AckStream<R> {
-    type Item = (SocketId, Result<R, AckError>);
+    type Item = (Option<SocketId>, Result<R, AckError>);
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
+        if let Some(error) = this.failed.take() {
+            return Poll::Ready(Some((None, Err(AckError::Emit(error)))));
+        }
         let here = this.answers.poll_recv(cx);
         if let Poll::Ready(Some((id, answer))) = here {
             let answer = answer.and_then(|args| decode(&args));
-            return Poll::Ready(Some((id, answer)));
+            return Poll::Ready(Some((Some(id), answer)));
         }
         let elsewhere = this.elsewhere.poll_next(cx);
         if let Poll::Ready(Some((id, args))) = elsewhere {
@@ -261,7 +283,7 @@ impl<R: FromArgs> Stream for AckStream<R> {
         //= SRV-BACK-02
         while let Some(socket) = this.targets.pop() {
             if socket.forget_ack(this.id) {
-                return Poll::Ready(Some((socket.id().clone(), Err(AckError::Timeout))));
+                return Poll::Ready(Some((Some(socket.id().clone()), Err(AckError::Timeout))));
             }
         }
         this.elsewhere.give_up();

@@ -19,7 +19,12 @@ use crate::server::session::shared::HubOf;
 fn shake_hands(hub: &Arc<HubOf<()>>) -> bool {
     let headers = HeaderMap::new();
     let target = "/engine.io/?EIO=4&transport=polling";
-    let request = RequestView::new(&Method::GET, target, Headers::Map(&headers), Caller::default());
+    let request = RequestView::new(
+        &Method::GET,
+        target,
+        Headers::Map(&headers),
+        Caller::default(),
+    );
     let query = Query::parse(&request);
     admit_at_once(hub, &query)
         .and_then(|id| open_polling(hub, &request, &query, id))

@@ -42,12 +42,13 @@ impl FromArgs for OwnedArgs {
 /// Several arguments, both those of a handler and those that are emitted: a tuple of none to eight.
 ///
 /// ```
-/// use socketio::{Args, FromArgs, OwnedArgs};
+/// use socketio::args::FromArgs;
+/// use socketio::{Args, OwnedArgs};
 ///
 /// let sent = OwnedArgs::new(&Args(("lobby", 7)))?;
 /// let Args((room, seat)) = Args::<(String, Option<u8>)>::from_args(sent.as_raw()).unwrap();
 /// assert_eq!((room.as_str(), seat), ("lobby", Some(7)));
-/// # Ok::<(), socketio::EncodeError>(())
+/// # Ok::<(), socketio::args::EncodeError>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[allow(clippy::exhaustive_structs, reason = "it is made to be taken apart")]

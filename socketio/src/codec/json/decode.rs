@@ -11,7 +11,7 @@ use super::scan::{Observer, RawString, Scanner, Values};
 use crate::codec::args::{ArgsSource, Attached, Attachments};
 use crate::codec::error::PacketError;
 use crate::codec::kind::{PacketKind, is_reserved};
-use crate::codec::limits::Limits;
+use crate::codec::limits::PacketLimits;
 use crate::codec::packet;
 use crate::codec::packet::Packet;
 
@@ -40,7 +40,7 @@ impl Incomplete {
     pub(in crate::codec) fn receive<'a>(
         mut self: Box<Self>,
         message: Payload<'_>,
-        limits: &Limits,
+        limits: &PacketLimits,
         waiting: &mut Option<Box<Self>>,
     ) -> Result<Option<Packet<'a>>, PacketError> {
         let Payload::Binary(data) = message else {
@@ -83,7 +83,7 @@ impl Incomplete {
 pub(in crate::codec) fn decode<'a>(
     message: Payload<'a>,
     protocol: Protocol,
-    limits: &Limits,
+    limits: &PacketLimits,
     waiting: &mut Option<Box<Incomplete>>,
 ) -> Result<Option<Packet<'a>>, PacketError> {
     let Payload::Text(text) = message else {
@@ -121,7 +121,7 @@ fn decode_binary(
     kind: PacketKind,
     mut cursor: Cursor<'_>,
     protocol: Protocol,
-    limits: &Limits,
+    limits: &PacketLimits,
 ) -> Result<Box<Incomplete>, PacketError> {
     let count = match cursor.take_digits() {
         Digits::Number(count) => usize::try_from(count).unwrap_or(usize::MAX),
@@ -169,7 +169,7 @@ impl<'a> Parts<'a> {
         kind: PacketKind,
         mut cursor: Cursor<'a>,
         protocol: Protocol,
-        limits: &Limits,
+        limits: &PacketLimits,
         observer: &mut impl Observer,
     ) -> Result<Self, PacketError> {
         let (namespace, query) = cursor.take_namespace(kind, protocol, limits)?;
@@ -199,7 +199,7 @@ impl<'a> Parts<'a> {
 fn decode_payload<'a>(
     kind: PacketKind,
     text: &'a str,
-    limits: &Limits,
+    limits: &PacketLimits,
     observer: &mut impl Observer,
 ) -> Result<(Option<Cow<'a, str>>, Values<'a>), PacketError> {
     let mut scanner = Scanner::new(text);
@@ -296,7 +296,7 @@ impl<'a> Cursor<'a> {
         &mut self,
         kind: PacketKind,
         protocol: Protocol,
-        limits: &Limits,
+        limits: &PacketLimits,
     ) -> Result<(&'a str, Option<&'a str>), PacketError> {
         if !self.rest.starts_with('/') {
             return Ok(("/", None));

@@ -241,7 +241,7 @@ fn types_that_serde_buffers_hold_binary() {
 fn returned<T: Serialize + DeserializeOwned>(codec: &Codec, value: &T) -> Result<T, ArgsError> {
     let written = encode(codec, value);
     let payloads: Vec<_> = written.iter().map(Wire::payload).collect();
-    let limits = crate::codec::Limits::default();
+    let limits = crate::codec::PacketLimits::default();
     let packet = super::decode_with(codec, engineio::Protocol::V4, &limits, &payloads).unwrap();
     read(&packet.into_args())
 }
@@ -254,7 +254,7 @@ fn tables_with_numbers_as_keys_read_alike_in_every_format() {
     for codec in [Codec::json(), Codec::msgpack()] {
         let written = encode(&codec, &sent);
         let payloads: Vec<_> = written.iter().map(Wire::payload).collect();
-        let limits = crate::codec::Limits::default();
+        let limits = crate::codec::PacketLimits::default();
         let packet =
             super::decode_with(&codec, engineio::Protocol::V4, &limits, &payloads).unwrap();
         assert_eq!(read(&packet.into_args()), Ok(table.clone()));
@@ -273,7 +273,7 @@ fn args_of_msgpack(value: &[u8]) -> OwnedArgs {
     super::decode_with(
         &Codec::msgpack(),
         engineio::Protocol::V4,
-        &crate::codec::Limits::default(),
+        &crate::codec::PacketLimits::default(),
         &[Payload::Binary(&message)],
     )
     .unwrap()
@@ -412,7 +412,7 @@ fn kept_arguments_change_their_form_with_the_codec() {
     let packet = super::decode_with(
         &Codec::msgpack(),
         engineio::Protocol::V4,
-        &crate::codec::Limits::default(),
+        &crate::codec::PacketLimits::default(),
         &[Payload::Binary(message)],
     )
     .unwrap();
@@ -438,7 +438,7 @@ fn a_member_that_is_undefined_is_absent() {
     let packet = super::decode_with(
         &Codec::msgpack(),
         engineio::Protocol::V4,
-        &crate::codec::Limits::default(),
+        &crate::codec::PacketLimits::default(),
         &[Payload::Binary(connect)],
     )
     .unwrap();
@@ -446,7 +446,7 @@ fn a_member_that_is_undefined_is_absent() {
 }
 
 /// One argument in the hands of a codec of messages between servers.
-struct Carried<'a>(crate::RawArgs<'a>);
+struct Carried<'a>(crate::args::RawArgs<'a>);
 
 impl Serialize for Carried<'_> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
