@@ -11,7 +11,6 @@ use crate::grant::GrantFacts;
 use crate::presented::context::AuthContext;
 use crate::presented::credential::{Credential, SourceKind};
 use crate::rejection::code::{Code, Rejection};
-use crate::state_machine::Output;
 
 /// How much of a connection's binding a log shows.
 const SHOWN_CONNECTION_BYTES: usize = 12;
@@ -75,24 +74,6 @@ impl<'a> AuditKind<'a> {
             Code::RateLimited | Code::TooManyAttempts => Self::RateLimited,
             Code::AuthUnavailable if rejection.is_panic() => Self::Panic,
             _ => Self::Rejected(rejection),
-        }
-    }
-
-    /// What an output of the machine means for the books; `None` when nothing.
-    #[must_use]
-    pub fn of_output<M, G>(output: &'a Output<M, G>) -> Option<Self> {
-        match output {
-            Output::StartVerify { .. } => Some(Self::Attempt),
-            Output::Admit { .. } | Output::Activate { .. } => Some(Self::Accepted),
-            Output::LeaveRooms => Some(Self::Switched),
-            Output::ReplaceGrant { .. } => Some(Self::Refreshed),
-            Output::RefuseConnect(rejection) | Output::Unauthorized { rejection, .. } => {
-                Some(Self::of_rejection(rejection))
-            }
-            Output::TokenExpiring { expires_in, .. } => Some(Self::Expiring {
-                expires_in: *expires_in,
-            }),
-            _ => None,
         }
     }
 
@@ -373,22 +354,5 @@ mod tests {
         }
         let panicked = Rejection::panicked();
         assert_eq!(AuditKind::of_rejection(&panicked), AuditKind::Panic);
-    }
-
-    #[test]
-    fn every_step_of_a_client_is_told_once() {
-        let word = |output: &Output<(), ()>| AuditKind::of_output(output).map(|kind| kind.as_str());
-        let (grant, expires_in) = (Some(()), None);
-        assert_eq!(word(&Output::Admit { grant, expires_in }), Some("accepted"));
-        assert_eq!(word(&Output::AttemptFailed), None, "the refusal tells it");
-        let refused = Output::RefuseConnect(Rejection::new(Code::InvalidToken));
-        assert_eq!(word(&refused), Some("rejected"));
-        let late = Output::Unauthorized {
-            rejection: Code::AuthTimeout.into(),
-            notice: 1,
-            ack: None,
-        };
-        assert_eq!(word(&late), Some("timeout"));
-        assert_eq!(word(&Output::Disconnect), None);
     }
 }

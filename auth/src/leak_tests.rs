@@ -128,7 +128,7 @@ fn row_12_the_machine_and_its_messages_do_not_show_the_token() {
     #[expect(clippy::disallowed_methods, reason = "an arbitrary origin of time")]
     let now = std::time::Instant::now();
     let policy = Arc::new(NamespacePolicy::default());
-    let mut machine = AuthMachine::<Packet, Arc<str>>::new(policy, false, now);
+    let mut machine = AuthMachine::<Packet, Arc<str>, Rejection>::new(policy, false, now);
     let input = Input::Connect {
         presented: Collected::Credential(credential()),
         failed_attempts: 0,

@@ -136,7 +136,9 @@ pub use revocation::list::{
     OfIssuer, Revocation, RevocationList, RevocationListener, RevocationOrigin, Whose,
 };
 pub use revocation::memory::{MemoryRevocations, RevocationsFull};
-pub use state_machine::{AuthMachine, Input, Output, Purpose, Queued};
+pub use state_machine::{
+    Answer, AuthMachine, Change, Granted, Input, Output, Purpose, Queued, Refusal,
+};
 pub use subject::Subject;
 pub use wire::{
     Dialect, ack_authenticated, ack_denied, ack_unauthorized, connect_error, connect_error_v4,

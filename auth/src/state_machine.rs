@@ -1,12 +1,15 @@
 //! The machine that runs one policy for one namespace of one connection.
 
+mod common;
+mod inside;
 mod machine;
 mod messages;
+mod outside;
 mod revalidation;
-mod state;
+mod stage;
 
 pub use machine::AuthMachine;
-pub use messages::{Input, Output, Purpose, Queued};
+pub use messages::{Answer, Change, Granted, Input, Output, Purpose, Queued, Refusal};
 
 #[cfg(test)]
 mod exploration;

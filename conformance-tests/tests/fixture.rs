@@ -23,7 +23,9 @@ const UPGRADE: &str = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocke
 /// A handshake on a connection of its own.
 fn ask(address: &str, transport: &str, headers: &str) -> TcpStream {
     let mut stream = TcpStream::connect(address).expect("the fixture listens");
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream
+        .set_read_timeout(Some(PATIENCE))
+        .expect("the limit is not zero");
     write!(
         stream,
         "GET /engine.io/?EIO=4&transport={transport} HTTP/1.1\r\nHost: {address}\r\n{headers}\r\n"

@@ -91,7 +91,7 @@ impl Default for Config {
                 stall_timeout: Duration::from_secs(60),
             },
             max_payload: 1_000_000,
-            max_packets_per_payload: 10_000,
+            max_packets_per_payload: usize::MAX,
             max_sessions: 1_000_000,
             max_sessions_per_peer: usize::MAX,
             max_header_bytes: 16 * 1024,
@@ -200,7 +200,10 @@ impl Config {
         self
     }
 
-    /// The most packets one POST may carry; default 10,000. One more is a parse error.
+    /// The most packets one POST may carry; unbounded by default, for clients are told
+    /// [`max_payload`](Self::max_payload), and no other limit: whatever fits that is taken. Some thousand are handed on at a
+    /// time, and other connections are served in between. One more packet than the limit is a parse error, which ends the
+    /// session.
     pub fn max_packets_per_payload(mut self, packets: usize) -> Self {
         self.max_packets_per_payload = packets;
         self
@@ -212,8 +215,9 @@ impl Config {
         self
     }
 
-    /// The most sessions at once from one peer address; unbounded by default, since many clients may share the
-    /// address of a proxy.
+    /// The most sessions at once from one peer; unbounded by default, since many clients may share the address of a
+    /// proxy. One more is refused as for [`max_sessions`](Self::max_sessions). A peer is an IPv4 address, in whichever form
+    /// the listener shows it, or all IPv6 addresses with the same first 64 bits.
     pub fn max_sessions_per_peer(mut self, sessions: usize) -> Self {
         self.max_sessions_per_peer = sessions;
         self
@@ -301,15 +305,17 @@ impl Config {
     }
 
     /// Refuses requests whose `Origin` is not in the list (code 3). Without a list every origin is served, as
-    /// the reference does; decide it when cookies authenticate, for WebSockets are not covered by CORS.
+    /// the reference does; decide it when cookies authenticate, for WebSockets are not covered by CORS. Pages that hide
+    /// their origin, and those in a sandbox, send `null`, which is served when it is in the list.
     pub fn allowed_origins(mut self, origins: AllowedOrigins) -> Self {
         self.allowed_origins = Some(origins);
         self
     }
 
     /// Whether a session belongs to the first `Origin` it was used from: a later request that carries another is
-    /// refused with code 3, and the session goes on. A request without an origin passes. Default `true`; turn it
-    /// off for clients that change their origin within a session.
+    /// refused with code 3, and the session goes on. A request without an origin passes, and so does a form of a JSONP
+    /// session whose origin its page hides (`null`). Default `true`; turn it off for clients that change their origin within
+    /// a session.
     pub fn bind_origin(mut self, bind: bool) -> Self {
         self.bind_origin = bind;
         self
@@ -338,7 +344,11 @@ impl Config {
         self
     }
 
-    /// A message sent together with the handshake (EIO4-HS-06); none by default.
+    /// A text message that each client is sent with the handshake, before any other (EIO4-HS-06); none by default.
+    ///
+    /// With another protocol on top it has to be what a client of that takes first. The official clients of Socket.IO hand
+    /// an event of the namespace `/`, such as `2["hello"]`, to its listeners before they have connected; over a text that is
+    /// no packet of Socket.IO they close the connection, each time anew.
     pub fn initial_packet(mut self, text: impl Into<String>) -> Self {
         self.initial_packet = Some(text.into());
         self

@@ -1,4 +1,69 @@
-//! Engine.IO 4 and 3 server.
+//! An Engine.IO server: sessions over HTTP long-polling and WebSocket, for clients of protocol 4 and, where it is allowed,
+//! protocol 3. It is what Socket.IO stands on, and carries any other protocol of messages as well.
+//!
+//! ```no_run
+//! use engineio::{CloseReason, Config, Connection, Engine, Flow, Handler, Message, Payload, Protocol, RequestView};
+//!
+//! /// Sends back what it is sent.
+//! struct Echo;
+//!
+//! impl Handler for Echo {
+//!     /// What is kept for each session: here the name that the request gave.
+//!     type Data = String;
+//!
+//!     fn on_open(&self, request: &RequestView<'_>, _: Protocol) -> String {
+//!         request.query_value("name").unwrap_or_default().into_owned()
+//!     }
+//!
+//!     fn on_message(&self, connection: &Connection<String>, message: Message<'_>) -> Flow {
+//!         // An error means that the session has ended, or that its client takes nothing; either way it is over.
+//!         let _ = match message.payload() {
+//!             Payload::Text(text) => connection.send_text(&format!("{}: {text}", connection.data())),
+//!             Payload::Binary(data) => connection.send_binary(data),
+//!             _ => Ok(()),
+//!         };
+//!         Flow::Continue
+//!     }
+//!
+//!     fn on_close(&self, _: &Connection<String>, reason: CloseReason) {
+//!         println!("closed: {reason}");
+//!     }
+//! }
+//!
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! let engine = Engine::new(Config::new(), Echo)?;
+//! // Or `engine.service()` behind a hyper or tower server, or `engine.serve_accepted(…)` for streams such as TLS.
+//! engine.serve(tokio::net::TcpListener::bind("127.0.0.1:3000").await?).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Limits
+//!
+//! What a client can make the server hold, or wait for, is bounded. Each bound is an option of [`Config`], where it says what
+//! raising and lowering it does.
+//!
+//! | of | option | default | past it |
+//! |---|---|---|---|
+//! | a POST, a WebSocket message | [`max_payload`](Config::max_payload) | 1,000,000 bytes | 413; close code 1009 |
+//! | packets of a POST | [`max_packets_per_payload`](Config::max_packets_per_payload) | what fits | the session ends |
+//! | what waits for one client | [`max_queued_bytes`](Config::max_queued_bytes) | 4 MiB | [`overflow`](Config::overflow): the session ends |
+//! | the same, for reading to go on | [`high_watermark`](Config::high_watermark) | 256 KiB | its messages are not read |
+//! | sessions | [`max_sessions`](Config::max_sessions) | 1,000,000 | 503 |
+//! | sessions of one peer | [`max_sessions_per_peer`](Config::max_sessions_per_peer) | none | 503 |
+//! | the head of a request | [`max_header_bytes`](Config::max_header_bytes) | 16 KiB | 431 |
+//! | headers of a request | [`max_headers`](Config::max_headers) | 256 | 431 |
+//! | time for a head to arrive | [`header_timeout`](Config::header_timeout) | 10 s | 408 |
+//! | time for a body to arrive | [`body_timeout`](Config::body_timeout) | 30 s | the session ends |
+//! | time for a client to take an answer | [`write_timeout`](Config::write_timeout) | 30 s | the connection ends |
+//! | time between two requests of a connection | [`keep_alive_timeout`](Config::keep_alive_timeout) | 75 s | the connection ends |
+//! | time for an upgrade | [`upgrade_timeout`](Config::upgrade_timeout) | 10 s | the session stays on polling |
+//! | time for a pong | [`ping_interval`](Config::ping_interval), [`ping_timeout`](Config::ping_timeout) | 25 s, 20 s | the session ends |
+//! | time that reading stands still | [`stall_timeout`](Config::stall_timeout) | 60 s | the session ends |
+//!
+//! Some are of the formats and not for choosing: 65,536 fragments of a WebSocket message that carry nothing, and 16 KiB of
+//! extensions and trailers of a chunked body. The heads, and the time for them and between them, are those of
+//! [`Engine::serve`] and [`Engine::serve_accepted`]; behind [`Engine::service`] the server around it has its own.
 //!
 //! # Features
 //!
@@ -47,5 +112,5 @@ pub use server::{
     Accepted, Connection, Engine, EngineService, Flow, ForeignStream, Handler, Listener, PeerAddr,
     Queued, Ready, SendError, Stats,
 };
-pub use session_id::SessionId;
+pub use session_id::{NoRandomness, SessionId};
 pub use websocket::PerMessageDeflate;

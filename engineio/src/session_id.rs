@@ -27,6 +27,18 @@ thread_local! {
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SessionId([u8; LENGTH]);
 
+/// The operating system gives no random bytes, so no id can be made that nobody guesses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoRandomness(());
+
+impl fmt::Display for NoRandomness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the operating system gives no random bytes")
+    }
+}
+
+impl std::error::Error for NoRandomness {}
+
 impl SessionId {
     /// An id from 15 random bytes.
     #[must_use]
@@ -43,14 +55,14 @@ impl SessionId {
     ///
     /// # Errors
     ///
-    /// When the operating system gives no random bytes.
-    pub fn generate() -> Result<Self, getrandom::Error> {
+    /// [`NoRandomness`].
+    pub fn generate() -> Result<Self, NoRandomness> {
         NEXT.with_borrow_mut(|next| {
             if let Some(bytes) = next.pop() {
                 return Ok(Self::from_random_bytes(bytes));
             }
             let mut fresh = [[0; 15]; IDS_PER_CALL];
-            getrandom::fill(fresh.as_flattened_mut())?;
+            getrandom::fill(fresh.as_flattened_mut()).map_err(|_| NoRandomness(()))?;
             let [first, rest @ ..] = fresh;
             next.extend(rest);
             Ok(Self::from_random_bytes(first))

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use engineio::{CloseReason, Config};
 use support::{Door, Server, WebSocket, get, post, request, send_raw, spawn, within};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const POLLING: &str = "/engine.io/?EIO=4&transport=polling";
 const WEBSOCKET: &str = "/engine.io/?EIO=4&transport=websocket";
@@ -79,6 +80,25 @@ async fn too_many_packets_in_one_payload_are_a_parse_error() {
 }
 
 #[tokio::test]
+async fn as_many_packets_are_taken_as_fit_into_the_payload_that_was_advertised() {
+    for (protocol, packet, separator) in [(4, "6", "\u{1e}"), (3, "1:6", "")] {
+        let config = Config::new().max_payload(200_000).allow_eio3(true);
+        let mut server = Server::start(Door::Own, config).await;
+        let polling = format!("/engine.io/?EIO={protocol}&transport=polling");
+        let sid = get(server.addr, &polling).await.sid();
+        let connection = server.opened().await;
+        let packets = 200_000 / (packet.len() + separator.len());
+        let body = vec![packet; packets].join(separator);
+        let answer = post(server.addr, &format!("{polling}&sid={sid}"), &body).await;
+        assert_eq!((answer.status, answer.text()), (200, "ok"), "{protocol}");
+        assert!(connection.is_open(), "{protocol}");
+        connection.abort();
+        drop(connection);
+        server.is_well().await;
+    }
+}
+
+#[tokio::test]
 async fn slow_headers_and_slow_bodies_are_cut_off() {
     let config = Config::new()
         .header_timeout(Duration::from_millis(500))
@@ -141,6 +161,49 @@ async fn sessions_are_bounded_in_all_and_per_peer() {
         assert_eq!(get(server.addr, POLLING).await.status, 503);
         connection.abort();
         server.handshake().await;
+    }
+}
+
+#[tokio::test]
+async fn one_peer_is_one_however_its_address_is_written() {
+    for (peers, let_in) in [
+        (["192.0.2.1:1", "[::ffff:192.0.2.1]:2", "192.0.2.1:3"], 2),
+        (
+            ["[2001:db8::1]:1", "[2001:db8::2]:1", "[2001:db8:0:0:f::]:1"],
+            2,
+        ),
+        (["192.0.2.1:1", "192.0.2.2:1", "192.0.2.3:1"], 3),
+        (
+            [
+                "[2001:db8::1]:1",
+                "[2001:db8:0:1::1]:1",
+                "[2001:db8:0:2::1]:1",
+            ],
+            3,
+        ),
+    ] {
+        let server = Server::start(Door::Own, Config::new().max_sessions_per_peer(2)).await;
+        let mut opened = 0;
+        for peer in peers {
+            let (client, stream) = tokio::io::duplex(10_000);
+            let accepted = engineio::Accepted::stream(stream).peer(peer.parse().unwrap());
+            let (mut answers, mut requests) = tokio::io::split(client);
+            let head = format!("GET {POLLING} HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n");
+            requests.write_all(head.as_bytes()).await.unwrap();
+            let mut answer = String::new();
+            let (_, read) = tokio::join!(
+                server.engine.serve_accepted(accepted),
+                answers.read_to_string(&mut answer)
+            );
+            read.unwrap();
+            opened += usize::from(answer.starts_with("HTTP/1.1 200"));
+        }
+        assert_eq!(opened, let_in, "{peers:?}");
+        // Each place is given back where it was taken.
+        for connection in server.engine.connections() {
+            connection.abort();
+        }
+        server.until_empty().await;
     }
 }
 

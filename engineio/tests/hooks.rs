@@ -2,11 +2,12 @@
 
 mod support;
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use engineio::{
-    CloseReason, Config, Connection, CookieOptions, Engine, Flow, Handler, Message, Protocol,
-    Refusal, RequestView,
+    AllowedOrigins, CloseReason, Config, Connection, CookieOptions, Engine, Flow, Handler, Message,
+    Protocol, Refusal, RequestView, Transport,
 };
 use http::StatusCode;
 use support::{Door, Event, Server, WebSocket, get, request, spawn, within};
@@ -46,6 +47,128 @@ async fn the_admission_hook_refuses_with_its_own_status_and_text() {
             .await
             .unwrap_or_else(|response| panic!("{response:?}"));
         socket.sid().await;
+    }
+}
+
+/// What a request asks for, the code that it is refused with, and why. Code 200: it is not refused.
+const REFUSED: [(&str, &str, &str, u8, &str); 11] = [
+    (
+        "GET",
+        "/engine.io/?EIO=4",
+        "",
+        0,
+        "the query names no transport that there is",
+    ),
+    (
+        "GET",
+        "/engine.io/?EIO=4&transport=pigeon",
+        "",
+        0,
+        "the query names no transport that there is",
+    ),
+    (
+        "GET",
+        "/engine.io/?EIO=4&transport=polling&sid=x",
+        "",
+        1,
+        "no session has this id: it has ended, or was opened elsewhere",
+    ),
+    (
+        "POST",
+        POLLING,
+        "",
+        2,
+        "a session is opened with GET, and this names none",
+    ),
+    (
+        "GET",
+        WEBSOCKET,
+        "",
+        3,
+        "the transport websocket without an upgrade",
+    ),
+    (
+        "GET",
+        POLLING,
+        "Connection: Upgrade\r\nUpgrade: websocket\r\n",
+        3,
+        "an upgrade to WebSocket that names the transport polling",
+    ),
+    (
+        "GET",
+        POLLING,
+        "Origin: https://c.example\r\n",
+        3,
+        "the origin is not one of those allowed",
+    ),
+    (
+        "POST",
+        "/engine.io/?EIO=4&transport=polling&sid=SID",
+        "Origin: https://a.example\r\n",
+        200,
+        "",
+    ),
+    (
+        "POST",
+        "/engine.io/?EIO=4&transport=polling&sid=SID",
+        "Origin: https://b.example\r\n",
+        3,
+        "another origin than the session's, or without its cookie",
+    ),
+    (
+        "POST",
+        "/engine.io/?EIO=3&transport=polling&sid=SID",
+        "",
+        3,
+        "another protocol version than the session's",
+    ),
+    (
+        "GET",
+        "/engine.io/?EIO=3&transport=polling",
+        "",
+        5,
+        "the protocol version is not served",
+    ),
+];
+
+#[tokio::test]
+async fn a_refusal_says_which_check_failed() {
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let hearing = Arc::clone(&told);
+    let config = Config::new()
+        .allowed_origins(AllowedOrigins::new([
+            "https://a.example",
+            "https://b.example",
+        ]))
+        .on_connection_error(move |_, error| {
+            let told = (error.code, error.context);
+            hearing.lock().unwrap().push(told);
+        });
+    let polling_only = config.clone().transports([Transport::Polling]);
+    let websocket_only = config.clone().transports([Transport::WebSocket]);
+    let server = Server::start(Door::Own, config).await;
+    let sid = server.handshake().await;
+    for (method, target, headers, code, context) in REFUSED {
+        let target = target.replace("SID", &sid);
+        request(server.addr, method, &target, headers, b"6").await;
+        let expected = (code != 200).then_some((Some(code), context));
+        assert_eq!(told.lock().unwrap().pop(), expected, "{method} {target}");
+    }
+    for (config, target, context) in [
+        (
+            polling_only,
+            WEBSOCKET,
+            "the transport websocket is not offered",
+        ),
+        (
+            websocket_only,
+            POLLING,
+            "the transport polling is not offered",
+        ),
+    ] {
+        let server = Server::start(Door::Own, config).await;
+        get(server.addr, target).await;
+        assert_eq!(told.lock().unwrap().pop(), Some((Some(0), context)));
     }
 }
 

@@ -30,6 +30,50 @@ async fn a_megabyte_goes_both_ways_over_either_transport_and_door() {
 }
 
 #[tokio::test]
+async fn the_initial_packet_comes_before_any_other_message_over_either_transport_and_protocol() {
+    //= EIO4-HS-06 test
+    let config = Config::new().initial_packet("first").allow_eio3(true);
+    for door in Door::ALL {
+        let server = Server::start(door, config.clone()).await;
+        let polled = get(server.addr, POLLING).await;
+        assert!(polled.text().starts_with("0{"), "{door:?}");
+        assert!(polled.text().ends_with("}\u{1e}4first"), "{door:?}");
+        let polled = get(server.addr, "/engine.io/?EIO=3&transport=polling").await;
+        assert!(polled.text().ends_with("}6:4first"), "{door:?}");
+        for target in [WEBSOCKET, "/engine.io/?EIO=3&transport=websocket"] {
+            let mut socket = WebSocket::open(server.addr, target).await;
+            socket.sid().await;
+            assert_eq!(socket.text().await, "4first", "{door:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn names_of_headers_are_in_lower_case_at_every_door() {
+    let config = Config::new().response_headers(|request, headers| {
+        let names: Vec<_> = request.headers().map(|(name, _)| name).collect();
+        headers.insert("x-names", names.join(" ").try_into().unwrap());
+        assert_eq!(request.header("X-One"), Some(&b"Two"[..]));
+    });
+    for door in Door::ALL {
+        let server = Server::start(door, config.clone()).await;
+        let answer = request(server.addr, "GET", POLLING, "X-ONE: Two\r\n", b"").await;
+        assert_eq!(
+            answer.header("x-names"),
+            Some("host connection x-one"),
+            "{door:?}"
+        );
+        let socket = WebSocket::try_open(server.addr, WEBSOCKET, "X-ONE: Two\r\n").await;
+        let socket = socket.unwrap_or_else(|refused| panic!("{refused:?}"));
+        let names = socket.handshake.header("x-names").unwrap();
+        assert!(
+            names.ends_with("sec-websocket-key x-one"),
+            "{door:?}: {names}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn packets_of_one_payload_are_answered_in_one_and_binary_as_base64() {
     //= EIO4-PLD-03 test
     let server = Server::start(Door::Own, Config::new()).await;

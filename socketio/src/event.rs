@@ -54,6 +54,24 @@ impl Event {
     }
 }
 
+/// How the holder of a socket has changed, see [`IdentityChange`](crate::namespace::IdentityChange).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ChangeKind {
+    /// A guest has authenticated. The socket keeps the rooms that the policy lets its new holder be in.
+    Login,
+    /// The same subject has a newer grant, or the authenticator was
+    /// [asked again](socketio_auth::NamespacePolicy::revalidate_every). The socket keeps the rooms that the policy still
+    /// lets it be in.
+    Renewal,
+    /// Another subject takes the socket over, see
+    /// [`allow_switch`](socketio_auth::NamespacePolicy::allow_switch). The socket has left all its rooms.
+    Switch,
+    /// The grant has ended, and a guest goes on, see [`OnExpiry::Downgrade`](socketio_auth::OnExpiry::Downgrade). The
+    /// socket has left all its rooms.
+    Downgrade,
+}
+
 /// Something a client sent that no handler will see, for
 /// [`on_invalid`](crate::NamespaceBuilder::on_invalid).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +86,19 @@ pub enum Invalid<'a> {
     },
     /// A message is not part of a valid packet; the connection is being closed (SIO5-INV-01).
     Packet(PacketError),
+    /// The arguments of an event are past a limit (see [`Limits`](crate::parser::PacketLimits)); it was dropped.
+    PastLimit {
+        /// The event.
+        event: &'a str,
+        /// Which limit.
+        error: PacketError,
+    },
+    /// More events wait than may while an answer of the client is awaited; the connection is being closed, see
+    /// [`inbox_overflow_bytes`](crate::SocketIoBuilder::inbox_overflow_bytes).
+    InboxFull {
+        /// How many bytes may wait.
+        max_bytes: usize,
+    },
     /// Events come faster than [`events_per_second`](crate::SocketIoBuilder::events_per_second) allows.
     TooFast {
         /// The event that was dropped.
@@ -80,6 +111,11 @@ impl fmt::Display for Invalid<'_> {
         match self {
             Self::Arguments { event, error } => write!(f, "arguments of {event:?}: {error}"),
             Self::Packet(error) => error.fmt(f),
+            Self::PastLimit { event, error } => write!(f, "{event:?} was dropped: {error}"),
+            Self::InboxFull { max_bytes } => write!(
+                f,
+                "an answer is owed, and more than {max_bytes} bytes of events wait"
+            ),
             Self::TooFast { event } => write!(f, "{event:?} was dropped: too many events"),
         }
     }

@@ -13,7 +13,7 @@ use socketio_auth::lenient_json;
 
 use crate::codec::kind::PacketKind;
 use crate::codec::packet::Packet;
-use crate::codec::{Codec, Decoder, Event, OwnedArgs, PacketLimits, RawArgs};
+use crate::codec::{Codec, Decoder, OutgoingEvent, OwnedArgs, PacketLimits, RawArgs};
 
 const LIMITS: PacketLimits = PacketLimits {
     max_attachments: 3,
@@ -196,7 +196,7 @@ fn relay(codec: &Codec, packet: &Packet<'_>, name: &str) {
 }
 
 fn write(codec: &Codec, packet: &Packet<'_>, name: &str, args: &OwnedArgs) -> MessageBuffer {
-    let event = Event {
+    let event = OutgoingEvent {
         namespace: packet.namespace(),
         id: packet.id(),
         name,

@@ -123,8 +123,9 @@
 //! | [`max_namespaces_per_connection`](SocketIoBuilder::max_namespaces_per_connection) | 64 | the CONNECT is refused |
 //! | [`max_concurrent_connects`](SocketIoBuilder::max_concurrent_connects) | 16 a connection | the CONNECT is refused |
 //! | [`max_dynamic_namespaces`](SocketIoBuilder::max_dynamic_namespaces) | 10,000 | the CONNECT is refused |
-//! | [`max_handlers_in_flight`](SocketIoBuilder::max_handlers_in_flight) | 64 a connection | events wait |
-//! | [`inbox_max_bytes`](SocketIoBuilder::inbox_max_bytes) | 64 KiB a connection | nothing more is read |
+//! | [`max_handlers_in_flight`](SocketIoBuilder::max_handlers_in_flight) | 1,024 a connection | events wait |
+//! | [`inbox_max_bytes`](SocketIoBuilder::inbox_max_bytes) | 64 KiB a connection | nothing more is read, unless an acknowledgement is awaited |
+//! | [`inbox_overflow_bytes`](SocketIoBuilder::inbox_overflow_bytes) | 16 MiB a connection | the connection is closed |
 //! | [`events_per_second`](SocketIoBuilder::events_per_second) | none | the event is dropped, and acknowledged so |
 //! | [`packet_limits`](SocketIoBuilder::packet_limits) | see [`PacketLimits`](parser::PacketLimits) | the connection is closed |
 //! | [`recovery`](SocketIoBuilder::recovery) | off | the oldest is forgotten, see [`Recovery`] |
@@ -264,9 +265,9 @@ pub mod namespace {
     //! # Ok(()) }
     //! ```
 
-    pub use crate::event::Invalid;
+    pub use crate::event::{ChangeKind, Invalid};
     pub use crate::facade::builder::{Decided, Inherited, Many, One, Undecided};
-    pub use crate::facade::handler::{IntoAck, IntoConnect};
+    pub use crate::facade::handler::{IdentityChange, IntoAck, IntoConnect};
     pub use crate::facade::namespace::DynamicNamespaces;
     pub use crate::live::listeners::ListenerId;
     pub use crate::proto::rooms::RoomEvent;

@@ -39,12 +39,24 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Takes out the first item of which `is_wanted` is true.
-    pub(crate) fn remove_first(&mut self, is_wanted: impl Fn(&T) -> bool) -> Option<T> {
-        match self.0.as_deref_mut()? {
-            Items::One(item) if is_wanted(item) => self.pop_front(),
-            Items::None | Items::One(_) => None,
-            Items::Many(items) => items.remove(items.iter().position(is_wanted)?),
+    pub(crate) fn front(&self) -> Option<&T> {
+        match self.0.as_deref()? {
+            Items::None => None,
+            Items::One(item) => Some(item),
+            Items::Many(items) => items.front(),
+        }
+    }
+
+    /// Drops the items of which `is_kept` is false.
+    pub(crate) fn retain(&mut self, mut is_kept: impl FnMut(&T) -> bool) {
+        match self.0.as_deref_mut() {
+            Some(Items::Many(items)) => items.retain(is_kept),
+            Some(items) => {
+                if matches!(items, Items::One(item) if !is_kept(item)) {
+                    *items = Items::None;
+                }
+            }
+            None => {}
         }
     }
 
@@ -82,8 +94,8 @@ mod tests {
         for item in 1..=4 {
             queue.push_back(item);
         }
-        assert_eq!(queue.remove_first(|item| item % 2 == 0), Some(2));
-        assert_eq!(queue.remove_first(|item| *item > 4), None);
+        queue.retain(|item| *item != 2);
+        assert_eq!(queue.front(), Some(&1));
         let left: Vec<_> = std::iter::from_fn(|| queue.pop_front()).collect();
         assert_eq!(left, [1, 3, 4]);
         assert!(queue.is_empty() && queue.0.is_some());
@@ -95,16 +107,16 @@ mod tests {
     }
 
     #[test]
-    fn the_last_item_may_be_the_one_that_is_taken_out() {
+    fn any_item_may_be_the_one_that_is_dropped() {
         for count in 1..=3 {
-            let mut queue = Queue::default();
-            (0..count).for_each(|item| queue.push_back(item));
-            for item in (0..count).rev() {
-                assert!(!queue.is_empty());
-                assert_eq!(queue.remove_first(|found| *found == item), Some(item));
+            for dropped in 0..count {
+                let mut queue = Queue::default();
+                (0..count).for_each(|item| queue.push_back(item));
+                queue.retain(|item| *item != dropped);
+                let left: Vec<_> = std::iter::from_fn(|| queue.pop_front()).collect();
+                assert_eq!(left.len(), count - 1);
+                assert!(!left.contains(&dropped) && queue.front().is_none());
             }
-            assert!(queue.is_empty());
-            assert_eq!(queue.remove_first(|_| true), None);
         }
     }
 }

@@ -129,14 +129,23 @@ async fn levels_say_who_is_to_blame_and_no_secret_is_told() {
     ids.push(client.join_with("/", r#"{"token":"good-hunter2"}"#).await);
     client.send(r#"420["number","confidential"]"#).await;
     assert!(client.next_text().await.contains("invalid_arguments"));
-    assert_told(Level::DEBUG, "arguments are not what the handler takes");
+    assert_told(
+        Level::DEBUG,
+        r#"event="number" argument=0 expected="u32" found="a string""#,
+    );
     client.send(r#"42["echo","confidential"]"#).await;
     assert!(client.next_text().await.contains("confidential"));
-    for _ in 0..4 {
-        client.send(r#"42["unheard","confidential"]"#).await;
+    let long = "é".repeat(100);
+    for name in ["unheard", &long, "unheard", "unheard"] {
+        client
+            .send(&format!(r#"42["{name}","confidential"]"#))
+            .await;
     }
     client.send(r#"421["echo","confidential"]"#).await;
     assert!(client.next_text().await.contains("rate_limited"));
+    assert_told(Level::DEBUG, r#"event="unheard""#);
+    let shortened = format!(r#"event="{}""#, "é".repeat(32));
+    assert_told(Level::DEBUG, &shortened);
     assert_told(Level::DEBUG, "an event came too fast");
 
     let mut other = TestClient::open(&io).await;

@@ -22,11 +22,14 @@ pub enum Mode {
 #[non_exhaustive]
 pub enum OnExpiry {
     /// Closes the transport without a DISCONNECT packet, so that the JavaScript client reconnects by itself and
-    /// asks its `auth` function for a fresh token. Other namespaces of the connection go with it.
+    /// asks its `auth` function for a fresh token. Other namespaces of the connection go with it; those whose grant ends
+    /// within a second are told `token_expired` as well.
     ReconnectTransport,
     /// Disconnects this namespace only. The JavaScript client does not come back by itself.
     DisconnectNamespace,
-    /// Makes the socket a guest where the policy has guests; as `ReconnectTransport` elsewhere.
+    /// Makes the socket a guest where the policy has guests; as `ReconnectTransport` elsewhere. It leaves all its rooms,
+    /// and connect middleware is asked about the guest as about one that comes anew: until it agrees, what the client
+    /// sends waits, and when it does not, the namespace is disconnected.
     Downgrade,
     /// Tells the client and leaves it connected.
     NotifyOnly,
@@ -39,7 +42,9 @@ pub enum Inherit {
     /// Every namespace asks for a credential of its own.
     None,
     /// A CONNECT without a credential is let in by the grant of another namespace of the connection: one that has
-    /// the very same policy, such as the server's own, and is joined. It ends when that grant ends. The authorizer
+    /// the very same policy, such as the server's own, and is joined. It ends when that grant ends, and is
+    /// renewed with it. When another subject takes that socket over, connect middleware is asked here as well, and whom
+    /// it turns away leaves the namespace. Whoever presents a credential here later goes a way of its own. The authorizer
     /// is asked; the authenticator is not, so one that judges by the namespace must not be inherited from. When such
     /// namespaces name different subjects, none is inherited.
     SameSubject,
@@ -73,6 +78,10 @@ pub struct NamespacePolicy {
     pub deadline: Duration,
     /// How long one verification may take; 5 s by default. Past it the attempt fails as `auth_unavailable`.
     pub verify_timeout: Duration,
+    /// How long connect middleware may take over one client; 45 s by default, as long as a connection may take to join
+    /// its first namespace. Past it the client is turned away as `auth_unavailable`, or stays who it is. Raising it lets
+    /// whoever has a good credential, and guests, wait longer at the door.
+    pub middleware_timeout: Duration,
     /// How long after `unauthorized` the client may stay, to acknowledge it or to try again; 1 s by default. With
     /// [`Duration::MAX`] its acknowledgement is waited for, until the [deadline](Self::deadline).
     pub reject_grace: Duration,
@@ -108,8 +117,9 @@ pub struct NamespacePolicy {
     pub revalidate_every: Option<Duration>,
     /// Whether a CONNECT without a credential may use a grant of the connection; [`Inherit::None`] by default.
     pub inherit: Inherit,
-    /// Lets a renewal name another subject: the socket leaves all its rooms and goes on as that one. Off by default,
-    /// when such a renewal is refused as `identity_mismatch`. What handlers keep of the socket is theirs to forget.
+    /// Lets a renewal name another subject: connect middleware is asked about it, then the socket leaves all its rooms
+    /// and goes on as that one. Off by default, when such a renewal is refused as `identity_mismatch`. What handlers
+    /// keep of the socket is theirs to forget.
     pub allow_switch: bool,
     /// How long a grant may last at most, whatever the authenticator says; 24 h by default. Guests stay.
     pub max_session: Option<Duration>,
@@ -129,6 +139,7 @@ impl Default for NamespacePolicy {
             missing: None,
             deadline: Duration::from_secs(5),
             verify_timeout: Duration::from_secs(5),
+            middleware_timeout: Duration::from_secs(45),
             reject_grace: Duration::from_secs(1),
             max_attempts: 3,
             max_pending_packets: 16,

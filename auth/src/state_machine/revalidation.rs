@@ -34,6 +34,12 @@ impl Revalidation {
         self.wait(now);
     }
 
+    /// Another credential is that of the grant, whatever is under verification.
+    pub(super) fn adopt(&mut self, now: Instant, credential: Option<Credential>) {
+        self.current = credential;
+        self.wait(now);
+    }
+
     pub(super) fn wait(&mut self, now: Instant) {
         self.at = now.checked_add(self.every);
     }
@@ -55,5 +61,11 @@ impl Revalidation {
 
     pub(super) const fn deadline(&self) -> Option<Instant> {
         self.at
+    }
+
+    /// When, and which credentials are kept.
+    #[cfg(test)]
+    pub(super) const fn shape(&self) -> (Option<Instant>, bool, bool) {
+        (self.at, self.current.is_some(), self.candidate.is_some())
     }
 }

@@ -8,7 +8,7 @@ use crate::policy::collected::Collected;
 use crate::policy::settings::NamespacePolicy;
 use crate::presented::credential::{Credential, SourceKind};
 use crate::rejection::code::{Code, Rejection};
-use crate::state_machine::{AuthMachine, Input, Output, Queued};
+use crate::state_machine::{Answer, AuthMachine, Change, Granted, Input, Output, Queued, Refusal};
 
 /// Runs a policy's settings without a server, a socket or a clock. Every call tells what the server would do, as
 /// short texts that [`describe`] documents.
@@ -27,7 +27,7 @@ use crate::state_machine::{AuthMachine, Input, Output, Queued};
 /// assert_eq!(client.packet("hello"), [""; 0]);
 /// assert_eq!(
 ///     client.accept("ann", Some(Duration::from_secs(60))),
-///     ["activate(ann,60)", "authenticated", "handler", "deliver(hello)"],
+///     ["ask(ann)", "enter(event,60)", "deliver(hello)"],
 /// );
 /// assert_eq!(
 ///     client.advance(Duration::from_secs(60)),
@@ -42,6 +42,7 @@ pub struct MachineDriver {
     notice: u32,
     failed_attempts: u32,
     has_guests: bool,
+    has_middleware: bool,
 }
 
 /// A packet of the application.
@@ -83,7 +84,16 @@ impl MachineDriver {
             notice: 0,
             failed_attempts: 0,
             has_guests,
+            has_middleware: false,
         }
+    }
+
+    /// The same in a namespace with connect middleware: [`let_in`](Self::let_in) and [`turn_away`](Self::turn_away) are
+    /// what it says. Without, everybody is let in at once.
+    #[must_use]
+    pub const fn with_middleware(mut self) -> Self {
+        self.has_middleware = true;
+        self
     }
 
     /// The client connects, with a token in the handshake or without.
@@ -123,9 +133,11 @@ impl MachineDriver {
         let epoch = self.epoch;
         self.step(Input::VerifyOk {
             epoch,
-            grant: subject.into(),
-            subject: subject.into(),
-            expires_in,
+            granted: Granted {
+                grant: subject.into(),
+                subject: subject.into(),
+                expires_in,
+            },
         })
     }
 
@@ -136,6 +148,20 @@ impl MachineDriver {
             epoch,
             rejection: code.into(),
         })
+    }
+
+    /// Middleware lets in whom it was asked about last.
+    pub fn let_in(&mut self) -> Vec<String> {
+        let epoch = self.epoch;
+        let verdict = Ok(());
+        self.step(Input::Asked { epoch, verdict })
+    }
+
+    /// Middleware turns away whom it was asked about last.
+    pub fn turn_away(&mut self, code: Code) -> Vec<String> {
+        let epoch = self.epoch;
+        let verdict = Err(code.into());
+        self.step(Input::Asked { epoch, verdict })
     }
 
     /// The grant is revoked.
@@ -183,48 +209,65 @@ impl MachineDriver {
     fn step(&mut self, input: Input<Text, Box<str>>) -> Vec<String> {
         self.machine.handle_input(self.now, input);
         let mut outputs = Vec::new();
+        let mut asked = false;
         while let Some(output) = self.machine.poll_output() {
             match &output {
                 Output::StartVerify { epoch, .. } => self.epoch = *epoch,
+                Output::Ask { epoch, .. } => (self.epoch, asked) = (*epoch, true),
                 Output::Unauthorized { notice, .. } => self.notice = *notice,
                 Output::AttemptFailed => self.failed_attempts += 1,
                 _ => {}
             }
             outputs.push(describe(&output));
         }
+        if asked && !self.has_middleware {
+            outputs.extend(self.let_in());
+        }
         outputs
     }
 }
 
 /// An output in a few characters: `accept`, `refuse(code)`, `verify(epoch)`, `cancel(epoch)`, `failed` (one attempt),
-/// `admit(grant,seconds)` and `activate(grant,seconds)` with `-` for no end, `authenticated`, `handler`,
-/// `deliver(packet)`, `leave-rooms`, `replace(seconds)`, `unauthorized(code)`, `expiring(seconds)` with the reason behind a comma, `downgrade`, `disconnect`,
-/// `close`. An acknowledgement that is sent as well shows as `+ack7`.
+/// `ask(grant)`, `enter(connect,seconds)` or `enter(event,seconds)` by what is answered, `step-back`,
+/// `become(login,seconds)`, `leave-rooms`, `replace(seconds)`, `authenticated`, `deliver(packet)`, `unauthorized(code)`,
+/// `expiring(seconds)` with the reason behind a comma, `disconnect`, `close`. No end shows as `-`, and an
+/// acknowledgement that is sent as well as `+ack7`.
 #[must_use]
-pub fn describe<M: Display, G: Display>(output: &Output<M, G>) -> String {
+pub fn describe<M: Display, G: Display, R: Refusal>(output: &Output<M, G, R>) -> String {
     let seconds = |left: &Option<Duration>| {
         left.map_or_else(|| "-".to_owned(), |left| left.as_secs().to_string())
     };
     let acked = |ack: &Option<u64>| ack.map_or_else(String::new, |id| format!("+ack{id}"));
-    let entry = |verb: &str, grant: &Option<G>, expires_in| {
-        let grant = grant
-            .as_ref()
-            .map_or_else(|| "guest".to_owned(), ToString::to_string);
-        format!("{verb}({grant},{})", seconds(expires_in))
-    };
     match output {
         Output::AcceptConnect => "accept".into(),
         Output::RefuseConnect(rejection) => format!("refuse({})", rejection.code()),
         Output::StartVerify { epoch, .. } => format!("verify({epoch})"),
-        Output::CancelVerify { epoch } => format!("cancel({epoch})"),
+        Output::Cancel { epoch } => format!("cancel({epoch})"),
         Output::AttemptFailed => "failed".into(),
-        Output::Admit { grant, expires_in } => entry("admit", grant, expires_in),
-        Output::Activate { grant, expires_in } => entry("activate", grant, expires_in),
-        Output::Authenticated { ack, .. } => format!("authenticated{}", acked(ack)),
-        Output::RunConnectHandler => "handler".into(),
-        Output::Deliver(packet) => format!("deliver({packet})"),
+        Output::Ask { grant, .. } => match grant {
+            Some(grant) => format!("ask({grant})"),
+            None => "ask(guest)".into(),
+        },
+        Output::Enter { answer, expires_in } => {
+            let left = seconds(expires_in);
+            match answer {
+                Answer::Connect => format!("enter(connect,{left})"),
+                Answer::Authenticated { ack } => format!("enter(event,{left}){}", acked(ack)),
+            }
+        }
+        Output::StepBack => "step-back".into(),
+        Output::Become { change, expires_in } => {
+            let change = match change {
+                Change::Login => "login",
+                Change::Switch => "switch",
+                Change::Downgrade => "downgrade",
+            };
+            format!("become({change},{})", seconds(expires_in))
+        }
         Output::LeaveRooms => "leave-rooms".into(),
         Output::ReplaceGrant { expires_in, .. } => format!("replace({})", seconds(expires_in)),
+        Output::Authenticated { ack, .. } => format!("authenticated{}", acked(ack)),
+        Output::Deliver(packet) => format!("deliver({packet})"),
         Output::Unauthorized { rejection, ack, .. } => {
             format!("unauthorized({}){}", rejection.code(), acked(ack))
         }
@@ -236,8 +279,8 @@ pub fn describe<M: Display, G: Display>(output: &Output<M, G>) -> String {
                 reason.unwrap_or_default()
             )
         }
-        Output::Downgrade => "downgrade".into(),
         Output::Disconnect => "disconnect".into(),
         Output::CloseConnection => "close".into(),
+        Output::ExpireConnection => "expire".into(),
     }
 }

@@ -3,7 +3,7 @@
 import { describe, it } from "node:test";
 import assert from "node:assert/strict";
 import { url, ways } from "./support/fixture.mjs";
-import { Inbox, next } from "./support/inbox.mjs";
+import { Inbox, next, within } from "./support/inbox.mjs";
 import { Proxy } from "./support/proxy.mjs";
 import { ask, connect, connected, connectUpgraded, generations, upgraded, v2 } from "./support/socket.mjs";
 
@@ -24,6 +24,9 @@ const BINARY_ARGUMENTS = [
   Array.from({ length: 10 }, (_, index) => Buffer.from([index])),
   [Buffer.alloc(100_000, 0xa5)],
 ];
+
+/** More than a server has answered before it has read the last of them. */
+const QUESTIONS = 200;
 
 for (const [name, generation] of Object.entries(generations)) {
   for (const [way, options] of Object.entries(ways)) {
@@ -57,6 +60,25 @@ for (const [name, generation] of Object.entries(generations)) {
           answer("answer", Buffer.from([4]), ...a);
           assert.deepEqual(await asked.next(), ["answer", Buffer.from([4]), ...a]);
         }
+      });
+
+      it("answers all questions that it asked for in one turn", async (t) => {
+        // Where the options allow it, in the middle of the upgrade.
+        const client = await connect(t, generation, url, options);
+        await within("the last answer", (resolve) => {
+          let answered = 0;
+          client.on("emit-with-ack", (...a) => {
+            const answer = a.at(-1);
+            if (typeof answer === "function") {
+              answer("yes");
+            } else if (++answered === QUESTIONS) {
+              resolve();
+            }
+          });
+          for (let number = 0; number < QUESTIONS; number++) {
+            client.emit("emit-with-ack", "x".repeat(1000));
+          }
+        });
       });
 
       it("is told its auth payload", async (t) => {

@@ -124,5 +124,59 @@ pub(super) fn cases() -> Area {
         }
         Ok(())
     }).hostile();
+    requests(&mut area);
     area
+}
+
+/// A handshake with these lines behind the request line.
+fn handshake(c: &Context, lines: &str) -> Vec<u8> {
+    format!("GET {}?EIO=4&transport=polling HTTP/1.1\r\n{lines}\r\n", c.target().path).into_bytes()
+}
+
+fn requests(area: &mut Area) {
+    for (what, lines) in [("no Host", ""), ("two Hosts", "Host: a\r\nHost: b\r\n")] {
+        area.should("EIO4-HTTP-01", &format!("a request with {what} is refused"), move |c| async move {
+            let mut wire = c.wire().await?;
+            wire.send(&handshake(&c, lines)).await?;
+            Response::read(&mut wire, "GET").await?.is_status(400)?;
+            Ok(())
+        });
+    }
+    area.should("EIO4-HTTP-02", "an upgrade to HTTP/2 is ignored", |c| async move {
+        let mut wire = c.wire().await?;
+        let lines = "Host: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n";
+        wire.send(&handshake(&c, lines)).await?;
+        Response::read(&mut wire, "GET").await?.is_status(200)?;
+        Ok(())
+    });
+    area.should("EIO4-HTTP-03", "an idle connection is kept as long as announced", |c| async move {
+        const LONGEST: u64 = 14;
+        let mut wire = c.wire().await?;
+        let request = handshake(&c, "Host: x\r\nConnection: keep-alive\r\n");
+        wire.send(&request).await?;
+        let response = Response::read(&mut wire, "GET").await?;
+        let announced = response.value("keep-alive").and_then(|value| value.split("timeout=").nth(1)?.parse().ok());
+        let idle = announced.unwrap_or(2_u64).saturating_sub(1).min(LONGEST);
+        c.wait(idle * 1000).await;
+        wire.send(&request).await?;
+        Response::read(&mut wire, "GET").await?.is_status(200)?;
+        Ok(())
+    }).within(25);
+    area.should("EIO4-HTTP-04", "a handshake with two keys is refused", |c| async move {
+        let mut wire = c.wire().await?;
+        let key = format!("Sec-WebSocket-Key: {}\r\n", crate::client::websocket::KEY);
+        let lines = format!("Host: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n{key}{key}");
+        let request = handshake(&c, &lines);
+        let request = String::from_utf8_lossy(&request).replace("polling", "websocket");
+        wire.send(request.as_bytes()).await?;
+        let response = Response::read(&mut wire, "GET").await?;
+        ensure(response.status >= 400, "a refusal", response.shown())
+    }).without_polling();
+    area.should("EIO4-HTTP-05", "90 headers are taken", |c| async move {
+        let mut wire = c.wire().await?;
+        let more: String = (1..90).map(|n| format!("x-{n}: {n}\r\n")).collect();
+        wire.send(&handshake(&c, &format!("Host: x\r\n{more}"))).await?;
+        Response::read(&mut wire, "GET").await?.is_status(200)?;
+        Ok(())
+    });
 }

@@ -5,13 +5,15 @@ use std::time::Duration;
 use crate::case::{Area, Profile};
 use crate::client::websocket::{Frame, TEXT};
 use crate::client::{Link, Transport};
-use crate::failure::Verdict;
+use crate::failure::{Verdict, ensure};
 
 pub(super) fn cases() -> Area {
     let mut area = Area::new("sio5_packet", Profile::Matrix);
     namespaces(&mut area);
     ids(&mut area);
     payloads(&mut area);
+    surrogates(&mut area);
+    large(&mut area);
     names(&mut area);
     invalid(&mut area);
     area
@@ -21,6 +23,53 @@ pub(super) fn cases() -> Area {
 async fn is_alive(link: &mut Link) -> Verdict {
     link.send(r#"42["message","alive?"]"#).await?;
     link.is_packet(r#"42["message-back","alive?"]"#).await
+}
+
+/// The packet is the text with what a server may make of a lone surrogate, and nothing else.
+fn is_text_around_surrogate(came: &str, before: &str, after: &str) -> Verdict {
+    let inner = came.strip_prefix(before).and_then(|rest| rest.strip_suffix(after));
+    ensure(
+        matches!(inner, Some("\\ud83d" | "\\ufffd" | "\u{fffd}")),
+        format_args!("{before}, a lone surrogate or U+FFFD, {after}"),
+        came,
+    )
+}
+
+fn surrogates(area: &mut Area) {
+    area.both("SIO5-PKT-12", "half an emoji costs nothing but itself", |c, transport| async move {
+        let mut link = c.socket(transport).await?;
+        link.send(r#"42["message",{"b":[1]},"ann \ud83d","z"]"#).await?;
+        let came = link.next("the event").await?;
+        is_text_around_surrogate(&came, r#"42["message-back",{"b":[1]},"ann "#, r#"","z"]"#)?;
+        is_alive(&mut link).await
+    });
+    area.must("SIO5-PKT-12", "half an emoji does not cost the auth payload", |c| async move {
+        let mut link = c.ws().await?;
+        link.send(r#"40/auth,{"token":"t","name":"ann \ud83d"}"#).await?;
+        crate::client::sid_of(&link.text("a CONNECT reply").await?, "/auth")?;
+        let came = link.text("the auth event").await?;
+        // The order of the members is the server's.
+        let is_whole = [r#""token":"t""#, r#""name":"ann "#].iter().all(|part| came.contains(part));
+        ensure(is_whole, "token and name", came)
+    });
+}
+
+fn large(area: &mut Area) {
+    for (what, value) in [
+        ("100,000 values", format!("[{}0]", "0,".repeat(99_999))),
+        ("500 levels of nesting", format!("{}{}", "[".repeat(500), "]".repeat(500))),
+    ] {
+        let name = format!("{what} come back");
+        area.both("SIO5-PKT-13", &name, move |c, transport| {
+            let value = value.clone();
+            async move {
+                let mut link = c.socket(transport).await?;
+                link.send(&format!(r#"42["message",{value}]"#)).await?;
+                link.is_packet(&format!(r#"42["message-back",{value}]"#)).await?;
+                is_alive(&mut link).await
+            }
+        });
+    }
 }
 
 fn namespaces(area: &mut Area) {
@@ -45,7 +94,7 @@ fn namespaces(area: &mut Area) {
         let mut link = c.socket(Transport::WebSocket).await?;
         link.send(r#"40/nope["x"]{"#).await?;
         let came = link.next("44/nope…").await?;
-        crate::failure::ensure(
+        ensure(
             came.starts_with(r#"44/nope["x"]{,"#) && came.contains("Invalid namespace"),
             r#"44/nope["x"]{,{"message":"Invalid namespace"}"#,
             came,

@@ -154,6 +154,16 @@ pub(super) fn cases() -> Area {
         two.send(r#"42["message",1]"#).await?;
         two.is_packet(r#"42["message-back",1]"#).await
     });
+    area.must("SRV-ROOM-01 SIO5-BIN-01", "binary is broadcast to the members of a room", |c| async move {
+        let room = room();
+        let mut one = greeted(&c).await?;
+        let mut two = greeted(&c).await?;
+        done(&mut two, &format!(r#"421["join","{room}"]"#)).await?;
+        one.send(&format!(r#"451-["roomcast","{room}",{{"b":{{"_placeholder":true,"num":0}}}}]"#)).await?;
+        one.send_binary(&[1, 2]).await?;
+        two.is_packet(r#"451-["broadcast",{"b":{"_placeholder":true,"num":0}}]"#).await?;
+        two.is_binary(&[1, 2]).await
+    });
     area
 }
 
@@ -177,6 +187,20 @@ fn volatile(area: &mut Area) {
         session.send(r#"42["volatile",3]"#).await?;
         session.send(r#"42["message",1]"#).await?;
         session.is(r#"42["message-back",1]"#).await
+    });
+    area.must("SRV-VOL-02", "the first of a burst of volatile packets arrives, and what is not volatile", |c| async move {
+        let mut link = c.socket(Transport::WebSocket).await?;
+        link.send(r#"42["volatile",3]"#).await?;
+        link.send(r#"42["message",1]"#).await?;
+        link.is_packet(r#"42["v",0]"#).await?;
+        let mut allowed = [r#"42["v",1]"#, r#"42["v",2]"#].iter();
+        loop {
+            let came = link.next("the rest of the burst").await?;
+            if came == r#"42["message-back",1]"# {
+                return Ok(());
+            }
+            ensure(allowed.any(|packet| *packet == came), "a later packet of the burst", came)?;
+        }
     });
     area.must("SRV-VOL-01", "on an idle WebSocket a volatile packet is sent", |c| async move {
         let mut link = c.socket(Transport::WebSocket).await?;

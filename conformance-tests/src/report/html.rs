@@ -408,7 +408,7 @@ mod tests {
         let at = older.made.clone().unwrap().at;
         one.add(older);
         let made = one.made.clone().unwrap();
-        assert_eq!((made.seconds, made.at.clone()), (100_010, at.clone()));
+        assert_eq!((made.seconds, &made.at), (100_010, &at));
         let steady = one.steady().made.unwrap();
         assert!(
             at.starts_with(&steady.at) && steady.at.len() == 10,

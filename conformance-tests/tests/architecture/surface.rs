@@ -19,7 +19,6 @@ const SHOWN: [(&str, &[Of]); 3] = [
         "engineio",
         &[
             ("bytes", &["Bytes"]),
-            ("getrandom", &["Error"]),
             (
                 "http",
                 &["HeaderMap", "Method", "Request", "Response", "StatusCode"],
@@ -34,6 +33,7 @@ const SHOWN: [(&str, &[Of]); 3] = [
                     "TcpListener",
                     "TcpStream",
                     "UnixListener",
+                    "UnixStream",
                 ],
             ),
             ("tower_service", &["Service"]),
@@ -53,6 +53,7 @@ const SHOWN: [(&str, &[Of]); 3] = [
             (
                 "engineio",
                 &[
+                    "Accepted",
                     "Body",
                     "CloseReason",
                     "Config",

@@ -16,12 +16,12 @@ fn is_text(frame: &Frame, text: &str) -> bool {
 pub(crate) fn all() -> Vec<Fault> {
     vec![
         Fault::new(
-            "protocol 3 is refused",
+            "protocol 3 is refused on polling",
             EngineEio3,
             "EIO3-GEN-01 EIO4-QRY-05",
         )
         .instead(|head| {
-            (head.parameter("EIO") != Some("4")).then(|| {
+            (head.parameter("EIO") != Some("4") && !head.is_upgrade()).then(|| {
                 Answer::new(
                     400,
                     "{\"code\":5,\"message\":\"Unsupported protocol version\"}",

@@ -671,6 +671,37 @@ fn extras() -> Vec<Fault> {
                 .map(|rest| [b"e=", rest].concat())
                 .unwrap_or(body)
         }),
+        Fault::new("a host is not asked for", Engine, "EIO4-HTTP-01").head(|head| {
+            let hosts = head.text.matches("Host: ").count();
+            if hosts != 1 {
+                head.strip("host");
+                head.text = head.text.replacen("\r\n", "\r\nHost: x\r\n", 1);
+            }
+        }),
+        Fault::new("any upgrade is one to WebSocket", Engine, "EIO4-HTTP-02").instead(|head| {
+            (head.header("upgrade") == Some("h2c")).then(|| Answer::new(400, "Bad request"))
+        }),
+        Fault::new(
+            "idle connections are closed unannounced",
+            Engine,
+            "EIO4-HTTP-03",
+        )
+        .instead(|head| {
+            let open = r#"0{"sid":"AAAAAAAAAAAAAAAAAAAA"}"#;
+            let mut answer = Answer::new(200, open);
+            answer.set("Keep-Alive", "timeout=2");
+            (head.header("connection") == Some("keep-alive")).then_some(answer)
+        }),
+        Fault::new("the first key counts", Engine, "EIO4-HTTP-04").head(|head| {
+            let key = head.header("sec-websocket-key").map(str::to_owned);
+            if let Some(key) = key {
+                head.strip("sec-websocket-key");
+                let line = format!("\r\nSec-WebSocket-Key: {key}\r\n");
+                head.text = head.text.replacen("\r\n", &line, 1);
+            }
+        }),
+        Fault::new("64 headers are the most", Engine, "EIO4-HTTP-05")
+            .instead(|head| (head.text.lines().count() > 66).then(|| Answer::new(431, ""))),
         Fault::new("bad HTTP is answered 200", Engine, "EIO4-ERR-01").answer(|_, answer| {
             if answer.status == 400 && answer.body.is_empty() {
                 answer.status = 200;

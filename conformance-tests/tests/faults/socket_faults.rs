@@ -593,6 +593,34 @@ fn further() -> Vec<Fault> {
                 keep(packet)
             }
         }),
+        Fault::new(
+            "a volatile packet takes the next with it",
+            Matrix,
+            "SRV-VOL-02",
+        )
+        .packets_in(|head, packet| {
+            if packet == "42[\"volatile\",3]" {
+                head.memory.note("a burst");
+            } else if packet.starts_with("42[\"message\"") && head.memory.has("a burst") {
+                return vec!["6".to_owned()];
+            }
+            keep(packet)
+        }),
+        Fault::new("half an emoji spoils its neighbours", Matrix, "SIO5-PKT-12")
+            .packets_out(|_, packet| swap(packet, "\"ann ", "{},\"ann ")),
+        Fault::new("many values are too many", Matrix, "SIO5-PKT-13").packets_in(|_, packet| {
+            let commas = packet.bytes().filter(|&byte| byte == b',').count();
+            if commas > 50_000 {
+                return vec!["4x".to_owned()];
+            }
+            keep(packet)
+        }),
+        Fault::new("deep values are too deep", Matrix, "SIO5-PKT-13").packets_in(|_, packet| {
+            if packet.contains(&"[".repeat(101)) {
+                return vec!["4x".to_owned()];
+            }
+            keep(packet)
+        }),
         Fault::new("answers are sorted", Matrix, "SRV-BACK-01").packets_out(|_, packet| {
             swap(packet, "[\"second\",\"first\"]", "[\"first\",\"second\"]")
         }),

@@ -193,6 +193,11 @@ impl Outbox {
         self.websocket_pong = Some(data.into());
     }
 
+    /// A WebSocket pong that nobody asked for, unless one is owed.
+    pub(crate) fn push_idle_pong(&mut self) {
+        self.websocket_pong.get_or_insert_default();
+    }
+
     /// Bytes of messages accepted and not yet handed to the transport.
     pub(crate) fn queued_bytes(&self) -> usize {
         self.queued + self.in_flight

@@ -35,6 +35,10 @@ pub(crate) const RETURN_WAIT: Duration = Duration::from_secs(2);
 /// How often a waiting poll is released while an upgrade is under way (EIO4-UPG-03).
 pub(crate) const NOOP_INTERVAL: Duration = Duration::from_millis(100);
 
+/// How often a WebSocket that we do not read is written to. The end of its stream may stand behind more than the kernel
+/// keeps for us, so that nobody hears of it; a kernel whose process is gone refuses what is written, and that is heard.
+pub(crate) const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+
 /// At most this part of the ping timeout, a tenth, is lost by a client because our timer was late.
 const LATENESS_SHARE: u32 = 10;
 
@@ -90,6 +94,15 @@ struct Stall {
     deadline: Instant,
     /// When the peer is to hear of us next.
     beat_at: Instant,
+    /// When we look next whether it is there; over polling its requests show that.
+    look_at: Option<Instant>,
+}
+
+impl Stall {
+    fn next(&self) -> Instant {
+        let next = self.deadline.min(self.beat_at);
+        self.look_at.map_or(next, |at| at.min(next))
+    }
 }
 
 /// The state machine of one session; see the module documentation.
@@ -156,9 +169,10 @@ impl Session {
                 is_extended,
             } => format!("PongBy {:?} {is_extended}", distance(deadline)),
             Heartbeat::Stalled(ref stall) => format!(
-                "Stalled {:?} {:?}",
+                "Stalled {:?} {:?} {:?}",
                 distance(stall.deadline),
-                distance(stall.beat_at)
+                distance(stall.beat_at),
+                stall.look_at.map(distance)
             ),
         };
         let candidate = self
@@ -236,7 +250,7 @@ impl Session {
                 let heartbeat = match &self.heartbeat {
                     Heartbeat::PingAt(at) | Heartbeat::PingBy(at) => *at,
                     Heartbeat::PongBy { deadline, .. } => *deadline,
-                    Heartbeat::Stalled(stall) => stall.deadline.min(stall.beat_at),
+                    Heartbeat::Stalled(stall) => stall.next(),
                 };
                 let upgrade = self.candidate.as_ref().map(|candidate| {
                     let expires_at = candidate.expires_at;
@@ -429,9 +443,15 @@ impl Session {
             Heartbeat::PongBy { .. } | Heartbeat::PingBy(_) => now,
             Heartbeat::Stalled(stall) => stall.beat_at,
         };
+        let look_at = match &self.heartbeat {
+            Heartbeat::Stalled(stall) => stall.look_at,
+            _ if self.carrier == Carrier::WebSocket => Some(now + LOOK_INTERVAL),
+            _ => None,
+        };
         self.heartbeat = Heartbeat::Stalled(Box::new(Stall {
             deadline: now + stall_timeout,
             beat_at,
+            look_at,
         }));
     }
 
@@ -448,12 +468,11 @@ impl Session {
 
     /// Tells the peer, whom we do not hear, that we are there: with a ping, or in protocol 3 with the answer to the ping
     /// that it has sent or is about to send (EIO3-HB-01).
-    fn beat(&mut self) {
+    fn push_beat(&mut self) {
         match self.protocol {
             Protocol::V4 => self.outbox.push_ping(),
             Protocol::V3 => self.outbox.push_pong(),
         }
-        self.flush();
     }
 
     /// How often the peer is told. With protocol 3 so often that a client that lives by our answers need not ask.
@@ -484,9 +503,19 @@ impl Session {
                 self.end(CloseReason::ForcedClose);
                 return;
             }
-            Heartbeat::Stalled(stall) if now >= stall.beat_at => {
-                stall.beat_at = now + beat_interval;
-                self.beat();
+            Heartbeat::Stalled(stall) if now >= stall.next() => {
+                let is_look = stall.look_at.is_some_and(|at| now >= at);
+                let is_beat = now >= stall.beat_at;
+                if is_look {
+                    stall.look_at = Some(now + LOOK_INTERVAL);
+                    // One that nobody asked for, which the peer does not answer (RFC 6455 §5.5.3).
+                    self.outbox.push_idle_pong();
+                }
+                if is_beat {
+                    stall.beat_at = now + beat_interval;
+                    self.push_beat();
+                }
+                self.flush();
             }
             _ => {}
         }

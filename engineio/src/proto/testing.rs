@@ -123,12 +123,18 @@ impl Bench {
 
     /// What the WebSocket writes when it is told to.
     pub(super) fn written(&mut self) -> Vec<String> {
-        let mut packets = Vec::new();
+        let frames = self.frames();
+        frames.iter().flat_map(|frames| texts(frames)).collect()
+    }
+
+    /// The same as it goes over the wire, write by write.
+    pub(super) fn frames(&mut self) -> Vec<Vec<u8>> {
+        let mut written = Vec::new();
         while let Some(chunk) = self.session.outbox.begin_write(Vec::new) {
-            packets.extend(texts(chunk.remaining()));
+            written.push(chunk.remaining().to_vec());
             self.session.outbox.end_write(None);
         }
-        packets
+        written
     }
 }
 

@@ -5,8 +5,8 @@ use super::fault::Fault;
 use super::frame::{COMPRESSED, Opcode};
 use super::mask;
 
-/// The most fragments one message may come in.
-const FRAGMENTS_MAX: u32 = 65_536;
+/// The most fragments of one message that carry nothing. Any other brings its message nearer to the limit of its size.
+const EMPTY_FRAGMENTS_MAX: u32 = 65_536;
 
 /// A frame this large or larger is read straight into a buffer of its own.
 const OWN_BUFFER_MIN_BYTES: usize = 16 * 1024;
@@ -47,7 +47,7 @@ pub(crate) struct Decoder {
 struct Fragments {
     opcode: Opcode,
     data: Vec<u8>,
-    count: u32,
+    empty_count: u32,
     is_compressed: bool,
 }
 
@@ -293,8 +293,10 @@ impl Decoder {
         match header.opcode {
             Opcode::Continuation => {
                 let fragments = self.fragments.as_mut().ok_or(Fault::Protocol)?;
-                fragments.count = fragments.count.saturating_add(1);
-                if fragments.count > FRAGMENTS_MAX {
+                fragments.empty_count = fragments
+                    .empty_count
+                    .saturating_add(payload.is_empty().into());
+                if fragments.empty_count > EMPTY_FRAGMENTS_MAX {
                     return Err(Fault::Protocol);
                 }
                 fragments.data.extend_from_slice(payload);
@@ -304,7 +306,7 @@ impl Decoder {
                 self.fragments = Some(Box::new(Fragments {
                     opcode: header.opcode,
                     data: payload.to_vec(),
-                    count: 1,
+                    empty_count: payload.is_empty().into(),
                     is_compressed: header.is_compressed,
                 }));
                 Ok(false)
@@ -527,12 +529,29 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_of_fragments_is_cut() {
-        let mut stream = frame(0x01, b"");
-        for _ in 0..FRAGMENTS_MAX {
-            stream.extend(frame(0x00, b""));
+    fn a_flood_of_empty_fragments_is_cut_and_any_number_of_others_is_taken() {
+        let message = |empty: u32| {
+            let mut stream = frame(0x01, b"");
+            for _ in 1..empty {
+                stream.extend(frame(0x00, b""));
+            }
+            stream.extend(frame(0x80, b"x"));
+            stream
+        };
+        let taken = decode(1000, &[&message(EMPTY_FRAGMENTS_MAX)]);
+        assert_ne!(taken, ["Protocol"]);
+        let cut = decode(1000, &[&message(EMPTY_FRAGMENTS_MAX + 1)]);
+        assert_eq!(cut, ["Protocol"]);
+
+        let length = 2 * usize::try_from(EMPTY_FRAGMENTS_MAX).unwrap();
+        let mut stream = frame(0x02, b"x");
+        for _ in 1..length {
+            stream.extend(frame(0x00, b"x"));
         }
-        assert_eq!(decode(1000, &[&stream]), ["Protocol"]);
+        stream.extend(frame(0x80, b""));
+        let taken = decode(length, &[&stream]);
+        assert_ne!(taken, ["Protocol"]);
+        assert_eq!(taken.len(), 1);
     }
 
     #[test]

@@ -6,5 +6,6 @@
 )]
 pub(crate) mod authority;
 pub(crate) mod guard;
+pub(crate) mod refused;
 pub(crate) mod revoked;
 pub(crate) mod secrets;

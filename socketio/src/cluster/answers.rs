@@ -157,6 +157,8 @@ impl<T> Future for Gathering<T> {
                 Poll::Ready(Some(Heard::Answer(from, body))) => {
                     this.items.extend((this.take)(from, body));
                 }
+                // Only acknowledgements are announced before they come.
+                Poll::Ready(Some(Heard::Lost(_))) => {}
                 Poll::Ready(Some(Heard::Failed(error))) => {
                     this.failure = Some(error);
                     break;

@@ -18,9 +18,16 @@ use crate::proto::cluster::message::{ClusterMessage, ServerId};
 /// [`max_publishing`](crate::cluster::ClusterSettings::max_publishing) bounds them.
 const QUEUE_MESSAGES: usize = 1024;
 
-/// Links servers of one process, one for each core for instance, so that they are one to their clients.
+/// Links servers of one process, one for each core for instance, so that what one sends reaches the clients of all.
 ///
 /// Messages pass unserialised, and each server acts on them on its own runtime.
+///
+/// A session stays with the server that opened it: the bus carries events, not requests. Servers that share a port
+/// (`SO_REUSEPORT`) therefore suit clients on WebSocket, where a session is one connection. With long-polling, which the
+/// official clients begin with, each request may come on a connection of its own and reach a server that does not know
+/// the session: the client gets 400 `Session ID unknown` and begins anew. Have such clients keep to WebSocket
+/// (`transports: ["websocket"]`), give each server a port of its own behind a proxy that keeps a client with its
+/// server, or serve one server on a multi-thread runtime.
 ///
 /// ```
 /// use socketio::cluster::LocalBus;

@@ -16,6 +16,8 @@ use crate::proto::cluster::node::{Input, Node, Output};
 /// What comes back to a question. No more comes than the machine lets through, so the channel is bounded by its bounds.
 pub(crate) enum Heard {
     Answer(ServerId, ClusterBody),
+    /// So many clients went with their server before they had answered.
+    Lost(u64),
     /// The question was not asked, or not of all.
     Failed(AdapterError),
 }
@@ -108,6 +110,9 @@ impl Seat {
                 // Whoever asked may have stopped waiting.
                 Output::Answer { waiter, from, body } => {
                     let _ = waiter.send(Heard::Answer(from, body));
+                }
+                Output::Lost { waiter, acks } => {
+                    let _ = waiter.send(Heard::Lost(acks));
                 }
                 Output::Complete(waiter) => drop(waiter),
             }

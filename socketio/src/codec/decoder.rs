@@ -34,7 +34,7 @@ impl fmt::Debug for Decoder {
 impl Decoder {
     /// Takes the next message. `Ok(None)` means that the packet needs more messages.
     ///
-    /// After an error nothing is kept; the connection is to be closed.
+    /// After an error nothing is kept; the connection is to be closed, unless it was [past a limit](Self::past_limit).
     //= SIO5-INV-01
     #[inline]
     pub(crate) fn decode<'a>(
@@ -93,6 +93,23 @@ impl Decoder {
         let packet = parser.decode(message, limits, &mut partial)?;
         self.waiting = (partial.0.is_some()).then(|| Waiting::Custom(Box::new(partial)));
         Ok(packet)
+    }
+
+    /// The event that a message was, without its arguments, where these are all that was past a limit, so that it alone
+    /// can be refused. Known of JSON without attachments; msgpack may name the event behind its arguments.
+    #[cold]
+    pub(crate) fn past_limit<'a>(
+        error: PacketError,
+        codec: &Codec,
+        message: Payload<'a>,
+        protocol: Protocol,
+        limits: &PacketLimits,
+    ) -> Option<Packet<'a>> {
+        let is_past = matches!(error, PacketError::TooDeep | PacketError::TooManyValues);
+        match codec.0 {
+            Format::Json if is_past => json::event_without_args(message, protocol, limits),
+            _ => None,
+        }
     }
 
     /// True while a packet needs more messages; the caller bounds for how long.

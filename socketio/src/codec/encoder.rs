@@ -24,7 +24,7 @@ pub(crate) struct ConnectReply<'a> {
 
 /// An event to send.
 #[derive(Debug)]
-pub(crate) struct Event<'a, A: ?Sized> {
+pub(crate) struct OutgoingEvent<'a, A: ?Sized> {
     pub(crate) namespace: &'a str,
     /// The id under which an acknowledgement is asked for.
     pub(crate) id: Option<u64>,
@@ -34,13 +34,13 @@ pub(crate) struct Event<'a, A: ?Sized> {
     pub(crate) offset: Option<&'a str>,
 }
 
-impl<A: ?Sized> Clone for Event<'_, A> {
+impl<A: ?Sized> Clone for OutgoingEvent<'_, A> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<A: ?Sized> Copy for Event<'_, A> {}
+impl<A: ?Sized> Copy for OutgoingEvent<'_, A> {}
 
 impl Codec {
     /// Tells a client that it has joined. Protocol 4 is told no more than that (SIO4-CON-02).
@@ -95,7 +95,7 @@ impl Codec {
         out: &mut MessageBuffer,
     ) -> Result<(), EncodeError> {
         #[derive(Serialize)]
-        struct Members<'a> {
+        struct RefusalPayload<'a> {
             message: &'a str,
             #[serde(skip_serializing_if = "Option::is_none")]
             data: Option<&'a RawValue>,
@@ -103,7 +103,7 @@ impl Codec {
         let payload = match (protocol, data) {
             (Protocol::V3, Some(data)) => raw_value(data)?.get().to_owned(),
             (Protocol::V3, None) => to_json(message)?,
-            (_, data) => to_json(&Members {
+            (_, data) => to_json(&RefusalPayload {
                 message,
                 data: data.map(raw_value).transpose()?,
             })?,
@@ -125,7 +125,7 @@ impl Codec {
     #[inline]
     pub(crate) fn event<A: Serialize + ?Sized>(
         &self,
-        event: Event<'_, A>,
+        event: OutgoingEvent<'_, A>,
         out: &mut MessageBuffer,
     ) -> Result<(), EncodeError> {
         //= SIO5-PKT-07
@@ -143,7 +143,7 @@ impl Codec {
     /// Encodes an event once, for any number of clients.
     pub(crate) fn encode_event<A: Serialize + ?Sized>(
         &self,
-        event: Event<'_, A>,
+        event: OutgoingEvent<'_, A>,
     ) -> Result<EncodedMessage, EncodeError> {
         EncodedMessage::with(|buffer| self.event(event, buffer))
     }

@@ -72,21 +72,79 @@ pub enum ArgsError {
     Missing {
         /// The position of the first one missing, from zero.
         index: usize,
+        /// The name of the type that was asked for, as [`type_name`](std::any::type_name) gives it.
+        expected: &'static str,
     },
     /// An argument is of another type.
     Type {
         /// Its position, from zero.
         index: usize,
-        /// What the type's deserializer says.
+        /// The name of the type that was asked for, as [`type_name`](std::any::type_name) gives it.
+        expected: &'static str,
+        /// What the argument is, with its article: `"a string"`, `"an array"`.
+        found: &'static str,
+        /// What the type's deserializer says; it may quote the argument.
         message: String,
     },
 }
 
+impl ArgsError {
+    /// The position of the argument that is wrong or missing, from zero.
+    #[must_use]
+    pub fn index(&self) -> usize {
+        match *self {
+            Self::Missing { index, .. } | Self::Type { index, .. } => index,
+        }
+    }
+
+    /// The type that was asked for, without its modules: `"Option<String>"`.
+    #[must_use]
+    pub fn expected(&self) -> String {
+        match *self {
+            Self::Missing { expected, .. } | Self::Type { expected, .. } => {
+                without_modules(expected)
+            }
+        }
+    }
+
+    /// What the argument is, with its article; `"nothing"` where it is missing. It quotes no argument.
+    #[must_use]
+    pub fn found(&self) -> &'static str {
+        match *self {
+            Self::Missing { .. } => "nothing",
+            Self::Type { found, .. } => found,
+        }
+    }
+}
+
+fn without_modules(type_name: &str) -> String {
+    let is_in_path = |letter: char| letter.is_alphanumeric() || letter == '_' || letter == ':';
+    let mut short = String::new();
+    let mut rest = type_name;
+    while let Some(letter) = rest.chars().next() {
+        let len = rest
+            .find(|letter| !is_in_path(letter))
+            .unwrap_or(rest.len());
+        let (path, behind) = rest
+            .split_at_checked(len.max(letter.len_utf8()))
+            .unwrap_or((rest, ""));
+        short.push_str(path.rsplit("::").next().unwrap_or(path));
+        rest = behind;
+    }
+    short
+}
+
 impl fmt::Display for ArgsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (index, expected) = (self.index(), self.expected());
         match self {
-            Self::Missing { index } => write!(f, "argument {index} is missing"),
-            Self::Type { index, message } => write!(f, "argument {index}: {message}"),
+            Self::Missing { .. } => write!(f, "argument {index} is missing: expected {expected}"),
+            Self::Type { found, message, .. } => {
+                write!(
+                    f,
+                    "argument {index}: expected {expected}, found {found}: {message}"
+                )
+            }
         }
     }
 }

@@ -4,7 +4,10 @@
 pub(crate) const DEEPEST: u32 = 1_024;
 
 /// The bounds on one incoming packet. One past any of them is an invalid packet, which closes the connection
-/// (SIO5-INV-01).
+/// (SIO5-INV-01); where only the arguments of an event without binary are past
+/// [`max_depth`](Self::max_depth) or [`max_values`](Self::max_values), and come as JSON, the event alone is refused: it is
+/// acknowledged with `{"error":"too_deep"}` or `{"error":"too_many_values"}`, and
+/// [`on_invalid`](crate::NamespaceBuilder::on_invalid) is told.
 ///
 /// ```
 /// let limits = socketio::parser::PacketLimits::default().max_attachments(2);

@@ -41,4 +41,4 @@ pub use parser::{Codec, Outgoing, Parser, Partial};
 
 pub(crate) use date::to_iso_string;
 pub(crate) use decoder::Decoder;
-pub(crate) use encoder::{ConnectReply, Event};
+pub(crate) use encoder::{ConnectReply, OutgoingEvent};

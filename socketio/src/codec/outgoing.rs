@@ -119,7 +119,7 @@ impl<'s, S: ArgsSink> Serializer for Shape<'s, S> {
     type Ok = ();
     type Error = Outcome;
     type SerializeSeq = Impossible<(), Outcome>;
-    type SerializeTuple = Elements<'s, S>;
+    type SerializeTuple = SeveralArgs<'s, S>;
     type SerializeTupleStruct = Impossible<(), Outcome>;
     type SerializeTupleVariant = Impossible<(), Outcome>;
     type SerializeMap = Impossible<(), Outcome>;
@@ -221,13 +221,13 @@ impl<'s, S: ArgsSink> Serializer for Shape<'s, S> {
     }
 
     #[inline]
-    fn serialize_tuple(self, len: usize) -> Result<Elements<'s, S>, Outcome> {
+    fn serialize_tuple(self, len: usize) -> Result<SeveralArgs<'s, S>, Outcome> {
         match self.mode {
             Mode::Unknown => return Err(Outcome::One),
             Mode::Several => self.sink.begin(len)?,
             Mode::Raw => {}
         }
-        Ok(Elements {
+        Ok(SeveralArgs {
             sink: self.sink,
             mode: self.mode,
         })
@@ -241,12 +241,12 @@ impl<'s, S: ArgsSink> Serializer for Shape<'s, S> {
 }
 
 /// Several arguments, or the parts of some that are passed through.
-struct Elements<'s, S> {
+struct SeveralArgs<'s, S> {
     sink: &'s mut S,
     mode: Mode,
 }
 
-impl<S: ArgsSink> SerializeTuple for Elements<'_, S> {
+impl<S: ArgsSink> SerializeTuple for SeveralArgs<'_, S> {
     type Ok = ();
     type Error = Outcome;
 

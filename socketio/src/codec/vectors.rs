@@ -14,7 +14,7 @@ use super::error::PacketError;
 use super::kind::PacketKind;
 use super::outgoing::SEVERAL;
 use super::packet::Packet;
-use super::{Codec, Decoder, Event, PacketLimits, RawArgs};
+use super::{Codec, Decoder, OutgoingEvent, PacketLimits, RawArgs};
 
 /// How we depart from a row.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -259,7 +259,7 @@ impl Row {
             4 => PacketKind::ConnectError,
             2 | 5 => {
                 let (name, args) = data.unwrap().as_array().unwrap().split_first().unwrap();
-                let event = Event {
+                let event = OutgoingEvent {
                     namespace,
                     id,
                     name: name.as_str().unwrap(),

@@ -1,8 +1,6 @@
-//! Letting clients in: credentials, verifications, connect middleware.
+//! Letting clients in: namespaces, credentials, verifications.
 
 use std::borrow::Cow;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Instant, SystemTime};
@@ -11,22 +9,22 @@ use engineio::{Connection, Protocol};
 use serde_json::{Map, Value};
 use socketio_auth as auth;
 use socketio_auth::{
-    Action, BoxFuture, Code, Collected, Credential, Decision, ErasedIdentity, Extract, Fingerprint,
-    Grant, GrantFacts, Inherit, Mode, NoRequest, PayloadText, Purpose, Rejection, SourceKind,
-    Subject,
+    Action, Code, Collected, Credential, Decision, ErasedIdentity, Extract, Grant, GrantFacts,
+    Inherit, NoRequest, PayloadText, Purpose, Rejection, Subject,
 };
 
 use crate::authority::guard::Guard;
+use crate::authority::refused::{Evidence, Refused};
 use crate::authority::revoked::Mark;
 use crate::clock::{now, wall_clock};
-use crate::error::ConnectError;
 use crate::id::SocketId;
-use crate::live::client::{Accepted, Auth, Client, Payload, Shell};
-use crate::live::core::{Core, Verdict};
+use crate::live::candidate::Accepted;
+use crate::live::client::{Auth, Client, Payload, Shell};
+use crate::live::core::Core;
 use crate::live::directory::Lease;
 use crate::live::keeper::Claim;
 use crate::live::space::{Family, Space};
-use crate::proto::client::{Gate, Inherited, Input, Ticket};
+use crate::proto::client::{Gate, Inherited, Input, Refusal, Ticket};
 use crate::running::{Guarded, Panicked, guard, poll_now};
 use crate::trace;
 
@@ -37,31 +35,29 @@ struct Trial {
     mark: Mark,
     purpose: Purpose,
     /// For the books, if there are any.
-    entry: Option<Entry>,
+    exhibit: Option<Exhibit>,
 }
 
-/// What the books want to know of a verification.
-struct Entry {
-    source: SourceKind,
-    fingerprint: Fingerprint,
+/// A credential that is being judged.
+struct Exhibit {
+    evidence: Evidence,
     began_at: Instant,
 }
 
-impl Entry {
+impl Exhibit {
     fn of(credential: &Credential) -> Self {
         Self {
-            source: credential.source(),
-            fingerprint: credential.fingerprint(),
+            evidence: Evidence::of(credential),
             began_at: now(),
         }
     }
 
-    fn end(&self) -> Verdict {
-        Verdict {
-            source: self.source,
-            fingerprint: self.fingerprint,
-            latency: now().saturating_duration_since(self.began_at),
-        }
+    /// It has been judged.
+    fn close(&self) -> Box<Evidence> {
+        Box::new(Evidence {
+            latency: Some(now().saturating_duration_since(self.began_at)),
+            ..self.evidence
+        })
     }
 }
 
@@ -74,13 +70,14 @@ impl Client {
         ticket: Ticket,
         name: Arc<str>,
         payload: Payload,
+        found: Option<Lease<Space>>,
     ) {
-        if let Some(space) = self.server.spaces.lease(&name) {
+        if let Some(space) = found.or_else(|| self.server.spaces.lease(&name)) {
             return self.found(connection, now, ticket, space, payload);
         }
         let families = self.server.families();
         if families.is_empty() {
-            return self.pump(connection, now, Input::NotFound { ticket });
+            return self.pump(connection, now, not_found(ticket));
         }
         let auth = payload.value().map(Cow::into_owned);
         let auth = auth.unwrap_or_else(|| Value::Object(Map::new()));
@@ -112,16 +109,19 @@ impl Client {
         found: Result<Option<Arc<Family>>, Panicked>,
     ) {
         let Ok(Some(family)) = found else {
-            return self.pump(connection, now, Input::NotFound { ticket });
+            return self.pump(connection, now, not_found(ticket));
         };
         match self.server.lease_of(&family, name) {
             Some(space) => self.found(connection, now, ticket, space, payload),
-            None => self.pump(connection, now, Input::NoRoom { ticket }),
+            None => {
+                let refusal = Refusal::TooManyNamespaces;
+                self.pump(connection, now, Input::NotFound { ticket, refusal });
+            }
         }
     }
 
-    /// Makes the socket of a CONNECT and collects its credential.
-    fn found(
+    /// Makes the socket of a CONNECT, and collects its credential where there is a policy; else it calls no user code.
+    pub(super) fn found(
         &self,
         connection: &Connection<Self>,
         now: Instant,
@@ -136,8 +136,6 @@ impl Client {
         };
         let gate = space.guard.as_ref();
         let gate = gate.map(|guard| self.gate(now, guard, &payload, &space));
-        let (gate, guest) = gate.unzip();
-        let guest = guest.flatten();
         let claim = match &space.recovery {
             Some(_) => Claim::of(payload.value().as_deref()),
             None => None,
@@ -151,15 +149,13 @@ impl Client {
         if let Some(claim) = claim {
             core.set_claim(claim);
         }
-        if let Some(guest) = guest {
-            core.set_guest(guest);
-        }
         let socket = Arc::new(core);
         if gate.is_some() {
             match self.server.authority.enter_pending(self.address()) {
                 Ok(place) => socket.wait_in(place),
                 Err(rejection) => {
-                    return self.pump(connection, now, Input::Unwelcome { ticket, rejection });
+                    let refusal = Refusal::Refused(rejection.into());
+                    return self.pump(connection, now, Input::NotFound { ticket, refusal });
                 }
             }
         }
@@ -190,42 +186,34 @@ impl Client {
         }
     }
 
-    /// What decides on a client in a namespace with a policy, and who it is there as a guest.
+    /// What decides on a client in a namespace with a policy.
     fn gate(
         &self,
         now: Instant,
         guard: &Guard,
         payload: &Payload,
         space: &Space,
-    ) -> (Box<Gate<Shell>>, Option<ErasedIdentity>) {
+    ) -> Box<Gate<Shell>> {
         let policy = &guard.policy;
         let mut presented = self.collect(now, guard.index, &**policy, payload);
-        let (mut inherited, mut guest) = (None, None);
+        let mut inherited = None;
         if matches!(presented, Collected::Missing(_) | Collected::Guest) {
             inherited = self.inheritable(guard);
         }
-        if matches!(presented, Collected::Guest) {
-            match new_guest(guard, space) {
-                Ok(found) => guest = Some(found),
-                Err(rejection) => presented = Collected::Rejected(rejection),
-            }
-        }
-        if let Some(Inherited { grant, .. }) = &inherited {
-            let (identity, facts) = (grant.grant.identity(), grant.grant.facts());
+        if let Some(Inherited { granted, .. }) = &inherited {
+            let grant = &granted.grant.grant;
+            let (identity, facts) = (grant.identity(), grant.facts());
             if let Err(rejection) = may_connect(&**policy, identity, Some(facts), &space.name) {
                 presented = Collected::Rejected(rejection);
                 inherited = None;
             }
         }
-        let gate = Box::new(Gate {
+        Box::new(Gate {
             policy: Arc::clone(policy.settings()),
             has_guests: policy.has_guests(),
             presented,
             inherited,
-        });
-        // In the other modes a guest has to say so in an event of its own.
-        let guest = guest.filter(|_| gate.policy.mode == Mode::Handshake);
-        (gate, guest)
+        })
     }
 
     /// What the connection was granted under the very same policy, if all of it names one subject.
@@ -245,19 +233,44 @@ impl Client {
         {
             return None;
         }
-        let counted_from = wall_clock();
-        let left = |at: SystemTime| at.duration_since(counted_from).unwrap_or_default();
         Some(Inherited {
             from: socket.ticket,
-            subject: grant.subject().clone(),
-            // As the policy ended it there, its cap included.
-            expires_in: socket.expires_at().map(left),
-            grant: Accepted {
-                grant,
-                mark,
-                counted_from,
-            },
+            granted: granted_now(&socket, grant, mark),
         })
+    }
+
+    /// Has those that took over what a socket held take over what it holds now, unless the authorizer does not let its
+    /// holder be where they are.
+    pub(super) fn pass_on(
+        &self,
+        connection: &Connection<Self>,
+        now: Instant,
+        from: &Core,
+        heirs: &[Arc<Core>],
+    ) {
+        let mark = self.server.authority.revoked.mark_of_held();
+        let Some(grant) = from.grant() else { return };
+        let granted = granted_now(from, grant, mark);
+        for heir in heirs {
+            let Some(guard) = &heir.space.guard else {
+                continue;
+            };
+            let (grant, to) = (&granted.grant.grant, heir.ticket);
+            let (identity, facts) = (grant.identity(), Some(grant.facts()));
+            let may = may_connect(&*guard.policy, identity, facts, &heir.space.name);
+            let input = match may {
+                Ok(()) => Input::PassOn {
+                    from: from.ticket,
+                    to,
+                    granted: granted.clone(),
+                },
+                Err(rejection) => Input::Auth {
+                    ticket: to,
+                    input: auth::Input::Revoked(rejection.into()),
+                },
+            };
+            self.pump(connection, now, input);
+        }
     }
 
     fn collect(
@@ -310,97 +323,34 @@ impl Client {
             epoch,
             mark: self.server.authority.revoked.mark(),
             purpose,
-            entry: self
+            exhibit: self
                 .server
                 .authority
                 .is_audited()
-                .then(|| Entry::of(&credential)),
+                .then(|| Exhibit::of(&credential)),
         };
         let mut context = self.context(connection, &socket.space.name);
         if let Some(subject) = trial.purpose.subject() {
             context = context.with_renewed_subject(subject.clone());
         }
         let started = guard(|| Arc::clone(policy).authenticate(context, credential));
-        let Ok(mut verification) = started else {
+        let Ok(verification) = started else {
             return self.verified(connection, now, socket, &trial, Err(Panicked));
         };
-        if socket.is_held() && !socket.space.handlers.middleware.is_empty() {
-            // The CONNECT was answered long ago, so the middleware is asked as a part of the verification.
-            verification = Box::pin(then_ask_middleware(verification, Arc::clone(socket)));
-        }
-        match poll_now(verification.as_mut()) {
-            Poll::Ready(result) => {
-                self.verified(connection, now, socket, &trial, result);
-            }
-            Poll::Pending => {
-                self.wait_for(connection, socket, trial, verification);
-            }
-        }
+        let verified = Arc::clone(socket);
+        self.run_unless_cancelled(
+            connection,
+            now,
+            socket,
+            epoch,
+            verification,
+            move |client, connection, now, result| {
+                client.verified(connection, now, &verified, &trial, result);
+            },
+        );
     }
 
-    /// Runs a future to its end, or to the end of the socket, and goes on with what came of it.
-    pub(super) fn wait_unless_left<F, N>(
-        &self,
-        connection: &Connection<Self>,
-        socket: &Arc<Core>,
-        future: F,
-        next: N,
-    ) where
-        F: Future + Send + 'static,
-        N: FnOnce(&Self, &Connection<Self>, Result<F::Output, Panicked>) + Send + 'static,
-    {
-        let mut future = Box::pin(future);
-        if let Poll::Ready(output) = poll_now(future.as_mut()) {
-            return next(self, connection, output);
-        }
-        let mut closed = socket.closed();
-        let connection = connection.clone();
-        self.server.spawn(&self.runtime, async move {
-            let mut future = Guarded(future);
-            let ended = std::future::poll_fn(|cx| {
-                if Pin::new(&mut closed).poll(cx).is_ready() {
-                    return Poll::Ready(None);
-                }
-                Pin::new(&mut future).poll(cx).map(Some)
-            })
-            .await;
-            drop(future);
-            if let Some(output) = ended {
-                next(connection.data(), &connection, output);
-            }
-        });
-    }
-
-    fn wait_for(
-        &self,
-        connection: &Connection<Self>,
-        socket: &Arc<Core>,
-        trial: Trial,
-        verification: BoxFuture<'static, Verified>,
-    ) {
-        let mut cancelled = socket.begin_verification(trial.epoch);
-        let (connection, socket) = (connection.clone(), Arc::clone(socket));
-        let mut verification = Guarded(verification);
-        self.server.spawn(&self.runtime, async move {
-            let result = std::future::poll_fn(|cx| {
-                // Cancelled when its sender is dropped.
-                if Pin::new(&mut cancelled).poll(cx).is_ready() {
-                    return Poll::Ready(None);
-                }
-                Pin::new(&mut verification).poll(cx).map(Some)
-            })
-            .await;
-            drop(verification);
-            if let Some(result) = result {
-                let (client, now) = (connection.data(), now());
-                client.verified(&connection, now, &socket, &trial, result);
-                client.go_on(&connection, now);
-            }
-        });
-    }
-
-    /// Asks the authorizer whether the owner of a good credential may be here, and the lists whether it was revoked
-    /// while middleware had it.
+    /// Asks the authorizer whether the owner of a good credential may be here, and the lists whether it was revoked.
     fn authorize(socket: &Core, grant: Grant<ErasedIdentity>) -> Verified {
         let Some(guard) = &socket.space.guard else {
             return Ok(grant);
@@ -434,32 +384,40 @@ impl Client {
         }
         let (ticket, epoch, mark) = (socket.ticket, trial.epoch, trial.mark);
         let result = result.unwrap_or_else(|Panicked| Err(Rejection::panicked()));
+        let evidence = trial.exhibit.as_ref().map(Exhibit::close);
         let input = match result {
             Ok(grant) => match authority.revoked.check(mark, grant.facts()) {
                 Ok(()) => {
                     let counted_from = wall_clock();
                     auth::Input::VerifyOk {
                         epoch,
-                        subject: grant.subject().clone(),
-                        expires_in: grant.expires_in(counted_from),
-                        grant: Accepted {
-                            grant: Arc::new(grant),
-                            mark,
-                            counted_from,
+                        granted: auth::Granted {
+                            subject: grant.subject().clone(),
+                            expires_in: grant.expires_in(counted_from),
+                            grant: Accepted {
+                                grant: Arc::new(grant),
+                                mark,
+                                counted_from,
+                                evidence,
+                            },
                         },
                     }
                 }
                 Err(rejection) if rejection.code() == Code::TokenRevoked => {
+                    let rejection = Refused::from(rejection).with_evidence(evidence);
                     auth::Input::VerifyRevoked { epoch, rejection }
                 }
-                Err(rejection) => auth::Input::VerifyErr { epoch, rejection },
+                Err(rejection) => {
+                    let rejection = Refused::from(rejection).with_evidence(evidence);
+                    auth::Input::VerifyErr { epoch, rejection }
+                }
             },
-            Err(rejection) => auth::Input::VerifyErr { epoch, rejection },
+            Err(rejection) => {
+                let rejection = Refused::from(rejection).with_evidence(evidence);
+                auth::Input::VerifyErr { epoch, rejection }
+            }
         };
-        let verdict = trial.entry.as_ref().map(Entry::end);
-        socket.with_verdict(verdict, || {
-            self.pump(connection, now, Input::Auth { ticket, input });
-        });
+        self.pump(connection, now, Input::Auth { ticket, input });
     }
 }
 
@@ -489,6 +447,32 @@ fn may_connect(
     }
 }
 
+/// A grant that a socket holds, for another of its connection.
+fn granted_now(
+    socket: &Core,
+    grant: Arc<Grant<ErasedIdentity>>,
+    mark: Mark,
+) -> auth::Granted<Accepted> {
+    let counted_from = wall_clock();
+    let left = |at: SystemTime| at.duration_since(counted_from).unwrap_or_default();
+    auth::Granted {
+        subject: grant.subject().clone(),
+        // As the policy ended it there, its cap included.
+        expires_in: socket.expires_at().map(left),
+        grant: Accepted {
+            grant,
+            mark,
+            counted_from,
+            evidence: None,
+        },
+    }
+}
+
+fn not_found(ticket: Ticket) -> Input<Shell> {
+    let refusal = Refusal::InvalidNamespace;
+    Input::NotFound { ticket, refusal }
+}
+
 type Verified = Result<Grant<ErasedIdentity>, Rejection>;
 
 /// The first set that takes a name.
@@ -499,36 +483,6 @@ async fn first_match(families: Vec<Arc<Family>>, name: &str, auth: &Value) -> Op
         }
     }
     None
-}
-
-/// Asks the connect middleware, one after the other.
-pub(super) async fn ask_middleware(socket: Arc<Core>) -> Result<(), ConnectError> {
-    for middleware in &socket.space.handlers.middleware {
-        middleware.start(&socket).await?;
-    }
-    Ok(())
-}
-
-async fn then_ask_middleware(
-    verification: BoxFuture<'static, Verified>,
-    socket: Arc<Core>,
-) -> Verified {
-    let grant = verification.await?;
-    let before = socket.identity();
-    socket.set_grant(Arc::new(grant.clone()), None);
-    match ask_middleware(Arc::clone(&socket)).await {
-        Ok(()) => Ok(grant),
-        Err(error) => {
-            // It is nobody's again while the client may try another credential.
-            socket.set_guest(before);
-            Err(refused_by(&error))
-        }
-    }
-}
-
-/// What middleware says, in the words of a policy.
-pub(super) fn refused_by(error: &ConnectError) -> Rejection {
-    Rejection::new(Code::InsufficientScope).with_message(error.message().to_owned())
 }
 
 //= SIO4-CON-04

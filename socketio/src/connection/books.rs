@@ -4,8 +4,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use engineio::Connection;
-use socketio_auth::{AuditKind, AuthContext, AuthEvent, Credential, Rejection};
+use socketio_auth::{AuditKind, AuthContext, AuthEvent, Rejection};
 
+use crate::authority::refused::Evidence;
 use crate::live::client::Client;
 use crate::live::core::Core;
 
@@ -41,7 +42,7 @@ impl Client {
         connection: &Connection<Self>,
         socket: &Core,
         kind: AuditKind<'_>,
-        credential: Option<&Credential>,
+        evidence: Option<&Evidence>,
     ) {
         if !self.server.authority.is_audited() {
             return;
@@ -49,13 +50,10 @@ impl Client {
         let context = self.context(connection, &socket.space.name);
         let grant = socket.grant();
         let mut event = AuthEvent::new(kind).in_context(&context);
-        if let Some(credential) = credential {
-            event = event.with_credential(credential);
-        }
-        if let Some(verdict) = socket.verdict() {
-            event = event.with_latency(verdict.latency);
-            event.source = Some(verdict.source);
-            event.fingerprint = Some(verdict.fingerprint);
+        if let Some(evidence) = evidence {
+            event.source = Some(evidence.source);
+            event.fingerprint = Some(evidence.fingerprint);
+            event.latency = evidence.latency;
         }
         if let Some(grant) = &grant {
             event = event.with_grant(grant.facts());

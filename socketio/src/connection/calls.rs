@@ -5,20 +5,17 @@ use std::task::Poll;
 use std::time::Instant;
 
 use engineio::Connection;
-use socketio_auth::{Collected, Rejection};
 
-use super::admission::{ask_middleware, refused_by};
 use super::replies::ack_json;
 use crate::clock::now;
 use crate::codec::RawArgs;
 use crate::codec::packet::Packet;
-use crate::error::ConnectError;
 use crate::event::{Event, Invalid};
 use crate::live::client::Client;
 use crate::live::core::Core;
 use crate::live::handlers::{AckSender, Running};
-use crate::live::inbox::Call;
-use crate::proto::client::Input;
+use crate::live::inbox::{Call, HeldEvent};
+use crate::proto::inbox::Next;
 use crate::running::{Guarded, Panicked, guard, poll_now};
 use crate::trace;
 
@@ -35,14 +32,22 @@ impl Client {
         let settings = &self.server.settings;
         let mut entered = None;
         let mut state = self.state.lock();
-        while let Some(call) = state.inbox.next(settings.max_handlers_in_flight) {
+        while let Some(next) = state.inbox.next(&settings.inbox) {
             drop(state);
             // Whoever disconnects or emits may be outside of any runtime, where a handler could not wait.
             entered.get_or_insert_with(|| self.runtime.enter());
-            self.make(connection, now, call);
+            match next {
+                Next::Event(HeldEvent { socket, held }) => {
+                    // The disconnect handlers were the last to see it.
+                    if !socket.is_gone() {
+                        self.dispatch(connection, &socket, &held.packet);
+                    }
+                }
+                Next::Other(call) => self.make(connection, now, call),
+            }
             state = self.state.lock();
         }
-        let is_resumed = state.inbox.take_resumed(settings.inbox_max_bytes);
+        let is_resumed = state.inbox.take_resumed(&settings.inbox);
         // Whatever is done on a connection ends here, by this thread or by the one that has the right to call.
         state.release();
         let has_called = entered.is_some();
@@ -59,71 +64,34 @@ impl Client {
 
     fn make(&self, connection: &Connection<Self>, now: Instant, call: Call) {
         match call {
-            Call::Event { socket, held } => {
-                // The disconnect handlers were the last to see it.
-                if !socket.is_gone() {
-                    self.dispatch(connection, &socket, &held.packet);
+            Call::Ask { about, makes_guest } => {
+                if about.socket.has_left() {
+                    return;
                 }
-            }
-            Call::Admit { ticket, socket } => {
-                let asked = ask_middleware(Arc::clone(&socket));
-                let admitted = Arc::clone(&socket);
-                self.wait_unless_left(
-                    connection,
-                    &socket,
-                    asked,
-                    move |client, connection, asked| {
-                        client.feed(
-                            connection,
-                            match asked {
-                                Ok(Ok(())) => match admitted.check_lists() {
-                                    Ok(()) => Input::Admitted { ticket },
-                                    Err(rejection) => Input::Unwelcome { ticket, rejection },
-                                },
-                                Ok(Err(error)) => Input::Denied { ticket, error },
-                                Err(Panicked) => Input::Denied {
-                                    ticket,
-                                    error: ConnectError::new("internal error"),
-                                },
-                            },
-                        );
-                    },
-                );
-            }
-            Call::AdmitGuest {
-                ticket,
-                socket,
-                ack,
-            } => {
-                let asked = ask_middleware(Arc::clone(&socket));
-                let guest = Arc::clone(&socket);
-                self.wait_unless_left(
-                    connection,
-                    &socket,
-                    asked,
-                    move |client, connection, asked| {
-                        guest.set_asking(false);
-                        let presented = match asked {
-                            Ok(Ok(())) => Collected::Guest,
-                            Ok(Err(error)) => Collected::Rejected(refused_by(&error)),
-                            Err(Panicked) => Collected::Rejected(Rejection::panicked()),
-                        };
-                        client.feed(
-                            connection,
-                            Input::Authenticate {
-                                ticket,
-                                presented,
-                                ack,
-                            },
-                        );
-                    },
-                );
+                if makes_guest {
+                    self.ask_about_guest(connection, now, about);
+                } else {
+                    self.ask(connection, now, about);
+                }
             }
             Call::Connected(socket) => {
                 for handler in &socket.space.handlers.connect {
                     let started = guard(|| handler.start(&socket));
                     self.run_started(connection, &socket, started, None);
                 }
+            }
+            Call::PassOn { from, heirs } => self.pass_on(connection, now, &from, &heirs),
+            Call::Changed(socket, changed) => {
+                // The disconnect handlers were the last to see it.
+                if socket.is_gone() {
+                    return;
+                }
+                for handler in &socket.space.handlers.change {
+                    let started = guard(|| handler.start(&socket, &changed));
+                    self.run_started(connection, &socket, started, None);
+                }
+                // The identities are the application's, and so is what their end does.
+                let _ = guard(|| drop(changed));
             }
             Call::Left(socket, reason) => {
                 let handlers = &socket.space.handlers;
@@ -133,6 +101,8 @@ impl Client {
                 }
                 socket.save(reason);
                 socket.go();
+                let is_void = |event: &HeldEvent| Arc::ptr_eq(&event.socket, &socket);
+                self.state.lock().inbox.drop_events(is_void);
                 for handler in &handlers.disconnect {
                     let started = guard(|| handler.start(&socket, reason));
                     self.run_started(connection, &socket, started, None);
@@ -142,7 +112,8 @@ impl Client {
                 ticket,
                 name,
                 payload,
-            } => self.find(connection, now, ticket, name, payload),
+                found,
+            } => self.find(connection, now, ticket, name, payload, found),
             Call::Verify {
                 socket,
                 epoch,
@@ -241,6 +212,9 @@ impl Client {
                     trace::debug!(
                         namespace = &*socket.space.name,
                         event = name,
+                        argument = error.index(),
+                        expected = error.expected(),
+                        found = error.found(),
                         "arguments are not what the handler takes"
                     );
                     let invalid = Invalid::Arguments {
@@ -255,12 +229,19 @@ impl Client {
                 Err(Panicked) => panicked(socket, ack.clone()),
             }
         }
-        if count == 0
-            && let Some(fallback) = &socket.space.handlers.fallback
-        {
+        if count > 0 {
+            return;
+        }
+        if let Some(fallback) = &socket.space.handlers.fallback {
             let event = Event::from_parts(name, args.to_owned());
             let started = guard(|| fallback.start(socket, event, ack.clone()));
             self.run_started(connection, socket, started, ack);
+        } else if socket.space.handlers.any.is_empty() {
+            trace::debug!(
+                namespace = &*socket.space.name,
+                event = shortened(name),
+                "nobody handles this event"
+            );
         }
     }
 
@@ -313,6 +294,15 @@ impl Client {
             client.go_on(&connection, now());
         });
     }
+}
+
+/// The name of an event that the client made up, for a log: lines are not to grow with it.
+#[cfg(feature = "tracing")]
+fn shortened(name: &str) -> &str {
+    const MOST_BYTES: usize = 64;
+    let mut ends = (0..=MOST_BYTES).rev();
+    let end = ends.find(|&end| name.is_char_boundary(end));
+    name.get(..end.unwrap_or(0)).unwrap_or(name)
 }
 
 /// Asks the event middleware, one after the other.

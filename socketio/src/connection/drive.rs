@@ -1,7 +1,7 @@
 //! Feeding the machine, and carrying out what follows.
 //!
 //! Inputs are fed by whoever has them; one thread at a time carries out what follows, without the lock, and runs
-//! no user code there. User code is called from the [inbox](crate::live::inbox), one call at a time and in order.
+//! no user code there. User code is called from the [inbox](crate::proto::inbox), one call at a time and in order.
 
 use std::time::Instant;
 
@@ -29,7 +29,7 @@ impl Driver for Drive {
             Ask::LeaveAll => Input::LeaveAll,
             Ask::End(rejection) => Input::Auth {
                 ticket,
-                input: auth::Input::Revoked(rejection),
+                input: auth::Input::Revoked(rejection.into()),
             },
             Ask::ExpireIn(Margin { margin, reason }) => Input::Auth {
                 ticket,
@@ -82,7 +82,7 @@ impl Client {
             state.machine.handle_input(now, limits, input);
             while let Some(output) = state.machine.poll_output() {
                 drop(state);
-                self.perform(connection, output);
+                self.perform(connection, now, output);
                 state = self.state.lock();
             }
         }

@@ -1,57 +1,64 @@
 //! Carrying out what the machine wants. No user code runs here.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime};
 
 use engineio::{Connection, Protocol, Transport};
 use socketio_auth as auth;
-use socketio_auth::AuditKind;
+use socketio_auth::{Answer, AuditKind, Change, Code, ErasedIdentity, Rejection};
 
 use super::replies::{ack_json, emit_json, send_connected, send_disconnect, send_own};
-use crate::live::client::{Accepted, Client, HeldPacket, Shell};
+use crate::authority::refused::{Evidence, Refused};
+use crate::event::ChangeKind;
+use crate::live::candidate::Accepted;
+use crate::live::client::{Client, HeldPacket, Shell};
 use crate::live::core::Core;
-use crate::live::inbox::Call;
+use crate::live::handlers::Changed;
+use crate::live::inbox::{Call, HeldEvent};
 use crate::live::owed::Awaited;
 use crate::proto::client::{Input, Output, Refusal};
 use crate::trace;
 
 impl Client {
     /// Carries out one output. Calls no user code.
-    pub(super) fn perform(&self, connection: &Connection<Self>, output: Output<Shell>) {
+    pub(super) fn perform(
+        &self,
+        connection: &Connection<Self>,
+        now: Instant,
+        output: Output<Shell>,
+    ) {
         match output {
+            // Nothing of the application's decides here.
+            Output::Find {
+                ticket,
+                name: _,
+                payload,
+                found: Some(space),
+            } if space.guard.is_none() => self.found(connection, now, ticket, space, payload),
             Output::Find {
                 ticket,
                 name,
                 payload,
+                found,
             } => self.push(Call::Find {
                 ticket,
                 name,
                 payload,
+                found,
             }),
+            Output::GiveBack(found) => drop(found),
             Output::Refuse {
                 name,
                 socket,
                 refusal,
             } => self.refuse(connection, &name, socket.as_deref(), &refusal),
-            Output::Admit {
-                ticket,
+            Output::Ask(question) => self.take_question(connection, now, question),
+            Output::Enter {
                 socket,
-                grant,
+                answer,
                 expires_in,
-            } => {
-                self.install(&socket, grant, expires_in);
-                if let Some(guard) = &socket.space.guard {
-                    self.audit(connection, &socket, AuditKind::Accepted, None);
-                    self.bind(guard.index);
-                }
-                let skips = socket.identify();
-                if skips || socket.space.handlers.middleware.is_empty() {
-                    self.enqueue(Input::Admitted { ticket });
-                } else {
-                    self.push(Call::Admit { ticket, socket });
-                }
-            }
-            Output::Join { socket, expires_in } => self.join(connection, socket, expires_in),
+            } => self.let_in(connection, socket, answer, expires_in),
+            Output::PassOn { from, heirs } => self.push(Call::PassOn { from, heirs }),
             Output::Auth { socket, output } => self.perform_auth(connection, socket, output),
             Output::Left {
                 socket,
@@ -92,19 +99,22 @@ impl Client {
     }
 
     /// Gives a socket what it was granted, unless that was revoked meanwhile.
-    fn install(&self, socket: &Core, accepted: Option<Accepted>, expires_in: Option<Duration>) {
-        let Some(accepted) = accepted else {
-            // A guest, who was made before the machine let it in.
-            return;
-        };
-        let expires_at = expires_in.and_then(|left| accepted.counted_from.checked_add(left));
+    pub(super) fn install(
+        &self,
+        socket: &Core,
+        accepted: &Accepted,
+        expires_at: Option<SystemTime>,
+    ) {
         let grant = Arc::clone(&accepted.grant);
         let revoked = &self.server.authority.revoked;
         let installed = revoked.install(accepted.mark, accepted.grant.facts(), || {
             socket.set_grant(grant, expires_at);
         });
         if installed.is_err() {
-            socket.end_grant(None);
+            self.enqueue(Input::Auth {
+                ticket: socket.ticket,
+                input: auth::Input::Revoked(Rejection::from(Code::TokenRevoked).into()),
+            });
         }
     }
 
@@ -117,14 +127,15 @@ impl Client {
     ) {
         self.server.meter.connect_rejected();
         log_refusal(refusal);
-        if let Refusal::Auth(rejection) = refusal {
-            match socket {
-                Some(socket) => {
-                    let kind = AuditKind::of_rejection(rejection);
-                    self.audit(connection, socket, kind, None);
-                }
-                None => self.audit_refusal(connection, name, rejection),
+        match (refusal, socket) {
+            (Refusal::Refused(refused), Some(socket)) if socket.space.guard.is_some() => {
+                let kind = AuditKind::of_rejection(&refused.rejection);
+                self.audit(connection, socket, kind, refused.evidence.as_deref());
             }
+            (Refusal::Refused(refused), None) => {
+                self.audit_refusal(connection, name, &refused.rejection);
+            }
+            _ => {}
         }
         let codec = &self.server.codec;
         let protocol = connection.protocol();
@@ -132,15 +143,15 @@ impl Client {
             .and_then(|socket| socket.space.guard.as_ref())
             .is_some_and(|guard| guard.policy.settings().legacy_codes);
         send_own(connection, |buffer| match (refusal, protocol) {
-            (Refusal::Denied(error), _) => {
+            (Refusal::Refused(refused), _) if let Some(error) = &refused.error => {
                 codec.connect_error(protocol, name, error.message(), error.data(), buffer)
             }
-            (Refusal::Auth(rejection), Protocol::V3) => {
-                let payload = auth::connect_error_v4(rejection, is_legacy);
+            (Refusal::Refused(refused), Protocol::V3) => {
+                let payload = auth::connect_error_v4(&refused.rejection, is_legacy);
                 codec.connect_error_payload(name, &payload, buffer)
             }
-            (Refusal::Auth(rejection), _) => {
-                let payload = auth::connect_error(rejection, is_legacy);
+            (Refusal::Refused(refused), _) => {
+                let payload = auth::connect_error(&refused.rejection, is_legacy);
                 codec.connect_error_payload(name, &payload, buffer)
             }
             //= SIO5-CON-04
@@ -159,91 +170,144 @@ impl Client {
         }
     }
 
-    //= SIO5-CON-03
-    fn join(&self, connection: &Connection<Self>, socket: Arc<Core>, expires_in: Option<Duration>) {
-        let extra = auth::connect_reply_auth(expires_in);
-        if !socket.send_missed() {
-            // It was told that nothing is lost. On its next attempt it is a stranger.
-            connection.close();
+    fn let_in(
+        &self,
+        connection: &Connection<Self>,
+        socket: Arc<Core>,
+        answer: Answer,
+        expires_in: Option<Duration>,
+    ) {
+        if socket.space.guard.is_some() {
+            let evidence = socket.take_evidence();
+            self.audit(
+                connection,
+                &socket,
+                AuditKind::Accepted,
+                evidence.as_deref(),
+            );
         }
-        send_connected(connection, &socket, extra.as_deref());
-        // The reply is in the queue, so no broadcast can precede it.
-        socket.enter();
+        match answer {
+            //= SIO5-CON-03
+            Answer::Connect => {
+                let extra = auth::connect_reply_auth(expires_in);
+                if !socket.send_missed() {
+                    // It was told that nothing is lost. On its next attempt it is a stranger.
+                    connection.close();
+                }
+                send_connected(connection, &socket, extra.as_deref());
+                // The reply is in the queue, so no broadcast can precede it.
+                socket.enter();
+            }
+            Answer::Authenticated { ack } => {
+                socket.enter();
+                tell_authenticated(&socket, ack, expires_in);
+            }
+        }
         trace::debug!(namespace = &*socket.space.name, "a socket joined");
         self.push(Call::Connected(socket));
+    }
+
+    /// Makes of the socket whom middleware was asked about.
+    fn become_another(&self, connection: &Connection<Self>, socket: &Arc<Core>, change: Change) {
+        let Some(candidate) = socket.take_candidate() else {
+            return;
+        };
+        let before = identity_before(socket);
+        match &candidate.accepted {
+            Some(accepted) => self.install(socket, accepted, candidate.expires_at),
+            None => socket.set_guest(candidate.identity.clone()),
+        }
+        let (kind, entry) = match change {
+            Change::Login => (ChangeKind::Login, Some(AuditKind::Accepted)),
+            Change::Switch => (ChangeKind::Switch, Some(AuditKind::Switched)),
+            // The end of the grant told it.
+            Change::Downgrade => (ChangeKind::Downgrade, None),
+        };
+        if let Some(kind) = entry {
+            let evidence = candidate.evidence();
+            self.audit(connection, socket, kind, evidence.as_deref());
+        }
+        socket.leave_rooms(|room| !socket.may_be_in(room));
+        socket.join_staged(&candidate);
+        socket.revoke_if_late();
+        self.tell_change(socket, before, kind);
+    }
+
+    /// Has the application hear who the socket was and who it is.
+    fn tell_change(&self, socket: &Arc<Core>, before: Option<ErasedIdentity>, kind: ChangeKind) {
+        let Some(before) = before else { return };
+        let changed = Changed {
+            before,
+            after: socket.identity(),
+            kind,
+        };
+        self.push(Call::Changed(Arc::clone(socket), Box::new(changed)));
     }
 
     fn perform_auth(
         &self,
         connection: &Connection<Self>,
         socket: Arc<Core>,
-        output: auth::Output<Box<HeldPacket>, Accepted>,
+        output: auth::Output<Box<HeldPacket>, Accepted, Refused>,
     ) {
         let Some(policy) = socket.space.guard.as_ref().map(|guard| &guard.policy) else {
             return;
         };
         let settings = policy.settings();
-        let told = match &output {
-            // Told when the new grant is in place, so that the entry names its holder.
-            auth::Output::Activate { .. } | auth::Output::ReplaceGrant { .. } => None,
-            output => AuditKind::of_output(output),
-        };
-        if let Some(kind) = told {
-            let credential = match &output {
-                auth::Output::StartVerify { credential, .. } => Some(credential),
-                _ => None,
-            };
-            self.audit(connection, &socket, kind, credential);
-        }
         match output {
-            auth::Output::AcceptConnect => {
-                socket.hold();
-                send_connected(connection, &socket, None);
-            }
+            auth::Output::AcceptConnect => send_connected(connection, &socket, None),
             auth::Output::StartVerify {
                 epoch,
                 credential,
                 purpose,
-            } => self.push(Call::Verify {
-                socket,
-                epoch,
-                credential,
-                purpose,
-            }),
-            auth::Output::CancelVerify { epoch } => socket.cancel_verification(epoch),
-            auth::Output::Activate { grant, expires_in } => {
-                self.install(&socket, grant, expires_in);
-                self.audit(connection, &socket, AuditKind::Accepted, None);
-                socket.enter();
-                trace::debug!(namespace = &*socket.space.name, "a socket joined");
+            } => {
+                if self.server.authority.is_audited() {
+                    let evidence = Evidence::of(&credential);
+                    self.audit(connection, &socket, AuditKind::Attempt, Some(&evidence));
+                }
+                self.push(Call::Verify {
+                    socket,
+                    epoch,
+                    credential,
+                    purpose,
+                });
+            }
+            auth::Output::Cancel { epoch } => socket.cancel_trial(epoch),
+            auth::Output::StepBack => socket.step_back(),
+            auth::Output::Become { change, .. } => {
+                self.become_another(connection, &socket, change);
             }
             auth::Output::LeaveRooms => socket.leave_rooms(|_| true),
             auth::Output::ReplaceGrant { grant, expires_in } => {
-                self.install(&socket, Some(grant), expires_in);
-                self.audit(connection, &socket, AuditKind::Refreshed, None);
+                let before = identity_before(&socket);
+                self.install(&socket, &grant, grant.ends_at(expires_in));
+                let evidence = grant.evidence.as_deref();
+                self.audit(connection, &socket, AuditKind::Refreshed, evidence);
                 socket.leave_rooms(|room| !socket.may_be_in(room));
                 socket.revoke_if_late();
-            }
-            auth::Output::Downgrade => {
-                match socket.space.guest() {
-                    Ok(guest) => socket.set_guest(guest),
-                    Err(rejection) => socket.end_by(rejection),
-                }
-                socket.leave_rooms(|room| !socket.may_be_in(room));
+                self.tell_change(&socket, before, ChangeKind::Renewal);
             }
             auth::Output::Authenticated { ack, expires_in } => {
-                emit_json(&socket, None, settings.dialect.authenticated());
-                if let Some(id) = ack {
-                    ack_json(&socket, id, &auth::ack_authenticated(expires_in));
-                }
+                tell_authenticated(&socket, ack, expires_in);
             }
-            auth::Output::RunConnectHandler => self.push(Call::Connected(socket)),
-            auth::Output::Deliver(held) => self.push(Call::Event { socket, held }),
+            auth::Output::Deliver(held) => {
+                self.state
+                    .lock()
+                    .inbox
+                    .push_event(HeldEvent { socket, held });
+            }
             auth::Output::Unauthorized {
                 rejection,
                 notice,
                 ack,
             } => {
+                let Refused {
+                    rejection,
+                    evidence,
+                    ..
+                } = rejection;
+                let kind = AuditKind::of_rejection(&rejection);
+                self.audit(connection, &socket, kind, evidence.as_deref());
                 log_rejection(&rejection);
                 let legacy = settings.legacy_codes;
                 let id = socket.space.next_ack_id();
@@ -256,31 +320,54 @@ impl Client {
                 }
             }
             auth::Output::TokenExpiring { expires_in, reason } => {
+                let kind = AuditKind::Expiring { expires_in };
+                self.audit(connection, &socket, kind, None);
                 let event = auth::token_expiring(expires_in, reason.as_deref());
                 emit_json(&socket, None, &event);
             }
             // The machine of the connection keeps these to itself.
             auth::Output::RefuseConnect(_)
             | auth::Output::AttemptFailed
-            | auth::Output::Admit { .. }
+            | auth::Output::Ask { .. }
+            | auth::Output::Enter { .. }
             | auth::Output::Disconnect
-            | auth::Output::CloseConnection => {}
+            | auth::Output::CloseConnection
+            | auth::Output::ExpireConnection => {}
         }
+    }
+}
+
+/// Who a socket is, if somebody wants to hear when it is another.
+fn identity_before(socket: &Core) -> Option<ErasedIdentity> {
+    let is_wanted = !socket.space.handlers.change.is_empty();
+    is_wanted.then(|| socket.identity())
+}
+
+fn tell_authenticated(socket: &Core, ack: Option<u64>, expires_in: Option<Duration>) {
+    let Some(guard) = &socket.space.guard else {
+        return;
+    };
+    let dialect = guard.policy.settings().dialect;
+    emit_json(socket, None, dialect.authenticated());
+    if let Some(id) = ack {
+        ack_json(socket, id, &auth::ack_authenticated(expires_in));
     }
 }
 
 fn log_refusal(refusal: &Refusal) {
     match refusal {
-        Refusal::Auth(rejection) => log_rejection(rejection),
-        Refusal::Denied(_) => trace::debug!("middleware refused a client"),
+        Refusal::Refused(refused) if refused.error.is_some() => {
+            trace::debug!("middleware refused a client");
+        }
+        Refusal::Refused(refused) => log_rejection(&refused.rejection),
         // The name is the client's.
         Refusal::InvalidNamespace => trace::debug!("a client asked for no open namespace"),
         Refusal::TooManyNamespaces => trace::debug!("a client asked for too many namespaces"),
     }
 }
 
-fn log_rejection(rejection: &auth::Rejection) {
-    if rejection.code() == auth::Code::AuthUnavailable {
+fn log_rejection(rejection: &Rejection) {
+    if rejection.code() == Code::AuthUnavailable {
         return trace::warn!("a credential cannot be judged");
     }
     trace::debug!(

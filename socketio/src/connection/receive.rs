@@ -9,24 +9,24 @@ use socketio_auth as auth;
 use socketio_auth::{Code, Collected};
 use tokio::runtime::Handle;
 
-use super::admission::new_guest;
 use super::binding::presented_in;
 use super::calls::tell_invalid;
-use crate::atomic::{AtomicBool, Ordering};
+use crate::atomic::{AtomicBool, AtomicU32, Ordering};
 use crate::clock::{now, wall_clock};
-use crate::codec::Decoder;
 use crate::codec::kind::PacketKind;
 use crate::codec::packet::Packet;
+use crate::codec::{Decoder, PacketError};
 use crate::error::DisconnectReason;
 use crate::event::Invalid;
 use crate::live::client::{Auth, Client, HeldPacket, Machine, Payload, Shell, State, own_address};
 use crate::live::core::Core;
 use crate::live::handlers::{AckSender, SocketHook};
 use crate::live::handshake::{Handshake, auth_of_query};
-use crate::live::inbox::{Call, Inbox};
+use crate::live::inbox::{HeldEvent, Inbox};
 use crate::live::owed::Awaited;
 use crate::lock::{Lock, MutexGuard};
 use crate::proto::client::{Input, Route, Ticket};
+use crate::proto::inbox::Reading;
 use crate::queue::Queue;
 use crate::running::guard;
 use crate::trace;
@@ -47,6 +47,7 @@ impl engineio::Handler for Shell {
                 .filter(|address| Some(*address) != own_address(request.peer()))
                 .map(Box::new),
             is_waiting: AtomicBool::new(false),
+            awaited: AtomicU32::new(0),
             state: Lock::new(State {
                 decoder: Decoder::default(),
                 machine: Machine::new(now(), &settings.client),
@@ -150,6 +151,16 @@ impl Client {
             &Err(error) => {
                 self.server.meter.packet_invalid();
                 trace::debug!(%error, "a packet cannot be decoded");
+                let past_limit = Decoder::past_limit(
+                    error,
+                    &self.server.codec,
+                    message.payload(),
+                    connection.protocol(),
+                    &self.server.settings.packets,
+                );
+                if past_limit.is_some_and(|event| self.refuse_event(now, &event, error)) {
+                    return Flow::Continue;
+                }
                 for socket in self.joined() {
                     tell_invalid(&socket, Invalid::Packet(error));
                 }
@@ -252,7 +263,8 @@ impl Client {
         payload: Payload,
         is_implied: bool,
     ) {
-        let name = match self.server.spaces.find(name) {
+        let found = self.server.spaces.lease(name);
+        let name = match &found {
             Some(space) => Arc::clone(&space.name),
             None => name.into(),
         };
@@ -263,6 +275,7 @@ impl Client {
                 name,
                 payload,
                 is_implied,
+                found,
             },
         );
     }
@@ -304,19 +317,64 @@ impl Client {
             self.drop_event(&socket, packet);
             return Flow::Continue;
         }
-        if state.inbox.begin_event(settings.max_handlers_in_flight) {
+        if state.inbox.begin_event(&settings.inbox) {
             drop(state);
             self.dispatch(connection, &socket, packet);
             self.call_on(connection, now);
             return Flow::Continue;
         }
         let held = HeldPacket::new(packet, size);
-        state.inbox.push(Call::Event { socket, held });
-        let is_full = state.inbox.pause_if_full(settings.inbox_max_bytes);
+        state.inbox.push_event(HeldEvent { socket, held });
+        let reading = state.inbox.reading(&settings.inbox, self.is_awaited());
         drop(state);
         // Whoever had the right to call may have given it back meanwhile.
         self.call(connection, now);
-        if is_full { Flow::Pause } else { Flow::Continue }
+        match reading {
+            Reading::GoesOn => Flow::Continue,
+            Reading::Pauses => Flow::Pause,
+            Reading::Overflows => {
+                self.overflow(connection);
+                Flow::Continue
+            }
+        }
+    }
+
+    /// More events wait than may, behind handlers that wait for an answer of this client.
+    fn overflow(&self, connection: &Connection<Self>) {
+        trace::debug!("a client owes an answer and sent more events than may wait for it");
+        let max_bytes = self.server.settings.inbox.overflow_bytes;
+        for socket in self.joined() {
+            tell_invalid(&socket, Invalid::InboxFull { max_bytes });
+        }
+        self.feed(connection, Input::GiveUp);
+    }
+
+    /// Refuses one event, and leaves the connection to those that can be handled. False when no handler would get it.
+    fn refuse_event(&self, now: Instant, packet: &Packet<'_>, error: PacketError) -> bool {
+        let mut state = self.state.lock();
+        let Route::Deliver(_, socket) = state.machine.route(packet.namespace()) else {
+            return false;
+        };
+        let event = packet.name().unwrap_or_default();
+        if socket.space.authenticate_event() == Some(event) {
+            return false;
+        }
+        let rate = self.server.settings.event_rate;
+        let is_too_fast = rate.is_some_and(|rate| !rate.admits(&mut state.paid_until, now));
+        drop(state);
+        if is_too_fast {
+            self.drop_event(&socket, packet);
+            return true;
+        }
+        tell_invalid(&socket, Invalid::PastLimit { event, error });
+        if let Some(id) = packet.id() {
+            let code = match error {
+                PacketError::TooDeep => "too_deep",
+                _ => "too_many_values",
+            };
+            AckSender::new(socket, id, false).fail(code);
+        }
+        true
     }
 
     /// Refuses an event that came too fast.
@@ -360,7 +418,7 @@ impl Client {
         Flow::Continue
     }
 
-    /// A packet for a socket that is not in yet.
+    /// A packet of a client of which it is not settled whether it is in, or who it is.
     fn hold(
         &self,
         connection: &Connection<Self>,
@@ -389,29 +447,8 @@ impl Client {
             Ok(argument) => gate.policy.collect_event(Some(&argument)),
             Err(_) => Collected::Rejected(Code::CredentialsBadFormat.into()),
         };
-        let mut presented = self.within_limits(now, presented, socket.subject().as_ref());
+        let presented = self.within_limits(now, presented, socket.subject().as_ref());
         let ack = packet.id();
-        // Who is being verified, or is in, does not become a guest.
-        let is_waited_for = self.state.lock().machine.awaits_credential(ticket);
-        if socket.is_asking() {
-            presented = Collected::Rejected(Code::AuthInProgress.into());
-        }
-        if is_waited_for && matches!(presented, Collected::Guest) {
-            match new_guest(gate, &socket.space) {
-                Ok(guest) => socket.set_guest(guest),
-                Err(rejection) => presented = Collected::Rejected(rejection),
-            }
-        }
-        let asks_first = is_waited_for && !socket.space.handlers.middleware.is_empty();
-        if asks_first && matches!(presented, Collected::Guest) {
-            socket.set_asking(true);
-            self.push(Call::AdmitGuest {
-                ticket,
-                socket: Arc::clone(socket),
-                ack,
-            });
-            return self.go_on(connection, now);
-        }
         self.feed_at(
             connection,
             now,

@@ -3,7 +3,7 @@
 use engineio::{Connection, MessageBuffer};
 use serde_json::value::RawValue;
 
-use crate::codec::{ConnectReply, EncodeError, Event, OwnedArgs};
+use crate::codec::{ConnectReply, EncodeError, OutgoingEvent, OwnedArgs};
 use crate::live::client::Client;
 use crate::live::core::Core;
 
@@ -50,7 +50,7 @@ pub(super) fn emit_json(socket: &Core, id: Option<u64>, json: &str) {
         return;
     };
     send_own(&socket.connection, |buffer| {
-        let event = Event {
+        let event = OutgoingEvent {
             namespace: &space.name,
             id,
             name: &name,

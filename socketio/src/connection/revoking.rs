@@ -34,9 +34,7 @@ impl Server {
             let inside = space.rooms.lock().granted(tags);
             let known: HashSet<_> = pending.iter().map(Arc::as_ptr).collect();
             let inside = inside.iter().filter(|s| !known.contains(&Arc::as_ptr(s)));
-            // A second round trip has no grant to shorten before its end.
-            let pending = pending.iter().filter(|s| margin.is_none() || !s.is_held());
-            let found = pending.chain(inside);
+            let found = pending.iter().chain(inside);
             meant.extend(found.filter(|s| s.has_grant_that(is_meant)).cloned());
         }
         // A client hears of all its namespaces at once: else the answer to the first may find the connection closed,

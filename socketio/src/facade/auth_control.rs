@@ -118,7 +118,7 @@ impl AuthControl {
 
     /// Tells the same sockets that their grants end after `margin`, and ends those that were not renewed by then as
     /// the policy ends an expired one. How many sockets were told; one that connect middleware still has is told in
-    /// the answer to its CONNECT. A second round trip that has not ended is let be.
+    /// the answer that lets it in. One whose credential is still being verified is let be.
     #[expect(clippy::must_use_candidate, reason = "the number is by the way")]
     pub fn expire_in(&self, grants: &Revocation, margin: Duration) -> usize {
         let reason = None;

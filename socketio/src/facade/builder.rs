@@ -8,7 +8,7 @@ use std::sync::Arc;
 use engineio::OverflowPolicy;
 use socketio_auth::{DynPolicy, Policy};
 
-use super::handler::{IntoAck, IntoConnect, Typed};
+use super::handler::{IdentityChange, IntoAck, IntoConnect, Typed};
 use super::namespace::{DynamicNamespaces, Namespace};
 use super::socket::Socket;
 use crate::authority::guard::Guard;
@@ -283,8 +283,13 @@ impl<D: Send + Sync + 'static, S, K> NamespaceBuilder<D, S, K> {
     /// Adds connect middleware: it decides, after authentication, whether a client may join, and the client waits
     /// meanwhile. Several are asked one after the other; an error ends the attempt and is sent to the client.
     ///
-    /// What the socket joins here takes effect when it is let in; what is emitted to it precedes the answer to its
-    /// CONNECT (SRV-ORD-04). It is dropped when the client leaves. A panic refuses with `internal error`.
+    /// It is asked again when a socket that is in becomes somebody else: a guest authenticates, another subject takes
+    /// the socket over, the grant has ended and a guest goes on. Then the socket shows here whom it would become; it
+    /// stays who it is, and is served as that, until all have agreed. A renewal by the same subject asks nobody.
+    ///
+    /// What the socket joins here takes effect when the client is let in; what is emitted to it precedes the answer to
+    /// its CONNECT (SRV-ORD-04). Middleware is dropped when the client leaves, and where there is a policy after its
+    /// [`middleware_timeout`](socketio_auth::NamespacePolicy::middleware_timeout). A panic refuses with `internal error`.
     pub fn middleware<F, Fut, E>(mut self, middleware: F) -> NamespaceBuilder<D, Decided, K>
     where
         F: Fn(Socket<D>) -> Fut + Send + Sync + 'static,
@@ -307,6 +312,46 @@ impl<D: Send + Sync + 'static, S, K> NamespaceBuilder<D, S, K> {
     {
         let handler = Box::new(Typed::<D, _>::new(handler));
         self.handlers.connect.push(handler);
+        self.retype()
+    }
+
+    /// Adds a handler that is called when a socket has another holder, or the same with a newer grant: a guest has
+    /// authenticated, a grant was renewed, another subject took the socket over, the grant has ended and a guest goes
+    /// on. What depends on who the client is belongs here as well as in [`on_connect`](Self::on_connect), above all the
+    /// rooms of its own.
+    ///
+    /// Connect middleware was asked before and has agreed, but for a renewal, by which nobody new comes in. The client
+    /// has been told; what it sent while that was being decided on comes after this. An error, or a panic, disconnects
+    /// the socket. Events do not wait for a handler that waits.
+    ///
+    /// ```
+    /// use socketio::auth::{AuthContext, Credential, Grant, Handshake, Outcome, auth_fn};
+    /// use socketio::{Socket, SocketIo};
+    ///
+    /// # fn main() -> Result<(), socketio::BuildError> {
+    /// let users = auth_fn(|_: AuthContext, credential: Credential| async move {
+    ///     // Whoever says a name has it. Not for use.
+    ///     Outcome::Accept(Grant::new(credential.token().to_owned(), credential.token()))
+    /// });
+    /// let policy = Handshake::new(users).guest(|| "guest".to_owned());
+    /// let io = SocketIo::builder().authenticate(policy).build()?;
+    /// io.namespace("/")
+    ///     .on_connect(|socket: Socket<String>| async move { socket.join(format!("user:{}", socket.data())) })
+    ///     .on_identity_change(|socket, change| async move {
+    ///         socket.leave(format!("user:{}", change.before));
+    ///         socket.join(format!("user:{}", change.after))
+    ///     })
+    ///     .open()?;
+    /// # Ok(()) }
+    /// ```
+    pub fn on_identity_change<F, Fut>(mut self, handler: F) -> NamespaceBuilder<D, Decided, K>
+    where
+        F: Fn(Socket<D>, IdentityChange<D>) -> Fut + Send + Sync + 'static,
+        Fut: Future + Send + 'static,
+        Fut::Output: IntoConnect,
+    {
+        let handler = Box::new(Typed::<D, _>::new(handler));
+        self.handlers.change.push(handler);
         self.retype()
     }
 

@@ -1,5 +1,6 @@
 //! Closures of the application, and what they may return.
 
+use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -10,14 +11,15 @@ use sealed::{Accept as _, Answer as _};
 use serde::Serialize;
 
 use super::namespace::Namespace;
-use super::socket::Socket;
+use super::socket::{Socket, typed};
 use crate::codec::{ArgsError, FromArgs, RawArgs};
 use crate::error::{ConnectError, DisconnectReason};
-use crate::event::Event;
+use crate::event::{ChangeKind, Event};
+use crate::live::candidate::Candidate;
 use crate::live::core::Core;
 use crate::live::handlers::{
-    AckSender, Admission, ConnectHandler, DisconnectHandler, EventHandler, Failure,
-    FallbackHandler, Filter, Filtering, Middleware, Running, ServerHandler,
+    AckSender, Admission, ChangeHandler, Changed, ConnectHandler, DisconnectHandler, EventHandler,
+    Failure, FallbackHandler, Filter, Filtering, Middleware, Running, ServerHandler,
 };
 use crate::live::space::Space;
 use crate::running::poll_unguarded;
@@ -54,7 +56,7 @@ impl IntoAck for NoAck {}
 impl IntoAck for Sent {}
 impl<A: IntoAck, E: Serialize> IntoAck for Result<A, E> {}
 
-/// What a connect handler may return. An error disconnects the socket.
+/// What a handler of connects or of changes of the holder may return. An error disconnects the socket.
 #[diagnostic::on_unimplemented(
     message = "a connect handler must return `()`, `Sent` or a `Result` of these whose error is a `std::error::Error`, not `{Self}`"
 )]
@@ -125,6 +127,25 @@ mod sealed {
         fn accept(self) -> bool {
             self.is_ok_and(Accept::accept)
         }
+    }
+}
+
+/// Who a socket was and who it is, for [`on_identity_change`](crate::NamespaceBuilder::on_identity_change).
+#[non_exhaustive]
+pub struct IdentityChange<D> {
+    /// Who it was, as [`Socket::data`] gave it.
+    pub before: Arc<D>,
+    /// Who it is.
+    pub after: Arc<D>,
+    /// What has happened.
+    pub kind: ChangeKind,
+}
+
+impl<D> fmt::Debug for IdentityChange<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IdentityChange")
+            .field("kind", &self.kind)
+            .finish_non_exhaustive()
     }
 }
 
@@ -217,6 +238,29 @@ where
     }
 }
 
+impl<D, F, Fut> ChangeHandler for Typed<D, F>
+where
+    D: Send + Sync + 'static,
+    F: Fn(Socket<D>, IdentityChange<D>) -> Fut + Send + Sync,
+    Fut: Future + Send + 'static,
+    Fut::Output: IntoConnect,
+{
+    fn start(&self, socket: &Arc<Core>, changed: &Changed) -> Running {
+        let change = IdentityChange {
+            before: typed(&changed.before),
+            after: typed(&changed.after),
+            kind: changed.kind,
+        };
+        let started = (self.call)(Socket::new(Arc::clone(socket)), change);
+        let socket = Arc::clone(socket);
+        Box::pin(async move {
+            if !started.await.accept() {
+                socket.disconnect();
+            }
+        })
+    }
+}
+
 impl<D, F, Fut, E> Middleware for Typed<D, F>
 where
     D: Send + Sync + 'static,
@@ -224,8 +268,9 @@ where
     Fut: Future<Output = Result<(), E>> + Send + 'static,
     E: Into<ConnectError>,
 {
-    fn start(&self, socket: &Arc<Core>) -> Admission {
-        let started = (self.call)(Socket::new(Arc::clone(socket)));
+    fn start(&self, socket: &Arc<Core>, candidate: Option<&Arc<Candidate>>) -> Admission {
+        let socket = Socket::asked_about(Arc::clone(socket), candidate.cloned());
+        let started = (self.call)(socket);
         Box::pin(async move { started.await.map_err(Into::into) })
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use std::{fmt, io};
 
 use bytes::Bytes;
-use engineio::{Body, Engine, EngineService, ForeignStream, Listener};
+use engineio::{Accepted, Body, Engine, EngineService, ForeignStream, Listener};
 use http_body::Body as HttpBody;
 use socketio_auth::{DynPolicy, Policy};
 use tokio::sync::watch;
@@ -156,17 +156,40 @@ impl<D> SocketIoBuilder<D> {
         self
     }
 
-    /// How many handlers of one connection may wait at once; 64 by default. Further events start when one ends;
-    /// with 1 events are handled strictly one after the other.
+    /// How many handlers of one connection may wait at once; 1,024 by default. Further events start when one ends; with
+    /// 1 events are handled strictly one after the other.
+    ///
+    /// The bound is for the hostile: one that waits costs about 600 bytes beside what it keeps itself. An application
+    /// whose handlers wait for *other events* of the same client, or without an end, needs a number that is above how many
+    /// of those there are; an acknowledgement is let through whatever the number.
     pub fn max_handlers_in_flight(mut self, handlers: usize) -> Self {
-        self.settings.max_handlers_in_flight = handlers.max(1);
+        let handlers = u32::try_from(handlers).unwrap_or(u32::MAX);
+        self.settings.inbox.max_in_flight = handlers.max(1);
         self
     }
 
-    /// How many bytes of events may wait for a handler to end, for each connection; 64 KiB by default. When they
-    /// are reached nothing more is read from the client until half of them have started.
+    /// How many bytes of events may wait for a handler to end, for each connection, counted as they lie in memory: a small
+    /// event takes about 250; 64 KiB by default. Past it nothing more is read from the client until half of them have
+    /// started.
+    ///
+    /// While an acknowledgement of this client is awaited reading goes on, because that stands behind the events: up to
+    /// [`inbox_overflow_bytes`](Self::inbox_overflow_bytes).
     pub fn inbox_max_bytes(mut self, bytes: usize) -> Self {
-        self.settings.inbox_max_bytes = bytes;
+        self.settings.inbox.max_bytes = bytes;
+        self
+    }
+
+    /// How many bytes of events may wait, counted alike, while an acknowledgement of their client is awaited; 16 MiB by
+    /// default, which is 256 times [`inbox_max_bytes`](Self::inbox_max_bytes) and takes 12,000 events of 1 kB at once.
+    /// Below that bound, that bound holds. Past it the connection is closed: the sockets leave with
+    /// [`ForcedClose`](crate::DisconnectReason::ForcedClose), after
+    /// [`on_invalid`](crate::NamespaceBuilder::on_invalid) was told
+    /// [`InboxFull`](crate::namespace::Invalid::InboxFull).
+    ///
+    /// A client that never acknowledges what it was asked makes use of this bound instead of the other; the memory that a
+    /// hostile one can take is this.
+    pub fn inbox_overflow_bytes(mut self, bytes: usize) -> Self {
+        self.settings.inbox.overflow_bytes = bytes;
         self
     }
 
@@ -394,7 +417,14 @@ impl<D: Send + Sync + 'static> SocketIo<D> {
         self.engine.serve(listener).await
     }
 
-    /// Serves one accepted stream of any kind, TLS for example.
+    /// Serves one accepted connection of any kind until it ends, with what is known of it: that it is one of TLS, for
+    /// example.
+    pub async fn serve_accepted(&self, accepted: Accepted) {
+        self.engine.serve_accepted(accepted).await;
+    }
+
+    /// Serves one accepted stream of any kind. That it is secured by TLS can be said to
+    /// [`serve_accepted`](Self::serve_accepted).
     pub async fn serve_stream<S: ForeignStream>(&self, stream: S, peer: Option<SocketAddr>) {
         self.engine.serve_stream(stream, peer).await;
     }

@@ -13,6 +13,7 @@ use socketio_auth::{Action, ErasedIdentity, Grant, Subject};
 use crate::codec::FromArgs;
 use crate::error::{EmitError, JoinError};
 use crate::id::SocketId;
+use crate::live::candidate::Candidate;
 use crate::live::closed::Closed;
 use crate::live::core::Core;
 use crate::live::handshake::Handshake;
@@ -27,21 +28,34 @@ use crate::sending::emitter::{EmitWhenReady, Emitter};
 /// [`id`](Self::id), [`data`](Self::data) and [`handshake`](Self::handshake) stay readable.
 pub struct Socket<D = ()> {
     pub(super) core: Arc<Core>,
+    /// Whom connect middleware is asked about, where the socket is in already and is another.
+    candidate: Option<Arc<Candidate>>,
     data: PhantomData<fn() -> D>,
 }
 
 impl<D> Clone for Socket<D> {
     fn clone(&self) -> Self {
-        Self::new(Arc::clone(&self.core))
+        Self::asked_about(Arc::clone(&self.core), self.candidate.clone())
     }
 }
 
 impl<D> Socket<D> {
     pub(crate) fn new(core: Arc<Core>) -> Self {
+        Self::asked_about(core, None)
+    }
+
+    pub(super) fn asked_about(core: Arc<Core>, candidate: Option<Arc<Candidate>>) -> Self {
         Self {
             core,
+            candidate,
             data: PhantomData,
         }
+    }
+
+    /// Whom this handle shows, as long as the socket is not that one.
+    fn candidate(&self) -> Option<&Candidate> {
+        let candidate = self.candidate.as_deref();
+        candidate.filter(|candidate| !candidate.is_in_place())
     }
 
     /// The public id, fresh for every namespace joined.
@@ -111,6 +125,11 @@ impl<D> Socket<D> {
     }
 
     /// To send an event only if it would leave at once (SRV-VOL-01).
+    ///
+    /// It leaves when nothing that was sent before it is still queued, and on long-polling if the client is waiting. So of
+    /// several in a row the first is sent and the others are dropped, as by Node's server, unless the connection has taken
+    /// the earlier ones meanwhile, as it may on another thread. It suits what is worth nothing once a later one is there;
+    /// where the last of a burst matters, see [`conflate`](Self::conflate).
     pub fn volatile(&self) -> Emitter {
         self.emitter().volatile()
     }
@@ -154,18 +173,19 @@ impl<D> Socket<D> {
         self.emitter().emit_with_ack(event, args)
     }
 
-    /// Joins a room. In a connect middleware it takes effect when the socket is let in.
+    /// Joins a room. In a connect middleware it takes effect when the client is let in, or becomes whom the middleware
+    /// was asked about.
     ///
     /// # Errors
     ///
     /// When the socket has left, or is in too many rooms; see [`JoinError`].
     pub fn join(&self, room: impl Into<Room>) -> Result<(), JoinError> {
-        self.core.join(room.into())
+        self.core.join_as(self.candidate(), room.into())
     }
 
     /// Leaves a room.
     pub fn leave(&self, room: impl Into<Room>) {
-        self.core.leave_room(&room.into());
+        self.core.leave_as(self.candidate(), &room.into());
     }
 
     /// The rooms the socket is in, the one of its own id left out.
@@ -218,8 +238,10 @@ impl<D: Send + Sync + 'static> Socket<D> {
     /// Never: the policy of the namespace fixes the type.
     #[must_use]
     pub fn data(&self) -> Arc<D> {
-        let data = self.core.identity().downcast();
-        data.expect("the policy of the namespace fixes the type of its identities")
+        match self.candidate() {
+            Some(candidate) => typed(&candidate.identity),
+            None => typed(&self.core.identity()),
+        }
     }
 
     /// Whether the authorizer of the namespace allows an action; always without one. Connects and events are asked
@@ -239,26 +261,38 @@ impl<D: Send + Sync + 'static> Socket<D> {
     /// ```
     #[must_use]
     pub fn may(&self, action: Action<'_>) -> bool {
-        self.core.may(action)
+        self.core.may_as(self.candidate(), action)
     }
 
     /// Whose grant it is; `None` for guests and in public namespaces.
     #[must_use]
     pub fn subject(&self) -> Option<Subject> {
-        self.core.subject()
+        self.grant().map(|grant| grant.subject().clone())
     }
 
     /// The facts of the accepted credential; `None` for guests and in public namespaces.
     #[must_use]
     pub fn grant(&self) -> Option<Arc<Grant<ErasedIdentity>>> {
-        self.core.grant()
+        match self.candidate() {
+            Some(candidate) => candidate.grant().cloned(),
+            None => self.core.grant(),
+        }
     }
 
     /// When the grant ends, the policy's cap included.
     #[must_use]
     pub fn expires_at(&self) -> Option<SystemTime> {
-        self.core.expires_at()
+        match self.candidate() {
+            Some(candidate) => candidate.expires_at,
+            None => self.core.expires_at(),
+        }
     }
+}
+
+/// An identity of a namespace whose identities are of this type.
+pub(super) fn typed<D: Send + Sync + 'static>(identity: &ErasedIdentity) -> Arc<D> {
+    let data = identity.downcast();
+    data.expect("the policy of the namespace fixes the type of its identities")
 }
 
 impl<D> fmt::Debug for Socket<D> {

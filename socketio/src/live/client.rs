@@ -3,18 +3,20 @@
 use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 
 use serde_json::Value;
-use socketio_auth::{self as auth, ErasedIdentity, Extract, Grant, Queued};
+use socketio_auth::{self as auth, Extract, Queued};
 use tokio::runtime::Handle;
 
+use super::candidate::Accepted;
 use super::core::Core;
+use super::directory::Lease;
 use super::handshake::Handshake;
 use super::inbox::Inbox;
 use super::server::Server;
-use crate::atomic::AtomicBool;
-use crate::authority::revoked::Mark;
+use super::space::Space;
+use crate::atomic::{AtomicBool, AtomicU32, Ordering};
 use crate::codec::Decoder;
 use crate::codec::packet::Packet;
 use crate::lock::Lock;
@@ -30,18 +32,11 @@ pub(crate) struct Shell {
 
 impl Application for Shell {
     type Socket = Arc<Core>;
+    type Space = Lease<Space>;
     type Payload = Payload;
     // Boxed since it is large, and inputs and outputs are moved more often than it is made.
     type Packet = Box<HeldPacket>;
     type Grant = Accepted;
-}
-
-/// A grant, and what had been revoked when its verification began.
-pub(crate) struct Accepted {
-    pub(crate) grant: Arc<Grant<ErasedIdentity>>,
-    pub(crate) mark: Mark,
-    /// The moment from which the rest of its life is counted.
-    pub(crate) counted_from: SystemTime,
 }
 
 /// What came with a CONNECT.
@@ -74,17 +69,31 @@ impl Payload {
     }
 }
 
-/// A packet that waits for a verification, or for its turn.
+/// A packet that waits for a verdict, or for its turn.
 pub(crate) struct HeldPacket {
     pub(crate) packet: Packet<'static>,
-    /// What it counts towards the bounds of what waits.
-    pub(crate) size: usize,
+    /// What it counts towards the bounds of what waits for a verification.
+    size: usize,
 }
+
+/// What an allocator adds to an allocation, with the counts of what is shared.
+const OVERHEAD: usize = 16;
 
 impl HeldPacket {
     pub(crate) fn new(packet: &Packet<'_>, size: usize) -> Box<Self> {
         let packet = packet.clone().into_owned();
         Box::new(Self { packet, size })
+    }
+
+    /// The memory that it takes.
+    pub(crate) fn resident_bytes(&self) -> usize {
+        let namespace = match self.packet.namespace() {
+            "/" => 0,
+            name => name.len() + OVERHEAD,
+        };
+        let name = self.packet.name().map_or(0, |name| name.len() + OVERHEAD);
+        let args = self.packet.args().kept_bytes() + OVERHEAD;
+        size_of::<Self>() + OVERHEAD + namespace + name + args
     }
 }
 
@@ -106,6 +115,9 @@ pub(crate) struct Client {
     pub(crate) forwarded: Option<Box<IpAddr>>,
     /// A packet waits in the decoder. Only messages change it, and they come one after the other.
     pub(crate) is_waiting: AtomicBool,
+    /// How many answers of this client are awaited, over all its sockets. What stops the reading looks here under the
+    /// lock of the state, and who awaits the first one takes that lock afterwards: one of the two sees the other.
+    pub(crate) awaited: AtomicU32,
     pub(crate) state: Lock<State>,
 }
 
@@ -152,6 +164,11 @@ impl Client {
     pub(crate) fn address(&self) -> Option<IpAddr> {
         let forwarded = self.forwarded.as_deref().copied();
         forwarded.or_else(|| own_address(self.handshake.peer()))
+    }
+
+    /// True while an answer of this client is awaited.
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.awaited.load(Ordering::Relaxed) > 0
     }
 
     pub(crate) fn joined(&self) -> Vec<Arc<Core>> {

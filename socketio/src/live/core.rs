@@ -1,14 +1,15 @@
 //! A socket, whatever the type of its data.
 
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use engineio::{Connection, MessageBuffer};
 use serde::Serialize;
 use serde_json::Value;
-use socketio_auth::{ErasedIdentity, Fingerprint, Grant, SourceKind};
+use socketio_auth::{ErasedIdentity, Grant};
 use tokio::sync::oneshot;
 
+use super::candidate::Candidate;
 use super::client::Client;
 use super::closed::Closed;
 use super::directory::Lease;
@@ -19,24 +20,23 @@ use super::listeners::{Lasts, ListenerId, Listeners};
 use super::owed::{Awaited, Pending};
 use super::space::Space;
 use crate::atomic::{AtomicBool, AtomicU8, Ordering};
+use crate::authority::refused::Evidence;
 use crate::codec::EncodeError;
 use crate::error::EmitError;
 use crate::id::SocketId;
 use crate::lock::Lock;
 use crate::proto::client::Ticket;
 use crate::proto::grant_tag::GrantTag;
-use crate::proto::recovery::Position;
+use crate::proto::recovery::Offset;
 use crate::proto::rooms::Room;
 
 /// Where a socket stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Phase {
-    /// Its CONNECT is being decided.
-    Joining,
-    /// Its CONNECT was answered, but it is not in: two-round-trip authentication.
-    Held,
-    Joined,
+    /// Not in yet: the machine says what it waits for.
+    Outside,
+    Inside,
     /// Out, but the namespace does not know yet.
     Left,
     /// Out, and the disconnect handlers are next to be called. Until here it holds a lease of its namespace.
@@ -68,14 +68,6 @@ pub(super) struct State {
     pub(super) extra: Option<Box<Extra>>,
 }
 
-/// What the books are told of a verification beside its outcome.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Verdict {
-    pub(crate) source: SourceKind,
-    pub(crate) fingerprint: Fingerprint,
-    pub(crate) latency: Duration,
-}
-
 /// What few sockets need, made on first use.
 pub(super) struct Extra {
     /// Rooms joined before the socket is in.
@@ -84,16 +76,16 @@ pub(super) struct Extra {
     pub(super) listeners: Listeners,
     /// Dropped when the socket leaves.
     pub(super) closed: Vec<oneshot::Sender<()>>,
-    /// Connect middleware has it as a guest that asks to be let in.
-    pub(super) is_asking: bool,
-    /// Dropping it ends the verification that runs.
-    pub(super) verification: Option<(u32, oneshot::Sender<()>)>,
-    /// What the books are told of the verdict that is being acted on.
-    pub(super) verdict: Option<Box<Verdict>>,
+    /// Dropping it ends the verification that runs, or the middleware that is asked.
+    pub(super) trial: Option<(u32, oneshot::Sender<()>)>,
+    /// Whom middleware is asked about while the socket is in as another.
+    pub(super) candidate: Option<Arc<Candidate>>,
+    /// What the books are told when the socket is let in.
+    pub(super) evidence: Option<Box<Evidence>>,
     /// What the client says to be recovered, until it is let in.
     pub(super) claim: Option<Box<Claim>>,
     /// How far a resumed socket was sent what it missed, until it is in.
-    pub(super) replayed_to: Option<Position>,
+    pub(super) replayed_to: Option<Offset>,
 }
 
 impl State {
@@ -110,9 +102,9 @@ impl State {
                 pending: Pending::new(),
                 listeners: Listeners::default(),
                 closed: Vec::new(),
-                is_asking: false,
-                verification: None,
-                verdict: None,
+                trial: None,
+                candidate: None,
+                evidence: None,
                 claim: None,
                 replayed_to: None,
             })
@@ -136,7 +128,7 @@ impl Core {
             fresh_id: id,
             recoverable: OnceLock::new(),
             ticket,
-            phase: AtomicU8::new(Phase::Joining as u8),
+            phase: AtomicU8::new(Phase::Outside as u8),
             is_waiting: AtomicBool::new(false),
             has_listeners: AtomicBool::new(false),
             state: Lock::new(State {
@@ -154,19 +146,11 @@ impl Core {
     }
 
     pub(crate) fn is_joined(&self) -> bool {
-        self.phase.load(Ordering::Acquire) == Phase::Joined as u8
+        self.phase.load(Ordering::Acquire) == Phase::Inside as u8
     }
 
     pub(crate) fn has_left(&self) -> bool {
         self.phase.load(Ordering::Acquire) >= Phase::Left as u8
-    }
-
-    pub(crate) fn is_held(&self) -> bool {
-        self.phase.load(Ordering::Acquire) == Phase::Held as u8
-    }
-
-    pub(crate) fn hold(&self) {
-        self.phase.store(Phase::Held as u8, Ordering::Release);
     }
 
     /// True when the handlers have seen the last of it.
@@ -194,7 +178,14 @@ impl Core {
         if pending.len() >= self.space.settings.max_pending_acks {
             return Err(EmitError::TooManyAcks);
         }
+        let client = self.connection.data();
+        let is_first = client.awaited.fetch_add(1, Ordering::Relaxed) == 0;
         pending.insert(id, awaited, self.space.meter.ack_pending());
+        drop(state);
+        // It may stand behind what nobody reads.
+        if is_first && client.state.lock().inbox.take_awaited() {
+            self.connection.resume();
+        }
         Ok(())
     }
 
@@ -241,7 +232,16 @@ impl Core {
 
     //= SIO5-ACK-03
     pub(crate) fn take_ack(&self, id: u64) -> Option<Awaited> {
-        self.state.lock().extra.as_mut()?.pending.remove(id)
+        let awaited = self.state.lock().extra.as_mut()?.pending.remove(id)?;
+        self.end_awaiting(1);
+        Some(awaited)
+    }
+
+    /// So many answers are not awaited any more.
+    pub(super) fn end_awaiting(&self, count: usize) {
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        let awaited = &self.connection.data().awaited;
+        awaited.fetch_sub(count, Ordering::Relaxed);
     }
 
     pub(crate) fn acknowledge<A: Serialize + ?Sized>(&self, id: u64, args: &A) {

@@ -6,14 +6,16 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use serde::Serialize;
+use socketio_auth::ErasedIdentity;
 
+use super::candidate::Candidate;
 use super::core::Core;
 use super::space::Space;
 use crate::atomic::{AtomicBool, Ordering};
 use crate::cluster::seat::Seat;
 use crate::codec::{ArgsError, OwnedArgs, RawArgs};
 use crate::error::{ConnectError, DisconnectReason};
-use crate::event::{Event, Invalid};
+use crate::event::{ChangeKind, Event, Invalid};
 use crate::proto::cluster::message::RequestId;
 use crate::proto::rooms::RoomEvent;
 
@@ -119,12 +121,25 @@ pub(crate) trait ConnectHandler: Send + Sync {
     fn start(&self, socket: &Arc<Core>) -> Running;
 }
 
+/// Who a socket was and who it is, whatever their type.
+pub(crate) struct Changed {
+    pub(crate) before: ErasedIdentity,
+    pub(crate) after: ErasedIdentity,
+    pub(crate) kind: ChangeKind,
+}
+
+/// A handler of changes of the holder, whatever its types.
+pub(crate) trait ChangeHandler: Send + Sync {
+    fn start(&self, socket: &Arc<Core>, changed: &Changed) -> Running;
+}
+
 /// Connect middleware that runs.
 pub(crate) type Admission = Pin<Box<dyn Future<Output = Result<(), ConnectError>> + Send>>;
 
 /// Connect middleware, whatever its types.
 pub(crate) trait Middleware: Send + Sync {
-    fn start(&self, socket: &Arc<Core>) -> Admission;
+    /// Asks about a socket, or about whom it is to become.
+    fn start(&self, socket: &Arc<Core>, candidate: Option<&Arc<Candidate>>) -> Admission;
 }
 
 /// A disconnect handler, whatever its types.
@@ -179,6 +194,7 @@ pub(crate) struct Handlers {
     /// Asked one after the other.
     pub(crate) middleware: Vec<Box<dyn Middleware>>,
     pub(crate) connect: Vec<Box<dyn ConnectHandler>>,
+    pub(crate) change: Vec<Box<dyn ChangeHandler>>,
     /// Asked one after the other before an event's handlers are.
     pub(crate) filters: Vec<Box<dyn Filter>>,
     pub(crate) any: Vec<EventHook>,
@@ -198,10 +214,7 @@ pub(crate) struct Handlers {
 impl Handlers {
     /// Whether somebody handles events of this name.
     pub(crate) fn has(&self, name: &str) -> bool {
-        let found = self
-            .events
-            .binary_search_by(|event| (*event.name).cmp(name));
-        found.is_ok()
+        self.place_of(name).is_ok()
     }
 
     pub(crate) fn add_event(&mut self, name: &str, handler: Box<dyn EventHandler>) {

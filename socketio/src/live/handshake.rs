@@ -1,5 +1,6 @@
 //! What is kept of a connection's first request.
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::fmt;
 use std::net::SocketAddr;
@@ -97,7 +98,7 @@ impl Handshake {
             .map(|(_, value)| value)
     }
 
-    /// The headers, in order.
+    /// The headers, their names in lower case, the values of each name in order.
     pub fn headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
         let headers = self.text.get(self.url_bytes..).unwrap_or_default();
         let mut parts = headers.split(|&byte| byte == 0);
@@ -118,6 +119,18 @@ impl Handshake {
     #[must_use]
     pub fn query(&self) -> &str {
         self.url().split_once('?').map_or("", |(_, query)| query)
+    }
+
+    /// Every query parameter, decoded, in order: plus signs are spaces, percent escapes are undone.
+    pub fn query_pairs(&self) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
+        form_pairs(self.query())
+    }
+
+    /// The value of a query parameter, decoded; the last one wins when it is repeated (EIO4-QRY-04).
+    #[must_use]
+    pub fn query_value(&self, name: &str) -> Option<Cow<'_, str>> {
+        let values = self.query_pairs().filter(|(found, _)| found == name);
+        values.map(|(_, value)| value).last()
     }
 
     /// When the connection was opened, by the server's clock.
@@ -149,15 +162,16 @@ impl fmt::Debug for Handshake {
 
 /// The auth object of a protocol 4 client: its query (SIO4-CON-03).
 pub(crate) fn auth_of_query(query: &str) -> Value {
-    let pairs = query
-        .split('&')
-        .filter(|pair| !pair.is_empty())
-        .map(|pair| {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            (
-                engineio::decode_form(name).into_owned(),
-                Value::String(engineio::decode_form(value).into_owned()),
-            )
-        });
+    let pairs = form_pairs(query);
+    let pairs = pairs.map(|(name, value)| (name.into_owned(), Value::String(value.into_owned())));
     Value::Object(pairs.collect())
+}
+
+/// The pairs of a query, decoded.
+fn form_pairs(query: &str) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
+    let pairs = query.split('&').filter(|pair| !pair.is_empty());
+    pairs.map(|pair| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        (engineio::decode_form(name), engineio::decode_form(value))
+    })
 }

@@ -9,9 +9,11 @@ use socketio_auth::{
 };
 use tokio::sync::oneshot;
 
-use super::core::{Core, Verdict};
+use super::candidate::Candidate;
+use super::core::Core;
 use super::driver::Ask;
 use crate::authority::guard::Margin;
+use crate::authority::refused::Evidence;
 use crate::proto::rooms::Room;
 use crate::running::guard;
 
@@ -27,6 +29,48 @@ impl Core {
     /// Whom nothing is granted.
     pub(crate) fn set_guest(&self, identity: ErasedIdentity) {
         self.set_holder(identity, None, None);
+    }
+
+    /// The socket does not become the one that middleware was asked about. One that is not in has nothing granted any
+    /// more and joins none of that one's rooms; middleware that keeps a handle still sees that one.
+    pub(crate) fn step_back(&self) {
+        if self.is_joined() {
+            if let Some(candidate) = self.take_candidate() {
+                candidate.give_up();
+            }
+            return;
+        }
+        let mut state = self.state.lock();
+        state.expires_at = None;
+        let before = state.grant.take();
+        if let Some(extra) = state.extra.as_mut() {
+            extra.evidence = None;
+            extra.staged = Vec::new();
+        }
+        drop(state);
+        let _ = guard(|| drop(before));
+    }
+
+    pub(crate) fn take_candidate(&self) -> Option<Arc<Candidate>> {
+        self.state.lock().extra.as_mut()?.candidate.take()
+    }
+
+    /// Joins what middleware had the candidate join that the socket has become.
+    pub(crate) fn join_staged(&self, candidate: &Candidate) {
+        for room in candidate.take_place() {
+            // A namespace that is full of rooms has the socket without them.
+            let _ = self.join(room);
+        }
+    }
+
+    /// Has middleware see the socket as another than it is.
+    pub(crate) fn consider(&self, candidate: Candidate) -> Arc<Candidate> {
+        let candidate = Arc::new(candidate);
+        let mut state = self.state.lock();
+        if !self.has_left() {
+            state.extra().candidate = Some(Arc::clone(&candidate));
+        }
+        candidate
     }
 
     fn set_holder(
@@ -123,12 +167,17 @@ impl Core {
 
     /// Whether the policy lets the client receive an event. Not told to the books: the client did nothing.
     pub(crate) fn may_receive(&self, event: &str) -> bool {
-        self.is_allowed(Action::Receive { event })
+        self.is_allowed(None, Action::Receive { event })
     }
 
     /// Whether the policy allows an action of the client; told to the books if not.
     pub(crate) fn may(&self, action: Action<'_>) -> bool {
-        let is_allowed = self.is_allowed(action);
+        self.may_as(None, action)
+    }
+
+    /// The same of a candidate, as long as the socket is not that one.
+    pub(crate) fn may_as(&self, candidate: Option<&Candidate>, action: Action<'_>) -> bool {
+        let is_allowed = self.is_allowed(candidate, action);
         if !is_allowed {
             self.space.driver.note(self, AuditKind::Denied(action));
         }
@@ -136,17 +185,27 @@ impl Core {
     }
 
     #[inline]
-    fn is_allowed(&self, action: Action<'_>) -> bool {
+    fn is_allowed(&self, candidate: Option<&Candidate>, action: Action<'_>) -> bool {
         match &self.space.guard {
-            Some(gate) if gate.policy.has_authorizer() => self.consult(&*gate.policy, action),
+            Some(gate) if gate.policy.has_authorizer() => {
+                self.consult(&*gate.policy, candidate, action)
+            }
             _ => true,
         }
     }
 
-    fn consult(&self, policy: &dyn DynPolicy, action: Action<'_>) -> bool {
-        let (identity, grant) = {
-            let state = self.state.lock();
-            (state.identity.clone(), state.grant.clone())
+    fn consult(
+        &self,
+        policy: &dyn DynPolicy,
+        candidate: Option<&Candidate>,
+        action: Action<'_>,
+    ) -> bool {
+        let (identity, grant) = match candidate {
+            Some(candidate) => (candidate.identity.clone(), candidate.grant().cloned()),
+            None => {
+                let state = self.state.lock();
+                (state.identity.clone(), state.grant.clone())
+            }
         };
         let facts = grant.as_ref().map(|grant| grant.facts());
         let decided = guard(|| policy.can(&identity, facts, action));
@@ -154,48 +213,32 @@ impl Core {
         decided.is_ok_and(|decision| decision == Decision::Allow)
     }
 
-    pub(crate) fn is_asking(&self) -> bool {
-        let state = self.state.lock();
-        state.extra.as_ref().is_some_and(|extra| extra.is_asking)
-    }
-
-    pub(crate) fn set_asking(&self, is_asking: bool) {
-        self.state.lock().extra().is_asking = is_asking;
-    }
-
-    /// Starts a verification that ends when the returned receiver does. An older one ends now.
-    pub(crate) fn begin_verification(&self, epoch: u32) -> oneshot::Receiver<()> {
+    /// Starts a verification, or a question to middleware, that ends when the returned receiver does. An older one ends
+    /// now, and so does this one if the socket has left.
+    pub(crate) fn begin_trial(&self, epoch: u32) -> oneshot::Receiver<()> {
         let (alive, ended) = oneshot::channel();
-        self.state.lock().extra().verification = Some((epoch, alive));
+        let mut state = self.state.lock();
+        if !self.has_left() {
+            state.extra().trial = Some((epoch, alive));
+        }
         ended
     }
 
-    pub(crate) fn cancel_verification(&self, epoch: u32) {
+    pub(crate) fn cancel_trial(&self, epoch: u32) {
         let mut state = self.state.lock();
         if let Some(extra) = state.extra.as_mut() {
-            extra.verification.take_if(|(running, _)| *running == epoch);
+            extra.trial.take_if(|(running, _)| *running == epoch);
         }
     }
 
-    /// Has the books told of this verdict while `act` acts on it.
-    pub(crate) fn with_verdict(&self, verdict: Option<Verdict>, act: impl FnOnce()) {
-        let Some(verdict) = verdict else {
-            return act();
-        };
-        self.state.lock().extra().verdict = Some(Box::new(verdict));
-        act();
-        if let Some(extra) = self.state.lock().extra.as_mut() {
-            extra.verdict = None;
+    /// Keeps what the books are to be told when the socket is let in.
+    pub(crate) fn set_evidence(&self, evidence: Option<Box<Evidence>>) {
+        if evidence.is_some() {
+            self.state.lock().extra().evidence = evidence;
         }
     }
 
-    pub(crate) fn verdict(&self) -> Option<Verdict> {
-        self.state
-            .lock()
-            .extra
-            .as_ref()?
-            .verdict
-            .as_deref()
-            .copied()
+    pub(crate) fn take_evidence(&self) -> Option<Box<Evidence>> {
+        self.state.lock().extra.as_mut()?.evidence.take()
     }
 }

@@ -11,20 +11,22 @@ use crate::clock::{now, wall_clock};
 use crate::codec::EncodeError;
 use crate::id::SocketId;
 use crate::lock::Lock;
-use crate::proto::recovery::{Bounds, Log, Position, Session};
+use crate::proto::recovery::{Bounds, Log, Offset, Session};
 use crate::proto::rooms::{Room, Selection};
 
 /// How clients that lost their connection get back what they had: their id, their rooms, and the events they missed.
 ///
 /// Changed with [`SocketIoBuilder::recovery`](crate::SocketIoBuilder::recovery); off without it. All namespaces of the
-/// server share the bounds. When one is reached the oldest is forgotten, and a client that needed it is connected
-/// anew, as a stranger to recovery is (SIO5-CSR-07).
+/// server share the bounds. When one is reached the oldest is forgotten. A client that missed something of it is
+/// connected anew, as a stranger to recovery is (SIO5-CSR-07); what was forgotten of others does not matter to it.
 ///
-/// Every event that is neither volatile nor to be acknowledged gets one more argument, a string, which clients know
-/// to take away (SIO5-CSR-02). The official client takes *any* last argument that is a string for it: a volatile
-/// event that ends in a string spoils a later recovery (SIO5-CSR-12). Events
-/// reach a client in the order of their offsets, whichever threads they are emitted on: those of one namespace wait for
-/// each other to be queued.
+/// Every event that is neither volatile nor to be acknowledged gets one more argument, a string that says how far the
+/// client came (SIO5-CSR-02). Clients do not take it away: a listener of the official JavaScript client gets it behind
+/// the arguments that were sent, and sees it where it counts or collects its arguments. That client takes *any* last
+/// argument that is a string for it: a volatile event that ends in a string spoils a later recovery (SIO5-CSR-12). Who
+/// was never sent such an event has nothing to name, and is a stranger (SIO5-CSR-03). Events reach
+/// a client in the order of their offsets, whichever threads they are emitted on: those of one namespace wait for each
+/// other to be queued.
 ///
 /// Authentication runs again, and only the same subject gets a session back, without the rooms that it may not join
 /// any more. Namespaces that authenticate in two round trips have no recovery.
@@ -66,7 +68,6 @@ impl Recovery {
             bounds: Bounds {
                 max_age: Duration::from_secs(120),
                 max_bytes: 16 * 1024 * 1024,
-                max_packets: 10_000,
                 max_sessions: 10_000,
             },
             skips_middleware: true,
@@ -82,14 +83,12 @@ impl Recovery {
 
     /// How many bytes the kept events and the saved sessions may take together, as they are counted; 16 MiB by
     /// default.
+    ///
+    /// An event counts its own bytes and 256. Up to a quarter is for the names of the rooms whose events were forgotten:
+    /// by them a client that missed nothing is known, as long as no more rooms than some 40,000 were sent something
+    /// meanwhile.
     pub const fn max_bytes(mut self, bytes: usize) -> Self {
         self.bounds.max_bytes = bytes;
-        self
-    }
-
-    /// How many events are kept; 10,000 by default.
-    pub const fn max_packets(mut self, packets: usize) -> Self {
-        self.bounds.max_packets = packets;
         self
     }
 
@@ -131,7 +130,7 @@ impl Claim {
 pub(crate) struct Recoverable {
     /// Known to the client alone: whoever has it gets the session.
     pub(crate) pid: Arc<str>,
-    pub(crate) since: Position,
+    pub(crate) since: Offset,
     pub(crate) resumed: Option<Resumed>,
 }
 
@@ -139,8 +138,8 @@ pub(crate) struct Recoverable {
 pub(crate) struct Resumed {
     pub(crate) id: SocketId,
     pub(crate) rooms: Vec<Room>,
-    /// Behind the last event that the client has.
-    pub(crate) from: Position,
+    /// The last event that the client has.
+    pub(crate) after: Offset,
 }
 
 /// A kept event.
@@ -187,7 +186,7 @@ impl Keeper {
         Ok(message)
     }
 
-    pub(crate) fn end(&self) -> Position {
+    pub(crate) fn end(&self) -> Offset {
         self.log.lock().end()
     }
 
@@ -200,20 +199,20 @@ impl Keeper {
         claim: &Claim,
         namespace: &str,
         subject: Option<&Subject>,
-    ) -> Option<(Session, Position)> {
+    ) -> Option<(Session, Offset)> {
         let mut log = self.log.lock();
         log.resume(now(), &claim.pid, namespace, subject, &claim.offset)
     }
 
-    /// What a resumed socket was sent since `from`, and where the log ends now.
+    /// What a resumed socket was sent behind `after`, and where the log ends now.
     pub(crate) fn missed(
         &self,
         namespace: &str,
         resumed: &Resumed,
-        from: Position,
-    ) -> Option<(Vec<Kept>, Position)> {
+        after: Offset,
+    ) -> Option<(Vec<Kept>, Offset)> {
         let log = self.log.lock();
-        let missed = log.missed(namespace, &resumed.id, &resumed.rooms, from)?;
+        let missed = log.missed(namespace, &resumed.id, &resumed.rooms, after)?;
         Some((missed, log.end()))
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::candidate::Candidate;
 use super::core::{Core, Phase};
 use crate::atomic::Ordering;
 use crate::authority::authority::Place;
@@ -18,7 +19,7 @@ impl Core {
         let staged = {
             let mut state = self.state.lock();
             // From here on rooms are joined at once; what was staged before is taken with it.
-            self.phase.store(Phase::Joined as u8, Ordering::Release);
+            self.phase.store(Phase::Inside as u8, Ordering::Release);
             let extra = state.extra.as_mut();
             extra.map(|extra| std::mem::take(&mut extra.staged))
         };
@@ -39,6 +40,7 @@ impl Core {
         self.settle();
         let extra = self.state.lock().extra.take();
         if let Some(extra) = extra {
+            self.end_awaiting(extra.pending.len());
             extra.pending.fail(self.id());
         }
     }
@@ -88,7 +90,7 @@ impl Core {
             let mut state = self.state.lock();
             match self.phase.load(Ordering::Acquire) {
                 phase if phase >= Phase::Left as u8 => return Err(JoinError::Disconnected),
-                phase if phase < Phase::Joined as u8 => {
+                phase if phase < Phase::Inside as u8 => {
                     let staged = &mut state.extra().staged;
                     if !staged.contains(&room) {
                         if staged.len() >= settings.rooms.per_socket {
@@ -102,6 +104,27 @@ impl Core {
             }
         }
         self.join_now(&room)
+    }
+
+    /// Joins a room, or has a candidate join it when the socket is that one.
+    pub(crate) fn join_as(
+        &self,
+        candidate: Option<&Candidate>,
+        room: Room,
+    ) -> Result<(), JoinError> {
+        let settings = &self.space.settings;
+        if let Some(candidate) = candidate {
+            if self.has_left() {
+                return Err(JoinError::Disconnected);
+            }
+            if room.as_str().len() > settings.max_room_name_bytes {
+                return Err(JoinError::NameTooLong);
+            }
+            if candidate.stage(&room, settings.rooms.per_socket)? {
+                return Ok(());
+            }
+        }
+        self.join(room)
     }
 
     fn join_now(&self, room: &Room) -> Result<(), JoinError> {
@@ -120,6 +143,14 @@ impl Core {
         let left = self.space.rooms.lock().leave(self.id(), room);
         if let Some(emptied) = left {
             self.tell_left(room, emptied);
+        }
+    }
+
+    /// Leaves a room, or has a candidate not join it.
+    pub(crate) fn leave_as(&self, candidate: Option<&Candidate>, room: &Room) {
+        let is_staged = candidate.is_some_and(|candidate| candidate.unstage(room));
+        if !is_staged {
+            self.leave_room(room);
         }
     }
 

@@ -1,6 +1,7 @@
 //! The ring of a live server: a connection has sockets, a socket is in a namespace, a namespace has sockets and handlers,
 //! and a socket writes to its connection. Types, locks and accessors; nothing here calls user code by itself.
 
+pub(crate) mod candidate;
 pub(crate) mod client;
 pub(crate) mod closed;
 pub(crate) mod core;

@@ -39,13 +39,13 @@ impl Core {
             Some((claim.pid, resumed))
         });
         let recoverable = match resumed {
-            Some((pid, (session, from))) => Recoverable {
+            Some((pid, (session, after))) => Recoverable {
                 pid,
                 since: session.since,
                 resumed: Some(Resumed {
                     rooms: self.allowed(session.rooms),
                     id: session.id,
-                    from,
+                    after,
                 }),
             },
             // Without random bytes the socket is one that cannot be recovered.
@@ -93,7 +93,7 @@ impl Core {
         let (Some(keeper), Some(resumed)) = (&self.space.recovery, self.resumed()) else {
             return true;
         };
-        let Some((missed, end)) = keeper.missed(&self.space.name, resumed, resumed.from) else {
+        let Some((missed, end)) = keeper.missed(&self.space.name, resumed, resumed.after) else {
             return false;
         };
         self.replay(&missed);

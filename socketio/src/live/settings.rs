@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::codec::PacketLimits;
 use crate::proto::client;
+use crate::proto::inbox;
 use crate::proto::pace::Rate;
 use crate::proto::rooms::RoomBounds;
 
@@ -15,8 +16,7 @@ pub(crate) struct Settings {
     pub(crate) rooms: RoomBounds,
     pub(crate) max_room_name_bytes: usize,
     pub(crate) max_dynamic_namespaces: usize,
-    pub(crate) max_handlers_in_flight: usize,
-    pub(crate) inbox_max_bytes: usize,
+    pub(crate) inbox: inbox::Bounds,
     pub(crate) event_rate: Option<Rate>,
     pub(crate) keeps_headers: bool,
     pub(crate) binds_peer: bool,
@@ -35,8 +35,11 @@ impl Default for Settings {
             },
             max_room_name_bytes: 1024,
             max_dynamic_namespaces: 10_000,
-            max_handlers_in_flight: 64,
-            inbox_max_bytes: 64 * 1024,
+            inbox: inbox::Bounds {
+                max_in_flight: 1024,
+                max_bytes: 64 * 1024,
+                overflow_bytes: 16 * 1024 * 1024,
+            },
             event_rate: None,
             keeps_headers: true,
             binds_peer: false,

@@ -56,11 +56,13 @@ fn no_socket_outlives_the_closing_of_its_namespace() {
         let space = io.namespace("/").open().unwrap();
         let mut client = runtime.block_on(TestClient::open(&io));
         let closed = space.clone();
-        let closer = schedules::spawn("closer", move || closed.close());
-        runtime.block_on(client.join("/"));
-        closer.join();
-        // Whatever was on its way.
+        // In one stay: who calls handlers enters the runtime too, and here all are on one thread of the system, where what
+        // is entered last has to be left first.
         runtime.block_on(async {
+            let closer = schedules::spawn("closer", move || closed.close());
+            client.join("/").await;
+            closer.join();
+            // Whatever was on its way.
             for _ in 0..8 {
                 tokio::task::yield_now().await;
             }

@@ -2,6 +2,7 @@
 //!
 //! The engine below is the one that is shipped, so what it does is one step; its own models are there.
 
+mod asking;
 mod leaving;
 mod recovery;
 

@@ -6,18 +6,21 @@ mod tests;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use socketio_auth::{self as auth, AuthMachine, Collected, NamespacePolicy, Subject};
+use socketio_auth::{self as auth, Answer, AuthMachine, Change, Collected, NamespacePolicy};
 
-use crate::error::{ConnectError, DisconnectReason};
+use crate::authority::refused::Refused;
+use crate::error::DisconnectReason;
 use crate::queue::Queue;
 
 /// The types that the shell fills in.
 pub(crate) trait Application {
     /// A socket: one connection in one namespace.
     type Socket: Clone;
+    /// A namespace that is open.
+    type Space;
     /// What came with a CONNECT.
     type Payload;
-    /// A packet that waits for a verification.
+    /// A packet that waits for a verdict.
     type Packet: auth::Queued;
     /// What is kept of an accepted credential.
     type Grant;
@@ -36,9 +39,7 @@ pub(crate) struct Gate<A: Application> {
 pub(crate) struct Inherited<A: Application> {
     /// Where it was given, and still has to hold.
     pub(crate) from: Ticket,
-    pub(crate) grant: A::Grant,
-    pub(crate) subject: Subject,
-    pub(crate) expires_in: Option<Duration>,
+    pub(crate) granted: auth::Granted<A::Grant>,
 }
 
 /// Names one attempt to join a namespace; results of older attempts are ignored by it.
@@ -52,6 +53,8 @@ pub(crate) enum Input<A: Application> {
         name: Arc<str>,
         payload: A::Payload,
         is_implied: bool,
+        /// The namespace of this name, if it is known already.
+        found: Option<A::Space>,
     },
     /// The namespace exists, and `socket` will be the client's socket there.
     Found {
@@ -60,18 +63,8 @@ pub(crate) enum Input<A: Application> {
         /// Boxed, since it is large and most inputs have none.
         gate: Option<Box<Gate<A>>>,
     },
-    /// There is no such namespace, or there can be no more.
-    NotFound {
-        ticket: Ticket,
-    },
-    NoRoom {
-        ticket: Ticket,
-    },
-    /// The server takes nobody like this client now.
-    Unwelcome {
-        ticket: Ticket,
-        rejection: auth::Rejection,
-    },
+    /// There is no such namespace, or the client may not even ask to be let in.
+    NotFound { ticket: Ticket, refusal: Refusal },
     /// The client emitted `authenticate`.
     Authenticate {
         ticket: Ticket,
@@ -79,17 +72,18 @@ pub(crate) enum Input<A: Application> {
         ack: Option<u64>,
     },
     /// For the machine of the namespace's policy.
-    Auth {
+    Auth { ticket: Ticket, input: AuthInput<A> },
+    /// Connect middleware has spoken about [`Output::Ask`].
+    Asked {
         ticket: Ticket,
-        input: auth::Input<A::Packet, A::Grant>,
+        epoch: u32,
+        verdict: Result<(), Refused>,
     },
-    /// The connect middleware let the socket in, or not.
-    Admitted {
-        ticket: Ticket,
-    },
-    Denied {
-        ticket: Ticket,
-        error: ConnectError,
+    /// What holds in one namespace now, for another that took the grant over which held there before.
+    PassOn {
+        from: Ticket,
+        to: Ticket,
+        granted: auth::Granted<A::Grant>,
     },
     /// The client sent DISCONNECT.
     Disconnect(Arc<str>),
@@ -100,9 +94,7 @@ pub(crate) enum Input<A: Application> {
     /// The connection cannot go on: an invalid packet (SIO5-INV-01), or a failure of the server's.
     GiveUp,
     /// The server disconnects one socket.
-    Leave {
-        ticket: Ticket,
-    },
+    Leave { ticket: Ticket },
     /// The server disconnects every socket and the connection.
     LeaveAll,
     /// The session is over.
@@ -113,35 +105,39 @@ pub(crate) enum Input<A: Application> {
 
 /// Something to do, in order.
 pub(crate) enum Output<A: Application> {
-    /// Look for the namespace; answer [`Input::Found`] or [`Input::NotFound`].
+    /// Look for the namespace, unless it is known, and make the socket; answer [`Input::Found`] or [`Input::NotFound`].
     Find {
         ticket: Ticket,
         name: Arc<str>,
         payload: A::Payload,
+        found: Option<A::Space>,
     },
+    /// Nobody joins what was found: drop it.
+    GiveBack(A::Space),
     /// Answer with CONNECT_ERROR. The attempt is over.
     Refuse {
         name: Arc<str>,
         socket: Option<A::Socket>,
         refusal: Refusal,
     },
-    /// Run the connect middleware; answer [`Input::Admitted`] or [`Input::Denied`].
-    Admit {
-        ticket: Ticket,
+    /// Ask connect middleware, as [`auth::Output::Ask`] says; answer [`Input::Asked`]. In a namespace without a policy
+    /// too.
+    Ask(Question<A>),
+    /// Let the socket in, as [`auth::Output::Enter`] says.
+    Enter {
         socket: A::Socket,
-        grant: Option<A::Grant>,
-        expires_in: Option<Duration>,
-    },
-    /// Answer the CONNECT, insert the socket in the namespace, run its connect handler.
-    Join {
-        socket: A::Socket,
-        /// How long its grant holds.
+        answer: Answer,
         expires_in: Option<Duration>,
     },
     /// The policy's machine wants something. Never one of the outputs that are told in another way here.
     Auth {
         socket: A::Socket,
-        output: auth::Output<A::Packet, A::Grant>,
+        output: AuthOutput<A>,
+    },
+    /// Others of the connection took over what this socket held until now: answer [`Input::PassOn`] for each.
+    PassOn {
+        from: A::Socket,
+        heirs: Vec<A::Socket>,
     },
     /// A joined socket has left. With `notifies` the client is sent DISCONNECT.
     Left {
@@ -159,15 +155,26 @@ pub(crate) enum Output<A: Application> {
     Expel,
 }
 
+/// Whether a client may be in a namespace.
+pub(crate) struct Question<A: Application> {
+    pub(crate) ticket: Ticket,
+    pub(crate) socket: A::Socket,
+    /// Zero where there is no policy, since nobody is asked about twice there.
+    pub(crate) epoch: u32,
+    pub(crate) grant: Option<A::Grant>,
+    pub(crate) expires_in: Option<Duration>,
+    /// Its CONNECT waits for the verdict.
+    pub(crate) answers_connect: bool,
+}
+
 /// Why a CONNECT is refused.
 #[derive(Debug)]
 pub(crate) enum Refusal {
     /// SIO5-CON-04.
     InvalidNamespace,
     TooManyNamespaces,
-    Auth(auth::Rejection),
     /// SIO5-CON-05.
-    Denied(ConnectError),
+    Refused(Refused),
 }
 
 /// Where a packet for a namespace goes.
@@ -175,7 +182,7 @@ pub(crate) enum Refusal {
 pub(crate) enum Route<S> {
     /// To the handlers of the socket.
     Deliver(Ticket, S),
-    /// To the machine of the policy: the socket is not in.
+    /// To the machine of the policy: the socket is not in, or it is not settled who it is.
     Held(Ticket, S),
     /// Nowhere: the packet is not allowed (SIO5-EVT-02, SIO5-CON-10).
     Violation,
@@ -193,12 +200,17 @@ pub(crate) struct Limits {
     pub(crate) max_connecting: usize,
 }
 
+/// The machine of a namespace's policy, what goes into it and what comes out.
+type Machine<A> = AuthMachine<<A as Application>::Packet, <A as Application>::Grant, Refused>;
+type AuthInput<A> = auth::Input<<A as Application>::Packet, <A as Application>::Grant, Refused>;
+type AuthOutput<A> = auth::Output<<A as Application>::Packet, <A as Application>::Grant, Refused>;
+
 /// Where one attempt stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     Finding,
-    Authenticating,
-    Admitting,
+    /// Before the answer to its CONNECT.
+    Entering,
     /// Answered, but not in: two-round-trip authentication.
     Held,
     Joined,
@@ -211,9 +223,19 @@ struct Entry<A: Application> {
     /// The client had no choice but to ask, so it is no attempt of its own.
     is_implied: bool,
     socket: Option<A::Socket>,
-    auth: Option<Box<AuthMachine<A::Packet, A::Grant>>>,
-    /// From acceptance; told in the answer to CONNECT.
-    expires_in: Option<Duration>,
+    auth: Option<Box<Machine<A>>>,
+    /// Where its grant comes from, until it has one of its own.
+    heir_of: Option<Ticket>,
+    /// What it took over has changed before it was in.
+    is_outdated: bool,
+}
+
+impl<A: Application> Entry<A> {
+    /// Whether its packets are for the application.
+    fn delivers_at_once(&self) -> bool {
+        let auth = self.auth.as_ref();
+        self.phase == Phase::Joined && auth.is_none_or(|auth| auth.delivers_at_once())
+    }
 }
 
 /// What is remembered of a namespace with a policy, joined or not.
@@ -228,12 +250,13 @@ struct Guarded {
 /// The namespaces of one connection.
 ///
 /// ```text
-///   CONNECT ─► Finding ─► Authenticating ─► Admitting ─► Joined ─► left
-///                 │              │    ╲          │         ▲
-///                 ▼              ▼     ╲         ▼         │ activated
-///              refused        refused   ╲     refused      │
-///                                        ╰──► Held ────────╯
+///   CONNECT ─► Finding ─► Entering ──► Joined ─► left
+///                 │         │    ╲        ▲
+///                 ▼         ▼     ╲       │
+///              refused   refused   ╰──► Held ─► left
 /// ```
+///
+/// What happens while a client is Entering or Held, and whether it stays who it is, the machine of the policy says.
 ///
 /// After every [`handle_input`](Self::handle_input) the caller drains [`poll_output`](Self::poll_output). Packets
 /// for joined namespaces take the short way through [`route`](Self::route), which changes nothing.
@@ -271,8 +294,13 @@ impl<A: Application> Client<A> {
             Input::Closed(reason) => return self.on_closed(now, reason),
             //= SIO5-INV-02
             Input::Unheard => return self.on_closed(now, DisconnectReason::ForcedServerClose),
-            _ if self.is_closing => return,
             _ => {}
+        }
+        if self.is_closing {
+            if let Input::Connect { found, .. } = input {
+                self.give_back(found);
+            }
+            return;
         }
         self.run_timers(now);
         match input {
@@ -280,17 +308,14 @@ impl<A: Application> Client<A> {
                 name,
                 payload,
                 is_implied,
-            } => self.on_connect(limits, name, payload, is_implied),
+                found,
+            } => self.on_connect(limits, name, payload, is_implied, found),
             Input::Found {
                 ticket,
                 socket,
                 gate,
             } => self.on_found(now, limits, ticket, socket, gate),
-            Input::NotFound { ticket } => self.refuse(ticket, Refusal::InvalidNamespace),
-            Input::Unwelcome { ticket, rejection } => {
-                self.refuse(ticket, Refusal::Auth(rejection));
-            }
-            Input::NoRoom { ticket } => self.refuse(ticket, Refusal::TooManyNamespaces),
+            Input::NotFound { ticket, refusal } => self.refuse(ticket, refusal),
             Input::Authenticate {
                 ticket,
                 presented,
@@ -305,8 +330,12 @@ impl<A: Application> Client<A> {
                 self.feed_auth(now, ticket, input);
             }
             Input::Auth { ticket, input } => self.feed_auth(now, ticket, input),
-            Input::Admitted { ticket } => self.on_admitted(ticket),
-            Input::Denied { ticket, error } => self.refuse(ticket, Refusal::Denied(error)),
+            Input::Asked {
+                ticket,
+                epoch,
+                verdict,
+            } => self.on_asked(now, ticket, epoch, verdict),
+            Input::PassOn { from, to, granted } => self.on_passed(now, from, to, granted),
             Input::Disconnect(name) => self.on_disconnect(now, &name),
             Input::Violation => self.expel(),
             Input::GiveUp => self.close(),
@@ -361,7 +390,7 @@ impl<A: Application> Client<A> {
     /// Where an EVENT or ACK for this namespace goes.
     pub(crate) fn route(&self, name: &str) -> Route<A::Socket> {
         match self.open_entry(name) {
-            Some((entry, socket)) if entry.phase == Phase::Joined => {
+            Some((entry, socket)) if entry.delivers_at_once() => {
                 Route::Deliver(entry.ticket, socket.clone())
             }
             Some((entry, socket)) => Route::Held(entry.ticket, socket.clone()),
@@ -385,13 +414,6 @@ impl<A: Application> Client<A> {
         guarded.any(|known| known.has_dismissed && *known.name == *name)
     }
 
-    /// Whether the client has still to authenticate there, and no credential of its is being judged.
-    pub(crate) fn awaits_credential(&self, ticket: Ticket) -> bool {
-        let entry = self.entries.iter().find(|entry| entry.ticket == ticket);
-        let auth = entry.and_then(|entry| entry.auth.as_ref());
-        auth.is_some_and(|auth| auth.awaits_credential())
-    }
-
     /// The joined sockets, in join order.
     pub(crate) fn joined(&self) -> impl Iterator<Item = &A::Socket> {
         self.entries
@@ -408,8 +430,10 @@ impl<A: Application> Client<A> {
         name: Arc<str>,
         payload: A::Payload,
         is_implied: bool,
+        found: Option<A::Space>,
     ) {
         if self.entries.iter().any(|entry| entry.name == name) {
+            self.give_back(found);
             return self.expel();
         }
         let connecting = self
@@ -418,6 +442,7 @@ impl<A: Application> Client<A> {
             .filter(|entry| entry.phase != Phase::Joined)
             .count();
         if self.entries.len() >= limits.max_namespaces || connecting >= limits.max_connecting {
+            self.give_back(found);
             let refusal = Refusal::TooManyNamespaces;
             return self.outputs.push_back(Output::Refuse {
                 name,
@@ -436,13 +461,22 @@ impl<A: Application> Client<A> {
             is_implied,
             socket: None,
             auth: None,
-            expires_in: None,
+            heir_of: None,
+            is_outdated: false,
         });
         self.outputs.push_back(Output::Find {
             ticket,
             name,
             payload,
+            found,
         });
+    }
+
+    /// Its end may have others called, and whoever feeds the machine holds a lock.
+    fn give_back(&mut self, found: Option<A::Space>) {
+        if let Some(found) = found {
+            self.outputs.push_back(Output::GiveBack(found));
+        }
     }
 
     fn on_found(
@@ -459,17 +493,18 @@ impl<A: Application> Client<A> {
         if entry.phase != Phase::Finding {
             return;
         }
+        entry.phase = Phase::Entering;
         entry.socket = Some(socket.clone());
         let Some(gate) = gate else {
-            entry.phase = Phase::Admitting;
-            return self.outputs.push_back(Output::Admit {
+            return self.outputs.push_back(Output::Ask(Question {
                 ticket,
                 socket,
+                epoch: 0,
                 grant: None,
                 expires_in: None,
-            });
+                answers_connect: true,
+            }));
         };
-        entry.phase = Phase::Authenticating;
         let name = Arc::clone(&entry.name);
         let first_connect = self.first_connect(now, limits, name);
         let failed_attempts = self.failed_attempts;
@@ -477,7 +512,7 @@ impl<A: Application> Client<A> {
             let machine = AuthMachine::new(gate.policy, gate.has_guests, first_connect);
             entry.auth = Some(Box::new(machine));
         }
-        let input = match gate.inherited.and_then(|grant| self.inherit(grant)) {
+        let input = match gate.inherited.and_then(|grant| self.inherit(ticket, grant)) {
             Some(granted) => granted,
             None => auth::Input::Connect {
                 presented: gate.presented,
@@ -488,15 +523,52 @@ impl<A: Application> Client<A> {
     }
 
     /// Lets a client in by what it holds, unless it has left there meanwhile.
-    fn inherit(&mut self, inherited: Inherited<A>) -> Option<auth::Input<A::Packet, A::Grant>> {
+    fn inherit(&mut self, ticket: Ticket, inherited: Inherited<A>) -> Option<AuthInput<A>> {
         let from = self.entry_mut(inherited.from)?;
         let machine = from.auth.as_ref().filter(|auth| auth.is_active())?;
+        let credential = machine.credential().cloned();
+        self.entry_mut(ticket)?.heir_of = Some(inherited.from);
         Some(auth::Input::ConnectGranted {
-            credential: machine.credential().cloned(),
-            grant: inherited.grant,
-            subject: inherited.subject,
-            expires_in: inherited.expires_in,
+            credential,
+            granted: inherited.granted,
         })
+    }
+
+    /// Another grant holds where those of others came from.
+    fn pass_on(&mut self, from: Ticket, socket: A::Socket) {
+        let heirs = self.entries.iter().filter(|e| e.heir_of == Some(from));
+        let heirs: Vec<_> = heirs.filter_map(|heir| heir.socket.clone()).collect();
+        if !heirs.is_empty() {
+            let from = socket;
+            self.outputs.push_back(Output::PassOn { from, heirs });
+        }
+    }
+
+    fn on_passed(
+        &mut self,
+        now: Instant,
+        from: Ticket,
+        to: Ticket,
+        granted: auth::Granted<A::Grant>,
+    ) {
+        let source = self.entry_mut(from).and_then(|entry| entry.auth.as_ref());
+        let credential = source.and_then(|auth| auth.credential().cloned());
+        let Some(heir) = self.entry_mut(to) else {
+            return;
+        };
+        // It may have got one of its own meanwhile.
+        if heir.heir_of != Some(from) {
+            return;
+        }
+        if heir.phase != Phase::Joined {
+            heir.is_outdated = true;
+            return;
+        }
+        let input = auth::Input::Inherited {
+            granted,
+            credential,
+        };
+        self.feed_auth(now, to, input);
     }
 
     fn first_connect(&mut self, now: Instant, limits: &Limits, name: Arc<str>) -> Instant {
@@ -515,27 +587,46 @@ impl<A: Application> Client<A> {
         now
     }
 
-    fn on_admitted(&mut self, ticket: Ticket) {
-        if self
-            .entry_mut(ticket)
-            .is_none_or(|entry| entry.phase != Phase::Admitting)
-        {
+    fn on_asked(&mut self, now: Instant, ticket: Ticket, epoch: u32, verdict: Result<(), Refused>) {
+        let Some(entry) = self.entry_mut(ticket) else {
+            return;
+        };
+        if entry.auth.is_some() {
+            return self.feed_auth(now, ticket, auth::Input::Asked { epoch, verdict });
+        }
+        if entry.phase != Phase::Entering {
             return;
         }
-        if let Some((socket, expires_in)) = self.join(ticket) {
-            self.outputs.push_back(Output::Join { socket, expires_in });
+        match verdict {
+            Ok(()) => self.enter(ticket, Answer::Connect, None),
+            Err(refused) => self.refuse(ticket, Refusal::Refused(refused)),
         }
     }
 
     /// Marks the attempt as joined and puts it last in join order.
-    fn join(&mut self, ticket: Ticket) -> Option<(A::Socket, Option<Duration>)> {
-        let position = self.entries.iter().position(|e| e.ticket == ticket)?;
+    fn enter(&mut self, ticket: Ticket, answer: Answer, expires_in: Option<Duration>) {
+        let Some(position) = self.entries.iter().position(|e| e.ticket == ticket) else {
+            return;
+        };
         let mut entry = self.entries.remove(position);
         entry.phase = Phase::Joined;
-        let (socket, expires_in) = (entry.socket.clone(), entry.expires_in);
+        let socket = entry.socket.clone();
+        let is_outdated = std::mem::take(&mut entry.is_outdated);
+        let source = entry.heir_of.filter(|_| is_outdated);
         self.entries.push(entry);
         self.connect_by = None;
-        Some((socket?, expires_in))
+        if let Some(socket) = socket {
+            self.outputs.push_back(Output::Enter {
+                socket,
+                answer,
+                expires_in,
+            });
+        }
+        let source = source.and_then(|source| self.entry_mut(source));
+        if let Some((ticket, socket)) = source.and_then(|of| Some((of.ticket, of.socket.clone()?)))
+        {
+            self.pass_on(ticket, socket);
+        }
     }
 
     //= SIO5-DIS-01
@@ -559,7 +650,7 @@ impl<A: Application> Client<A> {
                     self.outputs.push_back(Output::Abandon { socket });
                 }
             }
-            Phase::Finding | Phase::Authenticating | Phase::Admitting => self.expel(),
+            Phase::Finding | Phase::Entering => self.expel(),
         }
     }
 
@@ -625,11 +716,11 @@ impl<A: Application> Client<A> {
     }
 
     fn refuse(&mut self, ticket: Ticket, refusal: Refusal) {
-        let Some(position) = self.entries.iter().position(|e| e.ticket == ticket) else {
+        let Some(entry) = self.take_out(ticket) else {
             return;
         };
-        let entry = self.entries.remove(position);
-        let is_panic = matches!(&refusal, Refusal::Auth(rejection) if rejection.is_panic());
+        let is_panic =
+            matches!(&refusal, Refusal::Refused(refused) if refused.is_panic_of_policy());
         self.outputs.push_back(Output::Refuse {
             name: entry.name,
             socket: entry.socket,
@@ -641,10 +732,23 @@ impl<A: Application> Client<A> {
         }
     }
 
-    /// Forgets an attempt, and the verification that may run for it.
-    fn remove(&mut self, now: Instant, ticket: Ticket) -> Option<A::Socket> {
+    /// Takes an attempt out. Those that took its grant over follow where it comes from itself.
+    fn take_out(&mut self, ticket: Ticket) -> Option<Entry<A>> {
         let position = self.entries.iter().position(|e| e.ticket == ticket)?;
-        let mut entry = self.entries.remove(position);
+        let entry = self.entries.remove(position);
+        let heirs = self
+            .entries
+            .iter_mut()
+            .filter(|e| e.heir_of == Some(ticket));
+        for heir in heirs {
+            heir.heir_of = entry.heir_of;
+        }
+        Some(entry)
+    }
+
+    /// Forgets an attempt, and what may be under way for it.
+    fn remove(&mut self, now: Instant, ticket: Ticket) -> Option<A::Socket> {
+        let mut entry = self.take_out(ticket)?;
         let socket = entry.socket?;
         if let Some(output) = entry.auth.as_mut().and_then(|auth| cancel(auth, now)) {
             self.outputs.push_back(Output::Auth {
@@ -655,7 +759,7 @@ impl<A: Application> Client<A> {
         Some(socket)
     }
 
-    fn feed_auth(&mut self, now: Instant, ticket: Ticket, input: auth::Input<A::Packet, A::Grant>) {
+    fn feed_auth(&mut self, now: Instant, ticket: Ticket, input: AuthInput<A>) {
         let Some(auth) = self
             .entry_mut(ticket)
             .and_then(|entry| entry.auth.as_deref_mut())
@@ -667,11 +771,11 @@ impl<A: Application> Client<A> {
             .entry_mut(ticket)
             .and_then(|entry| entry.auth.as_mut()?.poll_output())
         {
-            self.on_auth_output(ticket, output);
+            self.on_auth_output(now, ticket, output);
         }
     }
 
-    fn on_auth_output(&mut self, ticket: Ticket, output: auth::Output<A::Packet, A::Grant>) {
+    fn on_auth_output(&mut self, now: Instant, ticket: Ticket, output: AuthOutput<A>) {
         let Some(entry) = self.entry_mut(ticket) else {
             return;
         };
@@ -679,58 +783,76 @@ impl<A: Application> Client<A> {
             return;
         };
         match output {
-            auth::Output::RefuseConnect(rejection) => {
-                return self.refuse(ticket, Refusal::Auth(rejection));
+            auth::Output::RefuseConnect(refused) => {
+                return self.refuse(ticket, Refusal::Refused(refused));
             }
-            auth::Output::AttemptFailed
-                if entry.is_implied && entry.phase == Phase::Authenticating =>
-            {
+            auth::Output::AttemptFailed if entry.is_implied && entry.phase == Phase::Entering => {
                 return;
             }
             auth::Output::AttemptFailed => {
                 self.failed_attempts = self.failed_attempts.saturating_add(1);
                 return;
             }
-            auth::Output::Admit { grant, expires_in } => {
-                entry.phase = Phase::Admitting;
-                entry.expires_in = expires_in;
-                return self.outputs.push_back(Output::Admit {
+            auth::Output::Ask {
+                epoch,
+                grant,
+                expires_in,
+            } => {
+                let answers_connect = entry.phase == Phase::Entering;
+                return self.outputs.push_back(Output::Ask(Question {
                     ticket,
                     socket,
+                    epoch,
                     grant,
                     expires_in,
-                });
+                    answers_connect,
+                }));
             }
-            // The client has no answer to its CONNECT yet: what ended meanwhile refuses it, and nothing else is told.
-            auth::Output::Unauthorized { rejection, .. } if entry.phase == Phase::Admitting => {
-                return self.refuse(ticket, Refusal::Auth(rejection));
-            }
-            auth::Output::TokenExpiring { expires_in, .. } if entry.phase == Phase::Admitting => {
-                // The answer says how long it holds.
-                entry.expires_in = Some(expires_in);
-                return;
+            auth::Output::Enter { answer, expires_in } => {
+                return self.enter(ticket, answer, expires_in);
             }
             auth::Output::Disconnect => return self.dismiss(ticket, socket),
             auth::Output::CloseConnection => return self.close(),
+            auth::Output::ExpireConnection => return self.expire(now, ticket),
+            auth::Output::ReplaceGrant { .. }
+            | auth::Output::Become {
+                change: Change::Login | Change::Switch,
+                ..
+            } => {
+                let from = socket.clone();
+                self.outputs.push_back(Output::Auth { socket, output });
+                return self.pass_on(ticket, from);
+            }
+            // The client has presented something for this very namespace.
+            auth::Output::Authenticated { .. } => entry.heir_of = None,
             auth::Output::AcceptConnect => {
                 entry.phase = Phase::Held;
                 // Its own deadline bounds the wait from here.
                 self.connect_by = None;
-            }
-            auth::Output::Activate { .. } => {
-                self.join(ticket);
             }
             _ => {}
         }
         self.outputs.push_back(Output::Auth { socket, output });
     }
 
+    /// The connection closes because of the end of a grant. Whose grant ends as well hears so in its own namespace first.
+    fn expire(&mut self, now: Instant, ticket: Ticket) {
+        if self.is_closing {
+            return;
+        }
+        self.is_closing = true;
+        let others = self.entries.iter().filter(|entry| entry.ticket != ticket);
+        for other in others.map(|entry| entry.ticket).collect::<Vec<_>>() {
+            self.feed_auth(now, other, auth::Input::ConnectionExpires);
+        }
+        self.outputs.push_back(Output::Close);
+    }
+
     /// A policy puts its socket out; the connection goes too when nothing else is joined or pending.
     fn dismiss(&mut self, ticket: Ticket, socket: A::Socket) {
-        let Some(position) = self.entries.iter().position(|e| e.ticket == ticket) else {
+        let Some(entry) = self.take_out(ticket) else {
             return;
         };
-        let entry = self.entries.remove(position);
         if let Some(known) = self.guarded.iter_mut().find(|k| k.name == entry.name) {
             known.has_dismissed = true;
         }
@@ -772,15 +894,15 @@ impl<A: Application> Client<A> {
     }
 }
 
-/// Tells a policy's machine that its client has left; the one thing it may still want is an end to a verification.
+/// Tells a policy's machine that its client has left; the one thing it may still want is an end to what is under way.
 fn cancel<M: auth::Queued, G>(
-    machine: &mut AuthMachine<M, G>,
+    machine: &mut AuthMachine<M, G, Refused>,
     now: Instant,
-) -> Option<auth::Output<M, G>> {
+) -> Option<auth::Output<M, G, Refused>> {
     machine.handle_input(now, auth::Input::Left);
     let mut cancelled = None;
     while let Some(output) = machine.poll_output() {
-        if matches!(output, auth::Output::CancelVerify { .. }) {
+        if matches!(output, auth::Output::Cancel { .. }) {
             cancelled = Some(output);
         }
     }

@@ -3,6 +3,7 @@
 pub(crate) mod client;
 pub(crate) mod cluster;
 pub(crate) mod grant_tag;
+pub(crate) mod inbox;
 pub(crate) mod pace;
 pub(crate) mod recovery;
 pub(crate) mod rooms;

@@ -113,11 +113,12 @@ fn decode<R: FromArgs>(args: &OwnedArgs) -> Result<R, AckError> {
 /// The acknowledgements of a broadcast, as they come, each with the id of its socket.
 ///
 /// It ends when every socket that was sent to has answered, left, or used up the time limit; those that left or
-/// were late yield an error. Where the event could not be sent at all it yields [`AckError::Emit`] and ends.
+/// were late yield an error. The clients of a server that leaves the cluster have left with it. Where the event could not
+/// be sent at all the stream yields [`AckError::Emit`] and ends.
 ///
 /// Of the clients of other servers only the first argument arrives (CLA-04). There is no id where their server does not
-/// tell it, as the reference does not, nor of those of them that were late. The time limit runs from the first poll, which
-/// must happen inside a tokio runtime.
+/// tell it, as the reference does not, nor of those that were late or left with their server. The time limit runs from
+/// the first poll, which must happen inside a tokio runtime.
 ///
 /// ```
 /// # async fn ask(board: socketio::Namespace<()>) {
@@ -131,8 +132,10 @@ fn decode<R: FromArgs>(args: &OwnedArgs) -> Result<R, AckError> {
 pub struct AckStream<R> {
     failed: Option<EmitError>,
     id: u64,
-    /// Who was sent to, until the time limit.
+    /// Who was sent to; past the time limit those who were not looked at yet.
     targets: Vec<Arc<Core>>,
+    /// How many those were.
+    target_count: usize,
     answers: mpsc::UnboundedReceiver<(SocketId, Answer)>,
     elsewhere: Elsewhere,
     limit: TimeLimit,
@@ -144,7 +147,9 @@ pub struct AckStream<R> {
 struct Elsewhere {
     question: Option<Question>,
     target_count: usize,
-    /// Acknowledgements that did not come in time and were not yielded as such.
+    /// Acknowledgements that went with their server and were not yielded as such.
+    lost: u64,
+    /// The same of those that did not come in time.
     late: u64,
     missing_servers: usize,
     failure: Option<AdapterError>,
@@ -152,10 +157,20 @@ struct Elsewhere {
 
 impl Elsewhere {
     /// The next acknowledgement of another server's client; `None` when there are no more.
-    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<(Option<SocketId>, OwnedArgs)>> {
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<(Option<SocketId>, Answer)>> {
+        if let Some(lost) = self.take_lost() {
+            return Poll::Ready(Some(lost));
+        }
         while let Some(question) = &mut self.question {
             let body = match std::task::ready!(question.poll_next(cx)) {
                 Some(Heard::Answer(_, body)) => body,
+                Some(Heard::Lost(acks)) => {
+                    self.lost = acks;
+                    match self.take_lost() {
+                        Some(lost) => return Poll::Ready(Some(lost)),
+                        None => continue,
+                    }
+                }
                 Some(Heard::Failed(error)) => {
                     self.failure = Some(error);
                     self.give_up();
@@ -172,12 +187,18 @@ impl Elsewhere {
                     self.target_count = self.target_count.saturating_add(count);
                 }
                 ClusterBody::BroadcastAck { packet, socket, .. } => {
-                    return Poll::Ready(Some((socket.map(SocketId::new), packet)));
+                    return Poll::Ready(Some((socket.map(SocketId::new), Ok(packet))));
                 }
                 _ => {}
             }
         }
         Poll::Ready(None)
+    }
+
+    /// One of those that went with their server. Whose it would be is not known.
+    fn take_lost(&mut self) -> Option<(Option<SocketId>, Answer)> {
+        self.lost = self.lost.checked_sub(1)?;
+        Some((None, Err(AckError::Disconnected)))
     }
 
     /// One of those that did not come in time. Whose it would be is not known.
@@ -205,6 +226,7 @@ impl<R> AckStream<R> {
         Self {
             failed: None,
             id,
+            target_count: targets.len(),
             targets,
             answers,
             elsewhere: Elsewhere::default(),
@@ -233,8 +255,8 @@ impl<R> AckStream<R> {
     /// How many sockets were sent to, as far as is known: those of another server count when it has said how many.
     #[must_use]
     pub fn target_count(&self) -> usize {
-        let here = self.targets.len();
-        here.saturating_add(self.elsewhere.target_count)
+        self.target_count
+            .saturating_add(self.elsewhere.target_count)
     }
 
     /// How many other servers had not said how many clients they sent to when the time was up. Known at the end.
@@ -271,8 +293,9 @@ impl<R: FromArgs> Stream for AckStream<R> {
             return Poll::Ready(Some((Some(id), answer)));
         }
         let elsewhere = this.elsewhere.poll_next(cx);
-        if let Poll::Ready(Some((id, args))) = elsewhere {
-            return Poll::Ready(Some((id, decode(&args))));
+        if let Poll::Ready(Some((id, answer))) = elsewhere {
+            let answer = answer.and_then(|args| decode(&args));
+            return Poll::Ready(Some((id, answer)));
         }
         if here.is_ready() && elsewhere.is_ready() {
             return Poll::Ready(this.elsewhere.take_late());
@@ -301,6 +324,6 @@ impl<R> Drop for AckStream<R> {
 
 impl<R> fmt::Debug for AckStream<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "AckStream({} targets)", self.targets.len())
+        write!(f, "AckStream({} targets)", self.target_count)
     }
 }

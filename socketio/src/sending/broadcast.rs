@@ -15,7 +15,7 @@ use super::options::{Sending, best};
 use crate::cluster::answers::Gathering;
 use crate::cluster::question::Question;
 use crate::cluster::seat::Seat;
-use crate::codec::{EncodeError, Event, FromArgs, OwnedArgs};
+use crate::codec::{EncodeError, FromArgs, OutgoingEvent, OwnedArgs};
 use crate::error::EmitError;
 use crate::event::Event as OwnedEvent;
 use crate::live::core::Core;
@@ -385,7 +385,7 @@ impl Broadcast {
         args: &A,
         offset: Option<&str>,
     ) -> Result<EncodedMessage, EncodeError> {
-        let event = Event {
+        let event = OutgoingEvent {
             namespace: &self.space.name,
             id,
             name: event,

@@ -6,7 +6,7 @@ use engineio::{EncodedMessage, MessageBuffer, Queued, SendOptions, Sent};
 use serde::Serialize;
 use tokio::sync::oneshot;
 
-use crate::codec::{Event, OwnedArgs, RawArgs};
+use crate::codec::{OutgoingEvent, OwnedArgs, RawArgs};
 use crate::error::EmitError;
 use crate::live::client::Client;
 use crate::live::core::Core;
@@ -43,7 +43,7 @@ impl Core {
             return self.emit_as(event, None, args, space.options);
         }
         self.check_receiver(event)?;
-        let event = Event {
+        let event = OutgoingEvent {
             namespace: &space.name,
             id: None,
             name: event,
@@ -104,7 +104,7 @@ impl Core {
         };
         let order = space.order.lock();
         let message = keeper.keep(&space.name, selection, event, |offset| {
-            space.codec.encode_event(Event {
+            space.codec.encode_event(OutgoingEvent {
                 namespace: &space.name,
                 id: None,
                 name: event,
@@ -184,7 +184,7 @@ impl Core {
         if !space.handlers.any_outgoing.is_empty() {
             self.show_outgoing(event, OwnedArgs::new(args)?.as_raw());
         }
-        let event = Event {
+        let event = OutgoingEvent {
             namespace: &space.name,
             id,
             name: event,

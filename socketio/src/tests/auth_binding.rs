@@ -27,6 +27,7 @@ async fn request(
         format!("&sid={sid}")
     };
     let mut request = http::Request::builder()
+        .header("host", "test")
         .method(method)
         .uri(format!("/socket.io/?EIO=4&transport=polling{sid}"));
     for (name, value) in headers {
@@ -137,6 +138,7 @@ async fn row_26_an_upgrade_with_another_credential_is_refused() {
     let service = io.service();
     let sid = join(&service, &[("authorization", "Bearer user:ann")]).await;
     let upgrade = http::Request::builder()
+        .header("host", "test")
         .uri(format!("/socket.io/?EIO=4&transport=websocket&sid={sid}"))
         .header("connection", "Upgrade")
         .header("upgrade", "websocket")

@@ -421,6 +421,12 @@ async fn the_event_that_authenticates_is_not_for_handlers() {
     let many = many.authenticate(Handshake::new(users()));
     let many = many.on("authenticate", |_, (): ()| async {}).open();
     assert_eq!(many.map(drop), taken("authenticate"));
+    // Among others, wherever these stand.
+    let among = io.namespace("/e").authenticate(TwoRoundTrip::new(users()));
+    let among = ["y", "zz", "authenticate", "a longer name"]
+        .into_iter()
+        .fold(among, |space, event| space.on(event, |_, (): ()| async {}));
+    assert_eq!(among.open().map(drop), taken("authenticate"));
 }
 
 #[tokio::test(start_paused = true)]

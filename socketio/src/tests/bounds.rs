@@ -263,32 +263,3 @@ async fn so_many_handlers_of_a_connection_wait_at_once() {
     assert_eq!(client.next_text().await, "431[1]");
     assert_eq!(log.take(), ["3"]);
 }
-
-#[tokio::test(start_paused = true)]
-async fn events_that_wait_are_bounded_in_bytes() {
-    // As they are counted, without the first digit.
-    let waits = r#"422["wait",2]"#;
-    let bound = 2 * (waits.len() - 1);
-    for (inbox_max_bytes, is_read) in [(bound, true), (bound - 1, false)] {
-        let log = Log::default();
-        let (io, open) = waiting(&log, |builder| {
-            builder
-                .max_handlers_in_flight(1)
-                .inbox_max_bytes(inbox_max_bytes)
-        });
-        let mut client = joined(&io).await;
-        client.send_all(&[r#"421["wait",1]"#, waits, waits]).await;
-        client.send("40/nowhere,").await;
-        let answered = tokio::time::timeout(Duration::from_secs(1), client.next_text()).await;
-        assert_eq!(answered.is_ok(), is_read, "{answered:?}");
-        open.add_permits(3);
-        assert_eq!(client.next_text().await, "431[1]");
-        assert_eq!(client.next_text().await, "432[2]");
-        assert_eq!(client.next_text().await, "432[2]");
-        if !is_read {
-            let refused = client.next_text().await;
-            assert!(refused.starts_with("44/nowhere,"), "what waited is read");
-        }
-        assert_eq!(log.take(), ["1", "2", "2"]);
-    }
-}

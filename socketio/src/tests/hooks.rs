@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use crate::testing::{Received, TestClient};
 use crate::tests::{Log, sid_of};
-use crate::{Ack, Event, NoAck, Recovery, SocketIo};
+use crate::{Ack, Event, NoAck, OwnedArgs, Recovery, SocketIo};
 
 //= SIO5-EVT-03 test
 #[tokio::test(start_paused = true)]
@@ -155,12 +155,50 @@ async fn what_is_invalid_is_told_to_every_joined_socket() {
     assert_eq!(
         log.take(),
         [
-            r#"/: arguments of "n": argument 0 is missing"#,
+            r#"/: arguments of "n": argument 0 is missing: expected u32"#,
             r#"/: "n" was dropped: too many events"#,
             "/: invalid payload",
             "/b: invalid payload",
         ]
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_past_a_limit_is_refused_by_itself_and_its_sender_is_told() {
+    let builder =
+        SocketIo::builder().packet_limits(|limits| limits.max_depth(900).max_values(1_000));
+    let (io, log) = (builder.build().unwrap(), Log::default());
+    let told = log.clone();
+    io.namespace("/")
+        .on("n", |_, value: OwnedArgs| async move { Ack(value) })
+        .on_invalid(move |_, invalid| told.add(invalid.to_string()))
+        .open()
+        .unwrap();
+    let mut client = TestClient::open(&io).await;
+    client.join("/").await;
+    let (deep, wide) = ("[".repeat(1_000), "1,".repeat(1_000));
+    client.send(&format!(r#"421["n",{deep}"#)).await;
+    client.send(&format!(r#"422["n",{wide}1]"#)).await;
+    client.send(&format!(r#"42["n",{deep}"#)).await;
+    client.send(r#"423["n",1]"#).await;
+    for answer in [
+        r#"431[{"error":"too_deep"}]"#,
+        r#"432[{"error":"too_many_values"}]"#,
+        "433[1]",
+    ] {
+        assert_eq!(client.next_text().await, answer);
+    }
+    assert_eq!(
+        log.take(),
+        [
+            r#""n" was dropped: payload nested too deep"#,
+            r#""n" was dropped: too many values in the payload"#,
+            r#""n" was dropped: payload nested too deep"#,
+        ]
+    );
+    // An event of nobody who is in closes the connection like any.
+    client.send(&format!(r#"42/other,["n",{deep}"#)).await;
+    assert_eq!(client.next().await, Received::Closed);
 }
 
 #[tokio::test(start_paused = true)]

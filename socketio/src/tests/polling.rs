@@ -62,6 +62,7 @@ impl Polling {
 
     fn request(&self, method: &str, body: &str) -> impl Future<Output = String> + Send + use<> {
         let request = http::Request::builder()
+            .header("host", "test")
             .method(method)
             .uri(&self.target)
             .body(Full::new(Bytes::from(body.to_owned())))

@@ -61,7 +61,7 @@ fn server(log: &Log) -> (SocketIo, Namespace<()>) {
 
 /// How a handshake is answered: status, and when to come back.
 async fn handshake(io: &SocketIo) -> (u16, Option<u64>) {
-    let request = http::Request::get("/socket.io/?EIO=4&transport=polling");
+    let request = http::Request::get("/socket.io/?EIO=4&transport=polling").header("host", "test");
     let request = request.body(Empty::<Bytes>::new()).unwrap();
     let response = hyper::service::Service::call(&io.service(), request).await;
     let response = response.unwrap();

@@ -9,7 +9,7 @@ fn revalidated(change: impl FnOnce(&mut NamespacePolicy)) -> Bench {
     change(&mut settings);
     let mut bench = Bench::new(settings);
     bench.step(0, connect(token()));
-    bench.step(0, ok(1, "ann", 100));
+    bench.let_in(0, ok(1, "ann", 100));
     assert_eq!(bench.step(9_999, Input::Timeout), "");
     assert_eq!(bench.timeout(), Some(10_000));
     bench
@@ -43,9 +43,9 @@ fn a_credential_that_does_not_hold_any_more_ends_the_socket() {
         ),
         (
             err(2, Code::TokenExpired),
-            "unauthorized(token_expired) close",
+            "unauthorized(token_expired) expire",
         ),
-        (ok(2, "ann", 0), "unauthorized(token_expired) close"),
+        (ok(2, "ann", 0), "unauthorized(token_expired) expire"),
         (
             ok(2, "bob", 9),
             "unauthorized(identity_mismatch) disconnect",
@@ -65,7 +65,7 @@ fn an_authenticator_that_cannot_tell_is_asked_later() {
     assert_eq!(bench.step(10_000, err(2, Code::AuthUnavailable)), "");
     assert_eq!(bench.step(20_000, Input::Timeout), "verify(3)");
     assert_eq!(bench.step(25_000, Input::Timeout), "cancel(3)", "it hangs");
-    assert_eq!(bench.machine.state(), State::Active);
+    assert_eq!(bench.machine.state(), "inside");
     assert_eq!(bench.timeout(), Some(35_000));
 }
 
@@ -73,10 +73,10 @@ fn an_authenticator_that_cannot_tell_is_asked_later() {
 fn a_renewal_overtakes_what_the_server_asks_by_itself() {
     let mut bench = revalidated(|_| {});
     bench.step(10_000, Input::Timeout);
-    assert_eq!(bench.step(11_000, authenticate()), "cancel(2) verify(4)");
+    assert_eq!(bench.step(11_000, authenticate()), "cancel(2) verify(3)");
     assert_eq!(bench.step(12_000, err(2, Code::InvalidToken)), "", "stale");
     assert_eq!(
-        bench.step(12_000, ok(4, "ann", 100)),
+        bench.step(12_000, ok(3, "ann", 100)),
         "replace(100) authenticated"
     );
     assert_eq!(bench.timeout(), Some(22_000));
@@ -89,7 +89,7 @@ fn the_end_of_a_grant_does_not_wait_for_what_the_server_asks() {
     assert_eq!(bench.step(70_000, Input::Timeout), "expiring(30)");
     assert_eq!(
         bench.step(100_000, Input::Timeout),
-        "cancel(2) unauthorized(token_expired) close"
+        "cancel(2) unauthorized(token_expired) expire"
     );
 }
 
@@ -100,22 +100,24 @@ fn guests_and_those_who_became_guests_are_not_asked_about() {
     settings.on_expiry = OnExpiry::Downgrade;
     let mut bench = Bench::new(settings.clone());
     bench.step(0, connect(Collected::Guest));
+    bench.step(0, yes(1));
     assert_eq!(bench.timeout(), None);
     let mut bench = Bench::new(settings);
     bench.step(0, connect(token()));
-    bench.step(0, ok(1, "ann", 6));
+    bench.let_in(0, ok(1, "ann", 6));
     bench.step(4_000, Input::Timeout);
     assert_eq!(
         bench.step(6_000, Input::Timeout),
-        "unauthorized(token_expired) downgrade"
+        "unauthorized(token_expired) leave-rooms ask(guest)"
     );
+    bench.step(6_000, yes(2));
     assert_eq!(bench.timeout(), None);
     assert!(bench.machine.credential().is_none(), "nor is it kept");
 }
 
 #[test]
 fn row_12_a_credential_is_kept_only_to_be_asked_about_and_only_a_good_one() {
-    let bench = Bench::at(State::Active);
+    let bench = Bench::at("inside");
     assert!(bench.machine.credential().is_none());
     let mut bench = revalidated(|_| {});
     let bad = Collected::Credential(Credential::new("bad", SourceKind::Event));
@@ -138,11 +140,11 @@ fn row_22_a_switch_of_subject_is_opt_in_and_leaves_the_rooms_first() {
     settings.allow_switch = true;
     let mut bench = Bench::new(settings);
     bench.step(0, connect(token()));
-    bench.step(0, ok(1, "ann", 100));
+    bench.let_in(0, ok(1, "ann", 100));
     bench.step(2_000, authenticate());
     assert_eq!(
-        bench.step(2_000, ok(2, "bob", 100)),
-        "leave-rooms replace(100) authenticated"
+        bench.let_in(2_000, ok(2, "bob", 100)),
+        "leave-rooms become(switch,100) authenticated"
     );
     bench.step(4_000, authenticate());
     assert_eq!(
@@ -153,9 +155,11 @@ fn row_22_a_switch_of_subject_is_opt_in_and_leaves_the_rooms_first() {
 
 fn granted(seconds: u64) -> In {
     Input::ConnectGranted {
-        grant: "grant",
-        subject: "ann".into(),
-        expires_in: Some(Duration::from_secs(seconds)),
+        granted: Granted {
+            grant: "ann",
+            subject: "ann".into(),
+            expires_in: Some(Duration::from_secs(seconds)),
+        },
         credential: Some(Credential::new("t", SourceKind::Payload)),
     }
 }
@@ -164,16 +168,17 @@ fn granted(seconds: u64) -> In {
 fn a_grant_of_the_connection_lets_in_for_as_long_as_it_holds() {
     for mode in [Mode::Handshake, Mode::TwoRoundTrip, Mode::Either] {
         let mut bench = Bench::new(policy(mode));
-        assert_eq!(bench.step(0, granted(9)), "admit(grant,9)");
+        assert_eq!(bench.step(0, granted(9)), "ask(ann)");
+        assert_eq!(bench.step(0, yes(1)), "enter(connect,9)");
         assert_eq!(bench.step(6_000, Input::Timeout), "expiring(3)");
         bench.step(6_000, authenticate());
         assert_eq!(
-            bench.step(6_000, ok(1, "bob", 9)),
+            bench.step(6_000, ok(2, "bob", 9)),
             "unauthorized(identity_mismatch)"
         );
         assert_eq!(
             bench.step(9_000, Input::Timeout),
-            "unauthorized(token_expired) close"
+            "unauthorized(token_expired) expire"
         );
     }
     let mut bench = Bench::new(policy(Mode::Handshake));
@@ -186,5 +191,6 @@ fn an_inherited_grant_is_asked_about_too() {
     settings.revalidate_every = Some(Duration::from_secs(10));
     let mut bench = Bench::new(settings);
     bench.step(0, granted(100));
-    assert_eq!(bench.step(10_000, Input::Timeout), "verify(1)");
+    bench.step(0, yes(1));
+    assert_eq!(bench.step(10_000, Input::Timeout), "verify(2)");
 }

@@ -10,7 +10,7 @@ use crate::proto::event::Input::{
     WebSocketClosed, WebSocketFailed,
 };
 use crate::proto::event::{Input, Output, PollAnswer, Probing, Received};
-use crate::proto::session::{LINGER, NOOP_INTERVAL, RETURN_WAIT};
+use crate::proto::session::{LINGER, LOOK_INTERVAL, NOOP_INTERVAL, RETURN_WAIT};
 use crate::proto::testing::{Bench, PING_INTERVAL, PING_TIMEOUT, STALL_TIMEOUT, UPGRADE_TIMEOUT};
 use crate::proto::transport::Transport;
 
@@ -380,7 +380,8 @@ fn while_we_do_not_read_silence_is_not_the_peers_fault() {
     bench.after(PING_INTERVAL);
     bench.written();
     bench.feed(Paused);
-    assert_eq!(bench.after(PING_TIMEOUT), [], "the pong may lie unread");
+    bench.after(PING_TIMEOUT);
+    assert!(bench.session.is_open(), "the pong may lie unread");
     bench.feed(PONG);
     bench.feed(Paused);
     let stalled_at = bench.now;
@@ -430,6 +431,29 @@ fn while_we_do_not_read_the_peer_is_pinged_as_ever() {
         assert_eq!(bench.after(PING_TIMEOUT - MILLISECOND), []);
         assert_eq!(bench.after(MILLISECOND), aborted(CloseReason::PingTimeout));
     }
+}
+
+#[test]
+fn a_websocket_that_we_do_not_read_is_written_to_each_second() {
+    let mut bench = Bench::websocket();
+    bench.feed(Paused);
+    for _ in 0..5 {
+        bench.now += LOOK_INTERVAL - MILLISECOND;
+        // Progress of a slow peer.
+        bench.feed(Paused);
+        assert_eq!(bench.after(Duration::ZERO), []);
+        assert_eq!(bench.after(MILLISECOND), [Output::Flush]);
+        assert_eq!(bench.frames(), [b"\x8a\0"]);
+    }
+    // It does not take the place of one that is owed.
+    bench.session.outbox.push_websocket_pong(b"owed");
+    bench.after(LOOK_INTERVAL);
+    assert_eq!(bench.frames(), [b"\x8a\x04owed"]);
+    bench.feed(Resumed);
+    assert_eq!(bench.after(LOOK_INTERVAL), []);
+
+    let mut bench = Bench::polling().given(&[PollArrived, Paused]);
+    assert_eq!(bench.after(LOOK_INTERVAL), [], "its poll is there");
 }
 
 #[test]

@@ -139,7 +139,7 @@ fn decide<D: Send + Sync + 'static>(
     if !is_admitted(hub, request, &session) {
         return bad("the application does not admit it to the session");
     }
-    if !session.bind_origin(bound_origin(hub, request)) {
+    if !session.bind_origin(bound_origin(hub, request, &session)) {
         return bad("another origin than the session's");
     }
     Ok(match decision {

@@ -108,7 +108,7 @@ fn open<D: Send + Sync + 'static>(
         hub.registry.release(peer);
         return Err(Refused::Failed);
     };
-    shared.bind_origin(bound_origin(hub, request));
+    shared.bind_origin(bound_origin(hub, request, &shared));
     if !hub.registry.insert(id, Arc::clone(&shared)) {
         hub.registry.release(peer);
         return Err(no_id());

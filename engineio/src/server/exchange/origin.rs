@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use http::Method;
+
 use crate::request::RequestView;
 use crate::server::session::connection::Connection;
 use crate::server::session::shared::{HubOf, Shared};
@@ -34,11 +36,23 @@ pub(crate) fn is_bound<D: Send + Sync + 'static>(
     session: &Shared<D>,
 ) -> bool {
     let cookie = hub.config.bind_cookie.as_ref();
-    session.is_origin_bound(bound_origin(hub, request))
+    session.is_origin_bound(bound_origin(hub, request, session))
         && cookie.is_none_or(|cookie| session.has_cookie(cookie.find(request)))
 }
 
-/// The origin a session is bound to, if it is bound at all.
-pub(crate) fn bound_origin<'r, D>(hub: &HubOf<D>, request: &RequestView<'r>) -> Option<&'r [u8]> {
-    request.header("origin").filter(|_| hub.config.bind_origin)
+/// The origin that a session is bound to by a request, or that is held against the one it is bound to.
+///
+/// A form that a JSONP client sends from a page with a strict `Referrer-Policy` says `null`, though the page's other
+/// requests name its origin. Of a session that was opened for JSONP that counts as saying nothing. A stranger gains nothing
+/// by it: the polls of such a session are scripts, for which browsers name no origin at all, so a page that knows the id
+/// could read it all anyway. For every other session `null` is an origin like any other.
+pub(crate) fn bound_origin<'r, D: Send + Sync + 'static>(
+    hub: &HubOf<D>,
+    request: &RequestView<'r>,
+    session: &Shared<D>,
+) -> Option<&'r [u8]> {
+    let origin = request.header("origin")?;
+    let is_of_a_form =
+        origin == b"null" && session.jsonp.is_some() && request.method() == Method::POST;
+    (hub.config.bind_origin && !is_of_a_form).then_some(origin)
 }

@@ -48,7 +48,7 @@ impl<S> Registry<S> {
                 (count < self.max_sessions).then_some(count + 1)
             })
             .map_err(|_| NoPlace::TooManySessions)?;
-        let Some(peer) = peer.filter(|_| self.counts_peers()) else {
+        let Some(peer) = peer.filter(|_| self.counts_peers()).map(key) else {
             return Ok(());
         };
         let mut per_peer = self.per_peer.lock();
@@ -65,7 +65,7 @@ impl<S> Registry<S> {
     /// Gives back a place that was reserved.
     pub(crate) fn release(&self, peer: Option<IpAddr>) {
         self.count.fetch_sub(1, Ordering::Relaxed);
-        let Some(peer) = peer.filter(|_| self.counts_peers()) else {
+        let Some(peer) = peer.filter(|_| self.counts_peers()).map(key) else {
             return;
         };
         let mut per_peer = self.per_peer.lock();
@@ -108,6 +108,15 @@ impl<S> Registry<S> {
 
     pub(crate) fn all(&self) -> Vec<Arc<S>> {
         self.sessions.lock().values().cloned().collect()
+    }
+}
+
+/// What counts as one peer: an IPv4 address, in either spelling, or the first 64 bits of an IPv6 address, since one
+/// customer has at least that many.
+fn key(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => IpAddr::from((u128::from(address) >> 64 << 64).to_be_bytes()),
+        v4 @ IpAddr::V4(_) => v4,
     }
 }
 

@@ -9,6 +9,7 @@ use crate::request::RequestView;
 /// Whether the connection may go on reading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
+#[non_exhaustive]
 pub enum Flow {
     /// Read on.
     Continue,
@@ -16,9 +17,10 @@ pub enum Flow {
     /// not expected to answer; after [`Config::stall_timeout`](crate::Config::stall_timeout) without a resume the session
     /// is closed.
     ///
-    /// That the client leaves is noticed at once where the connection is TCP or a Unix socket and the system is Linux or
-    /// Android, or a poll waits; elsewhere when a ping cannot be written, or at the stall timeout. What it sent before and
-    /// was not read is lost then.
+    /// That the client's connection ends is noticed at once where it is TCP or a Unix socket on Linux or Android, or where a
+    /// poll waits. Elsewhere, and where the end stands behind more than the system keeps unread, a WebSocket is written to
+    /// each second, which shows it two seconds later at the most. What was sent before and not read is lost then; a close
+    /// frame or packet among it is not seen.
     Pause,
 }
 

@@ -22,6 +22,9 @@ use crate::server::session::requests::{Parking, PollBody};
 use crate::server::session::shared::Shared;
 use crate::trace;
 
+/// After as many packets of one body, others get their turn: a body may carry hundreds of thousands.
+const PACKETS_PER_TURN: usize = 1024;
+
 /// What a GET is answered with.
 pub(crate) enum Polled {
     Body(PollBody),
@@ -231,7 +234,7 @@ fn bounded<'p>(
     })
 }
 
-/// Hands the packets to the session in order. What handlers send meanwhile answers a poll once, at the end.
+/// Hands the packets to the session in order. What handlers send meanwhile answers a poll once, at the end of the turn.
 async fn each<'p, D: Send + Sync + 'static>(
     shared: &Arc<Shared<D>>,
     packets: impl Iterator<Item = Result<Packet<'p>, ParseError>>,
@@ -254,6 +257,8 @@ async fn each<'p, D: Send + Sync + 'static>(
             })
             .await;
             shared.handle(clock::now(), Input::Resumed);
+        } else if packets.peek().is_some() {
+            tokio::task::yield_now().await;
         }
     }
 }
@@ -265,7 +270,7 @@ fn dispatch_run<'p, D: Send + Sync + 'static>(
     packets: &mut impl Iterator<Item = Result<Packet<'p>, ParseError>>,
 ) -> Flow {
     let mut batch = Batch::new(now);
-    for packet in packets {
+    for packet in packets.take(PACKETS_PER_TURN) {
         shared.hub.counters.received(1, 0);
         let (received, message) = classify(&packet, now);
         if shared.receive(connection, &mut batch, received, message) == Flow::Pause {
@@ -318,6 +323,25 @@ mod tests {
             assert_eq!(refused, Posted::Refused);
         }
         assert_eq!(first.as_mut().poll(&mut cx), Poll::Ready(Posted::Destroyed));
+    }
+
+    #[tokio::test]
+    async fn a_post_of_many_packets_lets_others_have_their_turn() {
+        let (shared, told) = opened(Transport::Polling);
+        let body = vec!["4x"; 2 * PACKETS_PER_TURN + 1].join("\u{1e}");
+        let (wakes, waker) = Wakes::new();
+        let mut cx = Context::from_waker(&waker);
+        let mut posting = pin!(post(&shared, Body::full(body), PostContent::Text));
+        for _ in 0..2 {
+            assert!(posting.as_mut().poll(&mut cx).is_pending());
+            assert_eq!(told.take().len(), PACKETS_PER_TURN);
+            assert!(shared.begin_turn(), "others may");
+            shared.end_turn(clock::now());
+            tokio::task::yield_now().await;
+            assert_eq!(wakes.take(), 1);
+        }
+        assert_eq!(posting.as_mut().poll(&mut cx), Poll::Ready(Posted::Ok));
+        assert_eq!(told.take().len(), 1);
     }
 
     #[tokio::test]

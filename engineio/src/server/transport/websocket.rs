@@ -157,10 +157,10 @@ fn write_beside(reader: &mut Reader, writer: &Writer, bytes: Vec<u8>) -> bool {
     match reader {
         Reader::Foreign(stream) => {
             let mut cx = Context::from_waker(Waker::noop());
-            matches!(
-                Pin::new(stream).poll_write(&mut cx, &bytes),
-                Poll::Ready(Ok(count)) if count == bytes.len()
-            )
+            let written = Pin::new(&mut *stream).poll_write(&mut cx, &bytes);
+            // A stream that keeps what is written has to give it away: nothing else may follow for long.
+            matches!(written, Poll::Ready(Ok(count)) if count == bytes.len())
+                && matches!(Pin::new(stream).poll_flush(&mut cx), Poll::Ready(Ok(())))
         }
         _ => writer.try_write(Chunk::own(bytes, Shape::Wire)).0 == Wrote::All,
     }
@@ -509,6 +509,10 @@ impl<D: Send + Sync + 'static> Socket<D> {
         };
         let writer = writer?;
         let code = match end {
+            End::Lost if matches!(writer, Writer::Owner) => {
+                // The peer may only have ended its own direction, and wait for the end of ours.
+                return Some(Box::pin(say_goodbye(self.reader, writer, Vec::new())));
+            }
             End::Lost => {
                 writer.forget();
                 return None;

@@ -4,6 +4,9 @@ use serde::de::value::Error as MissingError;
 use serde::de::{Deserializer, Visitor};
 use serde::forward_to_deserialize_any;
 
+/// How errors call an array.
+pub(in crate::codec) const ARRAY: &str = "an array";
+
 /// Stands for an argument that is not there.
 pub(super) struct Missing;
 

@@ -5,6 +5,7 @@ use serde::ser::{Serialize, Serializer};
 
 use super::owned::OwnedArgs;
 use super::raw::RawArgs;
+use super::spread::spread;
 use crate::codec::error::ArgsError;
 use crate::codec::outgoing;
 
@@ -12,6 +13,21 @@ use crate::codec::outgoing;
 ///
 /// Any type that serde can deserialize takes the first argument, `()` takes none or whatever there is,
 /// [`Args`] several, [`OwnedArgs`] all of them unparsed. Arguments beyond those taken are tolerated.
+///
+/// A tuple of `n` takes what it is sent: `n` arguments, or one that is an array of `n`. So a handler that takes
+/// `(i64, i64)` understands both `emit("add", 1, 2)` and `emit("add", [1, 2])`; one that takes `Args<(i64, i64)>`
+/// understands the first alone, and is never in doubt where an element can itself be an array. What is *emitted* has no
+/// choice: a tuple is one array, and [`Args`] are several arguments.
+///
+/// ```
+/// use socketio::args::FromArgs;
+/// use socketio::{Args, OwnedArgs};
+///
+/// for sent in [OwnedArgs::new(&Args((1, 2)))?, OwnedArgs::new(&(1, 2))?] {
+///     assert_eq!(<(i64, i64)>::from_args(sent.as_raw()), Ok((1, 2)));
+/// }
+/// # Ok::<(), socketio::args::EncodeError>(())
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be read from event arguments",
     label = "this payload does not implement `serde::Deserialize`",
@@ -29,8 +45,29 @@ pub trait FromArgs: Sized {
 impl<T: DeserializeOwned> FromArgs for T {
     #[inline]
     fn from_args(args: RawArgs<'_>) -> Result<Self, ArgsError> {
-        args.deserialize()
+        if args.len() > 1 {
+            return of_several(args);
+        }
+        args.deserialize().or_else(|error| of_other(args, error))
     }
+}
+
+/// Of several arguments the type takes all that it has places for, else the first.
+fn of_several<T: DeserializeOwned>(args: RawArgs<'_>) -> Result<T, ArgsError> {
+    match spread(args) {
+        None => args.deserialize(),
+        Some(Err(error)) => args.deserialize().map_err(|_| error),
+        Some(read) => read,
+    }
+}
+
+/// The argument, or none, is not of the type; it may be the first of a tuple whose others are optional.
+#[cold]
+fn of_other<T: DeserializeOwned>(args: RawArgs<'_>, error: ArgsError) -> Result<T, ArgsError> {
+    if args.is_array() {
+        return Err(error);
+    }
+    spread(args).unwrap_or(Err(error))
 }
 
 impl FromArgs for OwnedArgs {

@@ -5,9 +5,10 @@ mod from_args;
 mod owned;
 mod raw;
 mod source;
+mod spread;
 mod stored;
 
-pub(super) use argument::Argument;
+pub(super) use argument::{ARRAY, Argument};
 pub use from_args::{Args, FromArgs};
 pub use owned::OwnedArgs;
 pub use raw::RawArgs;

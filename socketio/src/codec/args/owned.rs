@@ -47,7 +47,7 @@ impl OwnedArgs {
     ///
     /// A value cannot be serialized.
     pub fn from_values<T: Serialize>(values: &[T]) -> Result<Self, EncodeError> {
-        Self::new(&Values(values))
+        Self::new(&SeveralValues(values))
     }
 
     /// The same with one more argument, the offset for state recovery.
@@ -124,19 +124,19 @@ impl Serialize for OwnedArgs {
             Stored::Json(_) | Stored::Attached(_) => outgoing::RAW_JSON,
             Stored::Msgpack(_) => outgoing::RAW_MSGPACK,
         };
-        serializer.serialize_newtype_struct(name, &Parts(self))
+        serializer.serialize_newtype_struct(name, &RawParts(self))
     }
 }
 
 /// What [`OwnedArgs`] is made of, for whom understands it, else its arguments.
-struct Parts<'a>(&'a OwnedArgs);
+struct RawParts<'a>(&'a OwnedArgs);
 
-impl Serialize for Parts<'_> {
+impl Serialize for RawParts<'_> {
     #[inline]
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let OwnedArgs { stored, count } = self.0;
         if serializer.is_human_readable() {
-            return Elements(self.0.as_raw()).serialize(serializer);
+            return EachArg(self.0.as_raw()).serialize(serializer);
         }
         match stored {
             Stored::Json(text) => {
@@ -165,9 +165,9 @@ impl Serialize for Parts<'_> {
     }
 }
 
-struct Transcoded<'a>(RawArgs<'a>);
+struct OneArg<'a>(RawArgs<'a>);
 
-impl Serialize for Transcoded<'_> {
+impl Serialize for OneArg<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.0.transcode(serializer)
     }
@@ -178,22 +178,22 @@ struct Several<'a>(RawArgs<'a>);
 
 impl Serialize for Several<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_newtype_struct(outgoing::SEVERAL, &Elements(self.0))
+        serializer.serialize_newtype_struct(outgoing::SEVERAL, &EachArg(self.0))
     }
 }
 
 /// Values to be written as several arguments.
-struct Values<'a, T>(&'a [T]);
+struct SeveralValues<'a, T>(&'a [T]);
 
-impl<T: Serialize> Serialize for Values<'_, T> {
+impl<T: Serialize> Serialize for SeveralValues<'_, T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_newtype_struct(outgoing::SEVERAL, &Tuple(self.0))
+        serializer.serialize_newtype_struct(outgoing::SEVERAL, &EachValue(self.0))
     }
 }
 
-struct Tuple<'a, T>(&'a [T]);
+struct EachValue<'a, T>(&'a [T]);
 
-impl<T: Serialize> Serialize for Tuple<'_, T> {
+impl<T: Serialize> Serialize for EachValue<'_, T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut tuple = serializer.serialize_tuple(self.0.len())?;
         for value in self.0 {
@@ -203,13 +203,13 @@ impl<T: Serialize> Serialize for Tuple<'_, T> {
     }
 }
 
-struct Elements<'a>(RawArgs<'a>);
+struct EachArg<'a>(RawArgs<'a>);
 
-impl Serialize for Elements<'_> {
+impl Serialize for EachArg<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut tuple = serializer.serialize_tuple(self.0.len())?;
         for argument in self.0.iter() {
-            tuple.serialize_element(&Transcoded(argument))?;
+            tuple.serialize_element(&OneArg(argument))?;
         }
         tuple.end()
     }

@@ -1,12 +1,13 @@
 //! Arguments as they were received, borrowed.
 
+use std::any::type_name;
 use std::fmt;
 
 use bytes::Bytes;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, DeserializeSeed};
 use serde::ser::{Error as _, Serializer};
 
-use super::argument::Missing;
+use super::argument::{ARRAY, Missing};
 use super::stored::{Form, Stored};
 use crate::codec::error::ArgsError;
 use crate::codec::{json, msgpack};
@@ -30,7 +31,7 @@ pub struct RawArgs<'a> {
     pub(super) form: Form<'a>,
     pub(super) count: usize,
     /// The position of the first among those of the packet, for errors.
-    index: usize,
+    pub(super) index: usize,
     /// What holds exactly these arguments, ready to be shared.
     pub(super) owner: Option<&'a Stored>,
 }
@@ -56,9 +57,8 @@ impl<'a> RawArgs<'a> {
     /// The argument is missing or is no `T`.
     #[inline]
     pub fn deserialize<T: DeserializeOwned>(self) -> Result<T, ArgsError> {
-        let index = self.index;
         if self.count == 0 {
-            return T::deserialize(Missing).map_err(|_| ArgsError::Missing { index });
+            return T::deserialize(Missing).map_err(|_| self.missing::<T>());
         }
         let result = match self.form {
             Form::Json { text, attachments } => {
@@ -66,7 +66,58 @@ impl<'a> RawArgs<'a> {
             }
             Form::Msgpack(bytes) => msgpack::deserialize(bytes).map_err(|error| error.to_string()),
         };
-        result.map_err(|message| ArgsError::Type { index, message })
+        result.map_err(|message| self.mistyped::<T>(message))
+    }
+
+    /// The same with a seed, which can be tried but once.
+    pub(super) fn deserialize_seed<S: DeserializeSeed<'a>>(
+        self,
+        seed: S,
+    ) -> Result<S::Value, ArgsError> {
+        if self.count == 0 {
+            let read = seed.deserialize(Missing);
+            return read.map_err(|_| self.missing::<S::Value>());
+        }
+        let result = match self.form {
+            Form::Json { text, attachments } => {
+                json::deserialize_seed(text, attachments, seed).map_err(|error| error.to_string())
+            }
+            Form::Msgpack(bytes) => {
+                msgpack::deserialize_seed(bytes, seed).map_err(|error| error.to_string())
+            }
+        };
+        result.map_err(|message| self.mistyped::<S::Value>(message))
+    }
+
+    #[cold]
+    fn missing<T>(self) -> ArgsError {
+        ArgsError::Missing {
+            index: self.index,
+            expected: type_name::<T>(),
+        }
+    }
+
+    #[cold]
+    fn mistyped<T>(self, message: String) -> ArgsError {
+        ArgsError::Type {
+            index: self.index,
+            expected: type_name::<T>(),
+            found: self.kind(),
+            message,
+        }
+    }
+
+    pub(super) fn is_array(self) -> bool {
+        self.kind() == ARRAY
+    }
+
+    /// What the first argument is, with its article.
+    fn kind(self) -> &'static str {
+        match self.form {
+            _ if self.count == 0 => "nothing",
+            Form::Json { text, attachments } => json::kind(text, attachments),
+            Form::Msgpack(bytes) => msgpack::kind(bytes),
+        }
     }
 
     /// How many arguments there are.
@@ -79,6 +130,19 @@ impl<'a> RawArgs<'a> {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.count == 0
+    }
+
+    /// How many bytes they are.
+    pub(crate) fn kept_bytes(&self) -> usize {
+        match self.form {
+            Form::Json { text, attachments } => {
+                attachments.iter().fold(text.len(), |sum, attachment| {
+                    let kept = attachment.len().saturating_add(size_of::<Bytes>());
+                    sum.saturating_add(kept)
+                })
+            }
+            Form::Msgpack(bytes) => bytes.len(),
+        }
     }
 
     /// One argument, by its position from zero.
@@ -140,7 +204,7 @@ impl<'a> RawArgs<'a> {
     }
 
     #[inline]
-    fn take_first(&mut self) -> Option<Self> {
+    pub(super) fn take_first(&mut self) -> Option<Self> {
         let next = self.count.checked_sub(1)?;
         let (first, rest) = match self.form {
             Form::Json { text, attachments } => {

@@ -104,7 +104,7 @@ pub(in crate::codec) fn decode<'a>(
         *waiting = Some(decode_binary(kind, cursor, protocol, limits)?);
         return Ok(None);
     }
-    let parts = Parts::decode(kind, cursor, protocol, limits, &mut ())?;
+    let parts = HeaderParts::decode(kind, cursor, protocol, limits, &mut ())?;
     let args = ArgsSource::json(parts.values.text, parts.values.count);
     Ok(Some(Packet::received(
         kind,
@@ -114,6 +114,33 @@ pub(in crate::codec) fn decode<'a>(
         parts.name,
         args,
     )))
+}
+
+/// Who sent which event, read without its arguments. `None` of anything else, and of an event whose attachments follow.
+pub(in crate::codec) fn event_without_args<'a>(
+    message: Payload<'a>,
+    protocol: Protocol,
+    limits: &PacketLimits,
+) -> Option<Packet<'a>> {
+    let kind = PacketKind::Event;
+    let Payload::Text(text) = message else {
+        return None;
+    };
+    let mut cursor = Cursor::new(text.strip_prefix('2')?);
+    let (namespace, _) = cursor.take_namespace(kind, protocol, limits).ok()?;
+    let id = cursor.take_id().ok()?;
+    let mut scanner = Scanner::new(cursor.rest.strip_prefix('[')?);
+    let name = event_name(&mut scanner).ok()?;
+    let namespace = Cow::Borrowed(namespace);
+    let args = ArgsSource::default();
+    Some(Packet::received(
+        kind,
+        namespace,
+        None,
+        id,
+        Some(name),
+        args,
+    ))
 }
 
 //= SIO5-BIN-06
@@ -135,7 +162,7 @@ fn decode_binary(
         return Err(PacketError::TooManyAttachments);
     }
     let mut placeholders = Placeholders::new(count);
-    let parts = Parts::decode(kind, cursor, protocol, limits, &mut placeholders)?;
+    let parts = HeaderParts::decode(kind, cursor, protocol, limits, &mut placeholders)?;
     Ok(Box::new(Incomplete {
         // Only a CONNECT has a query.
         packet: Packet::received(
@@ -155,7 +182,7 @@ fn decode_binary(
 }
 
 /// What stands behind the type and the number of attachments.
-struct Parts<'a> {
+struct HeaderParts<'a> {
     namespace: &'a str,
     query: Option<&'a str>,
     id: Option<u64>,
@@ -163,7 +190,7 @@ struct Parts<'a> {
     values: Values<'a>,
 }
 
-impl<'a> Parts<'a> {
+impl<'a> HeaderParts<'a> {
     #[inline]
     fn decode(
         kind: PacketKind,
@@ -173,13 +200,7 @@ impl<'a> Parts<'a> {
         observer: &mut impl Observer,
     ) -> Result<Self, PacketError> {
         let (namespace, query) = cursor.take_namespace(kind, protocol, limits)?;
-        //= SIO5-PKT-04
-        //= SIO5-PKT-05 exception: white space is no digit, as section 8 recommends
-        let id = match cursor.take_digits() {
-            Digits::Number(id) => Some(id),
-            Digits::None => None,
-            Digits::Overflow => return Err(PacketError::Id),
-        };
+        let id = cursor.take_id()?;
         let (name, values) = match cursor.rest {
             "" => (None, Values::default()),
             text => decode_payload(kind, text, limits, observer)?,
@@ -287,6 +308,17 @@ impl<'a> Cursor<'a> {
             self.rest = rest;
         }
         Some(first)
+    }
+
+    //= SIO5-PKT-04
+    //= SIO5-PKT-05 exception: white space is no digit, as section 8 recommends
+    #[inline]
+    fn take_id(&mut self) -> Result<Option<u64>, PacketError> {
+        match self.take_digits() {
+            Digits::Number(id) => Ok(Some(id)),
+            Digits::None => Ok(None),
+            Digits::Overflow => Err(PacketError::Id),
+        }
     }
 
     //= SIO5-PKT-02

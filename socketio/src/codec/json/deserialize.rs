@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::marker::PhantomData;
 use std::vec;
 
 use bytes::Bytes;
@@ -13,10 +14,12 @@ use serde::de::{
     SeqAccess, Unexpected, VariantAccess, Visitor,
 };
 use serde_json::Value;
+use serde_json::de::{Read, StrRead};
 use socketio_auth::lenient_json;
 
+use super::placeholder::Places;
 use super::scan::split_first;
-use crate::codec::args::Argument;
+use crate::codec::args::{ARRAY, Argument};
 use crate::codec::key::{Key, Name};
 
 /// The first value of some JSON text that was scanned before.
@@ -47,16 +50,61 @@ fn deserialize_mended<T: DeserializeOwned>(
 
 #[inline]
 fn read<'de, T: DeserializeOwned>(
-    json: &mut serde_json::Deserializer<serde_json::de::StrRead<'de>>,
+    json: &mut serde_json::Deserializer<StrRead<'de>>,
     attachments: &[Bytes],
 ) -> Result<T, serde_json::Error> {
+    read_seed(json, attachments, PhantomData)
+}
+
+/// The first value of some JSON text that was scanned before, for a seed. It is used up by one attempt, so the text is
+/// mended first.
+pub(in crate::codec) fn deserialize_seed<'de, S: DeserializeSeed<'de>>(
+    text: &'de str,
+    attachments: &[Bytes],
+    seed: S,
+) -> Result<S::Value, serde_json::Error> {
+    let (first, _) = split_first(text);
+    match lenient_json::mend(first).map_err(Error::custom)? {
+        None => read_seed(
+            &mut serde_json::Deserializer::from_str(first),
+            attachments,
+            seed,
+        ),
+        Some(mended) => {
+            let mut json = serde_json::Deserializer::from_reader(mended.as_bytes());
+            json.disable_recursion_limit();
+            read_seed(&mut json, attachments, seed)
+        }
+    }
+}
+
+#[inline]
+fn read_seed<'de, R: Read<'de>, S: DeserializeSeed<'de>>(
+    json: &mut serde_json::Deserializer<R>,
+    attachments: &[Bytes],
+    seed: S,
+) -> Result<S::Value, serde_json::Error> {
     if attachments.is_empty() {
-        T::deserialize(Argument(json))
+        seed.deserialize(Argument(json))
     } else {
-        T::deserialize(Argument(Attached {
+        seed.deserialize(Argument(WithAttachments {
             inner: json,
             attachments,
         }))
+    }
+}
+
+/// What the first value of some JSON text is, with its article.
+pub(in crate::codec) fn kind(text: &str, attachments: &[Bytes]) -> &'static str {
+    let text = text.trim_start();
+    match text.bytes().next() {
+        Some(b'{') if !attachments.is_empty() && Places::find(text).num(0).is_some() => "binary",
+        Some(b'{') => "an object",
+        Some(b'[') => ARRAY,
+        Some(b'"') => "a string",
+        Some(b't' | b'f') => "a boolean",
+        Some(b'n') => "null",
+        _ => "a number",
     }
 }
 
@@ -66,14 +114,14 @@ fn find<E: Error>(attachments: &[Bytes], num: Option<u64>) -> Result<&Bytes, E> 
 }
 
 /// Wraps whatever serde passes around, to know the attachments there.
-struct Attached<'a, T> {
+struct WithAttachments<'a, T> {
     inner: T,
     attachments: &'a [Bytes],
 }
 
-impl<'a, T> Attached<'a, T> {
-    fn wrap<U>(&self, inner: U) -> Attached<'a, U> {
-        Attached {
+impl<'a, T> WithAttachments<'a, T> {
+    fn wrap<U>(&self, inner: U) -> WithAttachments<'a, U> {
+        WithAttachments {
             inner,
             attachments: self.attachments,
         }
@@ -89,7 +137,7 @@ macro_rules! pass_visitor_on {
     )*};
 }
 
-impl<'de, D: Deserializer<'de>> Deserializer<'de> for Attached<'_, D> {
+impl<'de, D: Deserializer<'de>> Deserializer<'de> for WithAttachments<'_, D> {
     type Error = D::Error;
 
     pass_visitor_on! {
@@ -174,7 +222,7 @@ macro_rules! pass_value_on {
     )*};
 }
 
-impl<'de, V: Visitor<'de>> Visitor<'de> for Attached<'_, V> {
+impl<'de, V: Visitor<'de>> Visitor<'de> for WithAttachments<'_, V> {
     type Value = V::Value;
 
     pass_value_on! {
@@ -230,7 +278,7 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Attached<'_, V> {
             let attachment = find(self.attachments, placeholder.num)?;
             return self.inner.visit_byte_buf(attachment.to_vec());
         }
-        let members = self.wrap(Members {
+        let members = self.wrap(ReadAhead {
             map,
             ahead: ahead.into_iter(),
             next,
@@ -246,7 +294,7 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Attached<'_, V> {
     }
 }
 
-impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Attached<'_, S> {
+impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for WithAttachments<'_, S> {
     type Value = S::Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<S::Value, D::Error> {
@@ -255,7 +303,7 @@ impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Attached<'_, S> {
     }
 }
 
-impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Attached<'_, A> {
+impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for WithAttachments<'_, A> {
     type Error = A::Error;
 
     fn next_element_seed<S: DeserializeSeed<'de>>(
@@ -293,7 +341,7 @@ impl Placeholder {
 }
 
 /// The members of an object whose first ones were read ahead.
-struct Members<'de, A> {
+struct ReadAhead<'de, A> {
     map: A,
     ahead: vec::IntoIter<(Cow<'de, str>, Value)>,
     /// The name behind them.
@@ -303,7 +351,7 @@ struct Members<'de, A> {
     placeholder: Placeholder,
 }
 
-impl<'de, A: MapAccess<'de>> MapAccess<'de> for Attached<'_, Members<'de, A>> {
+impl<'de, A: MapAccess<'de>> MapAccess<'de> for WithAttachments<'_, ReadAhead<'de, A>> {
     type Error = A::Error;
 
     fn next_key_seed<S: DeserializeSeed<'de>>(
@@ -345,16 +393,16 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for Attached<'_, Members<'de, A>> {
     }
 }
 
-impl<'a, 'de, A: EnumAccess<'de>> EnumAccess<'de> for Attached<'a, A> {
+impl<'a, 'de, A: EnumAccess<'de>> EnumAccess<'de> for WithAttachments<'a, A> {
     type Error = A::Error;
-    type Variant = Attached<'a, A::Variant>;
+    type Variant = WithAttachments<'a, A::Variant>;
 
     fn variant_seed<S: DeserializeSeed<'de>>(
         self,
         seed: S,
     ) -> Result<(S::Value, Self::Variant), A::Error> {
         let (name, variant) = self.inner.variant_seed(seed)?;
-        let variant = Attached {
+        let variant = WithAttachments {
             inner: variant,
             attachments: self.attachments,
         };
@@ -362,7 +410,7 @@ impl<'a, 'de, A: EnumAccess<'de>> EnumAccess<'de> for Attached<'a, A> {
     }
 }
 
-impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Attached<'_, A> {
+impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for WithAttachments<'_, A> {
     type Error = A::Error;
 
     fn unit_variant(self) -> Result<(), A::Error> {
@@ -391,7 +439,7 @@ impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Attached<'_, A> {
 
 /// Gives bytes to a visitor that asked for them: of the attachment that a placeholder names, of a string, or of an
 /// array of numbers.
-struct BytesVisitor<'a, V>(Attached<'a, V>);
+struct BytesVisitor<'a, V>(WithAttachments<'a, V>);
 
 impl<'de, V: Visitor<'de>> Visitor<'de> for BytesVisitor<'_, V> {
     type Value = V::Value;

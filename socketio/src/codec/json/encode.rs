@@ -199,7 +199,7 @@ impl ArgsSink for JsonArgs<'_> {
     #[inline]
     fn element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), EncodeError> {
         self.separate();
-        let formatter = Placeholders {
+        let formatter = PlaceholderFormatter {
             attachments: self.attachments,
         };
         let mut json = serde_json::Serializer::with_formatter(&mut *self.out, formatter);
@@ -262,11 +262,11 @@ impl<F: FnMut(&[u8])> ArgsSink for RawAttachments<F> {
 }
 
 /// Compact JSON with a placeholder for whatever is binary.
-struct Placeholders<'a> {
+struct PlaceholderFormatter<'a> {
     attachments: &'a mut Vec<Bytes>,
 }
 
-impl Formatter for Placeholders<'_> {
+impl Formatter for PlaceholderFormatter<'_> {
     fn write_byte_array<W: ?Sized + io::Write>(
         &mut self,
         writer: &mut W,

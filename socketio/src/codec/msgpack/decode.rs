@@ -13,7 +13,7 @@ use crate::codec::packet::Packet;
 
 /// The members of the map that is a packet.
 #[derive(Default)]
-struct Members<'a> {
+struct PacketMembers<'a> {
     kind: Option<Token<'a>>,
     namespace: Option<Token<'a>>,
     id: Option<Token<'a>>,
@@ -62,7 +62,10 @@ pub(in crate::codec) fn decode<'a>(
     }
 }
 
-fn members<'a>(reader: &mut Reader<'a>, limits: &PacketLimits) -> Result<Members<'a>, PacketError> {
+fn members<'a>(
+    reader: &mut Reader<'a>,
+    limits: &PacketLimits,
+) -> Result<PacketMembers<'a>, PacketError> {
     let Token::Map(len) = reader.token()? else {
         return Err(PacketError::UnknownType);
     };
@@ -70,7 +73,7 @@ fn members<'a>(reader: &mut Reader<'a>, limits: &PacketLimits) -> Result<Members
         depth: limits.max_depth.min(DEEPEST),
         values: limits.max_values,
     };
-    let mut members = Members::default();
+    let mut members = PacketMembers::default();
     for _ in 0..len {
         let key = reader.peek()?;
         reader.skip(&mut budget)?;

@@ -12,7 +12,7 @@ use serde::forward_to_deserialize_any;
 use socketio_auth::lenient_json;
 
 use super::reader::{Malformed, Reader, Token};
-use crate::codec::args::Argument;
+use crate::codec::args::{ARRAY, Argument};
 use crate::codec::date::to_iso_string;
 use crate::codec::key::Key;
 
@@ -43,6 +43,31 @@ impl From<Malformed> for Error {
 /// The first of some values.
 pub(in crate::codec) fn deserialize<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
     T::deserialize(Argument(&mut Reader::new(bytes)))
+}
+
+/// The same with a seed.
+pub(in crate::codec) fn deserialize_seed<'de, S: DeserializeSeed<'de>>(
+    bytes: &'de [u8],
+    seed: S,
+) -> Result<S::Value, Error> {
+    seed.deserialize(Argument(&mut Reader::new(bytes)))
+}
+
+/// What the first of some values is, with its article.
+pub(in crate::codec) fn kind(bytes: &[u8]) -> &'static str {
+    match Reader::new(bytes).token() {
+        Ok(Token::Nil) => "null",
+        Ok(Token::Undefined) => "undefined",
+        Ok(Token::Bool(_)) => "a boolean",
+        Ok(Token::Unsigned(_) | Token::Negative(_) | Token::Float(_)) => "a number",
+        Ok(Token::Str(_) | Token::Surrogates(_)) => "a string",
+        Ok(Token::Binary(_)) => "binary",
+        Ok(Token::Date(_)) => "a date",
+        Ok(Token::Extension(..)) => "an extension",
+        Ok(Token::Array(_)) => ARRAY,
+        Ok(Token::Map(_)) => "an object",
+        Err(Malformed) => "malformed",
+    }
 }
 
 impl Reader<'_> {

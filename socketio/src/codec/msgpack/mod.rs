@@ -9,7 +9,7 @@ mod surrogates;
 mod transcode;
 
 pub(super) use decode::decode;
-pub(super) use deserialize::deserialize;
+pub(super) use deserialize::{deserialize, deserialize_seed, kind};
 pub(super) use encode::{write_control, write_event};
 pub(super) use reader::split_first;
 #[cfg(test)]

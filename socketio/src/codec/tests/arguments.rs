@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 
 use bytes::Bytes;
-use engineio::Payload;
+use engineio::{Payload, Protocol};
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{args, decode, encode, text};
+use super::{args, decode, decode_with, encode, text};
 use crate::codec::vectors::Wire;
-use crate::codec::{Args, ArgsError, Binary, Codec, FromArgs, OwnedArgs};
+use crate::codec::{Args, ArgsError, Binary, Codec, FromArgs, OwnedArgs, PacketLimits};
 
 fn read<T: FromArgs>(args: &OwnedArgs) -> Result<T, ArgsError> {
     T::from_args(args.as_raw())
@@ -33,15 +33,21 @@ fn an_absent_argument_is_none_or_missing() {
     let none = text(r#"2["e"]"#).unwrap().into_args();
     assert_eq!(read::<()>(&none), Ok(()));
     assert_eq!(read::<Option<String>>(&none), Ok(None));
-    assert_eq!(read::<String>(&none), Err(ArgsError::Missing { index: 0 }));
-    assert_eq!(read::<Value>(&none), Err(ArgsError::Missing { index: 0 }));
+    assert_eq!(
+        refusal::<String>(&none),
+        "argument 0 is missing: expected String"
+    );
+    assert!(matches!(
+        read::<Value>(&none),
+        Err(ArgsError::Missing { index: 0, .. })
+    ));
     assert_eq!(read::<Args<()>>(&none), Ok(Args(())));
     let one = args("1");
     assert_eq!(read::<Args<(u8, Option<u8>)>>(&one), Ok(Args((1, None))));
-    assert_eq!(
+    assert!(matches!(
         read::<Args<(u8, u8)>>(&one),
-        Err(ArgsError::Missing { index: 1 })
-    );
+        Err(ArgsError::Missing { index: 1, .. })
+    ));
 }
 
 #[test]
@@ -60,6 +66,93 @@ fn several_arguments_are_a_tuple() {
         Ok("more".to_owned())
     );
     assert!(three.as_raw().get(4).is_none());
+}
+
+/// The same arguments as JSON and as msgpack.
+fn both(json: &str) -> [OwnedArgs; 2] {
+    let json = args(json);
+    let written = encode(&Codec::msgpack(), &json);
+    let [message] = written.as_slice() else {
+        panic!("one message");
+    };
+    let packet = decode_with(
+        &Codec::msgpack(),
+        Protocol::V4,
+        &PacketLimits::default(),
+        &[message.payload()],
+    );
+    [json, packet.unwrap().into_args()]
+}
+
+#[derive(Debug, PartialEq, Deserialize)]
+struct Point(f64, f64);
+
+#[test]
+fn a_tuple_takes_as_many_arguments_or_one_array_of_as_many() {
+    for spread in both("1,2").iter().chain(&both("[1,2]")) {
+        assert_eq!(read::<(i64, i64)>(spread), Ok((1, 2)));
+        assert_eq!(read::<[u8; 2]>(spread), Ok([1, 2]));
+        assert_eq!(read::<Point>(spread), Ok(Point(1.0, 2.0)));
+    }
+    for more in both(r#"[1],"a",null"#) {
+        let read = read::<(Vec<u8>, String)>(&more);
+        assert_eq!(read, Ok((vec![1], "a".into())));
+    }
+    for first in both(r#"[1,"a"],"more""#) {
+        assert_eq!(read::<(u8, String)>(&first), Ok((1, "a".into())));
+        assert_eq!(
+            read::<(Value, String)>(&first),
+            Ok((json!([1, "a"]), "more".into()))
+        );
+    }
+    for one in both("1") {
+        assert_eq!(read::<(u8, Option<u8>)>(&one), Ok((1, None)));
+        assert_eq!(
+            refusal::<(u8, u8)>(&one),
+            "argument 1 is missing: expected u8"
+        );
+    }
+    let none = text(r#"2["e"]"#).unwrap().into_args();
+    let nothing = read::<(Option<u8>, Option<u8>)>(&none);
+    assert_eq!(nothing, Ok((None, None)));
+}
+
+#[test]
+fn the_elements_of_a_tuple_are_read_like_arguments() {
+    let mended = args(r#""\ud83d",1e999"#);
+    let expected = ("\u{fffd}".to_owned(), f64::MAX);
+    assert_eq!(read::<(String, f64)>(&mended), Ok(expected));
+    let binary = with_attachments(&format!("{PLACE_0},[{{\"_placeholder\":true,\"num\":1}}]"));
+    let expected = (Bytes::from_static(&[1]), vec![Bytes::from_static(&[2, 3])]);
+    assert_eq!(read::<(Bytes, Vec<Bytes>)>(&binary), Ok(expected));
+}
+
+#[test]
+fn a_refusal_names_what_was_expected_and_what_was_found() {
+    for (json, expected) in [
+        ("1", "String, found a number: "),
+        ("[[]]", "String, found an array: "),
+        ("{\"a\":1}", "String, found an object: "),
+        ("null", "String, found null: "),
+        (" true", "String, found a boolean: "),
+    ] {
+        for args in both(json) {
+            let refusal = refusal::<String>(&args);
+            let expected = format!("argument 0: expected {expected}");
+            assert!(refusal.starts_with(&expected), "{refusal}");
+        }
+    }
+    let second = refusal::<(u8, HashMap<String, Option<u8>>)>(&args(r#"1,"a""#));
+    let expected = "argument 1: expected HashMap<String, Option<u8>>, found a string: ";
+    assert!(second.starts_with(expected), "{second}");
+    let array = refusal::<(u8, u8)>(&args("[1]"));
+    let expected = "argument 0: expected (u8, u8), found an array: ";
+    assert!(array.starts_with(expected), "{array}");
+    let binary = refusal::<Part>(&with_attachments(&format!("{PLACE_0},{{\"a\":1}}")));
+    assert!(
+        binary.starts_with("argument 0: expected Part, found binary: "),
+        "{binary}"
+    );
 }
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -241,8 +334,8 @@ fn types_that_serde_buffers_hold_binary() {
 fn returned<T: Serialize + DeserializeOwned>(codec: &Codec, value: &T) -> Result<T, ArgsError> {
     let written = encode(codec, value);
     let payloads: Vec<_> = written.iter().map(Wire::payload).collect();
-    let limits = crate::codec::PacketLimits::default();
-    let packet = super::decode_with(codec, engineio::Protocol::V4, &limits, &payloads).unwrap();
+    let limits = PacketLimits::default();
+    let packet = decode_with(codec, Protocol::V4, &limits, &payloads).unwrap();
     read(&packet.into_args())
 }
 
@@ -254,9 +347,8 @@ fn tables_with_numbers_as_keys_read_alike_in_every_format() {
     for codec in [Codec::json(), Codec::msgpack()] {
         let written = encode(&codec, &sent);
         let payloads: Vec<_> = written.iter().map(Wire::payload).collect();
-        let limits = crate::codec::PacketLimits::default();
-        let packet =
-            super::decode_with(&codec, engineio::Protocol::V4, &limits, &payloads).unwrap();
+        let limits = PacketLimits::default();
+        let packet = decode_with(&codec, Protocol::V4, &limits, &payloads).unwrap();
         assert_eq!(read(&packet.into_args()), Ok(table.clone()));
     }
     let numbers = args_of_msgpack(b"\x83\x07\xc3\xc0\xc2\xff\xc3");
@@ -270,10 +362,10 @@ fn tables_with_numbers_as_keys_read_alike_in_every_format() {
 fn args_of_msgpack(value: &[u8]) -> OwnedArgs {
     let mut message = b"\x83\xa4type\x02\xa3nsp\xa1/\xa4data\x92\xa1e".to_vec();
     message.extend_from_slice(value);
-    super::decode_with(
+    decode_with(
         &Codec::msgpack(),
-        engineio::Protocol::V4,
-        &crate::codec::PacketLimits::default(),
+        Protocol::V4,
+        &PacketLimits::default(),
         &[Payload::Binary(&message)],
     )
     .unwrap()
@@ -409,10 +501,10 @@ fn kept_arguments_change_their_form_with_the_codec() {
     let [Wire::Binary(message)] = &encode(&Codec::msgpack(), &kept)[..] else {
         panic!("msgpack is one binary message");
     };
-    let packet = super::decode_with(
+    let packet = decode_with(
         &Codec::msgpack(),
-        engineio::Protocol::V4,
-        &crate::codec::PacketLimits::default(),
+        Protocol::V4,
+        &PacketLimits::default(),
         &[Payload::Binary(message)],
     )
     .unwrap();
@@ -435,10 +527,10 @@ fn kept_arguments_change_their_form_with_the_codec() {
 fn a_member_that_is_undefined_is_absent() {
     // {type: 0, data: undefined, nsp: "/"}, as the official client writes it.
     let connect = b"\x83\xa4type\x00\xa4data\xd4\x00\x00\xa3nsp\xa1/";
-    let packet = super::decode_with(
+    let packet = decode_with(
         &Codec::msgpack(),
-        engineio::Protocol::V4,
-        &crate::codec::PacketLimits::default(),
+        Protocol::V4,
+        &PacketLimits::default(),
         &[Payload::Binary(connect)],
     )
     .unwrap();

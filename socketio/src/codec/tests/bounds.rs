@@ -624,3 +624,38 @@ fn an_event_without_payload_has_no_name() {
         assert_eq!((packet.name(), packet.args().len()), (None, 0));
     }
 }
+
+#[test]
+fn of_what_is_past_a_limit_events_of_json_without_attachments_are_known() {
+    let known = |codec: &Codec, error, message: &str| {
+        let message = Payload::Text(message);
+        let packet = Decoder::past_limit(
+            error,
+            codec,
+            message,
+            Protocol::V4,
+            &PacketLimits::default(),
+        )?;
+        Some((
+            packet.namespace().to_owned(),
+            packet.id(),
+            packet.name()?.to_owned(),
+        ))
+    };
+    let expected = Some(("/a".to_owned(), Some(7), "e".to_owned()));
+    for error in [PacketError::TooDeep, PacketError::TooManyValues] {
+        assert_eq!(known(&Codec::json(), error, r#"2/a,7["e",[[["#), expected);
+    }
+    for message in [
+        r#"51-/a,7["e",[["#,
+        "3/a,7[[[[",
+        r#"0{"a":[["#,
+        r#"2["connect",[["#,
+        "2[[[",
+    ] {
+        assert_eq!(known(&Codec::json(), PacketError::TooDeep, message), None);
+    }
+    let event = r#"2["e",[["#;
+    assert_eq!(known(&Codec::json(), PacketError::Payload, event), None);
+    assert_eq!(known(&Codec::msgpack(), PacketError::TooDeep, event), None);
+}

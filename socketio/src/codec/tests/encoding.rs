@@ -5,7 +5,7 @@ use serde::ser::{Serialize, Serializer};
 
 use super::{encode, event, only_text};
 use crate::codec::vectors::Wire;
-use crate::codec::{Args, Binary, Codec, ConnectReply, EncodeError, Event};
+use crate::codec::{Args, Binary, Codec, ConnectReply, EncodeError, OutgoingEvent};
 use crate::error::EmitError;
 
 fn written(write: impl FnOnce(&Codec, &mut MessageBuffer) -> Result<(), EncodeError>) -> String {
@@ -109,7 +109,7 @@ fn an_event_has_none_one_or_several_arguments() {
 fn an_offset_is_the_last_argument() {
     for codec in [Codec::json(), Codec::msgpack()] {
         let mut out = MessageBuffer::new();
-        let event = Event {
+        let event = OutgoingEvent {
             namespace: "/a",
             id: None,
             name: "n\"",
@@ -135,7 +135,7 @@ fn an_offset_is_the_last_argument() {
 #[test]
 fn reserved_names_are_not_sent() {
     let mut out = MessageBuffer::new();
-    let event = Event {
+    let event = OutgoingEvent {
         name: "disconnect",
         ..event(&())
     };

@@ -15,7 +15,7 @@ use engineio::{MessageBuffer, Payload, Protocol};
 use serde::Serialize;
 
 use super::vectors::Wire;
-use super::{Codec, Decoder, Event, OwnedArgs, PacketError, PacketLimits};
+use super::{Codec, Decoder, OutgoingEvent, OwnedArgs, PacketError, PacketLimits};
 use crate::codec::packet::Packet;
 
 /// The packet that some JSON messages make.
@@ -60,8 +60,8 @@ fn args(json: &str) -> OwnedArgs {
     text(&format!(r#"2["e",{json}]"#)).unwrap().into_args()
 }
 
-fn event<A: ?Sized>(args: &A) -> Event<'_, A> {
-    Event {
+fn event<A: ?Sized>(args: &A) -> OutgoingEvent<'_, A> {
+    OutgoingEvent {
         namespace: "/",
         id: None,
         name: "e",

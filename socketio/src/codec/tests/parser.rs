@@ -7,7 +7,7 @@ use crate::codec::kind::PacketKind;
 use crate::codec::packet::Packet;
 use crate::codec::vectors::Wire;
 use crate::codec::{
-    Args, Binary, Codec, ConnectReply, Decoder, EncodeError, Event, Outgoing, OwnedArgs,
+    Args, Binary, Codec, ConnectReply, Decoder, EncodeError, Outgoing, OutgoingEvent, OwnedArgs,
     PacketError, PacketLimits, Parser, Partial,
 };
 
@@ -75,7 +75,7 @@ fn it_encodes_arguments_with_their_binary() {
     let codec = Codec::custom(DataFirst);
     let mut out = MessageBuffer::new();
     let args = Args((1, Binary::from(vec![2, 3])));
-    let with_offset = Event {
+    let with_offset = OutgoingEvent {
         offset: Some("o"),
         ..event(&args)
     };

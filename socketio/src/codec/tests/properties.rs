@@ -7,7 +7,7 @@ use socketio_auth::lenient_json;
 use super::{decode_with, wires};
 use crate::codec::packet::Packet;
 use crate::codec::vectors::{Several, Wire, value_of};
-use crate::codec::{Codec, Decoder, Event, PacketLimits, RawArgs};
+use crate::codec::{Codec, Decoder, OutgoingEvent, PacketLimits, RawArgs};
 
 /// A repeatable sequence: xorshift64.
 struct Random(u64);
@@ -61,7 +61,7 @@ impl Random {
     }
 }
 
-fn encode(codec: &Codec, event: Event<'_, Several<'_>>) -> Vec<Wire> {
+fn encode(codec: &Codec, event: OutgoingEvent<'_, Several<'_>>) -> Vec<Wire> {
     let mut out = MessageBuffer::new();
     codec.event(event, &mut out).unwrap();
     wires(&out)
@@ -86,7 +86,7 @@ fn what_is_written_reads_back_and_passes_through() {
             let name = random.text();
             let namespace = format!("/{}", random.text().replace(',', ""));
             let id = (random.below(2) == 0).then_some(random.0);
-            let event = Event {
+            let event = OutgoingEvent {
                 namespace: &namespace,
                 id,
                 name: &name,
@@ -106,7 +106,7 @@ fn what_is_written_reads_back_and_passes_through() {
 
             let relayed = packet.into_args();
             let mut out = MessageBuffer::new();
-            let event = Event {
+            let event = OutgoingEvent {
                 namespace: &namespace,
                 id,
                 name: &name,
@@ -188,7 +188,7 @@ fn damaged_messages_are_answered() {
         for seed in 0..4_000 {
             let mut random = Random::new(seed);
             let args = [random.value(3), random.value(3)];
-            let event = Event {
+            let event = OutgoingEvent {
                 namespace: "/née",
                 id: Some(5),
                 name: "\"",

@@ -8,6 +8,7 @@ use socketio_auth::{
 };
 
 use super::{Application, Client, Gate, Input, Limits, Output, Refusal, Route, Ticket};
+use crate::authority::refused::Refused;
 use crate::error::{ConnectError, DisconnectReason};
 
 struct Test;
@@ -22,6 +23,7 @@ impl Queued for Kept {
 
 impl Application for Test {
     type Socket = &'static str;
+    type Space = ();
     type Payload = ();
     type Packet = Kept;
     type Grant = &'static str;
@@ -62,6 +64,7 @@ impl Bench {
             name,
             payload: (),
             is_implied: false,
+            found: None,
         })
     }
 
@@ -79,19 +82,38 @@ impl Bench {
         })
     }
 
+    /// Middleware lets whom it was asked about last in, at the first question of a namespace.
     fn admit(&mut self) -> Vec<String> {
         let ticket = self.ticket();
-        self.feed(Input::Admitted { ticket })
+        let epoch = self
+            .client
+            .entry_mut(ticket)
+            .map_or(0, |entry| u32::from(entry.auth.is_some()));
+        self.answer(epoch, Ok(()))
+    }
+
+    fn answer(&mut self, epoch: u32, verdict: Result<(), Refused>) -> Vec<String> {
+        let ticket = self.ticket();
+        self.feed(Input::Asked {
+            ticket,
+            epoch,
+            verdict,
+        })
+    }
+
+    fn miss(&mut self) -> Vec<String> {
+        let (ticket, refusal) = (self.ticket(), Refusal::InvalidNamespace);
+        self.feed(Input::NotFound { ticket, refusal })
     }
 
     fn join(&mut self, name: &'static str) -> Ticket {
         assert_eq!(self.connect(name), [format!("find {name}")]);
-        assert_eq!(self.find(name, None), [format!("admit {name}")]);
-        assert_eq!(self.admit(), [format!("join {name}")]);
+        assert_eq!(self.find(name, None), [format!("ask {name}")]);
+        assert_eq!(self.admit(), [format!("enter {name}")]);
         self.ticket()
     }
 
-    fn auth(&mut self, input: auth::Input<Kept, &'static str>) -> Vec<String> {
+    fn auth(&mut self, input: auth::Input<Kept, &'static str, Refused>) -> Vec<String> {
         let ticket = self.ticket();
         self.feed(Input::Auth { ticket, input })
     }
@@ -108,11 +130,20 @@ fn name_of(output: &Output<Test>) -> String {
         Output::Refuse { name, refusal, .. } => match refusal {
             Refusal::InvalidNamespace => format!("refuse {name}: invalid"),
             Refusal::TooManyNamespaces => format!("refuse {name}: too many"),
-            Refusal::Auth(rejection) => format!("refuse {name}: {}", rejection.code().as_str()),
-            Refusal::Denied(error) => format!("refuse {name}: {error}"),
+            Refusal::Refused(refused) => match &refused.error {
+                Some(error) => format!("refuse {name}: {error}"),
+                None => format!("refuse {name}: {}", refused.rejection.code().as_str()),
+            },
         },
-        Output::Admit { socket, .. } => format!("admit {socket}"),
-        Output::Join { socket, .. } => format!("join {socket}"),
+        Output::GiveBack(()) => "give back".to_owned(),
+        Output::Ask(question) => {
+            let about = question
+                .grant
+                .map_or_else(String::new, |grant| format!(" as {grant}"));
+            format!("ask {}{about}", question.socket)
+        }
+        Output::Enter { socket, .. } => format!("enter {socket}"),
+        Output::PassOn { from, heirs } => format!("pass on {from} to {}", heirs.join(", ")),
         Output::Auth { socket, output } => {
             let output = format!("{output:?}");
             let name = output.split([' ', '(']).next().unwrap_or_default();
@@ -154,12 +185,18 @@ fn gate(mode: auth::Mode, presented: Collected) -> Gate<Test> {
     }
 }
 
-fn accepted(epoch: u32) -> auth::Input<Kept, &'static str> {
+fn accepted(epoch: u32) -> auth::Input<Kept, &'static str, Refused> {
+    accepted_as(epoch, "ann")
+}
+
+fn accepted_as(epoch: u32, subject: &'static str) -> auth::Input<Kept, &'static str, Refused> {
     auth::Input::VerifyOk {
         epoch,
-        grant: "grant",
-        subject: "ann".into(),
-        expires_in: None,
+        granted: auth::Granted {
+            grant: subject,
+            subject: subject.into(),
+            expires_in: None,
+        },
     }
 }
 
@@ -185,19 +222,12 @@ fn a_refusal_leaves_the_other_namespaces_alone_and_may_be_tried_again() {
     let mut bench = Bench::new();
     bench.join("/");
     bench.connect("/nope");
-    let ticket = bench.ticket();
-    assert_eq!(
-        bench.feed(Input::NotFound { ticket }),
-        ["refuse /nope: invalid"]
-    );
+    assert_eq!(bench.miss(), ["refuse /nope: invalid"]);
     for _ in 0..2 {
         bench.connect("/mw");
         bench.find("/mw", None);
-        let (ticket, error) = (bench.ticket(), ConnectError::new("no"));
-        assert_eq!(
-            bench.feed(Input::Denied { ticket, error }),
-            ["refuse /mw: no"]
-        );
+        let refused = Refused::by_middleware(ConnectError::new("no"));
+        assert_eq!(bench.answer(0, Err(refused)), ["refuse /mw: no"]);
     }
     assert!(matches!(bench.client.route("/"), Route::Deliver(..)));
 }
@@ -244,8 +274,7 @@ fn who_joins_nothing_in_time_is_closed() {
         [""; 0]
     );
     bench.connect("/nope");
-    let ticket = bench.ticket();
-    bench.feed(Input::NotFound { ticket });
+    bench.miss();
     assert_eq!(
         bench.pass(Duration::from_millis(1)),
         ["close"],
@@ -329,7 +358,11 @@ fn a_server_that_closes_tells_every_namespace_in_join_order_first() {
     let slow = bench.ticket();
     bench.join("/");
     bench.join("/b");
-    bench.feed(Input::Admitted { ticket: slow });
+    bench.feed(Input::Asked {
+        ticket: slow,
+        epoch: 0,
+        verdict: Ok(()),
+    });
     let told = "server namespace disconnect, told";
     assert_eq!(
         bench.feed(Input::LeaveAll),
@@ -373,6 +406,28 @@ fn the_number_of_namespaces_and_of_unanswered_connects_is_bounded() {
 }
 
 #[test]
+fn what_was_found_for_nobody_is_given_back() {
+    let connect = |bench: &mut Bench, name: &str| {
+        let (name, found) = (name.into(), Some(()));
+        bench.feed(Input::Connect {
+            name,
+            payload: (),
+            is_implied: false,
+            found,
+        })
+    };
+    let mut bench = Bench::new();
+    assert_eq!(connect(&mut bench, "/1"), ["find /1"]);
+    assert_eq!(connect(&mut bench, "/2"), ["find /2"]);
+    assert_eq!(
+        connect(&mut bench, "/3"),
+        ["give back", "refuse /3: too many"]
+    );
+    assert_eq!(connect(&mut bench, "/1"), ["give back", "expel"]);
+    assert_eq!(connect(&mut bench, "/4"), ["give back"]);
+}
+
+#[test]
 fn attachments_that_do_not_arrive_close() {
     let mut bench = Bench::new();
     bench.join("/");
@@ -399,8 +454,54 @@ fn a_handshake_is_answered_when_its_credential_was_judged() {
     let found = bench.find("/", Some(gate(auth::Mode::Handshake, credential())));
     assert_eq!(found, ["StartVerify /"]);
     assert_eq!(bench.client.route("/"), Route::Violation);
-    assert_eq!(bench.auth(accepted(1)), ["admit /"]);
-    assert_eq!(bench.admit(), ["join /"]);
+    assert_eq!(bench.auth(accepted(1)), ["ask / as ann"]);
+    assert_eq!(bench.client.route("/"), Route::Violation);
+    assert_eq!(bench.admit(), ["enter /"]);
+}
+
+#[test]
+fn a_guest_is_asked_about_without_a_grant() {
+    let mut bench = Bench::new();
+    bench.connect("/");
+    let found = bench.find("/", Some(gate(auth::Mode::Handshake, Collected::Guest)));
+    assert_eq!(found, ["ask /"]);
+    assert_eq!(bench.admit(), ["enter /"]);
+}
+
+#[test]
+fn what_middleware_says_of_a_person_refuses_its_connect() {
+    let mut bench = Bench::new();
+    bench.connect("/");
+    bench.find("/", Some(gate(auth::Mode::Handshake, credential())));
+    bench.auth(accepted(1));
+    let refused = Refused::by_middleware(ConnectError::new("members only"));
+    assert_eq!(bench.answer(1, Err(refused)), ["refuse /: members only"]);
+}
+
+#[test]
+fn packets_wait_while_it_is_open_who_the_client_is() {
+    let mut bench = Bench::new();
+    bench.connect("/");
+    let mut gate = gate(auth::Mode::Handshake, credential());
+    let mut policy = NamespacePolicy::default();
+    policy.on_expiry = auth::OnExpiry::Downgrade;
+    policy.max_session = Some(Duration::from_secs(60));
+    gate.policy = Arc::new(policy);
+    gate.has_guests = true;
+    bench.find("/", Some(gate));
+    bench.auth(accepted(1));
+    bench.admit();
+    assert!(matches!(bench.client.route("/"), Route::Deliver(..)));
+    bench.pass(Duration::from_secs(59));
+    assert_eq!(
+        bench.pass(Duration::from_secs(1)),
+        ["Unauthorized /", "LeaveRooms /", "ask /"]
+    );
+    assert!(matches!(bench.client.route("/"), Route::Held(..)));
+    assert_eq!(bench.auth(auth::Input::Packet(Kept(1))), [""; 0]);
+    let become_guest = bench.answer(2, Ok(()));
+    assert_eq!(become_guest, ["LeaveRooms /", "Become /", "Deliver /"]);
+    assert!(matches!(bench.client.route("/"), Route::Deliver(..)));
 }
 
 #[test]
@@ -412,7 +513,7 @@ fn failed_attempts_count_for_all_namespaces_of_the_connection() {
         let rejection = Rejection::new(Code::InvalidToken);
         let refused = bench.auth(auth::Input::VerifyErr {
             epoch: 1,
-            rejection,
+            rejection: rejection.into(),
         });
         assert_eq!(refused, [format!("refuse {name}: invalid_token")]);
     }
@@ -437,15 +538,9 @@ fn two_round_trips_hold_the_socket_until_it_is_activated() {
     });
     assert_eq!(started, ["StartVerify /"]);
     assert_eq!(bench.auth(auth::Input::Packet(Kept(1))), [""; 0]);
-    assert_eq!(
-        bench.auth(accepted(1)),
-        [
-            "Activate /",
-            "Authenticated /",
-            "RunConnectHandler /",
-            "Deliver /"
-        ]
-    );
+    assert_eq!(bench.auth(accepted(1)), ["ask / as ann"]);
+    assert!(matches!(bench.client.route("/"), Route::Held(..)));
+    assert_eq!(bench.answer(1, Ok(())), ["enter /", "Deliver /"]);
     assert!(matches!(bench.client.route("/"), Route::Deliver(..)));
 }
 
@@ -512,9 +607,130 @@ fn leaving_ends_a_verification() {
     bench.connect("/");
     bench.find("/", Some(gate(auth::Mode::Handshake, credential())));
     let reason = DisconnectReason::TransportClose;
-    assert_eq!(
-        bench.feed(Input::Closed(reason)),
-        ["CancelVerify /", "abandon /"]
-    );
+    assert_eq!(bench.feed(Input::Closed(reason)), ["Cancel /", "abandon /"]);
     assert_eq!(bench.auth(accepted(1)), [""; 0]);
+}
+
+/// Joins by what another namespace of the connection holds.
+fn inherit(bench: &mut Bench, name: &'static str, from: Ticket) -> Ticket {
+    bench.connect(name);
+    let mut gate = gate(auth::Mode::Handshake, Collected::Guest);
+    gate.inherited = Some(super::Inherited {
+        from,
+        granted: granted("ann"),
+    });
+    assert_eq!(bench.find(name, Some(gate)), [format!("ask {name} as ann")]);
+    bench.ticket()
+}
+
+fn granted(subject: &'static str) -> auth::Granted<&'static str> {
+    auth::Granted {
+        grant: subject,
+        subject: subject.into(),
+        expires_in: Some(Duration::from_secs(60)),
+    }
+}
+
+fn renew(bench: &mut Bench, ticket: Ticket, epoch: u32, subject: &'static str) -> Vec<String> {
+    bench.now += Duration::from_secs(2);
+    bench.feed(Input::Authenticate {
+        ticket,
+        presented: credential(),
+        ack: None,
+    });
+    let input = accepted_as(epoch, subject);
+    bench.feed(Input::Auth { ticket, input })
+}
+
+#[test]
+fn who_took_a_grant_over_follows_what_comes_in_its_place() {
+    let mut bench = Bench::new();
+    bench.connect("/");
+    bench.find("/", Some(gate(auth::Mode::Handshake, credential())));
+    bench.auth(accepted(1));
+    bench.admit();
+    let root = bench.ticket();
+    let heir = inherit(&mut bench, "/heir", root);
+    bench.admit();
+    let of_heir = inherit(&mut bench, "/of-heir", heir);
+    bench.admit();
+
+    let renewed = renew(&mut bench, root, 2, "ann");
+    assert_eq!(
+        renewed,
+        ["ReplaceGrant /", "pass on / to /heir", "Authenticated /"]
+    );
+    let pass = |bench: &mut Bench, from, to, subject| {
+        let granted = granted(subject);
+        bench.feed(Input::PassOn { from, to, granted })
+    };
+    assert_eq!(
+        pass(&mut bench, root, heir, "ann"),
+        ["ReplaceGrant /heir", "pass on /heir to /of-heir"]
+    );
+    assert_eq!(
+        pass(&mut bench, heir, of_heir, "bob"),
+        ["ask /of-heir as bob"]
+    );
+    assert_eq!(
+        bench.feed(Input::Asked {
+            ticket: of_heir,
+            epoch: 2,
+            verdict: Ok(()),
+        }),
+        ["LeaveRooms /of-heir", "Become /of-heir"]
+    );
+    // Whose source has left follows the source of that one.
+    bench.feed(Input::Leave { ticket: heir });
+    assert_eq!(pass(&mut bench, heir, of_heir, "eve"), [""; 0]);
+    assert_eq!(
+        renew(&mut bench, root, 3, "ann"),
+        ["ReplaceGrant /", "pass on / to /of-heir", "Authenticated /"]
+    );
+    // Who presents something of its own follows nobody.
+    renew(&mut bench, of_heir, 3, "bob");
+    assert_eq!(
+        renew(&mut bench, root, 4, "ann"),
+        ["ReplaceGrant /", "Authenticated /"]
+    );
+}
+
+#[test]
+fn who_takes_a_grant_over_while_it_is_renewed_has_the_new_one_when_it_is_in() {
+    let mut bench = Bench::new();
+    bench.connect("/");
+    bench.find("/", Some(gate(auth::Mode::Handshake, credential())));
+    bench.auth(accepted(1));
+    bench.admit();
+    let root = bench.ticket();
+    let heir = inherit(&mut bench, "/heir", root);
+    renew(&mut bench, root, 2, "ann");
+    let granted = granted("ann");
+    let (from, to) = (root, heir);
+    assert_eq!(bench.feed(Input::PassOn { from, to, granted }), [""; 0]);
+    assert_eq!(bench.admit(), ["enter /heir", "pass on / to /heir"]);
+}
+
+#[test]
+fn every_namespace_whose_grant_ends_hears_so_before_the_connection_closes() {
+    let mut bench = Bench::new();
+    for (name, seconds) in [("/", 60), ("/same", 60), ("/other", 600)] {
+        bench.connect(name);
+        bench.find(name, Some(gate(auth::Mode::Handshake, credential())));
+        bench.auth(auth::Input::VerifyOk {
+            epoch: 1,
+            granted: auth::Granted {
+                expires_in: Some(Duration::from_secs(seconds)),
+                ..granted("ann")
+            },
+        });
+        bench.admit();
+        // Each is judged a little later than the one before, by a clock that shows seconds.
+        bench.now += Duration::from_millis(1);
+    }
+    bench.pass(Duration::from_secs(59));
+    assert_eq!(
+        bench.pass(Duration::from_secs(1) - Duration::from_millis(3)),
+        ["Unauthorized /", "Unauthorized /same", "close"]
+    );
 }

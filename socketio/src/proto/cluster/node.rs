@@ -8,7 +8,8 @@
 //!   a server silent for more than `max_silence`, or AdapterClose ──► it has left
 //! ```
 //!
-//! A question is complete when every server that was known when it was asked has answered or left. With an adapter that
+//! A question is complete when every server that was known when it was asked has answered or left. What one that left still
+//! owed is told. With an adapter that
 //! counts servers itself it is complete after as many answers. Nothing here is sent or applied: outputs say what is to be done.
 
 use std::collections::VecDeque;
@@ -17,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use super::members::Members;
 use super::message::{ClusterBody, ClusterMessage, RequestId, ServerId};
-use super::requests::{Kind, Lacking, Requests, TooManyRequests, Waited};
+use super::requests::{Kind, Lacking, Lost, Requests, TooManyRequests, Waited};
 
 /// When servers say that they are there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +47,11 @@ pub(crate) enum Output<W> {
         waiter: W,
         from: ServerId,
         body: ClusterBody,
+    },
+    /// A server left that owed so many acknowledgements.
+    Lost {
+        waiter: W,
+        acks: u64,
     },
     /// All have answered. To be dropped where wakers may run.
     Complete(W),
@@ -200,8 +206,32 @@ impl<W: Clone> Node<W> {
     }
 
     fn has_left(&mut self, server: &ServerId) {
-        for request in self.requests.has_left(server) {
+        for (request, lost) in self.requests.has_left(server) {
+            if let Some(lost) = lost {
+                self.tell_lost(server, &request, lost);
+            }
             self.settle(&request);
+        }
+    }
+
+    fn tell_lost(&mut self, server: &ServerId, request: &RequestId, lost: Lost<W>) {
+        let Lost {
+            waiter,
+            unannounced,
+            acks,
+        } = lost;
+        if acks > 0 {
+            self.outputs.push_back(Output::Lost { waiter, acks });
+        } else if unannounced > 0 {
+            // So many clients there were at least.
+            self.outputs.push_back(Output::Answer {
+                waiter,
+                from: server.clone(),
+                body: ClusterBody::BroadcastClientCount {
+                    request_id: request.clone(),
+                    client_count: unannounced,
+                },
+            });
         }
     }
 

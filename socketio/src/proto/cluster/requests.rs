@@ -57,6 +57,15 @@ impl Progress {
     }
 }
 
+/// What a question lost with a server that had begun to answer it.
+pub(super) struct Lost<W> {
+    pub(super) waiter: W,
+    /// Acknowledgements that have come of a number that never will.
+    pub(super) unannounced: u64,
+    /// Acknowledgements that do not come any more.
+    pub(super) acks: u64,
+}
+
 struct Request<W> {
     kind: Kind,
     waited: Waited,
@@ -145,23 +154,20 @@ impl<W: Clone> Requests<W> {
         Some((id.clone(), request.waiter.clone()))
     }
 
-    /// Waits no longer for a server; the questions that this may have completed.
-    pub(super) fn has_left(&mut self, server: &ServerId) -> Vec<RequestId> {
-        for request in self.open.values_mut() {
-            let progress = request.answers.get(server);
-            if progress.is_some_and(Progress::is_done) {
-                continue;
-            }
-            request.answers.remove(server);
-            match &mut request.waited {
-                Waited::Known(servers) => {
-                    servers.remove(server);
-                }
-                Waited::Count(count) => *count = count.saturating_sub(1),
-                Waited::Unknown => {}
-            }
-        }
-        self.open.keys().cloned().collect()
+    /// Waits no longer for a server; the questions that this may have completed, and what each lost by it.
+    ///
+    /// Whoever comes back after all has nothing more to say to a question that it had begun to answer: its clients have
+    /// been given up.
+    pub(super) fn has_left(&mut self, server: &ServerId) -> Vec<(RequestId, Option<Lost<W>>)> {
+        let ended = self.open.iter_mut().map(|(id, request)| {
+            let lost = request.lose(server).map(|(unannounced, acks)| Lost {
+                waiter: request.waiter.clone(),
+                unannounced,
+                acks,
+            });
+            (id.clone(), lost)
+        });
+        ended.collect()
     }
 
     pub(super) fn is_complete(&self, id: &RequestId) -> bool {
@@ -185,6 +191,30 @@ impl<W: Clone> Requests<W> {
 }
 
 impl<W> Request<W> {
+    /// Waits no longer for a server. Of one that had begun to answer and was not done, how many acknowledgements came
+    /// unannounced, and how many do not come.
+    fn lose(&mut self, server: &ServerId) -> Option<(u64, u64)> {
+        let Some(progress) = self.answers.get_mut(server) else {
+            match &mut self.waited {
+                Waited::Known(servers) => {
+                    servers.remove(server);
+                }
+                Waited::Count(count) => *count = count.saturating_sub(1),
+                Waited::Unknown => {}
+            }
+            return None;
+        };
+        let acks = progress.acks;
+        match progress.announced.replace(acks) {
+            Some(announced) if announced > acks => Some((0, announced - acks)),
+            Some(announced) => {
+                progress.announced = Some(announced);
+                None
+            }
+            None => Some((acks, 0)),
+        }
+    }
+
     /// How many servers have said nothing; `None` when it is not known of how many.
     fn missing_servers(&self) -> Option<usize> {
         let has_spoken = |server: &ServerId| {

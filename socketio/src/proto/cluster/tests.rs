@@ -112,6 +112,7 @@ impl Seat {
                 Output::Answer { waiter, from, body } => {
                     format!("{waiter} <- {from}: {}", body.wire_type().unwrap())
                 }
+                Output::Lost { waiter, acks } => format!("{waiter} lost {acks}"),
                 Output::Complete(waiter) => format!("{waiter} complete"),
             });
         }
@@ -263,6 +264,33 @@ fn acknowledgements_are_complete_with_every_count_and_as_many_answers() {
     assert_eq!(seat.hear("a", ack("q")), ["q <- a: 12"]);
     assert_eq!(seat.hear("a", ack("q")), ["q <- a: 12", "q complete"]);
     assert_eq!(seat.hear("a", ack("q")), [""; 0]);
+}
+
+#[test]
+fn acknowledgements_that_went_with_their_server_are_told_and_do_not_come_later() {
+    let mut seat = Seat::of_three();
+    seat.ask("q", Kind::Acks);
+    seat.hear("a", count("q", 3));
+    seat.hear("a", ack("q"));
+    assert_eq!(seat.hear("a", ClusterBody::AdapterClose), ["q lost 2"]);
+    assert_eq!(seat.hear("a", ack("q")), [""; 0], "they were given up");
+    assert_eq!(seat.hear("a", ClusterBody::AdapterClose), [""; 0], "once");
+    assert_eq!(seat.hear("b", ack("q")), ["q <- b: 12"]);
+    assert_eq!(
+        seat.hear("b", ClusterBody::AdapterClose),
+        ["q <- b: 11", "q complete"],
+        "one client was there"
+    );
+    let mut seat = Seat::new(None);
+    seat.ask("q", Kind::Acks);
+    seat.node.expect(&request("q"), 2);
+    seat.hear("a", count("q", 1));
+    assert_eq!(seat.hear("a", ClusterBody::AdapterClose), ["q lost 1"]);
+    assert_eq!(
+        seat.hear("b", count("q", 0)),
+        ["q <- b: 11", "q complete"],
+        "the other had still to be waited for"
+    );
 }
 
 #[test]

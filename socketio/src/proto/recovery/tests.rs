@@ -1,11 +1,11 @@
 use serde_json::value::RawValue;
 
+use super::offset::NoOffset;
 use super::*;
 
 const BOUNDS: Bounds = Bounds {
     max_age: Duration::from_secs(120),
     max_bytes: 1_000_000,
-    max_packets: 1_000,
     max_sessions: 3,
 };
 
@@ -41,10 +41,10 @@ impl Fixture {
     }
 
     fn save(&mut self, pid: &str, joined: &[&str]) {
-        self.save_as(pid, joined, None, Position(0));
+        self.save_as(pid, joined, None, Offset::default());
     }
 
-    fn save_as(&mut self, pid: &str, joined: &[&str], subject: Option<&str>, since: Position) {
+    fn save_as(&mut self, pid: &str, joined: &[&str], subject: Option<&str>, since: Offset) {
         let session = Session {
             id: SocketId::new(format!("id-{pid}")),
             subject: subject.map(Subject::from),
@@ -56,8 +56,10 @@ impl Fixture {
     }
 
     fn resume(&mut self, pid: &str, offset: &str) -> Option<Vec<u32>> {
-        let (session, from) = self.log.resume(self.now, pid, "/", None, offset)?;
-        self.log.missed("/", &session.id, &session.rooms, from)
+        let (session, after) = self.log.resume(self.now, pid, "/", None, offset)?;
+        let missed = self.log.missed("/", &session.id, &session.rooms, after);
+        assert!(missed.is_some(), "who is resumed gets it all");
+        missed
     }
 }
 
@@ -86,7 +88,7 @@ fn offsets_are_written_as_the_vectors_say() {
     assert!(vectors.len() >= 5);
     for vector in vectors {
         let millis = vector["n"].as_u64().unwrap();
-        let offset = Offset { millis, repeat: 0 };
+        let offset = Offset::at(millis);
         assert_eq!(offset.to_string(), vector["text"].as_str().unwrap());
         assert_eq!(offset.to_string().parse(), Ok(offset));
     }
@@ -108,10 +110,8 @@ fn offsets_within_a_millisecond_are_counted_and_never_go_back() {
 
 #[test]
 fn what_no_server_wrote_is_no_offset() {
-    let largest = Offset {
-        millis: u64::MAX,
-        repeat: u64::MAX,
-    };
+    let largest = Offset::at(u64::MAX);
+    assert_eq!(largest.to_string(), "3_______");
     assert_eq!(largest.to_string().parse(), Ok(largest));
     for text in [
         "",
@@ -123,12 +123,13 @@ fn what_no_server_wrote_is_no_offset() {
         "01",
         "é",
         "1 ",
+        "1.1048575",
         "1.18446744073709551615",
-        "F__________1",
-        "G__________",
+        "3_______1",
+        "4_______",
         "1795327353844-0",
     ] {
-        assert!(text.parse::<Offset>() == Err(UnknownOffset), "{text}");
+        assert!(text.parse::<Offset>() == Err(NoOffset), "{text}");
     }
 }
 
@@ -178,7 +179,7 @@ fn an_unknown_session_or_offset_recovers_nothing() {
 fn another_subject_or_namespace_leaves_the_session_to_its_owner() {
     let mut fixture = Fixture::new(BOUNDS);
     let offset = fixture.send(0, &[], &[]);
-    fixture.save_as("p", &[], Some("alice"), Position(0));
+    fixture.save_as("p", &[], Some("alice"), Offset::default());
     let mut resume = |namespace, subject: Option<(&str, Option<&str>)>| {
         let now = fixture.now;
         let subject = subject.map(|(id, issuer)| match issuer {
@@ -217,28 +218,115 @@ fn sessions_and_packets_are_kept_to_their_age_and_not_longer() {
     assert_eq!(fixture.resume("p", &offset), Some(vec![]));
     fixture.sleep(1);
     assert_eq!(fixture.resume("q", &offset), None);
-    fixture.save("q", &[]);
-    assert_eq!(fixture.resume("q", &offset), None, "the packet is too old");
     assert_eq!(fixture.log.bytes, 0);
-    assert!(fixture.log.indexes.is_empty() && fixture.log.by_offset.is_empty());
+    assert!(fixture.log.packets.is_empty() && fixture.log.indexes.is_empty());
 }
 
 #[test]
-fn packets_are_bounded_in_number() {
-    let bounds = Bounds {
-        max_packets: 2,
+fn a_millisecond_that_is_used_up_draws_on_the_next() {
+    let mut log = Log::<()>::new(BOUNDS);
+    log.next_offset(64);
+    let last = "10.1048574".parse().unwrap();
+    log.given = log.given.map(|(first, _)| (first, last));
+    assert_eq!(log.next_offset(64).to_string(), "11");
+    assert_eq!(log.next_offset(65).to_string(), "11.0");
+}
+
+/// Bounds that keep as many packets and one session, but for the rooms that they name.
+fn room_for(packets: usize) -> Bounds {
+    let kept = packets * (PACKET_COST_BYTES + 10) + SESSION_COST_BYTES;
+    Bounds {
+        // What was forgotten takes a quarter at most.
+        max_bytes: kept / 3 * 4,
         ..BOUNDS
-    };
-    let mut fixture = Fixture::new(bounds);
-    let first = fixture.send(0, &["r"], &[]);
-    let second = fixture.send(1, &["r"], &[]);
+    }
+}
+
+#[test]
+fn who_missed_nothing_is_recovered_whatever_was_forgotten() {
+    let mut fixture = Fixture::new(room_for(20));
+    let offset = fixture.send(0, &["id-p"], &[]);
+    for message in 1..1_000 {
+        fixture.send(message, &["elsewhere"], &[]);
+    }
     fixture.save("p", &["r"]);
-    assert_eq!(fixture.resume("p", &first), Some(vec![1]));
-    fixture.send(2, &["r"], &[]);
+    fixture.send(1_000, &["r"], &[]);
+    assert!(fixture.log.packets.len() < 30);
+    assert_eq!(fixture.resume("p", &offset), Some(vec![1_000]));
+}
+
+#[test]
+fn who_was_quiet_for_longer_than_packets_are_kept_is_recovered() {
+    let mut fixture = Fixture::new(BOUNDS);
+    let offset = fixture.send(0, &["r"], &[]);
+    fixture.sleep(1_000);
     fixture.save("p", &["r"]);
-    assert_eq!(fixture.resume("p", &first), None);
-    fixture.save("p", &["r"]);
-    assert_eq!(fixture.resume("p", &second), Some(vec![2]));
+    fixture.sleep(120);
+    fixture.send(1, &["r"], &[]);
+    assert_eq!(fixture.resume("p", &offset), Some(vec![1]));
+}
+
+#[test]
+fn one_that_was_missed_and_forgotten_is_one_too_many() {
+    for to in [&["r"][..], &["elsewhere", "r"], &["id-p"], &[]] {
+        let mut fixture = Fixture::new(BOUNDS);
+        let offset = fixture.send(0, &["r"], &[]);
+        let missed = fixture.send(1, to, &[]);
+        fixture.send(2, to, &["r"]);
+        fixture.sleep(121);
+        for (offset, expected) in [(&offset, None), (&missed, Some(vec![]))] {
+            fixture.save("p", &["r"]);
+            assert_eq!(fixture.resume("p", offset), expected, "{to:?}");
+        }
+    }
+}
+
+#[test]
+fn who_sent_what_was_forgotten_has_missed_nothing() {
+    let mut fixture = Fixture::new(BOUNDS);
+    let offset = fixture.send(0, &[], &[]);
+    for message in 1..10 {
+        fixture.send(message, &[], &["id-p"]);
+        fixture.sleep(121);
+    }
+    fixture.save("p", &[]);
+    fixture.save("q", &[]);
+    assert_eq!(fixture.resume("p", &offset), Some(vec![]));
+    assert_eq!(fixture.resume("q", &offset), None);
+}
+
+//= SIO5-CSR-12 test
+#[test]
+fn text_that_was_not_given_out_is_no_offset_of_ours() {
+    let mut fixture = Fixture::new(BOUNDS);
+    let offset = fixture.send(0, &[], &[]);
+    for text in ["hello", "EZ", "Fd.2"] {
+        fixture.save("p", &[]);
+        assert_eq!(
+            fixture.resume("p", text),
+            None,
+            "{text} is not near {offset}"
+        );
+    }
+}
+
+#[test]
+fn the_names_of_rooms_that_were_forgotten_are_bounded() {
+    let mut fixture = Fixture::new(room_for(20));
+    let bounds = fixture.log.bounds;
+    let mut heard = fixture.send(0, &["id-p"], &[]);
+    let mut known = 0;
+    for message in 1..1_000 {
+        fixture.send(message, &[&format!("room-{message}")], &[]);
+        assert!(fixture.log.bytes() <= bounds.max_bytes);
+        assert!(fixture.log.forgotten.bytes() <= bounds.max_bytes / FORGOTTEN_SHARE);
+        fixture.save("p", &[]);
+        if fixture.resume("p", &heard).is_none() {
+            heard = fixture.send(message, &["id-p"], &[]);
+            known += 1;
+        }
+    }
+    assert!((1..100).contains(&known), "lost now and then: {known}");
 }
 
 #[test]
@@ -250,13 +338,17 @@ fn packets_and_sessions_are_bounded_together_in_bytes() {
     };
     let mut fixture = Fixture::new(bounds);
     let first = fixture.send(0, &[], &[]);
-    fixture.send(1, &[], &[]);
+    let second = fixture.send(1, &[], &[]);
     fixture.save("p", &[]);
     assert_eq!(fixture.log.packets.len(), 2, "at the bound");
     fixture.save("p", &["r"]);
     assert_eq!(fixture.log.packets.len(), 1, "one room past it");
-    assert_eq!(fixture.resume("p", &first), None);
-    assert_eq!(fixture.log.bytes, packet);
+    assert_eq!(fixture.resume("p", &first), Some(vec![1]));
+    fixture.send(2, &[], &[]);
+    fixture.save("p", &["r"]);
+    assert_eq!(fixture.resume("p", &first), None, "the second is gone too");
+    fixture.save("p", &["r"]);
+    assert_eq!(fixture.resume("p", &second), Some(vec![2]));
 }
 
 #[test]
@@ -274,16 +366,63 @@ fn sessions_are_bounded_in_number_the_oldest_goes() {
 
 #[test]
 fn a_replay_that_is_not_whole_any_more_is_none() {
-    let bounds = Bounds {
-        max_packets: 1,
-        ..BOUNDS
-    };
-    let mut fixture = Fixture::new(bounds);
+    let mut fixture = Fixture::new(BOUNDS);
     fixture.send(0, &[], &[]);
-    let from = fixture.log.end();
+    let after = fixture.log.end();
     fixture.send(1, &[], &[]);
     let id = SocketId::new("x");
-    assert_eq!(fixture.log.missed("/", &id, &[], from), Some(vec![1]));
+    assert_eq!(fixture.log.missed("/", &id, &[], after), Some(vec![1]));
+    fixture.sleep(121);
     fixture.send(2, &[], &[]);
-    assert_eq!(fixture.log.missed("/", &id, &[], from), None);
+    assert_eq!(fixture.log.missed("/", &id, &[], after), None);
+}
+
+/// Against a log that forgets nothing: what is replayed is what was missed, and none is refused who missed only what is
+/// kept.
+#[test]
+fn a_replay_is_all_that_was_missed_or_there_is_none() {
+    let mut state: u64 = 0x9e37_79b9_7f4a_7c15;
+    let mut below = |bound: u64| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state % bound
+    };
+    const ROOMS: [&str; 5] = ["id-p", "r", "s", "t", "u"];
+    let (mut whole, mut refused) = (0, 0);
+    for excepts in [0, 2] {
+        let mut fixture = Fixture::new(room_for(12));
+        let mut sent: Vec<(String, u32, Vec<&str>, Vec<&str>)> = Vec::new();
+        for message in 0..4_000 {
+            let mut some = |most: u64| {
+                let mut names = ROOMS.to_vec();
+                names.retain(|_| below(5) < most);
+                names
+            };
+            let (to, except) = (some(2), some(excepts));
+            let offset = fixture.send(message, &to, &except);
+            sent.push((offset, message, to, except));
+            let joined = ["id-p", "r", "s"];
+            let of = |rooms: &[&str]| rooms.iter().any(|room| joined.contains(room));
+            let heard = sent.len().saturating_sub(1 + below(16) as usize);
+            let missed = sent[heard + 1..].iter();
+            let missed =
+                missed.filter(|(_, _, to, except)| (to.is_empty() || of(to)) && !of(except));
+            let missed: Vec<u32> = missed.map(|(_, message, ..)| *message).collect();
+            fixture.save("p", &joined[1..]);
+            let first_kept = fixture.log.packets[0].message;
+            match fixture.resume("p", &sent[heard].0) {
+                Some(replayed) => {
+                    assert_eq!(replayed, missed);
+                    whole += 1;
+                }
+                None => {
+                    let is_kept = missed.first().is_none_or(|&first| first >= first_kept);
+                    assert!(!is_kept || excepts > 0, "{missed:?} of {first_kept}");
+                    refused += 1;
+                }
+            }
+        }
+    }
+    assert!(whole > 1_000 && refused > 1_000, "{whole} {refused}");
 }

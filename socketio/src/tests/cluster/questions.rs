@@ -69,6 +69,28 @@ async fn clients_that_are_late_anywhere_are_told_of_when_the_time_is_up() {
     assert_eq!(next(&mut acks).await, None);
     let waited = before.elapsed();
     assert!((5_000..5_100).contains(&waited.as_millis()), "{waited:?}");
+    assert_eq!(acks.target_count(), 3, "as before");
+}
+
+#[tokio::test(start_paused = true)]
+async fn clients_that_leave_with_their_server_are_told_of() {
+    let world = World::new();
+    let [one, two] = servers(&world).await;
+    let (mut a, sid_a) = one.client().await;
+    let (mut b, sid_b) = two.client().await;
+    let (_c, _) = two.client().await;
+    let mut acks = one.space.emit_with_ack::<u32>("q", &1);
+    acknowledge(&mut a, "1").await;
+    acknowledge(&mut b, "2").await;
+    assert_eq!(next(&mut acks).await, Some((Some(sid_a), Ok(1))));
+    assert_eq!(next(&mut acks).await, Some((Some(sid_b), Ok(2))));
+    let before = tokio::time::Instant::now();
+    two.io.close();
+    let left = (None, Err(AckError::Disconnected));
+    assert_eq!(next(&mut acks).await, Some(left));
+    assert_eq!(next(&mut acks).await, None);
+    assert!(before.elapsed() < Duration::from_secs(1), "nobody waits");
+    assert_eq!((acks.target_count(), acks.missing_servers()), (3, 0));
 }
 
 #[tokio::test(start_paused = true)]

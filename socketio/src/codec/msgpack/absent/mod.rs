@@ -5,4 +5,6 @@ mod decode;
 mod refuse;
 
 pub(super) use decode::decode;
-pub(super) use refuse::{deserialize, split_first, transcode, write_control, write_event};
+pub(super) use refuse::{
+    deserialize, deserialize_seed, kind, split_first, transcode, write_control, write_event,
+};

@@ -1,7 +1,7 @@
 //! Stands in for reading and writing arguments.
 
 use engineio::MessageBuffer;
-use serde::de::{self, DeserializeOwned, value};
+use serde::de::{self, DeserializeOwned, DeserializeSeed, value};
 use serde::ser::{Error as _, Serialize, Serializer};
 
 use crate::codec::error::EncodeError;
@@ -11,6 +11,17 @@ const ABSENT: &str = "the feature `msgpack` is off";
 
 pub(in crate::codec) fn deserialize<T: DeserializeOwned>(_: &[u8]) -> Result<T, value::Error> {
     Err(de::Error::custom(ABSENT))
+}
+
+pub(in crate::codec) fn deserialize_seed<'de, S: DeserializeSeed<'de>>(
+    _: &'de [u8],
+    _: S,
+) -> Result<S::Value, value::Error> {
+    Err(de::Error::custom(ABSENT))
+}
+
+pub(in crate::codec) fn kind(_: &[u8]) -> &'static str {
+    "malformed"
 }
 
 pub(in crate::codec) fn split_first(_: &[u8]) -> (&[u8], &[u8]) {

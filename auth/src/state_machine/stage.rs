@@ -1,0 +1,374 @@
+//! Where the machine stands, and what it keeps there.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use super::messages::{Change, Queued};
+use crate::policy::settings::NamespacePolicy;
+use crate::subject::Subject;
+
+/// Nothing leads back from a stage to one above it.
+#[derive(Clone)]
+#[cfg_attr(test, derive(Hash))]
+pub(super) enum Stage<M> {
+    /// Before CONNECT.
+    New {
+        /// The end of the patience with a client that is not in, counted from its first CONNECT.
+        auth_by: Option<Instant>,
+    },
+    /// Not in the namespace: nobody may send to it, and nothing of it reaches the application.
+    Outside(Outside<M>),
+    /// In the namespace.
+    Inside(Term<M>),
+    Closed,
+}
+
+#[derive(Clone)]
+#[cfg_attr(test, derive(Hash))]
+pub(super) struct Outside<M> {
+    pub(super) door: Door,
+    pub(super) ignored_packets: u32,
+    pub(super) step: Step<M>,
+}
+
+/// By which way somebody comes in.
+#[derive(Clone, Copy)]
+#[cfg_attr(test, derive(Hash))]
+pub(super) enum Door {
+    /// The CONNECT is not answered yet; nobody waits for a credential here.
+    Handshake,
+    /// The CONNECT is answered, and an event is to bring the credential.
+    TwoRoundTrips { auth_by: Option<Instant> },
+}
+
+#[derive(Clone)]
+#[cfg_attr(test, derive(Hash))]
+pub(super) enum Step<M> {
+    /// For a credential.
+    Waiting {
+        told: Option<Told>,
+    },
+    Verifying(Attempt<M>),
+    /// Connect middleware is asked about a candidate, or about a guest.
+    Asking(Attempt<M>, Option<Candidate>),
+}
+
+/// The `unauthorized` that a client may acknowledge before it is put out.
+#[derive(Clone, Copy)]
+#[cfg_attr(test, derive(Hash))]
+pub(super) struct Told {
+    pub(super) notice: u32,
+    pub(super) close_at: Option<Instant>,
+}
+
+/// What others are at work on, and by when they must have said something.
+#[derive(Clone, Copy)]
+#[cfg_attr(test, derive(Hash))]
+pub(super) struct Trial {
+    pub(super) epoch: u32,
+    pub(super) by: Option<Instant>,
+}
+
+#[derive(Clone)]
+#[cfg_attr(test, derive(Hash))]
+pub(super) struct Attempt<M> {
+    pub(super) trial: Trial,
+    /// The ack id of the client's event.
+    pub(super) ack: Option<u64>,
+    pub(super) backlog: Backlog<M>,
+}
+
+/// Whose credential was accepted, and until when the grant holds.
+#[derive(Clone)]
+#[cfg_attr(test, derive(Hash))]
+pub(super) struct Candidate {
+    pub(super) subject: Subject,
+    pub(super) expires_at: Option<Instant>,
+}
+
+#[derive(Clone)]
+#[cfg_attr(test, derive(Hash))]
+pub(super) struct Term<M> {
+    pub(super) who: Who,
+    pub(super) expires_at: Option<Instant>,
+    pub(super) warn_at: Option<Instant>,
+    pub(super) renewed_at: Option<Instant>,
+    pub(super) work: Work<M>,
+}
+
+#[derive(Clone)]
+#[cfg_attr(test, derive(Hash))]
+pub(super) enum Who {
+    Guest {
+        /// Who was somebody comes back as the same one, unless the policy allows a switch.
+        was: Option<Subject>,
+    },
+    Holder(Subject),
+}
+
+/// What goes on while the client is in.
+#[derive(Clone)]
+#[cfg_attr(test, derive(Hash))]
+pub(super) enum Work<M> {
+    Idle,
+    /// A newer credential of the client's is being verified.
+    Refreshing {
+        trial: Trial,
+        ack: Option<u64>,
+    },
+    /// The newer credential makes somebody else of the client. Until the verdict it stays who it is.
+    Asking {
+        trial: Trial,
+        ack: Option<u64>,
+        candidate: Candidate,
+        change: Change,
+        /// It is no wish of the client's in this namespace, so it cannot stay who it is.
+        follows: bool,
+    },
+    /// The authenticator is asked again, of the server's own accord.
+    Revalidating {
+        trial: Trial,
+    },
+    /// The grant is over, and middleware is asked about the guest. Until the verdict it is nobody, so its packets wait.
+    Downgrading {
+        trial: Trial,
+        backlog: Backlog<M>,
+    },
+}
+
+/// The packets that wait for a verdict.
+#[derive(Clone)]
+#[cfg_attr(test, derive(Hash))]
+pub(super) struct Backlog<M> {
+    packets: VecDeque<M>,
+    bytes: usize,
+}
+
+impl<M> Stage<M> {
+    /// What is under way.
+    pub(super) const fn trial(&self) -> Option<Trial> {
+        match self {
+            Self::New { .. } | Self::Closed => None,
+            Self::Outside(place) => place.step.trial(),
+            Self::Inside(term) => term.work.trial(),
+        }
+    }
+
+    const fn backlog(&self) -> Option<&Backlog<M>> {
+        match self {
+            Self::Outside(Outside {
+                step: Step::Verifying(attempt) | Step::Asking(attempt, _),
+                ..
+            }) => Some(&attempt.backlog),
+            Self::Inside(Term {
+                work: Work::Downgrading { backlog, .. },
+                ..
+            }) => Some(backlog),
+            _ => None,
+        }
+    }
+
+    /// How many packets wait.
+    pub(super) fn queued(&self) -> usize {
+        self.backlog().map_or(0, |backlog| backlog.packets.len())
+    }
+
+    pub(super) const fn name(&self) -> &'static str {
+        match self {
+            Self::New { .. } => "new",
+            Self::Closed => "closed",
+            Self::Outside(place) => match (place.door, &place.step) {
+                (Door::Handshake, Step::Waiting { .. } | Step::Verifying(_)) => {
+                    "connect: verifying"
+                }
+                (Door::Handshake, Step::Asking(..)) => "connect: asking",
+                (Door::TwoRoundTrips { .. }, Step::Waiting { .. }) => "outside: waiting",
+                (Door::TwoRoundTrips { .. }, Step::Verifying(_)) => "outside: verifying",
+                (Door::TwoRoundTrips { .. }, Step::Asking(..)) => "outside: asking",
+            },
+            Self::Inside(term) => match term.work {
+                Work::Idle => "inside",
+                Work::Refreshing { .. } => "inside: refreshing",
+                Work::Asking { .. } => "inside: asking",
+                Work::Revalidating { .. } => "inside: revalidating",
+                Work::Downgrading { .. } => "inside: downgrading",
+            },
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn queue_capacity(&self) -> usize {
+        self.backlog()
+            .map_or(0, |backlog| backlog.packets.capacity())
+    }
+}
+
+impl<M> From<Outside<M>> for Stage<M> {
+    fn from(place: Outside<M>) -> Self {
+        Self::Outside(place)
+    }
+}
+
+impl<M> From<Term<M>> for Stage<M> {
+    fn from(term: Term<M>) -> Self {
+        Self::Inside(term)
+    }
+}
+
+impl<M> Outside<M> {
+    /// Somebody new at a door.
+    pub(super) const fn at(door: Door) -> Self {
+        Self {
+            door,
+            ignored_packets: 0,
+            step: Step::Waiting { told: None },
+        }
+    }
+
+    pub(super) const fn take_step(&mut self) -> Step<M> {
+        std::mem::replace(&mut self.step, Step::Waiting { told: None })
+    }
+
+    pub(super) fn go_to(self, step: Step<M>) -> Stage<M> {
+        Stage::Outside(Self { step, ..self })
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        match &self.step {
+            Step::Waiting { told } => {
+                let close_at = told.and_then(|told| told.close_at);
+                earlier(self.door.auth_by(), close_at)
+            }
+            Step::Verifying(attempt) => attempt.trial.by,
+            Step::Asking(attempt, candidate) => earlier(
+                attempt.trial.by,
+                candidate
+                    .as_ref()
+                    .and_then(|candidate| candidate.expires_at),
+            ),
+        }
+    }
+}
+
+impl Door {
+    pub(super) const fn auth_by(self) -> Option<Instant> {
+        match self {
+            Self::Handshake => None,
+            Self::TwoRoundTrips { auth_by } => auth_by,
+        }
+    }
+}
+
+impl<M> Step<M> {
+    pub(super) const fn trial(&self) -> Option<Trial> {
+        match self {
+            Self::Waiting { .. } => None,
+            Self::Verifying(attempt) | Self::Asking(attempt, _) => Some(attempt.trial),
+        }
+    }
+}
+
+impl<M> Attempt<M> {
+    pub(super) const fn new(trial: Trial, ack: Option<u64>) -> Self {
+        Self {
+            trial,
+            ack,
+            backlog: Backlog::new(),
+        }
+    }
+}
+
+impl<M> Term<M> {
+    pub(super) const fn take_work(&mut self) -> Work<M> {
+        std::mem::replace(&mut self.work, Work::Idle)
+    }
+
+    pub(super) fn go_on_with(self, work: Work<M>) -> Stage<M> {
+        Stage::Inside(Self { work, ..self })
+    }
+
+    /// `grace` is how long a renewal may outlast the grant.
+    pub(super) fn deadline(&self, grace: Duration) -> Option<Instant> {
+        let at = earlier(self.warn_at, self.work.deadline());
+        earlier(
+            at,
+            match self.work {
+                Work::Idle | Work::Revalidating { .. } | Work::Downgrading { .. } => {
+                    self.expires_at
+                }
+                Work::Refreshing { .. } | Work::Asking { .. } => {
+                    self.expires_at.and_then(|at| at.checked_add(grace))
+                }
+            },
+        )
+    }
+}
+
+impl<M> Work<M> {
+    fn deadline(&self) -> Option<Instant> {
+        let by = self.trial().and_then(|trial| trial.by);
+        match self {
+            Self::Asking { candidate, .. } => earlier(by, candidate.expires_at),
+            _ => by,
+        }
+    }
+
+    pub(super) const fn trial(&self) -> Option<Trial> {
+        match self {
+            Self::Idle => None,
+            Self::Refreshing { trial, .. }
+            | Self::Asking { trial, .. }
+            | Self::Revalidating { trial }
+            | Self::Downgrading { trial, .. } => Some(*trial),
+        }
+    }
+}
+
+impl Who {
+    /// Whose grant it is or was.
+    pub(super) const fn subject(&self) -> Option<&Subject> {
+        match self {
+            Self::Guest { was } => was.as_ref(),
+            Self::Holder(subject) => Some(subject),
+        }
+    }
+}
+
+impl<M> Backlog<M> {
+    pub(super) const fn new() -> Self {
+        Self {
+            packets: VecDeque::new(),
+            bytes: 0,
+        }
+    }
+}
+
+impl<M: Queued> Backlog<M> {
+    /// False when there is no room for one more.
+    pub(super) fn push(&mut self, policy: &NamespacePolicy, packet: M) -> bool {
+        let bytes = self.bytes.saturating_add(packet.size_bytes());
+        if self.packets.len() >= policy.max_pending_packets || bytes > policy.max_pending_bytes {
+            return false;
+        }
+        self.bytes = bytes;
+        self.packets.push_back(packet);
+        true
+    }
+}
+
+impl<M> IntoIterator for Backlog<M> {
+    type Item = M;
+    type IntoIter = std::collections::vec_deque::IntoIter<M>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.packets.into_iter()
+    }
+}
+
+pub(super) fn earlier(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
+    a.into_iter().chain(b).min()
+}
+
+pub(super) fn is_due(deadline: Option<Instant>, now: Instant) -> bool {
+    deadline.is_some_and(|at| at <= now)
+}

@@ -1,0 +1,214 @@
+//! Asking connect middleware about a client that wants in, or that is to become somebody else.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Instant;
+
+use engineio::Connection;
+use socketio_auth as auth;
+use socketio_auth::{Code, Rejection};
+
+use super::admission::new_guest;
+use crate::authority::refused::Refused;
+use crate::error::ConnectError;
+use crate::live::candidate::Candidate;
+use crate::live::client::{Client, Shell};
+use crate::live::core::Core;
+use crate::live::inbox::{Asked, Call};
+use crate::proto::client::{Input, Question};
+use crate::running::{Guarded, Panicked, poll_now};
+
+impl Client {
+    /// Takes a question of the machine. Calls no user code.
+    pub(super) fn take_question(
+        &self,
+        connection: &Connection<Self>,
+        now: Instant,
+        question: Question<Shell>,
+    ) {
+        let Question {
+            ticket,
+            socket,
+            epoch,
+            grant,
+            expires_in,
+            answers_connect,
+        } = question;
+        let guard = socket.space.guard.as_ref();
+        let makes_guest = guard.is_some() && grant.is_none();
+        let mut candidate = None;
+        match grant {
+            Some(accepted) if socket.is_joined() => {
+                candidate = Some(socket.consider(Candidate::new(accepted, expires_in)));
+            }
+            Some(accepted) => {
+                socket.set_evidence(accepted.evidence.clone());
+                self.install(&socket, &accepted, accepted.ends_at(expires_in));
+                if let Some(guard) = guard.filter(|_| answers_connect) {
+                    self.bind(guard.index);
+                }
+            }
+            None => {}
+        }
+        let calls = makes_guest || !socket.space.handlers.middleware.is_empty();
+        let about = Asked {
+            ticket,
+            epoch,
+            socket,
+            candidate,
+            answers_connect,
+        };
+        if calls {
+            self.push(Call::Ask { about, makes_guest });
+        } else {
+            self.ask(connection, now, about);
+        }
+    }
+
+    /// Makes the guest that is asked about, then asks. What is refused here is told as middleware's own no is.
+    pub(super) fn ask_about_guest(
+        &self,
+        connection: &Connection<Self>,
+        now: Instant,
+        mut about: Asked,
+    ) {
+        let space = &about.socket.space;
+        let Some(guard) = &space.guard else { return };
+        match new_guest(guard, space) {
+            Ok(guest) if about.socket.is_joined() => {
+                about.candidate = Some(about.socket.consider(Candidate::guest(guest)));
+            }
+            Ok(guest) => about.socket.set_guest(guest),
+            Err(rejection) => {
+                let input = about.answer(Err(rejection.into()));
+                return self.pump(connection, now, input);
+            }
+        }
+        self.ask(connection, now, about);
+    }
+
+    /// Asks connect middleware, one after the other, unless there is none or what is recovered was let in before.
+    pub(super) fn ask(&self, connection: &Connection<Self>, now: Instant, about: Asked) {
+        let skips = about.answers_connect && about.socket.identify();
+        if skips || about.socket.space.handlers.middleware.is_empty() {
+            let input = about.answer(Ok(()));
+            return self.pump(connection, now, input);
+        }
+        let asked = ask_middleware(Arc::clone(&about.socket), about.candidate.clone());
+        let (socket, epoch) = (Arc::clone(&about.socket), about.epoch);
+        self.run_unless_cancelled(
+            connection,
+            now,
+            &socket,
+            epoch,
+            Box::pin(asked),
+            move |client, connection, now, asked| {
+                let input = client.answer_of(&about, asked);
+                client.pump(connection, now, input);
+            },
+        );
+    }
+
+    /// What middleware said, unless the grant that it was asked about was revoked meanwhile.
+    fn answer_of(
+        &self,
+        about: &Asked,
+        asked: Result<Result<(), ConnectError>, Panicked>,
+    ) -> Input<Shell> {
+        let refused = match asked {
+            Ok(Ok(())) => match self.check_again(about) {
+                Ok(()) => return about.answer(Ok(())),
+                Err(rejection) if about.candidate.is_some() && is_revoked(&rejection) => {
+                    let (ticket, epoch) = (about.ticket, about.epoch);
+                    let rejection = rejection.into();
+                    let input = auth::Input::VerifyRevoked { epoch, rejection };
+                    return Input::Auth { ticket, input };
+                }
+                Err(rejection) => rejection.into(),
+            },
+            Ok(Err(error)) => Refused::by_middleware(error),
+            Err(Panicked) => Refused::by_panic(),
+        };
+        let evidence = match &about.candidate {
+            Some(candidate) => candidate.evidence(),
+            None => about.socket.take_evidence(),
+        };
+        about.answer(Err(refused.with_evidence(evidence)))
+    }
+
+    /// Whether the grant still holds. Revocations find that of a socket which is not in; a candidate's looks back.
+    fn check_again(&self, about: &Asked) -> Result<(), Rejection> {
+        let Some(candidate) = &about.candidate else {
+            return about.socket.check_lists();
+        };
+        let Some(accepted) = &candidate.accepted else {
+            return Ok(());
+        };
+        let facts = accepted.grant.facts();
+        about.socket.space.check_lists(facts)?;
+        self.server.authority.revoked.check(accepted.mark, facts)
+    }
+
+    /// Runs a future to its end, unless the machine cancels it or the socket leaves, and goes on with what came of it.
+    pub(super) fn run_unless_cancelled<F, N>(
+        &self,
+        connection: &Connection<Self>,
+        now: Instant,
+        socket: &Core,
+        epoch: u32,
+        mut future: Pin<Box<F>>,
+        next: N,
+    ) where
+        F: Future<Output: Send> + Send + ?Sized + 'static,
+        N: FnOnce(&Self, &Connection<Self>, Instant, Result<F::Output, Panicked>) + Send + 'static,
+    {
+        if let Poll::Ready(output) = poll_now(future.as_mut()) {
+            return next(self, connection, now, output);
+        }
+        let mut cancelled = socket.begin_trial(epoch);
+        let connection = connection.clone();
+        self.server.spawn(&self.runtime, async move {
+            let mut future = Guarded(future);
+            let ended = std::future::poll_fn(|cx| {
+                // Cancelled when its sender is dropped.
+                if Pin::new(&mut cancelled).poll(cx).is_ready() {
+                    return Poll::Ready(None);
+                }
+                Pin::new(&mut future).poll(cx).map(Some)
+            })
+            .await;
+            drop(future);
+            if let Some(output) = ended {
+                let (client, now) = (connection.data(), crate::clock::now());
+                next(client, &connection, now, output);
+                client.go_on(&connection, now);
+            }
+        });
+    }
+}
+
+impl Asked {
+    fn answer(&self, verdict: Result<(), Refused>) -> Input<Shell> {
+        Input::Asked {
+            ticket: self.ticket,
+            epoch: self.epoch,
+            verdict,
+        }
+    }
+}
+
+fn is_revoked(rejection: &Rejection) -> bool {
+    rejection.code() == Code::TokenRevoked
+}
+
+async fn ask_middleware(
+    socket: Arc<Core>,
+    candidate: Option<Arc<Candidate>>,
+) -> Result<(), ConnectError> {
+    for middleware in &socket.space.handlers.middleware {
+        middleware.start(&socket, candidate.as_ref()).await?;
+    }
+    Ok(())
+}
