@@ -182,7 +182,7 @@ fn a_delivery_costs_the_same_however_many_members_there_are() {
             crowd.grow_to(members).await;
             let text = "x".repeat(bytes);
             for (to, heard) in [
-                (crowd.space.all(), members),
+                (crowd.space.everyone(), members),
                 (crowd.space.to(room).except(tenth), members / 10 * 9),
             ] {
                 let allocated = crowd.deliver(to, &text, heard).await;

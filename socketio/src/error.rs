@@ -1,6 +1,9 @@
 //! One error type per operation.
 
+use std::error::Error;
 use std::fmt;
+
+use crate::codec::{ArgsError, EncodeError};
 
 /// Why an event was not sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,10 +16,8 @@ pub enum EmitError {
         /// The bytes that wait.
         queued_bytes: usize,
     },
-    /// The arguments could not be serialized.
-    Encode(String),
-    /// The event has one of the reserved names (SIO5-PKT-07).
-    ReservedName,
+    /// The event cannot be encoded: its arguments cannot be serialized, or its name is reserved (SIO5-PKT-07).
+    Encode(EncodeError),
     /// Too many acknowledgements are awaited from this client.
     TooManyAcks,
     /// The authorizer of the namespace does not let this client receive the event.
@@ -30,15 +31,34 @@ impl fmt::Display for EmitError {
             Self::QueueFull { queued_bytes } => {
                 write!(f, "the client's queue is full: {queued_bytes} bytes wait")
             }
-            Self::Encode(error) => write!(f, "the arguments cannot be serialized: {error}"),
-            Self::ReservedName => f.write_str("the event name is reserved"),
+            Self::Encode(_) => f.write_str("the event cannot be encoded"),
             Self::TooManyAcks => f.write_str("too many acknowledgements are awaited"),
             Self::Forbidden => f.write_str("the client may not receive the event"),
         }
     }
 }
 
-impl std::error::Error for EmitError {}
+impl Error for EmitError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Encode(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+/// As its text, so that a handler may return it. What caused it is not told.
+impl serde::Serialize for EmitError {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl From<EncodeError> for EmitError {
+    fn from(error: EncodeError) -> Self {
+        Self::Encode(error)
+    }
+}
 
 impl From<engineio::SendError> for EmitError {
     fn from(error: engineio::SendError) -> Self {
@@ -55,7 +75,7 @@ impl From<engineio::SendError> for EmitError {
 /// use socketio::ConnectError;
 ///
 /// let error = ConnectError::new("not allowed").with_data(&[1, 2]);
-/// assert_eq!(error.to_string(), "not allowed");
+/// assert_eq!((error.message(), error.data()), ("not allowed", Some("[1,2]")));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConnectError {
@@ -79,11 +99,15 @@ impl ConnectError {
         self
     }
 
-    pub(crate) fn message(&self) -> &str {
+    /// What the client reads as the error's `message`.
+    #[must_use]
+    pub fn message(&self) -> &str {
         &self.message
     }
 
-    pub(crate) fn data(&self) -> Option<&str> {
+    /// What the client reads as the error's `data`, as JSON.
+    #[must_use]
+    pub fn data(&self) -> Option<&str> {
         self.data.as_deref()
     }
 }
@@ -94,7 +118,7 @@ impl fmt::Display for ConnectError {
     }
 }
 
-impl std::error::Error for ConnectError {}
+impl Error for ConnectError {}
 
 impl From<&str> for ConnectError {
     fn from(message: &str) -> Self {
@@ -130,7 +154,7 @@ impl fmt::Display for JoinError {
     }
 }
 
-impl std::error::Error for JoinError {}
+impl Error for JoinError {}
 
 /// As its text, so that a handler may return it.
 impl serde::Serialize for JoinError {
@@ -150,21 +174,29 @@ pub enum AckError {
     /// The client disconnected before it answered.
     Disconnected,
     /// The answer is not of the expected type.
-    Decode(String),
+    Decode(ArgsError),
 }
 
 impl fmt::Display for AckError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Emit(error) => write!(f, "the event was not sent: {error}"),
+            Self::Emit(_) => f.write_str("the event was not sent"),
             Self::Timeout => f.write_str("operation has timed out"),
             Self::Disconnected => f.write_str("the client disconnected before it answered"),
-            Self::Decode(error) => write!(f, "the answer is not of the expected type: {error}"),
+            Self::Decode(_) => f.write_str("the answer is not of the expected type"),
         }
     }
 }
 
-impl std::error::Error for AckError {}
+impl Error for AckError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Emit(error) => Some(error),
+            Self::Decode(error) => Some(error),
+            _ => None,
+        }
+    }
+}
 
 /// Why a server or a namespace cannot be built.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -177,7 +209,7 @@ pub enum BuildError {
     /// The namespace is open already.
     NamespaceTaken,
     /// The event has one of the reserved names (SIO5-PKT-07), or the one that the namespace's policy takes.
-    ReservedName(&'static str),
+    ReservedName(String),
     /// A server with an adapter must be built inside a tokio runtime, which runs the adapter's tasks.
     NoRuntime,
     /// The operating system has no random bytes for the id of the server.
@@ -187,7 +219,7 @@ pub enum BuildError {
 impl fmt::Display for BuildError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Config(error) => error.fmt(f),
+            Self::Config(_) => f.write_str("the engine's options contradict themselves"),
             Self::NamespaceName => f.write_str(
                 "a namespace must begin with a slash and hold no comma or question mark",
             ),
@@ -201,7 +233,14 @@ impl fmt::Display for BuildError {
     }
 }
 
-impl std::error::Error for BuildError {}
+impl Error for BuildError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Config(error) => Some(error),
+            _ => None,
+        }
+    }
+}
 
 impl From<engineio::ConfigError> for BuildError {
     fn from(error: engineio::ConfigError) -> Self {

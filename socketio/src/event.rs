@@ -54,7 +54,7 @@ impl Event {
     }
 }
 
-/// How the holder of a socket has changed, see [`IdentityChange`](crate::IdentityChange).
+/// How the holder of a socket has changed, see [`IdentityChange`](crate::namespace::IdentityChange).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ChangeKind {
@@ -86,7 +86,7 @@ pub enum Invalid<'a> {
     },
     /// A message is not part of a valid packet; the connection is being closed (SIO5-INV-01).
     Packet(PacketError),
-    /// The arguments of an event are past a limit (see [`Limits`](crate::Limits)); it was dropped.
+    /// The arguments of an event are past a limit (see [`Limits`](crate::parser::PacketLimits)); it was dropped.
     PastLimit {
         /// The event.
         event: &'a str,

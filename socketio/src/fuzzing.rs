@@ -13,9 +13,9 @@ use socketio_auth::lenient_json;
 
 use crate::codec::kind::PacketKind;
 use crate::codec::packet::Packet;
-use crate::codec::{Codec, Decoder, Limits, OutgoingEvent, OwnedArgs, RawArgs};
+use crate::codec::{Codec, Decoder, OutgoingEvent, OwnedArgs, PacketLimits, RawArgs};
 
-const LIMITS: Limits = Limits {
+const LIMITS: PacketLimits = PacketLimits {
     max_attachments: 3,
     max_attachment_bytes: 2_000,
     max_depth: 20,
@@ -43,7 +43,7 @@ pub fn json_text(data: &[u8]) {
     let whole = format!(r#"["e",{text}]"#);
     let message = format!("2{whole}");
     let payload = Payload::Text(&message);
-    let limits = Limits::default();
+    let limits = PacketLimits::default();
     let ours = Decoder::default().decode(&Codec::json(), payload, Protocol::V4, &limits);
     let values = lenient_json::from_str::<Vec<Value>>(&whole);
     match (ours, values) {
@@ -181,7 +181,7 @@ fn relay(codec: &Codec, packet: &Packet<'_>, name: &str) {
     let mut read = None;
     for message in written.messages() {
         assert!(read.is_none(), "an event is one packet");
-        let packet = decoder.decode(codec, message, Protocol::V4, &Limits::default());
+        let packet = decoder.decode(codec, message, Protocol::V4, &PacketLimits::default());
         read = packet
             .expect("the server's own packet, because the limits are larger here")
             .map(Packet::into_owned);

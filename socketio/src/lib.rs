@@ -13,7 +13,7 @@
 //! io.namespace("/board")
 //!     .on("join", |socket, room: String| async move { socket.join(room) })
 //!     .on("move", |socket, Args((room, x, y)): Args<(String, f64, f64)>| async move {
-//!         let _ = socket.to(room).emit("move", &Args((x, y))); // encoded once
+//!         socket.to(room).emit("move", &Args((x, y))) // encoded once
 //!     })
 //!     .on("size", |_socket, ()| async move { Ack(Args((800, 600))) })
 //!     .open()?;
@@ -41,7 +41,7 @@
 //!
 //! | a handler returns | and a client that asked is acknowledged with |
 //! |---|---|
-//! | `()` | no arguments |
+//! | `()`, or [`Sent`], which `emit` gives | no arguments |
 //! | [`Ack`]`(value)`, [`Ack`]`(`[`Args`]`((a, b)))` | one argument, or several |
 //! | `Ok(…)` of these, or `Err(e)` | the same, or `{"error": e}` |
 //! | [`NoAck`] | nothing: another handler answers, or nobody |
@@ -56,8 +56,15 @@
 //!
 //! # Sending
 //!
-//! [`Socket::emit`] does not wait: the event is in the client's queue, or an error says why not. Everything else is
-//! said before it, in any combination:
+//! One rule for whomever an event is for, a [`Socket`], a [`Namespace`], any [`Broadcast`]:
+//!
+//! * `emit` does not wait and gives `Result<`[`Sent`]`, `[`EmitError`]`>`. The event is in the client's queue, or in at
+//!   least one client's; or nobody takes it, which [`Sent::Dropped`] says; or an error says why it cannot be sent. A
+//!   handler may return it, or let it go.
+//! * `emit_with_ack` gives what is awaited, and the error comes where the answer would: an [`AckFuture`] of a socket, an
+//!   [`AckStream`] of all others, each answer as it comes and with its socket's id.
+//!
+//! Everything else is said before these two, in any combination:
 //!
 //! ```
 //! # use std::time::Duration;
@@ -72,11 +79,14 @@
 //!     .timeout(Duration::from_secs(5))
 //!     .emit_with_ack("locale?", &())
 //!     .await;
+//! let mut answers = board.to("lobby").emit_with_ack::<bool>("ready?", &());
+//! while let Some((_socket, answer)) = answers.next().await {
+//!     println!("{answer:?}");
+//! }
 //! # let _ = locale; Ok(()) }
 //! ```
 //!
-//! A broadcast's acknowledgements are an [`AckStream`], each as it comes and with its socket's id. A [`Socket`] and a
-//! [`Namespace`] are valid anywhere, in the HTTP handlers of the same program for instance.
+//! A [`Socket`] and a [`Namespace`] are valid anywhere, in the HTTP handlers of the same program for instance.
 //!
 //! # Authentication
 //!
@@ -85,6 +95,8 @@
 //! typed, from [`Socket::data`]. Policies and authenticators are in [`auth`].
 //!
 //! # Errors
+//!
+//! Each says what went wrong, and its [`source`](std::error::Error::source) why.
 //!
 //! | type | of |
 //! |---|---|
@@ -115,7 +127,7 @@
 //! | [`inbox_max_bytes`](SocketIoBuilder::inbox_max_bytes) | 64 KiB a connection | nothing more is read, unless an acknowledgement is awaited |
 //! | [`inbox_overflow_bytes`](SocketIoBuilder::inbox_overflow_bytes) | 16 MiB a connection | the connection is closed |
 //! | [`events_per_second`](SocketIoBuilder::events_per_second) | none | the event is dropped, and acknowledged so |
-//! | [`limits`](SocketIoBuilder::limits) | see [`Limits`] | the connection is closed |
+//! | [`packet_limits`](SocketIoBuilder::packet_limits) | see [`PacketLimits`](parser::PacketLimits) | the connection is closed |
 //! | [`recovery`](SocketIoBuilder::recovery) | off | the oldest is forgotten, see [`Recovery`] |
 //! | [`engine`](SocketIoBuilder::engine) | see [`engineio::Config`] | sizes, queues, sessions, heartbeat |
 //!
@@ -123,19 +135,38 @@
 //! [`max_queued_bytes`](engineio::Config::max_queued_bytes), 4 MiB, and of the [`OverflowPolicy`]: by default it is
 //! disconnected.
 //!
+//! # Several servers
+//!
+//! Servers of a [`cluster`] send to each other's clients: give each an [`adapter`](SocketIoBuilder::adapter).
+//!
+//! # Modules
+//!
+//! What most programs name stands here. The rest is in modules, by task:
+//!
+//! | module | what it is for |
+//! |---|---|
+//! | [`namespace`] | setting up namespaces in functions of one's own; dynamic ones; what hooks are told |
+//! | [`args`] | arguments of events as types of one's own, or as they came |
+//! | [`parser`] | another wire format than JSON; what one packet may hold |
+//! | [`cluster`] | several servers, and adapters between them |
+//! | [`auth`] | policies, authenticators, tokens: the crate `socketio-auth` |
+//! | [`engineio`] | the engine below: transports, heartbeat, sizes, CORS |
+//! | `metrics`, `testing` | with the features of these names |
+//!
 //! # Features
 //!
 //! None is on by default, and none changes what the others do.
 //!
-//! * `msgpack`: `Codec::msgpack`, for clients with `socket.io-msgpack-parser`. Other formats are a [`Parser`].
+//! * `msgpack`: `Codec::msgpack`, for clients with `socket.io-msgpack-parser`. Other formats are a
+//!   [`Parser`](parser::Parser).
 //! * `compression`, `deflate`: the engine's, for long-polling and for WebSocket; see [`engineio`].
-//! * `tower`: [`Service`] as a tower `Service`.
+//! * `tower`: [`SocketIoService`] as a tower `Service`.
 //! * `regex`: dynamic namespaces by regular expression; those by pattern and by predicate are always there.
 //! * `client-bundle`: serves the browser client's files.
 //! * `tracing`: events for a log. The level says who is to blame: what any client can cause is `debug`, what the
 //!   environment lacks is `warn`, a panic of the application's is `error`. No event carries an id, a credential, a
 //!   header, a query or a payload.
-//! * `metrics`: `SocketIo::stats`, a snapshot of counters.
+//! * `metrics`: `SocketIo::stats`, a snapshot of counters, and the module `metrics`.
 //! * `testing`: the module `testing`, an in-memory client to test handlers with.
 
 #![forbid(unsafe_code)]
@@ -143,7 +174,7 @@
 mod atomic;
 mod authority;
 mod clock;
-mod cluster;
+pub mod cluster;
 mod codec;
 mod connection;
 mod error;
@@ -170,40 +201,22 @@ mod tests;
 mod time_limit;
 mod trace;
 
-pub use cluster::adapter::{Adapter, AdapterError, Membership};
-pub use cluster::answers::{Gathered, Gathering, ServerAnswer};
-pub use cluster::handle::ClusterHandle;
-pub use cluster::local::{LocalAdapter, LocalBus};
-pub use cluster::settings::ClusterSettings;
-pub use codec::kind::PacketKind;
-pub use codec::packet::Packet;
-pub use codec::{
-    Args, ArgsError, Binary, Codec, EncodeError, FromArgs, Limits, Outgoing, OwnedArgs,
-    PacketError, Parser, Partial, RawArgs,
-};
+pub use codec::{Args, Binary, OwnedArgs};
 pub use error::{AckError, BuildError, ConnectError, DisconnectReason, EmitError, JoinError};
-pub use event::{ChangeKind, Event, Invalid};
+pub use event::Event;
 pub use facade::auth_control::AuthControl;
-pub use facade::builder::{Decided, Inherited, Many, NamespaceBuilder, One, Undecided};
+pub use facade::builder::NamespaceBuilder;
 #[cfg(feature = "client-bundle")]
 pub use facade::client_bundle::ClientBundle;
-pub use facade::handler::{Ack, IdentityChange, IntoAck, IntoConnect, NoAck};
-pub use facade::namespace::{DynamicNamespaces, Namespace};
-pub use facade::server::{Service, SocketIo, SocketIoBuilder};
+pub use facade::handler::{Ack, NoAck};
+pub use facade::namespace::Namespace;
+pub use facade::server::{SocketIo, SocketIoBuilder, SocketIoService};
 pub use facade::socket::Socket;
-#[cfg(feature = "metrics")]
-pub use facade::stats::{NamespaceStats, Stats};
 pub use id::SocketId;
 pub use live::closed::Closed;
-pub use live::handlers::AckSender;
 pub use live::handshake::Handshake;
 pub use live::keeper::Recovery;
-pub use live::listeners::ListenerId;
-pub use proto::cluster::message::{
-    ClusterBody, ClusterFlags, ClusterMessage, ClusterOptions, RequestId, ServerId,
-};
-pub use proto::cluster::remote::RemoteSocket;
-pub use proto::rooms::{Room, RoomEvent};
+pub use proto::rooms::Room;
 pub use sending::ack::{AckFuture, AckStream};
 pub use sending::broadcast::Broadcast;
 pub use sending::emitter::{EmitWhenReady, Emitter};
@@ -212,3 +225,59 @@ pub use engineio::{OverflowPolicy, Sent};
 
 pub use engineio;
 pub use socketio_auth as auth;
+
+pub mod args {
+    //! Arguments of events, beside [`Args`](crate::Args), [`Binary`](crate::Binary) and
+    //! [`OwnedArgs`](crate::OwnedArgs): what a handler can take them as, how hooks see them, and what can be wrong with
+    //! them.
+
+    pub use crate::codec::{ArgsError, EncodeError, FromArgs, RawArgs};
+}
+
+#[cfg(feature = "metrics")]
+pub mod metrics {
+    //! What a server has done, in numbers: what [`SocketIo::stats`](crate::SocketIo::stats) gives.
+
+    pub use crate::facade::stats::{NamespaceStats, ServerStats};
+}
+
+pub mod namespace {
+    //! Setting up namespaces, beside [`NamespaceBuilder`](crate::NamespaceBuilder): the states it goes through, what its
+    //! handlers may return, what its hooks are told, and sets of dynamic namespaces.
+    //!
+    //! A function that takes part in the set-up names the states:
+    //!
+    //! ```
+    //! use socketio::namespace::Decided;
+    //! use socketio::{NamespaceBuilder, SocketIo};
+    //!
+    //! /// Adds what every namespace has; its policy was chosen before, or is the server's.
+    //! fn common<D: Send + Sync + 'static, S, K>(
+    //!     builder: NamespaceBuilder<D, S, K>,
+    //! ) -> NamespaceBuilder<D, Decided, K> {
+    //!     builder.on("hello", |socket, name: String| async move { socket.emit("hello", &name) })
+    //! }
+    //!
+    //! # fn main() -> Result<(), socketio::BuildError> {
+    //! let io = SocketIo::new();
+    //! common(io.namespace("/status").public()).open()?;
+    //! common(io.namespaces("/tenant-#")).open()?;
+    //! # Ok(()) }
+    //! ```
+
+    pub use crate::event::{ChangeKind, Invalid};
+    pub use crate::facade::builder::{Decided, Inherited, Many, One, Undecided};
+    pub use crate::facade::handler::{IdentityChange, IntoAck, IntoConnect};
+    pub use crate::facade::namespace::DynamicNamespaces;
+    pub use crate::live::listeners::ListenerId;
+    pub use crate::proto::rooms::RoomEvent;
+}
+
+pub mod parser {
+    //! How packets are written and read: the choice of a [`Codec`], what a client may send in one packet, and what it
+    //! takes to bring a [`Parser`] of one's own.
+
+    pub use crate::codec::kind::PacketKind;
+    pub use crate::codec::packet::Packet;
+    pub use crate::codec::{Codec, Outgoing, PacketError, PacketLimits, Parser, Partial};
+}

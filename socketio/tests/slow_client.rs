@@ -6,7 +6,7 @@ mod support;
 
 use std::time::Duration;
 
-use socketio::{Args, EmitError, Namespace, OverflowPolicy, Socket, SocketIo};
+use socketio::{Args, EmitError, Namespace, OverflowPolicy, Sent, Socket, SocketIo};
 use tokio::io::DuplexStream;
 use tokio::task::JoinSet;
 
@@ -69,7 +69,7 @@ impl Party {
     }
 
     /// Sends a tick to everyone and a mass to the slow client, in each round; what became of the latter.
-    fn emit_everything(&self) -> Vec<Result<(), EmitError>> {
+    fn emit_everything(&self) -> Vec<Result<Sent, EmitError>> {
         let bulk = "x".repeat(BULK_BYTES);
         let mut emitted = Vec::new();
         let mut rss_bytes = None;
@@ -141,7 +141,7 @@ fn resident_bytes() -> Option<usize> {
     Some(kibibytes * 1024)
 }
 
-fn is_full(emitted: &Result<(), EmitError>) -> bool {
+fn is_full(emitted: &Result<Sent, EmitError>) -> bool {
     matches!(emitted, Err(EmitError::QueueFull { .. }))
 }
 

@@ -13,7 +13,7 @@ pub enum Action<'a> {
         /// The namespace, such as `/admin`.
         namespace: &'a str,
     },
-    /// Emit an event to the server.
+    /// Emit an event to the server: `Action::Emit { event, .. }` in a pattern.
     Emit {
         /// The name of the event.
         event: &'a str,
@@ -256,11 +256,11 @@ pub struct AuthorizerFn<F>(F);
 /// ```
 /// use socketio_auth::{authorizer_fn, Action, Decision, Holder};
 ///
-/// let readers_are_silent = authorizer_fn(|holder: Holder<'_, String>, action| match action {
-///     Action::Emit { .. } => Decision::allow_if(holder.has_scopes("chat:write")),
+/// let only_writers_say = authorizer_fn(|holder: Holder<'_, String>, action| match action {
+///     Action::Emit { event, .. } if event == "say" => Decision::allow_if(holder.has_scopes("chat:write")),
 ///     _ => Decision::Allow,
 /// });
-/// # let _ = readers_are_silent;
+/// # let _ = only_writers_say;
 /// ```
 pub const fn authorizer_fn<I, F>(decide: F) -> AuthorizerFn<F>
 where

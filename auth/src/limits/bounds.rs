@@ -39,11 +39,11 @@ impl Rate {
 /// ```
 /// use socketio_auth::{Limits, Rate};
 ///
-/// let mut limits = Limits::recommended();
-/// limits.failures_per_address = Some(Rate::new(60, 30));
+/// let limits = Limits::recommended().failures_per_address(Some(Rate::new(60, 30)));
 /// assert_eq!(limits.max_pending, Limits::default().max_pending);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use = "limits hold once the server has them"]
 #[non_exhaustive]
 pub struct Limits {
     /// How many clients may wait to be let in, over all namespaces; 10,000 by default. One more is refused as
@@ -80,7 +80,6 @@ impl Default for Limits {
 impl Limits {
     /// The bounds for a server in the open whose clients' addresses are known, which behind a proxy takes
     /// [`TrustedProxies`](crate::TrustedProxies).
-    #[must_use]
     pub fn recommended() -> Self {
         Self {
             max_pending_per_address: Some(64),
@@ -88,5 +87,35 @@ impl Limits {
             failed_renewals_per_subject: Some(Rate::new(5, 5)),
             ..Self::default()
         }
+    }
+
+    /// Sets [`max_pending`](field@Self::max_pending).
+    pub const fn max_pending(mut self, clients: u32) -> Self {
+        self.max_pending = clients;
+        self
+    }
+
+    /// Sets [`max_pending_per_address`](field@Self::max_pending_per_address).
+    pub const fn max_pending_per_address(mut self, clients: Option<u32>) -> Self {
+        self.max_pending_per_address = clients;
+        self
+    }
+
+    /// Sets [`failures_per_address`](field@Self::failures_per_address).
+    pub const fn failures_per_address(mut self, rate: Option<Rate>) -> Self {
+        self.failures_per_address = rate;
+        self
+    }
+
+    /// Sets [`failed_renewals_per_subject`](field@Self::failed_renewals_per_subject).
+    pub const fn failed_renewals_per_subject(mut self, rate: Option<Rate>) -> Self {
+        self.failed_renewals_per_subject = rate;
+        self
+    }
+
+    /// Sets [`max_remembered`](field@Self::max_remembered).
+    pub const fn max_remembered(mut self, entries: usize) -> Self {
+        self.max_remembered = entries;
+        self
     }
 }

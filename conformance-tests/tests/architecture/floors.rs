@@ -25,7 +25,6 @@ const SOCKETIO: House = House {
         &[
             "atomic",
             "clock",
-            "error",
             "id",
             "lock",
             "queue",
@@ -34,7 +33,7 @@ const SOCKETIO: House = House {
             "trace",
         ],
         &["codec"],
-        &["authority", "event", "fuzzing"],
+        &["authority", "error", "event", "fuzzing"],
         &["proto"],
         &["cluster"],
         &["live"],

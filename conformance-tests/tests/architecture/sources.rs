@@ -41,6 +41,8 @@ pub(crate) struct Module {
     pub(crate) items: Vec<syn::Item>,
     /// Whether it stands outside the documented interface.
     pub(crate) is_hidden: bool,
+    /// Whether it is declared `pub`.
+    pub(crate) is_public: bool,
     parent: Option<ModuleId>,
     /// More than one where features choose.
     children: BTreeMap<String, Vec<ModuleId>>,
@@ -139,6 +141,7 @@ impl Sources {
             let name = module.ident.to_string();
             let folder = inner.join(&name);
             let is_hidden = is_hidden || is_doc_hidden(&module.attrs);
+            let is_public = matches!(module.vis, syn::Visibility::Public(_));
             let child = match module.content {
                 Some((_, items)) => self.add(root, file, &folder, Some(id), is_hidden, items),
                 None => {
@@ -163,6 +166,7 @@ impl Sources {
                     self.read_file(root, &found, &folder, Some(id), is_hidden)
                 }
             };
+            self.modules[child].is_public = is_public;
             self.modules[id]
                 .children
                 .entry(name)
@@ -175,6 +179,16 @@ impl Sources {
         module.globs = seen.globs;
         module.paths = seen.paths;
         id
+    }
+
+    /// The documented modules inside one, by name.
+    pub(crate) fn public_modules(&self, module: ModuleId) -> Vec<(&str, ModuleId)> {
+        let children = self.modules[module].children.iter();
+        let children =
+            children.flat_map(|(name, found)| found.iter().map(move |child| (&**name, *child)));
+        children
+            .filter(|(_, child)| self.modules[*child].is_public && !self.modules[*child].is_hidden)
+            .collect()
     }
 
     /// What a path that stands in `module` leads to, through every re-export. Nothing when it is a local name, a

@@ -1,5 +1,6 @@
-//! Which types and traits of other crates the documented interface shows. A new major version of one of those crates
-//! is a new major version of ours, so the list grows by decision only.
+//! Which names stand at the root of a crate, that each has one place only, and which types and traits of other crates
+//! the documented interface shows. A new major version of one of those crates is a new major version of ours. All these
+//! lists grow by decision only.
 //!
 //! What says `pub` counts as shown: the compiler's `unreachable_pub` holds it to that.
 
@@ -100,6 +101,53 @@ const SHOWN: [(&str, &[Of]); 3] = [
         ],
     ),
 ];
+
+/// What a short program names, and the modules for the rest.
+const ROOTS: [(&str, &[&str]); 1] = [(
+    "socketio",
+    &[
+        "Ack",
+        "AckError",
+        "AckFuture",
+        "AckStream",
+        "Args",
+        "AuthControl",
+        "Binary",
+        "Broadcast",
+        "BuildError",
+        "ClientBundle",
+        "Closed",
+        "ConnectError",
+        "DisconnectReason",
+        "EmitError",
+        "EmitWhenReady",
+        "Emitter",
+        "Event",
+        "Handshake",
+        "JoinError",
+        "Namespace",
+        "NamespaceBuilder",
+        "NoAck",
+        "OverflowPolicy",
+        "OwnedArgs",
+        "Recovery",
+        "Room",
+        "Sent",
+        "Socket",
+        "SocketId",
+        "SocketIo",
+        "SocketIoBuilder",
+        "SocketIoService",
+        "args",
+        "auth",
+        "cluster",
+        "engineio",
+        "metrics",
+        "namespace",
+        "parser",
+        "testing",
+    ],
+)];
 
 /// By crate, the names that are shown.
 type Shown = BTreeMap<String, BTreeSet<String>>;
@@ -298,6 +346,98 @@ fn told(shown: &Shown) -> String {
         format!("(\"{owner}\", &[{}]),\n", names.join(", "))
     });
     lines.collect()
+}
+
+/// The names that a module has for others, and what each leads to.
+fn names(sources: &Sources, module: ModuleId) -> BTreeMap<String, BTreeSet<Target>> {
+    use syn::Item;
+    let mut names = BTreeMap::new();
+    for item in &sources.modules[module].items {
+        let (visibility, found) = match item {
+            Item::Use(item) => (&item.vis, imported(&item.tree)),
+            Item::Const(item) => (&item.vis, vec![item.ident.to_string()]),
+            Item::Enum(item) => (&item.vis, vec![item.ident.to_string()]),
+            Item::Fn(item) => (&item.vis, vec![item.sig.ident.to_string()]),
+            Item::Struct(item) => (&item.vis, vec![item.ident.to_string()]),
+            Item::Trait(item) => (&item.vis, vec![item.ident.to_string()]),
+            Item::Type(item) => (&item.vis, vec![item.ident.to_string()]),
+            _ => continue,
+        };
+        for name in found.into_iter().filter(|_| is_public(visibility)) {
+            let leads_to = sources.resolve(module, std::slice::from_ref(&name));
+            names.insert(name, leads_to);
+        }
+    }
+    names
+}
+
+/// The names by which a `use` is known.
+fn imported(tree: &syn::UseTree) -> Vec<String> {
+    match tree {
+        syn::UseTree::Path(path) => imported(&path.tree),
+        syn::UseTree::Name(name) => vec![name.ident.to_string()],
+        syn::UseTree::Rename(renamed) => vec![renamed.rename.to_string()],
+        syn::UseTree::Group(group) => group.items.iter().flat_map(imported).collect(),
+        syn::UseTree::Glob(_) => vec!["*".to_owned()],
+    }
+}
+
+/// What has more than one public place, with these.
+fn doubles(sources: &Sources) -> Vec<String> {
+    let (mut places, mut open) = (
+        BTreeMap::<Target, Vec<String>>::new(),
+        vec![(String::new(), 0)],
+    );
+    while let Some((path, module)) = open.pop() {
+        for (name, targets) in names(sources, module) {
+            for target in targets {
+                places
+                    .entry(target)
+                    .or_default()
+                    .push(format!("{path}{name}"));
+            }
+        }
+        let inside = sources.public_modules(module);
+        open.extend(
+            inside
+                .iter()
+                .map(|(name, id)| (format!("{path}{name}::"), *id)),
+        );
+    }
+    let several = places.into_values().filter(|places| places.len() > 1);
+    several.map(|places| places.join(", ")).collect()
+}
+
+#[test]
+fn the_root_has_these_names_and_each_has_one_place() {
+    let mut problems = Vec::new();
+    for (package, listed) in ROOTS {
+        let sources = Sources::of(package);
+        let mut found: BTreeSet<String> = names(&sources, 0).into_keys().collect();
+        let modules = sources.public_modules(0);
+        found.extend(modules.iter().map(|(name, _)| (*name).to_owned()));
+        let listed: BTreeSet<String> = listed.iter().map(|name| (*name).to_owned()).collect();
+        for name in found.symmetric_difference(&listed) {
+            problems.push(format!(
+                "{package}: {name} is listed or there, but not both"
+            ));
+        }
+        problems.extend(doubles(&sources));
+    }
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
+}
+
+#[test]
+fn a_name_with_two_places_is_found() {
+    let sources = Sources::of_text(
+        r#"
+        mod inner { pub struct Once; pub struct Twice; pub(crate) struct Own; }
+        pub use inner::{Once, Twice};
+        pub mod again { pub use crate::inner::Twice; pub(crate) use crate::inner::Own; }
+        mod unseen { pub use crate::inner::Once; }
+        "#,
+    );
+    assert_eq!(doubles(&sources), ["Twice, again::Twice"]);
 }
 
 #[test]

@@ -10,10 +10,10 @@
 //!
 //! The main namespace has no name, and events know no other.
 
+use socketio::OwnedArgs;
+use socketio::args::EncodeError;
 use socketio::engineio::{MessageBuffer, Payload};
-use socketio::{
-    EncodeError, Limits, Outgoing, OwnedArgs, Packet, PacketError, PacketKind, Parser, Partial,
-};
+use socketio::parser::{Outgoing, Packet, PacketError, PacketKind, PacketLimits, Parser, Partial};
 
 /// The names that no event may have, which a parser must refuse.
 const RESERVED: [&str; 6] = [
@@ -31,7 +31,7 @@ impl Parser for Lines {
     fn decode<'a>(
         &self,
         message: Payload<'a>,
-        limits: &Limits,
+        limits: &PacketLimits,
         _partial: &mut Partial,
     ) -> Result<Option<Packet<'a>>, PacketError> {
         let Payload::Text(line) = message else {

@@ -6,7 +6,8 @@
 
 mod lines;
 
-use socketio::{Ack, BuildError, Codec, SocketIo};
+use socketio::parser::Codec;
+use socketio::{Ack, BuildError, SocketIo};
 use tokio::net::TcpListener;
 
 use self::lines::Lines;

@@ -8,13 +8,14 @@ use std::time::Duration;
 use socketio_auth::BoxFuture;
 
 use super::handle::ClusterHandle;
+use crate::codec::EncodeError;
 use crate::proto::cluster::message::ClusterMessage;
 
 /// Carries messages between the servers of a cluster, so that a broadcast reaches the clients of all of them.
 ///
 /// A server delivers to its own clients itself (CLA-03); the adapter's is the way to the others, over whatever bus
 /// they share. It is given to [`SocketIoBuilder::adapter`](crate::SocketIoBuilder::adapter); without one nothing of this
-/// costs anything. [`LocalBus`](crate::LocalBus) links servers of one process.
+/// costs anything. [`LocalBus`](crate::cluster::LocalBus) links servers of one process.
 ///
 /// What it must promise:
 ///
@@ -30,7 +31,8 @@ use crate::proto::cluster::message::ClusterMessage;
 /// ```
 /// use std::sync::{Arc, Mutex};
 /// use socketio::auth::BoxFuture;
-/// use socketio::{Adapter, AdapterError, ClusterHandle, ClusterMessage, SocketIo};
+/// use socketio::cluster::{Adapter, AdapterError, ClusterHandle, ClusterMessage};
+/// use socketio::SocketIo;
 ///
 /// /// Keeps what would be sent.
 /// #[derive(Clone, Default)]
@@ -129,10 +131,12 @@ impl Default for Membership {
 pub enum AdapterError {
     /// The bus failed.
     Bus(Arc<dyn Error + Send + Sync>),
-    /// As many messages wait to be published as may ([`max_publishing`](crate::ClusterSettings::max_publishing)).
+    /// What was to be said cannot be encoded.
+    Encode(EncodeError),
+    /// As many messages wait to be published as may ([`max_publishing`](crate::cluster::ClusterSettings::max_publishing)).
     TooManyPublishing,
     /// As many questions are open, or being answered, as may be
-    /// ([`max_requests`](crate::ClusterSettings::max_requests)).
+    /// ([`max_requests`](crate::cluster::ClusterSettings::max_requests)).
     TooManyRequests,
     /// The server or the adapter is closed.
     Closed,
@@ -151,6 +155,7 @@ impl fmt::Display for AdapterError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Bus(_) => "the bus of the cluster failed",
+            Self::Encode(_) => "the message cannot be encoded",
             Self::TooManyPublishing => "too many messages wait to be published",
             Self::TooManyRequests => "too many questions to the cluster are open",
             Self::Closed => "the adapter is closed",
@@ -163,6 +168,7 @@ impl Error for AdapterError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Bus(error) => Some(&**error),
+            Self::Encode(error) => Some(error),
             _ => None,
         }
     }

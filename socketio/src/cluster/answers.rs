@@ -13,7 +13,7 @@ use crate::codec::{ArgsError, FromArgs};
 use crate::proto::cluster::message::{ClusterBody, ServerId};
 use crate::time_limit::TimeLimit;
 
-/// What the servers of a cluster answered, complete or not.
+/// What the servers of a cluster answered, complete or not. It is no `Result`: what did come is there, whatever did not.
 ///
 /// ```
 /// # async fn ask(chat: socketio::Namespace<()>) {

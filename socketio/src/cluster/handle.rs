@@ -46,7 +46,7 @@ impl Tasks {
     }
 }
 
-/// The server that an [`Adapter`](crate::Adapter) works for. It does not keep the server alive.
+/// The server that an [`Adapter`](crate::cluster::Adapter) works for. It does not keep the server alive.
 #[derive(Clone)]
 pub struct ClusterHandle {
     server: Weak<dyn Hearing>,

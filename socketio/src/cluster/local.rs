@@ -15,7 +15,7 @@ use crate::lock::Lock;
 use crate::proto::cluster::message::{ClusterMessage, ServerId};
 
 /// How many messages may wait for one server of the process. Further ones wait with their senders, where
-/// [`max_publishing`](crate::ClusterSettings::max_publishing) bounds them.
+/// [`max_publishing`](crate::cluster::ClusterSettings::max_publishing) bounds them.
 const QUEUE_MESSAGES: usize = 1024;
 
 /// Links servers of one process, one for each core for instance, so that what one sends reaches the clients of all.
@@ -30,7 +30,8 @@ const QUEUE_MESSAGES: usize = 1024;
 /// server, or serve one server on a multi-thread runtime.
 ///
 /// ```
-/// use socketio::{LocalBus, SocketIo};
+/// use socketio::cluster::LocalBus;
+/// use socketio::SocketIo;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -31,7 +31,7 @@ impl ClusterSettings {
     }
 
     /// How many questions each namespace may have open, and how many of others the server answers at once; 1,024 by
-    /// default. One more is [`AdapterError::TooManyRequests`](crate::AdapterError::TooManyRequests): it is not asked, or
+    /// default. One more is [`AdapterError::TooManyRequests`](crate::cluster::AdapterError::TooManyRequests): it is not asked, or
     /// not answered.
     pub fn max_requests(mut self, requests: usize) -> Self {
         self.max_requests = requests;
@@ -39,7 +39,7 @@ impl ClusterSettings {
     }
 
     /// How many messages may wait for the adapter to publish them; 1,024 by default. One more is not published, which is
-    /// [`AdapterError::TooManyPublishing`](crate::AdapterError::TooManyPublishing). Raising it rides out longer pauses of
+    /// [`AdapterError::TooManyPublishing`](crate::cluster::AdapterError::TooManyPublishing). Raising it rides out longer pauses of
     /// the bus, and takes memory meanwhile.
     pub fn max_publishing(mut self, messages: usize) -> Self {
         self.max_publishing = messages;

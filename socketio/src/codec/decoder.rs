@@ -6,7 +6,7 @@ use engineio::{Payload, Protocol};
 
 use super::error::PacketError;
 use super::json::{self, Incomplete};
-use super::limits::Limits;
+use super::limits::PacketLimits;
 use super::msgpack;
 use super::packet::Packet;
 use super::parser::{Codec, Format, Parser, Partial};
@@ -42,7 +42,7 @@ impl Decoder {
         codec: &Codec,
         message: Payload<'a>,
         protocol: Protocol,
-        limits: &Limits,
+        limits: &PacketLimits,
     ) -> Result<Option<Packet<'a>>, PacketError> {
         if self.waiting.is_some() {
             return self.receive(codec, message, limits);
@@ -65,7 +65,7 @@ impl Decoder {
         &mut self,
         codec: &Codec,
         message: Payload<'a>,
-        limits: &Limits,
+        limits: &PacketLimits,
     ) -> Result<Option<Packet<'a>>, PacketError> {
         match (self.waiting.take(), &codec.0) {
             (None, _) => Ok(None),
@@ -87,7 +87,7 @@ impl Decoder {
         &mut self,
         parser: &dyn Parser,
         message: Payload<'a>,
-        limits: &Limits,
+        limits: &PacketLimits,
         mut partial: Partial,
     ) -> Result<Option<Packet<'a>>, PacketError> {
         let packet = parser.decode(message, limits, &mut partial)?;
@@ -103,7 +103,7 @@ impl Decoder {
         codec: &Codec,
         message: Payload<'a>,
         protocol: Protocol,
-        limits: &Limits,
+        limits: &PacketLimits,
     ) -> Option<Packet<'a>> {
         let is_past = matches!(error, PacketError::TooDeep | PacketError::TooManyValues);
         match codec.0 {

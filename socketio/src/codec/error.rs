@@ -3,8 +3,6 @@
 use std::error::Error;
 use std::fmt;
 
-use crate::error::EmitError;
-
 /// Why a message of a client is not part of a packet. The peer is to blame, and the connection is closed
 /// (SIO5-INV-01).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,9 +14,9 @@ pub enum PacketError {
     UnknownType,
     /// The number of attachments is missing, zero or no decimal number.
     AttachmentCount,
-    /// More attachments are announced than [`Limits::max_attachments`](crate::Limits::max_attachments).
+    /// More attachments are announced than [`PacketLimits::max_attachments`](crate::parser::PacketLimits::max_attachments).
     TooManyAttachments,
-    /// The attachments are larger than [`Limits::max_attachment_bytes`](crate::Limits::max_attachment_bytes).
+    /// The attachments are larger than [`PacketLimits::max_attachment_bytes`](crate::parser::PacketLimits::max_attachment_bytes).
     AttachmentsTooLarge,
     /// A placeholder names no attachment of the packet.
     Placeholder,
@@ -34,9 +32,9 @@ pub enum PacketError {
     Id,
     /// The payload is malformed, or not one that the type of packet may have.
     Payload,
-    /// The payload is nested deeper than [`Limits::max_depth`](crate::Limits::max_depth).
+    /// The payload is nested deeper than [`PacketLimits::max_depth`](crate::parser::PacketLimits::max_depth).
     TooDeep,
-    /// The payload has more values than [`Limits::max_values`](crate::Limits::max_values).
+    /// The payload has more values than [`PacketLimits::max_values`](crate::parser::PacketLimits::max_values).
     TooManyValues,
     /// The event has one of the reserved names (SIO5-PKT-07).
     ReservedName,
@@ -173,12 +171,3 @@ impl fmt::Display for EncodeError {
 }
 
 impl Error for EncodeError {}
-
-impl From<EncodeError> for EmitError {
-    fn from(error: EncodeError) -> Self {
-        match error {
-            EncodeError::ReservedName => Self::ReservedName,
-            EncodeError::Serialize(message) => Self::Encode(message),
-        }
-    }
-}

@@ -1,6 +1,6 @@
 //! What a client may ask of the decoder.
 
-/// The most levels that [`Limits::max_depth`] can ask for, whatever it says.
+/// The most levels that [`PacketLimits::max_depth`] can ask for, whatever it says.
 pub(crate) const DEEPEST: u32 = 1_024;
 
 /// The bounds on one incoming packet. One past any of them is an invalid packet, which closes the connection
@@ -10,13 +10,13 @@ pub(crate) const DEEPEST: u32 = 1_024;
 /// [`on_invalid`](crate::NamespaceBuilder::on_invalid) is told.
 ///
 /// ```
-/// let mut limits = socketio::Limits::default();
-/// limits.max_attachments = 2;
-/// assert_eq!(limits.max_depth, 1_024);
+/// let limits = socketio::parser::PacketLimits::default().max_attachments(2);
+/// assert_eq!((limits.max_attachments, limits.max_depth), (2, 1_024));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "limits hold once the builder has them"]
 #[non_exhaustive]
-pub struct Limits {
+pub struct PacketLimits {
     /// How many attachments a binary packet may announce; 10 by default (SIO5-BIN-06).
     ///
     /// Raising it lets a client keep more messages waiting; clients of the reference send no more than 10.
@@ -48,7 +48,7 @@ pub struct Limits {
     pub max_query_len: usize,
 }
 
-impl Default for Limits {
+impl Default for PacketLimits {
     fn default() -> Self {
         Self {
             max_attachments: 10,
@@ -58,5 +58,43 @@ impl Default for Limits {
             max_namespace_len: 256,
             max_query_len: 8_192,
         }
+    }
+}
+
+impl PacketLimits {
+    /// Sets [`max_attachments`](field@Self::max_attachments).
+    pub const fn max_attachments(mut self, attachments: usize) -> Self {
+        self.max_attachments = attachments;
+        self
+    }
+
+    /// Sets [`max_attachment_bytes`](field@Self::max_attachment_bytes).
+    pub const fn max_attachment_bytes(mut self, bytes: usize) -> Self {
+        self.max_attachment_bytes = bytes;
+        self
+    }
+
+    /// Sets [`max_depth`](field@Self::max_depth).
+    pub const fn max_depth(mut self, depth: u32) -> Self {
+        self.max_depth = depth;
+        self
+    }
+
+    /// Sets [`max_values`](field@Self::max_values).
+    pub const fn max_values(mut self, values: usize) -> Self {
+        self.max_values = values;
+        self
+    }
+
+    /// Sets [`max_namespace_len`](field@Self::max_namespace_len).
+    pub const fn max_namespace_len(mut self, bytes: usize) -> Self {
+        self.max_namespace_len = bytes;
+        self
+    }
+
+    /// Sets [`max_query_len`](field@Self::max_query_len).
+    pub const fn max_query_len(mut self, bytes: usize) -> Self {
+        self.max_query_len = bytes;
+        self
     }
 }

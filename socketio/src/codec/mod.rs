@@ -36,7 +36,7 @@ mod vectors;
 pub use args::{Args, FromArgs, OwnedArgs, RawArgs};
 pub use binary::Binary;
 pub use error::{ArgsError, EncodeError, PacketError};
-pub use limits::Limits;
+pub use limits::PacketLimits;
 pub use parser::{Codec, Outgoing, Parser, Partial};
 
 pub(crate) use date::to_iso_string;

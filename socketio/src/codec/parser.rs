@@ -9,7 +9,7 @@ use engineio::{MessageBuffer, Payload};
 use super::args::RawArgs;
 use super::error::{EncodeError, PacketError};
 use super::kind::PacketKind;
-use super::limits::Limits;
+use super::limits::PacketLimits;
 use super::packet::Packet;
 
 /// How packets are written, for a whole server. Every client must be configured alike; JSON is the default of
@@ -84,7 +84,9 @@ pub struct Outgoing<'a> {
 ///
 /// ```
 /// use engineio::{MessageBuffer, Payload};
-/// use socketio::{EncodeError, Limits, Outgoing, OwnedArgs, Packet, PacketError, PacketKind, Parser, Partial};
+/// use socketio::args::EncodeError;
+/// use socketio::parser::{Outgoing, Packet, PacketError, PacketKind, PacketLimits, Parser, Partial};
+/// use socketio::OwnedArgs;
 ///
 /// /// One line for each event of the main namespace: its name, a blank, its text.
 /// struct Lines;
@@ -93,7 +95,7 @@ pub struct Outgoing<'a> {
 ///     fn decode<'a>(
 ///         &self,
 ///         message: Payload<'a>,
-///         _limits: &Limits,
+///         _limits: &PacketLimits,
 ///         _partial: &mut Partial,
 ///     ) -> Result<Option<Packet<'a>>, PacketError> {
 ///         let Payload::Text(line) = message else { return Err(PacketError::UnexpectedBinary) };
@@ -110,7 +112,7 @@ pub struct Outgoing<'a> {
 ///         Ok(())
 ///     }
 /// }
-/// let codec = socketio::Codec::custom(Lines);
+/// let codec = socketio::parser::Codec::custom(Lines);
 /// ```
 ///
 /// `examples/custom_parser` is a whole one, with acknowledgements and refusals, and with tests.
@@ -126,7 +128,7 @@ pub trait Parser: Send + Sync + 'static {
     fn decode<'a>(
         &self,
         message: Payload<'a>,
-        limits: &Limits,
+        limits: &PacketLimits,
         partial: &mut Partial,
     ) -> Result<Option<Packet<'a>>, PacketError>;
 

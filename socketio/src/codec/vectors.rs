@@ -14,7 +14,7 @@ use super::error::PacketError;
 use super::kind::PacketKind;
 use super::outgoing::SEVERAL;
 use super::packet::Packet;
-use super::{Codec, Decoder, Limits, OutgoingEvent, RawArgs};
+use super::{Codec, Decoder, OutgoingEvent, PacketLimits, RawArgs};
 
 /// How we depart from a row.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -173,7 +173,7 @@ impl Row {
 
     fn check_decoding(&self) {
         let (id, codec) = (&self.id, self.codec());
-        let limits = Limits::default();
+        let limits = PacketLimits::default();
         let mut decoder = Decoder::default();
         let mut seen = Vec::new();
         let mut error: Option<(usize, PacketError)> = None;

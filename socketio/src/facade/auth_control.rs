@@ -11,9 +11,16 @@ use crate::authority::guard::{Guard, Margin};
 use crate::live::server::Server;
 
 impl<D> SocketIoBuilder<D> {
-    /// The bounds of authentication over all clients: how many may wait to be let in, how often they may fail.
-    pub fn auth_limits(mut self, limits: Limits) -> Self {
-        self.auth.limits = limits;
+    /// Changes the bounds of authentication over all clients: how many may wait to be let in, how often they may fail.
+    ///
+    /// ```
+    /// use socketio::auth::Limits;
+    ///
+    /// let builder = socketio::SocketIo::builder().auth_limits(|_| Limits::recommended().max_pending(5_000));
+    /// # let _ = builder;
+    /// ```
+    pub fn auth_limits(mut self, change: impl FnOnce(Limits) -> Limits) -> Self {
+        self.auth.limits = change(self.auth.limits);
         self
     }
 

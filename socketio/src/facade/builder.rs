@@ -68,7 +68,7 @@ pub struct NamespaceBuilder<D, S, K = One> {
     target: Target,
     policy: Choice,
     pub(crate) handlers: Handlers,
-    reserved: Option<&'static str>,
+    reserved: Option<String>,
     data: PhantomData<fn() -> D>,
     state: PhantomData<(S, K)>,
 }
@@ -152,11 +152,7 @@ impl<D: Send + Sync + 'static, S, K> NamespaceBuilder<D, S, K> {
     /// The arguments are read before the handler starts. When they are not of the type asked for the handler is not
     /// called, and the event is acknowledged with `{"error":"invalid_arguments"}`. A panic disconnects the socket.
     /// With several handlers of one event all run, in the order in which they were added.
-    pub fn on<T, F, Fut>(
-        mut self,
-        event: &'static str,
-        handler: F,
-    ) -> NamespaceBuilder<D, Decided, K>
+    pub fn on<T, F, Fut>(mut self, event: &str, handler: F) -> NamespaceBuilder<D, Decided, K>
     where
         T: FromArgs + Send + 'static,
         F: Fn(Socket<D>, T) -> Fut + Send + Sync + 'static,
@@ -164,7 +160,7 @@ impl<D: Send + Sync + 'static, S, K> NamespaceBuilder<D, S, K> {
         Fut::Output: IntoAck,
     {
         if is_reserved(event) {
-            self.reserved = Some(event);
+            self.reserved = Some(event.to_owned());
         }
         let handler = Box::new(Typed::<(D, T), _>::new(handler));
         self.handlers.add_event(event, handler);
@@ -391,7 +387,9 @@ impl<D: Send + Sync + 'static, S, K> NamespaceBuilder<D, S, K> {
             Choice::Own(policy) => Some(self.server.add_policy(policy)),
         };
         match guard.as_ref().map(Guard::event) {
-            Some(event) if self.handlers.has(event) => Err(BuildError::ReservedName(event)),
+            Some(event) if self.handlers.has(event) => {
+                Err(BuildError::ReservedName(event.to_owned()))
+            }
             _ => Ok(guard),
         }
     }

@@ -29,7 +29,7 @@ impl<D> SocketIoBuilder<D> {
     /// through `adapter`. Then the server must be built inside a tokio runtime. No cluster by default, which costs
     /// nothing.
     ///
-    /// See [`Adapter`], and [`LocalBus`](crate::LocalBus) for servers of one process.
+    /// See [`Adapter`], and [`LocalBus`](crate::cluster::LocalBus) for servers of one process.
     pub fn adapter(mut self, adapter: impl Adapter) -> Self {
         self.cluster.adapter = Some(Arc::new(adapter));
         self
@@ -118,7 +118,7 @@ impl<D: Send + Sync + 'static, S, K> NamespaceBuilder<D, S, K> {
 impl<D> Namespace<D> {
     /// The sockets of the namespace on every server of the cluster.
     pub fn fetch_sockets(&self) -> Gathering<RemoteSocket> {
-        self.all().fetch_sockets()
+        self.everyone().fetch_sockets()
     }
 
     /// How many servers of the cluster have the namespace open, this one included; 1 without a cluster. A server that
@@ -157,42 +157,37 @@ impl<D> Namespace<D> {
     }
 
     /// Sends an event to the other servers of the cluster and collects one answer of each, with the id of the server; see
-    /// [`Gathered`](crate::Gathered).
+    /// [`Gathered`](crate::cluster::Gathered).
     ///
     /// ```
-    /// # async fn ask(chat: socketio::Namespace<()>) -> Result<(), socketio::EmitError> {
-    /// let answers = chat.server_side_emit_with_ack::<u64>("load", &())?.await;
+    /// # async fn ask(chat: socketio::Namespace<()>) {
+    /// let answers = chat.server_side_emit_with_ack::<u64>("load", &()).await;
     /// for found in answers {
     ///     println!("{}: {:?}", found.server, found.answer);
     /// }
-    /// # Ok(()) }
+    /// # }
     /// ```
     ///
-    /// # Errors
-    ///
-    /// As [`server_side_emit`](Self::server_side_emit).
+    /// Where [`server_side_emit`](Self::server_side_emit) would be an error, nobody is asked, and the outcome's
+    /// [`failure`](crate::cluster::Gathered::failure) says why.
     pub fn server_side_emit_with_ack<R: FromArgs>(
         &self,
         event: &str,
         args: &(impl Serialize + ?Sized),
-    ) -> Result<Gathering<ServerAnswer<R>>, EmitError> {
-        let packet = server_event(event, args)?;
+    ) -> Gathering<ServerAnswer<R>> {
         let seat = self.space.cluster.as_ref();
-        let question = seat.map(|seat| {
-            Question::ask(seat, Kind::ServerSide, |request| {
+        let question = match (server_event(event, args), seat) {
+            (Err(error), _) => Some(Err(AdapterError::Encode(error))),
+            (Ok(_), None) => None,
+            (Ok(packet), Some(seat)) => Some(Question::ask(seat, Kind::ServerSide, |request| {
                 ClusterBody::ServerSideEmit {
                     packet,
                     request_id: Some(request),
                 }
-            })
-        });
+            })),
+        };
         let timeout = seat.map(|seat| seat.request_timeout());
-        Ok(Gathering::new(
-            Vec::new(),
-            question,
-            timeout,
-            ServerAnswer::of,
-        ))
+        Gathering::new(Vec::new(), question, timeout, ServerAnswer::of)
     }
 }
 

@@ -6,6 +6,8 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::task::Poll;
 
+use engineio::Sent;
+use sealed::{Accept as _, Answer as _};
 use serde::Serialize;
 
 use super::namespace::Namespace;
@@ -39,61 +41,92 @@ pub struct NoAck;
 
 /// What an event handler may return.
 ///
-/// `()` acknowledges without arguments, [`Ack`] with some, an `Err(e)` with `{"error": e}`, [`NoAck`] not at all.
-/// When the client asked for no acknowledgement the value is dropped.
+/// `()` acknowledges without arguments, and so does [`Sent`], which every `emit` gives; [`Ack`] acknowledges with some, an
+/// `Err(e)` with `{"error": e}`, [`NoAck`] not at all. When the client asked for no acknowledgement the value is dropped.
 #[diagnostic::on_unimplemented(
-    message = "an event handler must return `()`, `Ack<T>`, `NoAck` or a `Result` of these, not `{Self}`",
+    message = "an event handler must return `()`, `Ack<T>`, `NoAck`, `Sent` or a `Result` of these, not `{Self}`",
     label = "what this handler returns is no acknowledgement",
     note = "wrap what the client shall get: `Ack(value)`"
 )]
-pub trait IntoAck {
-    #[doc(hidden)]
-    fn answer(self, sender: AckSender);
-}
+pub trait IntoAck: sealed::Answer {}
 
-impl IntoAck for () {
-    fn answer(self, sender: AckSender) {
-        sender.send(&());
-    }
-}
-
-impl<T: Serialize> IntoAck for Ack<T> {
-    fn answer(self, sender: AckSender) {
-        sender.send(&self.0);
-    }
-}
-
-impl IntoAck for NoAck {
-    fn answer(self, _: AckSender) {}
-}
-
-impl<A: IntoAck, E: Serialize> IntoAck for Result<A, E> {
-    fn answer(self, sender: AckSender) {
-        match self {
-            Ok(value) => value.answer(sender),
-            Err(error) => sender.send(&Failure { error }),
-        }
-    }
-}
+impl IntoAck for () {}
+impl<T: Serialize> IntoAck for Ack<T> {}
+impl IntoAck for NoAck {}
+impl IntoAck for Sent {}
+impl<A: IntoAck, E: Serialize> IntoAck for Result<A, E> {}
 
 /// What a handler of connects or of changes of the holder may return. An error disconnects the socket.
 #[diagnostic::on_unimplemented(
-    message = "a connect handler must return `()` or `Result<(), E>` with `E: std::error::Error`, not `{Self}`"
+    message = "a connect handler must return `()`, `Sent` or a `Result` of these whose error is a `std::error::Error`, not `{Self}`"
 )]
-pub trait IntoConnect {
-    #[doc(hidden)]
-    fn accept(self) -> bool;
-}
+pub trait IntoConnect: sealed::Accept {}
 
-impl IntoConnect for () {
-    fn accept(self) -> bool {
-        true
+impl IntoConnect for () {}
+impl IntoConnect for Sent {}
+impl<A: IntoConnect, E: std::error::Error> IntoConnect for Result<A, E> {}
+
+/// What the two traits do. It is none of the application's, so that it may change.
+mod sealed {
+    use super::*;
+
+    #[expect(unnameable_types, reason = "a sealed trait is not to be named")]
+    pub trait Answer {
+        fn answer(self, sender: AckSender);
     }
-}
 
-impl<E: std::error::Error> IntoConnect for Result<(), E> {
-    fn accept(self) -> bool {
-        self.is_ok()
+    impl Answer for () {
+        fn answer(self, sender: AckSender) {
+            sender.send(&());
+        }
+    }
+
+    impl<T: Serialize> Answer for Ack<T> {
+        fn answer(self, sender: AckSender) {
+            sender.send(&self.0);
+        }
+    }
+
+    impl Answer for NoAck {
+        fn answer(self, _: AckSender) {}
+    }
+
+    impl Answer for Sent {
+        fn answer(self, sender: AckSender) {
+            sender.send(&());
+        }
+    }
+
+    impl<A: IntoAck, E: Serialize> Answer for Result<A, E> {
+        fn answer(self, sender: AckSender) {
+            match self {
+                Ok(value) => value.answer(sender),
+                Err(error) => sender.send(&Failure { error }),
+            }
+        }
+    }
+
+    #[expect(unnameable_types, reason = "a sealed trait is not to be named")]
+    pub trait Accept {
+        fn accept(self) -> bool;
+    }
+
+    impl Accept for () {
+        fn accept(self) -> bool {
+            true
+        }
+    }
+
+    impl Accept for Sent {
+        fn accept(self) -> bool {
+            true
+        }
+    }
+
+    impl<A: IntoConnect, E: std::error::Error> Accept for Result<A, E> {
+        fn accept(self) -> bool {
+            self.is_ok_and(Accept::accept)
+        }
     }
 }
 

@@ -1,16 +1,11 @@
 //! What other servers say, and doing what they ask for.
 
-use std::future::poll_fn;
-use std::pin::Pin;
 use std::sync::Arc;
-
-use futures_core::Stream;
 
 use crate::cluster::adapter::AdapterError;
 use crate::cluster::handle::Hearing;
 use crate::cluster::seat::{Seat, first_of};
 use crate::codec::OwnedArgs;
-use crate::error::EmitError;
 use crate::event::Event;
 use crate::live::handlers::{AckSender, Running};
 use crate::live::server::Server;
@@ -106,24 +101,20 @@ fn collect_acks(
     let (name, args) = packet.into_parts();
     let timeout = seat.cluster.settings.request_timeout;
     let broadcast = to(space, opts).timeout(opts.flags.timeout.unwrap_or(timeout));
-    let sent: Result<_, EmitError> = broadcast.emit_with_ack::<OwnedArgs>(&name, &args);
-    let client_count = sent.as_ref().map_or(0, |acks| acks.target_count());
+    let mut acks = broadcast.emit_with_ack::<OwnedArgs>(&name, &args);
     seat.publish(ClusterBody::BroadcastClientCount {
         request_id: request.clone(),
-        client_count: u64::try_from(client_count).unwrap_or(u64::MAX),
+        client_count: u64::try_from(acks.target_count()).unwrap_or(u64::MAX),
     });
-    let Ok(mut acks) = sent else {
-        return;
-    };
     let publisher = Arc::clone(seat);
     seat.cluster.answer(async move {
-        while let Some((socket, answer)) = poll_fn(|cx| Pin::new(&mut acks).poll_next(cx)).await {
+        while let Some((socket, answer)) = acks.next().await {
             // The reference has no word for an acknowledgement that does not come.
             if let Ok(args) = answer {
                 publisher.publish(ClusterBody::BroadcastAck {
                     request_id: request.clone(),
                     packet: first_of(args.as_raw()),
-                    socket: Some(socket.as_str().into()),
+                    socket: socket.map(|id| id.as_str().into()),
                 });
             }
         }

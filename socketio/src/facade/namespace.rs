@@ -4,6 +4,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+use engineio::Sent;
 use serde::Serialize;
 
 use super::socket::Socket;
@@ -15,6 +16,7 @@ use crate::live::space::{Family, Space};
 use crate::proto::rooms::{Room, Selection};
 use crate::sending::ack::AckStream;
 use crate::sending::broadcast::Broadcast;
+use crate::sending::options::best;
 
 /// An open namespace: what reaches all its sockets, or some of them.
 ///
@@ -47,7 +49,7 @@ impl<D> Namespace<D> {
     /// Closes the namespace: nobody joins it any more, and its sockets are disconnected. Its name is free again.
     pub fn close(&self) {
         self.space.close();
-        self.all().local().disconnect();
+        self.everyone().local().disconnect();
     }
 
     /// The rooms that have a member, those of single sockets left out.
@@ -57,18 +59,18 @@ impl<D> Namespace<D> {
     }
 
     /// Everyone in the namespace.
-    pub fn all(&self) -> Broadcast {
+    pub fn everyone(&self) -> Broadcast {
         Broadcast::new(Arc::clone(&self.space), Selection::default())
     }
 
     /// The members of a room.
     pub fn to(&self, room: impl Into<Room>) -> Broadcast {
-        self.all().to(room)
+        self.everyone().to(room)
     }
 
     /// Everyone but the members of a room.
     pub fn except(&self, room: impl Into<Room>) -> Broadcast {
-        self.all().except(room)
+        self.everyone().except(room)
     }
 
     /// Sends an event to everyone.
@@ -76,21 +78,17 @@ impl<D> Namespace<D> {
     /// # Errors
     ///
     /// See [`Broadcast::emit`].
-    pub fn emit<A: Serialize + ?Sized>(&self, event: &str, args: &A) -> Result<(), EmitError> {
-        self.all().emit(event, args)
+    pub fn emit<A: Serialize + ?Sized>(&self, event: &str, args: &A) -> Result<Sent, EmitError> {
+        self.everyone().emit(event, args)
     }
 
-    /// Sends an event to everyone, to be acknowledged.
-    ///
-    /// # Errors
-    ///
-    /// See [`Broadcast::emit_with_ack`].
+    /// Sends an event to everyone, to be acknowledged; see [`Broadcast::emit_with_ack`].
     pub fn emit_with_ack<R: FromArgs>(
         &self,
         event: &str,
         args: &(impl Serialize + ?Sized),
-    ) -> Result<AckStream<R>, EmitError> {
-        self.all().emit_with_ack(event, args)
+    ) -> AckStream<R> {
+        self.everyone().emit_with_ack(event, args)
     }
 
     /// The socket with this id.
@@ -172,15 +170,18 @@ impl<D> DynamicNamespaces<D> {
         spaces.into_iter().map(Namespace::new).collect()
     }
 
-    /// Sends an event to everyone in every namespace of the set.
+    /// Sends an event to everyone in every namespace of the set. It is [`Dropped`](Sent::Dropped) when no client gets it.
     ///
     /// # Errors
     ///
     /// See [`Broadcast::emit`].
-    pub fn emit<A: Serialize + ?Sized>(&self, event: &str, args: &A) -> Result<(), EmitError> {
-        self.namespaces()
+    pub fn emit<A: Serialize + ?Sized>(&self, event: &str, args: &A) -> Result<Sent, EmitError> {
+        let namespaces = self.namespaces();
+        namespaces
             .iter()
-            .try_for_each(|namespace| namespace.emit(event, args))
+            .try_fold(Sent::Dropped, |sent, namespace| {
+                Ok(best(sent, namespace.emit(event, args)?))
+            })
     }
 }
 

@@ -19,7 +19,7 @@ use super::builder::{Inherited, Many, NamespaceBuilder};
 use crate::authority::authority::{AuthOptions, Authority};
 use crate::cluster::handle::Hearing;
 use crate::cluster::link::{Cluster, ServerClusterOptions};
-use crate::codec::Codec;
+use crate::codec::{Codec, PacketLimits};
 use crate::connection::drive::Drive;
 use crate::error::BuildError;
 use crate::live::client::{Client, Shell};
@@ -30,6 +30,10 @@ use crate::live::settings::Settings;
 use crate::proto::pace::Rate;
 
 /// The options of a [`SocketIo`].
+///
+/// What has options of its own is changed by a function from its options to its options, starting from the defaults:
+/// [`engine`](Self::engine), [`recovery`](Self::recovery), [`cluster`](Self::cluster),
+/// [`packet_limits`](Self::packet_limits), [`auth_limits`](Self::auth_limits). Several calls add up.
 ///
 /// ```
 /// use std::time::Duration;
@@ -180,7 +184,7 @@ impl<D> SocketIoBuilder<D> {
     /// Below that bound, that bound holds. Past it the connection is closed: the sockets leave with
     /// [`ForcedClose`](crate::DisconnectReason::ForcedClose), after
     /// [`on_invalid`](crate::NamespaceBuilder::on_invalid) was told
-    /// [`InboxFull`](crate::Invalid::InboxFull).
+    /// [`InboxFull`](crate::namespace::Invalid::InboxFull).
     ///
     /// A client that never acknowledges what it was asked makes use of this bound instead of the other; the memory that a
     /// hostile one can take is this.
@@ -197,16 +201,21 @@ impl<D> SocketIoBuilder<D> {
         self
     }
 
-    /// Lets clients that lost their connection get back what they had, and the events they missed; off by default
-    /// (SIO5-CSR).
-    pub fn recovery(mut self, recovery: Recovery) -> Self {
-        self.recovery = Some(recovery);
+    /// Lets clients that lost their connection get back what they had, and the events they missed; off without a call
+    /// (SIO5-CSR). `change` gets the defaults, and may give them back as they are.
+    pub fn recovery(mut self, change: impl FnOnce(Recovery) -> Recovery) -> Self {
+        self.recovery = Some(change(self.recovery.unwrap_or_default()));
         self
     }
 
-    /// What a client may send in one packet.
-    pub fn limits(mut self, change: impl FnOnce(&mut crate::Limits)) -> Self {
-        change(&mut self.settings.packets);
+    /// Changes what a client may send in one packet.
+    ///
+    /// ```
+    /// let builder = socketio::SocketIo::builder().packet_limits(|limits| limits.max_attachments(2));
+    /// # let _ = builder;
+    /// ```
+    pub fn packet_limits(mut self, change: impl FnOnce(PacketLimits) -> PacketLimits) -> Self {
+        self.settings.packets = change(self.settings.packets);
         self
     }
 
@@ -384,19 +393,19 @@ impl<D: Send + Sync + 'static> SocketIo<D> {
     /// let io = socketio::SocketIo::new();
     /// io.namespace("/").on("hi", |_, (): ()| async {}).open()?;
     /// let stats = io.stats();
-    /// assert_eq!((stats.sockets(), stats.events_in), (0, 0));
+    /// assert_eq!((stats.socket_count(), stats.events_in), (0, 0));
     /// # Ok(()) }
     /// ```
     #[cfg(feature = "metrics")]
     #[must_use]
-    pub fn stats(&self) -> crate::Stats {
-        crate::Stats::of(&self.server, self.engine.stats())
+    pub fn stats(&self) -> crate::metrics::ServerStats {
+        crate::metrics::ServerStats::of(&self.server, self.engine.stats())
     }
 
     /// A service for a hyper server, and with feature `tower` for a tower one.
     #[must_use]
-    pub fn service(&self) -> Service {
-        Service(self.engine.service())
+    pub fn service(&self) -> SocketIoService {
+        SocketIoService(self.engine.service())
     }
 
     /// Accepts connections until accepting fails for good. Requests outside the path are answered 404.
@@ -472,9 +481,9 @@ impl<D> fmt::Debug for SocketIo<D> {
 ///
 /// Serve it on connections that allow upgrades, or WebSockets cannot be opened.
 #[derive(Clone, Debug)]
-pub struct Service(EngineService<Client>);
+pub struct SocketIoService(EngineService<Client>);
 
-impl Service {
+impl SocketIoService {
     /// The same service for one connection whose peer is known. An [`engineio::PeerAddr`] extension of the request
     /// wins.
     #[must_use]
@@ -491,7 +500,7 @@ impl Service {
 
 type ServiceFuture = Pin<Box<dyn Future<Output = Result<http::Response<Body>, Infallible>> + Send>>;
 
-impl<B> hyper::service::Service<http::Request<B>> for Service
+impl<B> hyper::service::Service<http::Request<B>> for SocketIoService
 where
     B: HttpBody<Data = Bytes> + Send + 'static,
 {
@@ -505,7 +514,7 @@ where
 }
 
 #[cfg(feature = "tower")]
-impl<B> tower_service::Service<http::Request<B>> for Service
+impl<B> tower_service::Service<http::Request<B>> for SocketIoService
 where
     B: HttpBody<Data = Bytes> + Send + 'static,
 {

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use engineio::{OverflowPolicy, Protocol};
+use engineio::{OverflowPolicy, Protocol, Sent};
 use serde::Serialize;
 use serde_json::Value;
 use socketio_auth::{Action, ErasedIdentity, Grant, Subject};
@@ -93,7 +93,7 @@ impl<D> Socket<D> {
     /// True when the client had lost its connection and got back its id, its rooms and the events it missed
     /// (SIO5-CSR-04); see [`Recovery`](crate::Recovery).
     #[must_use]
-    pub fn recovered(&self) -> bool {
+    pub fn is_recovered(&self) -> bool {
         self.core.is_resumed()
     }
 
@@ -120,7 +120,7 @@ impl<D> Socket<D> {
     /// # Errors
     ///
     /// When the socket has left, its queue is full, or the arguments cannot be serialized; see [`EmitError`].
-    pub fn emit<A: Serialize + ?Sized>(&self, event: &str, args: &A) -> Result<(), EmitError> {
+    pub fn emit<A: Serialize + ?Sized>(&self, event: &str, args: &A) -> Result<Sent, EmitError> {
         self.core.emit(event, args)
     }
 
@@ -163,7 +163,8 @@ impl<D> Socket<D> {
         Emitter::new(Arc::clone(&self.core))
     }
 
-    /// Sends an event that the client must acknowledge. It is sent now, whether or not the future is awaited.
+    /// Sends an event that the client must acknowledge. It is sent now, whether or not the future is awaited; where it
+    /// cannot be, the future gives [`AckError::Emit`](crate::AckError::Emit).
     pub fn emit_with_ack<R: FromArgs>(
         &self,
         event: &str,
@@ -249,7 +250,7 @@ impl<D: Send + Sync + 'static> Socket<D> {
     /// ```
     /// use socketio::auth::Action;
     ///
-    /// # fn handlers(chat: socketio::NamespaceBuilder<(), socketio::Decided>) {
+    /// # fn handlers(chat: socketio::NamespaceBuilder<(), socketio::namespace::Decided>) {
     /// chat.on("join", |socket, room: String| async move {
     ///     if !socket.may(Action::Join { room: &room }) {
     ///         return Err("forbidden");

@@ -10,7 +10,7 @@ use crate::live::server::Server;
 /// beginning. The numbers are read one after the other while the server runs, so they need not add up exactly.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Stats {
+pub struct ServerStats {
     /// Connections, packets and bytes of the engine below.
     pub engine: engineio::Stats,
     /// The open namespaces, by name.
@@ -37,7 +37,7 @@ pub struct Stats {
     pub handlers_in_flight: usize,
 }
 
-impl Stats {
+impl ServerStats {
     pub(crate) fn of(server: &Server, engine: engineio::Stats) -> Self {
         let counts = server.meter.counts();
         let spaces = server.spaces.all();
@@ -66,7 +66,7 @@ impl Stats {
 
     /// How many sockets there are in all namespaces.
     #[must_use]
-    pub fn sockets(&self) -> usize {
+    pub fn socket_count(&self) -> usize {
         self.namespaces.iter().map(|space| space.sockets).sum()
     }
 }

@@ -29,6 +29,7 @@ pub(crate) struct Failure<E> {
 
 /// The right to acknowledge one event. At most one acknowledgement leaves, whoever holds a clone.
 #[derive(Clone)]
+#[expect(unnameable_types, reason = "only a sealed trait shows it")]
 pub struct AckSender {
     asker: Asker,
     /// Shared when several handlers run for the event.

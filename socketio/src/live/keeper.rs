@@ -16,7 +16,7 @@ use crate::proto::rooms::{Room, Selection};
 
 /// How clients that lost their connection get back what they had: their id, their rooms, and the events they missed.
 ///
-/// Given to [`SocketIoBuilder::recovery`](crate::SocketIoBuilder::recovery); off without it. All namespaces of the
+/// Changed with [`SocketIoBuilder::recovery`](crate::SocketIoBuilder::recovery); off without it. All namespaces of the
 /// server share the bounds. When one is reached the oldest is forgotten. A client that missed something of it is
 /// connected anew, as a stranger to recovery is (SIO5-CSR-07); what was forgotten of others does not matter to it.
 ///
@@ -33,14 +33,15 @@ use crate::proto::rooms::{Room, Selection};
 ///
 /// ```
 /// use std::time::Duration;
-/// use socketio::{Recovery, SocketIo};
+/// use socketio::SocketIo;
 ///
 /// # fn main() -> Result<(), socketio::BuildError> {
-/// let recovery = Recovery::new().max_disconnection(Duration::from_secs(60));
-/// let io = SocketIo::builder().recovery(recovery).build()?;
+/// let io = SocketIo::builder()
+///     .recovery(|recovery| recovery.max_disconnection(Duration::from_secs(60)))
+///     .build()?;
 /// io.namespace("/")
 ///     .on_connect(|socket| async move {
-///         if !socket.recovered() {
+///         if !socket.is_recovered() {
 ///             let _ = socket.join("news");
 ///         }
 ///     })
@@ -99,7 +100,7 @@ impl Recovery {
 
     /// Whether connect middleware is passed over for a client that is recovered; true by default (SIO5-CSR-09). It
     /// was let in once; with `false` it is asked again, and sees
-    /// [`recovered`](crate::Socket::recovered). Authentication is never passed over.
+    /// [`is_recovered`](crate::Socket::is_recovered). Authentication is never passed over.
     pub const fn skip_middleware(mut self, skip: bool) -> Self {
         self.skips_middleware = skip;
         self

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::codec::Limits;
+use crate::codec::PacketLimits;
 use crate::proto::client;
 use crate::proto::inbox;
 use crate::proto::pace::Rate;
@@ -20,7 +20,7 @@ pub(crate) struct Settings {
     pub(crate) event_rate: Option<Rate>,
     pub(crate) keeps_headers: bool,
     pub(crate) binds_peer: bool,
-    pub(crate) packets: Limits,
+    pub(crate) packets: PacketLimits,
     pub(crate) client: client::Limits,
 }
 
@@ -43,7 +43,7 @@ impl Default for Settings {
             event_rate: None,
             keeps_headers: true,
             binds_peer: false,
-            packets: Limits::default(),
+            packets: PacketLimits::default(),
             client: client::Limits {
                 connect_timeout: Duration::from_secs(45),
                 attachment_timeout: Duration::from_secs(45),

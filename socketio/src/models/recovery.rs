@@ -24,7 +24,7 @@ fn json(packet: &str) -> Value {
 impl Heard {
     fn new(runtime: &Runtime) -> Self {
         let recovery = Recovery::new();
-        let io = SocketIo::builder().recovery(recovery).build().unwrap();
+        let io = SocketIo::builder().recovery(|_| recovery).build().unwrap();
         let space = io.namespace("/").open().unwrap();
         let (client, reply) = runtime.block_on(async {
             let mut client = TestClient::open(&io).await;
@@ -113,7 +113,9 @@ fn whoever_comes_back_has_heard_each_event_of_several_emitters_once() {
             let mut heard = Heard::new(runtime);
             let emitters = ["a", "b"].map(|event| {
                 let space = heard.space.clone();
-                schedules::spawn("emitter", move || space.emit(event, &()).unwrap())
+                schedules::spawn("emitter", move || {
+                    space.emit(event, &()).unwrap();
+                })
             });
             emitters.into_iter().for_each(schedules::Thread::join);
             let events = heard.hear(runtime, 2);

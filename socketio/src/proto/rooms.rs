@@ -19,6 +19,13 @@ impl Room {
     }
 }
 
+/// As its name.
+impl serde::Serialize for Room {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
 impl From<&str> for Room {
     fn from(name: &str) -> Self {
         Self(name.into())

@@ -1,7 +1,7 @@
 //! Waiting for what clients owe: one acknowledgement, or those of a broadcast.
 
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -35,7 +35,7 @@ enum State {
 
 /// Waits for the acknowledgement of one socket.
 ///
-/// The event was sent when this was made. The time limit runs from the first poll, which must happen inside a tokio
+/// The event was sent when this was made; where it was not, this gives [`AckError::Emit`] at once. The time limit runs from the first poll, which must happen inside a tokio
 /// runtime; dropping the future gives the acknowledgement up. Cancel-safe.
 #[must_use = "the answer comes only to whoever awaits it"]
 pub struct AckFuture<R> {
@@ -61,15 +61,6 @@ impl<R> AckFuture<R> {
             state,
             answer: PhantomData,
         }
-    }
-
-    /// Limits the wait; without a call [`SocketIoBuilder::ack_timeout`](crate::SocketIoBuilder::ack_timeout)
-    /// holds.
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        if let State::Waiting { limit, .. } = &mut self.state {
-            *limit = TimeLimit::After(timeout);
-        }
-        self
     }
 }
 
@@ -116,19 +107,30 @@ impl<R> fmt::Debug for AckFuture<R> {
 }
 
 fn decode<R: FromArgs>(args: &OwnedArgs) -> Result<R, AckError> {
-    R::from_args(args.as_raw()).map_err(|error| AckError::Decode(error.to_string()))
+    R::from_args(args.as_raw()).map_err(AckError::Decode)
 }
 
 /// The acknowledgements of a broadcast, as they come, each with the id of its socket.
 ///
 /// It ends when every socket that was sent to has answered, left, or used up the time limit; those that left or
-/// were late yield an error. The clients of a server that leaves the cluster have left with it.
+/// were late yield an error. The clients of a server that leaves the cluster have left with it. Where the event could not
+/// be sent at all the stream yields [`AckError::Emit`] and ends.
 ///
-/// Of the clients of other servers only the first argument arrives (CLA-04); the id is empty where their server does not
-/// tell it, as the reference does not, and of those that were late or left with their server. The time limit runs from the
-/// first poll, which must happen inside a tokio runtime.
+/// Of the clients of other servers only the first argument arrives (CLA-04). There is no id where their server does not
+/// tell it, as the reference does not, nor of those that were late or left with their server. The time limit runs from
+/// the first poll, which must happen inside a tokio runtime.
+///
+/// ```
+/// # async fn ask(board: socketio::Namespace<()>) {
+/// let mut answers = board.to("lobby").emit_with_ack::<u32>("ready?", &());
+/// while let Some((socket, answer)) = answers.next().await {
+///     println!("{socket:?}: {answer:?}");
+/// }
+/// # }
+/// ```
 #[must_use = "the answers come only to whoever takes them"]
 pub struct AckStream<R> {
+    failed: Option<EmitError>,
     id: u64,
     /// Who was sent to; past the time limit those who were not looked at yet.
     targets: Vec<Arc<Core>>,
@@ -155,7 +157,7 @@ struct Elsewhere {
 
 impl Elsewhere {
     /// The next acknowledgement of another server's client; `None` when there are no more.
-    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<(SocketId, Answer)>> {
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<(Option<SocketId>, Answer)>> {
         if let Some(lost) = self.take_lost() {
             return Poll::Ready(Some(lost));
         }
@@ -185,8 +187,7 @@ impl Elsewhere {
                     self.target_count = self.target_count.saturating_add(count);
                 }
                 ClusterBody::BroadcastAck { packet, socket, .. } => {
-                    let id = SocketId::new(socket.unwrap_or_default());
-                    return Poll::Ready(Some((id, Ok(packet))));
+                    return Poll::Ready(Some((socket.map(SocketId::new), Ok(packet))));
                 }
                 _ => {}
             }
@@ -195,15 +196,15 @@ impl Elsewhere {
     }
 
     /// One of those that went with their server. Whose it would be is not known.
-    fn take_lost(&mut self) -> Option<(SocketId, Answer)> {
+    fn take_lost(&mut self) -> Option<(Option<SocketId>, Answer)> {
         self.lost = self.lost.checked_sub(1)?;
-        Some((SocketId::new(""), Err(AckError::Disconnected)))
+        Some((None, Err(AckError::Disconnected)))
     }
 
     /// One of those that did not come in time. Whose it would be is not known.
-    fn take_late<R>(&mut self) -> Option<(SocketId, Result<R, AckError>)> {
+    fn take_late<R>(&mut self) -> Option<(Option<SocketId>, Result<R, AckError>)> {
         self.late = self.late.checked_sub(1)?;
-        Some((SocketId::new(""), Err(AckError::Timeout)))
+        Some((None, Err(AckError::Timeout)))
     }
 
     fn give_up(&mut self) {
@@ -223,6 +224,7 @@ impl<R> AckStream<R> {
         timeout: Option<Duration>,
     ) -> Self {
         Self {
+            failed: None,
             id,
             target_count: targets.len(),
             targets,
@@ -231,6 +233,14 @@ impl<R> AckStream<R> {
             limit: TimeLimit::new(timeout),
             answer: PhantomData,
         }
+    }
+
+    /// Of an event that was not sent.
+    pub(crate) fn failed(error: EmitError) -> Self {
+        let (_, answers) = mpsc::unbounded_channel();
+        let mut stream = Self::new(0, Vec::new(), answers, None);
+        stream.failed = Some(error);
+        stream
     }
 
     /// The same with the clients of other servers, who were asked as well.
@@ -262,15 +272,25 @@ impl<R> AckStream<R> {
     }
 }
 
+impl<R: FromArgs> AckStream<R> {
+    /// The next acknowledgement; `None` when there are no more. Cancel-safe.
+    pub async fn next(&mut self) -> Option<(Option<SocketId>, Result<R, AckError>)> {
+        poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
+    }
+}
+
 impl<R: FromArgs> Stream for AckStream<R> {
-    type Item = (SocketId, Result<R, AckError>);
+    type Item = (Option<SocketId>, Result<R, AckError>);
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
+        if let Some(error) = this.failed.take() {
+            return Poll::Ready(Some((None, Err(AckError::Emit(error)))));
+        }
         let here = this.answers.poll_recv(cx);
         if let Poll::Ready(Some((id, answer))) = here {
             let answer = answer.and_then(|args| decode(&args));
-            return Poll::Ready(Some((id, answer)));
+            return Poll::Ready(Some((Some(id), answer)));
         }
         let elsewhere = this.elsewhere.poll_next(cx);
         if let Poll::Ready(Some((id, answer))) = elsewhere {
@@ -286,7 +306,7 @@ impl<R: FromArgs> Stream for AckStream<R> {
         //= SRV-BACK-02
         while let Some(socket) = this.targets.pop() {
             if socket.forget_ack(this.id) {
-                return Poll::Ready(Some((socket.id().clone(), Err(AckError::Timeout))));
+                return Poll::Ready(Some((Some(socket.id().clone()), Err(AckError::Timeout))));
             }
         }
         this.elsewhere.give_up();

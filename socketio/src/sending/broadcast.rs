@@ -5,13 +5,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use engineio::{EncodedMessage, OverflowPolicy};
+use engineio::{EncodedMessage, OverflowPolicy, Sent};
 use serde::Serialize;
 use tokio::sync::mpsc;
 
 use super::ack::AckStream;
 use super::describe::describe;
-use super::options::Sending;
+use super::options::{Sending, best};
 use crate::cluster::answers::Gathering;
 use crate::cluster::question::Question;
 use crate::cluster::seat::Seat;
@@ -103,54 +103,59 @@ impl Broadcast {
 
     /// How long [`emit_with_ack`](Self::emit_with_ack) waits; without a call
     /// [`SocketIoBuilder::ack_timeout`](crate::SocketIoBuilder::ack_timeout) holds, and where that sets none the
-    /// [`request_timeout`](crate::ClusterSettings::request_timeout) of the cluster. It also limits how long
+    /// [`request_timeout`](crate::cluster::ClusterSettings::request_timeout) of the cluster. It also limits how long
     /// [`fetch_sockets`](Self::fetch_sockets) waits for other servers.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.sending.timeout = Some(timeout);
         self
     }
 
-    /// Sends the event.
+    /// Sends the event. It is [`Dropped`](Sent::Dropped) when no client of this server gets it: nobody is meant, every
+    /// queue is full, or it is volatile and nobody could take it at once. What other servers do with it is not known here.
     ///
     /// # Errors
     ///
-    /// When the event has a reserved name or the arguments cannot be serialized. What happens to single clients,
-    /// a full queue for instance, is no error here, nor is that other servers of the cluster cannot be reached: see
+    /// When the event cannot be [encoded](EmitError::Encode). What happens to single clients, a full queue for instance,
+    /// is no error here, nor is that other servers of the cluster cannot be reached: see
     /// [`on_adapter_error`](crate::SocketIoBuilder::on_adapter_error).
-    pub fn emit<A: Serialize + ?Sized>(self, event: &str, args: &A) -> Result<(), EmitError> {
+    pub fn emit<A: Serialize + ?Sized>(self, event: &str, args: &A) -> Result<Sent, EmitError> {
         let Some(seat) = self.seat() else {
             return self.emit_here(event, args);
         };
         let args = OwnedArgs::new(args)?;
         //= CLA-03
-        self.emit_here(event, &args)?;
+        let sent = self.emit_here(event, &args)?;
         seat.publish(ClusterBody::Broadcast {
             packet: OwnedEvent::from_parts(event, args),
             opts: self.cluster_options(),
             request_id: None,
         });
-        Ok(())
+        Ok(sent)
     }
 
-    fn emit_here<A: Serialize + ?Sized>(&self, event: &str, args: &A) -> Result<(), EmitError> {
+    fn emit_here<A: Serialize + ?Sized>(&self, event: &str, args: &A) -> Result<Sent, EmitError> {
         let keeper = self.space.recovery.as_deref();
         if let Some(keeper) = keeper.filter(|_| !self.sending.options.is_volatile()) {
             return self.emit_kept(keeper, event, &OwnedArgs::new(args)?);
         }
         let message = self.encode(None, event, args, None)?;
         let shown = self.shown(args)?;
+        let mut sent = Sent::Dropped;
         for socket in self.select() {
             if !socket.has_left() && socket.may_receive(event) {
                 // A client that is gone, or whose queue is full, misses it.
-                self.deliver_to(&socket, event, shown.as_ref(), &message);
+                sent = best(
+                    sent,
+                    self.deliver_to(&socket, event, shown.as_ref(), &message),
+                );
             }
         }
-        Ok(())
+        Ok(sent)
     }
 
     /// Sends an event that is kept, in the order in which it is.
     //= SIO5-CSR-02
-    fn emit_kept(&self, keeper: &Keeper, event: &str, args: &OwnedArgs) -> Result<(), EmitError> {
+    fn emit_kept(&self, keeper: &Keeper, event: &str, args: &OwnedArgs) -> Result<Sent, EmitError> {
         let space = &self.space;
         let mut asked = HashMap::new();
         let (targets, order) = loop {
@@ -183,36 +188,45 @@ impl Broadcast {
             .map(|socket| (socket, socket.queue(&message, self.sending.options)))
             .collect();
         drop(order);
+        let mut best_sent = Sent::Dropped;
         for (socket, queued) in queued {
             // A client that is gone, or whose queue is full, misses it.
             let sent = queued.sent().map_err(EmitError::from);
             space.meter.sent(sent.as_ref().copied());
             drop(queued);
+            best_sent = best(best_sent, sent.unwrap_or(Sent::Dropped));
             socket.show_outgoing(event, args.as_raw());
         }
-        Ok(())
+        Ok(best_sent)
     }
 
     /// Sends the event and asks everyone to acknowledge it (SRV-BACK-01), the clients of other servers too (CLA-04). How
-    /// many those are is known when their servers say so.
+    /// many those are is known when their servers say so. One that a volatile event could not reach at once is not asked.
     ///
-    /// # Errors
-    ///
-    /// As [`emit`](Self::emit).
+    /// Where [`emit`](Self::emit) would be an error, the stream yields [`AckError::Emit`](crate::AckError::Emit) and ends.
     pub fn emit_with_ack<R: FromArgs>(
         self,
         event: &str,
         args: &(impl Serialize + ?Sized),
+    ) -> AckStream<R> {
+        let asked = self.ask(event, args);
+        asked.unwrap_or_else(|error| AckStream::failed(error))
+    }
+
+    fn ask<R: FromArgs>(
+        &self,
+        event: &str,
+        args: &(impl Serialize + ?Sized),
     ) -> Result<AckStream<R>, EmitError> {
         let Some(seat) = self.seat() else {
-            return self.emit_with_ack_here(event, args, self.sending.timeout);
+            return self.ask_here(event, args, self.sending.timeout);
         };
         let args = OwnedArgs::new(args)?;
         let timeout = self
             .sending
             .timeout
             .unwrap_or_else(|| seat.request_timeout());
-        let here = self.emit_with_ack_here(event, &args, Some(timeout))?;
+        let here = self.ask_here(event, &args, Some(timeout))?;
         let mut opts = self.cluster_options();
         opts.flags.timeout = Some(timeout);
         let question = Question::ask(seat, Kind::Acks, |request| ClusterBody::Broadcast {
@@ -223,7 +237,7 @@ impl Broadcast {
         Ok(here.with_cluster(question))
     }
 
-    fn emit_with_ack_here<R: FromArgs>(
+    fn ask_here<R: FromArgs>(
         &self,
         event: &str,
         args: &(impl Serialize + ?Sized),
@@ -243,7 +257,8 @@ impl Broadcast {
             {
                 return false;
             }
-            let is_sent = self.deliver_to(socket, event, shown.as_ref(), &message);
+            let sent = self.deliver_to(socket, event, shown.as_ref(), &message);
+            let is_sent = sent != Sent::Dropped;
             if !is_sent {
                 socket.forget_ack(id);
             }
@@ -346,21 +361,21 @@ impl Broadcast {
         has_hooks.then(|| OwnedArgs::new(args)).transpose()
     }
 
-    /// Shows the event to the hooks and sends it to one socket; false when its queue refuses.
+    /// Shows the event to the hooks and sends it to one socket; [`Sent::Dropped`] also when its queue refuses.
     fn deliver_to(
         &self,
         socket: &Arc<Core>,
         event: &str,
         shown: Option<&OwnedArgs>,
         message: &EncodedMessage,
-    ) -> bool {
+    ) -> Sent {
         if let Some(args) = shown {
             socket.show_outgoing(event, args.as_raw());
         }
         let sent = socket.connection.send_as(message, self.sending.options);
         let sent = sent.map_err(EmitError::from);
         self.space.meter.sent(sent.as_ref().copied());
-        sent.is_ok()
+        sent.unwrap_or(Sent::Dropped)
     }
 
     fn encode<A: Serialize + ?Sized>(

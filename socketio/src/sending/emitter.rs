@@ -83,6 +83,8 @@ impl Emitter {
     }
 
     /// Sends the event and asks for an acknowledgement. A volatile event that is dropped is not acknowledged.
+    ///
+    /// Where [`emit`](Self::emit) would be an error, the future gives [`AckError::Emit`](crate::AckError::Emit).
     pub fn emit_with_ack<R: FromArgs>(
         self,
         event: &str,

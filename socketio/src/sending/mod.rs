@@ -4,5 +4,5 @@ pub(crate) mod ack;
 pub(crate) mod broadcast;
 pub(crate) mod describe;
 pub(crate) mod emitter;
-mod options;
+pub(crate) mod options;
 pub(crate) mod outgoing;

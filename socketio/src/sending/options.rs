@@ -3,7 +3,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
-use engineio::{ConflationKey, OverflowPolicy, SendOptions};
+use engineio::{ConflationKey, OverflowPolicy, SendOptions, Sent};
 
 use crate::live::space::Space;
 
@@ -40,5 +40,14 @@ impl Sending {
         let mut hasher = DefaultHasher::new();
         (namespace, key).hash(&mut hasher);
         self.options = self.options.conflate(ConflationKey::new(hasher.finish()));
+    }
+}
+
+/// What became of an event for many: the best of what became of it for each.
+pub(crate) fn best(one: Sent, other: Sent) -> Sent {
+    match (one, other) {
+        (Sent::Queued, _) | (_, Sent::Queued) => Sent::Queued,
+        (Sent::Replaced, _) | (_, Sent::Replaced) => Sent::Replaced,
+        _ => Sent::Dropped,
     }
 }

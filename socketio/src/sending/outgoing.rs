@@ -34,13 +34,13 @@ impl Core {
         self: &Arc<Self>,
         event: &str,
         args: &A,
-    ) -> Result<(), EmitError> {
+    ) -> Result<Sent, EmitError> {
         let space = &self.space;
         let is_plain = space.options == SendOptions::new()
             && space.handlers.any_outgoing.is_empty()
             && self.recoverable.get().is_none();
         if !is_plain {
-            return self.emit_as(event, None, args, space.options).map(drop);
+            return self.emit_as(event, None, args, space.options);
         }
         self.check_receiver(event)?;
         let event = OutgoingEvent {
@@ -52,7 +52,9 @@ impl Core {
         };
         // The common way, straight into a buffer of the worker's.
         let sent = self.send(|buffer| space.codec.event(event, buffer));
-        space.meter.sent(sent.as_ref().map(|()| Sent::Queued));
+        // The engine's default is neither volatile nor conflated.
+        let sent = sent.map(|()| Sent::Queued);
+        space.meter.sent(sent.as_ref().copied());
         sent
     }
 

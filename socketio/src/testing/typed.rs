@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::{Received, TestClient, unexpected};
 use crate::codec::kind::PacketKind;
 use crate::codec::packet::Packet;
-use crate::codec::{Codec, Decoder, FromArgs, Limits, OwnedArgs};
+use crate::codec::{Codec, Decoder, FromArgs, OwnedArgs, PacketLimits};
 
 /// The typed level. It speaks for the namespace that was [connected](Self::connect) last.
 impl TestClient {
@@ -177,7 +177,12 @@ fn decode(received: &[Received]) -> Option<Packet<'static>> {
             Received::Attachment(data) => Payload::Binary(data),
             Received::Closed => unexpected("a packet", part),
         };
-        let decoded = decoder.decode(&Codec::json(), payload, Protocol::V4, &Limits::default());
+        let decoded = decoder.decode(
+            &Codec::json(),
+            payload,
+            Protocol::V4,
+            &PacketLimits::default(),
+        );
         packet = match decoded {
             Ok(decoded) => decoded.map(Packet::into_owned),
             Err(error) => unexpected(&format!("a packet, not one with {error}"), part),

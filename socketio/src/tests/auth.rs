@@ -54,7 +54,9 @@ pub(super) fn wall_clock() -> SystemTime {
     SystemTime::now()
 }
 
-fn open<S, K>(builder: NamespaceBuilder<User, S, K>) -> NamespaceBuilder<User, crate::Decided, K> {
+fn open<S, K>(
+    builder: NamespaceBuilder<User, S, K>,
+) -> NamespaceBuilder<User, crate::namespace::Decided, K> {
     builder.on("who", |socket, (): ()| async move {
         Ack(socket.data().0.clone())
     })
@@ -444,7 +446,7 @@ async fn the_authorizer_is_asked_about_connects_and_events() {
 async fn the_number_of_clients_that_wait_to_be_let_in_is_bounded() {
     let mut limits = auth::Limits::default();
     limits.max_pending = 1;
-    let io = SocketIo::builder().auth_limits(limits).build().unwrap();
+    let io = SocketIo::builder().auth_limits(|_| limits).build().unwrap();
     open(io.namespace("/").authenticate(TwoRoundTrip::new(users())))
         .open()
         .unwrap();

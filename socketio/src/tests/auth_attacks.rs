@@ -10,8 +10,9 @@ use crate::auth::{
     Action, Authenticator as _, Decision, Handshake, Holder, MemoryRevocations, OnExpiry,
     Revocation, TwoRoundTrip, authorizer_fn,
 };
+use crate::namespace::One;
 use crate::testing::{Received, TestClient};
-use crate::{ConnectError, Namespace, NamespaceBuilder, One, Socket, SocketIo};
+use crate::{ConnectError, Namespace, NamespaceBuilder, Socket, SocketIo};
 
 /// A namespace whose middleware takes a second, and that logs who comes in.
 fn slow_to_admit<S>(builder: NamespaceBuilder<User, S, One>, log: &Log) -> Namespace<User> {

@@ -11,11 +11,11 @@ use crate::auth::{
     TrustedProxies,
 };
 use crate::testing::TestClient;
-use crate::{Service, SocketIo};
+use crate::{SocketIo, SocketIoService};
 
 /// One request over long-polling: status and body.
 async fn request(
-    service: &Service,
+    service: &SocketIoService,
     sid: &str,
     body: &'static str,
     headers: &[(&str, &str)],
@@ -43,7 +43,7 @@ async fn request(
 }
 
 /// Opens a session with these headers and joins `/` with what they hold.
-async fn join(service: &Service, headers: &[(&str, &str)]) -> String {
+async fn join(service: &SocketIoService, headers: &[(&str, &str)]) -> String {
     let (_, opening) = request(service, "", "", headers).await;
     let sid = opening.split('"').nth(3).unwrap().to_owned();
     assert_eq!(request(service, &sid, "40", headers).await.0, 200);

@@ -234,7 +234,7 @@ async fn row_17_an_address_that_failed_is_locked_out_and_the_proxy_is_not() {
 async fn row_17_failures_of_an_address_use_up_its_bucket() {
     let mut limits = auth::Limits::default();
     limits.failures_per_address = Some(auth::Rate::new(1, 2));
-    let io = behind_a_proxy(SocketIo::builder().auth_limits(limits));
+    let io = behind_a_proxy(SocketIo::builder().auth_limits(|_| limits));
     for _ in 0..2 {
         let mut client = client_at(&io, "10.0.0.1", "192.0.2.1").await;
         let refused = client.join_with("/", &token("bad")).await;

@@ -42,7 +42,7 @@ fn following<S>(builder: NamespaceBuilder<User, S>, log: &Log) -> Namespace<User
 fn guarded_by<S>(
     builder: NamespaceBuilder<User, S>,
     log: &Log,
-) -> NamespaceBuilder<User, crate::Decided> {
+) -> NamespaceBuilder<User, crate::namespace::Decided> {
     let log = log.clone();
     builder.middleware(move |socket: Socket<User>| {
         let name = socket.data().0.clone();
@@ -148,7 +148,7 @@ async fn a_handler_of_changes_that_fails_or_panics_disconnects() {
             .namespace("/")
             .on_identity_change(move |_: Socket<User>, change| async move {
                 assert!(!panics, "{:?}", change.kind);
-                Err(ConnectError::new("no"))
+                Err::<(), _>(ConnectError::new("no"))
             })
             .open()
             .unwrap();

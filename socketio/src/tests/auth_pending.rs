@@ -12,10 +12,9 @@ use crate::auth::{
     MemoryRevocations, OnExpiry, Outcome, RequestView, Revocation, RevocationList,
     RevocationListener, TwoRoundTrip, auth_fn, authorizer_fn,
 };
+use crate::namespace::{Decided, One};
 use crate::testing::{Received, TestClient};
-use crate::{
-    Ack, BuildError, ConnectError, Decided, Namespace, NamespaceBuilder, One, Socket, SocketIo,
-};
+use crate::{Ack, BuildError, ConnectError, Namespace, NamespaceBuilder, Socket, SocketIo};
 
 /// A namespace that logs whatever of the application's runs.
 fn watched(io: &SocketIo, name: &str, log: &Log) -> Namespace<User> {
@@ -139,7 +138,7 @@ async fn row_19_no_emit_room_or_broadcast_reaches_a_pending_client() {
     let reach_all = || {
         space.emit("all", &1).unwrap();
         space.to("room").emit("room", &1).unwrap();
-        space.all().join("other");
+        space.everyone().join("other");
         space.to("other").emit("other", &1).unwrap();
     };
     reach_all();
@@ -408,7 +407,7 @@ async fn the_event_that_authenticates_is_not_for_handlers() {
         }
     };
     let jwt = Some(Dialect::SocketIoJwt);
-    let taken = |event| Err(BuildError::ReservedName(event));
+    let taken = |event: &str| Err(BuildError::ReservedName(event.to_owned()));
     assert_eq!(handled("/a", jwt, "authenticate"), taken("authenticate"));
     assert_eq!(handled("/a", jwt, "authentication"), Ok(()));
     let older = Some(Dialect::SocketIoAuth);

@@ -2,7 +2,7 @@ use crate::auth::{Action, Decision, Handshake, Holder, TwoRoundTrip, authorizer_
 use crate::testing::TestClient;
 use crate::tests::auth::{REFUSED, User, token, users};
 use crate::tests::sid_of;
-use crate::{Recovery, Room, SocketIo};
+use crate::{Room, SocketIo};
 
 //= SIO5-CSR-09 test
 #[tokio::test(start_paused = true)]
@@ -18,7 +18,7 @@ async fn row_25_only_the_same_subject_gets_back_what_it_may_still_have() {
     ));
     let io = SocketIo::builder()
         .authenticate(policy)
-        .recovery(Recovery::new())
+        .recovery(|defaults| defaults)
         .build()
         .unwrap();
     let space = io.namespace("/").open().unwrap();
@@ -80,7 +80,7 @@ async fn row_25_only_the_same_subject_gets_back_what_it_may_still_have() {
 #[tokio::test(start_paused = true)]
 async fn two_round_trips_have_no_recovery() {
     let io = SocketIo::builder()
-        .recovery(Recovery::new())
+        .recovery(|defaults| defaults)
         .build()
         .unwrap();
     let space = io.namespace("/");

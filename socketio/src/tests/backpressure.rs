@@ -27,7 +27,7 @@ async fn behind() -> (SocketIo, Namespace<()>, TestClient, Socket) {
 async fn a_volatile_event_is_dropped_unless_it_leaves_at_once() {
     let (_io, space, mut client, socket) = behind().await;
     assert_eq!(socket.volatile().emit("v", &1), Ok(Sent::Dropped));
-    space.all().volatile().emit("v", &2).unwrap();
+    space.everyone().volatile().emit("v", &2).unwrap();
     client.next_text().await;
     while socket.queued_bytes() > 0 {
         tokio::task::yield_now().await;
@@ -43,7 +43,7 @@ async fn a_full_queue_refuses_or_disconnects_as_the_policy_says() {
     let mut refused = 0;
     for _ in 0..4 {
         match socket.emit("more", &large) {
-            Ok(()) => {}
+            Ok(sent) => assert_eq!(sent, Sent::Queued),
             Err(EmitError::QueueFull { queued_bytes }) => {
                 assert!(queued_bytes < 5 << 20, "{queued_bytes}");
                 refused += 1;
@@ -75,7 +75,11 @@ async fn of_a_conflated_stream_only_the_latest_waits() {
         socket.conflate("score").emit("score", &2),
         Ok(Sent::Replaced)
     );
-    space.all().conflate("score").emit("score", &3).unwrap();
+    space
+        .everyone()
+        .conflate("score")
+        .emit("score", &3)
+        .unwrap();
     client.next_text().await;
     assert_eq!(client.next_text().await, r#"42["score",3]"#);
     assert_eq!(client.next_text().await, r#"42["other",1]"#);

@@ -8,12 +8,12 @@ use std::sync::{Arc, Mutex};
 
 use socketio_auth::BoxFuture;
 
+use crate::cluster::{
+    Adapter, AdapterError, ClusterHandle, ClusterMessage, LocalAdapter, LocalBus, Membership,
+};
 use crate::testing::TestClient;
 use crate::tests::sid_of;
-use crate::{
-    Adapter, AdapterError, ClusterHandle, ClusterMessage, LocalAdapter, LocalBus, Membership,
-    Namespace, SocketIo, SocketIoBuilder,
-};
+use crate::{Namespace, SocketIo, SocketIoBuilder};
 
 /// What goes wrong on the way to the bus.
 #[derive(Clone, Default)]

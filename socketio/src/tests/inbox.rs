@@ -163,6 +163,6 @@ async fn who_owes_an_answer_and_sends_more_than_may_wait_is_put_out_and_told() {
         assert_eq!(log[..2], ["1", &told]);
         assert!(log.contains(&"forced close".to_owned()), "{log:?}");
         assert!(log.contains(&"Err(Disconnected)".to_owned()), "{log:?}");
-        assert_eq!(io.stats().sockets(), 0);
+        assert_eq!(io.stats().socket_count(), 0);
     }
 }

@@ -196,7 +196,7 @@ async fn a_socket_can_be_disconnected_from_a_thread_without_a_runtime() {
     assert_eq!(log.take(), ["server namespace disconnect"]);
     assert_eq!(client.next_text().await, "41");
     client.join("/").await;
-    from_outside(move || space.all().close()).await;
+    from_outside(move || space.everyone().close()).await;
     assert_eq!(log.take(), ["server namespace disconnect"]);
     client.drain().await;
 }

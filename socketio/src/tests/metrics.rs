@@ -37,7 +37,7 @@ async fn what_clients_do_is_counted() {
     assert_eq!(rooms(), [0, 2]);
     joined.leave("one");
     assert_eq!(rooms(), [0, 1], "nobody is in it any more");
-    assert_eq!((stats.sockets(), stats.engine.sessions), (2, 1));
+    assert_eq!((stats.socket_count(), stats.engine.sessions), (2, 1));
     assert_eq!(stats.events_in, 4);
     assert_eq!(stats.arguments_invalid, 1);
     assert_eq!(stats.connects_rejected, 1);
@@ -49,7 +49,7 @@ async fn what_clients_do_is_counted() {
     let stats = io.stats();
     assert_eq!(stats.events_in, 4);
     assert_eq!((stats.events_too_fast, stats.packets_invalid), (1, 1));
-    assert_eq!(stats.sockets(), 0);
+    assert_eq!(stats.socket_count(), 0);
 }
 
 #[tokio::test]
@@ -79,7 +79,7 @@ async fn what_is_sent_and_what_is_dropped_is_counted_for_each_client() {
     while limited.clone().emit("one", &large) == Ok(Sent::Queued) {
         sent_count += 1;
     }
-    let all = space.all().overflow(OverflowPolicy::DropNew);
+    let all = space.everyone().overflow(OverflowPolicy::DropNew);
     all.emit("all", &large).unwrap();
     let stats = io.stats();
     assert_eq!(stats.events_out, before.events_out + sent_count + 1);

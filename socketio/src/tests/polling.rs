@@ -8,11 +8,11 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 
 use crate::running::poll_now;
-use crate::{Service, SocketIo};
+use crate::{SocketIo, SocketIoService};
 
 /// A session over long-polling.
 pub(super) struct Polling {
-    service: Service,
+    service: SocketIoService,
     target: String,
 }
 

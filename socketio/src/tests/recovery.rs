@@ -9,11 +9,11 @@ use crate::tests::{Log, sid_of};
 use crate::{Args, Binary, ConnectError, Namespace, Recovery, Socket, SocketIo};
 
 fn server(recovery: Recovery) -> (SocketIo, Namespace<()>) {
-    let io = SocketIo::builder().recovery(recovery).build().unwrap();
+    let io = SocketIo::builder().recovery(|_| recovery).build().unwrap();
     let space = io
         .namespace("/")
         .on_connect(|socket| async move {
-            if !socket.recovered() {
+            if !socket.is_recovered() {
                 let _ = socket.join("r");
             }
         })
@@ -111,10 +111,10 @@ async fn events_that_are_neither_volatile_nor_acknowledged_carry_an_offset() {
     assert_eq!(client.next().await, Received::Attachment(vec![1]));
     socket.volatile().emit("volatile", &()).unwrap();
     assert_eq!(client.next_text().await, r#"42["volatile"]"#);
-    space.all().volatile().emit("volatile", &()).unwrap();
+    space.everyone().volatile().emit("volatile", &()).unwrap();
     assert_eq!(client.next_text().await, r#"42["volatile"]"#);
     let _answer = socket.emit_with_ack::<()>("ack", &());
-    let _answers = space.emit_with_ack::<()>("acks", &()).unwrap();
+    let _answers = space.emit_with_ack::<()>("acks", &());
     assert_eq!(client.next_text().await, r#"420["ack"]"#);
     assert_eq!(client.next_text().await, r#"421["acks"]"#);
 }
@@ -131,7 +131,7 @@ async fn a_client_gets_back_its_id_its_rooms_and_what_it_missed_before_the_answe
     space.to("elsewhere").emit("not you", &()).unwrap();
     space.except("r").emit("not you", &()).unwrap();
     space.to("r").to(&id).emit("room", &2).unwrap();
-    space.all().volatile().emit("volatile", &()).unwrap();
+    space.everyone().volatile().emit("volatile", &()).unwrap();
     space.to(&id).emit("you", &()).unwrap();
     let (mut client, received) = come_back(&io, &auth).await;
     let (answer, missed) = received.split_last().unwrap();
@@ -142,7 +142,7 @@ async fn a_client_gets_back_its_id_its_rooms_and_what_it_missed_before_the_answe
     );
     assert_eq!(*answer, format!(r#"40{{"sid":"{id}","pid":"{pid}"}}"#));
     let socket = space.socket(id.as_str()).unwrap();
-    assert!(socket.recovered());
+    assert!(socket.is_recovered());
     space.to("r").emit("live", &()).unwrap();
     assert_eq!(without_offset(&client.next_text().await), r#"42["live"]"#);
 }
@@ -169,7 +169,7 @@ async fn a_session_is_used_once_and_a_failed_recovery_is_a_connection_like_any()
         };
         assert_ne!(sid_of(answer), id.as_str());
         assert_ne!(pid_of(answer), pid);
-        assert!(!space.socket(&sid_of(answer)).unwrap().recovered());
+        assert!(!space.socket(&sid_of(answer)).unwrap().is_recovered());
     }
 }
 
@@ -212,11 +212,11 @@ async fn middleware_is_passed_over_unless_it_is_to_be_asked_again() {
         let log = Log::default();
         let asked = log.clone();
         let recovery = Recovery::new().skip_middleware(skips);
-        let io = SocketIo::builder().recovery(recovery).build().unwrap();
+        let io = SocketIo::builder().recovery(|_| recovery).build().unwrap();
         let space = io
             .namespace("/")
             .middleware(move |socket| {
-                asked.add(format!("{}", socket.recovered()));
+                asked.add(format!("{}", socket.is_recovered()));
                 async { Ok::<(), ConnectError>(()) }
             })
             .open()

@@ -1,8 +1,9 @@
 use std::time::Duration;
 
+use crate::namespace::RoomEvent;
 use crate::testing::TestClient;
 use crate::tests::{Log, sid_of};
-use crate::{Args, ConnectError, JoinError, Namespace, Room, RoomEvent, Socket, SocketIo};
+use crate::{Args, ConnectError, JoinError, Namespace, Room, Socket, SocketIo};
 
 fn server() -> (SocketIo, Namespace<()>) {
     let io = SocketIo::builder().max_rooms_per_socket(2).build().unwrap();
@@ -71,7 +72,7 @@ async fn rooms_are_joined_left_and_emptied_for_many_at_once() {
     let (io, space) = server();
     let (mut a, socket_a) = join(&io, &space).await;
     let (mut b, socket_b) = join(&io, &space).await;
-    space.all().join("r");
+    space.everyone().join("r");
     assert_eq!(space.ids_in("r").len(), 2);
     space.to(socket_a.id()).leave("r");
     assert_eq!(space.ids_in("r"), [socket_b.id().clone()]);

@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use socketio::auth::BoxFuture;
-use socketio::{Adapter, AdapterError, ClusterHandle, ClusterMessage, LocalAdapter, LocalBus};
+use socketio::cluster::{
+    Adapter, AdapterError, ClusterHandle, ClusterMessage, LocalAdapter, LocalBus,
+};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::{Instant, sleep_until};
 

@@ -1,15 +1,16 @@
 //! A server of a run: what its handlers do, and what it says by itself.
 
 use std::future::poll_fn;
-use std::pin::pin;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use futures_core::Stream;
+use socketio::cluster::LocalBus;
 use socketio::{
-    Ack, Args, Binary, Broadcast, ConnectError, DisconnectReason, LocalBus, Namespace, Recovery,
-    Room, Socket, SocketIo,
+    Ack, Args, Binary, Broadcast, ConnectError, DisconnectReason, Namespace, Recovery, Room,
+    Socket, SocketIo,
 };
 use tokio::time::sleep;
 
@@ -46,7 +47,7 @@ impl Node {
             .max_disconnection(Duration::from_secs(60))
             .skip_middleware(rng.one_in(2));
         let mut builder = SocketIo::builder()
-            .recovery(recovery)
+            .recovery(|_| recovery)
             .max_handlers_in_flight([2, 8, 64][rng.below(3)])
             .inbox_max_bytes([2048, 64 * 1024][rng.below(2)])
             .engine(|config| {
@@ -181,7 +182,7 @@ impl Node {
             server: self.index,
             socket: self.number_of(socket),
             who: socket.auth()["who"].as_u64().unwrap_or(u64::MAX) as Origin,
-            is_recovered: socket.recovered(),
+            is_recovered: socket.is_recovered(),
             rooms: numbers_of(&rooms),
         });
     }
@@ -222,7 +223,7 @@ impl Node {
                 (Some(socket), socket.to(name_of(room)))
             }
             (_, Some(room)) => (None, hall.to(name_of(room))),
-            (None, None) => (None, hall.all()),
+            (None, None) => (None, hall.everyone()),
         };
         self.world.history.add(What::Emitted {
             server: self.index,
@@ -290,7 +291,7 @@ impl Node {
         let vault = self.vault.get().unwrap();
         let to = match target {
             Some(room) => vault.to(name_of(room)),
-            None => vault.all(),
+            None => vault.everyone(),
         };
         self.world.history.add(What::VaultEmitted {
             server: self.index,
@@ -304,25 +305,22 @@ impl Node {
     async fn poll(self: Arc<Self>, target: Target, origin: Origin, number: u32) {
         let to = self.select(None, target, origin, number, Kind::Asking);
         let question = Args((origin, number));
-        let stream = to
+        let mut stream = to
             .timeout(Duration::from_secs(6))
             .emit_with_ack::<u32>("poll", &question);
-        let Ok(stream) = stream else { return };
-        let mut stream = pin!(stream);
         let mut answers = Vec::new();
         let mut target_count = stream.target_count();
         let mut next = async || {
             poll_fn(|cx| {
                 target_count = target_count.max(stream.target_count());
-                let next = stream.as_mut().poll_next(cx);
+                let next = Pin::new(&mut stream).poll_next(cx);
                 target_count = target_count.max(stream.target_count());
                 next
             })
             .await
         };
         while let Some((id, answer)) = next().await {
-            let socket = Some(id.as_str()).filter(|id| !id.is_empty());
-            let socket = socket.map(|id| self.world.history.socket(id));
+            let socket = id.map(|id| self.world.history.socket(id.as_str()));
             answers.push((socket, answer.map_err(|error| error.to_string())));
         }
         answers.sort();

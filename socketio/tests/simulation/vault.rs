@@ -78,7 +78,7 @@ pub(crate) fn open(world: &Arc<World>, server: usize, io: &SocketIo) -> Namespac
                 socket: number_of(&enters, &socket),
                 who,
                 login,
-                is_recovered: socket.recovered(),
+                is_recovered: socket.is_recovered(),
                 rooms: rooms_of(&socket),
             });
             async {}

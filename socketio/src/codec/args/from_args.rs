@@ -20,12 +20,13 @@ use crate::codec::outgoing;
 /// choice: a tuple is one array, and [`Args`] are several arguments.
 ///
 /// ```
-/// use socketio::{Args, FromArgs, OwnedArgs};
+/// use socketio::args::FromArgs;
+/// use socketio::{Args, OwnedArgs};
 ///
 /// for sent in [OwnedArgs::new(&Args((1, 2)))?, OwnedArgs::new(&(1, 2))?] {
 ///     assert_eq!(<(i64, i64)>::from_args(sent.as_raw()), Ok((1, 2)));
 /// }
-/// # Ok::<(), socketio::EncodeError>(())
+/// # Ok::<(), socketio::args::EncodeError>(())
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be read from event arguments",
@@ -78,12 +79,13 @@ impl FromArgs for OwnedArgs {
 /// Several arguments, both those of a handler and those that are emitted: a tuple of none to eight.
 ///
 /// ```
-/// use socketio::{Args, FromArgs, OwnedArgs};
+/// use socketio::args::FromArgs;
+/// use socketio::{Args, OwnedArgs};
 ///
 /// let sent = OwnedArgs::new(&Args(("lobby", 7)))?;
 /// let Args((room, seat)) = Args::<(String, Option<u8>)>::from_args(sent.as_raw()).unwrap();
 /// assert_eq!((room.as_str(), seat), ("lobby", Some(7)));
-/// # Ok::<(), socketio::EncodeError>(())
+/// # Ok::<(), socketio::args::EncodeError>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[allow(clippy::exhaustive_structs, reason = "it is made to be taken apart")]

@@ -23,7 +23,7 @@ use crate::codec::{json, outgoing};
 ///
 /// let args = OwnedArgs::new(&"hello")?;
 /// assert_eq!(args.as_raw().as_json(), Some(r#""hello""#));
-/// # Ok::<(), socketio::EncodeError>(())
+/// # Ok::<(), socketio::args::EncodeError>(())
 /// ```
 #[derive(Clone)]
 pub struct OwnedArgs {

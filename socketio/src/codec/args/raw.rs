@@ -24,7 +24,7 @@ use crate::codec::{json, msgpack};
 /// assert_eq!(args.len(), 2);
 /// assert_eq!(args.deserialize::<u8>(), Ok(1));
 /// assert_eq!(args.get(1).unwrap().deserialize::<String>(), Ok("two".into()));
-/// # Ok::<(), socketio::EncodeError>(())
+/// # Ok::<(), socketio::args::EncodeError>(())
 /// ```
 #[derive(Clone, Copy)]
 pub struct RawArgs<'a> {
@@ -188,7 +188,7 @@ impl<'a> RawArgs<'a> {
 
     /// Writes the first argument with a serializer of another format, binary as bytes.
     ///
-    /// This is how a [`Parser`](crate::Parser) encodes them.
+    /// This is how a [`Parser`](crate::parser::Parser) encodes them.
     ///
     /// # Errors
     ///

@@ -7,7 +7,7 @@ use super::owned::OwnedArgs;
 use super::raw::RawArgs;
 use super::stored::{Attached, Form, Stored};
 
-/// The arguments inside a [`Packet`](crate::Packet).
+/// The arguments inside a [`Packet`](crate::parser::Packet).
 #[derive(Clone)]
 pub(crate) enum ArgsSource<'a> {
     /// Without attachments.

@@ -11,7 +11,7 @@ use super::scan::{Observer, RawString, Scanner, Values};
 use crate::codec::args::{ArgsSource, Attached, Attachments};
 use crate::codec::error::PacketError;
 use crate::codec::kind::{PacketKind, is_reserved};
-use crate::codec::limits::Limits;
+use crate::codec::limits::PacketLimits;
 use crate::codec::packet;
 use crate::codec::packet::Packet;
 
@@ -40,7 +40,7 @@ impl Incomplete {
     pub(in crate::codec) fn receive<'a>(
         mut self: Box<Self>,
         message: Payload<'_>,
-        limits: &Limits,
+        limits: &PacketLimits,
         waiting: &mut Option<Box<Self>>,
     ) -> Result<Option<Packet<'a>>, PacketError> {
         let Payload::Binary(data) = message else {
@@ -83,7 +83,7 @@ impl Incomplete {
 pub(in crate::codec) fn decode<'a>(
     message: Payload<'a>,
     protocol: Protocol,
-    limits: &Limits,
+    limits: &PacketLimits,
     waiting: &mut Option<Box<Incomplete>>,
 ) -> Result<Option<Packet<'a>>, PacketError> {
     let Payload::Text(text) = message else {
@@ -120,7 +120,7 @@ pub(in crate::codec) fn decode<'a>(
 pub(in crate::codec) fn event_without_args<'a>(
     message: Payload<'a>,
     protocol: Protocol,
-    limits: &Limits,
+    limits: &PacketLimits,
 ) -> Option<Packet<'a>> {
     let kind = PacketKind::Event;
     let Payload::Text(text) = message else {
@@ -148,7 +148,7 @@ fn decode_binary(
     kind: PacketKind,
     mut cursor: Cursor<'_>,
     protocol: Protocol,
-    limits: &Limits,
+    limits: &PacketLimits,
 ) -> Result<Box<Incomplete>, PacketError> {
     let count = match cursor.take_digits() {
         Digits::Number(count) => usize::try_from(count).unwrap_or(usize::MAX),
@@ -196,7 +196,7 @@ impl<'a> HeaderParts<'a> {
         kind: PacketKind,
         mut cursor: Cursor<'a>,
         protocol: Protocol,
-        limits: &Limits,
+        limits: &PacketLimits,
         observer: &mut impl Observer,
     ) -> Result<Self, PacketError> {
         let (namespace, query) = cursor.take_namespace(kind, protocol, limits)?;
@@ -220,7 +220,7 @@ impl<'a> HeaderParts<'a> {
 fn decode_payload<'a>(
     kind: PacketKind,
     text: &'a str,
-    limits: &Limits,
+    limits: &PacketLimits,
     observer: &mut impl Observer,
 ) -> Result<(Option<Cow<'a, str>>, Values<'a>), PacketError> {
     let mut scanner = Scanner::new(text);
@@ -328,7 +328,7 @@ impl<'a> Cursor<'a> {
         &mut self,
         kind: PacketKind,
         protocol: Protocol,
-        limits: &Limits,
+        limits: &PacketLimits,
     ) -> Result<(&'a str, Option<&'a str>), PacketError> {
         if !self.rest.starts_with('/') {
             return Ok(("/", None));

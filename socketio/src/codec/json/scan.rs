@@ -4,7 +4,7 @@
 //! depth and number of values. It must not build anything.
 
 use crate::codec::error::PacketError;
-use crate::codec::limits::{DEEPEST, Limits};
+use crate::codec::limits::{DEEPEST, PacketLimits};
 
 use super::plain::plain_len;
 
@@ -54,7 +54,7 @@ pub(in crate::codec) fn split_first(values: &str) -> (&str, &str) {
 }
 
 /// For text that has been scanned within the limits of its packet.
-pub(super) const UNLIMITED: Limits = Limits {
+pub(super) const UNLIMITED: PacketLimits = PacketLimits {
     max_attachments: usize::MAX,
     max_attachment_bytes: usize::MAX,
     max_depth: DEEPEST,
@@ -92,7 +92,7 @@ impl<'a> Scanner<'a> {
     /// The elements up to the end of the array that is open, which is consumed too.
     pub(super) fn elements(
         &mut self,
-        limits: &Limits,
+        limits: &PacketLimits,
         observer: &mut impl Observer,
     ) -> Result<Values<'a>, PacketError> {
         let start = self.offset();
@@ -111,7 +111,7 @@ impl<'a> Scanner<'a> {
     /// One value.
     pub(super) fn value(
         &mut self,
-        limits: &Limits,
+        limits: &PacketLimits,
         observer: &mut impl Observer,
     ) -> Result<&'a str, PacketError> {
         let start = self.offset();
@@ -124,7 +124,7 @@ impl<'a> Scanner<'a> {
     fn run(
         &mut self,
         open: u32,
-        limits: &Limits,
+        limits: &PacketLimits,
         observer: &mut impl Observer,
     ) -> Result<usize, PacketError> {
         let max_depth = limits.max_depth.min(DEEPEST);

@@ -8,7 +8,7 @@ use super::reader::{Budget, Reader, Token};
 use crate::codec::args::ArgsSource;
 use crate::codec::error::PacketError;
 use crate::codec::kind::PacketKind;
-use crate::codec::limits::{DEEPEST, Limits};
+use crate::codec::limits::{DEEPEST, PacketLimits};
 use crate::codec::packet::Packet;
 
 /// The members of the map that is a packet.
@@ -24,7 +24,7 @@ struct PacketMembers<'a> {
 //= SIO5-MP-04
 pub(in crate::codec) fn decode<'a>(
     message: Payload<'a>,
-    limits: &Limits,
+    limits: &PacketLimits,
 ) -> Result<Packet<'a>, PacketError> {
     let Payload::Binary(bytes) = message else {
         return Err(PacketError::UnexpectedText);
@@ -62,7 +62,10 @@ pub(in crate::codec) fn decode<'a>(
     }
 }
 
-fn members<'a>(reader: &mut Reader<'a>, limits: &Limits) -> Result<PacketMembers<'a>, PacketError> {
+fn members<'a>(
+    reader: &mut Reader<'a>,
+    limits: &PacketLimits,
+) -> Result<PacketMembers<'a>, PacketError> {
     let Token::Map(len) = reader.token()? else {
         return Err(PacketError::UnknownType);
     };

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::{args, decode, decode_with, encode, text};
 use crate::codec::vectors::Wire;
-use crate::codec::{Args, ArgsError, Binary, Codec, FromArgs, Limits, OwnedArgs};
+use crate::codec::{Args, ArgsError, Binary, Codec, FromArgs, OwnedArgs, PacketLimits};
 
 fn read<T: FromArgs>(args: &OwnedArgs) -> Result<T, ArgsError> {
     T::from_args(args.as_raw())
@@ -78,7 +78,7 @@ fn both(json: &str) -> [OwnedArgs; 2] {
     let packet = decode_with(
         &Codec::msgpack(),
         Protocol::V4,
-        &Limits::default(),
+        &PacketLimits::default(),
         &[message.payload()],
     );
     [json, packet.unwrap().into_args()]
@@ -334,7 +334,7 @@ fn types_that_serde_buffers_hold_binary() {
 fn returned<T: Serialize + DeserializeOwned>(codec: &Codec, value: &T) -> Result<T, ArgsError> {
     let written = encode(codec, value);
     let payloads: Vec<_> = written.iter().map(Wire::payload).collect();
-    let limits = Limits::default();
+    let limits = PacketLimits::default();
     let packet = decode_with(codec, Protocol::V4, &limits, &payloads).unwrap();
     read(&packet.into_args())
 }
@@ -347,7 +347,7 @@ fn tables_with_numbers_as_keys_read_alike_in_every_format() {
     for codec in [Codec::json(), Codec::msgpack()] {
         let written = encode(&codec, &sent);
         let payloads: Vec<_> = written.iter().map(Wire::payload).collect();
-        let limits = Limits::default();
+        let limits = PacketLimits::default();
         let packet = decode_with(&codec, Protocol::V4, &limits, &payloads).unwrap();
         assert_eq!(read(&packet.into_args()), Ok(table.clone()));
     }
@@ -365,7 +365,7 @@ fn args_of_msgpack(value: &[u8]) -> OwnedArgs {
     decode_with(
         &Codec::msgpack(),
         Protocol::V4,
-        &Limits::default(),
+        &PacketLimits::default(),
         &[Payload::Binary(&message)],
     )
     .unwrap()
@@ -504,7 +504,7 @@ fn kept_arguments_change_their_form_with_the_codec() {
     let packet = decode_with(
         &Codec::msgpack(),
         Protocol::V4,
-        &Limits::default(),
+        &PacketLimits::default(),
         &[Payload::Binary(message)],
     )
     .unwrap();
@@ -530,7 +530,7 @@ fn a_member_that_is_undefined_is_absent() {
     let packet = decode_with(
         &Codec::msgpack(),
         Protocol::V4,
-        &Limits::default(),
+        &PacketLimits::default(),
         &[Payload::Binary(connect)],
     )
     .unwrap();
@@ -538,7 +538,7 @@ fn a_member_that_is_undefined_is_absent() {
 }
 
 /// One argument in the hands of a codec of messages between servers.
-struct Carried<'a>(crate::RawArgs<'a>);
+struct Carried<'a>(crate::args::RawArgs<'a>);
 
 impl Serialize for Carried<'_> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

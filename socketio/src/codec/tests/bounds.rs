@@ -8,12 +8,12 @@ use serde_json::Value;
 use super::{decode, decode_with, decode_within, text};
 use crate::codec::packet::Packet;
 use crate::codec::vectors::Wire;
-use crate::codec::{Codec, Decoder, Limits, OwnedArgs, PacketError};
+use crate::codec::{Codec, Decoder, OwnedArgs, PacketError, PacketLimits};
 
 const ONE: Payload<'static> = Payload::Binary(&[1]);
 
-fn limits(change: impl FnOnce(&mut Limits)) -> Limits {
-    let mut limits = Limits::default();
+fn limits(change: impl FnOnce(&mut PacketLimits)) -> PacketLimits {
+    let mut limits = PacketLimits::default();
     change(&mut limits);
     limits
 }
@@ -100,8 +100,8 @@ fn nested_in_msgpack(depth: usize) -> Vec<u8> {
 #[test]
 fn no_depth_is_beyond_what_can_be_passed_on() {
     let limits = limits(|limits| limits.max_depth = u32::MAX);
-    assert_eq!(Limits::default().max_depth, 1_024);
-    for limits in [limits, Limits::default()] {
+    assert_eq!(PacketLimits::default().max_depth, 1_024);
+    for limits in [limits, PacketLimits::default()] {
         let decode = |codec: &Codec, payload: Payload<'_>| {
             decode_with(codec, Protocol::V4, &limits, &[payload])
         };
@@ -199,7 +199,7 @@ fn comments(levels: usize) -> [Packet<'static>; 3] {
         decode_with(
             &Codec::msgpack(),
             Protocol::V4,
-            &Limits::default(),
+            &PacketLimits::default(),
             &msgpack,
         ),
     ]
@@ -258,7 +258,7 @@ fn what_is_wide_and_deep_is_translated() {
     let [Wire::Binary(message)] = &super::encode(&Codec::msgpack(), &args)[..] else {
         panic!("msgpack is one binary message");
     };
-    let limits = Limits::default();
+    let limits = PacketLimits::default();
     let message = [Payload::Binary(message)];
     let packet = decode_with(&Codec::msgpack(), Protocol::V4, &limits, &message).unwrap();
     let back = super::encode(&Codec::json(), &packet.into_args());
@@ -292,7 +292,7 @@ fn a_million_brackets_are_refused() {
         let result = decode_with(
             &Codec::msgpack(),
             Protocol::V4,
-            &Limits::default(),
+            &PacketLimits::default(),
             &message,
         );
         assert_eq!(result.unwrap_err(), PacketError::TooDeep);
@@ -450,7 +450,7 @@ fn messages_out_of_turn_are_refused_and_disarm() {
 fn a_waiting_packet_is_known_before_its_attachments() {
     let mut decoder = Decoder::default();
     let header = Payload::Text(r#"51-/admin,["e"]"#);
-    let limits = Limits::default();
+    let limits = PacketLimits::default();
     let first = decoder.decode(&Codec::json(), header, Protocol::V4, &limits);
     assert!(matches!(first, Ok(None)));
     assert!(decoder.is_waiting());
@@ -523,7 +523,7 @@ fn a_placeholder_as_senders_write_it_is_judged_like_any_other() {
     ];
     for (around, number) in around.iter().flat_map(|a| numbers.map(|n| (a, n))) {
         for bound in 0..9 {
-            let judge = |limits: &Limits, space: &str| {
+            let judge = |limits: &PacketLimits, space: &str| {
                 let object = format!(r#"{{{space}"_placeholder":true,"num":{number}}}"#);
                 let header = format!(r#"52-["e",{}]"#, around.replace('X', &object));
                 let messages = [Payload::Text(&header), ONE, ONE];
@@ -563,7 +563,12 @@ fn every_truncation_is_an_answer() {
     let message = b"\x84\xa4type\x02\xa3nsp\xa1/\xa2id\xcd\x01\x00\xa4data\x93\xa1e\xc4\x02ab\xd7\x00\0\0\0\0\0\0\0\0";
     for len in 0..message.len() {
         let part = [Payload::Binary(message.get(..len).unwrap())];
-        let result = decode_with(&Codec::msgpack(), Protocol::V4, &Limits::default(), &part);
+        let result = decode_with(
+            &Codec::msgpack(),
+            Protocol::V4,
+            &PacketLimits::default(),
+            &part,
+        );
         assert!(result.is_err(), "{len}");
     }
 }
@@ -624,7 +629,13 @@ fn an_event_without_payload_has_no_name() {
 fn of_what_is_past_a_limit_events_of_json_without_attachments_are_known() {
     let known = |codec: &Codec, error, message: &str| {
         let message = Payload::Text(message);
-        let packet = Decoder::past_limit(error, codec, message, Protocol::V4, &Limits::default())?;
+        let packet = Decoder::past_limit(
+            error,
+            codec,
+            message,
+            Protocol::V4,
+            &PacketLimits::default(),
+        )?;
         Some((
             packet.namespace().to_owned(),
             packet.id(),

@@ -144,7 +144,7 @@ fn reserved_names_are_not_sent() {
     assert!(out.is_empty());
     assert_eq!(
         EmitError::from(EncodeError::ReservedName),
-        EmitError::ReservedName
+        EmitError::Encode(EncodeError::ReservedName)
     );
 }
 

@@ -15,16 +15,16 @@ use engineio::{MessageBuffer, Payload, Protocol};
 use serde::Serialize;
 
 use super::vectors::Wire;
-use super::{Codec, Decoder, Limits, OutgoingEvent, OwnedArgs, PacketError};
+use super::{Codec, Decoder, OutgoingEvent, OwnedArgs, PacketError, PacketLimits};
 use crate::codec::packet::Packet;
 
 /// The packet that some JSON messages make.
 fn decode(messages: &[Payload<'_>]) -> Result<Packet<'static>, PacketError> {
-    decode_within(&Limits::default(), messages)
+    decode_within(&PacketLimits::default(), messages)
 }
 
 fn decode_within(
-    limits: &Limits,
+    limits: &PacketLimits,
     messages: &[Payload<'_>],
 ) -> Result<Packet<'static>, PacketError> {
     decode_with(&Codec::json(), Protocol::V4, limits, messages)
@@ -33,7 +33,7 @@ fn decode_within(
 fn decode_with(
     codec: &Codec,
     protocol: Protocol,
-    limits: &Limits,
+    limits: &PacketLimits,
     messages: &[Payload<'_>],
 ) -> Result<Packet<'static>, PacketError> {
     let mut decoder = Decoder::default();

@@ -7,8 +7,8 @@ use crate::codec::kind::PacketKind;
 use crate::codec::packet::Packet;
 use crate::codec::vectors::Wire;
 use crate::codec::{
-    Args, Binary, Codec, ConnectReply, Decoder, EncodeError, Limits, Outgoing, OutgoingEvent,
-    OwnedArgs, PacketError, Parser, Partial,
+    Args, Binary, Codec, ConnectReply, Decoder, EncodeError, Outgoing, OutgoingEvent, OwnedArgs,
+    PacketError, PacketLimits, Parser, Partial,
 };
 
 struct DataFirst;
@@ -17,7 +17,7 @@ impl Parser for DataFirst {
     fn decode<'a>(
         &self,
         message: Payload<'a>,
-        _: &Limits,
+        _: &PacketLimits,
         partial: &mut Partial,
     ) -> Result<Option<Packet<'a>>, PacketError> {
         match message {
@@ -55,7 +55,7 @@ impl Parser for DataFirst {
 #[test]
 fn it_decodes_over_several_messages() {
     let codec = Codec::custom(DataFirst);
-    let limits = Limits::default();
+    let limits = PacketLimits::default();
     let mut decoder = Decoder::default();
     let first = decoder.decode(&codec, Payload::Binary(&[7, 8]), Protocol::V4, &limits);
     assert!(matches!(first, Ok(None)) && decoder.is_waiting());

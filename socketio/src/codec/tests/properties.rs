@@ -7,7 +7,7 @@ use socketio_auth::lenient_json;
 use super::{decode_with, wires};
 use crate::codec::packet::Packet;
 use crate::codec::vectors::{Several, Wire, value_of};
-use crate::codec::{Codec, Decoder, Limits, OutgoingEvent, RawArgs};
+use crate::codec::{Codec, Decoder, OutgoingEvent, PacketLimits, RawArgs};
 
 /// A repeatable sequence: xorshift64.
 struct Random(u64);
@@ -68,9 +68,9 @@ fn encode(codec: &Codec, event: OutgoingEvent<'_, Several<'_>>) -> Vec<Wire> {
 }
 
 fn decode(codec: &Codec, messages: &[Wire]) -> Packet<'static> {
-    let limits = Limits {
+    let limits = PacketLimits {
         max_attachments: 1_000,
-        ..Limits::default()
+        ..PacketLimits::default()
     };
     let payloads: Vec<_> = messages.iter().map(Wire::payload).collect();
     decode_with(codec, Protocol::V4, &limits, &payloads).unwrap()
@@ -198,7 +198,7 @@ fn damaged_messages_are_answered() {
             let mut decoder = Decoder::default();
             for message in encode(&codec, event) {
                 let damaged = damage(&mut random, message);
-                let limits = Limits::default();
+                let limits = PacketLimits::default();
                 match decoder.decode(&codec, damaged.payload(), Protocol::V4, &limits) {
                     Ok(None) => assert!(decoder.is_waiting()),
                     Ok(Some(packet)) => {
@@ -255,7 +255,7 @@ fn a_message_of_any_bytes_is_answered_by_msgpack() {
         let len = random.below(60);
         message.extend((0..len).map(|_| u8::try_from(random.below(256)).unwrap()));
         let mut decoder = Decoder::default();
-        let limits = Limits::default();
+        let limits = PacketLimits::default();
         let payload = Payload::Binary(&message);
         if let Ok(Some(packet)) = decoder.decode(&Codec::msgpack(), payload, Protocol::V4, &limits)
         {

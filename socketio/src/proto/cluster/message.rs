@@ -80,7 +80,7 @@ impl fmt::Debug for RequestId {
     }
 }
 
-/// One message between servers. An [`Adapter`](crate::Adapter) carries it in whatever format its bus speaks.
+/// One message between servers. An [`Adapter`](crate::cluster::Adapter) carries it in whatever format its bus speaks.
 ///
 /// Cloning shares what is in it.
 #[derive(Clone, Debug)]
@@ -122,7 +122,7 @@ impl ClusterMessage {
 /// What a [`ClusterMessage`] says: the types of PROTOCOL.md §6.3 with their data, and what only this library says.
 ///
 /// Arguments are [`OwnedArgs`]: whatever format they came in, a codec of an adapter writes each with
-/// [`RawArgs::transcode`](crate::RawArgs::transcode), binary as bytes, and makes them again with [`OwnedArgs::new`]
+/// [`RawArgs::transcode`](crate::args::RawArgs::transcode), binary as bytes, and makes them again with [`OwnedArgs::new`]
 /// or [`OwnedArgs::from_values`].
 #[derive(Clone, Debug)]
 #[non_exhaustive]

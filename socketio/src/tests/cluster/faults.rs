@@ -2,10 +2,10 @@
 
 use super::{Kind, World, received, servers, settle};
 use crate::cluster::handle::Hearing;
-use crate::{
-    AdapterError, ClusterBody, ClusterMessage, ClusterOptions, Event, OwnedArgs, RequestId,
-    ServerId,
+use crate::cluster::{
+    AdapterError, ClusterBody, ClusterMessage, ClusterOptions, RequestId, ServerId,
 };
+use crate::{Event, OwnedArgs};
 
 #[tokio::test(start_paused = true)]
 async fn a_message_that_comes_twice_is_acted_on_once() {

@@ -1,8 +1,9 @@
 //! What passes between servers that are linked and well.
 
 use super::{World, received, servers, settle, until};
+use crate::cluster::LocalBus;
 use crate::testing::{Received, TestClient};
-use crate::{Args, Binary, BuildError, LocalBus, Room, SocketIo};
+use crate::{Args, Binary, BuildError, Room, SocketIo};
 
 //= CLA-03 test
 #[tokio::test(start_paused = true)]
@@ -20,7 +21,7 @@ async fn a_broadcast_reaches_the_clients_of_every_server_once() {
         .except(sid_b.as_str())
         .emit("x", &())
         .unwrap();
-    one.space.all().local().emit("here", &()).unwrap();
+    one.space.everyone().local().emit("here", &()).unwrap();
     two.space
         .socket(&sid_b)
         .unwrap()
@@ -84,7 +85,7 @@ async fn sockets_of_other_servers_join_leave_and_are_disconnected() {
     let (_a, _) = one.client().await;
     let (mut b, sid_b) = two.client().await;
     let (mut c, _) = two.client().await;
-    one.space.all().join("r");
+    one.space.everyone().join("r");
     settle().await;
     assert_eq!(one.space.ids_in("r").len(), 1, "the sender's own");
     assert_eq!(two.space.ids_in("r").len(), 2);
@@ -106,8 +107,8 @@ async fn what_is_kept_local_changes_no_other_server() {
     let [one, two] = servers(&world).await;
     let (_a, _) = one.client().await;
     let (_b, _) = two.client().await;
-    one.space.all().local().join("r");
-    one.space.all().local().disconnect();
+    one.space.everyone().local().join("r");
+    one.space.everyone().local().disconnect();
     settle().await;
     assert_eq!(two.space.rooms(), [] as [Room; 0]);
     assert_eq!(two.space.socket_count(), 1);

@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
-use futures_core::Stream;
-
 use super::{Kind, Server, World, servers, settle};
+use crate::args::EncodeError;
+use crate::cluster::{AdapterError, ServerAnswer};
 use crate::testing::TestClient;
-use crate::{Ack, AckError, AckStream, Args, EmitError, NoAck, ServerAnswer};
+use crate::{Ack, AckError, AckStream, Args, EmitError, NoAck};
 
-async fn next<R: crate::FromArgs>(
+async fn next<R: crate::args::FromArgs>(
     acks: &mut AckStream<R>,
-) -> Option<(String, Result<R, AckError>)> {
-    let next = std::future::poll_fn(|cx| std::pin::Pin::new(&mut *acks).poll_next(cx)).await;
-    next.map(|(id, answer)| (id.as_str().to_owned(), answer))
+) -> Option<(Option<String>, Result<R, AckError>)> {
+    let next = acks.next().await;
+    next.map(|(id, answer)| (id.map(|id| id.as_str().to_owned()), answer))
 }
 
 /// Has a client acknowledge the next event with `args`, JSON without brackets.
@@ -33,7 +33,7 @@ async fn clients_of_every_server_acknowledge_a_broadcast() {
     let [one, two, _three] = servers(&world).await;
     let (mut a, sid_a) = one.client().await;
     let (mut b, sid_b) = two.client().await;
-    let mut acks = one.space.emit_with_ack::<u32>("q", &1).unwrap();
+    let mut acks = one.space.emit_with_ack::<u32>("q", &1);
     acknowledge(&mut a, "1").await;
     acknowledge(&mut b, "2,3").await;
     let mut answers = vec![
@@ -41,7 +41,7 @@ async fn clients_of_every_server_acknowledge_a_broadcast() {
         next(&mut acks).await.unwrap(),
     ];
     answers.sort_by_key(|(_, answer)| answer.clone().unwrap());
-    assert_eq!(answers, [(sid_a, Ok(1)), (sid_b, Ok(2))]);
+    assert_eq!(answers, [(Some(sid_a), Ok(1)), (Some(sid_b), Ok(2))]);
     assert_eq!(acks.target_count(), 2);
     let before = tokio::time::Instant::now();
     assert_eq!(next(&mut acks).await, None);
@@ -57,18 +57,15 @@ async fn clients_that_are_late_anywhere_are_told_of_when_the_time_is_up() {
     let (mut a, sid_a) = one.client().await;
     let (_late, sid_late) = one.client().await;
     let (_b, _) = two.client().await;
-    let mut acks = one.space.emit_with_ack::<u32>("q", &1).unwrap();
+    let mut acks = one.space.emit_with_ack::<u32>("q", &1);
     acknowledge(&mut a, "1").await;
     let before = tokio::time::Instant::now();
-    assert_eq!(next(&mut acks).await, Some((sid_a, Ok(1))));
+    assert_eq!(next(&mut acks).await, Some((Some(sid_a), Ok(1))));
     assert_eq!(
         next(&mut acks).await,
-        Some((sid_late, Err(AckError::Timeout)))
+        Some((Some(sid_late), Err(AckError::Timeout)))
     );
-    assert_eq!(
-        next(&mut acks).await,
-        Some((String::new(), Err(AckError::Timeout)))
-    );
+    assert_eq!(next(&mut acks).await, Some((None, Err(AckError::Timeout))));
     assert_eq!(next(&mut acks).await, None);
     let waited = before.elapsed();
     assert!((5_000..5_100).contains(&waited.as_millis()), "{waited:?}");
@@ -82,14 +79,14 @@ async fn clients_that_leave_with_their_server_are_told_of() {
     let (mut a, sid_a) = one.client().await;
     let (mut b, sid_b) = two.client().await;
     let (_c, _) = two.client().await;
-    let mut acks = one.space.emit_with_ack::<u32>("q", &1).unwrap();
+    let mut acks = one.space.emit_with_ack::<u32>("q", &1);
     acknowledge(&mut a, "1").await;
     acknowledge(&mut b, "2").await;
-    assert_eq!(next(&mut acks).await, Some((sid_a, Ok(1))));
-    assert_eq!(next(&mut acks).await, Some((sid_b, Ok(2))));
+    assert_eq!(next(&mut acks).await, Some((Some(sid_a), Ok(1))));
+    assert_eq!(next(&mut acks).await, Some((Some(sid_b), Ok(2))));
     let before = tokio::time::Instant::now();
     two.io.close();
-    let left = (String::new(), Err(AckError::Disconnected));
+    let left = (None, Err(AckError::Disconnected));
     assert_eq!(next(&mut acks).await, Some(left));
     assert_eq!(next(&mut acks).await, None);
     assert!(before.elapsed() < Duration::from_secs(1), "nobody waits");
@@ -128,7 +125,7 @@ async fn the_sockets_of_every_server_are_fetched() {
     let issued = handshake["issued"].as_i64().unwrap();
     assert!(issued > 1_600_000_000_000, "{issued}");
     assert!(handshake["time"].as_str().unwrap().ends_with('Z'));
-    let local = one.space.all().local().fetch_sockets().await;
+    let local = one.space.everyone().local().fetch_sockets().await;
     assert_eq!(local.items().len(), 1);
     assert!(local.is_complete());
 }
@@ -154,7 +151,7 @@ trait Ids {
     fn iter_ids(&self) -> Vec<String>;
 }
 
-impl Ids for crate::Gathered<crate::RemoteSocket> {
+impl Ids for crate::cluster::Gathered<crate::cluster::RemoteSocket> {
     fn iter_ids(&self) -> Vec<String> {
         let sockets = self.items().iter();
         sockets.map(|socket| socket.id().to_string()).collect()
@@ -182,10 +179,7 @@ async fn a_server_that_leaves_is_not_waited_for() {
     for server in [&one, &two, &three] {
         server.knows(3).await;
     }
-    let asked = one
-        .space
-        .server_side_emit_with_ack::<u32>("q", &())
-        .unwrap();
+    let asked = one.space.server_side_emit_with_ack::<u32>("q", &());
     settle().await;
     three.io.close();
     let before = tokio::time::Instant::now();
@@ -225,10 +219,7 @@ async fn servers_hear_the_events_of_others_and_answer_once() {
     lines.sort();
     assert_eq!(lines, ["three / 1 2", "two / 1 2"], "not the sender");
 
-    let asked = one
-        .space
-        .server_side_emit_with_ack("q", &Args((3, 4)))
-        .unwrap();
+    let asked = one.space.server_side_emit_with_ack("q", &Args((3, 4)));
     let answers = asked.await;
     assert!(answers.is_complete());
     let answers: Vec<ServerAnswer<u32>> = answers.into_items();
@@ -241,18 +232,23 @@ async fn servers_hear_the_events_of_others_and_answer_once() {
     let asked = one
         .space
         .server_side_emit_with_ack::<serde_json::Value>("q", &"x");
-    for found in asked.unwrap().await {
+    for found in asked.await {
         assert_eq!(found.answer.unwrap()["error"], "invalid_arguments");
     }
     let silent = one
         .space
         .server_side_emit_with_ack::<()>("silent", &())
-        .unwrap()
         .await;
     assert_eq!(silent.missing_servers(), 2);
     for name in ["connect", "connection", "new_namespace"] {
         let refused = one.space.server_side_emit(name, &());
-        assert_eq!(refused, Err(EmitError::ReservedName));
+        assert_eq!(refused, Err(EmitError::Encode(EncodeError::ReservedName)));
+        let unasked = one.space.server_side_emit_with_ack::<()>(name, &()).await;
+        let failure = unasked.failure();
+        assert!(
+            matches!(failure, Some(AdapterError::Encode(_))),
+            "{failure:?}"
+        );
     }
 }
 
@@ -265,9 +261,9 @@ async fn an_adapter_that_counts_its_servers_ends_questions_after_as_many_answers
     let found = one.space.fetch_sockets().await;
     assert!(found.is_complete());
     assert_eq!(found.iter_ids(), [&*sid_b]);
-    let mut acks = one.space.emit_with_ack::<u32>("q", &()).unwrap();
+    let mut acks = one.space.emit_with_ack::<u32>("q", &());
     acknowledge(&mut b, "5").await;
-    assert_eq!(next(&mut acks).await, Some((sid_b, Ok(5))));
+    assert_eq!(next(&mut acks).await, Some((Some(sid_b), Ok(5))));
     assert_eq!(next(&mut acks).await, None);
 
     world
@@ -295,10 +291,7 @@ async fn without_a_cluster_there_is_one_server_and_its_sockets() {
     let found = alone.space.fetch_sockets().await;
     assert!(found.is_complete());
     assert_eq!(found.iter_ids(), [sid]);
-    let answers = alone
-        .space
-        .server_side_emit_with_ack::<()>("q", &())
-        .unwrap();
+    let answers = alone.space.server_side_emit_with_ack::<()>("q", &());
     assert_eq!(answers.await.into_items(), []);
 }
 

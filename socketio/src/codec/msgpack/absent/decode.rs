@@ -3,9 +3,12 @@
 use engineio::Payload;
 
 use crate::codec::error::PacketError;
-use crate::codec::limits::Limits;
+use crate::codec::limits::PacketLimits;
 use crate::codec::packet::Packet;
 
-pub(in crate::codec) fn decode<'a>(_: Payload<'a>, _: &Limits) -> Result<Packet<'a>, PacketError> {
+pub(in crate::codec) fn decode<'a>(
+    _: Payload<'a>,
+    _: &PacketLimits,
+) -> Result<Packet<'a>, PacketError> {
     Err(PacketError::UnknownType)
 }
