@@ -9,10 +9,9 @@ use socketio_auth::Subject;
 
 use crate::clock::{now, wall_clock};
 use crate::codec::EncodeError;
-use crate::id::SocketId;
 use crate::lock::Lock;
 use crate::proto::recovery::{Bounds, Log, Offset, Session};
-use crate::proto::rooms::{Room, Selection};
+use crate::proto::rooms::Selection;
 
 /// How clients that lost their connection get back what they had: their id, their rooms, and the events they missed.
 ///
@@ -27,6 +26,12 @@ use crate::proto::rooms::{Room, Selection};
 /// was never sent such an event has nothing to name, and is a stranger (SIO5-CSR-03). Events reach
 /// a client in the order of their offsets, whichever threads they are emitted on: those of one namespace wait for each
 /// other to be queued.
+///
+/// What was said in a room while the client was not in it is not for it, and what was said while it was is, whatever rooms
+/// it has when its connection is lost; while it is away it stays in those. The reference goes by the rooms at the loss
+/// alone: there a client that joins a room may be sent what was said before, and one that leaves loses what it has not got
+/// yet. Of each client the last 64 rooms that it left are remembered; one that missed something and has heard nothing since
+/// it left an earlier one is connected anew.
 ///
 /// Authentication runs again, and only the same subject gets a session back, without the rooms that it may not join
 /// any more. Namespaces that authenticate in two round trips have no recovery.
@@ -135,8 +140,7 @@ pub(crate) struct Recoverable {
 
 /// What a socket got back.
 pub(crate) struct Resumed {
-    pub(crate) id: SocketId,
-    pub(crate) rooms: Vec<Room>,
+    pub(crate) session: Session,
     /// The last event that the client has.
     pub(crate) after: Offset,
 }
@@ -211,7 +215,7 @@ impl Keeper {
         after: Offset,
     ) -> Option<(Vec<Kept>, Offset)> {
         let log = self.log.lock();
-        let missed = log.missed(namespace, &resumed.id, &resumed.rooms, after)?;
+        let missed = log.missed(namespace, &resumed.session, after)?;
         Some((missed, log.end()))
     }
 }

@@ -3,13 +3,12 @@
 use std::sync::Arc;
 
 use engineio::{Protocol, SendOptions};
-use socketio_auth::Action;
 
 use super::core::Core;
 use super::keeper::{Claim, Keeper, Kept, Recoverable, Resumed};
 use crate::error::DisconnectReason;
-use crate::proto::recovery::Session;
-use crate::proto::rooms::{Joined, Room};
+use crate::proto::recovery::{Offset, Session};
+use crate::proto::rooms::{Joined, Room, Rooms};
 
 impl Core {
     pub(crate) fn set_claim(&self, claim: Box<Claim>) {
@@ -39,15 +38,14 @@ impl Core {
             Some((claim.pid, resumed))
         });
         let recoverable = match resumed {
-            Some((pid, (session, after))) => Recoverable {
-                pid,
-                since: session.since,
-                resumed: Some(Resumed {
-                    rooms: self.allowed(session.rooms),
-                    id: session.id,
-                    after,
-                }),
-            },
+            Some((pid, (mut session, after))) => {
+                self.withhold(&mut session, keeper);
+                Recoverable {
+                    pid,
+                    since: session.since,
+                    resumed: Some(Resumed { session, after }),
+                }
+            }
             // Without random bytes the socket is one that cannot be recovered.
             None => match engineio::SessionId::generate() {
                 Ok(pid) => Recoverable {
@@ -64,14 +62,11 @@ impl Core {
         is_resumed && keeper.skips_middleware
     }
 
-    /// Of the rooms of a session, those that the grant of today allows.
-    fn allowed(&self, mut rooms: Vec<Room>) -> Vec<Room> {
-        rooms.retain(|room| {
-            self.may(Action::Join {
-                room: room.as_str(),
-            })
-        });
-        rooms
+    /// Takes a session the rooms that the grant of today does not allow.
+    fn withhold(&self, session: &mut Session, keeper: &Keeper) {
+        let mut refused = session.all_rooms();
+        refused.retain(|room| !self.may_be_in(room));
+        session.withhold(&refused, keeper.end());
     }
 
     pub(crate) fn pid(&self) -> Option<&str> {
@@ -146,14 +141,25 @@ impl Core {
             }
         };
         let mut rooms = self.space.rooms.lock();
-        rooms.insert(self.id().clone(), Arc::clone(self), tag);
         let bounds = self.space.settings.rooms;
-        let rejoined = resumed.rooms.iter().filter_map(|room| {
-            // A namespace that is full of rooms takes the socket without them.
-            let joined = rooms.join(&resumed.id, room, bounds).ok()?;
-            Some((room.clone(), joined))
-        });
-        rejoined.collect()
+        let socket = Arc::clone(self);
+        rooms.resume(&resumed.session, socket, tag, bounds, keeper.end())
+    }
+
+    /// Changes the rooms of the socket. Where that is to be known when it comes back, no event is sent meanwhile, and the
+    /// change is given where the log ends.
+    pub(super) fn in_rooms<T>(
+        &self,
+        change: impl FnOnce(&mut Rooms<Arc<Self>>, Option<Offset>) -> T,
+    ) -> T {
+        let (Some(keeper), Some(recoverable)) = (&self.space.recovery, self.recoverable.get())
+        else {
+            return change(&mut self.space.rooms.lock(), None);
+        };
+        let _order = self.space.order.lock();
+        let mut rooms = self.space.rooms.lock();
+        let end = keeper.end();
+        change(&mut rooms, Some(end).filter(|&end| end > recoverable.since))
     }
 
     /// Where an event for this socket is to be kept.
@@ -173,10 +179,15 @@ impl Core {
         if !reason.is_recoverable() {
             return;
         }
+        let (rooms, stays) = {
+            let rooms = self.space.rooms.lock();
+            (rooms.rooms_of(self.id()), rooms.stays_of(self.id()))
+        };
         let session = Session {
             id: self.id().clone(),
             subject: self.subject(),
-            rooms: self.space.rooms.lock().rooms_of(self.id()),
+            rooms,
+            stays,
             since: recoverable.since,
         };
         keeper.save(&recoverable.pid, &self.space.name, session);
