@@ -5,8 +5,10 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use engineio::EncodedMessage;
 use serde_json::Value;
-use socketio_auth::Subject;
+use socketio_auth::{GrantFacts, Subject};
 
+use crate::atomic::AtomicBool;
+use crate::authority::revoked::Mark;
 use crate::clock::{now, wall_clock};
 use crate::codec::EncodeError;
 use crate::lock::Lock;
@@ -34,7 +36,8 @@ use crate::proto::rooms::Selection;
 /// it left an earlier one is connected anew.
 ///
 /// Authentication runs again, and only the same subject gets a session back, without the rooms that it may not join
-/// any more. Namespaces that authenticate in two round trips have no recovery.
+/// any more. A revocation, and a [kick](crate::AuthControl::kick), reach clients that are away: what the grant had let in
+/// is forgotten, whatever credential is presented next. Namespaces that authenticate in two round trips have no recovery.
 ///
 /// ```
 /// use std::time::Duration;
@@ -136,6 +139,8 @@ pub(crate) struct Recoverable {
     pub(crate) pid: Arc<str>,
     pub(crate) since: Offset,
     pub(crate) resumed: Option<Resumed>,
+    /// What let the socket in was revoked.
+    pub(crate) is_forfeit: AtomicBool,
 }
 
 /// What a socket got back.
@@ -143,6 +148,8 @@ pub(crate) struct Resumed {
     pub(crate) session: Session,
     /// The last event that the client has.
     pub(crate) after: Offset,
+    /// What had been revoked when it got the session.
+    pub(crate) mark: Mark,
 }
 
 /// A kept event.
@@ -195,6 +202,15 @@ impl Keeper {
 
     pub(crate) fn save(&self, pid: &Arc<str>, namespace: &Arc<str>, session: Session) {
         self.log.lock().save(now(), pid, namespace, session);
+    }
+
+    pub(crate) fn forget(&self, pid: &str) {
+        self.log.lock().forget(pid);
+    }
+
+    /// Forgets what was saved for clients that are away and one of these grants had let in.
+    pub(crate) fn revoke(&self, is_meant: impl Fn(&GrantFacts) -> bool) {
+        self.log.lock().revoke(is_meant);
     }
 
     pub(crate) fn resume(

@@ -6,6 +6,8 @@ use engineio::{Protocol, SendOptions};
 
 use super::core::Core;
 use super::keeper::{Claim, Keeper, Kept, Recoverable, Resumed};
+use crate::atomic::{AtomicBool, Ordering};
+use crate::authority::revoked::RecentRevocations;
 use crate::error::DisconnectReason;
 use crate::proto::recovery::{Offset, Session};
 use crate::proto::rooms::{Joined, Room, Rooms};
@@ -33,9 +35,13 @@ impl Core {
             .as_mut()
             .and_then(|extra| extra.claim.take());
         let subject = self.subject();
+        let mark = self.revocations().mark();
         let resumed = claim.and_then(|claim| {
-            let resumed = keeper.resume(&claim, &self.space.name, subject.as_ref())?;
-            Some((claim.pid, resumed))
+            let (session, after) = keeper.resume(&claim, &self.space.name, subject.as_ref())?;
+            // A list may have heard of it elsewhere.
+            let grant = session.grant.as_ref();
+            let is_held = grant.is_none_or(|facts| self.space.check_lists(facts).is_ok());
+            is_held.then_some((claim.pid, (session, after)))
         });
         let recoverable = match resumed {
             Some((pid, (mut session, after))) => {
@@ -43,7 +49,12 @@ impl Core {
                 Recoverable {
                     pid,
                     since: session.since,
-                    resumed: Some(Resumed { session, after }),
+                    resumed: Some(Resumed {
+                        session,
+                        after,
+                        mark,
+                    }),
+                    is_forfeit: AtomicBool::new(false),
                 }
             }
             // Without random bytes the socket is one that cannot be recovered.
@@ -52,6 +63,7 @@ impl Core {
                     pid: pid.as_str().into(),
                     since: keeper.end(),
                     resumed: None,
+                    is_forfeit: AtomicBool::new(false),
                 },
                 Err(_) => return false,
             },
@@ -73,6 +85,17 @@ impl Core {
         self.recoverable.get().map(|found| &*found.pid)
     }
 
+    /// What let the socket in was revoked: it does not come back, even if its connection is being lost just now.
+    pub(super) fn forfeit(&self) {
+        if let Some(recoverable) = self.recoverable.get() {
+            recoverable.is_forfeit.store(true, Ordering::Release);
+        }
+    }
+
+    fn revocations(&self) -> &RecentRevocations {
+        &self.connection.data().server.authority.revoked
+    }
+
     pub(super) fn resumed(&self) -> Option<&Resumed> {
         self.recoverable.get()?.resumed.as_ref()
     }
@@ -82,12 +105,16 @@ impl Core {
     }
 
     /// Sends what a resumed socket missed, ahead of the answer to its CONNECT. False when not all of it is kept any
-    /// more.
+    /// more, or what had let it in was revoked while middleware was asked.
     //= SIO5-CSR-04
     pub(crate) fn send_missed(&self) -> bool {
         let (Some(keeper), Some(resumed)) = (&self.space.recovery, self.resumed()) else {
             return true;
         };
+        let grant = resumed.session.grant.as_ref();
+        if grant.is_some_and(|facts| self.revocations().check(resumed.mark, facts).is_err()) {
+            return false;
+        }
         let Some((missed, end)) = keeper.missed(&self.space.name, resumed, resumed.after) else {
             return false;
         };
@@ -185,11 +212,16 @@ impl Core {
         };
         let session = Session {
             id: self.id().clone(),
-            subject: self.subject(),
+            grant: self.grant().map(|grant| grant.facts().clone()),
             rooms,
             stays,
             since: recoverable.since,
         };
         keeper.save(&recoverable.pid, &self.space.name, session);
+        // A revocation marks the sockets that it finds, then looks for what is saved. Whichever way that falls between
+        // these two steps, one of the sides sees the other.
+        if recoverable.is_forfeit.load(Ordering::Acquire) {
+            keeper.forget(&recoverable.pid);
+        }
     }
 }

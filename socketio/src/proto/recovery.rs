@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use socketio_auth::Subject;
+use socketio_auth::{GrantFacts, Subject};
 
 use self::cost::{PACKET_COST_BYTES, SESSION_COST_BYTES, cost_of};
 use self::forgotten::Forgotten;
@@ -41,8 +41,8 @@ pub(crate) struct Bounds {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Session {
     pub(crate) id: SocketId,
-    /// Whose credential let it in; only the same subject gets it back.
-    pub(crate) subject: Option<Subject>,
+    /// What let it in: only the same subject gets it back, and nobody when it is revoked.
+    pub(crate) grant: Option<GrantFacts>,
     pub(crate) rooms: Vec<Room>,
     /// When it came into those rooms, and which it had left.
     pub(crate) stays: Stays,
@@ -51,6 +51,10 @@ pub(crate) struct Session {
 }
 
 impl Session {
+    fn subject(&self) -> Option<&Subject> {
+        self.grant.as_ref().map(GrantFacts::subject)
+    }
+
     /// Every room that it is or was in, each once.
     pub(crate) fn all_rooms(&self) -> Vec<Room> {
         let mut rooms: Vec<Room> = self
@@ -227,7 +231,7 @@ impl<M: Clone> Log<M> {
     ) -> Option<(Session, Offset)> {
         self.keep_bounds(now);
         let saved = self.sessions.get(pid)?;
-        if *saved.namespace != *namespace || saved.session.subject.as_ref() != subject {
+        if *saved.namespace != *namespace || saved.session.subject() != subject {
             return None;
         }
         let session = self.forget_session(pid)?.session;
@@ -350,6 +354,21 @@ impl<M: Clone> Log<M> {
         if index.to_all.is_empty() && index.by_room.is_empty() {
             self.indexes.remove(&packet.namespace);
         }
+    }
+
+    /// Forgets every session that one of these grants let in.
+    pub(crate) fn revoke(&mut self, is_meant: impl Fn(&GrantFacts) -> bool) {
+        let saved = self.sessions.iter();
+        let meant = saved.filter(|(_, saved)| saved.session.grant.as_ref().is_some_and(&is_meant));
+        let meant: Vec<_> = meant.map(|(pid, _)| Arc::clone(pid)).collect();
+        for pid in meant {
+            self.forget_session(&pid);
+        }
+    }
+
+    /// Forgets what was saved for a private id.
+    pub(crate) fn forget(&mut self, pid: &str) {
+        self.forget_session(pid);
     }
 
     fn forget_session(&mut self, pid: &str) -> Option<Saved> {

@@ -62,28 +62,8 @@ impl Counts {
     }
 }
 
-/// A rule that was broken.
-#[derive(Debug)]
-pub(crate) struct Wrong {
-    /// Which known fault it shows, if it does.
-    pub(crate) known: Option<Known>,
-    pub(crate) text: String,
-}
-
-/// Faults that are known and not mended yet. The list may only become shorter: one that is not seen any more has to
-/// leave it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Known {
-    /// A revocation does not reach the session of a client that is away: its next login gets it back.
-    AwayWhenRevoked,
-}
-
-impl Known {
-    pub(crate) const ALL: &'static [Self] = &[Self::AwayWhenRevoked];
-}
-
 /// What is wrong with a history; nothing if it is as it must be.
-pub(crate) fn check(records: &[Record]) -> (Vec<Wrong>, Counts) {
+pub(crate) fn check(records: &[Record]) -> (Vec<String>, Counts) {
     let mut checker = Checker {
         records,
         chains: BTreeMap::new(),
@@ -108,7 +88,7 @@ struct Checker<'a> {
     /// When servers ended.
     ends: HashMap<usize, u64>,
     quiet: u64,
-    wrong: Vec<Wrong>,
+    wrong: Vec<String>,
     counts: Counts,
 }
 
@@ -184,15 +164,7 @@ struct Emission {
 
 impl Checker<'_> {
     fn fail(&mut self, at: u64, text: impl std::fmt::Display) {
-        let text = format!("{at} ms: {text}");
-        self.wrong.push(Wrong { known: None, text });
-    }
-
-    fn fail_as(&mut self, known: Known, at: u64, text: impl std::fmt::Display) {
-        self.fail(at, text);
-        if let Some(wrong) = self.wrong.last_mut() {
-            wrong.known = Some(known);
-        }
+        self.wrong.push(format!("{at} ms: {text}"));
     }
 
     /// The sockets and their rooms, and what is wrong with their coming and going.
@@ -595,7 +567,7 @@ impl Checker<'_> {
                     match before {
                         Some(before) if revoked.contains_key(&before) => {
                             let text = format!("{who} gets back what {before:?} had");
-                            self.fail_as(Known::AwayWhenRevoked, *at, text);
+                            self.fail(*at, text);
                         }
                         Some((other, _)) if other != *who => {
                             self.fail(*at, format!("{who} gets back what {other} had"));

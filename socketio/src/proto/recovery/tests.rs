@@ -1,7 +1,9 @@
 use serde_json::value::RawValue;
+use socketio_auth::{Grant, Revocation};
 
 use super::offset::NoOffset;
 use super::*;
+use std::time::SystemTime;
 
 const BOUNDS: Bounds = Bounds {
     max_age: Duration::from_secs(120),
@@ -60,7 +62,7 @@ impl Fixture {
     fn save_as(&mut self, pid: &str, joined: &[&str], subject: Option<&str>, since: Offset) {
         let session = Session {
             id: SocketId::new(format!("id-{pid}")),
-            subject: subject.map(Subject::from),
+            grant: subject.map(|subject| Grant::new((), subject).facts().clone()),
             rooms: rooms(joined),
             stays: self.stays.clone(),
             since,
@@ -208,6 +210,26 @@ fn another_subject_or_namespace_leaves_the_session_to_its_owner() {
     assert!(!resume("/", Some(("alice", Some("https://b.example")))));
     assert!(!resume("/other", Some(("alice", None))));
     assert!(resume("/", Some(("alice", None))));
+}
+
+#[test]
+fn a_revocation_reaches_what_was_saved_and_nobody_elses() {
+    let mut fixture = Fixture::new(BOUNDS);
+    let offset = fixture.send(0, &[], &[]);
+    fixture.save("nobody", &[]);
+    fixture.save_as("a", &[], Some("alice"), Offset::default());
+    fixture.save_as("b", &[], Some("bob"), Offset::default());
+    let alice = Revocation::subject("alice", SystemTime::UNIX_EPOCH);
+    fixture.log.revoke(|facts| alice.covers(facts));
+    let mut resume = |pid, subject: Option<&str>| {
+        let subject = subject.map(Subject::from);
+        let resumed = (fixture.log).resume(fixture.now, pid, "/", subject.as_ref(), &offset);
+        resumed.is_some()
+    };
+    assert!(!resume("a", Some("alice")));
+    assert!(resume("b", Some("bob")));
+    assert!(resume("nobody", None));
+    assert_eq!(fixture.log.sessions.len() + fixture.log.pids.len(), 0);
 }
 
 #[test]
@@ -386,7 +408,7 @@ fn a_replay_that_is_not_whole_any_more_is_none() {
     fixture.send(1, &[], &[]);
     let session = Session {
         id: SocketId::new("x"),
-        subject: None,
+        grant: None,
         rooms: Vec::new(),
         stays: Stays::default(),
         since: after,
