@@ -134,7 +134,8 @@ pub trait Parser: Send + Sync + 'static {
 
     /// Appends the messages of one packet.
     ///
-    /// Where events are kept for [recovery](crate::Recovery) it is called under a lock, so it must not send anything.
+    /// Where events are kept for [recovery](crate::Recovery) it is called under a lock, so it must not send
+    /// anything, nor join or leave rooms.
     ///
     /// # Errors
     ///

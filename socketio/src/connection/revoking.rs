@@ -57,6 +57,11 @@ impl Server {
                 }
             });
         }
+        // Behind the sockets: who is being lost was found among those, or has been saved by now. Who is to renew in time
+        // does so by coming back.
+        if let (Some(keeper), None) = (&self.recovery, margin) {
+            keeper.revoke(is_meant);
+        }
         ended
     }
 }

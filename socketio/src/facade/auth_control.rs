@@ -104,7 +104,8 @@ impl AuthControl {
     ///
     /// A socket that connect middleware still has leaves at once as well; where its CONNECT is not answered yet, by a
     /// CONNECT_ERROR with `token_revoked`. One whose credential is still being verified leaves when it turns out to be
-    /// meant, and is not counted.
+    /// meant, and is not counted. What [recovery](crate::Recovery) has saved of clients that are away is forgotten, and
+    /// not counted either.
     ///
     /// It takes a glance at every socket of the server that has a grant, some nanoseconds each; only for an issuer, a
     /// key or everything each grant is looked into.

@@ -142,7 +142,8 @@ impl Core {
     }
 
     pub(crate) fn id(&self) -> &SocketId {
-        self.resumed().map_or(&self.fresh_id, |resumed| &resumed.id)
+        self.resumed()
+            .map_or(&self.fresh_id, |resumed| &resumed.session.id)
     }
 
     pub(crate) fn is_joined(&self) -> bool {

@@ -145,7 +145,10 @@ impl Core {
     pub(crate) fn end_grant(&self, margin: Option<&Margin>) {
         match margin {
             Some(margin) => self.ask(Ask::ExpireIn(margin.clone())),
-            None => self.end_by(Code::TokenRevoked.into()),
+            None => {
+                self.forfeit();
+                self.end_by(Code::TokenRevoked.into());
+            }
         }
     }
 

@@ -5,14 +5,15 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use engineio::EncodedMessage;
 use serde_json::Value;
-use socketio_auth::Subject;
+use socketio_auth::{GrantFacts, Subject};
 
+use crate::atomic::AtomicBool;
+use crate::authority::revoked::Mark;
 use crate::clock::{now, wall_clock};
 use crate::codec::EncodeError;
-use crate::id::SocketId;
 use crate::lock::Lock;
 use crate::proto::recovery::{Bounds, Log, Offset, Session};
-use crate::proto::rooms::{Room, Selection};
+use crate::proto::rooms::Selection;
 
 /// How clients that lost their connection get back what they had: their id, their rooms, and the events they missed.
 ///
@@ -28,8 +29,15 @@ use crate::proto::rooms::{Room, Selection};
 /// a client in the order of their offsets, whichever threads they are emitted on: those of one namespace wait for each
 /// other to be queued.
 ///
+/// What was said in a room while the client was not in it is not for it, and what was said while it was is, whatever rooms
+/// it has when its connection is lost; while it is away it stays in those. The reference goes by the rooms at the loss
+/// alone: there a client that joins a room may be sent what was said before, and one that leaves loses what it has not got
+/// yet. Of each client the last 64 rooms that it left are remembered; one that missed something and has heard nothing since
+/// it left an earlier one is connected anew.
+///
 /// Authentication runs again, and only the same subject gets a session back, without the rooms that it may not join
-/// any more. Namespaces that authenticate in two round trips have no recovery.
+/// any more. A revocation, and a [kick](crate::AuthControl::kick), reach clients that are away: what the grant had let in
+/// is forgotten, whatever credential is presented next. Namespaces that authenticate in two round trips have no recovery.
 ///
 /// ```
 /// use std::time::Duration;
@@ -132,14 +140,17 @@ pub(crate) struct Recoverable {
     pub(crate) pid: Arc<str>,
     pub(crate) since: Offset,
     pub(crate) resumed: Option<Resumed>,
+    /// What let the socket in was revoked.
+    pub(crate) is_forfeit: AtomicBool,
 }
 
 /// What a socket got back.
 pub(crate) struct Resumed {
-    pub(crate) id: SocketId,
-    pub(crate) rooms: Vec<Room>,
+    pub(crate) session: Session,
     /// The last event that the client has.
     pub(crate) after: Offset,
+    /// What had been revoked when it got the session.
+    pub(crate) mark: Mark,
 }
 
 /// A kept event.
@@ -194,6 +205,15 @@ impl Keeper {
         self.log.lock().save(now(), pid, namespace, session);
     }
 
+    pub(crate) fn forget(&self, pid: &str) {
+        self.log.lock().forget(pid);
+    }
+
+    /// Forgets what was saved for clients that are away and one of these grants had let in.
+    pub(crate) fn revoke(&self, is_meant: impl Fn(&GrantFacts) -> bool) {
+        self.log.lock().revoke(is_meant);
+    }
+
     pub(crate) fn resume(
         &self,
         claim: &Claim,
@@ -212,7 +232,7 @@ impl Keeper {
         after: Offset,
     ) -> Option<(Vec<Kept>, Offset)> {
         let log = self.log.lock();
-        let missed = log.missed(namespace, &resumed.id, &resumed.rooms, after)?;
+        let missed = log.missed(namespace, &resumed.session, after)?;
         Some((missed, log.end()))
     }
 }

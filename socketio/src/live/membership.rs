@@ -129,7 +129,7 @@ impl Core {
 
     fn join_now(&self, room: &Room) -> Result<(), JoinError> {
         let bounds = self.space.settings.rooms;
-        let joined = self.space.rooms.lock().join(self.id(), room, bounds)?;
+        let joined = self.in_rooms(|rooms, at| rooms.join(self.id(), room, bounds, at))?;
         self.tell_joined(room, joined);
         Ok(())
     }
@@ -140,7 +140,7 @@ impl Core {
             extra.staged.retain(|staged| staged != room);
         }
         drop(state);
-        let left = self.space.rooms.lock().leave(self.id(), room);
+        let left = self.in_rooms(|rooms, at| rooms.leave(self.id(), room, at));
         if let Some(emptied) = left {
             self.tell_left(room, emptied);
         }

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use engineio::{Protocol, SendOptions};
-use socketio_auth::Action;
 
 use super::core::Core;
 use super::keeper::{Claim, Keeper, Kept, Recoverable, Resumed};
+use crate::atomic::{AtomicBool, Ordering};
+use crate::authority::revoked::RecentRevocations;
 use crate::error::DisconnectReason;
-use crate::proto::recovery::Session;
-use crate::proto::rooms::{Joined, Room};
+use crate::proto::recovery::{Offset, Session};
+use crate::proto::rooms::{Joined, Room, Rooms};
 
 impl Core {
     pub(crate) fn set_claim(&self, claim: Box<Claim>) {
@@ -34,26 +35,35 @@ impl Core {
             .as_mut()
             .and_then(|extra| extra.claim.take());
         let subject = self.subject();
+        let mark = self.revocations().mark();
         let resumed = claim.and_then(|claim| {
-            let resumed = keeper.resume(&claim, &self.space.name, subject.as_ref())?;
-            Some((claim.pid, resumed))
+            let (session, after) = keeper.resume(&claim, &self.space.name, subject.as_ref())?;
+            // A list may have heard of it elsewhere.
+            let grant = session.grant.as_ref();
+            let is_held = grant.is_none_or(|facts| self.space.check_lists(facts).is_ok());
+            is_held.then_some((claim.pid, (session, after)))
         });
         let recoverable = match resumed {
-            Some((pid, (session, after))) => Recoverable {
-                pid,
-                since: session.since,
-                resumed: Some(Resumed {
-                    rooms: self.allowed(session.rooms),
-                    id: session.id,
-                    after,
-                }),
-            },
+            Some((pid, (mut session, after))) => {
+                self.withhold(&mut session, keeper);
+                Recoverable {
+                    pid,
+                    since: session.since,
+                    resumed: Some(Resumed {
+                        session,
+                        after,
+                        mark,
+                    }),
+                    is_forfeit: AtomicBool::new(false),
+                }
+            }
             // Without random bytes the socket is one that cannot be recovered.
             None => match engineio::SessionId::generate() {
                 Ok(pid) => Recoverable {
                     pid: pid.as_str().into(),
                     since: keeper.end(),
                     resumed: None,
+                    is_forfeit: AtomicBool::new(false),
                 },
                 Err(_) => return false,
             },
@@ -64,18 +74,26 @@ impl Core {
         is_resumed && keeper.skips_middleware
     }
 
-    /// Of the rooms of a session, those that the grant of today allows.
-    fn allowed(&self, mut rooms: Vec<Room>) -> Vec<Room> {
-        rooms.retain(|room| {
-            self.may(Action::Join {
-                room: room.as_str(),
-            })
-        });
-        rooms
+    /// Takes a session the rooms that the grant of today does not allow.
+    fn withhold(&self, session: &mut Session, keeper: &Keeper) {
+        let mut refused = session.all_rooms();
+        refused.retain(|room| !self.may_be_in(room));
+        session.withhold(&refused, keeper.end());
     }
 
     pub(crate) fn pid(&self) -> Option<&str> {
         self.recoverable.get().map(|found| &*found.pid)
+    }
+
+    /// What let the socket in was revoked: it does not come back, even if its connection is being lost just now.
+    pub(super) fn forfeit(&self) {
+        if let Some(recoverable) = self.recoverable.get() {
+            recoverable.is_forfeit.store(true, Ordering::Release);
+        }
+    }
+
+    fn revocations(&self) -> &RecentRevocations {
+        &self.connection.data().server.authority.revoked
     }
 
     pub(super) fn resumed(&self) -> Option<&Resumed> {
@@ -87,12 +105,16 @@ impl Core {
     }
 
     /// Sends what a resumed socket missed, ahead of the answer to its CONNECT. False when not all of it is kept any
-    /// more.
+    /// more, or what had let it in was revoked while middleware was asked.
     //= SIO5-CSR-04
     pub(crate) fn send_missed(&self) -> bool {
         let (Some(keeper), Some(resumed)) = (&self.space.recovery, self.resumed()) else {
             return true;
         };
+        let grant = resumed.session.grant.as_ref();
+        if grant.is_some_and(|facts| self.revocations().check(resumed.mark, facts).is_err()) {
+            return false;
+        }
         let Some((missed, end)) = keeper.missed(&self.space.name, resumed, resumed.after) else {
             return false;
         };
@@ -146,14 +168,25 @@ impl Core {
             }
         };
         let mut rooms = self.space.rooms.lock();
-        rooms.insert(self.id().clone(), Arc::clone(self), tag);
         let bounds = self.space.settings.rooms;
-        let rejoined = resumed.rooms.iter().filter_map(|room| {
-            // A namespace that is full of rooms takes the socket without them.
-            let joined = rooms.join(&resumed.id, room, bounds).ok()?;
-            Some((room.clone(), joined))
-        });
-        rejoined.collect()
+        let socket = Arc::clone(self);
+        rooms.resume(&resumed.session, socket, tag, bounds, keeper.end())
+    }
+
+    /// Changes the rooms of the socket. Where that is to be known when it comes back, no event is sent meanwhile, and the
+    /// change is given where the log ends.
+    pub(super) fn in_rooms<T>(
+        &self,
+        change: impl FnOnce(&mut Rooms<Arc<Self>>, Option<Offset>) -> T,
+    ) -> T {
+        let (Some(keeper), Some(recoverable)) = (&self.space.recovery, self.recoverable.get())
+        else {
+            return change(&mut self.space.rooms.lock(), None);
+        };
+        let _order = self.space.order.lock();
+        let mut rooms = self.space.rooms.lock();
+        let end = keeper.end();
+        change(&mut rooms, Some(end).filter(|&end| end > recoverable.since))
     }
 
     /// Where an event for this socket is to be kept.
@@ -173,12 +206,22 @@ impl Core {
         if !reason.is_recoverable() {
             return;
         }
+        let (rooms, stays) = {
+            let rooms = self.space.rooms.lock();
+            (rooms.rooms_of(self.id()), rooms.stays_of(self.id()))
+        };
         let session = Session {
             id: self.id().clone(),
-            subject: self.subject(),
-            rooms: self.space.rooms.lock().rooms_of(self.id()),
+            grant: self.grant().map(|grant| grant.facts().clone()),
+            rooms,
+            stays,
             since: recoverable.since,
         };
         keeper.save(&recoverable.pid, &self.space.name, session);
+        // A revocation marks the sockets that it finds, then looks for what is saved. Whichever way that falls between
+        // these two steps, one of the sides sees the other.
+        if recoverable.is_forfeit.load(Ordering::Acquire) {
+            keeper.forget(&recoverable.pid);
+        }
     }
 }

@@ -2,24 +2,27 @@
 //!
 //! Packets are kept in the order in which they were sent, which is that of their offsets. Every room of a namespace
 //! lists the offsets of what was sent to it, and the namespace those of what was sent to all, so that a replay looks at
-//! nothing but what its own rooms were sent. Of what had to be forgotten each room remembers the last, so that who
+//! nothing but what its own rooms were sent, and of that at what was sent while it was in them. Of what had to be forgotten each room remembers the last, so that who
 //! missed nothing is recovered whatever went. Everything is bounded in age, and together in bytes.
 
 mod cost;
 mod forgotten;
 mod offset;
+mod stays;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use socketio_auth::Subject;
+use socketio_auth::{GrantFacts, Subject};
 
 use self::cost::{PACKET_COST_BYTES, SESSION_COST_BYTES, cost_of};
 use self::forgotten::Forgotten;
 pub(crate) use self::offset::Offset;
+use self::stays::Presence;
+pub(crate) use self::stays::Stays;
 use super::rooms::{Room, Selection};
 use crate::id::SocketId;
 
@@ -38,11 +41,40 @@ pub(crate) struct Bounds {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Session {
     pub(crate) id: SocketId,
-    /// Whose credential let it in; only the same subject gets it back.
-    pub(crate) subject: Option<Subject>,
+    /// What let it in: only the same subject gets it back, and nobody when it is revoked.
+    pub(crate) grant: Option<GrantFacts>,
     pub(crate) rooms: Vec<Room>,
+    /// When it came into those rooms, and which it had left.
+    pub(crate) stays: Stays,
     /// Where the log ended when the socket came; nothing up to there is replayed, whatever offset it names.
     pub(crate) since: Offset,
+}
+
+impl Session {
+    fn subject(&self) -> Option<&Subject> {
+        self.grant.as_ref().map(GrantFacts::subject)
+    }
+
+    /// Every room that it is or was in, each once.
+    pub(crate) fn all_rooms(&self) -> Vec<Room> {
+        let mut rooms: Vec<Room> = self
+            .rooms
+            .iter()
+            .chain(self.stays.rooms())
+            .cloned()
+            .collect();
+        rooms.sort_unstable();
+        rooms.dedup();
+        rooms
+    }
+
+    /// Takes rooms away, behind the packet `at`, and all that was said in them.
+    pub(crate) fn withhold(&mut self, rooms: &[Room], at: Offset) {
+        for room in self.rooms.extract_if(.., |room| rooms.contains(room)) {
+            self.stays.leave(&room, at);
+        }
+        self.stays.withhold(rooms);
+    }
 }
 
 struct Packet<M> {
@@ -163,7 +195,10 @@ impl<M: Clone> Log<M> {
         session: Session,
     ) {
         self.forget_session(pid);
-        let cost = SESSION_COST_BYTES.saturating_add(cost_of(&session.rooms));
+        let moved = session.stays.cost();
+        let cost = SESSION_COST_BYTES
+            .saturating_add(cost_of(&session.rooms))
+            .saturating_add(moved);
         self.bytes = self.bytes.saturating_add(cost);
         let serial = self.next_serial;
         self.next_serial = serial.saturating_add(1);
@@ -196,7 +231,7 @@ impl<M: Clone> Log<M> {
     ) -> Option<(Session, Offset)> {
         self.keep_bounds(now);
         let saved = self.sessions.get(pid)?;
-        if *saved.namespace != *namespace || saved.session.subject.as_ref() != subject {
+        if *saved.namespace != *namespace || saved.session.subject() != subject {
             return None;
         }
         let session = self.forget_session(pid)?.session;
@@ -209,33 +244,37 @@ impl<M: Clone> Log<M> {
         }
         let after = offset.max(session.since);
         let own = Room::from(&session.id);
-        let joined: HashSet<&Room> = session.rooms.iter().chain([&own]).collect();
-        let is_whole = !self.forgotten.is_missed_by(namespace, &joined, after);
+        let presence = Presence::new(&own, &session.rooms, &session.stays, after)?;
+        let is_whole = !self.forgotten.is_missed_by(namespace, &presence);
         is_whole.then_some((session, after))
     }
 
-    /// What a socket in these rooms was sent behind `after`, in order; `None` when some of it is not kept any more.
+    /// What a socket was sent behind `after`, in order; `None` when some of it is not kept any more.
     //= SIO5-CSR-06
     pub(crate) fn missed(
         &self,
         namespace: &str,
-        id: &SocketId,
-        rooms: &[Room],
+        session: &Session,
         after: Offset,
     ) -> Option<Vec<M>> {
-        let own = Room::from(id);
-        let joined: HashSet<&Room> = rooms.iter().chain([&own]).collect();
-        if self.forgotten.is_missed_by(namespace, &joined, after) {
+        let own = Room::from(&session.id);
+        let presence = Presence::new(&own, &session.rooms, &session.stays, after)?;
+        if self.forgotten.is_missed_by(namespace, &presence) {
             return None;
         }
         let Some(index) = self.indexes.get(namespace) else {
             return Some(Vec::new());
         };
-        let of_rooms = joined.iter().filter_map(|room| index.by_room.get(*room));
         let mut offsets: Vec<Offset> = Vec::new();
-        for list in of_rooms.chain([&index.to_all]) {
-            let start = list.partition_point(|&offset| offset <= after);
-            offsets.extend(list.range(start..));
+        let first_behind =
+            |list: &VecDeque<Offset>, last: Offset| list.partition_point(|&offset| offset <= last);
+        offsets.extend(index.to_all.range(first_behind(&index.to_all, after)..));
+        for (room, span) in presence.heard() {
+            if let Some(list) = index.by_room.get(room) {
+                let end = span.until.map(|until| first_behind(list, until));
+                let start = first_behind(list, span.from);
+                offsets.extend(list.range(start..end.unwrap_or(list.len())));
+            }
         }
         offsets.sort_unstable();
         offsets.dedup();
@@ -247,7 +286,7 @@ impl<M: Clone> Log<M> {
         });
         let meant = packets.filter(|packet| {
             let except = &packet.selection.except;
-            !except.iter().any(|room| joined.contains(room))
+            !presence.was_in_any(except, packet.offset)
         });
         Some(meant.map(|packet| packet.message.clone()).collect())
     }
@@ -315,6 +354,21 @@ impl<M: Clone> Log<M> {
         if index.to_all.is_empty() && index.by_room.is_empty() {
             self.indexes.remove(&packet.namespace);
         }
+    }
+
+    /// Forgets every session that one of these grants let in.
+    pub(crate) fn revoke(&mut self, is_meant: impl Fn(&GrantFacts) -> bool) {
+        let saved = self.sessions.iter();
+        let meant = saved.filter(|(_, saved)| saved.session.grant.as_ref().is_some_and(&is_meant));
+        let meant: Vec<_> = meant.map(|(pid, _)| Arc::clone(pid)).collect();
+        for pid in meant {
+            self.forget_session(&pid);
+        }
+    }
+
+    /// Forgets what was saved for a private id.
+    pub(crate) fn forget(&mut self, pid: &str) {
+        self.forget_session(pid);
     }
 
     fn forget_session(&mut self, pid: &str) -> Option<Saved> {

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::grant_tag::{GrantTag, MeantTags};
+use super::recovery::{Offset, Session, Stays};
 use crate::error::JoinError;
 use crate::id::{SocketId, SocketMap, SocketSet};
 
@@ -139,6 +140,8 @@ pub(crate) struct Selection {
 pub(crate) struct Rooms<S> {
     members: SocketMap<Member<S>>,
     rooms: HashMap<Room, SocketSet>,
+    /// Of those that can be recovered, who has changed rooms since something was said.
+    stays: SocketMap<Stays>,
 }
 
 impl<S: Clone> Rooms<S> {
@@ -146,12 +149,42 @@ impl<S: Clone> Rooms<S> {
         Self {
             members: HashMap::default(),
             rooms: HashMap::new(),
+            stays: HashMap::default(),
         }
     }
 
     pub(crate) fn insert(&mut self, id: SocketId, socket: S, tag: GrantTag) {
         let rooms = None;
         self.members.insert(id, Member { socket, tag, rooms });
+    }
+
+    /// Inserts a socket that comes back, with its rooms; which of them it has joined. `at` is where the log ends.
+    pub(crate) fn resume(
+        &mut self,
+        session: &Session,
+        socket: S,
+        tag: GrantTag,
+        bounds: RoomBounds,
+        at: Offset,
+    ) -> Vec<(Room, Joined)> {
+        let id = &session.id;
+        self.insert(id.clone(), socket, tag);
+        let mut stays = session.stays.clone();
+        let rejoined = session.rooms.iter().filter_map(|room| {
+            match self.join(id, room, bounds, None) {
+                Ok(joined) => Some((room.clone(), joined)),
+                // A namespace that is full of rooms takes the socket without them.
+                Err(_) => {
+                    stays.leave(room, at);
+                    None
+                }
+            }
+        });
+        let rejoined = rejoined.collect();
+        if stays != Stays::default() {
+            self.stays.insert(id.clone(), stays);
+        }
+        rejoined
     }
 
     /// The socket has another grant.
@@ -173,6 +206,9 @@ impl<S: Clone> Rooms<S> {
         let Some(member) = self.members.remove(id) else {
             return Vec::new();
         };
+        if !self.stays.is_empty() {
+            self.stays.remove(id);
+        }
         let left = member
             .rooms
             .into_iter()
@@ -188,12 +224,14 @@ impl<S: Clone> Rooms<S> {
         left
     }
 
-    /// Joins a room.
+    /// Joins a room. `at` is where the log ends, if that is to be known when the socket comes back: where it can, and
+    /// something was said since it came.
     pub(crate) fn join(
         &mut self,
         id: &SocketId,
         room: &Room,
         bounds: RoomBounds,
+        at: Option<Offset>,
     ) -> Result<Joined, JoinError> {
         let member = self.members.get_mut(id).ok_or(JoinError::Disconnected)?;
         if room.as_str() == id.as_str() || member.rooms().contains(room) {
@@ -210,6 +248,10 @@ impl<S: Clone> Rooms<S> {
             .entry(room.clone())
             .or_default()
             .insert(id.clone());
+        if let Some(at) = at {
+            let stays = self.stays.entry(id.clone()).or_default();
+            stays.join(room.clone(), at);
+        }
         Ok(if is_new {
             Joined::Created
         } else {
@@ -217,14 +259,22 @@ impl<S: Clone> Rooms<S> {
         })
     }
 
-    /// Leaves a room; `None` when the socket was not in it.
-    pub(crate) fn leave(&mut self, id: &SocketId, room: &Room) -> Option<Emptied> {
+    /// Leaves a room; `None` when the socket was not in it. `at` as when [joining](Self::join).
+    pub(crate) fn leave(
+        &mut self,
+        id: &SocketId,
+        room: &Room,
+        at: Option<Offset>,
+    ) -> Option<Emptied> {
         let member = self.members.get_mut(id)?;
         let rooms = member.rooms.as_mut()?;
         let place = rooms.iter().position(|joined| joined == room)?;
         rooms.remove(place);
         if rooms.is_empty() {
             member.rooms = None;
+        }
+        if let Some(at) = at {
+            self.stays.entry(id.clone()).or_default().leave(room, at);
         }
         Some(self.leave_room(room, id))
     }
@@ -252,6 +302,11 @@ impl<S: Clone> Rooms<S> {
             .get(id)
             .map(|member| member.rooms().to_vec())
             .unwrap_or_default()
+    }
+
+    /// When a socket came into its rooms, and which it had left.
+    pub(crate) fn stays_of(&self, id: &SocketId) -> Stays {
+        self.stays.get(id).cloned().unwrap_or_default()
     }
 
     pub(crate) fn count(&self) -> usize {
@@ -350,7 +405,9 @@ mod tests {
         ] {
             rooms.insert(id(name), name, GrantTag::NONE);
             for room in joined {
-                rooms.join(&id(name), &Room::from(*room), BOUNDS).unwrap();
+                rooms
+                    .join(&id(name), &Room::from(*room), BOUNDS, None)
+                    .unwrap();
             }
         }
         rooms
@@ -396,11 +453,14 @@ mod tests {
         );
         assert_eq!(rooms.remove(&id("b")), []);
         assert_eq!(select(&rooms, &["x", "y"], &[]), ["a", "c"]);
-        assert_eq!(rooms.leave(&id("a"), &Room::from("x")), Some(Emptied::Yes));
-        assert_eq!(rooms.leave(&id("a"), &Room::from("x")), None);
+        assert_eq!(
+            rooms.leave(&id("a"), &Room::from("x"), None),
+            Some(Emptied::Yes)
+        );
+        assert_eq!(rooms.leave(&id("a"), &Room::from("x"), None), None);
         assert_eq!(select(&rooms, &["x"], &[]), Vec::<&str>::new());
         assert!(rooms.rooms.len() == 1, "an empty room is forgotten");
-        let late = rooms.join(&id("b"), &Room::from("x"), BOUNDS);
+        let late = rooms.join(&id("b"), &Room::from("x"), BOUNDS, None);
         assert_eq!(
             late,
             Err(JoinError::Disconnected),
@@ -411,7 +471,7 @@ mod tests {
     #[test]
     fn the_rooms_of_a_socket_and_of_a_namespace_are_bounded() {
         let mut rooms = rooms();
-        let mut join = |name, room| rooms.join(&id(name), &Room::from(room), BOUNDS);
+        let mut join = |name, room| rooms.join(&id(name), &Room::from(room), BOUNDS, None);
         assert_eq!(join("b", "x"), Ok(Joined::Already));
         assert_eq!(join("b", "z"), Err(JoinError::TooManyRooms));
         assert_eq!(join("a", "y"), Ok(Joined::Existing));

@@ -1,8 +1,13 @@
-use crate::auth::{Action, Decision, Handshake, Holder, TwoRoundTrip, authorizer_fn};
-use crate::testing::TestClient;
+use std::time::Duration;
+
+use crate::auth::{
+    Action, AuthContext, Credential, Decision, Grant, Handshake, Holder, Outcome, Revocation,
+    TwoRoundTrip, auth_fn, authorizer_fn,
+};
+use crate::testing::{Received, TestClient};
 use crate::tests::auth::{REFUSED, User, token, users};
 use crate::tests::sid_of;
-use crate::{Room, SocketIo};
+use crate::{ConnectError, Namespace, Recovery, Room, Socket, SocketIo};
 
 //= SIO5-CSR-09 test
 #[tokio::test(start_paused = true)]
@@ -75,6 +80,100 @@ async fn row_25_only_the_same_subject_gets_back_what_it_may_still_have() {
     let socket = space.socket(&id).unwrap();
     assert_eq!(socket.data().0, "ann");
     assert_eq!(socket.rooms(), [Room::from("open")]);
+}
+
+/// A client that was in by its first login and has lost its connection.
+struct Lost {
+    id: String,
+    /// What it says to come back, by its second login.
+    claim: String,
+}
+
+/// Ann comes in, hears an event, and loses her connection.
+async fn lose(io: &SocketIo<User>, space: &Namespace<User>) -> Lost {
+    let mut client = TestClient::open(io).await;
+    let reply = client.join_with("/", &token("first")).await;
+    let id = sid_of(&reply);
+    space.emit("heard", &()).unwrap();
+    let heard = client.next_text().await;
+    let offset = heard.split('"').nth(3).unwrap();
+    let pid = reply.split('"').nth(7).unwrap();
+    let claim = format!(r#"{{"token":"second","pid":"{pid}","offset":"{offset}"}}"#);
+    drop(client);
+    while space.socket(&id).is_some() {
+        tokio::task::yield_now().await;
+    }
+    Lost { id, claim }
+}
+
+/// Every token is a login of ann.
+fn logins() -> SocketIo<User> {
+    let ann = auth_fn(|_: AuthContext, credential: Credential| async move {
+        let grant = Grant::new(User("ann".to_owned()), "ann");
+        Outcome::Accept(grant.with_session_id(credential.token()))
+    });
+    let recovery = Recovery::new().skip_middleware(false);
+    let io = SocketIo::builder().authenticate(Handshake::new(ann));
+    io.recovery(recovery).build().unwrap()
+}
+
+fn first_login() -> Revocation {
+    Revocation::session("first")
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_revocation_reaches_a_client_that_is_away_and_a_margin_lets_it_renew() {
+    let io = logins();
+    let space = io.namespace("/").open().unwrap();
+    for is_kicked in [true, false] {
+        let lost = lose(&io, &space).await;
+        let ended = match is_kicked {
+            true => io.auth().kick(&first_login()),
+            false => io.auth().expire_in(&first_login(), Duration::from_secs(1)),
+        };
+        assert_eq!(ended, 0, "nobody is there");
+        let mut client = TestClient::open(&io).await;
+        let reply = client.join_with("/", &lost.claim).await;
+        assert_eq!(sid_of(&reply) != lost.id, is_kicked, "{reply}");
+        client.send("41").await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_revocation_reaches_a_client_whose_connection_is_being_lost() {
+    let io = logins();
+    let kicker = io.clone();
+    let space = io
+        .namespace("/")
+        .on_disconnecting(move |_, _| assert_eq!(kicker.auth().kick(&first_login()), 1))
+        .open()
+        .unwrap();
+    let lost = lose(&io, &space).await;
+    let mut client = TestClient::open(&io).await;
+    let reply = client.join_with("/", &lost.claim).await;
+    assert_ne!(sid_of(&reply), lost.id);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_revocation_reaches_what_a_client_is_about_to_get_back() {
+    let io = logins();
+    let kicker = io.clone();
+    let space = io
+        .namespace("/")
+        .middleware(move |socket: Socket<User>| {
+            if socket.recovered() {
+                kicker.auth().kick(&first_login());
+            }
+            async { Ok::<_, ConnectError>(()) }
+        })
+        .open()
+        .unwrap();
+    let lost = lose(&io, &space).await;
+    space.emit("missed", &()).unwrap();
+    let mut client = TestClient::open(&io).await;
+    client.send(&format!("40{}", lost.claim)).await;
+    let received = client.next().await;
+    assert!(matches!(received, Received::Closed), "{received:?}");
 }
 
 #[tokio::test(start_paused = true)]

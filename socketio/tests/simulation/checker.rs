@@ -62,34 +62,8 @@ impl Counts {
     }
 }
 
-/// A rule that was broken.
-#[derive(Debug)]
-pub(crate) struct Wrong {
-    /// Which known fault it shows, if it does.
-    pub(crate) known: Option<Known>,
-    pub(crate) text: String,
-}
-
-/// Faults that are known and not mended yet. The list may only become shorter: one that is not seen any more has to
-/// leave it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Known {
-    /// A revocation does not reach the session of a client that is away: its next login gets it back.
-    AwayWhenRevoked,
-    /// A replay is chosen by the rooms at the loss of the connection. What was said in a room before it was joined comes
-    /// too.
-    JoinedSince,
-    /// What was said in a room that was left before the connection was lost does not come any more.
-    LeftSince,
-}
-
-impl Known {
-    pub(crate) const ALL: &'static [Self] =
-        &[Self::AwayWhenRevoked, Self::JoinedSince, Self::LeftSince];
-}
-
 /// What is wrong with a history; nothing if it is as it must be.
-pub(crate) fn check(records: &[Record]) -> (Vec<Wrong>, Counts) {
+pub(crate) fn check(records: &[Record]) -> (Vec<String>, Counts) {
     let mut checker = Checker {
         records,
         chains: BTreeMap::new(),
@@ -114,7 +88,7 @@ struct Checker<'a> {
     /// When servers ended.
     ends: HashMap<usize, u64>,
     quiet: u64,
-    wrong: Vec<Wrong>,
+    wrong: Vec<String>,
     counts: Counts,
 }
 
@@ -124,10 +98,6 @@ struct Chain {
     /// What it was in, from which record on. Away it stays in its rooms.
     states: Vec<State>,
     is_connected: bool,
-    /// The records of its losing its connection.
-    losses: Vec<usize>,
-    /// The records of its getting something with an offset, and those and the times of its being sent.
-    offsets: Vec<(usize, usize, u64)>,
     received: Vec<(Origin, u32)>,
 }
 
@@ -143,34 +113,6 @@ impl Chain {
             .last()
             .map(|state| state.rooms.clone())
             .unwrap_or_default()
-    }
-
-    /// What is replayed is chosen by the rooms that a socket was in when its connection was lost, as in the reference.
-    /// So an event is not replayed to who has left its room since, and is to who has joined it since; as long as the
-    /// client has had no later event whose offset it can name.
-    fn has_moved_by_its_next_loss(&self, target: Target, emission: &Emission) -> bool {
-        let is_remote = emission.server != self.home;
-        let last_at = emission.at + if is_remote { MAX_DELAY_MS } else { 0 };
-        // What another server sent stands where it arrived, behind what was sent here meanwhile.
-        let is_later = |(_, index, at): &&(usize, usize, u64)| {
-            *index > emission.index && (!is_remote || *at > last_at)
-        };
-        let end = self
-            .offsets
-            .iter()
-            .find(is_later)
-            .map_or(usize::MAX, |(index, ..)| *index);
-        let losses = self.losses.iter().rev();
-        let Some(loss) = losses
-            .copied()
-            .find(|loss| (emission.index..end).contains(loss))
-        else {
-            return false;
-        };
-        let is_in = self.is_in_at(target, emission.index);
-        self.states.iter().any(|state| {
-            (emission.index..loss).contains(&state.index) && is_meant(state, target) != is_in
-        })
     }
 
     /// Whether it was meant by what its own server sent at this record.
@@ -222,15 +164,7 @@ struct Emission {
 
 impl Checker<'_> {
     fn fail(&mut self, at: u64, text: impl std::fmt::Display) {
-        let text = format!("{at} ms: {text}");
-        self.wrong.push(Wrong { known: None, text });
-    }
-
-    fn fail_as(&mut self, known: Known, at: u64, text: impl std::fmt::Display) {
-        self.fail(at, text);
-        if let Some(wrong) = self.wrong.last_mut() {
-            wrong.known = Some(known);
-        }
+        self.wrong.push(format!("{at} ms: {text}"));
     }
 
     /// The sockets and their rooms, and what is wrong with their coming and going.
@@ -265,8 +199,6 @@ impl Checker<'_> {
                                     home: *server,
                                     states: vec![state],
                                     is_connected: true,
-                                    losses: Vec::new(),
-                                    offsets: Vec::new(),
                                     received: Vec::new(),
                                 },
                             );
@@ -299,7 +231,6 @@ impl Checker<'_> {
                 What::Gone { socket, rooms, .. } => match self.chains.get_mut(socket) {
                     Some(chain) if chain.is_connected => {
                         chain.is_connected = false;
-                        chain.losses.push(index);
                         let rooms: BTreeSet<u8> = rooms.iter().copied().collect();
                         if rooms != chain.rooms() {
                             let text = format!("socket {socket} leaves from {rooms:?}");
@@ -334,7 +265,7 @@ impl Checker<'_> {
             self.fail(0, "an event was handled twice".to_owned());
         }
         let live = self.live_at_quiet();
-        for (index, Record { at, what }) in self.records.iter().enumerate() {
+        for Record { at, what } in self.records {
             if let What::Got {
                 socket,
                 origin,
@@ -345,13 +276,7 @@ impl Checker<'_> {
                 self.counts.deliveries += 1;
                 match self.chains.get_mut(socket) {
                     Some(chain) => {
-                        let key = (*origin, *number);
-                        chain.received.push(key);
-                        let emission = places.get(&key).map(|place| &emissions[*place]);
-                        let kept = emission.filter(|emission| emission.kind == Kind::Kept);
-                        chain
-                            .offsets
-                            .extend(kept.map(|emission| (index, emission.index, emission.at)));
+                        chain.received.push((*origin, *number));
                     }
                     None => self.fail(*at, format!("socket {socket} is unknown")),
                 }
@@ -388,17 +313,9 @@ impl Checker<'_> {
             if emission.server != chain.home {
                 self.counts.crossings += 1;
             }
-            let has_moved = chain.has_moved_by_its_next_loss(emission.target, emission);
             if self.due(socket, chain, emission) == Due::Never {
                 let text = format!("socket {socket} got {key:?}, which is not for it");
-                if has_moved {
-                    self.fail_as(Known::JoinedSince, emission.at, text);
-                } else {
-                    self.fail(emission.at, text);
-                }
-            }
-            if has_moved {
-                continue;
+                self.fail(emission.at, text);
             }
             let from = next.entry(emission.server).or_default();
             if place < *from {
@@ -424,11 +341,7 @@ impl Checker<'_> {
         for emission in passed {
             if emission.server == server && self.due(socket, chain, emission) == Due::Must {
                 let text = format!("socket {socket} has lost {:?}", emission.key);
-                if chain.has_moved_by_its_next_loss(emission.target, emission) {
-                    self.fail_as(Known::LeftSince, emission.at, text);
-                } else {
-                    self.fail(emission.at, text);
-                }
+                self.fail(emission.at, text);
             }
         }
     }
@@ -654,7 +567,7 @@ impl Checker<'_> {
                     match before {
                         Some(before) if revoked.contains_key(&before) => {
                             let text = format!("{who} gets back what {before:?} had");
-                            self.fail_as(Known::AwayWhenRevoked, *at, text);
+                            self.fail(*at, text);
                         }
                         Some((other, _)) if other != *who => {
                             self.fail(*at, format!("{who} gets back what {other} had"));

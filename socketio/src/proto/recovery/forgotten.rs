@@ -4,12 +4,13 @@
 //! kept in two generations: when the young one is full the old one is dropped, and of what was in it is known only how
 //! far it went.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::mem;
 use std::sync::Arc;
 
 use super::cost::{ROOM_COST_BYTES, cost_of};
 use super::offset::Offset;
+use super::stays::{Presence, Span};
 use crate::proto::rooms::{Room, Selection};
 
 /// The last packet of a room that was forgotten.
@@ -23,9 +24,13 @@ struct Mark {
 }
 
 impl Mark {
-    fn is_missed_by(&self, after: Offset, joined: &HashSet<&Room>) -> bool {
-        let is_meant = || !self.except.iter().any(|room| joined.contains(room));
-        after < self.before || (after < self.last && is_meant())
+    /// Whether one of a time in the room may have been for someone who was there.
+    fn is_missed_by(&self, during: Span, presence: &Presence<'_>) -> bool {
+        let Span { from, until } = during;
+        // Of those up to the last, only the exceptions are known, which were the same.
+        let last = until.map_or(self.last, |until| until.min(self.last));
+        let is_meant = || !presence.stayed_in_any(&self.except, from, last);
+        from < self.before || (from < self.last && is_meant())
     }
 }
 
@@ -83,21 +88,21 @@ impl Forgotten {
         self.nameless = self.nameless.max(old.last);
     }
 
-    /// Whether one behind `after` was for someone in these rooms. When that is not known any more, it is.
-    pub(super) fn is_missed_by(
-        &self,
-        namespace: &str,
-        joined: &HashSet<&Room>,
-        after: Offset,
-    ) -> bool {
+    /// Whether one was for someone who was there. When that is not known any more, it was.
+    pub(super) fn is_missed_by(&self, namespace: &str, presence: &Presence<'_>) -> bool {
+        let after = presence.after();
+        let everywhere = Span {
+            from: after,
+            until: None,
+        };
         let is_marked = |generation: &Generation| {
             let Some(marks) = generation.marks.get(namespace) else {
                 return false;
             };
-            let rooms = joined.iter().map(|&room| Some(room.clone()));
-            rooms.chain([None]).any(|room| {
-                let mark = marks.get(&room);
-                mark.is_some_and(|mark| mark.is_missed_by(after, joined))
+            let rooms = presence.heard().map(|(room, span)| (Some(room), span));
+            rooms.chain([(None, everywhere)]).any(|(room, span)| {
+                let mark = marks.get(&room.cloned());
+                mark.is_some_and(|mark| mark.is_missed_by(span, presence))
             })
         };
         after < self.nameless || [&self.young, &self.old].into_iter().any(is_marked)

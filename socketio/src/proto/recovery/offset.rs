@@ -19,6 +19,9 @@ const MAX_DIGITS: usize = 8;
 pub(crate) struct Offset(u64);
 
 impl Offset {
+    /// Before all packets.
+    pub(super) const FIRST: Self = Self(0);
+
     /// The first of a millisecond since the Unix epoch; it carries no suffix.
     pub(super) fn at(millis: u64) -> Self {
         Self(millis.min(MAX_MILLIS) << REPEAT_BITS)
