@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use bytes::Bytes;
+
 use super::connection::{Connection, SendError};
 use super::shared::Shared;
 use crate::buffers;
@@ -12,6 +14,7 @@ use crate::proto::outbox::{Placing, Pushed};
 use crate::send_options::{OverflowPolicy, SendOptions, Sent};
 use crate::server::clock;
 use crate::server::stream::form;
+use crate::server::stream::writer::Writer;
 use crate::trace;
 
 /// A message in its place in a client's queue; made by [`Connection::queue_as`]. Dropping it has the message leave.
@@ -23,9 +26,10 @@ pub struct Queued<'c, D: Send + Sync + 'static> {
 }
 
 /// What is due once no lock is held.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Next {
     Nothing,
+    /// The queue was empty, and the right to write was taken: whatever is sent meanwhile queues behind it.
+    Write(Writer, Bytes),
     Leave,
     /// The queue was full: the session ends.
     Discard,
@@ -70,8 +74,9 @@ impl<D: Send + Sync + 'static> Queued<'_, D> {
 impl<D: Send + Sync + 'static> Drop for Queued<'_, D> {
     fn drop(&mut self) {
         let shared = &self.connection.0;
-        match self.next {
+        match std::mem::replace(&mut self.next, Next::Nothing) {
             Next::Nothing => {}
+            Next::Write(writer, frames) => shared.write_past_queue(writer, frames),
             Next::Leave => shared.flush_queued(),
             Next::Discard => {
                 trace::debug!("a client does not read what it is sent");
@@ -111,6 +116,12 @@ impl<D: Send + Sync + 'static> Shared<D> {
         if options.is_volatile && !inner.session.is_writable() {
             return (Ok(Sent::Dropped), Next::Nothing);
         }
+        let (messages, bytes) = (message.message_count(), frames.len());
+        if let Some(writer) = inner.begin_bypass(bytes, wire) {
+            drop(inner);
+            self.hub.counters.sent(messages, bytes);
+            return (Ok(Sent::Queued), Next::Write(writer, frames));
+        }
         let queued_bytes = inner.session.outbox.queued_bytes();
         let placing = self.placing(options);
         let shape = wire.unwrap_or(placing.shape);
@@ -127,7 +138,6 @@ impl<D: Send + Sync + 'static> Shared<D> {
                 return (Err(SendError::QueueFull { queued_bytes }), next);
             }
         }
-        let (messages, bytes) = (message.message_count(), frames.len());
         if inner.turn.is_taken() {
             // It leaves when the turn ends.
             inner.sent.0 += messages;

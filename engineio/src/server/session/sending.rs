@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 use std::task::Waker;
+
+use bytes::Bytes;
 use std::time::Instant;
 
 use super::connection::{Connection, SendError};
@@ -230,9 +232,15 @@ impl<D: Send + Sync + 'static> Shared<D> {
         };
         drop(inner);
         self.hub.counters.sent(size.0, size.1);
+        self.write_past_queue(writer, frames);
+        Ok(Sent::Queued)
+    }
+
+    /// Writes a shared message past the empty queue, with the right to write already taken.
+    pub(super) fn write_past_queue(self: &Arc<Self>, writer: Writer, frames: Bytes) {
         // Nothing waits, so the shared bytes are written as they are; what does not fit is queued.
         let (wrote, written) = writer.try_write_slice(&frames);
-        inner = self.lock();
+        let mut inner = self.lock();
         if wrote == Wrote::All {
             let is_awaited = inner.end_direct_write(writer, None);
             if is_awaited || !inner.session.outbox.is_flushed() {
@@ -240,13 +248,12 @@ impl<D: Send + Sync + 'static> Shared<D> {
                 self.flush_with(inner);
                 task.into_iter().for_each(Waker::wake);
             }
-            return Ok(Sent::Queued);
+            return;
         }
         let mut rest = Chunk::shared(frames, Shape::Wire);
         rest.advance(written);
         let _woken_anyway = inner.end_direct_write(writer, Some(rest));
         self.wake_writer(inner, wrote);
-        Ok(Sent::Queued)
     }
 }
 
@@ -286,7 +293,7 @@ impl Inner {
     }
 
     /// Takes the right to write a shared message past the empty queue.
-    fn begin_bypass(&mut self, length: usize, shape: Option<Shape>) -> Option<Writer> {
+    pub(super) fn begin_bypass(&mut self, length: usize, shape: Option<Shape>) -> Option<Writer> {
         let is_final = self.form.is_plain() || shape == Some(Shape::Wire);
         let may_write = is_final
             && self.writer.is_direct()
