@@ -7,7 +7,7 @@ use crate::auth::{
 use crate::testing::{Received, TestClient};
 use crate::tests::auth::{REFUSED, User, token, users};
 use crate::tests::sid_of;
-use crate::{ConnectError, Namespace, Recovery, Room, Socket, SocketIo};
+use crate::{ConnectError, Namespace, Room, Socket, SocketIo};
 
 //= SIO5-CSR-09 test
 #[tokio::test(start_paused = true)]
@@ -112,9 +112,9 @@ fn logins() -> SocketIo<User> {
         let grant = Grant::new(User("ann".to_owned()), "ann");
         Outcome::Accept(grant.with_session_id(credential.token()))
     });
-    let recovery = Recovery::new().skip_middleware(false);
     let io = SocketIo::builder().authenticate(Handshake::new(ann));
-    io.recovery(recovery).build().unwrap()
+    let io = io.recovery(|defaults| defaults.skip_middleware(false));
+    io.build().unwrap()
 }
 
 fn first_login() -> Revocation {
@@ -161,7 +161,7 @@ async fn a_revocation_reaches_what_a_client_is_about_to_get_back() {
     let space = io
         .namespace("/")
         .middleware(move |socket: Socket<User>| {
-            if socket.recovered() {
+            if socket.is_recovered() {
                 kicker.auth().kick(&first_login());
             }
             async { Ok::<_, ConnectError>(()) }
