@@ -216,7 +216,7 @@ pub use id::SocketId;
 pub use live::closed::Closed;
 pub use live::handshake::Handshake;
 pub use live::keeper::Recovery;
-pub use proto::rooms::Room;
+pub use proto::room::Room;
 pub use sending::ack::{AckFuture, AckStream};
 pub use sending::broadcast::Broadcast;
 pub use sending::emitter::{EmitWhenReady, Emitter};

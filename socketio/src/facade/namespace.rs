@@ -13,7 +13,7 @@ use crate::error::EmitError;
 use crate::id::SocketId;
 use crate::live::server::Server;
 use crate::live::space::{Family, Space};
-use crate::proto::rooms::{Room, Selection};
+use crate::proto::room::{Room, Selection};
 use crate::sending::ack::AckStream;
 use crate::sending::broadcast::Broadcast;
 use crate::sending::options::best;

@@ -17,7 +17,7 @@ use crate::live::candidate::Candidate;
 use crate::live::closed::Closed;
 use crate::live::core::Core;
 use crate::live::handshake::Handshake;
-use crate::proto::rooms::{Room, Selection};
+use crate::proto::room::{Room, Selection};
 use crate::sending::ack::AckFuture;
 use crate::sending::broadcast::Broadcast;
 use crate::sending::emitter::{EmitWhenReady, Emitter};

@@ -9,7 +9,7 @@ use crate::authority::refused::Evidence;
 use crate::authority::revoked::Mark;
 use crate::error::JoinError;
 use crate::lock::Lock;
-use crate::proto::rooms::Room;
+use crate::proto::room::Room;
 use crate::running::guard;
 
 /// A grant, and what had been revoked when its verification began.

@@ -28,7 +28,7 @@ use crate::lock::Lock;
 use crate::proto::client::Ticket;
 use crate::proto::grant_tag::GrantTag;
 use crate::proto::recovery::Offset;
-use crate::proto::rooms::Room;
+use crate::proto::room::Room;
 
 /// Where a socket stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -14,7 +14,7 @@ use super::core::Core;
 use super::driver::Ask;
 use crate::authority::guard::Margin;
 use crate::authority::refused::Evidence;
-use crate::proto::rooms::Room;
+use crate::proto::room::Room;
 use crate::running::guard;
 
 impl Core {

@@ -13,7 +13,7 @@ use crate::clock::{now, wall_clock};
 use crate::codec::EncodeError;
 use crate::lock::Lock;
 use crate::proto::recovery::{Bounds, Log, Offset, Session};
-use crate::proto::rooms::Selection;
+use crate::proto::room::Selection;
 
 /// How clients that lost their connection get back what they had: their id, their rooms, and the events they missed.
 ///

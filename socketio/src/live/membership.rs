@@ -7,7 +7,8 @@ use super::core::{Core, Phase};
 use crate::atomic::Ordering;
 use crate::authority::authority::Place;
 use crate::error::JoinError;
-use crate::proto::rooms::{Emptied, Joined, Room, RoomEvent};
+use crate::proto::room::Room;
+use crate::proto::rooms::{Emptied, Joined, RoomEvent};
 use crate::running::guard;
 
 impl Core {

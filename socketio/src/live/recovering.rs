@@ -10,7 +10,8 @@ use crate::atomic::{AtomicBool, Ordering};
 use crate::authority::revoked::RecentRevocations;
 use crate::error::DisconnectReason;
 use crate::proto::recovery::{Offset, Session};
-use crate::proto::rooms::{Joined, Room, Rooms};
+use crate::proto::room::Room;
+use crate::proto::rooms::{Joined, Rooms};
 
 impl Core {
     pub(crate) fn set_claim(&self, claim: Box<Claim>) {

@@ -6,4 +6,5 @@ pub(crate) mod grant_tag;
 pub(crate) mod inbox;
 pub(crate) mod pace;
 pub(crate) mod recovery;
+pub(crate) mod room;
 pub(crate) mod rooms;

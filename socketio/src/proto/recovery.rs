@@ -23,7 +23,7 @@ use self::forgotten::Forgotten;
 pub(crate) use self::offset::Offset;
 use self::stays::Presence;
 pub(crate) use self::stays::Stays;
-use super::rooms::{Room, Selection};
+use super::room::{Room, Selection};
 use crate::id::SocketId;
 
 /// The part of all bytes that the names of the rooms may take of which packets were forgotten.

@@ -1,62 +1,12 @@
 //! Who is in which room of one namespace. Pure bookkeeping over any kind of member.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
 
 use super::grant_tag::{GrantTag, MeantTags};
 use super::recovery::{Offset, Session, Stays};
+use super::room::{Room, Selection};
 use crate::error::JoinError;
 use crate::id::{SocketId, SocketMap, SocketSet};
-
-/// The name of a room.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Room(Arc<str>);
-
-impl Room {
-    /// The name as text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-/// As its name.
-impl serde::Serialize for Room {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.0)
-    }
-}
-
-impl From<&str> for Room {
-    fn from(name: &str) -> Self {
-        Self(name.into())
-    }
-}
-
-impl From<String> for Room {
-    fn from(name: String) -> Self {
-        Self(name.into())
-    }
-}
-
-impl From<&String> for Room {
-    fn from(name: &String) -> Self {
-        Self(name.as_str().into())
-    }
-}
-
-impl From<&Self> for Room {
-    fn from(room: &Self) -> Self {
-        room.clone()
-    }
-}
-
-impl From<&SocketId> for Room {
-    /// The room that a socket is in by itself.
-    fn from(id: &SocketId) -> Self {
-        Self(id.as_str().into())
-    }
-}
 
 struct Member<S> {
     socket: S,
@@ -123,15 +73,6 @@ pub enum RoomEvent<'a> {
         /// The room.
         room: &'a Room,
     },
-}
-
-/// Whom a broadcast is for.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Selection {
-    /// Members of any of these; empty means everyone.
-    pub(crate) rooms: Vec<Room>,
-    /// But no member of any of these.
-    pub(crate) except: Vec<Room>,
 }
 
 /// The sockets of a namespace and their rooms.

@@ -25,7 +25,7 @@ use crate::live::space::Space;
 use crate::proto::cluster::message::{ClusterBody, ClusterOptions};
 use crate::proto::cluster::remote::RemoteSocket;
 use crate::proto::cluster::requests::Kind;
-use crate::proto::rooms::{Room, Selection};
+use crate::proto::room::{Room, Selection};
 
 /// An event to be sent to many sockets of a namespace, encoded once.
 ///

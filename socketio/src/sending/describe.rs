@@ -9,7 +9,7 @@ use crate::codec::to_iso_string;
 use crate::live::core::Core;
 use crate::live::handshake::{Handshake, auth_of_query};
 use crate::proto::cluster::remote::RemoteSocket;
-use crate::proto::rooms::Room;
+use crate::proto::room::Room;
 use crate::running::guard;
 
 /// A socket of this server as data, in the reference's shape.

@@ -12,7 +12,7 @@ use crate::live::client::Client;
 use crate::live::core::Core;
 use crate::live::keeper::Keeper;
 use crate::live::owed::{Answer, Awaited};
-use crate::proto::rooms::{Room, Selection};
+use crate::proto::room::{Room, Selection};
 use crate::running::guard;
 
 /// An event that waits to be sent.

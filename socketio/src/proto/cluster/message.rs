@@ -9,7 +9,7 @@ use socketio_auth::Revocation;
 use super::remote::RemoteSocket;
 use crate::codec::OwnedArgs;
 use crate::event::Event;
-use crate::proto::rooms::{Room, Selection};
+use crate::proto::room::{Room, Selection};
 
 /// The id of one server of a cluster: 16 lower-case hexadecimal digits for those of this library, any text for others.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::id::SocketId;
-use crate::proto::rooms::Room;
+use crate::proto::room::Room;
 
 /// A socket of this or another server, as it was when [`fetch_sockets`](crate::Broadcast::fetch_sockets) asked.
 ///

@@ -1,6 +1,6 @@
 //! What things count in bytes.
 
-use crate::proto::rooms::Room;
+use crate::proto::room::Room;
 
 /// What a kept packet counts besides its own bytes.
 pub(super) const PACKET_COST_BYTES: usize = 256;

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::cost::{ROOM_COST_BYTES, cost_of};
 use super::offset::Offset;
 use super::stays::{Presence, Span};
-use crate::proto::rooms::{Room, Selection};
+use crate::proto::room::{Room, Selection};
 
 /// The last packet of a room that was forgotten.
 #[derive(Default)]

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use super::cost::cost_of;
 use super::offset::Offset;
-use crate::proto::rooms::Room;
+use crate::proto::room::Room;
 
 /// How many rooms that a socket has left are remembered. Of one more the first is forgotten, and so is what was said
 /// until then: whoever has heard nothing since is a stranger. [`Recovery`](crate::Recovery) names the number.
