@@ -1,6 +1,7 @@
 //! A request as hooks and handlers see it.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::fmt;
 use std::net::SocketAddr;
 
@@ -14,7 +15,7 @@ use crate::http::encoding;
 pub(crate) enum Headers<'a> {
     Map(&'a HeaderMap),
     /// In the bytes of a head that was read, with names in lower case.
-    Read(&'a [u8], &'a [Field]),
+    Read(&'a [u8], &'a Fields),
 }
 
 /// A part of a head that was read.
@@ -25,26 +26,33 @@ pub(crate) struct Span {
 }
 
 impl Span {
-    /// Where a part of `whole` is.
-    pub(crate) fn within(whole: &[u8], part: &[u8]) -> Option<Self> {
-        let start = part.as_ptr().addr().checked_sub(whole.as_ptr().addr())?;
-        let end = start.checked_add(part.len())?;
-        Some(Self {
-            start: start.try_into().ok()?,
-            end: end.try_into().ok().filter(|_| end <= whole.len())?,
-        })
+    /// Where a part of `whole` is, which is shorter than 4 GiB. A span that is not inside is of nothing.
+    #[inline]
+    pub(crate) fn within(whole: &[u8], part: &[u8]) -> Self {
+        let start = part.as_ptr().addr().wrapping_sub(whole.as_ptr().addr()) as u32;
+        Self {
+            start,
+            end: start.wrapping_add(part.len() as u32),
+        }
     }
 
     pub(crate) fn start(self) -> usize {
         self.start as usize
     }
 
+    #[inline]
+    fn length(self) -> usize {
+        self.end.wrapping_sub(self.start) as usize
+    }
+
+    #[inline]
     pub(crate) fn of(self, whole: &[u8]) -> &[u8] {
         whole
             .get(self.start as usize..self.end as usize)
             .unwrap_or_default()
     }
 
+    #[inline]
     pub(crate) fn of_mut(self, whole: &mut [u8]) -> Option<&mut [u8]> {
         whole.get_mut(self.start as usize..self.end as usize)
     }
@@ -55,6 +63,71 @@ impl Span {
 pub(crate) struct Field {
     pub(crate) name: Span,
     pub(crate) value: Span,
+}
+
+/// As many headers a thread keeps room for.
+const KEPT_FIELDS: usize = 64;
+
+thread_local! {
+    /// What the last head of this thread needed, for the next one.
+    static ROOM: Cell<Vec<Field>> = const { Cell::new(Vec::new()) };
+}
+
+/// Where the headers of a head are, in order.
+#[derive(Debug)]
+pub(crate) struct Fields {
+    list: Vec<Field>,
+    /// A bit for each name that may be there: most that are asked for are not.
+    names: u64,
+}
+
+impl Fields {
+    pub(crate) fn new() -> Self {
+        Self {
+            list: ROOM.take(),
+            names: 0,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn push(&mut self, name: &str, field: Field) {
+        self.names |= bit_of(name);
+        self.list.push(field);
+    }
+
+    pub(crate) fn iter(&self) -> std::slice::Iter<'_, Field> {
+        self.list.iter()
+    }
+
+    /// All of them, or none when this name is not there.
+    #[inline]
+    fn with(&self, name: &str) -> &[Field] {
+        if self.names & bit_of(name) == 0 {
+            return &[];
+        }
+        &self.list
+    }
+}
+
+impl Drop for Fields {
+    fn drop(&mut self) {
+        let mut list = std::mem::take(&mut self.list);
+        if list.capacity() <= KEPT_FIELDS {
+            list.clear();
+            ROOM.set(list);
+        }
+    }
+}
+
+/// One of 64 bits for a name, in any case.
+#[inline]
+fn bit_of(name: &str) -> u64 {
+    let &[first, .., last] = name.as_bytes() else {
+        return 1;
+    };
+    // Letters differ from the same in another case by this bit alone.
+    let mixed = name.len() as u32 ^ u32::from(first | 0x20) ^ (u32::from(last | 0x20) << 2);
+    1_u64 << (mixed % 64)
 }
 
 /// Where a request comes from, as far as the front door knows.
@@ -135,21 +208,22 @@ impl<'a> RequestView<'a> {
 
     /// Every value of a header, in order.
     pub fn header_values<'n>(&self, name: &'n str) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
-        let (map, (read, fields)) = self.sources();
+        let (map, read, fields) = self.sources();
         let from_map = map
             .into_iter()
             .flat_map(move |map| map.get_all(name).iter().map(http::HeaderValue::as_bytes));
         let from_read = fields
+            .map_or(&[][..], |fields| fields.with(name))
             .iter()
             .filter(move |field| is_named(read, field, name))
             .map(move |field| field.value.of(read));
         from_map.chain(from_read)
     }
 
-    fn sources(&self) -> (Option<&'a HeaderMap>, (&'a [u8], &'a [Field])) {
+    fn sources(&self) -> (Option<&'a HeaderMap>, &'a [u8], Option<&'a Fields>) {
         match self.headers {
-            Headers::Map(map) => (Some(map), (&[], &[])),
-            Headers::Read(read, fields) => (None, (read, fields)),
+            Headers::Map(map) => (Some(map), &[], None),
+            Headers::Read(read, fields) => (None, read, Some(fields)),
         }
     }
 
@@ -159,6 +233,7 @@ impl<'a> RequestView<'a> {
         match self.headers {
             Headers::Map(map) => map.get(name).map(http::HeaderValue::as_bytes),
             Headers::Read(read, fields) => fields
+                .with(name)
                 .iter()
                 .find(|field| is_named(read, field, name))
                 .map(|field| field.value.of(read)),
@@ -167,9 +242,22 @@ impl<'a> RequestView<'a> {
 
     /// The value of a header that is there exactly once.
     pub(crate) fn only_header(&self, name: &str) -> Option<&'a [u8]> {
-        let mut values = self.header_values(name);
-        let value = values.next()?;
-        values.next().is_none().then_some(value)
+        match self.headers {
+            Headers::Map(map) => {
+                let mut values = map.get_all(name).iter();
+                let value = values.next()?.as_bytes();
+                values.next().is_none().then_some(value)
+            }
+            Headers::Read(read, fields) => {
+                let mut found = None;
+                for field in fields.with(name) {
+                    if is_named(read, field, name) && found.replace(field).is_some() {
+                        return None;
+                    }
+                }
+                found.map(|field| field.value.of(read))
+            }
+        }
     }
 
     /// True when a comma-separated header holds the token, in any case.
@@ -194,12 +282,13 @@ impl<'a> RequestView<'a> {
     /// Every header, its name in lower case. They come in the order in which they were sent, or grouped by name behind a
     /// server that groups them; the values of one name are in order always.
     pub fn headers(&self) -> impl Iterator<Item = (&'a str, &'a [u8])> + use<'a> {
-        let (map, (read, fields)) = self.sources();
+        let (map, read, fields) = self.sources();
         let from_map = map.into_iter().flat_map(|map| {
             map.iter()
                 .map(|(name, value)| (name.as_str(), value.as_bytes()))
         });
-        let from_read = fields.iter().map(move |field| {
+        let fields = fields.into_iter().flat_map(Fields::iter);
+        let from_read = fields.map(move |field| {
             let name = std::str::from_utf8(field.name.of(read));
             (name.unwrap_or_default(), field.value.of(read))
         });
@@ -244,8 +333,14 @@ impl fmt::Debug for RequestView<'_> {
     }
 }
 
+#[inline]
 fn is_named(read: &[u8], field: &Field, name: &str) -> bool {
-    field.name.of(read).eq_ignore_ascii_case(name.as_bytes())
+    // Most names differ in their length already, and most that are asked for are in lower case too.
+    if field.name.length() != name.len() {
+        return false;
+    }
+    let found = field.name.of(read);
+    found == name.as_bytes() || found.eq_ignore_ascii_case(name.as_bytes())
 }
 
 /// The pairs of a form-encoded string, decoded. Text without escapes is borrowed.

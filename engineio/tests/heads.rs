@@ -213,6 +213,10 @@ fn first_lines() -> Vec<Case> {
         case(400, format!("GET {POLLING}\r\nHost: t\r\n\r\n")),
         case(
             400,
+            format!("GET {POLLING}\u{7f} HTTP/1.1\r\nHost: t\r\n\r\n"),
+        ),
+        case(
+            400,
             format!("GET {POLLING}\u{1} HTTP/1.1\r\nHost: t\r\n\r\n"),
         ),
         taken(

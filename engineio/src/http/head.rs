@@ -6,7 +6,7 @@ use std::mem::MaybeUninit;
 use http::{Method, StatusCode, Version};
 
 use super::content::Framing;
-use crate::request::{Caller, Field, Headers, RequestView, Span};
+use crate::request::{Caller, Field, Fields, Headers, RequestView, Span};
 
 /// As many headers are read without an allocation.
 const USUAL_HEADERS: usize = 64;
@@ -47,7 +47,7 @@ pub(crate) struct Head {
     pub(crate) length: usize,
     pub(crate) message: MessageRules,
     target: Span,
-    fields: Vec<Field>,
+    fields: Fields,
 }
 
 impl Head {
@@ -77,7 +77,7 @@ impl Head {
         if head.length > limits.bytes {
             return Err(HeadFault::TooLarge);
         }
-        for field in &head.fields {
+        for field in head.fields.iter() {
             if let Some(name) = field.name.of_mut(read) {
                 name.make_ascii_lowercase();
             }
@@ -96,25 +96,7 @@ impl Head {
             httparse::Status::Complete(length) if length > limits.bytes => {
                 Some(Err(HeadFault::TooLarge))
             }
-            httparse::Status::Complete(length) => Some(
-                Self::of(read, &request, length)
-                    .ok_or(HeadFault::Malformed)
-                    .and_then(|(method, target, fields)| {
-                        let version = match request.version {
-                            Some(0) => Version::HTTP_10,
-                            _ => Version::HTTP_11,
-                        };
-                        let headers = request.headers.iter();
-                        let headers = headers.map(|header| (header.name, header.value));
-                        Ok(Self {
-                            message: MessageRules::of(version, headers)?,
-                            method,
-                            length,
-                            target,
-                            fields,
-                        })
-                    }),
-            ),
+            httparse::Status::Complete(length) => Some(Self::of(read, &request, length)),
         })
     }
 
@@ -123,22 +105,39 @@ impl Head {
         read: &[u8],
         request: &httparse::Request<'_, '_>,
         length: usize,
-    ) -> Option<(Method, Span, Vec<Field>)> {
-        let method = Method::from_bytes(request.method?.as_bytes()).ok()?;
-        let target = origin_form(request.path?)?;
-        let mut fields = Vec::with_capacity(request.headers.len());
+    ) -> Result<Self, HeadFault> {
+        let (Some(method), Some(target)) = (request.method, request.path) else {
+            return Err(HeadFault::Malformed);
+        };
+        let target = origin_form(target).ok_or(HeadFault::Malformed)?;
+        let version = match request.version {
+            Some(0) => Version::HTTP_10,
+            _ => Version::HTTP_11,
+        };
+        let mut fields = Fields::new();
+        let mut rules = Reading::new(version);
+        let mut has_crlf =
+            ends_with_crlf(read, length) && ends_with_crlf(read, length.saturating_sub(2));
         for header in request.headers.iter() {
             let field = Field {
-                name: Span::within(read, header.name.as_bytes())?,
-                value: Span::within(read, header.value)?,
+                name: Span::within(read, header.name.as_bytes()),
+                value: Span::within(read, header.value),
             };
             // The parser takes a bare LF for the end of a line.
-            ends_with_crlf(read, field.name.start())?;
-            fields.push(field);
+            has_crlf &= ends_with_crlf(read, field.name.start());
+            fields.push(header.name, field);
+            rules.read(header.name, header.value)?;
         }
-        ends_with_crlf(read, length)?;
-        ends_with_crlf(read, length.checked_sub(2)?)?;
-        Some((method, Span::within(read, target.as_bytes())?, fields))
+        if !has_crlf {
+            return Err(HeadFault::Malformed);
+        }
+        Ok(Self {
+            message: rules.finish()?,
+            method: Method::from_bytes(method.as_bytes()).map_err(|_| HeadFault::Malformed)?,
+            length,
+            target: Span::within(read, target.as_bytes()),
+            fields,
+        })
     }
 
     /// The request, in the bytes that this was read from.
@@ -150,14 +149,15 @@ impl Head {
     }
 }
 
-fn ends_with_crlf(read: &[u8], end: usize) -> Option<()> {
-    read.get(..end)?.ends_with(b"\r\n").then_some(())
+#[inline]
+fn ends_with_crlf(read: &[u8], end: usize) -> bool {
+    read.get(end.saturating_sub(2)..end) == Some(b"\r\n")
 }
 
 /// The path and the query of a target (RFC 9112 §3.2); `*` stays what it is.
 fn origin_form(target: &str) -> Option<&str> {
-    let is_visible = |byte: u8| byte.is_ascii_graphic() && byte != b'#';
-    if !target.bytes().all(is_visible) {
+    // The parser has seen to blanks and controls.
+    if !target.is_ascii() || target.as_bytes().contains(&b'#') {
         return None;
     }
     if target.starts_with('/') || target == "*" {
@@ -184,6 +184,8 @@ pub(crate) struct MessageRules {
     pub(crate) is_persistent: bool,
     /// The content is sent when it is asked for.
     pub(crate) expects_continue: bool,
+    /// It offers, or asks, to speak something else.
+    pub(crate) has_upgrade: bool,
 }
 
 impl MessageRules {
@@ -191,61 +193,115 @@ impl MessageRules {
         version: Version,
         headers: impl Iterator<Item = (&'h str, &'h [u8])>,
     ) -> Result<Self, HeadFault> {
-        let (mut host, mut length, mut coding) = (None, None, None);
-        let mut rules = Self {
-            framing: Framing::Length(0),
-            is_persistent: version >= Version::HTTP_11,
-            expects_continue: false,
-        };
+        let mut reading = Reading::new(version);
         for (name, value) in headers {
-            let is = |known: &str| name.eq_ignore_ascii_case(known);
-            let once = |seen: &mut Option<&'h [u8]>| match seen.replace(value) {
-                Some(_) => Err(HeadFault::Malformed),
-                None => Ok(()),
-            };
-            match name.len() {
-                4 if is("host") => once(&mut host)?,
-                14 if is("content-length") => once(&mut length)?,
-                17 if is("transfer-encoding") => once(&mut coding)?,
-                10 if is("connection") => {
-                    let mut options = value.split(|&byte| byte == b',');
-                    if options.any(|option| option.trim_ascii().eq_ignore_ascii_case(b"close")) {
-                        rules.is_persistent = false;
-                    }
-                }
-                6 if is("expect") && version >= Version::HTTP_11 => {
-                    if !value.eq_ignore_ascii_case(b"100-continue") {
-                        return Err(HeadFault::Expectation);
-                    }
-                    rules.expects_continue = true;
-                }
-                _ => {}
-            }
+            reading.read(name, value)?;
         }
-        // From HTTP/2 on the host may be a part of the target.
-        let is_known = match host {
-            Some(host) => is_host(host),
-            None => version != Version::HTTP_11,
+        reading.finish()
+    }
+}
+
+/// What was heard so far of a message.
+struct Reading<'h> {
+    version: Version,
+    host: Option<&'h [u8]>,
+    length: Option<&'h [u8]>,
+    coding: Option<&'h [u8]>,
+    rules: MessageRules,
+}
+
+impl<'h> Reading<'h> {
+    fn new(version: Version) -> Self {
+        Self {
+            version,
+            host: None,
+            length: None,
+            coding: None,
+            rules: MessageRules {
+                framing: Framing::Length(0),
+                is_persistent: version >= Version::HTTP_11,
+                expects_continue: false,
+                has_upgrade: false,
+            },
+        }
+    }
+
+    /// Takes note of a header.
+    #[inline]
+    fn read(&mut self, name: &str, value: &'h [u8]) -> Result<(), HeadFault> {
+        let is = |known: &str| name.eq_ignore_ascii_case(known);
+        let once = |seen: &mut Option<&'h [u8]>| match seen.replace(value) {
+            Some(_) => Err(HeadFault::Malformed),
+            None => Ok(()),
         };
-        rules.framing = match (length, coding) {
-            _ if !is_known => return Err(HeadFault::Malformed),
+        match name.len() {
+            4 if is("host") => once(&mut self.host)?,
+            14 if is("content-length") => once(&mut self.length)?,
+            17 if is("transfer-encoding") => once(&mut self.coding)?,
+            7 if is("upgrade") => self.rules.has_upgrade = true,
+            10 if is("connection") => {
+                let mut options = value.split(|&byte| byte == b',');
+                if options.any(|option| option.trim_ascii().eq_ignore_ascii_case(b"close")) {
+                    self.rules.is_persistent = false;
+                }
+            }
+            6 if is("expect") && self.version >= Version::HTTP_11 => {
+                if !value.eq_ignore_ascii_case(b"100-continue") {
+                    return Err(HeadFault::Expectation);
+                }
+                self.rules.expects_continue = true;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<MessageRules, HeadFault> {
+        // From HTTP/2 on the host may be a part of the target.
+        let is_known = match self.host {
+            Some(host) => is_host(host),
+            None => self.version != Version::HTTP_11,
+        };
+        if !is_known {
+            return Err(HeadFault::Malformed);
+        }
+        self.rules.framing = match (self.length, self.coding) {
             (None, None) => Framing::Length(0),
             (Some(length), None) => Framing::Length(decimal(length).ok_or(HeadFault::Malformed)?),
             // Another coding than the last is nothing that the content could be read without.
             (None, Some(coding))
-                if version == Version::HTTP_11 && coding.eq_ignore_ascii_case(b"chunked") =>
+                if self.version == Version::HTTP_11 && coding.eq_ignore_ascii_case(b"chunked") =>
             {
                 Framing::Chunked
             }
             (_, Some(_)) => return Err(HeadFault::Malformed),
         };
-        Ok(rules)
+        Ok(self.rules)
     }
 }
 
+/// The bytes that a host and its port are made of. Of those that the RFC allows, only the comma is missing.
+const OF_HOSTS: [bool; 256] = {
+    let mut is_part = [false; 256];
+    let mut rest: &[u8] = b"-._~%!$&'()*+;=:[]0123456789\
+        abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    while let [byte, behind @ ..] = rest {
+        #[expect(
+            clippy::indexing_slicing,
+            clippy::as_conversions,
+            reason = "a byte is below 256, and the compiler runs this"
+        )]
+        {
+            is_part[*byte as usize] = true;
+        }
+        rest = behind;
+    }
+    is_part
+};
+
 /// A host with or without a port, or nothing where a target has none (RFC 9112 §3.2). A list is none.
 fn is_host(value: &[u8]) -> bool {
-    let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+;=:[]".contains(byte);
+    let is_part = |&byte: &u8| OF_HOSTS.get(usize::from(byte)).is_some_and(|&is| is);
     value.iter().all(is_part)
 }
 

@@ -302,17 +302,19 @@ fn answer_at_once<D: Send + Sync + 'static>(
     head: Head,
     caller: Caller,
 ) -> Next<D> {
-    let view = head.view(read, caller);
-    let is_handshake = hub.config.websocket
+    let may_be_handshake = head.message.has_upgrade
+        && hub.config.websocket
         && head.method == Method::GET
-        && head.message.framing == Framing::Length(0)
-        && view.header("upgrade").is_some()
-        && hub.path.matches(view.path());
-    let answer = is_handshake.then(|| answer::answer_handshake(hub, &view));
-    match answer.flatten() {
-        Some(answer) => Next::Answered(head, answer),
-        None => Next::Request(head),
+        && head.message.framing == Framing::Length(0);
+    if may_be_handshake {
+        let view = head.view(read, caller);
+        if hub.path.matches(view.path())
+            && let Some(answer) = answer::answer_handshake(hub, &view)
+        {
+            return Next::Answered(head, answer);
+        }
     }
+    Next::Request(head)
 }
 
 /// What became of an answer.
