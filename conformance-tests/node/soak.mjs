@@ -113,6 +113,9 @@ class Linked {
 class Apart {
   #lives = 0;
   #process;
+  /** Resolves when the process has ended and all that it said is read. */
+  #gone;
+  #isMeantToEnd = false;
 
   constructor(name, url, transports) {
     this.name = name;
@@ -124,19 +127,25 @@ class Apart {
     const who = `${this.name}.${(this.#lives += 1)}`;
     const options = JSON.stringify({ ...this.options, who, seed: random.below(2 ** 31) });
     const person = fork(fileURLToPath(new URL("soak/person.mjs", import.meta.url)), [options]);
+    // Its end is noticed below; what it is told meanwhile is lost.
+    person.on("error", () => {});
     person.on("message", (entry) => entry.kind !== "open" && history.record(entry));
     this.#process = person;
     this.who = who;
+    this.#isMeantToEnd = false;
+    this.#gone = once(person, "close").then(([code, signal]) => {
+      if (!this.#isMeantToEnd) {
+        history.wrong.push(`${who} ended by itself or by a stranger: ${signal ?? code}`);
+      }
+    });
   }
 
   async suffer() {
     const mishap = random.weighed(TO_PROCESSES);
     history.count(mishap);
     if (mishap === "kill") {
-      // What it has said is still to be read.
-      const gone = once(this.#process, "close");
-      this.#process.kill("SIGKILL");
-      await gone;
+      this.kill();
+      await this.#gone;
       history.over(this.who);
       this.#start();
     } else {
@@ -152,6 +161,7 @@ class Apart {
 
   open() {
     return new Promise((resolve) => {
+      this.#gone.then(() => resolve("connection: its process has ended"));
       const hear = (entry) => {
         if (entry.kind === "open") {
           this.#process.off("message", hear);
@@ -164,12 +174,13 @@ class Apart {
   }
 
   async leave() {
-    const gone = once(this.#process, "close");
+    this.#isMeantToEnd = true;
     this.#process.send("leave");
-    await gone;
+    await this.#gone;
   }
 
   kill() {
+    this.#isMeantToEnd = true;
     this.#process.kill("SIGKILL");
   }
 }
