@@ -31,7 +31,7 @@ use crate::state_machine::{Answer, AuthMachine, Change, Granted, Input, Output, 
 /// );
 /// assert_eq!(
 ///     client.advance(Duration::from_secs(60)),
-///     ["expiring(30)", "unauthorized(token_expired)", "close"],
+///     ["expiring(30)", "unauthorized(token_expired)", "expire"],
 /// );
 /// ```
 #[derive(Debug)]
