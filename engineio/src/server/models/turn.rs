@@ -2,7 +2,7 @@
 
 use tokio::io::AsyncWriteExt;
 
-use super::{explore, explore_with, side_by_side, spawn};
+use super::{Opened, explore, explore_with, side_by_side, spawn};
 use crate::body::Body;
 use crate::config::Config;
 use crate::proto::event::Input;
@@ -19,6 +19,22 @@ const HI: &[u8] = b"\x81\x83\0\0\0\x004hi";
 
 /// The probe and the switch of a client that upgrades.
 const SWITCH: &[u8] = b"\x81\x86\0\0\0\x002probe\x81\x81\0\0\0\x005";
+
+/// The WebSocket of a client that upgrades, says "hi" and leaves.
+fn switch(opened: &Opened) {
+    let (here, mut there) = tokio::io::duplex(64);
+    // Nothing comes behind what was read with the handshake, but the client hears what it is told.
+    schedules::block_on(there.shutdown()).unwrap();
+    schedules::block_on(websocket::begin(
+        Some(opened.shared().clone()),
+        Stream::Foreign(Box::new(here)),
+        None,
+        [SWITCH, HI].concat(),
+        FrameForm::default(),
+        Decoder::new(1_000),
+        true,
+    ));
+}
 
 #[test]
 fn a_post_that_finds_the_turn_taken_is_read_when_it_ends() {
@@ -70,20 +86,7 @@ fn an_upgrade_that_finds_the_turn_taken_is_told_when_it_ends_and_before_what_fol
         opened
             .shared()
             .handle(clock::now(), Input::CandidateAttached);
-        let websocket = spawn("websocket", &opened, |opened| {
-            let (here, mut there) = tokio::io::duplex(64);
-            // Nothing comes behind what was read with the handshake, but the client hears what it is told.
-            schedules::block_on(there.shutdown()).unwrap();
-            schedules::block_on(websocket::begin(
-                Some(opened.shared().clone()),
-                Stream::Foreign(Box::new(here)),
-                None,
-                [SWITCH, HI].concat(),
-                FrameForm::default(),
-                Decoder::new(1_000),
-                true,
-            ));
-        });
+        let websocket = spawn("websocket", &opened, switch);
         let emitter = spawn("emitter", &opened, |opened| opened.take_turn());
         websocket.join();
         emitter.join();
@@ -97,19 +100,7 @@ fn a_switch_that_finds_a_post_waits_for_it_and_both_are_told_in_order() {
         opened
             .shared()
             .handle(clock::now(), Input::CandidateAttached);
-        let websocket = spawn("websocket", &opened, |opened| {
-            let (here, mut there) = tokio::io::duplex(64);
-            schedules::block_on(there.shutdown()).unwrap();
-            schedules::block_on(websocket::begin(
-                Some(opened.shared().clone()),
-                Stream::Foreign(Box::new(here)),
-                None,
-                [SWITCH, HI].concat(),
-                FrameForm::default(),
-                Decoder::new(1_000),
-                true,
-            ));
-        });
+        let websocket = spawn("websocket", &opened, switch);
         let poster = spawn("post", &opened, |opened| {
             let posting = post(opened.shared(), Body::full("4first"), PostContent::Text);
             schedules::block_on(posting)
