@@ -15,10 +15,10 @@ use open_packet::OpenPacket;
 use registry::Registry;
 
 use super::lock::Lock;
-use super::random;
 use crate::config::Config;
 use crate::http::PathMatcher;
 use crate::owed::Answers;
+use crate::random;
 use crate::trace;
 use crate::transport::Timing;
 
