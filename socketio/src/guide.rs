@@ -4,3 +4,6 @@
 
 #[doc = include_str!("guide/authentication.md")]
 pub mod authentication {}
+
+#[doc = include_str!("guide/reverse_proxies.md")]
+pub mod reverse_proxies {}
