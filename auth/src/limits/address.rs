@@ -11,7 +11,7 @@ const MAX_HOPS: usize = 16;
 /// least that many.
 ///
 /// ```
-/// use socketio_auth::AddressKey;
+/// use socketio_auth::limits::AddressKey;
 ///
 /// let key = |text: &str| AddressKey::of(text.parse().expect("an address"));
 /// assert_eq!(key("2001:db8::1"), key("2001:db8::ffff:2"));
@@ -35,9 +35,9 @@ impl AddressKey {
 /// The proxies whose `X-Forwarded-For` is believed; nobody's by default.
 ///
 /// ```
-/// use socketio_auth::TrustedProxies;
+/// use socketio_auth::limits::TrustedProxies;
 ///
-/// # fn main() -> Result<(), socketio_auth::NetworkError> {
+/// # fn main() -> Result<(), socketio_auth::limits::NetworkError> {
 /// let proxies = TrustedProxies::new(["10.0.0.0/8", "2001:db8::/32", "192.0.2.7"])?;
 /// assert!(proxies.contains("10.1.2.3".parse().expect("an address")));
 /// # Ok(())

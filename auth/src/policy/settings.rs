@@ -8,6 +8,7 @@ use crate::wire::Dialect;
 
 /// When a namespace takes its credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Mode {
     /// In the handshake: the CONNECT is answered when the credential was judged.
     Handshake,
@@ -71,7 +72,7 @@ pub struct NamespacePolicy {
     /// [source](crate::AuthField).
     pub token_field: Cow<'static, str>,
     /// What a client hears that presents nothing, instead of `credentials_required` or `missing_authorization_header` with
-    /// their sentences; none by default. Where there are [guests](crate::Handshake::guest) it is one instead.
+    /// their sentences; none by default. Where there are [guests](crate::InHandshake::guest) it is one instead.
     pub missing: Option<Rejection>,
     /// From the first CONNECT of the namespace on a connection to a successful `authenticate`; 5 s by default.
     /// Attempts do not prolong it, leaving and coming back neither. Raising it lets idle strangers stay longer.

@@ -12,7 +12,7 @@ use super::tests::{
     token, yes,
 };
 use super::{Answer, Change, Granted, Input, Output};
-use crate::{Code, Collected, Mode, NamespacePolicy, OnExpiry};
+use crate::{Code, Mode, NamespacePolicy, OnExpiry, server::Collected};
 
 /// Sequences of this many inputs after CONNECT.
 const DEPTH: usize = 7;

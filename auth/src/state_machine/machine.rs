@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::common::Common;
-use super::messages::{Input, Output, Queued, Refusal};
+use super::messages::{Input, Output, QueuedPacket, Reason};
 use super::revalidation::Revalidation;
 use super::stage::{Stage, Term, Work, earlier};
 use crate::policy::settings::NamespacePolicy;
@@ -105,7 +105,7 @@ pub struct AuthMachine<M, G, R = Rejection> {
     common: Common<M, G, R>,
 }
 
-impl<M: Queued, G, R: Refusal> AuthMachine<M, G, R> {
+impl<M: QueuedPacket, G, R: Reason> AuthMachine<M, G, R> {
     /// A machine before CONNECT. `first_connect` is when this connection first asked for this namespace; coming
     /// back does not restart the deadline. `has_guests` tells whether the policy lets clients in that present
     /// nothing.

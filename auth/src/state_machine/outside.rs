@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::common::{Common, left, refusal};
-use super::messages::{Answer, Input, Output, Queued, Refusal};
+use super::messages::{Answer, Input, Output, QueuedPacket, Reason};
 use super::stage::{
     Attempt, Backlog, Candidate, Door, Outside, Stage, Step, Term, Told, Who, Work, earlier, is_due,
 };
@@ -11,7 +11,7 @@ use crate::policy::collected::Collected;
 use crate::policy::settings::Mode;
 use crate::rejection::code::{Code, Rejection};
 
-impl<M: Queued, G, R: Refusal> Common<M, G, R> {
+impl<M: QueuedPacket, G, R: Reason> Common<M, G, R> {
     pub(super) fn handle_new(
         &mut self,
         now: Instant,

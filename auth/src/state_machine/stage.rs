@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use super::messages::{Change, Queued};
+use super::messages::{Change, QueuedPacket};
 use crate::policy::settings::NamespacePolicy;
 use crate::subject::Subject;
 
@@ -343,7 +343,7 @@ impl<M> Backlog<M> {
     }
 }
 
-impl<M: Queued> Backlog<M> {
+impl<M: QueuedPacket> Backlog<M> {
     /// False when there is no room for one more.
     pub(super) fn push(&mut self, policy: &NamespacePolicy, packet: M) -> bool {
         let bytes = self.bytes.saturating_add(packet.size_bytes());

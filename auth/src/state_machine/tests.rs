@@ -3,13 +3,15 @@ use std::time::{Duration, Instant};
 
 use super::*;
 use crate::testing::describe;
-use crate::{Code, Collected, Credential, Mode, NamespacePolicy, OnExpiry, Rejection, SourceKind};
+use crate::{
+    Code, Credential, Mode, NamespacePolicy, OnExpiry, Rejection, SourceKind, server::Collected,
+};
 
 mod asking;
 mod cells;
 mod revalidation;
 
-impl Queued for u8 {
+impl QueuedPacket for u8 {
     fn size_bytes(&self) -> usize {
         usize::from(*self)
     }

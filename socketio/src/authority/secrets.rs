@@ -2,7 +2,10 @@
 
 use std::net::SocketAddr;
 
-use socketio_auth::{DynPolicy, Place, RequestSource};
+use socketio_auth::{
+    Place,
+    server::{DynPolicy, RequestSource},
+};
 
 /// Headers that carry credentials, whoever reads them.
 const SECRET_HEADERS: [&str; 3] = ["authorization", "cookie", "proxy-authorization"];

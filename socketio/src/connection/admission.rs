@@ -7,10 +7,11 @@ use std::time::{Instant, SystemTime};
 
 use engineio::{Connection, Protocol};
 use serde_json::{Map, Value};
-use socketio_auth as auth;
+use socketio_auth::server as auth;
 use socketio_auth::{
-    Action, Code, Collected, Credential, Decision, ErasedIdentity, Extract, Grant, GrantFacts,
-    Inherit, NoRequest, PayloadText, Purpose, Rejection, Subject,
+    Code, Credential, Extract, Grant, GrantFacts, HandshakeView, Inherit, Rejection, Subject,
+    authorize::{Action, Decision},
+    server::{Collected, ErasedIdentity, NoRequest, PayloadText, Purpose},
 };
 
 use crate::authority::guard::Guard;
@@ -292,7 +293,7 @@ impl Client {
             let of_policy = state.presented.iter().find(|of| of.policy == index);
             of_policy.map_or(Ok(Extract::Absent), |of| of.found.clone())
         };
-        let view = auth::RequestView::new(&NoRequest);
+        let view = HandshakeView::new(&NoRequest);
         let found = guard(|| match &payload.auth {
             Some(Auth::Text(text)) => {
                 policy.extract(&view.with_payload_text(&PayloadText::new(text)))

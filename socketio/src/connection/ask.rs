@@ -7,7 +7,7 @@ use std::task::Poll;
 use std::time::Instant;
 
 use engineio::Connection;
-use socketio_auth as auth;
+use socketio_auth::server as auth;
 use socketio_auth::{Code, Rejection};
 
 use super::admission::new_guest;

@@ -144,7 +144,7 @@ impl Client {
         };
         if !socket.may_emit(name, packet.args().len()) {
             if let Some(id) = packet.id() {
-                ack_json(socket, id, &socketio_auth::ack_denied());
+                ack_json(socket, id, &socketio_auth::server::ack_denied());
             }
             return;
         }

@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use engineio::{CloseReason, Connection, Flow, Message, Protocol, RequestView};
 use serde_json::Value;
-use socketio_auth as auth;
-use socketio_auth::{Code, Collected};
+use socketio_auth::server as auth;
+use socketio_auth::{Code, server::Collected};
 use tokio::runtime::Handle;
 
 use super::binding::presented_in;

@@ -12,7 +12,7 @@ use std::{fmt, io};
 use bytes::Bytes;
 use engineio::{Accepted, Body, Engine, EngineService, ForeignStream, Listener};
 use http_body::Body as HttpBody;
-use socketio_auth::{DynPolicy, Policy};
+use socketio_auth::{Policy, server::DynPolicy};
 use tokio::sync::watch;
 
 use super::builder::{Inherited, Many, NamespaceBuilder};

@@ -6,7 +6,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use serde_json::Value;
-use socketio_auth::{self as auth, Extract, Queued};
+use socketio_auth::{
+    Extract,
+    server::{QueuedPacket, lenient_json},
+};
 use tokio::runtime::Handle;
 
 use super::candidate::Accepted;
@@ -56,14 +59,14 @@ pub(crate) enum Auth {
 impl Payload {
     pub(crate) fn value(&self) -> Option<Cow<'_, Value>> {
         match self.auth.as_ref()? {
-            Auth::Text(text) => auth::lenient_json::from_str(text).ok().map(Cow::Owned),
+            Auth::Text(text) => lenient_json::from_str(text).ok().map(Cow::Owned),
             Auth::Value(value) => Some(Cow::Borrowed(value)),
         }
     }
 
     pub(crate) fn into_value(self) -> Option<Value> {
         match self.auth? {
-            Auth::Text(text) => auth::lenient_json::from_str(&text).ok(),
+            Auth::Text(text) => lenient_json::from_str(&text).ok(),
             Auth::Value(value) => Some(value),
         }
     }
@@ -97,7 +100,7 @@ impl HeldPacket {
     }
 }
 
-impl Queued for Box<HeldPacket> {
+impl QueuedPacket for Box<HeldPacket> {
     fn size_bytes(&self) -> usize {
         self.size
     }

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use engineio::{Connection, MessageBuffer};
 use serde::Serialize;
 use serde_json::Value;
-use socketio_auth::{ErasedIdentity, Grant};
+use socketio_auth::{Grant, server::ErasedIdentity};
 use tokio::sync::oneshot;
 
 use super::candidate::Candidate;

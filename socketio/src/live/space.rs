@@ -3,7 +3,7 @@
 use std::sync::{Arc, Weak};
 
 use engineio::SendOptions;
-use socketio_auth::{Code, ErasedIdentity, GrantFacts, Mode, Rejection};
+use socketio_auth::{Code, GrantFacts, Mode, Rejection, server::ErasedIdentity};
 
 use super::core::Core;
 use super::directory::{Directory, Listed};

@@ -6,7 +6,10 @@ mod tests;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use socketio_auth::{self as auth, Answer, AuthMachine, Change, Collected, NamespacePolicy};
+use socketio_auth::{
+    NamespacePolicy,
+    server::{self as auth, Answer, AuthMachine, Change, Collected},
+};
 
 use crate::authority::refused::Refused;
 use crate::error::DisconnectReason;
@@ -21,7 +24,7 @@ pub(crate) trait Application {
     /// What came with a CONNECT.
     type Payload;
     /// A packet that waits for a verdict.
-    type Packet: auth::Queued;
+    type Packet: auth::QueuedPacket;
     /// What is kept of an accepted credential.
     type Grant;
 }
@@ -895,7 +898,7 @@ impl<A: Application> Client<A> {
 }
 
 /// Tells a policy's machine that its client has left; the one thing it may still want is an end to what is under way.
-fn cancel<M: auth::Queued, G>(
+fn cancel<M: auth::QueuedPacket, G>(
     machine: &mut AuthMachine<M, G, Refused>,
     now: Instant,
 ) -> Option<auth::Output<M, G, Refused>> {

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use socketio::auth::{
-    Action, AuthContext, Authenticator, Code, Credential, Decision, Grant, Handshake, Holder,
-    Outcome, Policy, Revocation, auth_fn, authorizer_fn,
+    AuthContext, Authenticator, Code, Credential, Grant, InHandshake, Outcome, Policy, auth_fn,
+    authorize::{Action, Decision, Holder, authorizer_fn},
+    revocation::Revocation,
 };
 use socketio::{Ack, Args, Namespace, Room, Socket, SocketIo};
 use tokio::time::sleep;
@@ -52,7 +53,7 @@ fn policy(world: &Arc<World>, server: usize) -> impl Policy<Identity = Visitor> 
             Outcome::Accept(grant.with_session_id(token(who, login)))
         }
     });
-    Handshake::new(visitors.with_revocation(revocations)).authorize(authorizer_fn(
+    InHandshake::new(visitors.with_revocation(revocations)).authorize(authorizer_fn(
         |holder: Holder<'_, Visitor>, action: Action<'_>| {
             Decision::allow_if(match action {
                 Action::Join { room } => {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use socketio::auth::MemoryRevocations;
+use socketio::auth::revocation::MemoryRevocations;
 use socketio::cluster::LocalBus;
 use tokio::runtime::Runtime;
 use tokio::time::{Instant, sleep};

@@ -8,8 +8,8 @@ use super::{NOW, SECRET, ask, builder, good, hs256, with};
 use crate::base::ready::now_or_never;
 use crate::jwt::{Algorithm, JwtAuthenticator, VerifyingKey};
 use crate::{
-    AuthContext, Authenticator, Code, Credential, Handshake, Outcome, Policy as _, Rejection,
-    SourceKind, by_issuer,
+    AuthContext, Authenticator, Code, Credential, InHandshake, Outcome, Policy as _, Rejection,
+    SourceKind, combinators::by_issuer,
 };
 
 fn detail<A: Authenticator>(jwt: &A, token: &str) -> String {
@@ -21,7 +21,7 @@ fn detail<A: Authenticator>(jwt: &A, token: &str) -> String {
 
 /// As the server asks.
 fn refused(judge: impl Authenticator, token: &str) -> Rejection {
-    let policy = Handshake::new(judge).into_dyn();
+    let policy = InHandshake::new(judge).into_dyn();
     let credential = Credential::new(token, SourceKind::Payload);
     let asked = Arc::clone(&policy).authenticate(AuthContext::new("/"), credential);
     now_or_never(asked).unwrap().err().unwrap()

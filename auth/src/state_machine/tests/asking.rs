@@ -260,7 +260,7 @@ fn a_server_that_refuses_in_its_own_words_gets_them_back() {
             Self { rejection, data: 0 }
         }
     }
-    impl Refusal for Denied {
+    impl Reason for Denied {
         fn rejection(&self) -> &Rejection {
             &self.rejection
         }

@@ -104,6 +104,7 @@ async fn answer_requests<D: Send + Sync + 'static>(
 ) -> Option<Task<D>> {
     let limit = hub.config.write_timeout;
     loop {
+        let owed = hub.answers.owe();
         let (head, answer) = match next {
             Next::Request(head) => {
                 let answer;
@@ -141,6 +142,7 @@ async fn answer_requests<D: Send + Sync + 'static>(
         // A connection that waits for its next request holds nothing of the last one.
         drop(head);
         let sent = send_response(&mut line.stream, response, persistence, is_head, limit).await;
+        drop(owed);
         match sent {
             Sent::All => {}
             Sent::Last => {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use engineio::{Payload, Protocol};
-use socketio_auth::lenient_json;
+use socketio_auth::server::lenient_json;
 
 use super::placeholder::{Placeholders, References};
 use super::scan::{Observer, RawString, Scanner, Values};

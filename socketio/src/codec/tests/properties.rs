@@ -2,7 +2,7 @@
 
 use engineio::{MessageBuffer, Payload, Protocol};
 use serde_json::{Value, json};
-use socketio_auth::lenient_json;
+use socketio_auth::server::lenient_json;
 
 use super::{decode_with, wires};
 use crate::codec::packet::Packet;
