@@ -123,6 +123,7 @@ const ROOTS: [(&str, &[&str]); 1] = [(
         "EmitWhenReady",
         "Emitter",
         "Event",
+        "Extensions",
         "Handshake",
         "JoinError",
         "Namespace",
