@@ -36,6 +36,7 @@
 //! backends; with both, aws-lc is used. `introspection` adds an authenticator that
 //! asks the issuer, `discovery` asks an OpenID Connect provider where its keys are, `jwks-http` adds the HTTPS client that it and key sets can use, on tokio. `testing` adds the `testing`
 //! module for the tests of applications.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 
 mod audit;
@@ -144,3 +145,8 @@ pub use wire::{
     Dialect, ack_authenticated, ack_denied, ack_unauthorized, connect_error, connect_error_v4,
     connect_reply_auth, token_expiring,
 };
+
+/// The first page of the package, whose example is compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

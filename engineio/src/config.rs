@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::http::request::RequestView;
 use crate::http::{AllowedOrigins, ConnectionError, CookieOptions, Cors, Refusal};
-use crate::proto::transport::{Timing, Transport};
-use crate::request::RequestView;
 use crate::send_options::OverflowPolicy;
+use crate::transport::{Timing, Transport};
 use crate::websocket::PerMessageDeflate;
 
 /// A future that an asynchronous hook returns.

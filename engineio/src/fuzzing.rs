@@ -5,14 +5,15 @@
 
 use http::Method;
 
+use crate::http::Handshake;
+use crate::http::request::{Caller, Headers, RequestView};
 use crate::http::{Decision, Facts, Gate, Head, HeadLimits, Options, Query, Rejection, decide};
 use crate::jsonp::{jsonp_request, jsonp_response};
 use crate::packet::{Packet, ParseError, Protocol, encode_binary, parse_binary, parse_text};
 use crate::payload::{PayloadContent, PayloadEncoder, decode_v3_binary, decode_v3_text, decode_v4};
-use crate::proto::transport::Transport;
 use crate::proto::world;
-use crate::request::{Caller, Headers, RequestView};
-use crate::websocket::{Decoder, Event, Fault, Handshake, Inflater, PerMessageDeflate, negotiate};
+use crate::transport::Transport;
+use crate::websocket::{Decoder, Event, Fault, Inflater, PerMessageDeflate, negotiate};
 
 /// The largest message that the frame decoder takes here: room for frames that get a buffer of their own.
 const MESSAGE_MAX_BYTES: usize = 40_000;

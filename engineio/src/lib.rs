@@ -75,12 +75,13 @@
 //! * `tracing`: events for a log. The level says who is to blame: what any peer can cause is `debug`, what the
 //!   environment lacks is `warn`, a panic of the application's or ours is `error`. No event carries a session id, an
 //!   address, a header, a query or a payload.
-
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 
 mod body;
 mod buffers;
 mod config;
+mod fields;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
@@ -90,27 +91,32 @@ mod message;
 mod packet;
 mod payload;
 mod proto;
-mod request;
 mod send_options;
 mod server;
 mod session_id;
 #[cfg(test)]
 mod test_vectors;
 mod trace;
+mod transport;
 mod websocket;
 
 pub use body::{Body, BodyError};
 pub use config::{Config, ConfigError, HookFuture};
+pub use http::request::{RequestView, decode_form};
 pub use http::{AllowedOrigins, ConnectionError, CookieOptions, Cors, Refusal, SameSite};
 pub use message::{EncodedMessage, Message, MessageBuffer, Payload};
 pub use packet::{ParseError, Protocol};
 pub use proto::close_reason::CloseReason;
-pub use proto::transport::Transport;
-pub use request::{RequestView, decode_form};
 pub use send_options::{ConflationKey, OverflowPolicy, SendOptions, Sent};
 pub use server::{
     Accepted, Connection, Engine, EngineService, Flow, ForeignStream, Handler, Listener, PeerAddr,
     Queued, Ready, SendError, Stats,
 };
 pub use session_id::{NoRandomness, SessionId};
+pub use transport::Transport;
 pub use websocket::PerMessageDeflate;
+
+/// The first page of the package, whose example is compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -168,7 +168,7 @@
 //!   header, a query or a payload.
 //! * `metrics`: `SocketIo::stats`, a snapshot of counters, and the module `metrics`.
 //! * `testing`: the module `testing`, an in-memory client to test handlers with.
-
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 
 mod atomic;
@@ -283,3 +283,8 @@ pub mod parser {
     pub use crate::codec::packet::Packet;
     pub use crate::codec::{Codec, Outgoing, PacketError, PacketLimits, Parser, Partial};
 }
+
+/// The first page of the package, whose example is compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -45,6 +45,22 @@ const SOCKETIO: House = House {
     ],
 };
 
+const ENGINE_CRATE: House = House {
+    package: "engineio",
+    folder: "",
+    floors: &[
+        &["buffers", "fields", "session_id", "trace", "transport"],
+        &["packet", "send_options"],
+        &["jsonp", "payload", "websocket"],
+        &["message"],
+        &["body", "http"],
+        &["config"],
+        &["proto"],
+        &["server"],
+        &["fuzzing", "lib"],
+    ],
+};
+
 const ENGINE: House = House {
     package: "engineio",
     folder: "server",
@@ -77,7 +93,7 @@ const AUTH: House = House {
     ],
 };
 
-const HOUSES: [&House; 3] = [&SOCKETIO, &ENGINE, &AUTH];
+const HOUSES: [&House; 4] = [&SOCKETIO, &ENGINE_CRATE, &ENGINE, &AUTH];
 
 /// Where files may lead to each other in a circle: the folder, and how many of its files at most.
 ///

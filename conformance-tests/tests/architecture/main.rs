@@ -10,7 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules that take time and bytes as arguments and do no I/O.
-const PURE: [&str; 12] = [
+const PURE: [&str; 13] = [
     "engineio/src/proto",
     "engineio/src/websocket",
     "engineio/src/http",
@@ -18,6 +18,7 @@ const PURE: [&str; 12] = [
     "engineio/src/payload",
     "engineio/src/jsonp",
     "engineio/src/send_options",
+    "engineio/src/transport",
     "socketio/src/proto",
     "socketio/src/queue",
     "socketio/src/codec",

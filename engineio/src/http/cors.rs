@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, header};
 
-use crate::request::RequestView;
+use super::request::RequestView;
 
 const DEFAULT_METHODS: &str = "GET,HEAD,PUT,PATCH,POST,DELETE";
 
@@ -180,7 +180,7 @@ fn join<S: AsRef<str>>(items: impl IntoIterator<Item = S>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::request::{Caller, Headers};
+    use crate::http::request::{Caller, Headers};
     use http::{HeaderMap, Method};
 
     fn answer(cors: &Cors, origin: Option<&'static str>, is_preflight: bool) -> Vec<String> {

@@ -4,9 +4,9 @@ use http::Method;
 
 use super::query::Query;
 use super::reject::Rejection;
+use super::request::RequestView;
 use crate::packet::Protocol;
-use crate::proto::transport::Transport;
-use crate::request::RequestView;
+use crate::transport::Transport;
 
 /// What the server offers.
 #[derive(Clone, Copy, Debug)]

@@ -6,7 +6,8 @@ use std::mem::MaybeUninit;
 use http::{Method, StatusCode, Version};
 
 use super::content::Framing;
-use crate::request::{Caller, Field, Fields, Headers, RequestView, Span};
+use super::request::{Caller, Headers, RequestView};
+use crate::fields::{Field, Fields, Span};
 
 /// As many headers are read without an allocation.
 const USUAL_HEADERS: usize = 64;

@@ -13,11 +13,13 @@ mod cors;
 mod decide;
 pub(crate) mod encoding;
 mod error;
+mod handshake;
 mod head;
 mod origins;
 mod path;
 mod query;
 mod reject;
+pub(crate) mod request;
 
 pub use cookie::{CookieOptions, SameSite};
 pub use cors::Cors;
@@ -29,6 +31,7 @@ pub(crate) use decide::{
 };
 #[cfg(feature = "compression")]
 pub(crate) use encoding::{accepted as accepted_encoding, compress};
+pub(crate) use handshake::{Handshake, HandshakeError};
 pub(crate) use head::{Head, HeadLimits, MessageRules};
 pub(crate) use path::PathMatcher;
 pub(crate) use query::Query;

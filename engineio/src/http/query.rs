@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
+use super::request::RequestView;
 use crate::packet::Protocol;
-use crate::proto::transport::Transport;
-use crate::request::RequestView;
+use crate::transport::Transport;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Query<'a> {
@@ -56,7 +56,7 @@ impl<'a> Query<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::request::{Caller, Headers};
+    use crate::http::request::{Caller, Headers};
     use http::{HeaderMap, Method};
 
     fn parse(text: &str) -> Query<'static> {

@@ -6,9 +6,9 @@ use std::collections::HashMap;
 use super::event::{Input, Probing, Received};
 use super::session::{LINGER, NOOP_INTERVAL};
 use super::testing::{Bench, UPGRADE_TIMEOUT};
-use super::transport::Transport;
 use super::world::{Step, World, take};
 use crate::packet::Protocol;
+use crate::transport::Transport;
 
 /// How many inputs in a row are explored.
 const DEPTH: usize = 12;

@@ -10,7 +10,6 @@ pub(crate) mod deadlines;
 pub(crate) mod event;
 pub(crate) mod outbox;
 pub(crate) mod session;
-pub(crate) mod transport;
 
 #[cfg(test)]
 mod exploration;

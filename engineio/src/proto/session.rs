@@ -21,8 +21,8 @@ use std::time::{Duration, Instant};
 use super::close_reason::CloseReason;
 use super::event::{Input, Output, Outputs, PollAnswer, Probing, Received};
 use super::outbox::Outbox;
-use super::transport::{Timing, Transport};
 use crate::packet::Protocol;
+use crate::transport::{Timing, Transport};
 
 /// How long a session closed by the application waits for its client to collect the last packets
 /// (EIO4-CLS-04), and a WebSocket for the peer to take them and answer the close frame.

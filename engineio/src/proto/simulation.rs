@@ -10,8 +10,8 @@ use super::close_reason::CloseReason;
 use super::event::{Input, Output, PollAnswer, Probing, Received};
 use super::session::LINGER;
 use super::testing::{Bench, PING_INTERVAL, PING_TIMEOUT, Random};
-use super::transport::Transport;
 use crate::packet::Protocol;
+use crate::transport::Transport;
 
 const RUN_COUNT: u64 = 150;
 const RUN_TIME: Duration = Duration::from_secs(180);

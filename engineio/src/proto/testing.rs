@@ -12,9 +12,9 @@ use super::chunk::Shape;
 use super::event::{Input, Output};
 use super::outbox::{Outbox, Placing, Pushed};
 use super::session::Session;
-use super::transport::{Timing, Transport};
 use crate::packet::Protocol;
 use crate::send_options::OverflowPolicy;
+use crate::transport::{Timing, Transport};
 use crate::websocket::{self, Opcode};
 
 pub(super) const PING_INTERVAL: Duration = Duration::from_secs(25);

@@ -10,8 +10,8 @@ use std::time::Duration;
 use super::event::{Input, Output, Probing, Received};
 use super::session::NOOP_INTERVAL;
 use super::testing::{Bench, PING_INTERVAL, PING_TIMEOUT, UPGRADE_TIMEOUT};
-use super::transport::Transport;
 use crate::packet::Protocol;
+use crate::transport::Transport;
 
 /// One thing that may happen next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -19,7 +19,7 @@ use super::session::shared::HubOf;
 use super::stream::ForeignStream;
 use crate::body::Body;
 use crate::config::{Config, ConfigError};
-use crate::request::Caller;
+use crate::http::request::Caller;
 
 /// An Engine.IO server: the sessions, and the doors they come in by.
 ///

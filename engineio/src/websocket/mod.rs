@@ -17,7 +17,6 @@ mod differential;
 mod encode;
 mod fault;
 mod frame;
-mod handshake;
 mod mask;
 
 pub use deflate::PerMessageDeflate;
@@ -31,4 +30,3 @@ pub(crate) use encode::{
 #[cfg(feature = "fuzzing")]
 pub(crate) use fault::Fault;
 pub(crate) use frame::Opcode;
-pub(crate) use handshake::{Handshake, HandshakeError};

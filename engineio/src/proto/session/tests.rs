@@ -12,7 +12,7 @@ use crate::proto::event::Input::{
 use crate::proto::event::{Input, Output, PollAnswer, Probing, Received};
 use crate::proto::session::{LINGER, LOOK_INTERVAL, NOOP_INTERVAL, RETURN_WAIT};
 use crate::proto::testing::{Bench, PING_INTERVAL, PING_TIMEOUT, STALL_TIMEOUT, UPGRADE_TIMEOUT};
-use crate::proto::transport::Transport;
+use crate::transport::Transport;
 
 const MESSAGE: Input = Packet(Received::Message);
 const PONG: Input = Packet(Received::Pong);

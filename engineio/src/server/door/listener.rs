@@ -12,7 +12,7 @@ use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
 use super::http1;
-use crate::request::Caller;
+use crate::http::request::Caller;
 use crate::server::session::shared::HubOf;
 use crate::server::stream::{ForeignStream, Stream};
 use crate::server::tasks::spawn;

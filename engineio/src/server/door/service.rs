@@ -17,7 +17,7 @@ use tokio::net::{TcpStream, UnixStream};
 use super::response::empty;
 use crate::body::Body;
 use crate::http::MessageRules;
-use crate::request::{Caller, Headers, RequestView};
+use crate::http::request::{Caller, Headers, RequestView};
 use crate::server::exchange::answer::{self, Answer};
 use crate::server::session::shared::HubOf;
 use crate::server::stream::Stream;

@@ -13,8 +13,8 @@ use super::respond::{
     respond_payload,
 };
 use crate::body::Body;
+use crate::http::request::RequestView;
 use crate::http::{self as rules, Decision, Facts, Gate, Misfit, Query, Rejection};
-use crate::request::RequestView;
 use crate::server::session::shared::{HubOf, Shared};
 use crate::server::transport::polling::{self, Polled, PostContent, Posted};
 use crate::server::transport::upgrade::Upgrade;

@@ -9,11 +9,11 @@ use super::origin::bound_origin;
 use super::respond::{Refused, respond_payload};
 use crate::body::Body;
 use crate::buffers;
+use crate::http::Handshake;
+use crate::http::request::RequestView;
 use crate::http::{self as rules, CookieOptions, Options, Query, Rejection};
 use crate::payload::PayloadEncoder;
 use crate::proto::event::Input;
-use crate::proto::transport::Transport;
-use crate::request::RequestView;
 use crate::server::clock;
 use crate::server::session::connection::Connection;
 use crate::server::session::requests::PollBody;
@@ -22,7 +22,8 @@ use crate::server::stream::form::{Compression, FrameForm};
 use crate::server::transport::upgrade::Upgrade;
 use crate::session_id::SessionId;
 use crate::trace;
-use crate::websocket::{self, Decoder, Handshake, Inflater};
+use crate::transport::Transport;
+use crate::websocket::{self, Decoder, Inflater};
 
 pub(crate) fn options<D>(hub: &HubOf<D>) -> Options {
     Options {

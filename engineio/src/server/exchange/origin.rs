@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::Method;
 
-use crate::request::RequestView;
+use crate::http::request::RequestView;
 use crate::server::session::connection::Connection;
 use crate::server::session::shared::{HubOf, Shared};
 

@@ -6,13 +6,13 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use crate::body::Body;
 #[cfg(feature = "compression")]
 use crate::http as rules;
+use crate::http::HandshakeError;
+use crate::http::request::RequestView;
 use crate::http::{ConnectionError, Rejection};
 use crate::jsonp;
-use crate::request::RequestView;
 use crate::server::session::requests::PollBody;
 use crate::server::session::shared::{HubOf, Shared};
 use crate::trace;
-use crate::websocket::HandshakeError;
 
 pub(crate) const HTML: HeaderValue = HeaderValue::from_static("text/html");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");

@@ -18,8 +18,8 @@ use super::lock::Lock;
 use super::random;
 use crate::config::Config;
 use crate::http::PathMatcher;
-use crate::proto::transport::Timing;
 use crate::trace;
+use crate::transport::Timing;
 
 /// `A` is the application, `S` a session.
 pub(crate) struct Hub<A, S> {

@@ -1,8 +1,8 @@
 //! The open packet (EIO4-HS-01), of which all but the session's id is the same for everyone.
 
 use crate::config::Config;
-use crate::proto::transport::Transport;
 use crate::session_id::SessionId;
+use crate::transport::Transport;
 
 const HEAD: &str = "0{\"sid\":\"";
 

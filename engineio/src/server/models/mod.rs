@@ -22,12 +22,12 @@ use super::session::connection::Connection;
 use super::session::handler::{Flow, Handler};
 use super::session::shared::{HubOf, Opening, Shared};
 use crate::config::Config;
+use crate::http::request::RequestView;
 use crate::message::Message;
 use crate::packet::Protocol;
 use crate::proto::close_reason::CloseReason;
-use crate::proto::transport::Transport;
-use crate::request::RequestView;
 use crate::session_id::SessionId;
+use crate::transport::Transport;
 
 /// What the handler of a model was told. Behind a mutex that is not explored: what a model writes down for itself must not be a
 /// step more.

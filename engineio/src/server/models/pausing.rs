@@ -5,11 +5,11 @@ use tokio::net::UnixStream;
 use super::{Opened, explore, explore_in_runtime, explore_with, spawn};
 use crate::body::Body;
 use crate::config::Config;
-use crate::proto::transport::Transport;
 use crate::server::stream::Stream;
 use crate::server::stream::form::FrameForm;
 use crate::server::transport::polling::{PostContent, Posted, post};
 use crate::server::transport::websocket;
+use crate::transport::Transport;
 use crate::websocket::Decoder;
 
 /// "4pause" and "4hi" as a client masks them, with keys of zeros.

@@ -4,12 +4,12 @@ use tokio::io::{AsyncReadExt, duplex};
 
 use super::{Opened, explore, explore_with, side_by_side, spawn};
 use crate::config::Config;
-use crate::proto::transport::Transport;
 use crate::server::session::connection::SendError;
 use crate::server::stream::Stream;
 use crate::server::stream::form::FrameForm;
 use crate::server::transport::polling::{Polled, poll};
 use crate::server::transport::websocket;
+use crate::transport::Transport;
 use crate::websocket::Decoder;
 
 /// The text of an answered poll.

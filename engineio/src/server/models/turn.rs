@@ -6,12 +6,12 @@ use super::{Opened, explore, explore_with, side_by_side, spawn};
 use crate::body::Body;
 use crate::config::Config;
 use crate::proto::event::Input;
-use crate::proto::transport::Transport;
 use crate::server::clock;
 use crate::server::stream::Stream;
 use crate::server::stream::form::FrameForm;
 use crate::server::transport::polling::{PostContent, Posted, post};
 use crate::server::transport::websocket;
+use crate::transport::Transport;
 use crate::websocket::Decoder;
 
 /// "4hi" as a client masks it, with a key of zeros.

@@ -12,10 +12,10 @@ use tokio::runtime::Runtime;
 use super::{Opened, explore_in_runtime, spawn};
 use crate::config::Config;
 use crate::message::EncodedMessage;
-use crate::proto::transport::Transport;
 use crate::server::stream::Stream;
 use crate::server::stream::form::FrameForm;
 use crate::server::transport::websocket::{self, Task};
+use crate::transport::Transport;
 use crate::websocket::{Decoder, split_frame};
 
 /// A session on a WebSocket that any thread can write to, and what its client reads.

@@ -10,10 +10,10 @@ use crate::buffers;
 use crate::message::{EncodedMessage, MessageBuffer};
 use crate::packet::Protocol;
 use crate::proto::event::Input;
-use crate::proto::transport::Transport;
 use crate::send_options::{SendOptions, Sent};
 use crate::server::clock;
 use crate::session_id::SessionId;
+use crate::transport::Transport;
 
 /// Why a message was not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,10 +1,10 @@
 //! What an application does with sessions.
 
 use super::connection::Connection;
+use crate::http::request::RequestView;
 use crate::message::Message;
 use crate::packet::Protocol;
 use crate::proto::close_reason::CloseReason;
-use crate::request::RequestView;
 
 /// Whether the connection may go on reading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

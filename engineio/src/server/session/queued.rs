@@ -155,8 +155,8 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::proto::transport::Transport;
     use crate::server::session::testing::opened;
+    use crate::transport::Transport;
 
     #[tokio::test]
     async fn what_is_queued_leaves_when_its_place_is_given_up() {

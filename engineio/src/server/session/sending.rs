@@ -15,13 +15,13 @@ use crate::payload::PayloadEncoder;
 use crate::proto::chunk::{Chunk, Shape};
 use crate::proto::event::{Input, PollAnswer};
 use crate::proto::outbox::{Outbox, Placing, Pushed};
-use crate::proto::transport::Transport;
 use crate::send_options::{OverflowPolicy, SendOptions, Sent};
 use crate::server::clock;
 use crate::server::lock::MutexGuard;
 use crate::server::stream::form::{self, FrameForm};
 use crate::server::stream::writer::{self, Writer, WriterSlot, Wrote};
 use crate::trace;
+use crate::transport::Transport;
 use crate::websocket;
 
 impl<D: Send + Sync + 'static> Shared<D> {

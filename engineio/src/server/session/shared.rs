@@ -21,7 +21,6 @@ use crate::proto::deadlines::DeadlineKey;
 use crate::proto::event::{Input, Output, Received};
 use crate::proto::outbox::Outbox;
 use crate::proto::session::Session;
-use crate::proto::transport::Transport;
 use crate::send_options::OverflowPolicy;
 use crate::server::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use crate::server::clock;
@@ -32,6 +31,7 @@ use crate::server::stream::form::FrameForm;
 use crate::server::stream::writer::WriterSlot;
 use crate::session_id::SessionId;
 use crate::trace;
+use crate::transport::Transport;
 
 /// What the WebSocket task has to look at when it is woken for another reason than readability.
 pub(crate) mod signal {

@@ -8,15 +8,15 @@ use super::connection::Connection;
 use super::handler::{Flow, Handler};
 use super::shared::{HubOf, Opening, Shared};
 use crate::config::Config;
+use crate::http::request::RequestView;
 use crate::message::Message;
 use crate::packet::Protocol;
 use crate::proto::close_reason::CloseReason;
-use crate::proto::transport::Transport;
-use crate::request::RequestView;
 use crate::server::clock;
 use crate::server::hub::Hub;
 use crate::server::lock::Lock;
 use crate::session_id::SessionId;
+use crate::transport::Transport;
 
 /// A handler that keeps what it was told.
 #[derive(Clone)]

@@ -292,8 +292,8 @@ mod tests {
 
     use super::*;
     use crate::body::{Body, BodyError};
-    use crate::proto::transport::Transport;
     use crate::server::session::testing::{Wakes, opened};
+    use crate::transport::Transport;
 
     /// A body of which nothing comes.
     struct Unsent;

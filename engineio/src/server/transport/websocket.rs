@@ -608,8 +608,8 @@ mod tests {
     use tokio::net::UnixStream;
 
     use super::*;
-    use crate::proto::transport::Transport;
     use crate::server::session::testing::{Wakes, opened};
+    use crate::transport::Transport;
 
     /// "4hi" as a client masks it, with a key of zeros.
     const HI: &[u8] = b"\x81\x83\0\0\0\x004hi";

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use http::Method;
 use sha1::{Digest as _, Sha1};
 
-use crate::request::RequestView;
+use super::request::RequestView;
 
 const MAGIC: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
@@ -115,7 +115,7 @@ fn first_subprotocol<'a>(request: &RequestView<'a>) -> Result<Option<&'a str>, H
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::request::{Caller, Headers};
+    use crate::http::request::{Caller, Headers};
     use http::{HeaderMap, HeaderName, HeaderValue};
 
     const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
