@@ -200,6 +200,7 @@ pub mod testing;
 mod tests;
 mod time_limit;
 mod trace;
+mod type_map;
 
 pub use codec::{Args, Binary, OwnedArgs};
 pub use error::{AckError, BuildError, ConnectError, DisconnectReason, EmitError, JoinError};
@@ -208,6 +209,7 @@ pub use facade::auth_control::AuthControl;
 pub use facade::builder::NamespaceBuilder;
 #[cfg(feature = "client-bundle")]
 pub use facade::client_bundle::ClientBundle;
+pub use facade::extensions::Extensions;
 pub use facade::handler::{Ack, NoAck};
 pub use facade::namespace::Namespace;
 pub use facade::server::{SocketIo, SocketIoBuilder, SocketIoService};

@@ -180,6 +180,7 @@ const ROOTS: [(&str, &[&str]); 2] = [
             "EmitWhenReady",
             "Emitter",
             "Event",
+            "Extensions",
             "Handshake",
             "JoinError",
             "Namespace",

@@ -1,9 +1,11 @@
 //! Servers of a cluster as an application sees them: its options, and events from server to server.
 
+use std::any::TypeId;
 use std::future::Future;
 use std::sync::Arc;
 
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 use super::builder::{Decided, NamespaceBuilder};
 use super::handler::{IntoAck, Typed};
@@ -110,6 +112,40 @@ impl<D: Send + Sync + 'static, S, K> NamespaceBuilder<D, S, K> {
         self.handlers.share_data = Some(Box::new(move |socket| {
             let shared = share(&Socket::new(Arc::clone(socket)));
             serde_json::to_value(shared).unwrap_or_default()
+        }));
+        self.retype()
+    }
+
+    /// The same of one of the socket's [`extensions`](Socket::extensions): what the application keeps there of this type,
+    /// and `{}` while that is nothing. A later call of either takes the place of an earlier one.
+    ///
+    /// ```
+    /// #[derive(serde::Serialize)]
+    /// struct Presence {
+    ///     status: &'static str,
+    /// }
+    ///
+    /// # fn main() -> Result<(), socketio::BuildError> {
+    /// let io = socketio::SocketIo::new();
+    /// io.namespace("/")
+    ///     .share_extension::<Presence>()
+    ///     .on("away", |socket, (): ()| async move {
+    ///         socket.extensions().insert(Presence { status: "away" });
+    ///     })
+    ///     .open()?;
+    /// # Ok(()) }
+    /// ```
+    pub fn share_extension<T>(mut self) -> NamespaceBuilder<D, Decided, K>
+    where
+        T: Serialize + Send + Sync + 'static,
+    {
+        self.handlers.share_data = Some(Box::new(|socket| {
+            let found = socket.extension(None, TypeId::of::<T>());
+            let found = found.and_then(|found| found.downcast::<T>().ok());
+            found.map_or_else(
+                || Value::Object(Map::new()),
+                |found| serde_json::to_value(&*found).unwrap_or_default(),
+            )
         }));
         self.retype()
     }

@@ -53,7 +53,7 @@ impl<D> Socket<D> {
     }
 
     /// Whom this handle shows, as long as the socket is not that one.
-    fn candidate(&self) -> Option<&Candidate> {
+    pub(super) fn candidate(&self) -> Option<&Candidate> {
         let candidate = self.candidate.as_deref();
         candidate.filter(|candidate| !candidate.is_in_place())
     }
@@ -231,7 +231,8 @@ impl<D> Socket<D> {
 }
 
 impl<D: Send + Sync + 'static> Socket<D> {
-    /// What authentication produced, as it is now: a renewal replaces it.
+    /// What authentication produced, as it is now: a renewal replaces it. It is read, never set: what the application
+    /// itself keeps with a socket, as Node's `socket.data` does, is in its [`extensions`](Self::extensions).
     ///
     /// # Panics
     ///

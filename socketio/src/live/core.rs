@@ -29,6 +29,7 @@ use crate::proto::client::Ticket;
 use crate::proto::grant_tag::GrantTag;
 use crate::proto::recovery::Offset;
 use crate::proto::room::Room;
+use crate::type_map::TypeMap;
 
 /// Where a socket stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,7 +74,10 @@ pub(super) struct Extra {
     /// Rooms joined before the socket is in.
     pub(super) staged: Vec<Room>,
     pub(super) pending: Pending,
-    pub(super) listeners: Listeners,
+    /// Handlers of its own; most sockets have none.
+    pub(super) listeners: Option<Box<Listeners>>,
+    /// What the application keeps with it. It outlives the rest, for handlers of the disconnect still read it.
+    pub(super) extensions: Option<Box<TypeMap>>,
     /// Dropped when the socket leaves.
     pub(super) closed: Vec<oneshot::Sender<()>>,
     /// Dropping it ends the verification that runs, or the middleware that is asked.
@@ -100,7 +104,8 @@ impl State {
             Box::new(Extra {
                 staged: Vec::new(),
                 pending: Pending::new(),
-                listeners: Listeners::default(),
+                listeners: None,
+                extensions: None,
                 closed: Vec::new(),
                 trial: None,
                 candidate: None,
@@ -201,12 +206,18 @@ impl Core {
         if self.has_left() {
             return Listeners::default().add(event, lasts, handler);
         }
-        state.extra().listeners.add(event, lasts, handler)
+        let listeners = state.extra().listeners.get_or_insert_default();
+        listeners.add(event, lasts, handler)
     }
 
     pub(crate) fn remove_listeners(&self, remove: impl FnOnce(&mut Listeners)) {
-        if let Some(extra) = self.state.lock().extra.as_mut() {
-            remove(&mut extra.listeners);
+        let mut state = self.state.lock();
+        let listeners = state
+            .extra
+            .as_mut()
+            .and_then(|extra| extra.listeners.as_mut());
+        if let Some(listeners) = listeners {
+            remove(listeners);
         }
     }
 
@@ -220,9 +231,12 @@ impl Core {
             return Vec::new();
         }
         let mut state = self.state.lock();
-        let extra = state.extra.as_mut();
-        extra
-            .map(|extra| extra.listeners.take(event))
+        let listeners = state
+            .extra
+            .as_mut()
+            .and_then(|extra| extra.listeners.as_mut());
+        listeners
+            .map(|listeners| listeners.take(event))
             .unwrap_or_default()
     }
 
@@ -277,5 +291,16 @@ impl Core {
             waiting.push(alive);
         }
         Closed::new(closed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_few_sockets_need_costs_the_others_nothing() {
+        assert!(size_of::<Core>() <= 120, "{}", size_of::<Core>());
+        assert!(size_of::<Extra>() <= 152, "{}", size_of::<Extra>());
     }
 }

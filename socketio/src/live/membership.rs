@@ -39,7 +39,15 @@ impl Core {
     pub(crate) fn leave(&self) {
         self.phase.store(Phase::Left as u8, Ordering::Release);
         self.settle();
-        let extra = self.state.lock().extra.take();
+        let extra = {
+            let mut state = self.state.lock();
+            let mut extra = state.extra.take();
+            let kept = extra.as_mut().and_then(|extra| extra.extensions.take());
+            if kept.is_some() {
+                state.extra().extensions = kept;
+            }
+            extra
+        };
         if let Some(extra) = extra {
             self.end_awaiting(extra.pending.len());
             extra.pending.fail(self.id());

@@ -7,6 +7,7 @@ pub(crate) mod closed;
 pub(crate) mod core;
 pub(crate) mod directory;
 pub(crate) mod driver;
+mod extensions;
 pub(crate) mod handlers;
 pub(crate) mod handshake;
 mod holder;

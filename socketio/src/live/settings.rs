@@ -7,6 +7,7 @@ use crate::proto::client;
 use crate::proto::inbox;
 use crate::proto::pace::Rate;
 use crate::proto::rooms::RoomBounds;
+use crate::type_map::TypeMap;
 
 /// What the builder has put together. It does not change once the server is built.
 #[derive(Clone, Debug)]
@@ -18,6 +19,8 @@ pub(crate) struct Settings {
     pub(crate) max_dynamic_namespaces: usize,
     pub(crate) inbox: inbox::Bounds,
     pub(crate) event_rate: Option<Rate>,
+    /// What the application shares with all handlers.
+    pub(crate) state: TypeMap,
     pub(crate) keeps_headers: bool,
     pub(crate) binds_peer: bool,
     pub(crate) packets: PacketLimits,
@@ -41,6 +44,7 @@ impl Default for Settings {
                 overflow_bytes: 16 * 1024 * 1024,
             },
             event_rate: None,
+            state: TypeMap::default(),
             keeps_headers: true,
             binds_peer: false,
             packets: PacketLimits::default(),
