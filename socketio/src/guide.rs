@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`first_steps`] | a server, a page, what happens between them |
 //! | [`events`] | what handlers take and answer, rooms, clients that are slow |
+//! | [`state`] | what is kept with a socket, and with the server |
 //! | [`authentication`] | who may join, for how long |
 //! | [`coming_from_node`], [`coming_from_socketioxide`] | method by method, type by type |
 //!
@@ -50,6 +51,9 @@ pub mod several_servers {}
 
 #[doc = include_str!("guide/shutdown.md")]
 pub mod shutdown {}
+
+#[doc = include_str!("guide/state.md")]
+pub mod state {}
 
 #[doc = include_str!("guide/testing.md")]
 pub mod testing {}
