@@ -86,9 +86,10 @@ impl<D: Send + Sync + 'static> Shared<D> {
         inner.leave_polling();
         inner.writer = WriterSlot::Here(writer);
         inner.form = form;
-        if let Some(head) = head {
+        if let Some(mut head) = head {
             let is_plain = inner.form.is_plain();
-            inner.session.outbox.push_head(head, is_plain);
+            inner.session.outbox.push_head(&mut head, is_plain);
+            buffers::give_back(head);
         }
     }
 
