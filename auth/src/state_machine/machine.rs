@@ -8,7 +8,7 @@ use std::time::Instant;
 use super::common::Common;
 use super::messages::{Input, Output, QueuedPacket, Reason};
 use super::revalidation::Revalidation;
-use super::stage::{Stage, Term, Work, earlier};
+use super::stage::{Stage, Term, Work, earlier, is_due};
 use crate::policy::settings::NamespacePolicy;
 use crate::presented::credential::Credential;
 use crate::rejection::code::Rejection;
@@ -140,17 +140,24 @@ impl<M: QueuedPacket, G, R: Reason> AuthMachine<M, G, R> {
 
     /// Takes in what happened at `now`.
     pub fn handle_input(&mut self, now: Instant, input: Input<M, G, R>) {
-        let common = &mut self.common;
-        debug_assert!(common.outputs.is_empty(), "outputs are drained first");
+        debug_assert!(self.common.outputs.is_empty(), "outputs are drained first");
+        self.run_timers(now);
         let stage = std::mem::replace(&mut self.stage, Stage::Closed);
-        let stage = common.run_timers(now, stage);
-        let stage = common.handle(now, stage, input);
+        self.stage = self.common.handle(now, stage, input);
         // What it led to may be over already.
-        self.stage = common.run_timers(now, stage);
+        self.run_timers(now);
         if self.is_closed() {
             self.common.revalidation = None;
         }
         debug_assert!(self.stage.queued() <= self.common.policy.max_pending_packets);
+    }
+
+    /// Does what has come due. A stage is large to be moved, so it is asked in its place first: most times nothing has.
+    fn run_timers(&mut self, now: Instant) {
+        if is_due(self.poll_timeout(), now) {
+            let stage = std::mem::replace(&mut self.stage, Stage::Closed);
+            self.stage = self.common.run_timers(now, stage);
+        }
     }
 
     /// The next thing to do; `None` when all is done.

@@ -115,6 +115,13 @@ impl Client {
     fn receive(&self, connection: &Connection<Self>, message: Message<'_>) -> Flow {
         let (size, now) = (message.as_bytes().len(), message.read_at());
         let was_waiting = self.is_waiting.load(Ordering::Relaxed);
+        let settings = &self.server.settings;
+        if !was_waiting
+            && let Some(packet) =
+                Decoder::plain_event(&self.server.codec, message.payload(), &settings.packets)
+        {
+            return self.take_event(connection, self.state.lock(), now, &packet, size);
+        }
         let mut decoder = if was_waiting {
             std::mem::take(&mut self.state.lock().decoder)
         } else {
