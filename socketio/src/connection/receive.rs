@@ -165,9 +165,11 @@ impl Client {
                     connection.protocol(),
                     &self.server.settings.packets,
                 );
-                if past_limit.is_some_and(|event| self.refuse_event(now, &event, error)) {
-                    return Flow::Continue;
-                }
+                let error = match past_limit {
+                    Ok(event) if self.refuse_event(now, &event, error) => return Flow::Continue,
+                    Ok(_) => error,
+                    Err(error) => error,
+                };
                 for socket in self.joined() {
                     tell_invalid(&socket, Invalid::Packet(error));
                 }

@@ -154,31 +154,34 @@ fn plain_string(rest: &str) -> Option<(&str, &str)> {
     Some((text, behind.strip_prefix('"')?))
 }
 
-/// Who sent which event, read without its arguments. `None` of anything else, and of an event whose attachments follow.
+/// Who sent which event, read without its arguments, which must be JSON all the same. `None` of anything else, and of an
+/// event whose attachments follow.
 pub(in crate::codec) fn event_without_args<'a>(
     message: Payload<'a>,
     protocol: Protocol,
     limits: &PacketLimits,
-) -> Option<Packet<'a>> {
+) -> Result<Option<Packet<'a>>, PacketError> {
     let kind = PacketKind::Event;
     let Payload::Text(text) = message else {
-        return None;
+        return Ok(None);
     };
-    let mut cursor = Cursor::new(text.strip_prefix('2')?);
-    let (namespace, _) = cursor.take_namespace(kind, protocol, limits).ok()?;
-    let id = cursor.take_id().ok()?;
-    let mut scanner = Scanner::new(cursor.rest.strip_prefix('[')?);
-    let name = event_name(&mut scanner).ok()?;
+    let Some(text) = text.strip_prefix('2') else {
+        return Ok(None);
+    };
+    let mut cursor = Cursor::new(text);
+    let (namespace, _) = cursor.take_namespace(kind, protocol, limits)?;
+    let id = cursor.take_id()?;
+    let mut scanner = Scanner::new(cursor.rest);
+    scanner.expect(b'[')?;
+    let name = event_name(&mut scanner)?;
+    scanner.skip_whitespace();
+    scanner.expect(b',')?;
+    scanner.skip_elements()?;
+    scanner.finish()?;
     let namespace = Cow::Borrowed(namespace);
     let args = ArgsSource::default();
-    Some(Packet::received(
-        kind,
-        namespace,
-        None,
-        id,
-        Some(name),
-        args,
-    ))
+    let event = Packet::received(kind, namespace, None, id, Some(name), args);
+    Ok(Some(event))
 }
 
 //= SIO5-BIN-06
