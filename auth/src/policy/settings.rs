@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use super::collected::Collected;
 use crate::rejection::code::Rejection;
 use crate::wire::Dialect;
 
@@ -15,6 +16,18 @@ pub enum Mode {
     TwoRoundTrip,
     /// In the handshake when one is sent there, by an event otherwise.
     Either,
+}
+
+impl Mode {
+    /// True when a client that presented this in its CONNECT is let wait for its `authenticate` event.
+    #[must_use]
+    pub const fn waits_for_event(self, presented: &Collected) -> bool {
+        match self {
+            Self::Handshake => false,
+            Self::TwoRoundTrip => true,
+            Self::Either => matches!(presented, Collected::Guest | Collected::Missing(_)),
+        }
+    }
 }
 
 /// What happens to a live socket when its grant ends.

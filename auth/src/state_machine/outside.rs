@@ -8,7 +8,6 @@ use super::stage::{
     Attempt, Backlog, Candidate, Door, Outside, Stage, Step, Term, Told, Who, Work, earlier, is_due,
 };
 use crate::policy::collected::Collected;
-use crate::policy::settings::Mode;
 use crate::rejection::code::{Code, Rejection};
 
 impl<M: Queued, G, R: Refusal> Common<M, G, R> {
@@ -47,21 +46,21 @@ impl<M: Queued, G, R: Refusal> Common<M, G, R> {
         presented: Collected,
         failed_attempts: u32,
     ) -> Stage<M> {
-        match (self.policy.mode, presented) {
-            (Mode::TwoRoundTrip, _) | (Mode::Either, Collected::Guest | Collected::Missing(_)) => {
-                self.emit(Output::AcceptConnect);
-                Outside::at(Door::TwoRoundTrips { auth_by }).into()
-            }
-            (_, Collected::Credential(_)) if failed_attempts >= self.policy.max_attempts => {
+        if self.policy.mode.waits_for_event(&presented) {
+            self.emit(Output::AcceptConnect);
+            return Outside::at(Door::TwoRoundTrips { auth_by }).into();
+        }
+        match presented {
+            Collected::Credential(_) if failed_attempts >= self.policy.max_attempts => {
                 self.refuse_connect(refusal(Code::TooManyAttempts))
             }
-            (_, Collected::Credential(credential)) => {
+            Collected::Credential(credential) => {
                 let trial = self.verify(now, credential, None);
                 let step = Step::Verifying(Attempt::new(trial, None));
                 Outside::at(Door::Handshake).go_to(step)
             }
-            (Mode::Handshake, Collected::Guest) => self.ask_at_handshake(now, None),
-            (_, Collected::Missing(rejection) | Collected::Rejected(rejection)) => {
+            Collected::Guest => self.ask_at_handshake(now, None),
+            Collected::Missing(rejection) | Collected::Rejected(rejection) => {
                 self.refuse_connect(rejection.into())
             }
         }

@@ -171,6 +171,11 @@ impl Client {
         self.awaited.load(Ordering::Relaxed) > 0
     }
 
+    /// The sockets that are not in yet.
+    pub(crate) fn outside(&self) -> Vec<Arc<Core>> {
+        self.state.lock().machine.outside().cloned().collect()
+    }
+
     pub(crate) fn joined(&self) -> Vec<Arc<Core>> {
         self.state.lock().machine.joined().cloned().collect()
     }
