@@ -95,7 +95,7 @@ impl<M: Queued, G, R: Refusal> Common<M, G, R> {
                 (Door::TwoRoundTrips { .. }, step) => {
                     self.unauthorized(refusal(Code::AuthInProgress), ack);
                     place.step = step;
-                    self.ignore(place)
+                    self.count_empty(place)
                 }
                 (Door::Handshake, step) => self.violation(&step),
             },
@@ -237,7 +237,7 @@ impl<M: Queued, G, R: Refusal> Common<M, G, R> {
             }
             Collected::Missing(rejection) | Collected::Rejected(rejection) => {
                 place.step = self.tell_and_wait(now, rejection.into(), ack);
-                self.ignore(place)
+                self.count_empty(place)
             }
         }
     }
@@ -256,10 +256,21 @@ impl<M: Queued, G, R: Refusal> Common<M, G, R> {
         }
     }
 
-    /// Counts what is of no use.
+    /// Drops a packet. A client that comes back sends whatever was emitted meanwhile before it can know that it has to
+    /// authenticate first, so there may be many.
     fn ignore(&mut self, mut place: Outside<M>) -> Stage<M> {
         place.ignored_packets = place.ignored_packets.saturating_add(1);
         if place.ignored_packets <= self.policy.max_ignored_packets {
+            return place.into();
+        }
+        self.violation(&place.step)
+    }
+
+    /// Counts an attempt that presents nothing to judge. Each is answered and may ask the application, and no client has a
+    /// reason for many.
+    fn count_empty(&mut self, mut place: Outside<M>) -> Stage<M> {
+        place.empty_attempts = place.empty_attempts.saturating_add(1);
+        if place.empty_attempts <= self.policy.max_empty_attempts {
             return place.into();
         }
         self.violation(&place.step)
@@ -322,7 +333,7 @@ impl<M: Queued, G, R: Refusal> Common<M, G, R> {
         }
         match self.step_back(now, place, ack, rejection) {
             // Guests use up no attempts: they are counted as noise.
-            Stage::Outside(place) if is_guest => self.ignore(place),
+            Stage::Outside(place) if is_guest => self.count_empty(place),
             stage => stage,
         }
     }

@@ -475,7 +475,7 @@ async fn a_connection_takes_one_place_however_many_of_its_namespaces_wait() {
     let io = SocketIo::builder().auth_limits(|limits| limits.max_pending(2));
     let io = io.authenticate(TwoRoundTrip::new(users())).build().unwrap();
     let _rooms = io.namespaces("/n-#").open().unwrap();
-    let names: Vec<String> = (0..16).map(|number| format!("/n-{number}")).collect();
+    let names: Vec<String> = (0..64).map(|number| format!("/n-{number}")).collect();
     let mut greedy = TestClient::open(&io).await;
     let mut modest = TestClient::open(&io).await;
     let mut late = TestClient::open(&io).await;
@@ -483,7 +483,7 @@ async fn a_connection_takes_one_place_however_many_of_its_namespaces_wait() {
         let answer = greedy.join(name).await;
         assert!(answer.starts_with(&format!("40{name},")), "{answer}");
     }
-    let past = greedy.join("/n-16").await;
+    let past = greedy.join("/n-64").await;
     assert!(past.contains("Too many namespaces"), "{past}");
     assert!(modest.join("/n-0").await.starts_with("40/n-0,"));
     let refused = late.join("/n-0").await;
