@@ -131,6 +131,9 @@
 //! | [`recovery`](SocketIoBuilder::recovery) | off | the oldest is forgotten, see [`Recovery`] |
 //! | [`engine`](SocketIoBuilder::engine) | see [`engineio::Config`] | sizes, queues, sessions, heartbeat |
 //!
+//! The guide's chapter on [limits](crate::guide::limits) has all of them, those of the engine and of authentication too, with why
+//! each is as large as it is and who is told what.
+//!
 //! A client that does not read is the matter of the engine's
 //! [`max_queued_bytes`](engineio::Config::max_queued_bytes), 4 MiB, and of the [`OverflowPolicy`]: by default it is
 //! disconnected.

@@ -72,17 +72,15 @@ impl Payload {
 /// A packet that waits for a verdict, or for its turn.
 pub(crate) struct HeldPacket {
     pub(crate) packet: Packet<'static>,
-    /// What it counts towards the bounds of what waits for a verification.
-    size: usize,
 }
 
 /// What an allocator adds to an allocation, with the counts of what is shared.
 const OVERHEAD: usize = 16;
 
 impl HeldPacket {
-    pub(crate) fn new(packet: &Packet<'_>, size: usize) -> Box<Self> {
+    pub(crate) fn new(packet: &Packet<'_>) -> Box<Self> {
         let packet = packet.clone().into_owned();
-        Box::new(Self { packet, size })
+        Box::new(Self { packet })
     }
 
     /// The memory that it takes.
@@ -99,7 +97,7 @@ impl HeldPacket {
 
 impl Queued for Box<HeldPacket> {
     fn size_bytes(&self) -> usize {
-        self.size
+        self.resident_bytes()
     }
 }
 
