@@ -62,8 +62,8 @@ const MAX_SPREAD_PERMILLE: u16 = 50;
 /// | `UnauthorizedAcked`, the latest; the grace is over | disconnect | | |
 /// | `Left` | closed | cancel | cancel |
 ///
-/// *Counted* is what is of no use: past [`max_ignored_packets`](NamespacePolicy::max_ignored_packets) it closes the
-/// connection. While the CONNECT is not answered the same holds but for this: a packet or an `Authenticate` closes the
+/// *Counted* is what is of no use: past [`max_ignored_packets`](NamespacePolicy::max_ignored_packets) or, of attempts,
+/// [`max_empty_attempts`](NamespacePolicy::max_empty_attempts) it closes the connection. While the CONNECT is not answered the same holds but for this: a packet or an `Authenticate` closes the
 /// connection, and every (why) refuses the CONNECT; middleware's no is then no failed attempt.
 ///
 /// | inside | Idle | Refreshing | Asking | Revalidating | Downgrading |

@@ -229,8 +229,8 @@ impl Client {
         size: usize,
     ) -> Flow {
         match packet.kind() {
-            PacketKind::Event => return self.take_event(connection, state, now, packet, size),
-            PacketKind::Ack => return self.take_ack(connection, state, packet, size),
+            PacketKind::Event => return self.take_event(connection, state, now, packet),
+            PacketKind::Ack => return self.take_ack(connection, state, packet),
             PacketKind::Connect => {
                 drop(state);
                 let args = packet.args();
@@ -295,7 +295,6 @@ impl Client {
         mut state: MutexGuard<'_, State>,
         now: Instant,
         packet: &Packet<'_>,
-        size: usize,
     ) -> Flow {
         let settings = &self.server.settings;
         let (ticket, socket, is_held) = match state.machine.route(packet.namespace()) {
@@ -315,7 +314,7 @@ impl Client {
             if authenticates {
                 self.authenticate(connection, now, ticket, &socket, packet);
             } else {
-                self.hold(connection, ticket, packet, size);
+                self.hold(connection, ticket, packet);
             }
             return Flow::Continue;
         }
@@ -332,7 +331,7 @@ impl Client {
             self.call_on(connection, now);
             return Flow::Continue;
         }
-        let held = HeldPacket::new(packet, size);
+        let held = HeldPacket::new(packet);
         state.inbox.push_event(HeldEvent { socket, held });
         let reading = state.inbox.reading(&settings.inbox, self.is_awaited());
         drop(state);
@@ -402,7 +401,6 @@ impl Client {
         connection: &Connection<Self>,
         state: MutexGuard<'_, State>,
         packet: &Packet<'_>,
-        size: usize,
     ) -> Flow {
         let route = state.machine.route(packet.namespace());
         drop(state);
@@ -421,21 +419,15 @@ impl Client {
             Some(awaited) => {
                 awaited.resolve(socket.id(), Ok(packet.args().to_owned()));
             }
-            None if is_held => self.hold(connection, ticket, packet, size),
+            None if is_held => self.hold(connection, ticket, packet),
             None => {}
         }
         Flow::Continue
     }
 
     /// A packet of a client of which it is not settled whether it is in, or who it is.
-    fn hold(
-        &self,
-        connection: &Connection<Self>,
-        ticket: Ticket,
-        packet: &Packet<'_>,
-        size: usize,
-    ) {
-        let input = auth::Input::Packet(HeldPacket::new(packet, size));
+    fn hold(&self, connection: &Connection<Self>, ticket: Ticket, packet: &Packet<'_>) {
+        let input = auth::Input::Packet(HeldPacket::new(packet));
         self.feed(connection, Input::Auth { ticket, input });
     }
 

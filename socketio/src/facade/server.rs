@@ -150,7 +150,9 @@ impl<D> SocketIoBuilder<D> {
         self
     }
 
-    /// How many CONNECTs of one connection may wait for their answer; 16 by default. One more is refused.
+    /// How many CONNECTs of one connection may wait for their answer, or namespaces for authentication; 64 by default, as many
+    /// as it may [join](Self::max_namespaces_per_connection), since a client that comes back asks for all of its namespaces
+    /// at once. One more is refused.
     pub fn max_concurrent_connects(mut self, connects: usize) -> Self {
         self.settings.client.max_connecting = connects;
         self

@@ -75,17 +75,15 @@ impl Payload {
 /// A packet that waits for a verdict, or for its turn.
 pub(crate) struct HeldPacket {
     pub(crate) packet: Packet<'static>,
-    /// What it counts towards the bounds of what waits for a verification.
-    size: usize,
 }
 
 /// What an allocator adds to an allocation, with the counts of what is shared.
 const OVERHEAD: usize = 16;
 
 impl HeldPacket {
-    pub(crate) fn new(packet: &Packet<'_>, size: usize) -> Box<Self> {
+    pub(crate) fn new(packet: &Packet<'_>) -> Box<Self> {
         let packet = packet.clone().into_owned();
-        Box::new(Self { packet, size })
+        Box::new(Self { packet })
     }
 
     /// The memory that it takes.
@@ -102,7 +100,7 @@ impl HeldPacket {
 
 impl QueuedPacket for Box<HeldPacket> {
     fn size_bytes(&self) -> usize {
-        self.size
+        self.resident_bytes()
     }
 }
 
@@ -172,6 +170,11 @@ impl Client {
     /// True while an answer of this client is awaited.
     pub(crate) fn is_awaited(&self) -> bool {
         self.awaited.load(Ordering::Relaxed) > 0
+    }
+
+    /// The sockets that are not in yet.
+    pub(crate) fn outside(&self) -> Vec<Arc<Core>> {
+        self.state.lock().machine.outside().cloned().collect()
     }
 
     pub(crate) fn joined(&self) -> Vec<Arc<Core>> {
