@@ -64,6 +64,7 @@ const SHOWN: [(&str, &[Of]); 3] = [
                     "OverflowPolicy",
                     "Payload",
                     "Protocol",
+                    "RequestView",
                     "SendError",
                     "Sent",
                     "Stats",

@@ -10,6 +10,7 @@ pub(crate) mod handler;
 pub(crate) mod hearing;
 mod listening;
 pub(crate) mod namespace;
+mod request;
 pub(crate) mod server;
 pub(crate) mod socket;
 mod state;

@@ -24,6 +24,7 @@ use crate::connection::drive::Drive;
 use crate::error::BuildError;
 use crate::live::client::{Client, Shell};
 use crate::live::keeper::{Keeper, Recovery};
+use crate::live::keeping::KeptHeaders;
 use crate::live::matcher::{Matcher, Pattern};
 use crate::live::server::Server;
 use crate::live::settings::Settings;
@@ -223,7 +224,11 @@ impl<D> SocketIoBuilder<D> {
     /// on by default. Those that carry credentials never are. Off saves their size for every connection, but for the
     /// `Origin`, which authenticators and the books are told.
     pub fn keep_headers(mut self, keep: bool) -> Self {
-        self.settings.keeps_headers = keep;
+        self.settings.keeping.headers = if keep {
+            KeptHeaders::All
+        } else {
+            KeptHeaders::Only(Vec::new())
+        };
         self
     }
 
@@ -239,6 +244,7 @@ impl<D> SocketIoBuilder<D> {
     ///
     /// When the engine's options contradict themselves, and when there is an adapter and no tokio runtime.
     pub fn build(self) -> Result<SocketIo<D>, BuildError> {
+        let engine = self.auth.see_through_proxies(self.engine);
         let cluster_stop = watch::Sender::new(false);
         let cluster = Cluster::new(self.cluster, cluster_stop.subscribe())?;
         let server = Arc::new(Server::new(
@@ -253,7 +259,7 @@ impl<D> SocketIoBuilder<D> {
         if let Some(policy) = &self.policy {
             server.subscribe(&**policy);
         }
-        let engine = Engine::new(self.engine, Shell::new(Arc::clone(&server)))?;
+        let engine = Engine::new(engine, Shell::new(Arc::clone(&server)))?;
         if let Some(cluster) = &server.cluster {
             let hearing: Weak<dyn Hearing> = Arc::downgrade(&server) as _;
             cluster.start(&hearing);
@@ -489,6 +495,28 @@ impl SocketIoService {
     #[must_use]
     pub fn peer(self, peer: SocketAddr) -> Self {
         Self(self.0.peer(peer))
+    }
+
+    /// The same service behind a server that says each request's peer in an extension of a type of its own. For axum:
+    ///
+    /// ```
+    /// use std::net::SocketAddr;
+    /// use axum::Router;
+    /// use axum::extract::ConnectInfo;
+    ///
+    /// let io = socketio::SocketIo::new();
+    /// let service = io.service().peer_from(|ConnectInfo(peer): &ConnectInfo<SocketAddr>| *peer);
+    /// let app: Router = Router::new().route_service("/socket.io/", service);
+    /// // Only this has axum say it.
+    /// let app = app.into_make_service_with_connect_info::<SocketAddr>();
+    /// # let _ = app;
+    /// ```
+    #[must_use]
+    pub fn peer_from<T: Send + Sync + 'static>(
+        self,
+        peer: impl Fn(&T) -> SocketAddr + Send + Sync + 'static,
+    ) -> Self {
+        Self(self.0.peer_from(peer))
     }
 
     /// Marks the connection as secured by TLS.

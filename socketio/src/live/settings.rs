@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::keeping::Keeping;
 use crate::codec::PacketLimits;
 use crate::proto::client;
 use crate::proto::inbox;
@@ -21,7 +22,7 @@ pub(crate) struct Settings {
     pub(crate) event_rate: Option<Rate>,
     /// What the application shares with all handlers.
     pub(crate) state: TypeMap,
-    pub(crate) keeps_headers: bool,
+    pub(crate) keeping: Keeping,
     pub(crate) binds_peer: bool,
     pub(crate) packets: PacketLimits,
     pub(crate) client: client::Limits,
@@ -45,7 +46,7 @@ impl Default for Settings {
             },
             event_rate: None,
             state: TypeMap::default(),
-            keeps_headers: true,
+            keeping: Keeping::default(),
             binds_peer: false,
             packets: PacketLimits::default(),
             client: client::Limits {
