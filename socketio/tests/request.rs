@@ -10,7 +10,6 @@ use axum::extract::ConnectInfo;
 use axum::{Extension, Router};
 use socketio::auth::TrustedProxies;
 use socketio::{Ack, ConnectError, Socket, SocketIo, SocketIoBuilder};
-use tokio::net::TcpListener;
 
 use support::{Flavor, Server, WebSocket};
 
@@ -127,10 +126,10 @@ async fn what_layers_of_axum_know_reaches_middleware_and_handlers() {
             .route_service("/socket.io/", service)
             .layer(Extension(User(user)))
             .into_make_service_with_connect_info::<SocketAddr>();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let server = tokio::spawn(async move { axum::serve(listener, app).await });
-        let mut client = WebSocket::join_with(address, "").await;
+        let server = Server::serving(Flavor::TwoWorkers, async move |listener| {
+            axum::serve(listener, app).await
+        });
+        let mut client = WebSocket::join_with(server.address, "").await;
         let expected = if keeps { r#""ada""# } else { "null" };
         assert_eq!(ask(&mut client, r#""user""#).await, expected);
         let peer = ask(&mut client, r#""peer""#).await;
@@ -139,7 +138,6 @@ async fn what_layers_of_axum_know_reaches_middleware_and_handlers() {
             !peer.contains(":0\""),
             "the port is the client's own: {peer}"
         );
-        server.abort();
     }
 }
 
