@@ -125,6 +125,7 @@ const ROOTS: [(&str, &[&str]); 1] = [(
         "Emitter",
         "Event",
         "Extensions",
+        "FetchedSocket",
         "Handshake",
         "JoinError",
         "Namespace",

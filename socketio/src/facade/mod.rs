@@ -6,6 +6,7 @@ pub(crate) mod builder;
 pub(crate) mod client_bundle;
 pub(crate) mod cluster_control;
 pub(crate) mod extensions;
+mod finding;
 pub(crate) mod handler;
 pub(crate) mod hearing;
 mod listening;

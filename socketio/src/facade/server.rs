@@ -353,8 +353,8 @@ impl<D: Send + Sync + 'static> SocketIo<D> {
         NamespaceBuilder::one(Arc::clone(&self.server), name)
     }
 
-    /// A set of dynamic namespaces by pattern: `*` stands for one or more characters other than a slash, `#` for
-    /// one or more digits, everything else for itself.
+    /// A set of dynamic namespaces by pattern: `*` stands for one or more characters other than a slash, `{name}` for the same
+    /// as a [parameter](crate::Socket::param), `#` for one or more digits, everything else for itself.
     ///
     /// ```
     /// # fn main() -> Result<(), socketio::BuildError> {
@@ -364,7 +364,7 @@ impl<D: Send + Sync + 'static> SocketIo<D> {
     /// # Ok(()) }
     /// ```
     pub fn namespaces(&self, pattern: &str) -> NamespaceBuilder<D, Inherited, Many> {
-        let matcher = Matcher::Pattern(Pattern::new(pattern));
+        let matcher = Matcher::Pattern(Arc::new(Pattern::new(pattern)));
         NamespaceBuilder::many(Arc::clone(&self.server), matcher)
     }
 

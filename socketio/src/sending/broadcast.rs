@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 
 use super::ack::AckStream;
 use super::describe::describe;
+use super::fetched::FetchedSocket;
 use super::options::{Sending, best};
 use crate::cluster::answers::Gathering;
 use crate::cluster::question::Question;
@@ -267,9 +268,12 @@ impl Broadcast {
         Ok(AckStream::new(id, targets, answers, timeout))
     }
 
-    /// The sockets that are meant, as data, on every server of the cluster. This server's are those of now.
-    pub fn fetch_sockets(self) -> Gathering<RemoteSocket> {
-        let here = self.describe();
+    /// The sockets that are meant, on every server of the cluster, each with what can be done with it. This server's are those
+    /// of now.
+    pub fn fetch_sockets(self) -> Gathering<FetchedSocket> {
+        let space = Arc::clone(&self.space);
+        let fetched = move |remote| FetchedSocket::new(remote, Arc::clone(&space));
+        let here = self.describe().into_iter().map(&fetched).collect();
         let question = self.seat().map(|seat| {
             Question::ask(seat, Kind::Sockets, |request_id| {
                 ClusterBody::FetchSockets {
@@ -283,8 +287,10 @@ impl Broadcast {
             here,
             question,
             self.sending.timeout.or(default),
-            |_, body| match body {
-                ClusterBody::FetchSocketsResponse { sockets, .. } => sockets,
+            move |_, body| match body {
+                ClusterBody::FetchSocketsResponse { sockets, .. } => {
+                    sockets.into_iter().map(&fetched).collect()
+                }
                 _ => Vec::new(),
             },
         )
