@@ -9,10 +9,13 @@ use serde::Serialize;
 
 use super::ack::AckStream;
 use super::broadcast::Broadcast;
+use crate::cluster::answers::Gathering;
 use crate::codec::FromArgs;
 use crate::error::EmitError;
 use crate::live::space::Space;
+use crate::proto::cluster::message::ClusterBody;
 use crate::proto::cluster::remote::RemoteSocket;
+use crate::proto::cluster::requests::Kind;
 use crate::proto::room::{Room, Selection};
 
 /// A socket of this or another server, as it was when [`fetch_sockets`](Broadcast::fetch_sockets) asked, and what can be done
@@ -37,8 +40,27 @@ pub struct FetchedSocket {
     space: Arc<Space>,
 }
 
+impl Broadcast {
+    /// The sockets that are meant, on every server of the cluster, each with what can be done with it. This server's are those
+    /// of now.
+    pub fn fetch_sockets(self) -> Gathering<FetchedSocket> {
+        let space = Arc::clone(self.space());
+        let fetched = move |remote| FetchedSocket::new(remote, Arc::clone(&space));
+        let here = self.describe().into_iter().map(&fetched).collect();
+        let (question, timeout) = self.ask_servers(Kind::Sockets, |opts, request_id| {
+            ClusterBody::FetchSockets { opts, request_id }
+        });
+        Gathering::new(here, question, timeout, move |_, body| match body {
+            ClusterBody::FetchSocketsResponse { sockets, .. } => {
+                sockets.into_iter().map(&fetched).collect()
+            }
+            _ => Vec::new(),
+        })
+    }
+}
+
 impl FetchedSocket {
-    pub(super) fn new(remote: RemoteSocket, space: Arc<Space>) -> Self {
+    fn new(remote: RemoteSocket, space: Arc<Space>) -> Self {
         Self { remote, space }
     }
 
