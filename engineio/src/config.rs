@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::http::request::RequestView;
+use crate::http::request::{Forwarded, RequestView};
 use crate::http::{AllowedOrigins, ConnectionError, CookieOptions, Cors, Refusal};
 use crate::send_options::OverflowPolicy;
 use crate::transport::{Timing, Transport};
@@ -19,6 +19,7 @@ pub type HookFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 type AdmissionHook =
     dyn for<'a> Fn(&RequestView<'a>) -> HookFuture<Result<(), Refusal>> + Send + Sync;
+type ForwardedHook = dyn for<'a> Fn(&RequestView<'a>) -> Option<Forwarded> + Send + Sync;
 type FileHook =
     dyn for<'a> Fn(&RequestView<'a>, &str) -> Option<http::Response<Bytes>> + Send + Sync;
 type HeaderHook = dyn for<'a> Fn(&RequestView<'a>, &mut http::HeaderMap) + Send + Sync;
@@ -67,6 +68,7 @@ pub struct Config {
     pub(crate) initial_packet: Option<String>,
     pub(crate) compression_threshold: Option<usize>,
     pub(crate) per_message_deflate: Option<PerMessageDeflate>,
+    pub(crate) forwarded: Option<Arc<ForwardedHook>>,
     pub(crate) admission: Option<Arc<AdmissionHook>>,
     pub(crate) handshake_headers: Option<Arc<HeaderHook>>,
     pub(crate) response_headers: Option<Arc<HeaderHook>>,
@@ -113,6 +115,7 @@ impl Default for Config {
             initial_packet: None,
             compression_threshold: Some(1024),
             per_message_deflate: None,
+            forwarded: None,
             admission: None,
             handshake_headers: None,
             response_headers: None,
@@ -216,7 +219,8 @@ impl Config {
     }
 
     /// The most sessions at once from one peer; unbounded by default, since many clients may share the address of a
-    /// proxy. One more is refused as for [`max_sessions`](Self::max_sessions). A peer is an IPv4 address, in whichever form
+    /// proxy that [`forwarded`](Self::forwarded) does not see through. One more is refused as for
+    /// [`max_sessions`](Self::max_sessions). A peer is an IPv4 address, in whichever form
     /// the listener shows it, or all IPv6 addresses with the same first 64 bits.
     pub fn max_sessions_per_peer(mut self, sessions: usize) -> Self {
         self.max_sessions_per_peer = sessions;
@@ -365,6 +369,33 @@ impl Config {
     /// costs memory and time, and compressing secrets beside text that others choose can reveal them.
     pub fn per_message_deflate(mut self, options: PerMessageDeflate) -> Self {
         self.per_message_deflate = Some(options);
+        self
+    }
+
+    /// Says of each request whom it comes from, where a proxy has passed it on; by default nobody is believed, and a client
+    /// is the peer. From there on [`RequestView::peer`] and [`RequestView::is_secure`] are the client's, for
+    /// [`max_sessions_per_peer`](Self::max_sessions_per_peer) and for all hooks and handlers; the peer itself is
+    /// [`RequestView::proxy`].
+    ///
+    /// What a request says of itself can be made up: the hook has to know the proxy that says it. `None`, and a panic, is a
+    /// request that nobody has passed on.
+    ///
+    /// ```
+    /// use engineio::{Config, Forwarded};
+    ///
+    /// // One proxy of ours on this machine, which sets these headers whatever its clients sent.
+    /// let config = Config::new().forwarded(|request| {
+    ///     request.peer().filter(|peer| peer.ip().is_loopback())?;
+    ///     let client = request.header_str("x-real-ip")?.parse().ok()?;
+    ///     let is_secure = request.header_str("x-forwarded-proto") == Some("https");
+    ///     Some(Forwarded::new(client).secure(is_secure))
+    /// });
+    /// ```
+    pub fn forwarded<F>(mut self, hook: F) -> Self
+    where
+        F: for<'a> Fn(&RequestView<'a>) -> Option<Forwarded> + Send + Sync + 'static,
+    {
+        self.forwarded = Some(Arc::new(hook));
         self
     }
 

@@ -225,6 +225,7 @@ pub use proto::room::Room;
 pub use sending::ack::{AckFuture, AckStream};
 pub use sending::broadcast::Broadcast;
 pub use sending::emitter::{EmitWhenReady, Emitter};
+pub use sending::fetched::FetchedSocket;
 
 pub use engineio::{OverflowPolicy, Sent};
 
@@ -270,7 +271,7 @@ pub mod namespace {
     //! # Ok(()) }
     //! ```
 
-    pub use crate::event::{ChangeKind, Invalid};
+    pub use crate::event::{ChangeKind, Invalid, NamespaceEvent};
     pub use crate::facade::builder::{Decided, Inherited, Many, One, Undecided};
     pub use crate::facade::handler::{IdentityChange, IntoAck, IntoConnect};
     pub use crate::facade::namespace::DynamicNamespaces;

@@ -142,7 +142,7 @@ impl Head {
     }
 
     /// The request, in the bytes that this was read from.
-    pub(crate) fn view<'r>(&'r self, read: &'r [u8], caller: Caller) -> RequestView<'r> {
+    pub(crate) fn view<'r>(&'r self, read: &'r [u8], caller: &'r Caller) -> RequestView<'r> {
         let target = self.target.of(read);
         let target = std::str::from_utf8(target).unwrap_or_default();
         let headers = Headers::Read(read, &self.fields);
@@ -358,7 +358,7 @@ mod tests {
         let head = Head::parse(&mut read, LIMITS).unwrap().unwrap();
         assert_eq!(read.get(head.length..), Some(&b"okGET"[..]));
         assert_eq!(head.message.framing, Framing::Length(2));
-        let view = head.view(&read, Caller::default());
+        let view = head.view(&read, &Caller::UNKNOWN);
         assert_eq!(
             (view.method(), view.path(), view.query()),
             (&Method::POST, "/e/", "EIO=4")

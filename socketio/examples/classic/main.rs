@@ -16,7 +16,7 @@ use std::time::Duration;
 use serde_json::Value;
 use socketio::SocketIo;
 use socketio::auth::Policy;
-use socketio::auth::jwt::{BuildError, JwtAuthenticator};
+use socketio::auth::jwt::{JwtAuthenticator, JwtBuildError};
 
 /// What judges tokens; the claims are of no certain type.
 type Tokens = JwtAuthenticator<Value>;
@@ -44,7 +44,7 @@ async fn main() -> Result<(), Failure> {
 }
 
 /// Tokens as they should be.
-fn strict(secret: &str) -> Result<Tokens, BuildError> {
+fn strict(secret: &str) -> Result<Tokens, JwtBuildError> {
     JwtAuthenticator::builder()
         .hs256(secret)
         .issuer("https://issuer.example")
@@ -53,7 +53,7 @@ fn strict(secret: &str) -> Result<Tokens, BuildError> {
 }
 
 /// Tokens as the modules' examples have them: `jwt.sign({ id: 7 }, secret)`.
-fn loose(secret: &str) -> Result<Tokens, BuildError> {
+fn loose(secret: &str) -> Result<Tokens, JwtBuildError> {
     JwtAuthenticator::builder()
         .hs256(secret)
         .any_issuer()

@@ -7,7 +7,7 @@ use socketio::auth::jwt::{
     Algorithm, JwtAuthenticator, JwtBuilder, KeyRequest, LookupError, VerifyingKey,
 };
 use socketio::auth::{
-    AllowedOrigins, Authenticator as _, BearerHeader, Code, Cookie, Grant, Handshake, Policy,
+    Authenticator as _, BearerHeader, Code, Cookie, CookieOrigins, Grant, InHandshake, Policy,
     Query, Rejection, TwoRoundTrip,
 };
 use socketio::{Socket, SocketIo};
@@ -54,18 +54,18 @@ fn secrets(io: &SocketIo, secret: &str) -> Result<(), Failure> {
     open(
         io,
         "/secret",
-        Handshake::new(anybodys().hs256(secret).build()?),
+        InHandshake::new(anybodys().hs256(secret).build()?),
     )?;
     //= coming_from: `secret` as Base64
     open(
         io,
         "/base64",
-        Handshake::new(anybodys().hs256_base64(BASE64).build()?),
+        InHandshake::new(anybodys().hs256_base64(BASE64).build()?),
     )?;
     //= coming_from: `secret` as public key
     //= coming_from: `algorithms`
     let key = anybodys().pem(Algorithm::Rs256, PUBLIC_KEY).build()?;
-    open(io, "/public-key", Handshake::new(key))?;
+    open(io, "/public-key", InHandshake::new(key))?;
     //= coming_from: `secret` as function
     let chosen = anybodys()
         .key_claim("tenant")
@@ -75,13 +75,13 @@ fn secrets(io: &SocketIo, secret: &str) -> Result<(), Failure> {
             VerifyingKey::hmac(Algorithm::Hs256, secret.as_bytes())
                 .map_err(|_| LookupError::Unknown)
         });
-    open(io, "/secret-function", Handshake::new(chosen.build()?))
+    open(io, "/secret-function", InHandshake::new(chosen.build()?))
 }
 
 fn claims(io: &SocketIo, secret: &str) -> Result<(), Failure> {
     //= coming_from: a payload without `sub`, such as `{ id: 7 }`
     //= coming_from: tokens without `exp`, `iss`, `aud`
-    open(io, "/loose", Handshake::new(loose(secret)?))?;
+    open(io, "/loose", InHandshake::new(loose(secret)?))?;
     //= coming_from: options of `jsonwebtoken.verify`
     let strict = JwtAuthenticator::builder()
         .hs256(secret)
@@ -90,17 +90,17 @@ fn claims(io: &SocketIo, secret: &str) -> Result<(), Failure> {
         .token_type("at+jwt")
         .leeway(Duration::ZERO)
         .max_token_lifetime(Duration::from_secs(15 * 60));
-    open(io, "/verify", Handshake::new(strict.build()?))
+    open(io, "/verify", InHandshake::new(strict.build()?))
 }
 
 fn sources(io: &SocketIo, tokens: &Tokens) -> Result<(), Failure> {
-    let policy = || Handshake::new(tokens.clone());
+    let policy = || InHandshake::new(tokens.clone());
     //= coming_from: token from the query string
     open(io, "/query", policy().sources(Query("token")))?;
     //= coming_from: `auth_header_required`
     open(io, "/header", policy().sources(BearerHeader))?;
     //= coming_from: `cookie`
-    let origins = AllowedOrigins::new(["https://app.example"]);
+    let origins = CookieOrigins::new(["https://app.example"]);
     open(
         io,
         "/cookie",
@@ -115,7 +115,7 @@ fn verdicts(io: &SocketIo, tokens: &Tokens) -> Result<(), Failure> {
     let decoded = tokens
         .clone()
         .map_identity(|claims: Value| json!({ "user": claims["sub"] }));
-    open(io, "/decoded", Handshake::new(decoded))?;
+    open(io, "/decoded", InHandshake::new(decoded))?;
     //= coming_from: `additional_auth`, `onAuthentication`
     //= coming_from: `unauthorized` with `data.code`, `isUnauthorizedError`
     let checked = tokens.clone().check(|grant: Grant<Value>| async move {
@@ -125,16 +125,16 @@ fn verdicts(io: &SocketIo, tokens: &Tokens) -> Result<(), Failure> {
             _ => Ok(grant),
         }
     });
-    open(io, "/check", Handshake::new(checked))?;
+    open(io, "/check", InHandshake::new(checked))?;
     //= coming_from: the texts of `credentials_required`
     let missing = Rejection::new(Code::CredentialsRequired).with_message("no token, no chat");
     open(
         io,
         "/texts",
-        Handshake::new(tokens.clone()).missing(missing),
+        InHandshake::new(tokens.clone()).missing(missing),
     )?;
     //= coming_from: code `invalid_token`, message "jwt expired"
-    let legacy = Handshake::new(tokens.clone()).settings(|settings| settings.legacy_codes = true);
+    let legacy = InHandshake::new(tokens.clone()).settings(|settings| settings.legacy_codes = true);
     open(io, "/legacy", legacy)
 }
 
@@ -156,7 +156,7 @@ fn events(io: &SocketIo, tokens: &Tokens) -> Result<(), Failure> {
     )?;
     //= coming_from: `authenticated` server event, `postAuthenticate`
     io.namespace("/post-authenticate")
-        .authenticate(Handshake::new(tokens.clone()).guest(|| json!({ "sub": "guest" })))
+        .authenticate(InHandshake::new(tokens.clone()).guest(|| json!({ "sub": "guest" })))
         .on_connect(welcome)
         .on_identity_change(|socket, _| welcome(socket))
         .open()?;

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 use socketio::auth::{
     AuthField, Authenticator as _, BearerHeader, Code, CredentialSource as _, Dialect, Grant,
-    Handshake, Header, Query, Rejection, TwoRoundTrip,
+    Header, InHandshake, Query, Rejection, TwoRoundTrip,
 };
 use socketio::{Ack, BuildError, Socket, SocketIo};
 
@@ -28,7 +28,7 @@ pub(crate) fn two_trips(tokens: Tokens) -> Result<SocketIo<Value>, BuildError> {
 //= coming_from: `next(new Error("Authentication error"))`
 pub(crate) fn query(tokens: Tokens) -> Result<SocketIo<Value>, BuildError> {
     let refused = Rejection::new(Code::CredentialsRequired).with_message("Authentication error");
-    let policy = Handshake::new(tokens).sources(Query("token"));
+    let policy = InHandshake::new(tokens).sources(Query("token"));
     let io = server(policy.missing(refused))?;
     io.namespace("/")
         .middleware(|socket: Socket<Value>| async move {
@@ -54,7 +54,7 @@ pub(crate) fn jwt_auth(tokens: Tokens) -> Result<SocketIo<User>, BuildError> {
             Err(error) => Err(Rejection::unavailable(error)),
         }
     });
-    let policy = Handshake::new(users).sources(Header("x-auth-token").or(Query("auth_token")));
+    let policy = InHandshake::new(users).sources(Header("x-auth-token").or(Query("auth_token")));
     let io = server(policy.guest(User::default))?;
     io.namespace("/")
         .on_connect(|socket| async move { socket.emit("success", &*socket.data()) })
@@ -69,10 +69,10 @@ pub(crate) fn jwt_auth(tokens: Tokens) -> Result<SocketIo<User>, BuildError> {
 pub(crate) fn handshake(tokens: Tokens) -> Result<SocketIo<Value>, BuildError> {
     let admins = tokens.clone().check(only_admins);
     let sources = || AuthField("token").or(BearerHeader).or(Query("token")); // the last for Socket.IO 2
-    let io = server(Handshake::new(tokens).sources(sources()))?;
+    let io = server(InHandshake::new(tokens).sources(sources()))?;
     io.namespace("/").on("whoami", whoami).open()?;
     io.namespace("/admin")
-        .authenticate(Handshake::new(admins).sources(sources()))
+        .authenticate(InHandshake::new(admins).sources(sources()))
         .on("whoami", whoami)
         .open()?;
     io.namespace("/status").public().open()?;
@@ -106,7 +106,7 @@ pub(crate) fn socketio_auth(tokens: Tokens) -> Result<SocketIo<Value>, BuildErro
 //= coming_from: `save_session`, `get_session`
 //= coming_from: user code for expiry
 pub(crate) fn python(tokens: Tokens) -> Result<SocketIo<Value>, BuildError> {
-    let policy = Handshake::new(tokens.check(only_admins));
+    let policy = InHandshake::new(tokens.check(only_admins));
     let io = server(policy.sources(AuthField("token").or(BearerHeader)))?;
     io.namespace("/").on("whoami", whoami).open()?;
     Ok(io)

@@ -13,8 +13,9 @@ use crate::codec::packet::Packet;
 use crate::event::{Event, Invalid};
 use crate::live::client::Client;
 use crate::live::core::Core;
-use crate::live::handlers::{AckSender, EventHandler, Running};
+use crate::live::handlers::{AckSender, EventHandler, Filter, Running};
 use crate::live::inbox::{Call, HeldEvent};
+use crate::live::listeners::Watchers;
 use crate::proto::inbox::Next;
 use crate::running::{Guarded, Panicked, guard, poll_now};
 use crate::trace;
@@ -132,7 +133,9 @@ impl Client {
     ) {
         self.server.meter.event_in();
         let handlers = &socket.space.handlers;
-        for hook in &handlers.any {
+        let Watchers { hooks, filters } = socket.watchers();
+        let of_space = handlers.any.iter().map(|hook| &**hook);
+        for hook in of_space.chain(hooks.iter().map(|hook| &**hook)) {
             let name = packet.name().unwrap_or_default();
             if guard(|| hook(socket, name, packet.args())).is_err() {
                 return panicked(socket, None);
@@ -148,11 +151,11 @@ impl Client {
             }
             return;
         }
-        if handlers.filters.is_empty() {
+        if handlers.filters.is_empty() && filters.is_empty() {
             return self.start_handlers(connection, socket, name, packet.args(), packet.id());
         }
         let event = Event::from_parts(name, packet.args().to_owned());
-        let mut filtering = Box::pin(filter(Arc::clone(socket), event));
+        let mut filtering = Box::pin(filter(Arc::clone(socket), filters, event));
         let id = packet.id();
         match poll_now(filtering.as_mut()) {
             Poll::Ready(event) => self.filtered(connection, socket, event, id),
@@ -322,8 +325,11 @@ fn shortened(name: &str) -> &str {
 }
 
 /// Asks the event middleware, one after the other.
-async fn filter(socket: Arc<Core>, mut event: Event) -> Option<Event> {
+async fn filter(socket: Arc<Core>, own: Vec<Arc<dyn Filter>>, mut event: Event) -> Option<Event> {
     for middleware in &socket.space.handlers.filters {
+        event = middleware.start(&socket, event).await?;
+    }
+    for middleware in &own {
         event = middleware.start(&socket, event).await?;
     }
     Some(event)

@@ -18,7 +18,7 @@ use crate::codec::packet::Packet;
 use crate::codec::{Decoder, PacketError};
 use crate::error::DisconnectReason;
 use crate::event::Invalid;
-use crate::live::client::{Auth, Client, HeldPacket, Machine, Payload, Shell, State, own_address};
+use crate::live::client::{Auth, Client, HeldPacket, Machine, Payload, Shell, State};
 use crate::live::core::Core;
 use crate::live::handlers::{AckSender, SocketHook};
 use crate::live::handshake::{Handshake, auth_of_query};
@@ -41,11 +41,7 @@ impl engineio::Handler for Shell {
         Client {
             server: Arc::clone(&self.server),
             runtime: Handle::current(),
-            handshake: Handshake::keep(request, settings.keeps_headers, secrets, wall_clock()),
-            forwarded: authority
-                .address_of(request)
-                .filter(|address| Some(*address) != own_address(request.peer()))
-                .map(Box::new),
+            handshake: Handshake::keep(request, &settings.keeping, secrets, wall_clock()),
             is_waiting: AtomicBool::new(false),
             awaited: AtomicU32::new(0),
             state: Lock::new(State {
@@ -120,7 +116,7 @@ impl Client {
             && let Some(packet) =
                 Decoder::plain_event(&self.server.codec, message.payload(), &settings.packets)
         {
-            return self.take_event(connection, self.state.lock(), now, &packet, size);
+            return self.take_event(connection, self.state.lock(), now, &packet);
         }
         let mut decoder = if was_waiting {
             std::mem::take(&mut self.state.lock().decoder)

@@ -112,8 +112,6 @@ pub(crate) struct Client {
     /// Where its handlers run, whichever thread has them called.
     pub(crate) runtime: Handle,
     pub(crate) handshake: Handshake,
-    /// The address that the bounds count, where it is not the peer's own: behind a trusted proxy.
-    pub(crate) forwarded: Option<Box<IpAddr>>,
     /// A packet waits in the decoder. Only messages change it, and they come one after the other.
     pub(crate) is_waiting: AtomicBool,
     /// How many answers of this client are awaited, over all its sockets. What stops the reading looks here under the
@@ -163,8 +161,7 @@ impl Shell {
 impl Client {
     /// The address that the bounds count.
     pub(crate) fn address(&self) -> Option<IpAddr> {
-        let forwarded = self.forwarded.as_deref().copied();
-        forwarded.or_else(|| own_address(self.handshake.peer()))
+        own_address(self.handshake.peer())
     }
 
     /// True while an answer of this client is awaited.

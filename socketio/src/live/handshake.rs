@@ -1,5 +1,6 @@
 //! What is kept of a connection's first request.
 
+use std::any::{Any, TypeId};
 use std::borrow::Cow;
 use std::cell::Cell;
 use std::fmt;
@@ -8,6 +9,7 @@ use std::time::SystemTime;
 
 use serde_json::Value;
 
+use super::keeping::{Beside, Keeping};
 use crate::authority::secrets::Secrets;
 
 /// Whether a header, its name in lower case, is about the hop a request came over, and says nothing that would outlive
@@ -37,9 +39,13 @@ thread_local! {
 ///
 /// Nothing in it is a credential: the headers `authorization`, `cookie` and `proxy-authorization` are not kept, nor
 /// are the headers and query parameters that the [sources](socketio_auth::CredentialSource::places) of a policy name.
+/// An application that wants more asks for it: cookies by [`keep_cookies`](crate::SocketIoBuilder::keep_cookies), what
+/// layers around the service know by [`keep_extension`](crate::SocketIoBuilder::keep_extension), and anything else by
+/// [`keep_of_request`](crate::SocketIoBuilder::keep_of_request).
+///
 /// Headers that concern one hop or the WebSocket handshake alone, such as `connection` and `sec-websocket-key`, are
 /// not kept either.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Handshake {
     /// The path with the query behind a question mark, then the headers as `name\0value\0` pairs: one allocation
     /// holds them all.
@@ -48,19 +54,20 @@ pub struct Handshake {
     issued_at: SystemTime,
     peer: Option<SocketAddr>,
     is_secure: bool,
+    /// What few connections have.
+    beside: Option<Box<Beside>>,
 }
 
 impl Handshake {
-    /// Keeps what is no secret. Without `keeps_headers`, the `Origin` is the only header that is kept: authenticators
-    /// and the books see it.
+    /// Keeps what is no secret, and what the application asks for.
     pub(crate) fn keep(
         request: &engineio::RequestView<'_>,
-        keeps_headers: bool,
+        keeping: &Keeping,
         secrets: Option<&Secrets>,
         issued_at: SystemTime,
     ) -> Self {
         let is_kept = |name: &[u8]| {
-            let is_wanted = keeps_headers || name == b"origin";
+            let is_wanted = keeping.wants_header(name);
             let is_secret = || secrets.is_some_and(|secrets| secrets.has_header(name));
             is_wanted && !is_of_hop(name) && !is_secret()
         };
@@ -85,6 +92,7 @@ impl Handshake {
             issued_at,
             peer: request.peer(),
             is_secure: request.is_secure(),
+            beside: Beside::of(request, keeping),
         }
     }
 
@@ -137,16 +145,47 @@ impl Handshake {
         self.issued_at
     }
 
-    /// The address of the peer, when it is known.
+    /// The address of the client, when it is known: behind
+    /// [trusted proxies](crate::SocketIoBuilder::trusted_proxies) the client's own, with 0 for its port, which is not known.
     #[must_use]
     pub fn peer(&self) -> Option<SocketAddr> {
         self.peer
     }
 
-    /// True when the connection came over TLS, as far as the server knows.
+    /// The address of the trusted proxy that the connection came by; `None` when it came directly.
+    #[must_use]
+    pub fn proxy(&self) -> Option<SocketAddr> {
+        self.beside.as_ref()?.proxy
+    }
+
+    /// True when the client's connection is secured by TLS, as far as the server knows: it ends TLS itself, or was
+    /// [told](crate::SocketIoService::secure) that the server around it does, or a
+    /// [trusted proxy](crate::SocketIoBuilder::trusted_proxies) says it.
     #[must_use]
     pub fn is_secure(&self) -> bool {
         self.is_secure
+    }
+
+    /// The `Origin` header: the page that a browser connects from.
+    #[must_use]
+    pub fn origin(&self) -> Option<&str> {
+        std::str::from_utf8(self.header("origin")?).ok()
+    }
+
+    /// The value of a cookie, as sent, if it was to be [kept](crate::SocketIoBuilder::keep_cookies) and was there.
+    #[must_use]
+    pub fn cookie(&self, name: &str) -> Option<&str> {
+        let cookies = &self.beside.as_ref()?.cookies;
+        let found = cookies.iter().find(|(found, _)| **found == *name);
+        found.map(|(_, value)| &**value)
+    }
+
+    /// What was to be kept of the request and has this type; see
+    /// [`keep_extension`](crate::SocketIoBuilder::keep_extension).
+    #[must_use]
+    pub fn extension<T: Any + Send + Sync>(&self) -> Option<&T> {
+        let extensions = &self.beside.as_ref()?.extensions;
+        extensions.get(TypeId::of::<T>())?.downcast_ref()
     }
 }
 

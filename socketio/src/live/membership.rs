@@ -178,6 +178,17 @@ impl Core {
         }
     }
 
+    /// Leaves every room, or has a candidate join none.
+    pub(crate) fn leave_all_as(&self, candidate: Option<&Candidate>) {
+        if candidate.is_some_and(Candidate::unstage_all) {
+            return;
+        }
+        if let Some(extra) = self.state.lock().extra.as_mut() {
+            extra.staged.clear();
+        }
+        self.leave_rooms(|_| true);
+    }
+
     /// Leaves the rooms that are named.
     pub(crate) fn leave_rooms(&self, is_meant: impl Fn(&Room) -> bool) {
         let rooms = self.space.rooms.lock().rooms_of(self.id());

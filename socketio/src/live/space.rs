@@ -19,6 +19,7 @@ use crate::authority::authority::Place;
 use crate::authority::guard::Guard;
 use crate::cluster::seat::Seat;
 use crate::codec::Codec;
+use crate::event::NamespaceEvent;
 use crate::id::{SocketId, SocketMap};
 use crate::lock::Lock;
 use crate::proto::rooms::Rooms;
@@ -212,12 +213,20 @@ impl Listed for Space {
         if let Some(seat) = &self.cluster {
             seat.open();
         }
+        self.settings.on_namespace.tell(NamespaceEvent::Opened {
+            name: &self.name,
+            is_dynamic: self.is_dynamic,
+        });
     }
 
     fn closed(&self) {
         if let Some(seat) = &self.cluster {
             seat.close();
         }
+        self.settings.on_namespace.tell(NamespaceEvent::Closed {
+            name: &self.name,
+            is_dynamic: self.is_dynamic,
+        });
     }
 }
 

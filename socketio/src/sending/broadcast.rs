@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use super::ack::AckStream;
 use super::describe::describe;
 use super::options::{Sending, best};
-use crate::cluster::answers::Gathering;
+use crate::cluster::adapter::AdapterError;
 use crate::cluster::question::Question;
 use crate::cluster::seat::Seat;
 use crate::codec::{EncodeError, FromArgs, OutgoingEvent, OwnedArgs};
@@ -22,7 +22,7 @@ use crate::live::core::Core;
 use crate::live::keeper::Keeper;
 use crate::live::owed::Awaited;
 use crate::live::space::Space;
-use crate::proto::cluster::message::{ClusterBody, ClusterOptions};
+use crate::proto::cluster::message::{ClusterBody, ClusterOptions, RequestId};
 use crate::proto::cluster::remote::RemoteSocket;
 use crate::proto::cluster::requests::Kind;
 use crate::proto::room::{Room, Selection};
@@ -268,27 +268,21 @@ impl Broadcast {
         Ok(AckStream::new(id, targets, answers, timeout))
     }
 
-    /// The sockets that are meant, as data, on every server of the cluster. This server's are those of now.
-    pub fn fetch_sockets(self) -> Gathering<RemoteSocket> {
-        let here = self.describe();
-        let question = self.seat().map(|seat| {
-            Question::ask(seat, Kind::Sockets, |request_id| {
-                ClusterBody::FetchSockets {
-                    opts: self.cluster_options(),
-                    request_id,
-                }
-            })
-        });
-        let default = self.seat().map(|seat| seat.request_timeout());
-        Gathering::new(
-            here,
-            question,
-            self.sending.timeout.or(default),
-            |_, body| match body {
-                ClusterBody::FetchSocketsResponse { sockets, .. } => sockets,
-                _ => Vec::new(),
-            },
-        )
+    /// Asks the other servers something about those who are meant, with the time limit of the answers.
+    pub(super) fn ask_servers(
+        &self,
+        kind: Kind,
+        body: impl FnOnce(ClusterOptions, RequestId) -> ClusterBody,
+    ) -> (Option<Result<Question, AdapterError>>, Option<Duration>) {
+        let seat = self.seat();
+        let question = seat
+            .map(|seat| Question::ask(seat, kind, |request| body(self.cluster_options(), request)));
+        let default = seat.map(|seat| seat.request_timeout());
+        (question, self.sending.timeout.or(default))
+    }
+
+    pub(super) fn space(&self) -> &Arc<Space> {
+        &self.space
     }
 
     /// The sockets of this server that are meant, as data.

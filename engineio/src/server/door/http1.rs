@@ -229,7 +229,7 @@ async fn answer_request<D: Send + Sync + 'static>(
         line.read
             .extend_from_slice(read.get(end..).unwrap_or_default());
         line.rest = Rest::Length(0);
-        let view = head.view(&read, caller);
+        let view = hub.identify(head.view(&read, &caller));
         if !hub.path.matches(view.path()) {
             return (line, Some(not_found()));
         }
@@ -239,7 +239,7 @@ async fn answer_request<D: Send + Sync + 'static>(
     }
     let behind = line.read.split_off(head.length);
     let read = std::mem::replace(&mut line.read, behind);
-    let view = head.view(&read, caller);
+    let view = hub.identify(head.view(&read, &caller));
     if !hub.path.matches(view.path()) {
         return (line, Some(not_found()));
     }
@@ -362,7 +362,7 @@ fn answer_at_once<D: Send + Sync + 'static>(
         && head.method == Method::GET
         && head.message.framing == Framing::Length(0);
     if may_be_handshake {
-        let view = head.view(read, caller);
+        let view = hub.identify(head.view(read, &caller));
         if hub.path.matches(view.path())
             && let Some(answer) = answer::answer_handshake(hub, &view)
         {
