@@ -20,6 +20,21 @@ fn guest_login() {
     Example::named("guest_login").is_served();
 }
 
+#[test]
+fn private_messages() {
+    Example::named("private_messages").is_served();
+}
+
+#[test]
+fn dashboard() {
+    Example::named("dashboard").is_served();
+}
+
+#[test]
+fn unit_tests() {
+    Example::named("unit_tests").is_served();
+}
+
 /// A program of `examples/`, and the script of the same name that drives it.
 struct Example {
     name: &'static str,
