@@ -35,6 +35,13 @@ fn unit_tests() {
     Example::named("unit_tests").is_served();
 }
 
+#[test]
+fn upload() {
+    let folder = scratch("upload");
+    let folder = folder.to_str().expect("a name of our own");
+    Example::with("upload", &["127.0.0.1:0", folder]).is_served_with(&[("UPLOADS", folder)]);
+}
+
 /// A program of `examples/`, and the script of the same name that drives it.
 struct Example {
     name: &'static str,
@@ -57,6 +64,11 @@ impl Example {
 
     /// Starts it and has the script pass.
     fn is_served(self) {
+        self.is_served_with(&[]);
+    }
+
+    /// The same, and tells the script these.
+    fn is_served_with(self, environment: &[(&str, &str)]) {
         let running = self.start();
         let clients = repository().join("conformance-tests/node");
         assert!(
@@ -67,6 +79,7 @@ impl Example {
             .args([LIMIT_SECONDS, "node", "--test"])
             .arg(clients.join(format!("examples/{}.test.mjs", self.name)))
             .env("EXAMPLE_URL", &running.url)
+            .envs(environment.iter().copied())
             .output()
             .expect("coreutils' timeout runs");
         assert!(
@@ -114,6 +127,16 @@ impl Drop for Running {
 
 fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// A folder that is empty.
+fn scratch(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .join("examples")
+        .join(name);
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).expect("our own folder");
+    folder
 }
 
 /// Where Cargo puts examples: beside the folder of this very program.
