@@ -11,6 +11,16 @@ use std::process::{Child, Command, Stdio};
 const LIMIT_SECONDS: &str = "120";
 
 #[test]
+fn echo() {
+    Example::named("echo").is_served();
+}
+
+#[test]
+fn custom_parser() {
+    Example::named("custom_parser").is_served();
+}
+
+#[test]
 fn hyper_server() {
     Example::named("hyper_server").is_served();
 }
@@ -40,6 +50,27 @@ fn upload() {
     let folder = scratch("upload");
     let folder = folder.to_str().expect("a name of our own");
     Example::with("upload", &["127.0.0.1:0", folder]).is_served_with(&[("UPLOADS", folder)]);
+}
+
+#[test]
+fn unix_socket() {
+    // A folder of the target directory may be too long for the name of a socket.
+    let path = std::env::temp_dir().join(format!("socketio-example-{}", std::process::id()));
+    let path = path.to_str().expect("a name of our own");
+    Example::with("unix_socket", &[path, "127.0.0.1:0"]).is_served_with(&[("UNIX_SOCKET", path)]);
+    std::fs::remove_file(path).expect("it was there");
+}
+
+#[test]
+fn tls() {
+    // Keys are not put into packages, so the example has none of its own.
+    let pem = |name: &str| {
+        let file = repository().join("auth/tests/pem").join(name);
+        file.to_str().expect("a name of our own").to_owned()
+    };
+    let (chain, key) = (pem("localhost.pem"), pem("localhost.key.pem"));
+    Example::with("tls", &[&chain, &key, "127.0.0.1:0"])
+        .is_served_with(&[("ROOT_CERTIFICATE", &pem("root.pem"))]);
 }
 
 /// A program of `examples/`, and the script of the same name that drives it.

@@ -10,8 +10,8 @@ if (!url) {
 }
 
 /** A client that may not be in yet; it is closed when test `t` ends. */
-export function open(t, { namespace = "/", ...options } = {}) {
-  const client = io(new URL(namespace, url).href, { forceNew: true, reconnectionDelay: 10, ...options });
+export function open(t, { namespace = "/", url: base = url, ...options } = {}) {
+  const client = io(new URL(namespace, base).href, { forceNew: true, reconnectionDelay: 10, ...options });
   t.after(() => client.disconnect());
   return client;
 }
