@@ -608,6 +608,7 @@ mod tests {
             files: _,
             on_connection_error: _,
             id_generator: _,
+            forwarded: _,
         } = Config::default();
         assert_eq!(max_packets_per_payload, usize::MAX);
         let bounds = [

@@ -525,16 +525,19 @@ async fn many_connections_of_one_address_keep_nobody_else_from_logging_in() {
 async fn who_is_judged_at_once_needs_no_place_to_wait_in() {
     let io = SocketIo::builder().auth_limits(|limits| limits.max_pending(1));
     let io = io.build().unwrap();
-    open(io.namespace("/").authenticate(Handshake::new(users())))
+    open(io.namespace("/").authenticate(InHandshake::new(users())))
         .open()
         .unwrap();
-    open(io.namespace("/later").authenticate(Handshake::new(users())))
-        .middleware(|_| async {
-            tokio::time::sleep(Duration::from_secs(1)).await;
-            Ok::<(), ConnectError>(())
-        })
-        .open()
-        .unwrap();
+    open(
+        io.namespace("/later")
+            .authenticate(InHandshake::new(users())),
+    )
+    .middleware(|_| async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        Ok::<(), ConnectError>(())
+    })
+    .open()
+    .unwrap();
     let mut first = TestClient::open(&io).await;
     first.send(&format!("40/later,{}", token("user:eve"))).await;
     // It waits for the middleware, in the only place.

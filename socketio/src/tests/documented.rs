@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::auth::{Limits, NamespacePolicy};
+use crate::auth::{NamespacePolicy, limits::AuthLimits};
 use crate::codec::PacketLimits;
 use crate::live::settings::Settings;
 use crate::proto::client;
@@ -56,7 +56,9 @@ fn bounds() -> BTreeMap<&'static str, String> {
                 overflow_bytes,
             },
         event_rate,
-        keeps_headers: _,
+        keeping: _,
+        state: _,
+        on_namespace: _,
         binds_peer: _,
         packets:
             PacketLimits {
@@ -76,7 +78,7 @@ fn bounds() -> BTreeMap<&'static str, String> {
             },
     } = Settings::default();
     let policy = NamespacePolicy::default();
-    let limits = Limits::default();
+    let limits = AuthLimits::default();
     BTreeMap::from([
         ("ack_timeout", ack_timeout.map_or("none".to_owned(), time)),
         ("max_pending_acks", count(max_pending_acks)),
