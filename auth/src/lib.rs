@@ -51,6 +51,7 @@
 //! backends; with both, aws-lc is used. `introspection` adds an authenticator that
 //! asks the issuer, `discovery` asks an OpenID Connect provider where its keys are, `jwks-http` adds the HTTPS client that it and key sets can use, on tokio. `testing` adds the `testing`
 //! module for the tests of applications.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 
 mod audit;
@@ -154,3 +155,8 @@ pub mod server {
         pub use crate::lenient_json::{MAX_DEPTH, TooDeep, from_str, mend};
     }
 }
+
+/// The first page of the package, whose example is compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

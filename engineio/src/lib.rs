@@ -75,7 +75,7 @@
 //! * `tracing`: events for a log. The level says who is to blame: what any peer can cause is `debug`, what the
 //!   environment lacks is `warn`, a panic of the application's or ours is `error`. No event carries a session id, an
 //!   address, a header, a query or a payload.
-
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 
 mod body;
@@ -104,7 +104,7 @@ mod websocket;
 
 pub use body::{Body, BodyError};
 pub use config::{Config, ConfigError, HookFuture};
-pub use http::request::{RequestView, decode_form};
+pub use http::request::{Forwarded, RequestView, decode_form};
 pub use http::{AllowedOrigins, ConnectionError, CookieOptions, Cors, Refusal, SameSite};
 pub use message::{EncodedMessage, Message, MessageBuffer, Payload};
 pub use packet::{ParseError, Protocol};
@@ -117,3 +117,8 @@ pub use server::{
 pub use session_id::{NoRandomness, SessionId};
 pub use transport::Transport;
 pub use websocket::PerMessageDeflate;
+
+/// The first page of the package, whose example is compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

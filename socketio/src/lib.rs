@@ -121,7 +121,7 @@
 //! | [`max_rooms_per_namespace`](SocketIoBuilder::max_rooms_per_namespace) | 1,000,000 | [`JoinError::TooManyRooms`] |
 //! | [`max_room_name_bytes`](SocketIoBuilder::max_room_name_bytes) | 1,024 | [`JoinError::NameTooLong`] |
 //! | [`max_namespaces_per_connection`](SocketIoBuilder::max_namespaces_per_connection) | 64 | the CONNECT is refused |
-//! | [`max_concurrent_connects`](SocketIoBuilder::max_concurrent_connects) | 16 a connection | the CONNECT is refused |
+//! | [`max_concurrent_connects`](SocketIoBuilder::max_concurrent_connects) | 64 a connection | the CONNECT is refused |
 //! | [`max_dynamic_namespaces`](SocketIoBuilder::max_dynamic_namespaces) | 10,000 | the CONNECT is refused |
 //! | [`max_handlers_in_flight`](SocketIoBuilder::max_handlers_in_flight) | 1,024 a connection | events wait |
 //! | [`inbox_max_bytes`](SocketIoBuilder::inbox_max_bytes) | 64 KiB a connection | nothing more is read, unless an acknowledgement is awaited |
@@ -130,6 +130,9 @@
 //! | [`packet_limits`](SocketIoBuilder::packet_limits) | see [`PacketLimits`](parser::PacketLimits) | the connection is closed |
 //! | [`recovery`](SocketIoBuilder::recovery) | off | the oldest is forgotten, see [`Recovery`] |
 //! | [`engine`](SocketIoBuilder::engine) | see [`engineio::Config`] | sizes, queues, sessions, heartbeat |
+//!
+//! The guide's chapter on [limits](crate::guide::limits) has all of them, those of the engine and of authentication too, with why
+//! each is as large as it is and who is told what.
 //!
 //! A client that does not read is the matter of the engine's
 //! [`max_queued_bytes`](engineio::Config::max_queued_bytes), 4 MiB, and of the [`OverflowPolicy`]: by default it is
@@ -168,7 +171,7 @@
 //!   header, a query or a payload.
 //! * `metrics`: `SocketIo::stats`, a snapshot of counters, and the module `metrics`.
 //! * `testing`: the module `testing`, an in-memory client to test handlers with.
-
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 
 mod atomic;
@@ -200,6 +203,7 @@ pub mod testing;
 mod tests;
 mod time_limit;
 mod trace;
+mod type_map;
 
 pub use codec::{Args, Binary, OwnedArgs};
 pub use error::{AckError, BuildError, ConnectError, DisconnectReason, EmitError, JoinError};
@@ -208,6 +212,7 @@ pub use facade::auth_control::AuthControl;
 pub use facade::builder::NamespaceBuilder;
 #[cfg(feature = "client-bundle")]
 pub use facade::client_bundle::ClientBundle;
+pub use facade::extensions::Extensions;
 pub use facade::handler::{Ack, NoAck};
 pub use facade::namespace::Namespace;
 pub use facade::server::{SocketIo, SocketIoBuilder, SocketIoService};
@@ -220,6 +225,7 @@ pub use proto::room::Room;
 pub use sending::ack::{AckFuture, AckStream};
 pub use sending::broadcast::Broadcast;
 pub use sending::emitter::{EmitWhenReady, Emitter};
+pub use sending::fetched::FetchedSocket;
 
 pub use engineio::{OverflowPolicy, Sent};
 
@@ -265,7 +271,7 @@ pub mod namespace {
     //! # Ok(()) }
     //! ```
 
-    pub use crate::event::{ChangeKind, Invalid};
+    pub use crate::event::{ChangeKind, Invalid, NamespaceEvent};
     pub use crate::facade::builder::{Decided, Inherited, Many, One, Undecided};
     pub use crate::facade::handler::{IdentityChange, IntoAck, IntoConnect};
     pub use crate::facade::namespace::DynamicNamespaces;
@@ -281,3 +287,8 @@ pub mod parser {
     pub use crate::codec::packet::Packet;
     pub use crate::codec::{Codec, Outgoing, PacketError, PacketLimits, Parser, Partial};
 }
+
+/// The first page of the package, whose example is compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

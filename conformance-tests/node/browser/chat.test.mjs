@@ -1,17 +1,25 @@
-// The chat example's page in a real Chromium, with two people in it. CHAT_URL names a running example whose tokens
-// live TOKEN_LIFE_SECONDS; `conformance-tests/tests/chat.rs` starts one.
+// The chat example's page in a real Chromium, with two people in it, with the official client and with the page's own
+// small one. CHAT names the program and TOKEN_LIFE_SECONDS how long its tokens live; the package `chat` runs this.
 
 import { after, before, describe, it } from "node:test";
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
 import { launch } from "./chromium.mjs";
 
-const url = process.env.CHAT_URL;
-const tokenLifeSeconds = Number(process.env.TOKEN_LIFE_SECONDS);
-if (!url || !tokenLifeSeconds) {
-  throw new Error("CHAT_URL and TOKEN_LIFE_SECONDS must be set");
+const { CHAT: program, TOKEN_LIFE_SECONDS } = process.env;
+const tokenLifeSeconds = Number(TOKEN_LIFE_SECONDS);
+if (!program || !tokenLifeSeconds) {
+  throw new Error("CHAT and TOKEN_LIFE_SECONDS must be set");
 }
 
+/** The same for each start, so that a token outlives the server. */
+const JWT_SECRET = "a secret of 32 bytes or more, for tests only";
+
 let browser;
+let server;
+let url;
 
 before(async () => {
   browser = await launch();
@@ -19,13 +27,26 @@ before(async () => {
 
 after(() => browser?.close());
 
-/** A page of its own, with its own storage; what the page logs as an error fails the test. */
-async function open(t) {
-  const context = await browser.newContext();
+async function start(environment, port = "0") {
+  server = spawn(program, { env: { ...process.env, JWT_SECRET, ...environment, PORT: port }, stdio: ["ignore", "pipe", "inherit"] });
+  const [line] = await once(createInterface(server.stdout), "line");
+  url = line.replace("listening on ", "");
+}
+
+async function kill() {
+  const ended = once(server, "exit");
+  server.kill("SIGKILL");
+  await ended;
+}
+
+/** A page of its own, with its own storage; what the page throws, and what it asks of anybody else, fails the test. */
+async function open(t, look = {}) {
+  const context = await browser.newContext(look);
   const page = await context.newPage();
   page.setDefaultTimeout(15_000);
   const errors = [];
   page.on("pageerror", (error) => errors.push(error));
+  page.on("request", (request) => new URL(request.url()).host !== new URL(url).host && errors.push(request.url()));
   t.after(async () => {
     await context.close();
     assert.deepEqual(errors, []);
@@ -34,8 +55,8 @@ async function open(t) {
   return page;
 }
 
-async function login(t, name) {
-  const page = await open(t);
+async function login(t, name, look) {
+  const page = await open(t, look);
   await page.fill("#name", name);
   await page.click("#login-form button");
   // Whoever had the name in the last test may not have left yet.
@@ -44,7 +65,7 @@ async function login(t, name) {
     await page.evaluate(() => document.getElementById("login-error").replaceChildren());
     await page.click("#login-form button");
   }
-  await shows(page, "#state", "connected");
+  await page.locator(`#state[data-state="connected"]`).waitFor();
   await shows(page, "#room", "lobby");
   return page;
 }
@@ -66,9 +87,18 @@ const say = async (page, text) => {
 
 /** Waits until the page marks a message of its own as received by the server. */
 const received = (page, text) =>
-  page.locator('#messages li.own[data-ack="received"]', { hasText: text }).first().waitFor();
+  page
+    .locator('#messages li.own[data-ack="received"]', { hasText: text })
+    .first()
+    .waitFor()
+    .catch(async () => assert.fail(`${text} is not received: ${await page.locator("#messages").innerHTML()}`));
 
-describe("the chat page", () => {
+const CLIENTS = { "the official client": {}, "the small client": { CLIENT_PACKAGE: "/nowhere" } };
+
+for (const [client, environment] of Object.entries(CLIENTS)) describe(`the chat page with ${client}`, () => {
+  before(() => start(environment));
+  after(kill);
+
   it("upgrades to WebSocket and says so", async (t) => {
     const page = await login(t, "ada");
     await shows(page, "#transport", "websocket");
@@ -156,5 +186,64 @@ describe("the chat page", () => {
     await bob.click("#logout");
     await shows(ada, "#online-count", "1");
     await bob.locator("#login-form").waitFor();
+  });
+
+  it("says when a message came, and counts what was said in rooms that are not shown", async (t) => {
+    const ada = await login(t, "ada");
+    const bob = await login(t, "bob");
+    await ada.fill("#room-name", "attic");
+    await ada.click("#room-form button");
+    await shows(ada, "#room", "attic");
+    await say(bob, "anybody here?");
+    await say(bob, "hello?");
+    await shows(ada, '#rooms button[data-room="lobby"] .unread', "2");
+    assert.equal(await ada.title(), "(2) Chat");
+    await ada.click('#rooms button[data-room="lobby"]');
+    await shows(ada, "#messages", "hello?");
+    assert.equal(await ada.title(), "Chat");
+    assert.match(await ada.locator("#messages time").last().textContent(), /\d\d:\d\d/);
+    const said = await ada.locator("#messages time").last().getAttribute("datetime");
+    assert.ok(Math.abs(Date.now() - Date.parse(said)) < 60_000, said);
+  });
+
+  it("says what a name may be", async (t) => {
+    const page = await open(t);
+    await page.fill("#name", "a name");
+    await page.click("#login-form button");
+    assert.equal(await page.locator("#name").getAttribute("title"), "1 to 20 letters, digits, - or _");
+    assert.equal(await page.locator("#name:invalid").count(), 1);
+  });
+
+  it("shows people and rooms on a phone", async (t) => {
+    const page = await login(t, "ada", { viewport: { width: 375, height: 667 } });
+    assert.equal(await page.locator("#online").isVisible(), false);
+    await page.click("#show-people");
+    await page.locator("#online", { hasText: "ada" }).waitFor();
+    await page.click("#show-rooms");
+    assert.equal(await page.locator("#online").isVisible(), false);
+    await page.click('#rooms button[data-room="lobby"]');
+    assert.equal(await page.locator("#rooms").isVisible(), false);
+    assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 375);
+  });
+
+  it("shows that the connection is lost, keeps what is written, and comes back by itself", async (t) => {
+    const page = await login(t, "ada");
+    await page.fill("#room-name", "cellar");
+    await page.click("#room-form button");
+    await shows(page, "#room", "cellar");
+    const { port } = new URL(url);
+    await kill();
+    await shows(page, "#state", "disconnected");
+    await shows(page, "#lost", "Trying again");
+    await page.fill("#text", "unsent");
+    assert.equal(await page.locator("#say-form button").isDisabled(), true);
+    await page.press("#text", "Enter");
+    assert.equal(await page.inputValue("#text"), "unsent");
+    await start(environment, port);
+    await page.locator(`#state[data-state="connected"]`).waitFor();
+    await shows(page, "#room", "cellar");
+    await page.press("#text", "Enter");
+    await received(page, "unsent");
+    assert.equal(await page.locator("#lost").isVisible(), false);
   });
 });

@@ -31,6 +31,7 @@ const SOCKETIO: House = House {
             "running",
             "time_limit",
             "trace",
+            "type_map",
         ],
         &["codec"],
         &["error"],

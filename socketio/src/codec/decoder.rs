@@ -61,6 +61,19 @@ impl Decoder {
         }
     }
 
+    /// The short way for what most messages are, while no packet is incomplete; `None` says nothing about a message.
+    #[inline]
+    pub(crate) fn plain_event<'a>(
+        codec: &Codec,
+        message: Payload<'a>,
+        limits: &PacketLimits,
+    ) -> Option<Packet<'a>> {
+        match codec.0 {
+            Format::Json => json::plain_event(message, limits),
+            Format::Msgpack | Format::Custom(_) => None,
+        }
+    }
+
     fn receive<'a>(
         &mut self,
         codec: &Codec,

@@ -280,7 +280,11 @@ impl Client {
             auth::Output::Become { change, .. } => {
                 self.become_another(connection, &socket, change);
             }
-            auth::Output::LeaveRooms => socket.leave_rooms(|_| true),
+            auth::Output::LeaveRooms => {
+                socket.leave_rooms(|_| true);
+                // What the application kept with one subject is not for the next.
+                socket.forget_extensions();
+            }
             auth::Output::ReplaceGrant { grant, expires_in } => {
                 let before = identity_before(&socket);
                 self.install(&socket, &grant, grant.ends_at(expires_in));

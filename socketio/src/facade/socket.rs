@@ -53,7 +53,7 @@ impl<D> Socket<D> {
     }
 
     /// Whom this handle shows, as long as the socket is not that one.
-    fn candidate(&self) -> Option<&Candidate> {
+    pub(super) fn candidate(&self) -> Option<&Candidate> {
         let candidate = self.candidate.as_deref();
         candidate.filter(|candidate| !candidate.is_in_place())
     }
@@ -66,7 +66,7 @@ impl<D> Socket<D> {
 
     /// The name of the namespace.
     #[must_use]
-    pub fn namespace(&self) -> &str {
+    pub fn namespace_name(&self) -> &str {
         &self.core.space.name
     }
 
@@ -188,6 +188,11 @@ impl<D> Socket<D> {
         self.core.leave_as(self.candidate(), &room.into());
     }
 
+    /// Leaves every room but the one of its own id.
+    pub fn leave_all(&self) {
+        self.core.leave_all_as(self.candidate());
+    }
+
     /// The rooms the socket is in, the one of its own id left out.
     #[must_use]
     pub fn rooms(&self) -> Vec<Room> {
@@ -231,7 +236,8 @@ impl<D> Socket<D> {
 }
 
 impl<D: Send + Sync + 'static> Socket<D> {
-    /// What authentication produced, as it is now: a renewal replaces it.
+    /// What authentication produced, as it is now: a renewal replaces it. It is read, never set: what the application
+    /// itself keeps with a socket, as Node's `socket.data` does, is in its [`extensions`](Self::extensions).
     ///
     /// # Panics
     ///

@@ -11,6 +11,7 @@ use crate::error::JoinError;
 use crate::lock::Lock;
 use crate::proto::room::Room;
 use crate::running::guard;
+use crate::type_map::Changes;
 
 /// A grant, and what had been revoked when its verification began.
 #[derive(Clone)]
@@ -36,7 +37,7 @@ pub(crate) struct Candidate {
     /// `None` for a guest.
     pub(crate) accepted: Option<Accepted>,
     pub(crate) expires_at: Option<SystemTime>,
-    rooms: Lock<Rooms>,
+    staged: Lock<Staged>,
 }
 
 /// The identity is the application's, and so is what its end does.
@@ -48,12 +49,12 @@ impl Drop for Candidate {
     }
 }
 
-/// The rooms that middleware has the socket join.
-enum Rooms {
-    /// When it is this one.
-    Staged(Vec<Room>),
+/// What middleware does for the socket when it is this one.
+enum Staged {
+    /// It is not yet: the rooms that it is to join, and what the application keeps with it.
+    Waiting(Vec<Room>, Changes),
     /// It is.
-    Joined,
+    Done,
     /// It never will be.
     Dropped,
 }
@@ -65,7 +66,7 @@ impl Candidate {
             identity: accepted.grant.identity().clone(),
             expires_at: accepted.ends_at(expires_in),
             accepted: Some(accepted),
-            rooms: Lock::new(Rooms::Staged(Vec::new())),
+            staged: Lock::new(Staged::Waiting(Vec::new(), Changes::default())),
         }
     }
 
@@ -75,7 +76,7 @@ impl Candidate {
             identity,
             accepted: None,
             expires_at: None,
-            rooms: Lock::new(Rooms::Staged(Vec::new())),
+            staged: Lock::new(Staged::Waiting(Vec::new(), Changes::default())),
         }
     }
 
@@ -90,42 +91,63 @@ impl Candidate {
 
     /// Keeps a room for when the socket is this one; false when it is, and may join by itself.
     pub(super) fn stage(&self, room: &Room, max: usize) -> Result<bool, JoinError> {
-        match &mut *self.rooms.lock() {
-            Rooms::Staged(staged) if staged.contains(room) => Ok(true),
-            Rooms::Staged(staged) if staged.len() >= max => Err(JoinError::TooManyRooms),
-            Rooms::Staged(staged) => {
+        match &mut *self.staged.lock() {
+            Staged::Waiting(staged, _) if staged.contains(room) => Ok(true),
+            Staged::Waiting(staged, _) if staged.len() >= max => Err(JoinError::TooManyRooms),
+            Staged::Waiting(staged, _) => {
                 staged.push(room.clone());
                 Ok(true)
             }
-            Rooms::Joined => Ok(false),
-            Rooms::Dropped => Err(JoinError::Disconnected),
+            Staged::Done => Ok(false),
+            Staged::Dropped => Err(JoinError::Disconnected),
         }
     }
 
     /// Forgets a room that was kept; false when the socket is this one.
     pub(super) fn unstage(&self, room: &Room) -> bool {
-        match &mut *self.rooms.lock() {
-            Rooms::Staged(staged) => staged.retain(|kept| kept != room),
-            Rooms::Joined => return false,
-            Rooms::Dropped => {}
+        match &mut *self.staged.lock() {
+            Staged::Waiting(staged, _) => staged.retain(|kept| kept != room),
+            Staged::Done => return false,
+            Staged::Dropped => {}
         }
         true
     }
 
-    /// The socket is this one from here on: gives the rooms that were kept.
-    pub(super) fn take_place(&self) -> Vec<Room> {
-        match std::mem::replace(&mut *self.rooms.lock(), Rooms::Joined) {
-            Rooms::Staged(staged) => staged,
-            Rooms::Joined | Rooms::Dropped => Vec::new(),
+    /// Forgets all rooms that were kept; false when the socket is this one.
+    pub(super) fn unstage_all(&self) -> bool {
+        match &mut *self.staged.lock() {
+            Staged::Waiting(rooms, _) => rooms.clear(),
+            Staged::Done => return false,
+            Staged::Dropped => {}
+        }
+        true
+    }
+
+    /// Looks at the changes of what the application keeps with the socket; there are none any more when it is this one,
+    /// or never will be.
+    pub(super) fn with_changes<T>(&self, look: impl FnOnce(Option<&mut Changes>) -> T) -> T {
+        match &mut *self.staged.lock() {
+            Staged::Waiting(_, changes) => look(Some(changes)),
+            Staged::Done | Staged::Dropped => look(None),
+        }
+    }
+
+    /// The socket is this one from here on: gives the rooms and the changes that were kept.
+    pub(super) fn take_place(&self) -> (Vec<Room>, Changes) {
+        match std::mem::replace(&mut *self.staged.lock(), Staged::Done) {
+            Staged::Waiting(rooms, changes) => (rooms, changes),
+            Staged::Done | Staged::Dropped => (Vec::new(), Changes::default()),
         }
     }
 
     pub(crate) fn is_in_place(&self) -> bool {
-        matches!(&*self.rooms.lock(), Rooms::Joined)
+        matches!(&*self.staged.lock(), Staged::Done)
     }
 
     /// The socket will never be this one.
     pub(super) fn give_up(&self) {
-        *self.rooms.lock() = Rooms::Dropped;
+        let staged = std::mem::replace(&mut *self.staged.lock(), Staged::Dropped);
+        // What was kept is the application's, and ends behind the lock.
+        let _ = guard(|| drop(staged));
     }
 }

@@ -16,7 +16,7 @@ use super::directory::Lease;
 use super::driver::Ask;
 use super::handlers::EventHandler;
 use super::keeper::{Claim, Recoverable};
-use super::listeners::{Lasts, ListenerId, Listeners};
+use super::listeners::{ListenerId, Listeners, Watchers};
 use super::owed::{Awaited, Pending};
 use super::space::Space;
 use crate::atomic::{AtomicBool, AtomicU8, Ordering};
@@ -29,6 +29,7 @@ use crate::proto::client::Ticket;
 use crate::proto::grant_tag::GrantTag;
 use crate::proto::recovery::Offset;
 use crate::proto::room::Room;
+use crate::type_map::TypeMap;
 
 /// Where a socket stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,7 +74,10 @@ pub(super) struct Extra {
     /// Rooms joined before the socket is in.
     pub(super) staged: Vec<Room>,
     pub(super) pending: Pending,
-    pub(super) listeners: Listeners,
+    /// Handlers of its own; most sockets have none.
+    pub(super) listeners: Option<Box<Listeners>>,
+    /// What the application keeps with it. It outlives the rest, for handlers of the disconnect still read it.
+    pub(super) extensions: Option<Box<TypeMap>>,
     /// Dropped when the socket leaves.
     pub(super) closed: Vec<oneshot::Sender<()>>,
     /// Dropping it ends the verification that runs, or the middleware that is asked.
@@ -100,7 +104,8 @@ impl State {
             Box::new(Extra {
                 staged: Vec::new(),
                 pending: Pending::new(),
-                listeners: Listeners::default(),
+                listeners: None,
+                extensions: None,
                 closed: Vec::new(),
                 trial: None,
                 candidate: None,
@@ -190,23 +195,27 @@ impl Core {
         Ok(())
     }
 
+    /// Adds something to the handlers of this socket alone.
     pub(crate) fn add_listener(
         &self,
-        event: &str,
-        lasts: Lasts,
-        handler: Arc<dyn EventHandler>,
+        add: impl FnOnce(&mut Listeners) -> ListenerId,
     ) -> ListenerId {
         self.has_listeners.store(true, Ordering::Release);
         let mut state = self.state.lock();
         if self.has_left() {
-            return Listeners::default().add(event, lasts, handler);
+            return add(&mut Listeners::default());
         }
-        state.extra().listeners.add(event, lasts, handler)
+        add(state.extra().listeners.get_or_insert_default())
     }
 
     pub(crate) fn remove_listeners(&self, remove: impl FnOnce(&mut Listeners)) {
-        if let Some(extra) = self.state.lock().extra.as_mut() {
-            remove(&mut extra.listeners);
+        let mut state = self.state.lock();
+        let listeners = state
+            .extra
+            .as_mut()
+            .and_then(|extra| extra.listeners.as_mut());
+        if let Some(listeners) = listeners {
+            remove(listeners);
         }
     }
 
@@ -214,16 +223,27 @@ impl Core {
         self.state.lock().auth.as_deref().cloned()
     }
 
-    /// The handlers that only this socket has for an event.
-    pub(crate) fn listeners_of(&self, event: &str) -> Vec<Arc<dyn EventHandler>> {
+    /// The handlers that only this socket has for an event; `None` when it has none at all.
+    #[inline]
+    pub(crate) fn listeners_of(&self, event: &str) -> Option<Vec<Arc<dyn EventHandler>>> {
         if !self.has_listeners.load(Ordering::Acquire) {
-            return Vec::new();
+            return None;
         }
         let mut state = self.state.lock();
-        let extra = state.extra.as_mut();
-        extra
-            .map(|extra| extra.listeners.take(event))
-            .unwrap_or_default()
+        let listeners = state.extra.as_mut()?.listeners.as_mut()?;
+        Some(listeners.take(event))
+    }
+
+    /// What sees every event of this socket alone.
+    #[inline]
+    pub(crate) fn watchers(&self) -> Watchers {
+        if !self.has_listeners.load(Ordering::Acquire) {
+            return Watchers::default();
+        }
+        let state = self.state.lock();
+        let extra = state.extra.as_ref();
+        let listeners = extra.and_then(|extra| extra.listeners.as_ref());
+        listeners.map_or_else(Watchers::default, |listeners| listeners.watchers())
     }
 
     /// Gives an acknowledgement up; true when it had not come.
@@ -277,5 +297,16 @@ impl Core {
             waiting.push(alive);
         }
         Closed::new(closed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_few_sockets_need_costs_the_others_nothing() {
+        assert!(size_of::<Core>() <= 120, "{}", size_of::<Core>());
+        assert!(size_of::<Extra>() <= 152, "{}", size_of::<Extra>());
     }
 }

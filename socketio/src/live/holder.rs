@@ -50,15 +50,19 @@ impl Core {
         }
         drop(state);
         let _ = guard(|| drop(before));
+        // What middleware kept with it was for whom it asked about.
+        self.forget_extensions();
     }
 
     pub(crate) fn take_candidate(&self) -> Option<Arc<Candidate>> {
         self.state.lock().extra.as_mut()?.candidate.take()
     }
 
-    /// Joins what middleware had the candidate join that the socket has become.
+    /// Does what middleware had staged for the candidate that the socket has become.
     pub(crate) fn join_staged(&self, candidate: &Candidate) {
-        for room in candidate.take_place() {
+        let (rooms, changes) = candidate.take_place();
+        self.apply(changes);
+        for room in rooms {
             // A namespace that is full of rooms has the socket without them.
             let _ = self.join(room);
         }

@@ -133,7 +133,7 @@ async fn what_is_invalid_is_told_to_every_joined_socket() {
         io.namespace(name)
             .on("n", |_, _: u32| async {})
             .on_invalid(move |socket, invalid| {
-                told.add(format!("{}: {invalid}", socket.namespace()));
+                told.add(format!("{}: {invalid}", socket.namespace_name()));
             })
             .open()
             .unwrap();

@@ -1,21 +1,16 @@
 // The page of the chat example: plain modules and the official client, nothing to build.
 
-const CDN = "https://cdn.socket.io/4.8.1/socket.io.min.js";
 const ACK_TIMEOUT_MS = 5000;
 const TYPING_PAUSE_MS = 1500;
+/** A notice of typing that nobody took back is old after this. */
+const TYPING_LASTS_MS = 6000;
 
 const $ = (id) => document.getElementById(id);
 
-/** The server offers the client's bundle when it is installed beside the example; else it comes from the CDN. */
+/** The official client where the server has it, which is when the tests are installed; else the small one beside us. */
 async function loadClient() {
-  const load = (src) => new Promise((resolve, reject) => {
-    const script = document.createElement("script");
-    script.src = src;
-    script.onload = () => resolve(window.io);
-    script.onerror = () => reject(new Error(`${src} could not be loaded`));
-    document.head.append(script);
-  });
-  return load("/socket.io/socket.io.js").catch(() => load(CDN));
+  const official = await fetch("/socket.io/socket.io.esm.min.js", { method: "HEAD" }).catch(() => ({ ok: false }));
+  return import(official.ok ? "/socket.io/socket.io.esm.min.js" : "/small-client.js");
 }
 
 /** The token, how long it holds, and how it is renewed. */
@@ -50,7 +45,11 @@ const session = {
 };
 
 let socket = null;
+/** The name of the room that is shown. */
 let room = null;
+/** The rooms we are in: name to its messages and how many of them were never shown. */
+const rooms = new Map();
+/** Who is typing in the room that is shown, and the timer that forgets them. */
 const typists = new Map();
 
 function connect(io) {
@@ -64,25 +63,27 @@ function connect(io) {
     },
   });
 
-  socket.on("connect", () => {
+  socket.on("connect", async () => {
+    socket.io.engine.on("upgrade", showTransport);
+    // A new connection is in no room yet, and nothing can be said before it is.
+    for (const name of [...rooms.keys()].filter((name) => name !== room)) await enter(name, { isShown: false });
+    await enter(room ?? "lobby");
+    if (!socket?.connected) return;
     setState("connected");
     showTransport();
-    socket.io.engine.on("upgrade", showTransport);
-    enter(room ?? "lobby");
   });
   socket.on("disconnect", (reason) => {
-    setState("disconnected");
-    note(`disconnected: ${reason}`);
+    setState("disconnected", `Connection lost (${reason}). Trying again…`);
+    if (reason === "io server disconnect") logout("The server ended the session.");
   });
   socket.on("connect_error", (error) => {
-    setState("disconnected");
-    note(`not connected: ${error.message}`);
+    setState("disconnected", `Not connected: ${error.message}. Trying again…`);
     if (error.data?.type === "UnauthorizedError") logout(error.message);
   });
 
   socket.on("online", showOnline);
   socket.on("rooms", showRooms);
-  socket.on("said", (message) => message.room === room && showMessage(message));
+  socket.on("said", hear);
   socket.on("typing", ({ room: where, name, is_typing }) => where === room && showTyping(name, is_typing));
 
   // The server tells in time that the token is about to run out; the same event that logs in renews.
@@ -99,31 +100,63 @@ async function renew() {
   }
 }
 
-async function enter(name) {
-  const entered = await socket.timeout(ACK_TIMEOUT_MS).emitWithAck("enter", name);
+/** Goes into a room, or only hears what is said there. */
+async function enter(name, { isShown = true } = {}) {
+  let entered;
+  try {
+    entered = await socket.timeout(ACK_TIMEOUT_MS).emitWithAck("enter", name);
+  } catch (error) {
+    return note(`# ${name} did not open: ${error.message}`);
+  }
   if (entered.error) return note(entered.error);
+  const known = rooms.get(name) ?? { unread: 0 };
+  const lastAt = known.messages?.at(-1)?.at ?? Infinity;
+  const missed = entered.history.filter(({ at }) => at > lastAt).length;
+  rooms.set(name, { messages: entered.history, unread: known.unread + missed });
+  if (isShown) show(name);
+  else markRooms();
+}
+
+function show(name) {
   room = name;
-  typists.clear();
-  showTyping();
+  rooms.get(name).unread = 0;
+  for (const who of [...typists.keys()]) showTyping(who, false);
   $("room").textContent = name;
   $("messages").replaceChildren();
-  entered.history.forEach(showMessage);
-  markCurrentRoom();
+  rooms.get(name).messages.forEach(showMessage);
+  markRooms();
+}
+
+function hear(message) {
+  const { messages } = rooms.get(message.room) ?? {};
+  messages?.push(message);
+  if (message.room === room) showMessage(message);
+  if (messages && (message.room !== room || document.hidden)) rooms.get(message.room).unread += 1;
+  markRooms();
 }
 
 async function say(text) {
-  const item = showMessage({ from: session.name, text, ack: "pending" });
+  const item = showMessage({ from: session.name, text, at: Date.now(), ack: "pending" });
+  const { messages } = rooms.get(room);
   try {
     const receipt = await socket.timeout(ACK_TIMEOUT_MS).emitWithAck("say", { room, text });
     markAck(item, receipt.error ? "failed" : "received");
+    if (receipt.error) note(receipt.error);
+    else messages.push(receipt);
   } catch {
     markAck(item, "failed");
   }
 }
 
-function setState(state) {
+function setState(state, lost = "") {
+  $("chat").dataset.state = state;
   $("state").dataset.state = state;
   $("state").textContent = state;
+  $("lost").hidden = !lost;
+  $("lost").textContent = lost;
+  // What is written meanwhile stays in the field, so that nobody believes it sent.
+  $("say-form").querySelector("button").disabled = state !== "connected";
+  if (state !== "connected") $("transport").textContent = "–";
 }
 
 function showTransport() {
@@ -132,13 +165,18 @@ function showTransport() {
   $("transport").textContent = name;
 }
 
-function showMessage({ from, text, ack }) {
+function showMessage({ from, text, at, ack }) {
   const item = document.createElement("li");
   const isOwn = from === session.name;
   item.classList.toggle("own", isOwn);
   const author = document.createElement("span");
   author.className = "from";
   author.textContent = from;
+  const time = document.createElement("time");
+  time.dateTime = new Date(at).toISOString();
+  time.textContent = new Date(at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+  time.title = new Date(at).toLocaleString();
+  author.append(time);
   item.append(author, text);
   if (isOwn) {
     const mark = document.createElement("span");
@@ -169,8 +207,9 @@ function append(item) {
 }
 
 function showTyping(name, isTyping) {
-  if (isTyping) typists.set(name, true);
-  else typists.delete(name);
+  clearTimeout(typists.get(name));
+  typists.delete(name);
+  if (isTyping) typists.set(name, setTimeout(() => showTyping(name, false), TYPING_LASTS_MS));
   const names = [...typists.keys()];
   $("typing").textContent = names.length ? `${names.join(", ")} ${names.length > 1 ? "are" : "is"} typing…` : "";
 }
@@ -184,29 +223,48 @@ function showOnline(names) {
   }));
 }
 
-function showRooms(rooms) {
-  $("rooms").replaceChildren(...rooms.map(({ name, count }) => {
+function showRooms(lines) {
+  $("rooms").replaceChildren(...lines.map(({ name, count }) => {
     const item = document.createElement("li");
     const button = document.createElement("button");
     const label = document.createElement("span");
     label.textContent = `# ${name}`;
+    const unread = document.createElement("span");
+    unread.className = "unread";
     const people = document.createElement("span");
     people.className = "muted";
     people.textContent = count;
-    button.append(label, people);
+    people.title = `${count} in the room`;
+    button.append(label, unread, people);
     button.dataset.room = name;
     button.type = "button";
-    button.addEventListener("click", () => enter(name));
+    button.addEventListener("click", () => {
+      closeDrawers();
+      if (rooms.has(name)) show(name);
+      else enter(name);
+    });
     item.append(button);
     return item;
   }));
-  markCurrentRoom();
+  markRooms();
 }
 
-function markCurrentRoom() {
+/** Which room is shown, and where something was said that was not. */
+function markRooms() {
   for (const button of $("rooms").querySelectorAll("button")) {
-    button.setAttribute("aria-current", button.dataset.room === room);
+    const { name, unread } = { name: button.dataset.room, unread: rooms.get(button.dataset.room)?.unread ?? 0 };
+    button.setAttribute("aria-current", name === room);
+    showUnread(button.querySelector(".unread"), unread);
   }
+  const total = [...rooms.values()].reduce((sum, { unread }) => sum + unread, 0);
+  showUnread($("unread-total"), total);
+  document.title = total ? `(${total}) Chat` : "Chat";
+}
+
+function showUnread(mark, unread) {
+  mark.hidden = unread === 0;
+  mark.textContent = unread;
+  mark.title = `${unread} unread`;
 }
 
 function showTokenLife() {
@@ -219,12 +277,34 @@ function logout(reason) {
   socket?.disconnect();
   socket = null;
   room = null;
+  rooms.clear();
+  markRooms();
   $("chat").hidden = true;
   $("login").hidden = false;
   $("login-error").textContent = reason ?? "";
 }
 
-const io = await loadClient();
+/** On a phone the lists of rooms and people are drawers over the messages. */
+const DRAWERS = { "show-rooms": "rooms-pane", "show-people": "people-pane" };
+
+function closeDrawers(but) {
+  for (const [button, pane] of Object.entries(DRAWERS)) {
+    const isOpen = button === but && !$(pane).classList.contains("open");
+    $(pane).classList.toggle("open", isOpen);
+    $(button).setAttribute("aria-expanded", isOpen);
+  }
+}
+
+for (const button of Object.keys(DRAWERS)) $(button).addEventListener("click", () => closeDrawers(button));
+
+let io;
+try {
+  ({ io } = await loadClient());
+} catch (error) {
+  $("login-error").textContent = `The page did not load: ${error.message}`;
+  throw error;
+}
+$("login-form").querySelector("button").disabled = false;
 
 // Before the login only the public namespace is reachable: it tells how many are in.
 io("/status").on("count", (count) => { $("public-count").textContent = count; });
@@ -234,7 +314,8 @@ $("login-form").addEventListener("submit", async (event) => {
   try {
     await session.login($("name").value);
   } catch (error) {
-    $("login-error").textContent = error.message;
+    const isAway = error instanceof TypeError;
+    $("login-error").textContent = isAway ? "The server cannot be reached." : error.message;
     return;
   }
   $("login-error").textContent = "";
@@ -249,15 +330,17 @@ $("room-form").addEventListener("submit", (event) => {
   event.preventDefault();
   const name = $("room-name").value.trim();
   $("room-name").value = "";
+  closeDrawers();
   if (name) enter(name);
 });
 
 $("say-form").addEventListener("submit", (event) => {
   event.preventDefault();
   const text = $("text").value.trim();
+  if (!text || !socket?.connected) return;
   $("text").value = "";
   stopTyping();
-  if (text) say(text);
+  say(text);
 });
 
 let typingPause = null;
@@ -265,10 +348,10 @@ function stopTyping() {
   if (typingPause === null) return;
   clearTimeout(typingPause);
   typingPause = null;
-  socket?.emit("typing", room, false);
+  socket?.volatile.emit("typing", room, false);
 }
 $("text").addEventListener("input", () => {
-  if (typingPause === null) socket?.emit("typing", room, true);
+  if (typingPause === null) socket?.volatile.emit("typing", room, true);
   else clearTimeout(typingPause);
   typingPause = setTimeout(stopTyping, TYPING_PAUSE_MS);
 });
@@ -276,3 +359,9 @@ $("text").addEventListener("input", () => {
 $("renew").addEventListener("click", renew);
 $("logout").addEventListener("click", () => logout());
 setInterval(showTokenLife, 250);
+addEventListener("offline", () => socket && setState("disconnected", "This device is offline."));
+addEventListener("online", () => socket?.connected && setState("connected"));
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden && rooms.has(room)) rooms.get(room).unread = 0;
+  markRooms();
+});

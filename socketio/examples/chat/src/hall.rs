@@ -1,7 +1,8 @@
 //! Who is in which room, what was said there, and whose name is whose.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
 use serde::Serialize;
 use socketio::SocketId;
@@ -24,6 +25,8 @@ pub(crate) struct Message {
     pub(crate) room: String,
     pub(crate) from: String,
     pub(crate) text: String,
+    /// When the server got it, in milliseconds since 1970.
+    pub(crate) at: u64,
 }
 
 /// A line of the list of rooms.
@@ -35,7 +38,7 @@ pub(crate) struct RoomLine {
 
 struct Guest {
     name: String,
-    room: String,
+    rooms: BTreeSet<String>,
 }
 
 #[derive(Default)]
@@ -55,13 +58,13 @@ impl Hall {
         hall
     }
 
-    /// Puts a guest into a room, made if need be; what was said there lately, and the room that was left.
+    /// Puts a guest into a room, made if need be, beside those it is in already; what was said there lately.
     pub(crate) fn enter(
         &self,
         id: &SocketId,
         name: &str,
         room: &str,
-    ) -> Result<(Vec<Message>, Option<String>), &'static str> {
+    ) -> Result<Vec<Message>, &'static str> {
         if !is_name(room, ROOM_NAME_MAX) {
             return Err("a room's name is 1 to 30 letters, digits, - or _");
         }
@@ -69,48 +72,47 @@ impl Hall {
         if state.rooms.len() >= ROOMS && !state.rooms.contains_key(room) {
             return Err("there are too many rooms");
         }
-        let history = state
-            .rooms
-            .entry(room.to_owned())
-            .or_default()
-            .iter()
-            .cloned()
-            .collect();
-        let guest = Guest {
+        let guest = state.guests.entry(id.clone()).or_insert_with(|| Guest {
             name: name.to_owned(),
-            room: room.to_owned(),
-        };
-        let left = state
-            .guests
-            .insert(id.clone(), guest)
-            .map(|guest| guest.room)
-            .filter(|left| left != room);
-        Ok((history, left))
+            rooms: BTreeSet::new(),
+        });
+        guest.rooms.insert(room.to_owned());
+        let said = state.rooms.entry(room.to_owned()).or_default();
+        Ok(said.iter().cloned().collect())
     }
 
     pub(crate) fn leave(&self, id: &SocketId) {
         self.lock().guests.remove(id);
     }
 
-    /// Keeps a message; refused from a guest who is in another room.
-    pub(crate) fn say(&self, id: &SocketId, message: Message) -> Result<(), &'static str> {
-        if message.text.is_empty() || message.text.len() > TEXT_MAX {
+    /// Keeps a message, and the time with it; refused from a guest who is not in the room.
+    pub(crate) fn say(
+        &self,
+        id: &SocketId,
+        room: String,
+        text: String,
+    ) -> Result<Message, &'static str> {
+        if text.is_empty() || text.len() > TEXT_MAX {
             return Err("a message is 1 to 8,000 bytes long");
         }
         let mut state = self.lock();
-        if state
+        let guest = state
             .guests
             .get(id)
-            .is_none_or(|guest| guest.room != message.room)
-        {
-            return Err("you are not in that room");
-        }
+            .filter(|guest| guest.rooms.contains(&room));
+        let from = guest.ok_or("you are not in that room")?.name.clone();
+        let message = Message {
+            from,
+            text,
+            at: milliseconds(),
+            room,
+        };
         let said = state.rooms.entry(message.room.clone()).or_default();
-        said.push_back(message);
+        said.push_back(message.clone());
         if said.len() > HISTORY {
             said.pop_front();
         }
-        Ok(())
+        Ok(message)
     }
 
     /// Everyone who is in, each once, in alphabetical order.
@@ -132,7 +134,7 @@ impl Hall {
             state
                 .guests
                 .values()
-                .filter(|guest| guest.room == name)
+                .filter(|guest| guest.rooms.contains(name))
                 .count()
         };
         state
@@ -148,6 +150,17 @@ impl Hall {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "when something was said is this program's to say"
+)]
+fn milliseconds() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0, |since| {
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    })
 }
 
 /// True for 1 to `max` letters, digits, `-` or `_`.

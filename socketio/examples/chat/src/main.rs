@@ -1,9 +1,9 @@
 //! A chat with a login: JSON Web Tokens, rooms, acknowledgements, typing notices, and tokens renewed in band.
 //!
-//!     cargo run --release --example chat
+//!     cargo run --release -p chat
 //!
-//! Then open <http://127.0.0.1:3000> in two windows. `PORT`, `JWT_SECRET` and `TOKEN_LIFE_SECONDS` change the
-//! defaults.
+//! Then open <http://127.0.0.1:3000> in two windows. `PORT`, `JWT_SECRET`, `TOKEN_LIFE_SECONDS` and
+//! `CLIENT_PACKAGE`, the folder of the official client's npm package, change the defaults.
 
 mod hall;
 mod tokens;
@@ -21,7 +21,7 @@ use tokens::{Claims, Tokens};
 /// Where `scripts/setup` installs the browser's client.
 const CLIENT: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
-    "/../conformance-tests/node/node_modules/socket.io-client"
+    "/../../../conformance-tests/node/node_modules/socket.io-client"
 );
 
 #[derive(Deserialize)]
@@ -38,8 +38,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     // Every namespace asks for a token, unless it says otherwise.
     let mut builder = SocketIo::builder().authenticate(InHandshake::new(tokens.authenticator()));
-    // Where the tests have installed the client, it is served from here; else the page takes it from the web.
-    if let Ok(bundle) = ClientBundle::from_package(CLIENT) {
+    // Where the tests have installed the official client, it is served from here; else the page has a small one of its
+    // own, so that the example needs nothing but itself.
+    let client = std::env::var("CLIENT_PACKAGE").unwrap_or_else(|_| CLIENT.to_owned());
+    if let Ok(bundle) = ClientBundle::from_package(client) {
         builder = builder.client_bundle(bundle);
     }
     let io = builder.build()?;
@@ -98,30 +100,23 @@ fn open_chat(
     Ok(())
 }
 
-/// Moves a socket into a room; it hears what was said there.
+/// Lets a socket into a room; it hears what was said there, and all that is said from now on.
 fn enter(
     hall: &Hall,
     socket: &Socket<Claims>,
     room: &str,
 ) -> Result<Ack<serde_json::Value>, &'static str> {
-    let (history, left) = hall.enter(socket.id(), &socket.data().sub, room)?;
-    if let Some(left) = left {
-        socket.leave(left);
-    }
+    let history = hall.enter(socket.id(), &socket.data().sub, room)?;
     socket.join(room).map_err(|_| "you are gone already")?;
     Ok(Ack(json!({ "history": history })))
 }
 
-fn say(hall: &Hall, socket: &Socket<Claims>, saying: Saying) -> Result<Ack<bool>, &'static str> {
-    let message = Message {
-        room: saying.room,
-        from: socket.data().sub.clone(),
-        text: saying.text,
-    };
-    hall.say(socket.id(), message.clone())?;
+/// Tells the others in the room, and its author when the server got it.
+fn say(hall: &Hall, socket: &Socket<Claims>, saying: Saying) -> Result<Ack<Message>, &'static str> {
+    let message = hall.say(socket.id(), saying.room, saying.text)?;
     // The room is checked: the socket is in it.
     let _ = socket.to(message.room.as_str()).emit("said", &message);
-    Ok(Ack(true))
+    Ok(Ack(message))
 }
 
 /// The lists that every page shows, and the number that strangers see.

@@ -32,6 +32,10 @@ pub(crate) fn routes(io: &SocketIo<Claims>, tokens: Arc<Tokens>, hall: Arc<Hall>
             "/chat.js",
             get(|| file("text/javascript", include_str!("page/chat.js"))),
         )
+        .route(
+            "/small-client.js",
+            get(|| file("text/javascript", include_str!("page/small-client.js"))),
+        )
         .route("/login", post(login))
         .route("/renew", post(renew))
         .with_state(Desk { tokens, hall })
