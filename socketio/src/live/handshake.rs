@@ -91,17 +91,23 @@ impl Handshake {
     /// The first value of a header.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&[u8]> {
-        self.headers()
-            .find(|(found, _)| found.eq_ignore_ascii_case(name))
+        self.fields()
+            .find(|(found, _)| found.eq_ignore_ascii_case(name.as_bytes()))
             .map(|(_, value)| value)
     }
 
     /// The headers, their names in lower case, the values of each name in order.
     pub fn headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        let text = |name| std::str::from_utf8(name).unwrap_or_default();
+        self.fields().map(move |(name, value)| (text(name), value))
+    }
+
+    /// The headers with their names as bytes: that they are text has to be found out for each.
+    fn fields(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         let headers = self.text.get(self.url_bytes..).unwrap_or_default();
         let mut parts = headers.split(|&byte| byte == 0);
         std::iter::from_fn(move || {
-            let name = std::str::from_utf8(parts.next()?).ok()?;
+            let name = parts.next().filter(|name| !name.is_empty())?;
             Some((name, parts.next()?))
         })
     }
