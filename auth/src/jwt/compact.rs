@@ -13,19 +13,14 @@ pub(super) struct Parts<'a> {
 
 impl<'a> Parts<'a> {
     pub(super) fn split(token: &'a str) -> Option<Self> {
-        let mut points = token
-            .bytes()
-            .enumerate()
-            .filter_map(|(at, byte)| (byte == b'.').then_some(at));
-        let (first, second) = (points.next()?, points.next()?);
-        if points.next().is_some() {
-            return None;
-        }
-        Some(Self {
-            signed: token.get(..second)?,
-            header: token.get(..first)?,
-            payload: token.get(first.checked_add(1)?..second)?,
-            signature: token.get(second.checked_add(1)?..)?,
+        let (header, rest) = token.split_once('.')?;
+        let (payload, signature) = rest.split_once('.')?;
+        let signed = token.strip_suffix(signature)?.strip_suffix('.')?;
+        (!signature.contains('.')).then_some(Self {
+            signed,
+            header,
+            payload,
+            signature,
         })
     }
 }

@@ -48,6 +48,8 @@ pub struct Handshake {
     issued_at: SystemTime,
     peer: Option<SocketAddr>,
     is_secure: bool,
+    /// The `Origin` is asked for at every verification, and most clients that are no browsers have none.
+    has_origin: bool,
 }
 
 impl Handshake {
@@ -69,8 +71,10 @@ impl Handshake {
         text.extend_from_slice(request.path().as_bytes());
         keep_query(request.query(), secrets, &mut text);
         let url_bytes = text.len();
+        let mut has_origin = false;
         let fields = request.header_fields();
         for (name, value) in fields.filter(|(name, _)| is_kept(name)) {
+            has_origin |= name == b"origin";
             text.extend_from_slice(name);
             text.push(0);
             text.extend_from_slice(value);
@@ -85,6 +89,7 @@ impl Handshake {
             issued_at,
             peer: request.peer(),
             is_secure: request.is_secure(),
+            has_origin,
         }
     }
 
@@ -94,6 +99,11 @@ impl Handshake {
         self.fields()
             .find(|(found, _)| found.eq_ignore_ascii_case(name.as_bytes()))
             .map(|(_, value)| value)
+    }
+
+    /// The `Origin`, as the client says.
+    pub(crate) fn origin(&self) -> Option<&[u8]> {
+        self.has_origin.then(|| self.header("origin")).flatten()
     }
 
     /// The headers, their names in lower case, the values of each name in order.
