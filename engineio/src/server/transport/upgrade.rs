@@ -32,8 +32,10 @@ enum Purpose<D: Send + Sync + 'static> {
 pub(crate) struct Upgrade<D: Send + Sync + 'static> {
     accept: [u8; 28],
     subprotocol: Option<Box<str>>,
-    /// What configuration adds; most servers add nothing.
+    /// What hooks of the application add; most servers have none.
     headers: HeaderMap,
+    /// What the engine adds by itself, in order. Two or three headers are not worth a map.
+    own_headers: Vec<(HeaderName, HeaderValue)>,
     purpose: Purpose<D>,
     form: FrameForm,
     decoder: Decoder,
@@ -50,6 +52,7 @@ impl<D: Send + Sync + 'static> Upgrade<D> {
             accept,
             subprotocol: subprotocol.map(Into::into),
             headers: HeaderMap::new(),
+            own_headers: Vec::new(),
             purpose: Purpose::Refused,
             form,
             decoder,
@@ -70,12 +73,19 @@ impl<D: Send + Sync + 'static> Upgrade<D> {
         &mut self.headers
     }
 
+    pub(crate) fn add_header(&mut self, name: HeaderName, value: HeaderValue) {
+        self.own_headers.push((name, value));
+    }
+
     /// The 101 for a hyper server.
     pub(crate) fn response(&mut self) -> http::Response<Body> {
         let mut response = http::Response::new(Body::empty());
         *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
         *response.headers_mut() = std::mem::take(&mut self.headers);
         let headers = response.headers_mut();
+        for (name, value) in std::mem::take(&mut self.own_headers) {
+            headers.append(name, value);
+        }
         headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
         headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
         if let Ok(accept) = HeaderValue::from_bytes(&self.accept) {
@@ -103,7 +113,8 @@ impl<D: Send + Sync + 'static> Upgrade<D> {
                 subprotocol.as_bytes(),
             );
         }
-        for (name, value) in &self.headers {
+        let own = self.own_headers.iter().map(|(name, value)| (name, value));
+        for (name, value) in self.headers.iter().chain(own) {
             append_header(&mut head, name, value.as_bytes());
         }
         head.extend_from_slice(b"\r\n");
