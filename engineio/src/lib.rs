@@ -92,6 +92,7 @@ mod owed;
 mod packet;
 mod payload;
 mod proto;
+mod random;
 mod send_options;
 mod server;
 mod session_id;
