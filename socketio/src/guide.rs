@@ -4,3 +4,6 @@
 
 #[doc = include_str!("guide/authentication.md")]
 pub mod authentication {}
+
+#[doc = include_str!("guide/identity.md")]
+pub mod identity {}

@@ -17,6 +17,7 @@ mod dynamic;
 mod events;
 mod handshake;
 mod hooks;
+mod identity;
 mod inbox;
 mod leaks;
 mod leaving;
