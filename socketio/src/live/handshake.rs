@@ -148,7 +148,8 @@ impl Handshake {
         form_pairs(self.query())
     }
 
-    /// The value of a query parameter, decoded; the last one wins when it is repeated (EIO4-QRY-04).
+    /// The value of a query parameter, decoded; the last one wins when it is repeated.
+    //= EIO4-QRY-04
     #[must_use]
     pub fn query_value(&self, name: &str) -> Option<Cow<'_, str>> {
         let values = self.query_pairs().filter(|(found, _)| found == name);
