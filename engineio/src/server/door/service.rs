@@ -36,7 +36,12 @@ pub struct EngineService<D> {
     hub: Arc<HubOf<D>>,
     caller: Caller,
     peer_of: Option<Arc<PeerHook>>,
+    is_nested: bool,
 }
+
+/// An answer that is on its way.
+pub(super) type Answering =
+    Pin<Box<dyn Future<Output = Result<http::Response<Body>, Infallible>> + Send>>;
 
 type PeerHook = dyn Fn(&Extensions) -> Option<SocketAddr> + Send + Sync;
 
@@ -46,6 +51,7 @@ impl<D> Clone for EngineService<D> {
             hub: Arc::clone(&self.hub),
             caller: self.caller,
             peer_of: self.peer_of.clone(),
+            is_nested: self.is_nested,
         }
     }
 }
@@ -64,6 +70,7 @@ impl<D> EngineService<D> {
             hub,
             caller: Caller::UNKNOWN,
             peer_of: None,
+            is_nested: false,
         }
     }
 
@@ -106,6 +113,23 @@ impl<D> EngineService<D> {
         self
     }
 
+    /// The same service for a router that serves it at a path of its own and takes that path away, as axum's `nest_service`
+    /// does: every path is inside.
+    ///
+    /// [`Config::path`](crate::Config::path) is not looked at then, but for clients it still has to be the path that they
+    /// ask for, since a cookie may say it.
+    #[must_use]
+    pub fn nested(mut self) -> Self {
+        self.is_nested = true;
+        self
+    }
+
+    /// Whether a request with this path is for the engine.
+    #[cfg(feature = "tower")]
+    pub(super) fn serves(&self, path: &str) -> bool {
+        self.is_nested || self.hub.path.matches(path)
+    }
+
     /// Marks the connection as secured by TLS.
     #[must_use]
     pub fn secure(mut self, is_secure: bool) -> Self {
@@ -121,7 +145,7 @@ where
 {
     type Response = http::Response<Body>;
     type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+    type Future = Answering;
 
     fn call(&self, request: http::Request<B>) -> Self::Future {
         let hub = Arc::clone(&self.hub);
@@ -129,7 +153,8 @@ where
         if let Some(peer_of) = &self.peer_of {
             caller.peer = peer_of(request.extensions()).or(caller.peer);
         }
-        Box::pin(async move { Ok(handle(&hub, request, caller).await) })
+        let is_nested = self.is_nested;
+        Box::pin(async move { Ok(handle(&hub, request, caller, is_nested).await) })
     }
 }
 
@@ -141,7 +166,7 @@ where
 {
     type Response = http::Response<Body>;
     type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+    type Future = Answering;
 
     fn poll_ready(
         &mut self,
@@ -160,6 +185,7 @@ pub(crate) async fn handle<D, B>(
     hub: &Arc<HubOf<D>>,
     request: http::Request<B>,
     mut caller: Caller,
+    is_nested: bool,
 ) -> http::Response<Body>
 where
     D: Send + Sync + 'static,
@@ -186,7 +212,7 @@ where
         .map_or("/", |target| target.as_str());
     let headers = Headers::Map(&parts.headers, Some(&parts.extensions));
     let view = hub.identify(RequestView::new(&parts.method, target, headers, &caller));
-    if !hub.path.matches(view.path()) {
+    if !is_nested && !hub.path.matches(view.path()) {
         return empty(StatusCode::NOT_FOUND);
     }
     match answer::answer(hub, &view, body).await {
