@@ -27,9 +27,8 @@ fn served() -> SocketIo {
     let io = SocketIo::builder()
         .keep_extension::<RequestId>()
         .engine(|config| {
-            config.files(|_, name| {
-                (name == "socket.io.js").then(|| http::Response::new("it".into()))
-            })
+            config
+                .files(|_, name| (name == "socket.io.js").then(|| http::Response::new("it".into())))
         })
         .build()
         .unwrap();

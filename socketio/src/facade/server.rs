@@ -485,7 +485,9 @@ impl<D> fmt::Debug for SocketIo<D> {
 
 /// A server as a service: hyper's, and with feature `tower` tower's.
 ///
-/// Serve it on connections that allow upgrades, or WebSockets cannot be opened.
+/// Serve it on connections that allow upgrades, or WebSockets cannot be opened. On a connection of HTTP/2 each is one stream
+/// (RFC 8441), once the server around it announces that: hyper's by `enable_connect_protocol`, `axum::serve` with its feature
+/// `http2` by itself.
 #[derive(Clone, Debug)]
 pub struct SocketIoService(pub(super) EngineService<Client>);
 

@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{Extensions, HeaderValue, StatusCode, Version, header};
+use http::{Extensions, HeaderValue, Method, StatusCode, Version, header};
 use http_body::Body as HttpBody;
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
@@ -29,7 +29,9 @@ pub struct PeerAddr(pub SocketAddr);
 
 /// An engine as a service: hyper's, and with feature `tower` tower's.
 ///
-/// Serve it on connections that allow upgrades, or WebSockets cannot be opened. The server around it owns the connection, and
+/// Serve it on connections that allow upgrades, or WebSockets cannot be opened. On a connection of HTTP/2 each is one stream
+/// (RFC 8441), once the server around it announces that: hyper's by `enable_connect_protocol`, `axum::serve` with its feature
+/// `http2` by itself. The server around it owns the connection, and
 /// with it how long a client may take to send a head or to take a small answer. As on connections of the engine's own, a
 /// request of HTTP/1.1 without a `Host`, or with two of them, is refused with 400 (RFC 9112 §3.2).
 pub struct EngineService<D> {
@@ -211,7 +213,12 @@ where
         .path_and_query()
         .map_or("/", |target| target.as_str());
     let headers = Headers::Map(&parts.headers, Some(&parts.extensions));
-    let view = hub.identify(RequestView::new(&parts.method, target, headers, &caller));
+    let view = RequestView::new(&parts.method, target, headers, &caller);
+    let view = match is_extended_connect(&parts) {
+        true => view.extended_connect(),
+        false => view,
+    };
+    let view = hub.identify(view);
     if !is_nested && !hub.path.matches(view.path()) {
         return empty(StatusCode::NOT_FOUND);
     }
@@ -233,6 +240,15 @@ where
             response
         }
     }
+}
+
+/// Whether a request opens a WebSocket on a stream of HTTP/2 (RFC 8441). A plain CONNECT has no path, and one for another
+/// protocol says no version of WebSocket. What else says the protocol is a type of hyper's that only a feature brings.
+fn is_extended_connect(parts: &http::request::Parts) -> bool {
+    parts.method == Method::CONNECT
+        && parts.version == Version::HTTP_2
+        && parts.uri.path_and_query().is_some()
+        && parts.headers.contains_key(header::SEC_WEBSOCKET_VERSION)
 }
 
 /// Takes the raw stream back from hyper, so that nothing of hyper stays with an idle connection.
