@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::state_machine::{AuthMachine, Input, Queued};
+use crate::authorize::Holder;
+use crate::server::*;
 use crate::*;
 
 const TOKEN: &str = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhbm4ifQ.c2lnbmF0dXJl";
@@ -29,7 +30,7 @@ fn display(value: &impl Display) {
 #[derive(Clone, Debug)]
 struct Packet;
 
-impl Queued for Packet {
+impl QueuedPacket for Packet {
     fn size_bytes(&self) -> usize {
         1
     }
@@ -77,7 +78,7 @@ fn row_12_credentials_and_what_holds_them_do_not_show_the_token() {
     debug(&Extract::Found(credential()));
     debug(&Collected::Credential(credential()));
     let payload = json!({ "token": TOKEN });
-    debug(&RequestView::new(&Everywhere).with_payload(Some(&payload)));
+    debug(&HandshakeView::new(&Everywhere).with_payload(Some(&payload)));
     debug(&AuthContext::new("/").with_binding(TOKEN));
     debug(&SessionBinding::new(Some(&credential())));
 }
@@ -119,7 +120,7 @@ fn row_12_authenticators_and_policies_do_not_show_what_they_saw() {
             }
         }
     });
-    debug(&Handshake::new(comparing).sources(AuthField("token")));
+    debug(&InHandshake::new(comparing).sources(AuthField("token")));
     debug(&TwoRoundTrip::new(careless().max_concurrent(1)));
 }
 

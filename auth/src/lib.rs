@@ -14,7 +14,7 @@
 //!   or `unauthorized` and is disconnected.
 //!
 //! ```
-//! use socketio_auth::{auth_fn, AuthContext, Code, Credential, Grant, Handshake, Outcome, TwoRoundTrip};
+//! use socketio_auth::{AuthContext, Code, Credential, Grant, InHandshake, Outcome, TwoRoundTrip, auth_fn};
 //!
 //! let keys = auth_fn(|_: AuthContext, key: Credential| async move {
 //!     match key.token() {
@@ -23,12 +23,27 @@
 //!     }
 //! });
 //! // One authenticator, either mode; the server attaches the policy to a namespace, or to all of them.
-//! let in_the_handshake = Handshake::new(keys.clone());
+//! let in_the_handshake = InHandshake::new(keys.clone());
 //! let after_connecting = TwoRoundTrip::new(keys);
 //! # let _ = (in_the_handshake, after_connecting);
 //! ```
 //!
 //! The module `guide` takes a reader from a first token to a deployment.
+//!
+//! # Modules
+//!
+//! What most programs name stands here: authenticators and their outcomes, policies, sources, grants. The rest is in modules,
+//! by task:
+//!
+//! | module | what it is for |
+//! |---|---|
+//! | [`authorize`] | what those who are in may do |
+//! | [`combinators`] | authenticators made of others |
+//! | [`limits`] | bounds on what strangers may cost; proxies |
+//! | [`opaque`] | API keys, tickets, introspection |
+//! | [`revocation`] | ending grants before their time |
+//! | [`server`] | what a server takes to run policies |
+//! | `jwt`, `fetch`, `testing` | with the features below |
 //!
 //! # Features
 //!
@@ -41,7 +56,7 @@
 
 mod audit;
 mod authenticator;
-mod authorize;
+pub mod authorize;
 mod base;
 #[cfg(any(
     feature = "jwt-aws-lc",
@@ -55,7 +70,7 @@ mod claims;
     feature = "introspection",
     feature = "jwks-http"
 ))]
-mod fetch;
+pub mod fetch;
 mod grant;
 #[cfg(all(
     any(doc, doctest),
@@ -65,13 +80,13 @@ mod grant;
 pub mod guide;
 #[cfg(any(feature = "jwt-aws-lc", feature = "jwt-rust-crypto"))]
 pub mod jwt;
-pub mod lenient_json;
-mod limits;
-mod opaque;
+mod lenient_json;
+pub mod limits;
+pub mod opaque;
 mod policy;
 mod presented;
 mod rejection;
-mod revocation;
+pub mod revocation;
 mod state_machine;
 mod subject;
 #[cfg(any(test, feature = "testing"))]
@@ -82,69 +97,64 @@ mod wire;
 mod leak_tests;
 
 pub use audit::{AuditKind, AuditSink, AuthEvent};
-pub use authenticator::adapt::{Check, MapIdentity};
-pub use authenticator::by_issuer::{ByIssuer, by_issuer};
-pub use authenticator::cached::Cached;
-pub use authenticator::chain::{AnyOf, OrElse, any_of};
-pub use authenticator::concurrent::MaxConcurrent;
-pub use authenticator::judge::{AuthFn, Authenticator, DynAuthenticator, Outcome, auth_fn};
-pub use authenticator::revocable::Revocable;
-pub use authenticator::timeout::Timeout;
-pub use authorize::authorizer::{
-    Action, ActionKind, Authorizer, AuthorizerFn, BothAllow, Decision, EitherAllows, Holder,
-    authorizer_fn,
-};
-pub use authorize::capabilities::{ByCapabilities, Capabilities, by_capabilities};
-pub use authorize::join_ticket::{JoinClaims, JoinRequest, JoinTickets};
-pub use authorize::pattern::{Pattern, PatternError};
-pub use authorize::scope_map::{ScopeMap, ScopeMapBuilder};
+pub use authenticator::judge::{Authenticator, DynAuthenticator, Outcome, auth_fn};
 pub use base::clock::{Clock, SystemClock};
 pub use base::fingerprint::Fingerprint;
 pub use base::future::BoxFuture;
 pub use base::secret::Secret;
-#[cfg(any(
-    feature = "jwt-aws-lc",
-    feature = "jwt-rust-crypto",
-    feature = "introspection",
-    feature = "jwks-http"
-))]
-pub use fetch::exchange::{Fetch, FetchError, FetchRequest, FetchResponse, InsecureUrl};
-#[cfg(feature = "jwks-http")]
-pub use fetch::http::{HttpFetch, NoRoots};
 pub use grant::{Grant, GrantFacts, Scopes};
-pub use limits::address::{AddressKey, NetworkError, TrustedProxies};
-pub use limits::bounds::{Limits, Rate};
-pub use limits::limiter::AuthLimiter;
-pub use limits::lockout::{ExponentialLockout, Lockout, LockoutKey};
-pub use opaque::api_keys::{ApiKeyDigest, ApiKeys};
-#[cfg(feature = "introspection")]
-pub use opaque::introspection::Introspection;
-pub use opaque::tickets::{TicketError, Tickets};
-pub use policy::collected::Collected;
-pub use policy::policies::{DynPolicy, Either, ErasedIdentity, Handshake, Policy, TwoRoundTrip};
+pub use policy::policies::{Either, InHandshake, Policy, TwoRoundTrip};
 pub use policy::settings::{Inherit, Mode, NamespacePolicy, OnExpiry};
-pub use presented::binding::connection_binding;
 pub use presented::context::AuthContext;
-pub use presented::credential::{Credential, CredentialSource, Extract, Or, Place, SourceKind};
-pub use presented::payload_text::PayloadText;
+pub use presented::credential::{Credential, CredentialSource, Extract, Place, SourceKind};
 #[cfg(any(feature = "jwt-aws-lc", feature = "jwt-rust-crypto"))]
 pub use presented::proven_field::ProvenAuthField;
-pub use presented::request::{NoRequest, RequestSource, RequestView};
+pub use presented::request::HandshakeView;
 pub use presented::session_binding::SessionBinding;
-pub use presented::sources::{AllowedOrigins, AuthField, BearerHeader, Cookie, Header, Query};
+pub use presented::sources::{AuthField, BearerHeader, Cookie, CookieOrigins, Header, Query};
 pub use rejection::code::{Code, Rejection};
-pub use revocation::list::{
-    OfIssuer, Revocation, RevocationList, RevocationListener, RevocationOrigin, Whose,
-};
-pub use revocation::memory::{MemoryRevocations, RevocationsFull};
-pub use state_machine::{
-    Answer, AuthMachine, Change, Granted, Input, Output, Purpose, Queued, Refusal,
-};
 pub use subject::Subject;
-pub use wire::{
-    Dialect, ack_authenticated, ack_denied, ack_unauthorized, connect_error, connect_error_v4,
-    connect_reply_auth, token_expiring,
-};
+pub use wire::Dialect;
+
+pub mod combinators {
+    //! Authenticators and sources that are made of others. Most are made by a method of
+    //! [`Authenticator`](crate::Authenticator) or [`CredentialSource`](crate::CredentialSource), and seldom named.
+
+    pub use crate::authenticator::adapt::{Check, MapIdentity};
+    pub use crate::authenticator::by_issuer::{ByIssuer, by_issuer};
+    pub use crate::authenticator::cached::Cached;
+    pub use crate::authenticator::chain::{AnyOf, OrElse, any_of};
+    pub use crate::authenticator::concurrent::MaxConcurrent;
+    pub use crate::authenticator::judge::AuthFn;
+    pub use crate::authenticator::revocable::Revocable;
+    pub use crate::authenticator::timeout::Timeout;
+    pub use crate::presented::credential::Or;
+}
+
+pub mod server {
+    //! What a server takes to run policies: the state machine, what it is told and what it says; the policy and the
+    //! identity behind the types; the handshake as the server keeps it; what goes over the wire. Applications and
+    //! authenticators need none of it.
+
+    pub use crate::policy::collected::Collected;
+    pub use crate::policy::policies::{DynPolicy, ErasedIdentity};
+    pub use crate::presented::binding::connection_binding;
+    pub use crate::presented::payload_text::PayloadText;
+    pub use crate::presented::request::{NoRequest, RequestSource};
+    pub use crate::state_machine::{
+        Answer, AuthMachine, Change, Granted, Input, Output, Purpose, QueuedPacket, Reason,
+    };
+    pub use crate::wire::{
+        ack_authenticated, ack_denied, ack_unauthorized, connect_error, connect_error_v4,
+        connect_reply_auth, token_expiring,
+    };
+
+    pub mod lenient_json {
+        //! JSON as `JSON.parse` reads it, where serde_json refuses.
+
+        pub use crate::lenient_json::{MAX_DEPTH, TooDeep, from_str, mend};
+    }
+}
 
 /// The first page of the package, whose example is compiled.
 #[cfg(doctest)]

@@ -9,7 +9,7 @@ mod revalidation;
 mod stage;
 
 pub use machine::AuthMachine;
-pub use messages::{Answer, Change, Granted, Input, Output, Purpose, Queued, Refusal};
+pub use messages::{Answer, Change, Granted, Input, Output, Purpose, QueuedPacket, Reason};
 
 #[cfg(test)]
 mod exploration;

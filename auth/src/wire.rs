@@ -18,6 +18,7 @@ use crate::rejection::code::{Code, Rejection};
 /// );
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Dialect {
     /// `authenticate`, `authenticated`, and errors with a code, as the socketio-jwt package has them.
     SocketIoJwt,

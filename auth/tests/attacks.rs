@@ -8,11 +8,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde_json::json;
 use socketio_auth::testing::{MachineDriver, StaticAuth, block_on};
 use socketio_auth::{
-    Action, AllowedOrigins, AuthContext, AuthField, Authenticator, BearerHeader, Code, Collected,
-    Cookie, Credential, CredentialSource, DynPolicy, Extract, Grant, Handshake, MemoryRevocations,
-    Mode, NamespacePolicy, Outcome, Policy, Query, Rejection, RequestSource, RequestView,
-    Revocation, RevocationListener, RevocationOrigin, ScopeMap, Scopes, SourceKind, TwoRoundTrip,
-    auth_fn, connect_error,
+    AuthContext, AuthField, Authenticator, BearerHeader, Code, Cookie, CookieOrigins, Credential,
+    CredentialSource, Extract, Grant, HandshakeView, InHandshake, Mode, NamespacePolicy, Outcome,
+    Policy, Query, Rejection, Scopes, SourceKind, TwoRoundTrip, auth_fn,
+    authorize::{Action, ScopeMap},
+    revocation::{MemoryRevocations, Revocation, RevocationListener, RevocationOrigin},
+    server::{Collected, DynPolicy, RequestSource, connect_error},
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -73,10 +74,10 @@ fn row_11_a_token_in_the_url_counts_only_when_asked_for() {
         query: vec![("token", "abc")],
         ..Request::default()
     };
-    let view = RequestView::new(&request);
-    let by_default = Handshake::new(StaticAuth::accept("ann")).into_dyn();
+    let view = HandshakeView::new(&request);
+    let by_default = InHandshake::new(StaticAuth::accept("ann")).into_dyn();
     assert!(matches!(by_default.collect(&view), Collected::Missing(_)));
-    let asked_for = Handshake::new(StaticAuth::accept("ann"))
+    let asked_for = InHandshake::new(StaticAuth::accept("ann"))
         .sources(Query("token"))
         .into_dyn();
     assert!(matches!(asked_for.collect(&view), Collected::Credential(_)));
@@ -94,7 +95,7 @@ fn row_13_a_token_is_no_good_after_the_logout_and_live_sockets_hear_of_it() {
     let grant = Grant::new(String::new(), "ann").with_session_id("s1");
     let facts = grant.facts().clone();
     let authenticator = StaticAuth::accept_grant(grant).with_revocation(list.clone());
-    let policy = Handshake::new(authenticator).into_dyn();
+    let policy = InHandshake::new(authenticator).into_dyn();
     let live = Arc::new(Live(Mutex::default()));
     let listener: Arc<dyn RevocationListener> = live.clone();
     policy.revocations(&mut |list| list.subscribe(Arc::downgrade(&listener)));
@@ -256,7 +257,7 @@ fn row_22_a_renewal_cannot_change_who_one_is() {
 #[test]
 fn row_24_policies_of_one_authenticator_share_no_settings() {
     let shared = Arc::new(StaticAuth::accept("ann"));
-    let strict = Handshake::new(Arc::clone(&shared))
+    let strict = InHandshake::new(Arc::clone(&shared))
         .settings(|settings| settings.max_attempts = 1)
         .into_dyn();
     let other = TwoRoundTrip::new(shared).into_dyn();
@@ -268,8 +269,8 @@ fn row_24_policies_of_one_authenticator_share_no_settings() {
 
 #[test]
 fn row_27_a_foreign_page_cannot_use_the_cookie() {
-    let source = || Cookie::new("token", AllowedOrigins::new(["https://app.example"]));
-    let policy = Handshake::new(StaticAuth::accept("ann"))
+    let source = || Cookie::new("token", CookieOrigins::new(["https://app.example"]));
+    let policy = InHandshake::new(StaticAuth::accept("ann"))
         .sources(source())
         .guest(String::new)
         .into_dyn();
@@ -280,7 +281,7 @@ fn row_27_a_foreign_page_cannot_use_the_cookie() {
             headers,
             ..Request::default()
         };
-        policy.collect(&RequestView::new(&request))
+        policy.collect(&HandshakeView::new(&request))
     };
     let foreign = collect(Some(("origin", "https://evil.example")));
     assert!(
@@ -321,21 +322,21 @@ fn row_33_what_a_stranger_may_send_is_bounded() {
 
 #[test]
 fn row_36_a_panic_of_the_authenticator_is_contained() {
-    let policy = Handshake::new(StaticAuth::panic()).into_dyn();
+    let policy = InHandshake::new(StaticAuth::panic()).into_dyn();
     assert_eq!(judge(&policy), Err(Code::AuthUnavailable));
     let at_once = auth_fn(|_, _| -> std::future::Ready<Outcome<()>> { panic!("before a future") });
-    let policy = Handshake::new(at_once).into_dyn();
+    let policy = InHandshake::new(at_once).into_dyn();
     assert_eq!(judge(&policy), Err(Code::AuthUnavailable));
 }
 
 #[test]
 fn row_36_a_panic_of_the_authorizer_denies() {
-    let policy = Handshake::new(StaticAuth::accept("ann"))
-        .authorize(socketio_auth::authorizer_fn(
-            |_: socketio_auth::Holder<'_, String>, _| panic!("undecided"),
+    let policy = InHandshake::new(StaticAuth::accept("ann"))
+        .authorize(socketio_auth::authorize::authorizer_fn(
+            |_: socketio_auth::authorize::Holder<'_, String>, _| panic!("undecided"),
         ))
         .into_dyn();
-    let identity = socketio_auth::ErasedIdentity::new("ann".to_owned());
+    let identity = socketio_auth::server::ErasedIdentity::new("ann".to_owned());
     let decision = policy.can(&identity, None, Action::Leave { room: "a" });
     assert!(!decision.is_allowed());
 }
@@ -355,10 +356,10 @@ fn row_37_an_authenticator_that_hangs_is_given_up() {
 #[test]
 fn row_39_a_renewal_with_less_takes_rooms_away() {
     let scopes = ScopeMap::builder().join("staff", "staff").build().unwrap();
-    let policy = Handshake::new(StaticAuth::accept("ann"))
+    let policy = InHandshake::new(StaticAuth::accept("ann"))
         .authorize(scopes)
         .into_dyn();
-    let identity = socketio_auth::ErasedIdentity::new("ann".to_owned());
+    let identity = socketio_auth::server::ErasedIdentity::new("ann".to_owned());
     let may_stay = |scopes| {
         let grant = Grant::new((), "ann").with_scopes(Scopes::parse(scopes));
         let action = Action::Join { room: "staff" };
@@ -380,7 +381,7 @@ fn two_different_credentials_are_ambiguous_and_two_equal_ones_are_one() {
             ..Request::default()
         };
         let payload = json!({ "token": payload });
-        sources.extract(&RequestView::new(&request).with_payload(Some(&payload)))
+        sources.extract(&HandshakeView::new(&request).with_payload(Some(&payload)))
     };
     assert!(matches!(extract("a", "Bearer a"), Extract::Found(_)));
     assert!(matches!(

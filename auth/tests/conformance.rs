@@ -8,8 +8,10 @@ use serde_json::Value;
 use socketio_auth::jwt::{Algorithm, JwtAuthenticator};
 use socketio_auth::testing::TokenMint;
 use socketio_auth::{
-    ApiKeyDigest, ApiKeys, Authenticator, Grant, MemoryRevocations, Tickets, auth_conformance,
-    by_issuer,
+    Authenticator, Grant, auth_conformance,
+    combinators::by_issuer,
+    opaque::{ApiKeyDigest, ApiKeys, Tickets},
+    revocation::MemoryRevocations,
 };
 
 const ISSUER: &str = "https://id.example";

@@ -8,7 +8,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use socketio_auth::{
-    Fetch as _, FetchError, FetchRequest, FetchResponse, HttpFetch, NoRoots, Secret,
+    Secret,
+    fetch::{Fetch as _, FetchError, FetchRequest, FetchResponse, HttpFetch, NoRoots},
 };
 use tokio_rustls::rustls::crypto::aws_lc_rs;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;

@@ -12,7 +12,7 @@ use benches::allocations::{self, Count, Counting};
 use benches::wire::{self, opcode};
 use serde_json::Value;
 use socketio::SocketIo;
-use socketio::auth::{AuthContext, Authenticator, Credential, Handshake, Outcome, SourceKind};
+use socketio::auth::{AuthContext, Authenticator, Credential, InHandshake, Outcome, SourceKind};
 use socketio_auth::TwoRoundTrip;
 use socketio_auth::jwt::{Algorithm, JwtAuthenticator};
 use socketio_auth::testing::{StaticAuth, TokenMint, block_on};
@@ -26,7 +26,7 @@ const CLIENTS: usize = 64;
 fn start() -> (SocketAddr, Count) {
     counted::start(async |listener| {
         let io = SocketIo::new();
-        let open = Handshake::new(StaticAuth::accept("ann"));
+        let open = InHandshake::new(StaticAuth::accept("ann"));
         io.namespace("/in").authenticate(open).open().unwrap();
         let waiting = TwoRoundTrip::new(StaticAuth::accept("ann"));
         let waiting = waiting.timeout(Duration::from_secs(60));
@@ -92,7 +92,7 @@ fn a_token_adds_little_to_a_connect() {
             .unwrap();
         let io = SocketIo::new();
         io.namespace("/open").open().unwrap();
-        let guarded = Handshake::new(jwt);
+        let guarded = InHandshake::new(jwt);
         io.namespace("/in").authenticate(guarded).open().unwrap();
         io.serve(listener).await.unwrap();
     });

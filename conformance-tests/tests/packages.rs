@@ -14,7 +14,7 @@ const CRATES: [(&str, &str); 3] = [
 /// A program that uses what the first pages show.
 const PROGRAM: &str = r#"
 use socketio::{Ack, SocketIo};
-use socketio_auth::{AuthContext, Code, Credential, Grant, Handshake, Outcome, auth_fn};
+use socketio_auth::{AuthContext, Code, Credential, Grant, InHandshake, Outcome, auth_fn};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let keys = auth_fn(|_: AuthContext, key: Credential| async move {
@@ -23,7 +23,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             _ => Outcome::Reject(Code::InvalidToken.into()),
         }
     });
-    let io = SocketIo::builder().authenticate(Handshake::new(keys)).build()?;
+    let io = SocketIo::builder().authenticate(InHandshake::new(keys)).build()?;
     io.namespace("/").on("whoami", |socket, ()| async move { Ack(*socket.data()) }).open()?;
     let _ = engineio::Config::new();
     Ok(())
@@ -72,7 +72,7 @@ fn unpacked() -> Vec<(&'static str, PathBuf)> {
     let unpack = |(name, _)| {
         let package = packed.join(format!("package/{name}-{version}.crate"));
         run(Command::new("tar")
-            .arg("-xzf")
+            .arg("-xmzf")
             .arg(package)
             .arg("-C")
             .arg(&folder));

@@ -11,6 +11,8 @@ use http_body::{Frame, SizeHint};
 use tokio::sync::oneshot;
 use tokio::time::{Sleep, sleep};
 
+use crate::owed::Owed;
+
 /// A server in front is given this much of a large answer, and more when that has left.
 const PIECE_BYTES: usize = 64 * 1024;
 
@@ -19,7 +21,11 @@ const LAST_PIECE_BYTES: usize = 1024;
 
 /// The body of every response of the engine. Opaque, so that what it is made of may change.
 #[derive(Debug, Default)]
-pub struct Body(Content);
+pub struct Body {
+    content: Content,
+    /// Dropped with the last of the content, which is with the operating system then.
+    owed: Option<Owed>,
+}
 
 #[derive(Debug, Default)]
 enum Content {
@@ -33,16 +39,29 @@ enum Content {
 
 impl Body {
     pub(crate) const fn empty() -> Self {
-        Self(Content::Empty)
+        Self::of(Content::Empty)
     }
 
     pub(crate) const fn destroyed() -> Self {
-        Self(Content::Destroyed)
+        Self::of(Content::Destroyed)
+    }
+
+    const fn of(content: Content) -> Self {
+        Self {
+            content,
+            owed: None,
+        }
+    }
+
+    /// The same as an answer that somebody waits for.
+    pub(crate) fn owed(mut self, owed: Owed) -> Self {
+        self.owed = Some(owed);
+        self
     }
 
     /// All of it; `None` when the connection is to end without an answer.
     pub(crate) fn into_bytes(self) -> Option<Bytes> {
-        match self.0 {
+        match self.content {
             Content::Empty => Some(Bytes::new()),
             Content::Full(bytes) => Some(bytes),
             Content::Paced(paced) => Some(paced.rest),
@@ -52,25 +71,24 @@ impl Body {
 
     /// The same for a server that knows no limit for writing: a large body fails when a piece of it has not left for as
     /// long as `limit`.
-    pub(crate) fn paced(self, limit: Duration) -> Self {
-        match self.0 {
-            Content::Full(rest) if rest.len() > PIECE_BYTES => {
-                Self(Content::Paced(Box::new(Paced {
-                    rest,
-                    leaving: None,
-                    limit,
-                    stalled: None,
-                })))
-            }
-            other => Self(other),
-        }
+    pub(crate) fn paced(mut self, limit: Duration) -> Self {
+        self.content = match self.content {
+            Content::Full(rest) if rest.len() > PIECE_BYTES => Content::Paced(Box::new(Paced {
+                rest,
+                leaving: None,
+                limit,
+                stalled: None,
+            })),
+            other => other,
+        };
+        self
     }
 
     /// A body of these bytes.
     #[must_use]
     pub fn full(bytes: impl Into<Bytes>) -> Self {
         let bytes = bytes.into();
-        Self(if bytes.is_empty() {
+        Self::of(if bytes.is_empty() {
             Content::Empty
         } else {
             Content::Full(bytes)
@@ -90,19 +108,20 @@ struct Paced {
 }
 
 /// A piece of a body; its second half is dropped with it.
-struct Piece(
-    Bytes,
-    #[allow(dead_code, reason = "to be dropped")] oneshot::Sender<()>,
-);
+struct Piece<T>(Bytes, #[allow(dead_code, reason = "to be dropped")] T);
 
-impl AsRef<[u8]> for Piece {
+impl<T> AsRef<[u8]> for Piece<T> {
     fn as_ref(&self) -> &[u8] {
         &self.0
     }
 }
 
 impl Paced {
-    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyError>>> {
+    fn poll_piece(
+        &mut self,
+        owed: &mut Option<Owed>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, BodyError>>> {
         if let Some(leaving) = &mut self.leaving
             && Pin::new(leaving).poll(cx).is_pending()
         {
@@ -122,7 +141,9 @@ impl Paced {
         };
         let (sender, leaving) = oneshot::channel();
         self.leaving = Some(leaving);
-        let piece = Piece(self.rest.split_to(length), sender);
+        let piece = self.rest.split_to(length);
+        let owed = owed.take_if(|_| self.rest.is_empty());
+        let piece = Piece(piece, (sender, owed));
         Poll::Ready(Some(Ok(Bytes::from_owner(piece))))
     }
 }
@@ -156,13 +177,17 @@ impl http_body::Body for Body {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        if let Content::Paced(paced) = &mut self.0 {
-            let piece = ready!(paced.poll_piece(cx));
+        let Self { content, owed } = &mut *self;
+        if let Content::Paced(paced) = content {
+            let piece = ready!(paced.poll_piece(owed, cx));
             return Poll::Ready(piece.map(|piece| piece.map(Frame::data)));
         }
-        Poll::Ready(match std::mem::take(&mut self.0) {
+        Poll::Ready(match std::mem::take(content) {
             Content::Empty => None,
-            Content::Full(bytes) => Some(Ok(Frame::data(bytes))),
+            Content::Full(bytes) => Some(Ok(Frame::data(match owed.take() {
+                Some(owed) => Bytes::from_owner(Piece(bytes, owed)),
+                None => bytes,
+            }))),
             Content::Destroyed => Some(Err(BodyError(Cause::Destroyed))),
             // Above.
             Content::Paced(_) => None,
@@ -170,7 +195,7 @@ impl http_body::Body for Body {
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.0 {
+        match &self.content {
             Content::Empty => true,
             Content::Paced(paced) => paced.rest.is_empty(),
             Content::Full(_) | Content::Destroyed => false,
@@ -178,7 +203,7 @@ impl http_body::Body for Body {
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.0 {
+        match &self.content {
             Content::Empty => SizeHint::with_exact(0),
             Content::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Content::Paced(paced) => SizeHint::with_exact(paced.rest.len() as u64),

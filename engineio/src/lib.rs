@@ -88,6 +88,7 @@ pub mod fuzzing;
 mod http;
 mod jsonp;
 mod message;
+mod owed;
 mod packet;
 mod payload;
 mod proto;

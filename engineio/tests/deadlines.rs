@@ -4,13 +4,15 @@
 
 mod support;
 
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use engineio::{
     CloseReason, Config, Connection, Engine, Flow, Handler, Message, Protocol, RequestView,
 };
 use support::spawn;
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use tokio::io::{AsyncRead as _, AsyncReadExt, AsyncWriteExt, DuplexStream, ReadBuf, duplex};
 use tokio::time::{Instant, sleep};
 
 const LIMIT: Duration = Duration::from_secs(7);
@@ -184,6 +186,69 @@ async fn a_client_between_two_polls_is_told_of_a_drain() {
     let start = Instant::now();
     draining.await.unwrap();
     assert!(start.elapsed() < Duration::from_secs(1), "all are gone");
+}
+
+/// What a client could read at this moment, without anything else having its turn.
+fn readable(client: &mut DuplexStream) -> String {
+    let mut room = vec![0; 100_000];
+    let mut buffer = ReadBuf::new(&mut room);
+    let mut cx = Context::from_waker(Waker::noop());
+    match Pin::new(client).poll_read(&mut cx, &mut buffer) {
+        Poll::Ready(read) => read.unwrap(),
+        Poll::Pending => return String::new(),
+    }
+    String::from_utf8(buffer.filled().to_vec()).unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_ends_behind_its_last_answers() {
+    for way in 0..3 {
+        let engine = Engine::new(Config::new(), Silent).unwrap();
+        let (headers, mut client, _serving) = ways_in(&engine).into_iter().nth(way).unwrap();
+        let sid = handshake(&engine).await;
+        let [connection] = engine.connections().try_into().unwrap();
+        let poll = format!(
+            "GET /engine.io/?EIO=4&transport=polling&sid={sid} HTTP/1.1\r\nHost: x\r\n{headers}\r\n"
+        );
+        client.write_all(poll.as_bytes()).await.unwrap();
+        while !connection.is_writable() {
+            tokio::task::yield_now().await;
+        }
+        // The time of its end is drawn, and is before the first ping.
+        engine.drain(LIMIT).await;
+        let answer = readable(&mut client);
+        assert!(answer.starts_with("HTTP/1.1 200"), "{way}: {answer}");
+        assert!(answer.ends_with("\r\n\r\n1"), "{way}: {answer}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_waits_until_its_deadline_for_who_does_not_read_its_answer() {
+    let config = Config::new().write_timeout(10 * LIMIT);
+    for (way, leaves) in [(0, false), (0, true), (2, false), (2, true)] {
+        let engine = Engine::new(config.clone(), Silent).unwrap();
+        let (headers, mut client, _serving) = ways_in(&engine).into_iter().nth(way).unwrap();
+        let sid = handshake(&engine).await;
+        let [connection] = engine.connections().try_into().unwrap();
+        let text = "x".repeat(300_000);
+        connection.send_text(&text).unwrap();
+        let poll = format!(
+            "GET /engine.io/?EIO=4&transport=polling&sid={sid} HTTP/1.1\r\nHost: x\r\n{headers}\r\n"
+        );
+        client.write_all(poll.as_bytes()).await.unwrap();
+        // The answer has begun.
+        let mut first = [0];
+        client.read_exact(&mut first).await.unwrap();
+        connection.abort();
+        if leaves {
+            drop(client);
+        }
+        let start = Instant::now();
+        engine.drain(LIMIT).await;
+        let waited = start.elapsed();
+        assert_eq!(waited >= LIMIT, !leaves, "{way}: {waited:?}");
+        assert!(waited <= LIMIT + A_MOMENT, "{way}: {waited:?}");
+    }
 }
 
 async fn handshake(engine: &Engine<()>) -> String {

@@ -22,8 +22,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .on("ask", |_socket, args: OwnedArgs| async move { Ack(args) })
         .on_disconnect(|socket, reason| async move { eprintln!("{} left: {reason}", socket.id()) })
         .open()?;
-    let listener = TcpListener::bind("127.0.0.1:3000").await?;
-    eprintln!("listening on {}", listener.local_addr()?);
+    let address = std::env::args().nth(1);
+    let address = address.unwrap_or_else(|| "127.0.0.1:3000".to_owned());
+    let listener = TcpListener::bind(address).await?;
+    eprintln!("listening on http://{}", listener.local_addr()?);
     io.serve(listener).await?;
     Ok(())
 }

@@ -9,7 +9,7 @@ use std::fmt;
 use engineio::{MessageBuffer, Payload, Protocol};
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
-use socketio_auth::lenient_json;
+use socketio_auth::server::lenient_json;
 
 use crate::codec::kind::PacketKind;
 use crate::codec::packet::Packet;

@@ -1,6 +1,72 @@
-//! The guide: what a server is made of, by task. Every example is compiled with the tests.
+//! The guide: what a server is made of, by task. Every example is compiled with the tests, and every configuration file
+//! is run by them.
+//!
+//! | to begin | |
+//! |---|---|
+//! | [`first_steps`] | a server, a page, what happens between them |
+//! | [`events`] | what handlers take and answer, rooms, clients that are slow |
+//! | [`state`] | what is kept with a socket, and with the server |
+//! | [`authentication`] | who may join, for how long |
+//! | [`coming_from_node`], [`coming_from_socketioxide`] | method by method, type by type |
+//!
+//! | to put it on the web | |
+//! |---|---|
+//! | [`origins`] | pages of other origins: CORS, WebSockets, cookies |
+//! | [`tls`] | without a proxy in front |
+//! | [`reverse_proxies`] | nginx, HAProxy, Caddy, load balancers |
+//! | [`several_servers`] | events between servers, sticky sessions |
+//!
+//! | to run it | |
+//! |---|---|
+//! | [`testing`] | a client in memory, a clock that jumps |
+//! | [`shutdown`] | draining, deploys |
+//! | [`limits`] | what a client can make grow, and what happens then |
+//! | [`watching`] | numbers, logs |
+//! | [`troubleshooting`] | by symptom |
 //!
 //! What a policy is, and every choice in it, is the guide of the crate `socketio-auth`; here it meets the server.
 
 #[doc = include_str!("guide/authentication.md")]
 pub mod authentication {}
+
+#[doc = include_str!("guide/coming_from_node.md")]
+pub mod coming_from_node {}
+
+#[doc = include_str!("guide/coming_from_socketioxide.md")]
+pub mod coming_from_socketioxide {}
+
+#[doc = include_str!("guide/events.md")]
+pub mod events {}
+
+#[doc = include_str!("guide/first_steps.md")]
+pub mod first_steps {}
+
+#[doc = include_str!("guide/limits.md")]
+pub mod limits {}
+
+#[doc = include_str!("guide/origins.md")]
+pub mod origins {}
+
+#[doc = include_str!("guide/reverse_proxies.md")]
+pub mod reverse_proxies {}
+
+#[doc = include_str!("guide/several_servers.md")]
+pub mod several_servers {}
+
+#[doc = include_str!("guide/shutdown.md")]
+pub mod shutdown {}
+
+#[doc = include_str!("guide/state.md")]
+pub mod state {}
+
+#[doc = include_str!("guide/testing.md")]
+pub mod testing {}
+
+#[doc = include_str!("guide/tls.md")]
+pub mod tls {}
+
+#[doc = include_str!("guide/troubleshooting.md")]
+pub mod troubleshooting {}
+
+#[doc = include_str!("guide/watching.md")]
+pub mod watching {}

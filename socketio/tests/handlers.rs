@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use socketio::auth::{AuthContext, Code, Credential, Grant, Handshake, Outcome, auth_fn};
+use socketio::auth::{AuthContext, Code, Credential, Grant, InHandshake, Outcome, auth_fn};
 use socketio::testing::{Received, TestClient};
 use socketio::{AckError, Args, Binary, BuildError, JoinError, SocketIo};
 use tokio::time::Instant;
@@ -22,7 +22,7 @@ fn board() -> Result<SocketIo, BuildError> {
         }
     });
     io.namespace("/drawings")
-        .authenticate(Handshake::new(members))
+        .authenticate(InHandshake::new(members))
         .on("open", |socket, drawing: String| async move {
             socket.join(drawing)?;
             Ok::<_, JoinError>(())

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 
 use axum::extract::ConnectInfo;
 use axum::{Extension, Router};
-use socketio::auth::TrustedProxies;
+use socketio::auth::limits::TrustedProxies;
 use socketio::{Ack, ConnectError, Socket, SocketIo, SocketIoBuilder};
 
 use support::{Flavor, Server, WebSocket};

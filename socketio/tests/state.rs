@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde::Serialize;
 use serde_json::json;
-use socketio::auth::{AuthContext, Credential, Grant, Handshake, Outcome, auth_fn};
+use socketio::auth::{AuthContext, Credential, Grant, InHandshake, Outcome, auth_fn};
 use socketio::testing::TestClient;
 use socketio::{Ack, ConnectError, DisconnectReason, Socket, SocketIo};
 use tokio::sync::mpsc;
@@ -155,7 +155,7 @@ async fn middleware_keeps_things_for_whom_it_lets_in_and_no_subject_has_what_was
         let name = credential.token().to_owned();
         Outcome::Accept(Grant::new(name.clone(), name.as_str()))
     });
-    let policy = Handshake::new(users)
+    let policy = InHandshake::new(users)
         .guest(|| "guest".to_owned())
         .settings(|settings| {
             settings.allow_switch = true;

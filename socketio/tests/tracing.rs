@@ -7,7 +7,7 @@ use std::sync::Mutex;
 
 use socketio::auth::{
     AuthContext, AuthField, BearerHeader, Code, Credential, CredentialSource as _, Grant,
-    Handshake, Outcome, TwoRoundTrip, auth_fn,
+    InHandshake, Outcome, TwoRoundTrip, auth_fn,
 };
 use socketio::testing::TestClient;
 use socketio::{Ack, ConnectError, SocketIo};
@@ -75,7 +75,7 @@ async fn judge(_: AuthContext, credential: Credential) -> Outcome<()> {
 
 fn server() -> SocketIo {
     let io = SocketIo::builder().events_per_second(1, 6).build().unwrap();
-    let guarded = Handshake::new(auth_fn(judge)).sources(AuthField("token").or(BearerHeader));
+    let guarded = InHandshake::new(auth_fn(judge)).sources(AuthField("token").or(BearerHeader));
     io.namespace("/guarded")
         .authenticate(guarded)
         .on("hello", |_, (): ()| async {})

@@ -28,8 +28,8 @@ pub struct ByIssuer<I>(HashMap<Box<str>, Arc<dyn DynAuthenticator<I>>>);
 /// token, is [`Outcome::NotMine`].
 ///
 /// ```
-/// # use socketio_auth::{auth_fn, AuthContext, Credential, Grant, Outcome};
-/// use socketio_auth::by_issuer;
+/// # use socketio_auth::{AuthContext, Credential, Grant, Outcome, auth_fn};
+/// use socketio_auth::combinators::by_issuer;
 ///
 /// # let staff = auth_fn(|_: AuthContext, _: Credential| async { Outcome::Accept(Grant::new((), "a")) });
 /// # let customers = auth_fn(|_: AuthContext, _: Credential| async { Outcome::Accept(Grant::new((), "a")) });

@@ -19,6 +19,7 @@ use crate::revocation::list::RevocationList;
 
 /// The answer of an authenticator.
 #[derive(Clone)]
+#[non_exhaustive]
 pub enum Outcome<I> {
     /// The credential holds.
     Accept(Grant<I>),
@@ -155,7 +156,7 @@ pub trait Authenticator: Send + Sync + 'static {
     ///
     /// ```
     /// use std::time::Duration;
-    /// # use socketio_auth::{auth_fn, AuthContext, Authenticator, Credential, Outcome};
+    /// # use socketio_auth::{AuthContext, Authenticator, Credential, Outcome, auth_fn};
     /// # let remote = auth_fn(|_: AuthContext, _: Credential| async { Outcome::<()>::NotMine });
     /// let patient_for_a_second = remote.timeout(Duration::from_secs(1), tokio::time::sleep);
     /// # let _ = patient_for_a_second;
@@ -229,7 +230,7 @@ pub struct AuthFn<F>(F);
 /// Makes an authenticator of a closure. Its arguments are owned and cheap to clone.
 ///
 /// ```
-/// use socketio_auth::{auth_fn, AuthContext, Code, Credential, Grant, Outcome};
+/// use socketio_auth::{AuthContext, Code, Credential, Grant, Outcome, auth_fn};
 ///
 /// let authenticator = auth_fn(|_cx: AuthContext, credential: Credential| async move {
 ///     if credential.token() == "open sesame" {

@@ -5,8 +5,10 @@ use std::time::{Duration, UNIX_EPOCH};
 use crate::base::ready::now_or_never;
 use crate::testing::FakeClock;
 use crate::{
-    AuthContext, Authenticator, Code, Credential, DynAuthenticator, Grant, MemoryRevocations,
-    Outcome, Revocation, SourceKind, any_of, auth_fn, by_issuer,
+    AuthContext, Authenticator, Code, Credential, DynAuthenticator, Grant, Outcome, SourceKind,
+    auth_fn,
+    combinators::{any_of, by_issuer},
+    revocation::{MemoryRevocations, Revocation},
 };
 
 fn accepts(token: &'static str) -> impl Authenticator<Identity = String> {

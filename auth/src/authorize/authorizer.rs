@@ -104,10 +104,11 @@ impl ActionKind {
 /// The answer of an authorizer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
+#[non_exhaustive]
 pub enum Decision {
     /// Go on.
     Allow,
-    /// Do not. An event is dropped, and acknowledged with [`ack_denied`](crate::ack_denied) if the client asked; a
+    /// Do not. An event is dropped, and acknowledged with [`ack_denied`](crate::server::ack_denied) if the client asked; a
     /// CONNECT is refused as [`Code::InsufficientScope`](crate::Code::InsufficientScope).
     Deny,
 }
@@ -172,7 +173,7 @@ impl<I> fmt::Debug for Holder<'_, I> {
     }
 }
 
-/// Decides what identities may do. Attach one to a policy with [`Handshake::authorize`](crate::Handshake::authorize).
+/// Decides what identities may do. Attach one to a policy with [`InHandshake::authorize`](crate::InHandshake::authorize).
 ///
 /// It is asked before every action of a client, and again about the rooms that a socket is in when its grant is
 /// renewed. So it answers from memory, at once; what has to wait for an answer belongs into
@@ -180,7 +181,7 @@ impl<I> fmt::Debug for Holder<'_, I> {
 /// [`Decision::Deny`].
 ///
 /// ```
-/// use socketio_auth::{Action, Authorizer, Decision, Holder};
+/// use socketio_auth::authorize::{Action, Authorizer, Decision, Holder};
 ///
 /// struct OwnRoomOnly;
 /// struct User { id: u64 }
@@ -254,7 +255,7 @@ pub struct AuthorizerFn<F>(F);
 /// Makes an authorizer of a closure.
 ///
 /// ```
-/// use socketio_auth::{authorizer_fn, Action, Decision, Holder};
+/// use socketio_auth::authorize::{Action, Decision, Holder, authorizer_fn};
 ///
 /// let only_writers_say = authorizer_fn(|holder: Holder<'_, String>, action| match action {
 ///     Action::Emit { event, .. } if event == "say" => Decision::allow_if(holder.has_scopes("chat:write")),

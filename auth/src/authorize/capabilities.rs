@@ -13,7 +13,7 @@ use super::pattern::Pattern;
 ///
 /// ```
 /// use serde::Deserialize;
-/// use socketio_auth::{ActionKind, Capabilities};
+/// use socketio_auth::authorize::{ActionKind, Capabilities};
 ///
 /// #[derive(Deserialize)]
 /// struct Claims { cap: Capabilities }
@@ -97,7 +97,7 @@ pub struct ByCapabilities<F> {
 /// [governed](ByCapabilities::govern). Leaving is always allowed.
 ///
 /// ```
-/// use socketio_auth::{by_capabilities, ActionKind, Capabilities};
+/// use socketio_auth::authorize::{ActionKind, Capabilities, by_capabilities};
 ///
 /// struct User { cap: Capabilities }
 ///

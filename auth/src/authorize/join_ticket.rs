@@ -56,10 +56,8 @@ pub struct JoinRequest<'a> {
 ///
 /// ```
 /// use std::time::SystemTime;
-/// use socketio_auth::{
-///     auth_fn, AuthContext, Credential, Grant, JoinClaims, JoinRequest, JoinTickets, Outcome, Rejection,
-///     SourceKind, Subject,
-/// };
+/// use socketio_auth::{AuthContext, Credential, Grant, Outcome, Rejection, SourceKind, Subject, auth_fn};
+/// use socketio_auth::authorize::{JoinClaims, JoinRequest, JoinTickets};
 ///
 /// # async fn join() -> Result<(), Rejection> {
 /// // In earnest, a JwtAuthenticator::<JoinClaims>.

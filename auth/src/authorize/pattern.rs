@@ -6,9 +6,9 @@ use std::fmt;
 /// matching inside a segment.
 ///
 /// ```
-/// use socketio_auth::Pattern;
+/// use socketio_auth::authorize::Pattern;
 ///
-/// # fn main() -> Result<(), socketio_auth::PatternError> {
+/// # fn main() -> Result<(), socketio_auth::authorize::PatternError> {
 /// let pattern = Pattern::parse("room:42:*")?;
 /// assert!(pattern.matches("room:42:chat"));
 /// assert!(!pattern.matches("room:42"));

@@ -8,9 +8,9 @@ use super::pattern::{Pattern, PatternError};
 /// allowed while no rule is about them. Leaving is always allowed.
 ///
 /// ```
-/// use socketio_auth::ScopeMap;
+/// use socketio_auth::authorize::ScopeMap;
 ///
-/// # fn main() -> Result<(), socketio_auth::PatternError> {
+/// # fn main() -> Result<(), socketio_auth::authorize::PatternError> {
 /// let scopes = ScopeMap::builder()
 ///     .emit("message", "chat:write")
 ///     .emit("ban", "chat:write chat:moderate")

@@ -2,9 +2,12 @@ use std::time::{Duration, SystemTime};
 
 use crate::base::ready::now_or_never;
 use crate::{
-    Action, ActionKind, AuthContext, Authenticator, Authorizer, Capabilities, Code, Credential,
-    Decision, Grant, Holder, JoinClaims, JoinRequest, JoinTickets, Outcome, Pattern, PatternError,
-    ScopeMap, Scopes, SourceKind, Subject, auth_fn, authorizer_fn, by_capabilities,
+    AuthContext, Authenticator, Code, Credential, Grant, Outcome, Scopes, SourceKind, Subject,
+    auth_fn,
+    authorize::{
+        Action, ActionKind, Authorizer, Capabilities, Decision, Holder, JoinClaims, JoinRequest,
+        JoinTickets, Pattern, PatternError, ScopeMap, authorizer_fn, by_capabilities,
+    },
 };
 
 fn emit(event: &str) -> Action<'_> {

@@ -19,7 +19,7 @@ use crate::base::secret::Secret;
 /// reading at [`max_body_bytes`](FetchRequest::max_body_bytes).
 ///
 /// ```
-/// use socketio_auth::{Fetch, FetchError, FetchRequest, FetchResponse};
+/// use socketio_auth::fetch::{Fetch, FetchError, FetchRequest, FetchResponse};
 ///
 /// /// Answers from a file that something else keeps up to date.
 /// struct FromDisk(std::path::PathBuf);

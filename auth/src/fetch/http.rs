@@ -41,9 +41,9 @@ const MAX_TUNNEL_HEAD_BYTES: usize = 8 * 1024;
 ///
 /// ```
 /// use std::time::Duration;
-/// use socketio_auth::HttpFetch;
+/// use socketio_auth::fetch::HttpFetch;
 ///
-/// # fn main() -> Result<(), socketio_auth::NoRoots> {
+/// # fn main() -> Result<(), socketio_auth::fetch::NoRoots> {
 /// let client = HttpFetch::new()?.timeout(Duration::from_secs(3));
 /// # let _ = client;
 /// # Ok(())

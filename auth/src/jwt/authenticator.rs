@@ -49,7 +49,7 @@ use crate::rejection::code::Rejection;
 ///     admin: bool,
 /// }
 ///
-/// # fn main() -> Result<(), socketio_auth::jwt::BuildError> {
+/// # fn main() -> Result<(), socketio_auth::jwt::JwtBuildError> {
 /// let secret = b"at least thirty-two bytes of real randomness";
 /// let jwt = JwtAuthenticator::<Claims>::builder()
 ///     .hs256(secret)

@@ -21,7 +21,7 @@ use crate::claims::registered::Expectations;
 /// Why an authenticator cannot be built.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum BuildError {
+pub enum JwtBuildError {
     /// A key was refused.
     Key(KeyError),
     /// No key was given, or an issuer has none.
@@ -38,7 +38,7 @@ pub enum BuildError {
     Backend,
 }
 
-impl fmt::Display for BuildError {
+impl fmt::Display for JwtBuildError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Key(error) => write!(f, "a key was refused: {error}"),
@@ -52,9 +52,9 @@ impl fmt::Display for BuildError {
     }
 }
 
-impl std::error::Error for BuildError {}
+impl std::error::Error for JwtBuildError {}
 
-impl From<KeyError> for BuildError {
+impl From<KeyError> for JwtBuildError {
     fn from(error: KeyError) -> Self {
         Self::Key(error)
     }
@@ -151,7 +151,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> JwtBuilder<C> {
     /// that are chosen by a tenant or a client.
     ///
     /// ```
-    /// # fn main() -> Result<(), socketio_auth::jwt::BuildError> {
+    /// # fn main() -> Result<(), socketio_auth::jwt::JwtBuildError> {
     /// use socketio_auth::jwt::{Algorithm, JwtAuthenticator, KeyRequest, LookupError, VerifyingKey};
     ///
     /// # fn secret_of(tenant: &str) -> Option<[u8; 32]> { None }
@@ -222,7 +222,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> JwtBuilder<C> {
     /// `user_id`. Choose one that never changes hands: renewal, revocation and recovery go by it.
     ///
     /// ```
-    /// # fn main() -> Result<(), socketio_auth::jwt::BuildError> {
+    /// # fn main() -> Result<(), socketio_auth::jwt::JwtBuildError> {
     /// use std::time::Duration;
     /// use socketio_auth::jwt::JwtAuthenticator;
     ///
@@ -245,7 +245,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> JwtBuilder<C> {
 
     /// Accepts tokens without `exp`, and sets [`max_session`](Self::max_session): so long after each connect the client is put
     /// out. It may come back with the same token, for ever: whoever steals one keeps it until it is
-    /// [revoked](crate::Revocation) or the key is replaced.
+    /// [revoked](crate::revocation::Revocation) or the key is replaced.
     pub fn accept_endless_tokens(mut self, max_session: Duration) -> Self {
         self.accepts_endless_tokens = true;
         self.max_session(max_session)
@@ -292,12 +292,12 @@ impl<C: DeserializeOwned + Send + Sync + 'static> JwtBuilder<C> {
     ///
     /// # Errors
     ///
-    /// The first [`BuildError`] found.
-    pub fn build(self) -> Result<JwtAuthenticator<C>, BuildError> {
+    /// The first [`JwtBuildError`] found.
+    pub fn build(self) -> Result<JwtAuthenticator<C>, JwtBuildError> {
         let trusted = trusted(self.keys, self.issuers, self.accepts_any_issuer)?;
-        let audiences = self.audiences.ok_or(BuildError::AudienceUndecided)?;
+        let audiences = self.audiences.ok_or(JwtBuildError::AudienceUndecided)?;
         if !backend::self_test() {
-            return Err(BuildError::Backend);
+            return Err(JwtBuildError::Backend);
         }
         Ok(JwtAuthenticator::new(Inner {
             trusted,
@@ -330,22 +330,22 @@ fn trusted(
     shared: KeyConfig,
     issuers: Vec<Issuer>,
     accepts_any_issuer: bool,
-) -> Result<Vec<Trust>, BuildError> {
+) -> Result<Vec<Trust>, JwtBuildError> {
     if issuers.is_empty() && shared.is_empty() {
-        return Err(BuildError::NoKey);
+        return Err(JwtBuildError::NoKey);
     }
     let shared = shared.finish()?;
     if issuers.is_empty() && !accepts_any_issuer {
-        return Err(BuildError::IssuerUndecided);
+        return Err(JwtBuildError::IssuerUndecided);
     }
     let is_shared_used = accepts_any_issuer || issuers.iter().any(|issuer| issuer.keys.is_empty());
     if !is_shared_used && !shared.is_empty() {
-        return Err(BuildError::UnusedKey);
+        return Err(JwtBuildError::UnusedKey);
     }
     let mut names: Vec<&str> = issuers.iter().map(|issuer| issuer.name.as_ref()).collect();
     names.sort_unstable();
     if names.windows(2).any(|pair| pair.first() == pair.last()) {
-        return Err(BuildError::DuplicateIssuer);
+        return Err(JwtBuildError::DuplicateIssuer);
     }
     let mut trusted = issuers
         .into_iter()
@@ -359,7 +359,7 @@ fn trusted(
         });
     }
     if trusted.iter().any(|trust| trust.keys.is_empty()) {
-        return Err(BuildError::NoKey);
+        return Err(JwtBuildError::NoKey);
     }
     Ok(trusted)
 }

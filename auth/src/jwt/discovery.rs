@@ -23,7 +23,7 @@ impl JwksCache {
     /// they were.
     ///
     /// ```
-    /// # use socketio_auth::{Fetch, FetchError, FetchRequest, FetchResponse};
+    /// # use socketio_auth::fetch::{Fetch, FetchError, FetchRequest, FetchResponse};
     /// # struct Client;
     /// # impl Fetch for Client {
     /// #     async fn fetch(&self, _: FetchRequest) -> Result<FetchResponse, FetchError> { Err(FetchError::Timeout) }

@@ -15,7 +15,7 @@ use super::key_source::{DynKeySource, KeySource};
 /// the builder.
 ///
 /// ```
-/// # fn main() -> Result<(), socketio_auth::jwt::BuildError> {
+/// # fn main() -> Result<(), socketio_auth::jwt::JwtBuildError> {
 /// use socketio_auth::jwt::{Algorithm, Issuer, JwtAuthenticator, VerifyingKey};
 ///
 /// let jwt = JwtAuthenticator::<serde_json::Value>::builder()

@@ -32,7 +32,7 @@ use crate::fetch::exchange::{
 ///
 /// ```
 /// use socketio_auth::jwt::{Issuer, JwksCache, JwtAuthenticator};
-/// # use socketio_auth::{Fetch, FetchError, FetchRequest, FetchResponse};
+/// # use socketio_auth::fetch::{Fetch, FetchError, FetchRequest, FetchResponse};
 /// # struct Client;
 /// # impl Fetch for Client {
 /// #     async fn fetch(&self, _: FetchRequest) -> Result<FetchResponse, FetchError> { Err(FetchError::Timeout) }
@@ -85,7 +85,7 @@ impl JwksCache {
     ///
     /// ```
     /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-    /// use socketio_auth::HttpFetch;
+    /// use socketio_auth::fetch::HttpFetch;
     /// use socketio_auth::jwt::{Issuer, JwksCache, JwtAuthenticator};
     ///
     /// let keys = JwksCache::over_http("https://id.example/.well-known/jwks.json", HttpFetch::new()?)?;

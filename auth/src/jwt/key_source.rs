@@ -103,7 +103,7 @@ impl std::error::Error for LookupError {}
 /// use socketio_auth::jwt::{Algorithm, JwtAuthenticator, KeyRequest, LookupError, VerifyingKey};
 ///
 /// # async fn secret_of_tenant(issuer: &str) -> Result<Option<Vec<u8>>, std::io::Error> { Ok(None) }
-/// # fn main() -> Result<(), socketio_auth::jwt::BuildError> {
+/// # fn main() -> Result<(), socketio_auth::jwt::JwtBuildError> {
 /// let jwt = JwtAuthenticator::<serde_json::Value>::builder()
 ///     .any_issuer()
 ///     .audience("chat")

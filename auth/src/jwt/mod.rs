@@ -31,10 +31,9 @@ mod key_source;
 mod proof;
 mod refusal;
 
-pub use crate::base::clock::{Clock, SystemClock};
 pub use algorithm::Algorithm;
 pub use authenticator::JwtAuthenticator;
-pub use builder::{BuildError, JwtBuilder};
+pub use builder::{JwtBuildError, JwtBuilder};
 pub use issuer::Issuer;
 pub use jwks_cache::JwksCache;
 pub use jwks_options::JwksOptions;

@@ -49,7 +49,7 @@ const PROOF_TYPE: &str = "sio-pop+jwt";
 /// A server must set [`AuthContext::with_binding`] to [`connection_binding`] of the connection's id.
 ///
 /// ```
-/// # fn main() -> Result<(), socketio_auth::jwt::BuildError> {
+/// # fn main() -> Result<(), socketio_auth::jwt::JwtBuildError> {
 /// use socketio_auth::jwt::{JwtAuthenticator, ProofOfPossession};
 ///
 /// let jwt = JwtAuthenticator::<serde_json::Value>::builder()

@@ -3,6 +3,7 @@ mod details;
 mod discovery;
 mod jwks_cache;
 mod proof;
+mod providers;
 mod routing;
 mod rows;
 
@@ -17,7 +18,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::testing::TokenMint;
 use crate::{
-    AuthContext, Authenticator, Credential, Grant, Outcome, Scopes, SourceKind,
+    AuthContext, Authenticator, Clock, Credential, Grant, Outcome, Scopes, SourceKind,
     base::ready::now_or_never,
 };
 
@@ -432,19 +433,19 @@ fn undecided_configurations_do_not_build() {
     let error = |builder: JwtBuilder<Value>| builder.build().unwrap_err();
     assert_eq!(
         error(fresh().any_issuer().any_audience()),
-        BuildError::NoKey
+        JwtBuildError::NoKey
     );
     assert_eq!(
         error(fresh().hs256(SECRET).any_audience()),
-        BuildError::IssuerUndecided
+        JwtBuildError::IssuerUndecided
     );
     assert_eq!(
         error(fresh().hs256(SECRET).any_issuer()),
-        BuildError::AudienceUndecided
+        JwtBuildError::AudienceUndecided
     );
     assert_eq!(
         error(fresh().hs256("short").any_issuer().any_audience()),
-        BuildError::Key(KeyError::WeakSecret)
+        JwtBuildError::Key(KeyError::WeakSecret)
     );
 }
 

@@ -37,23 +37,26 @@ impl Rate {
 /// [`NamespacePolicy::max_attempts`](crate::NamespacePolicy::max_attempts).
 ///
 /// ```
-/// use socketio_auth::{Limits, Rate};
+/// use socketio_auth::limits::{AuthLimits, Rate};
 ///
-/// let limits = Limits::recommended().failures_per_address(Some(Rate::new(60, 30)));
-/// assert_eq!(limits.max_pending, Limits::default().max_pending);
+/// let limits = AuthLimits::recommended().failures_per_address(Some(Rate::new(60, 30)));
+/// assert_eq!(limits.max_pending, AuthLimits::default().max_pending);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use = "limits hold once the server has them"]
 #[non_exhaustive]
-pub struct Limits {
-    /// How many clients may wait to be let in, over all namespaces; 10,000 by default. One more is refused as
-    /// `auth_unavailable`. Raising it costs the memory of that many connections.
+pub struct AuthLimits {
+    /// How many clients may wait to be let in; 10,000 by default. One more is refused as `auth_unavailable`. Raising it costs
+    /// the memory of that many connections.
+    ///
+    /// A client is one connection, however many of its namespaces wait: how many may, the server bounds for each
+    /// connection. Who is judged on the spot, as by most keys and secrets, does not wait and finds no place taken from him.
     pub max_pending: u32,
-    /// How many of them may have one [address](crate::AddressKey); 1,000 by default, 64 recommended. One more is refused as
+    /// How many of them may have one [address](crate::limits::AddressKey); 1,000 by default, 64 recommended. One more is refused as
     /// `rate_limited`, so that one address never keeps everybody else out. Clients that come through a proxy have its address
-    /// unless it is [trusted](crate::TrustedProxies); those without an address, on Unix sockets, count only together.
+    /// unless it is [trusted](crate::limits::TrustedProxies); those without an address, on Unix sockets, count only together.
     pub max_pending_per_address: Option<u32>,
-    /// How often attempts from one [address](crate::AddressKey) may fail; not limited by default, 20 a minute and 10 at
+    /// How often attempts from one [address](crate::limits::AddressKey) may fail; not limited by default, 20 a minute and 10 at
     /// once recommended. Past it every attempt is refused as `rate_limited` and costs no verification. Good
     /// attempts do not count.
     pub failures_per_address: Option<Rate>,
@@ -65,7 +68,7 @@ pub struct Limits {
     pub max_remembered: usize,
 }
 
-impl Default for Limits {
+impl Default for AuthLimits {
     fn default() -> Self {
         Self {
             max_pending: 10_000,
@@ -77,9 +80,9 @@ impl Default for Limits {
     }
 }
 
-impl Limits {
+impl AuthLimits {
     /// The bounds for a server in the open whose clients' addresses are known, which behind a proxy takes
-    /// [`TrustedProxies`](crate::TrustedProxies).
+    /// [`TrustedProxies`](crate::limits::TrustedProxies).
     pub fn recommended() -> Self {
         Self {
             max_pending_per_address: Some(64),

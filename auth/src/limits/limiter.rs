@@ -5,20 +5,20 @@ use std::net::IpAddr;
 use std::time::Instant;
 
 use super::address::AddressKey;
-use super::bounds::{Limits, Rate};
+use super::bounds::{AuthLimits, Rate};
 use crate::base::recent::Recent;
 use crate::rejection::code::{Code, Rejection};
 use crate::subject::Subject;
 
-/// Counts pending clients and failures against [`Limits`]. One for a server, behind its lock.
+/// Counts pending clients and failures against [`AuthLimits`]. One for a server, behind its lock.
 ///
 /// Pure: time is an argument. Every table is bounded, every step takes constant time.
 ///
 /// ```
 /// use std::time::Instant;
-/// use socketio_auth::{AuthLimiter, Code, Limits};
+/// use socketio_auth::{Code, limits::{AuthLimiter, AuthLimits}};
 ///
-/// let mut limiter = AuthLimiter::new(Limits::recommended());
+/// let mut limiter = AuthLimiter::new(AuthLimits::recommended());
 /// let (now, address) = (Instant::now(), "192.0.2.1".parse().ok());
 /// for _ in 0..10 {
 ///     assert_eq!(limiter.check_attempt(now, address), Ok(()));
@@ -28,7 +28,7 @@ use crate::subject::Subject;
 /// assert_eq!(refused.code(), Code::RateLimited);
 /// ```
 pub struct AuthLimiter {
-    limits: Limits,
+    limits: AuthLimits,
     pending_count: u32,
     /// Holds at most as many entries as there are pending clients.
     pending_by_address: HashMap<AddressKey, u32>,
@@ -39,7 +39,7 @@ pub struct AuthLimiter {
 impl AuthLimiter {
     /// A limiter that has seen nothing.
     #[must_use]
-    pub fn new(limits: Limits) -> Self {
+    pub fn new(limits: AuthLimits) -> Self {
         Self {
             pending_count: 0,
             pending_by_address: HashMap::new(),
@@ -52,7 +52,7 @@ impl AuthLimiter {
         }
     }
 
-    /// Counts a client that waits to be let in. When this succeeds,
+    /// Counts a client that waits to be let in, which is one connection. When this succeeds,
     /// [`leave_pending`](Self::leave_pending) is due once, when it is in or gone.
     ///
     /// # Errors

@@ -40,7 +40,7 @@ pub trait Lockout: Send + Sync + 'static {
 ///
 /// ```
 /// use std::time::{Duration, Instant};
-/// use socketio_auth::{ExponentialLockout, Lockout, LockoutKey, Subject};
+/// use socketio_auth::{Subject, limits::{ExponentialLockout, Lockout, LockoutKey}};
 ///
 /// let (lockout, now) = (ExponentialLockout::new(65_536), Instant::now());
 /// let user = Subject::new("user-7");

@@ -2,8 +2,12 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use crate::{
-    AddressKey, AuthLimiter, Code, ExponentialLockout, Limits, Lockout as _, LockoutKey, Rate,
-    Rejection, RequestSource, Subject, TrustedProxies,
+    Code, Rejection, Subject,
+    limits::{
+        AddressKey, AuthLimiter, AuthLimits, ExponentialLockout, Lockout as _, LockoutKey, Rate,
+        TrustedProxies,
+    },
+    server::RequestSource,
 };
 
 #[expect(clippy::disallowed_methods, reason = "an arbitrary origin of time")]
@@ -21,7 +25,7 @@ fn code(result: Result<(), Rejection>) -> Result<(), Code> {
 
 #[test]
 fn row_16_one_pending_client_too_many_is_refused_until_another_leaves() {
-    let mut limiter = AuthLimiter::new(Limits::default());
+    let mut limiter = AuthLimiter::new(AuthLimits::default());
     for _ in 0..10_000 {
         assert_eq!(limiter.enter_pending(None), Ok(()));
     }
@@ -36,7 +40,7 @@ fn row_16_one_pending_client_too_many_is_refused_until_another_leaves() {
 
 #[test]
 fn pending_clients_are_counted_per_address_when_asked_for() {
-    let mut limiter = AuthLimiter::new(Limits::recommended());
+    let mut limiter = AuthLimiter::new(AuthLimits::recommended());
     let (first, second) = (Some(ip("192.0.2.1")), Some(ip("192.0.2.2")));
     for _ in 0..64 {
         assert_eq!(limiter.enter_pending(first), Ok(()));
@@ -52,7 +56,7 @@ fn pending_clients_are_counted_per_address_when_asked_for() {
 #[test]
 fn one_address_does_not_keep_everybody_out_by_default() {
     let (crowd, other) = (Some(ip("192.0.2.1")), Some(ip("192.0.2.2")));
-    let mut limiter = AuthLimiter::new(Limits::default());
+    let mut limiter = AuthLimiter::new(AuthLimits::default());
     for _ in 0..1_000 {
         assert_eq!(limiter.enter_pending(crowd), Ok(()));
     }
@@ -67,7 +71,7 @@ fn one_address_does_not_keep_everybody_out_by_default() {
 #[test]
 fn row_17_failures_of_an_address_are_forgiven_at_the_pace_and_no_faster() {
     let (start, address) = (origin(), Some(ip("192.0.2.1")));
-    let mut limiter = AuthLimiter::new(Limits::recommended());
+    let mut limiter = AuthLimiter::new(AuthLimits::recommended());
     for _ in 0..10 {
         assert_eq!(limiter.check_attempt(start, address), Ok(()));
         limiter.record_failure(start, address);
@@ -91,11 +95,11 @@ fn row_17_failures_of_an_address_are_forgiven_at_the_pace_and_no_faster() {
 #[test]
 fn row_17_good_attempts_do_not_count_and_nothing_counts_by_default() {
     let (start, address) = (origin(), Some(ip("192.0.2.1")));
-    let mut limiter = AuthLimiter::new(Limits::recommended());
+    let mut limiter = AuthLimiter::new(AuthLimits::recommended());
     for _ in 0..1000 {
         assert_eq!(limiter.check_attempt(start, address), Ok(()));
     }
-    let mut limiter = AuthLimiter::new(Limits::default());
+    let mut limiter = AuthLimiter::new(AuthLimits::default());
     for _ in 0..1000 {
         limiter.record_failure(start, address);
         limiter.record_failed_renewal(start, &"ann".into());
@@ -106,7 +110,7 @@ fn row_17_good_attempts_do_not_count_and_nothing_counts_by_default() {
 
 #[test]
 fn row_17_a_customer_with_a_prefix_is_one_address() {
-    let (start, mut limiter) = (origin(), AuthLimiter::new(Limits::recommended()));
+    let (start, mut limiter) = (origin(), AuthLimiter::new(AuthLimits::recommended()));
     for host in 0..10 {
         limiter.record_failure(start, Some(ip(&format!("2001:db8::{host}"))));
     }
@@ -119,7 +123,7 @@ fn row_17_a_customer_with_a_prefix_is_one_address() {
 #[test]
 fn failed_renewals_are_counted_by_subject() {
     let ann = Subject::new("ann");
-    let (start, mut limiter) = (origin(), AuthLimiter::new(Limits::recommended()));
+    let (start, mut limiter) = (origin(), AuthLimiter::new(AuthLimits::recommended()));
     for _ in 0..5 {
         assert_eq!(limiter.check_renewal(start, &ann), Ok(()));
         limiter.record_failed_renewal(start, &ann);
@@ -133,7 +137,7 @@ fn failed_renewals_are_counted_by_subject() {
 
 #[test]
 fn the_tables_are_bounded() {
-    let (start, mut limits) = (origin(), Limits::recommended());
+    let (start, mut limits) = (origin(), AuthLimits::recommended());
     limits.max_remembered = 4;
     limits.failures_per_address = Some(Rate::new(1, 1));
     let mut limiter = AuthLimiter::new(limits);
@@ -152,9 +156,9 @@ fn the_tables_are_bounded() {
 #[test]
 fn a_rate_of_zero_is_the_slowest_not_a_division() {
     let (start, address) = (origin(), Some(ip("192.0.2.1")));
-    let mut limiter = AuthLimiter::new(Limits {
+    let mut limiter = AuthLimiter::new(AuthLimits {
         failures_per_address: Some(Rate::new(0, 0)),
-        ..Limits::default()
+        ..AuthLimits::default()
     });
     limiter.record_failure(start, address);
     let refused = limiter.check_attempt(start, address).expect_err("one");
@@ -200,6 +204,31 @@ fn only_what_trusted_proxies_wrote_is_believed() {
     let nobody = TrustedProxies::default();
     let client = nobody.client_address(ip("10.0.0.1"), &Forwarded(&["192.0.2.1"]));
     assert_eq!(client, ip("10.0.0.1"));
+}
+
+#[test]
+fn a_proxy_may_be_named_as_a_dual_stack_socket_shows_it() {
+    for (named, inside, outside) in [
+        ("::ffff:10.0.0.1", "10.0.0.1", "10.0.0.2"),
+        ("::ffff:10.0.0.0/104", "10.9.9.9", "11.0.0.0"),
+        ("::ffff:0:0/96", "6.6.6.6", "2001:dead::1"),
+        // Wider than all of IPv4: a network of IPv6, which no IPv4 client comes from.
+        ("::/0", "2001:dead::1", "10.0.0.1"),
+        ("::ffff:0:0/95", "::fffe:10.0.0.1", "10.0.0.1"),
+    ] {
+        let proxies = TrustedProxies::new([named]).expect(named);
+        assert!(proxies.contains(ip(inside)), "{named} {inside}");
+        assert!(!proxies.contains(ip(outside)), "{named} {outside}");
+        if let IpAddr::V4(inside) = ip(inside) {
+            let mapped = IpAddr::V6(inside.to_ipv6_mapped());
+            assert!(proxies.contains(mapped), "{named} {mapped}");
+        }
+    }
+    let proxies = TrustedProxies::new(["::ffff:10.0.0.1"]).expect("valid");
+    for peer in ["10.0.0.1", "::ffff:10.0.0.1"] {
+        let client = proxies.client_address(ip(peer), &Forwarded(&["192.0.2.1"]));
+        assert_eq!(client, ip("192.0.2.1"), "{peer}");
+    }
 }
 
 #[test]

@@ -25,7 +25,7 @@ const MAX_KEY_BYTES: usize = 512;
 /// [`generate`](Self::generate) makes.
 ///
 /// ```
-/// use socketio_auth::ApiKeyDigest;
+/// use socketio_auth::opaque::ApiKeyDigest;
 ///
 /// let digest = ApiKeyDigest::of("sk_live_7nM2");
 /// let stored = digest.to_string();
@@ -98,7 +98,7 @@ impl fmt::Display for ApiKeyDigest {
 /// Accepts API keys that a table or a database knows by digest.
 ///
 /// ```
-/// use socketio_auth::{ApiKeyDigest, ApiKeys, Grant, Rejection};
+/// use socketio_auth::{Grant, Rejection, opaque::{ApiKeyDigest, ApiKeys}};
 ///
 /// #[derive(Clone)]
 /// struct Tenant { id: u64, key_made_at: std::time::SystemTime }

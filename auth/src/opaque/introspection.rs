@@ -36,8 +36,8 @@ const MAX_ANSWER_BYTES: usize = 64 * 1024;
 ///
 /// ```
 /// use std::time::Duration;
-/// use socketio_auth::{Authenticator, Introspection, Secret};
-/// # use socketio_auth::{Fetch, FetchError, FetchRequest, FetchResponse};
+/// use socketio_auth::{Authenticator, Secret, opaque::Introspection};
+/// # use socketio_auth::fetch::{Fetch, FetchError, FetchRequest, FetchResponse};
 /// # struct Client;
 /// # impl Fetch for Client {
 /// #     async fn fetch(&self, _: FetchRequest) -> Result<FetchResponse, FetchError> { Err(FetchError::Timeout) }
@@ -45,7 +45,7 @@ const MAX_ANSWER_BYTES: usize = 64 * 1024;
 /// #[derive(Clone, serde::Deserialize)]
 /// struct User { sub: String, username: Option<String> }
 ///
-/// # fn main() -> Result<(), socketio_auth::InsecureUrl> {
+/// # fn main() -> Result<(), socketio_auth::fetch::InsecureUrl> {
 /// let secret = Secret::new("what we and the authorization server know");
 /// let users = Introspection::<User>::new("https://id.example/introspect", "chat", &secret, Client)?
 ///     .audience("chat")

@@ -33,13 +33,13 @@ const TICKET_BYTES: usize = 50;
 ///
 /// ```
 /// use std::time::Duration;
-/// use socketio_auth::{Grant, Tickets};
+/// use socketio_auth::{Grant, opaque::Tickets};
 ///
 /// let tickets = Tickets::new(Duration::from_secs(30), 10_000);
 /// // In the handler of GET /ticket, which knows who asks:
 /// let ticket = tickets.issue(Grant::new("ann", "user-7")).expect("there is room");
 /// assert!(ticket.expose().starts_with("ticket_"));
-/// // let policy = Handshake::new(tickets.clone());
+/// // let policy = InHandshake::new(tickets.clone());
 /// ```
 pub struct Tickets<I>(Arc<Inner<I>>);
 
@@ -187,7 +187,11 @@ impl<I> fmt::Debug for Tickets<I> {
 mod tests {
     use super::*;
     use crate::testing::FakeClock;
-    use crate::{MemoryRevocations, Revocation, SourceKind, base::ready::now_or_never};
+    use crate::{
+        SourceKind,
+        base::ready::now_or_never,
+        revocation::{MemoryRevocations, Revocation},
+    };
 
     const TTL: Duration = Duration::from_secs(30);
 

@@ -5,6 +5,7 @@ use crate::rejection::code::Rejection;
 
 /// What a client presented, after the policy looked at it.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum Collected {
     /// A credential to verify.
     Credential(Credential),

@@ -17,7 +17,7 @@ use crate::grant::{Grant, GrantFacts};
 use crate::presented::context::AuthContext;
 use crate::presented::credential::{Credential, CredentialSource, Extract, Place, SourceKind};
 use crate::presented::payload_text::Field;
-use crate::presented::request::RequestView;
+use crate::presented::request::HandshakeView;
 use crate::presented::sources::{AuthField, BearerHeader, from_field};
 use crate::rejection::code::{Code, Rejection};
 use crate::rejection::panic_guard::contain_panic;
@@ -55,10 +55,10 @@ impl fmt::Debug for ErasedIdentity {
 
 /// A policy with its identity type, before the server stores it.
 ///
-/// Implemented by [`Handshake`], [`TwoRoundTrip`] and [`Either`].
+/// Implemented by [`InHandshake`], [`TwoRoundTrip`] and [`Either`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an authentication policy",
-    note = "wrap an authenticator: `Handshake::new(authenticator)` or `TwoRoundTrip::new(authenticator)`"
+    note = "wrap an authenticator: `InHandshake::new(authenticator)` or `TwoRoundTrip::new(authenticator)`"
 )]
 pub trait Policy {
     /// What the handlers of the namespace receive.
@@ -75,7 +75,7 @@ pub trait DynPolicy: Send + Sync + 'static {
 
     /// What the sources find. The server asks once with the opening request and once with the CONNECT payload,
     /// and [merges](Extract::merge) the two.
-    fn extract(&self, request: &RequestView<'_>) -> Extract;
+    fn extract(&self, request: &HandshakeView<'_>) -> Extract;
 
     /// Shows the parts of the opening request that hold credentials, see [`CredentialSource::places`].
     fn places(&self, visit: &mut dyn FnMut(Place<'_>));
@@ -131,7 +131,7 @@ pub trait DynPolicy: Send + Sync + 'static {
     }
 
     /// [`extract`](Self::extract) and [`decide`](Self::decide) at once.
-    fn collect(&self, request: &RequestView<'_>) -> Collected {
+    fn collect(&self, request: &HandshakeView<'_>) -> Collected {
         self.decide(self.extract(request))
     }
 
@@ -193,7 +193,7 @@ impl<A: Authenticator> DynPolicy for Parts<A> {
         &self.settings
     }
 
-    fn extract(&self, request: &RequestView<'_>) -> Extract {
+    fn extract(&self, request: &HandshakeView<'_>) -> Extract {
         if self.settings.mode == Mode::TwoRoundTrip {
             return Extract::Absent;
         }
@@ -381,7 +381,7 @@ policies! {
     /// The credential travels with the handshake; a client without a good one never gets in.
     ///
     /// ```
-    /// use socketio_auth::{auth_fn, AuthContext, AuthField, Code, Credential, Grant, Handshake, Outcome};
+    /// use socketio_auth::{AuthContext, AuthField, Code, Credential, Grant, InHandshake, Outcome, auth_fn};
     ///
     /// let keys = auth_fn(|_: AuthContext, key: Credential| async move {
     ///     match key.token() {
@@ -389,10 +389,10 @@ policies! {
     ///         _ => Outcome::Reject(Code::InvalidToken.into()),
     ///     }
     /// });
-    /// let policy = Handshake::new(keys).sources(AuthField("key")).guest(|| 0);
+    /// let policy = InHandshake::new(keys).sources(AuthField("key")).guest(|| 0);
     /// # let _ = policy;
     /// ```
-    Handshake: Mode::Handshake;
+    InHandshake: Mode::Handshake;
 
     /// The client connects, is not in the namespace yet, and must emit `authenticate` in time.
     ///
@@ -408,10 +408,10 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::{NoRequest, auth_fn, base::ready::now_or_never};
+    use crate::{auth_fn, base::ready::now_or_never, server::NoRequest};
 
-    fn policy() -> Handshake<impl Authenticator<Identity = u32>> {
-        Handshake::new(auth_fn(|_cx, credential: Credential| async move {
+    fn policy() -> InHandshake<impl Authenticator<Identity = u32>> {
+        InHandshake::new(auth_fn(|_cx, credential: Credential| async move {
             if credential.token() == "good" {
                 Outcome::Accept(Grant::new(7u32, "ann"))
             } else {
@@ -431,7 +431,7 @@ mod tests {
     }
 
     fn from_payload(policy: &Arc<dyn DynPolicy>, payload: &serde_json::Value) -> Collected {
-        policy.collect(&RequestView::new(&NoRequest).with_payload(Some(payload)))
+        policy.collect(&HandshakeView::new(&NoRequest).with_payload(Some(payload)))
     }
 
     #[test]
@@ -485,7 +485,7 @@ mod tests {
     #[test]
     fn a_policy_of_the_header_alone_misses_the_header_only_in_the_handshake() {
         let policy = policy().sources(BearerHeader).into_dyn();
-        let missing = policy.collect(&RequestView::new(&NoRequest));
+        let missing = policy.collect(&HandshakeView::new(&NoRequest));
         assert_eq!(code(&missing), "missing_authorization_header");
         assert_eq!(code(&policy.collect_event(None)), "credentials_required");
     }
@@ -500,7 +500,7 @@ mod tests {
             "good"
         );
         for nothing in [
-            policy.collect(&RequestView::new(&NoRequest)),
+            policy.collect(&HandshakeView::new(&NoRequest)),
             policy.collect_event(None),
             policy.collect_event(Some(&json!({"token": "good"}))),
         ] {
@@ -515,7 +515,7 @@ mod tests {
     fn two_round_trips_do_not_look_at_the_handshake() {
         let policy = TwoRoundTrip::new(auth_fn(|_, _| async { Outcome::<()>::NotMine })).into_dyn();
         let payload = json!({"token": "good"});
-        let found = policy.extract(&RequestView::new(&NoRequest).with_payload(Some(&payload)));
+        let found = policy.extract(&HandshakeView::new(&NoRequest).with_payload(Some(&payload)));
         assert!(matches!(found, Extract::Absent));
     }
 
@@ -524,12 +524,12 @@ mod tests {
         let plain = policy().into_dyn().summary();
         assert_eq!(plain, "handshake, 3 attempts within 5s");
         let authenticator = crate::testing::StaticAuth::accept("ann")
-            .with_revocation(crate::MemoryRevocations::new());
+            .with_revocation(crate::revocation::MemoryRevocations::new());
         let full = Either::new(authenticator)
             .guest(String::new)
-            .authorize(crate::authorizer_fn(|_: Holder<'_, String>, _| {
-                Decision::Allow
-            }))
+            .authorize(crate::authorize::authorizer_fn(
+                |_: Holder<'_, String>, _| Decision::Allow,
+            ))
             .into_dyn();
         assert_eq!(
             full.summary(),

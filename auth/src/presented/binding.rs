@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 /// 43 characters, the SHA-256 in Base64url. Whoever sees it cannot take the session over.
 ///
 /// ```
-/// let binding = socketio_auth::connection_binding("lv_VI97HAXpY6yYWAAAB");
+/// let binding = socketio_auth::server::connection_binding("lv_VI97HAXpY6yYWAAAB");
 /// assert_eq!(binding.len(), 43);
 /// ```
 #[must_use]

@@ -1,6 +1,6 @@
 //! Credentials and how they are collected: every source is asked, none overrides another.
 
-use super::request::RequestView;
+use super::request::HandshakeView;
 use crate::base::fingerprint::Fingerprint;
 use crate::base::secret::Secret;
 use crate::rejection::code::Code;
@@ -93,6 +93,7 @@ impl Credential {
 
 /// What one source, or several together, found in a request.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum Extract {
     /// One credential.
     Found(Credential),
@@ -157,7 +158,7 @@ pub enum Place<'a> {
 /// ```
 pub trait CredentialSource: Send + Sync + 'static {
     /// Looks for a credential.
-    fn extract(&self, request: &RequestView<'_>) -> Extract;
+    fn extract(&self, request: &HandshakeView<'_>) -> Extract;
 
     /// The code for a client that sent nothing; [`Code::CredentialsRequired`] unless overridden.
     fn missing_code(&self) -> Code {
@@ -192,7 +193,7 @@ pub trait CredentialSource: Send + Sync + 'static {
 pub struct Or<A, B>(A, B);
 
 impl<A: CredentialSource, B: CredentialSource> CredentialSource for Or<A, B> {
-    fn extract(&self, request: &RequestView<'_>) -> Extract {
+    fn extract(&self, request: &HandshakeView<'_>) -> Extract {
         self.0.extract(request).merge(self.1.extract(request))
     }
 

@@ -14,10 +14,11 @@ use crate::lenient_json;
 /// a [`Value`] is made for those that ask for the whole.
 ///
 /// ```
-/// use socketio_auth::{AuthField, CredentialSource, Extract, NoRequest, PayloadText, RequestView};
+/// use socketio_auth::{AuthField, CredentialSource, Extract, HandshakeView};
+/// use socketio_auth::server::{NoRequest, PayloadText};
 ///
 /// let payload = PayloadText::new(r#"{"token":"abc"}"#);
-/// let view = RequestView::new(&NoRequest).with_payload_text(&payload);
+/// let view = HandshakeView::new(&NoRequest).with_payload_text(&payload);
 /// let found = AuthField("token").extract(&view);
 /// assert!(matches!(found, Extract::Found(credential) if credential.token() == "abc"));
 /// assert_eq!(view.payload(), Some(&serde_json::json!({ "token": "abc" })));
@@ -28,7 +29,7 @@ pub struct PayloadText<'a> {
 }
 
 impl<'a> PayloadText<'a> {
-    /// The payload with this text, read as [`lenient_json`](crate::lenient_json) reads. One that is no JSON is none.
+    /// The payload with this text, read as [`lenient_json`](crate::server::lenient_json) reads. One that is no JSON is none.
     #[must_use]
     pub const fn new(text: &'a str) -> Self {
         let value = OnceCell::new();

@@ -1,7 +1,7 @@
 //! A token together with the proof that its sender holds the key it is bound to.
 
 use super::credential::{Credential, CredentialSource, Extract, SourceKind};
-use super::request::RequestView;
+use super::request::HandshakeView;
 use super::sources::from_field;
 use crate::rejection::code::Code;
 
@@ -15,10 +15,11 @@ pub(crate) const PROOF_SEPARATOR: char = '~';
 /// Without a proof it is what [`AuthField`](crate::AuthField) is; a proof without a token is malformed.
 ///
 /// ```
-/// use socketio_auth::{CredentialSource, Extract, NoRequest, ProvenAuthField, RequestView};
+/// use socketio_auth::{CredentialSource, Extract, HandshakeView, ProvenAuthField};
+/// use socketio_auth::server::NoRequest;
 ///
 /// let payload = serde_json::json!({ "token": "a.b.c", "proof": "d.e.f" });
-/// let view = RequestView::new(&NoRequest).with_payload(Some(&payload));
+/// let view = HandshakeView::new(&NoRequest).with_payload(Some(&payload));
 /// let found = ProvenAuthField { token: "token", proof: "proof" }.extract(&view);
 /// assert!(matches!(found, Extract::Found(credential) if credential.token() == "a.b.c~d.e.f"));
 /// ```
@@ -31,7 +32,7 @@ pub struct ProvenAuthField {
 }
 
 impl CredentialSource for ProvenAuthField {
-    fn extract(&self, request: &RequestView<'_>) -> Extract {
+    fn extract(&self, request: &HandshakeView<'_>) -> Extract {
         let field = |name| from_field(request.payload_field(name), SourceKind::Payload);
         match (field(self.token), field(self.proof)) {
             (Extract::Found(token), Extract::Found(proof)) => Extract::Found(Credential::new(

@@ -40,15 +40,15 @@ impl RequestSource for NoRequest {
 ///
 /// ```
 /// use serde_json::json;
-/// use socketio_auth::{NoRequest, RequestView};
+/// use socketio_auth::{HandshakeView, server::NoRequest};
 ///
 /// let payload = json!({ "token": "abc" });
-/// let view = RequestView::new(&NoRequest).with_payload(Some(&payload));
+/// let view = HandshakeView::new(&NoRequest).with_payload(Some(&payload));
 /// assert_eq!(view.payload(), Some(&payload));
 /// assert_eq!(view.origin(), None);
 /// ```
 #[derive(Clone, Copy)]
-pub struct RequestView<'a> {
+pub struct HandshakeView<'a> {
     request: &'a dyn RequestSource,
     payload: Payload<'a>,
 }
@@ -60,7 +60,7 @@ enum Payload<'a> {
     Text(&'a PayloadText<'a>),
 }
 
-impl<'a> RequestView<'a> {
+impl<'a> HandshakeView<'a> {
     /// A view of `request` without a CONNECT payload.
     #[must_use]
     pub fn new(request: &'a dyn RequestSource) -> Self {
@@ -142,9 +142,9 @@ impl<'a> RequestView<'a> {
 }
 
 /// Shows the address only: headers, query and payload may hold credentials.
-impl fmt::Debug for RequestView<'_> {
+impl fmt::Debug for HandshakeView<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RequestView")
+        f.debug_struct("HandshakeView")
             .field("peer", &self.peer())
             .finish_non_exhaustive()
     }

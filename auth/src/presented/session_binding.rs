@@ -52,7 +52,7 @@ impl SessionBinding {
     }
 
     /// Whether a later request may use the session. `found` is what the sources of the same policy
-    /// [found](crate::DynPolicy::extract) in it, `peer` where it came from.
+    /// [found](crate::server::DynPolicy::extract) in it, `peer` where it came from.
     #[must_use]
     pub fn admits(&self, found: &Extract, peer: Option<IpAddr>) -> bool {
         if self.peer.is_some() && peer.map(|peer| peer.to_canonical()) != self.peer {

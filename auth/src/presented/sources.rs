@@ -2,7 +2,7 @@
 
 use super::credential::{Credential, CredentialSource, Extract, Place, SourceKind};
 use super::payload_text::Field;
-use super::request::RequestView;
+use super::request::HandshakeView;
 use crate::rejection::code::Code;
 
 /// A field of the CONNECT payload: `io(url, { auth: { token } })` on the client.
@@ -16,7 +16,7 @@ pub struct AuthField(
 );
 
 impl CredentialSource for AuthField {
-    fn extract(&self, request: &RequestView<'_>) -> Extract {
+    fn extract(&self, request: &HandshakeView<'_>) -> Extract {
         from_field(request.payload_field(self.0), SourceKind::Payload)
     }
 
@@ -33,7 +33,7 @@ impl CredentialSource for AuthField {
 pub struct BearerHeader;
 
 impl CredentialSource for BearerHeader {
-    fn extract(&self, request: &RequestView<'_>) -> Extract {
+    fn extract(&self, request: &HandshakeView<'_>) -> Extract {
         let mut seen = Extract::Absent;
         request.headers("authorization", |value| {
             join(&mut seen, parse_authorization(value));
@@ -62,7 +62,7 @@ pub struct Header(
 );
 
 impl CredentialSource for Header {
-    fn extract(&self, request: &RequestView<'_>) -> Extract {
+    fn extract(&self, request: &HandshakeView<'_>) -> Extract {
         let mut seen = Extract::Absent;
         request.headers(self.0, |value| {
             join(
@@ -95,7 +95,7 @@ pub struct Query(
 );
 
 impl CredentialSource for Query {
-    fn extract(&self, request: &RequestView<'_>) -> Extract {
+    fn extract(&self, request: &HandshakeView<'_>) -> Extract {
         let mut seen = Extract::Absent;
         request.query(self.0, |value| {
             join(&mut seen, from_text(value, SourceKind::Query));
@@ -116,9 +116,9 @@ impl CredentialSource for Query {
 ///
 /// Compared exactly, apart from ASCII case: `https://app.example`, with a port when it is not the default one.
 #[derive(Clone, Debug)]
-pub struct AllowedOrigins(Vec<Box<str>>);
+pub struct CookieOrigins(Vec<Box<str>>);
 
-impl AllowedOrigins {
+impl CookieOrigins {
     /// Allows these origins and no other. An empty list allows requests without an `Origin` only.
     pub fn new<O: AsRef<str>>(origins: impl IntoIterator<Item = O>) -> Self {
         Self(
@@ -153,20 +153,20 @@ impl AllowedOrigins {
 #[derive(Clone, Debug)]
 pub struct Cookie {
     name: Box<str>,
-    origins: AllowedOrigins,
+    origins: CookieOrigins,
 }
 
 impl Cookie {
     /// The cookie called `name` (case-sensitive), for pages of `origins`.
     #[must_use]
-    pub fn new(name: &str, origins: AllowedOrigins) -> Self {
+    pub fn new(name: &str, origins: CookieOrigins) -> Self {
         Self {
             name: name.into(),
             origins,
         }
     }
 
-    fn origin_is_foreign(&self, request: &RequestView<'_>) -> bool {
+    fn origin_is_foreign(&self, request: &HandshakeView<'_>) -> bool {
         let mut foreign = false;
         request.headers("origin", |origin| {
             foreign |= !std::str::from_utf8(origin).is_ok_and(|text| self.origins.contains(text));
@@ -176,7 +176,7 @@ impl Cookie {
 }
 
 impl CredentialSource for Cookie {
-    fn extract(&self, request: &RequestView<'_>) -> Extract {
+    fn extract(&self, request: &HandshakeView<'_>) -> Extract {
         let mut seen = Extract::Absent;
         request.headers("cookie", |header| {
             for pair in header.split(|byte| *byte == b';') {

@@ -22,7 +22,7 @@ use crate::subject::Subject;
 ///
 /// ```
 /// use std::time::{Duration, UNIX_EPOCH};
-/// use socketio_auth::{Grant, Revocation};
+/// use socketio_auth::{Grant, revocation::Revocation};
 ///
 /// let logout = Revocation::subject("user-7", UNIX_EPOCH + Duration::from_secs(100));
 /// let issued_at = |seconds| {
@@ -276,6 +276,7 @@ pub(super) fn unix_seconds(at: SystemTime) -> u64 {
 
 /// Where a revocation was first made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum RevocationOrigin {
     /// In this process: the other servers of a cluster have to be told.
     Here,
@@ -293,7 +294,7 @@ pub trait RevocationListener: Send + Sync + 'static {
 ///
 /// Attach one with [`Authenticator::with_revocation`](crate::Authenticator::with_revocation). It is asked when a
 /// credential is accepted, whenever a [cached](crate::Authenticator::cached) one is used again, and by the server;
-/// live sockets end because the server subscribes. [`MemoryRevocations`](crate::MemoryRevocations) is one; write your own to mirror a store
+/// live sockets end because the server subscribes. [`MemoryRevocations`](crate::revocation::MemoryRevocations) is one; write your own to mirror a store
 /// that other services write to.
 pub trait RevocationList: Send + Sync + 'static {
     /// True when the grant with these facts is revoked. Answers from memory, at once.

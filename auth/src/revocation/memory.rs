@@ -17,11 +17,10 @@ use crate::grant::GrantFacts;
 ///
 /// ```
 /// use std::time::SystemTime;
-/// use socketio_auth::{
-///     auth_fn, AuthContext, Authenticator, Credential, Grant, MemoryRevocations, Outcome, Revocation,
-/// };
+/// use socketio_auth::{AuthContext, Authenticator, Credential, Grant, Outcome, auth_fn};
+/// use socketio_auth::revocation::{MemoryRevocations, Revocation};
 ///
-/// # fn main() -> Result<(), socketio_auth::RevocationsFull> {
+/// # fn main() -> Result<(), socketio_auth::revocation::RevocationsFull> {
 /// let revocations = MemoryRevocations::new();
 /// let guarded = auth_fn(|_: AuthContext, token: Credential| async move {
 ///     Outcome::Accept(Grant::new((), token.token()).with_session_id("s-1"))

@@ -3,3 +3,6 @@
 pub(crate) mod list;
 pub(crate) mod memory;
 mod table;
+
+pub use list::{OfIssuer, Revocation, RevocationList, RevocationListener, RevocationOrigin, Whose};
+pub use memory::{MemoryRevocations, RevocationsFull};

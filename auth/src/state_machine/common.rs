@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::messages::{Granted, Input, Output, Purpose, Queued, Refusal};
+use super::messages::{Granted, Input, Output, Purpose, QueuedPacket, Reason};
 use super::revalidation::Revalidation;
 use super::stage::{Candidate, Stage, Trial};
 use crate::policy::settings::NamespacePolicy;
@@ -26,7 +26,7 @@ pub(super) struct Common<M, G, R> {
     pub(super) has_guests: bool,
 }
 
-impl<M: Queued, G, R: Refusal> Common<M, G, R> {
+impl<M: QueuedPacket, G, R: Reason> Common<M, G, R> {
     /// What a deadline that has passed does to a stage.
     pub(super) fn run_timers(&mut self, now: Instant, stage: Stage<M>) -> Stage<M> {
         match stage {
@@ -202,7 +202,7 @@ impl<M: Queued, G, R: Refusal> Common<M, G, R> {
 }
 
 /// A refusal that the machine thought of itself.
-pub(super) fn refusal<R: Refusal>(code: Code) -> R {
+pub(super) fn refusal<R: Reason>(code: Code) -> R {
     Rejection::new(code).into()
 }
 

@@ -12,7 +12,7 @@ use super::tests::{
     token, yes,
 };
 use super::{Answer, Change, Granted, Input, Output};
-use crate::{Code, Collected, Mode, NamespacePolicy, OnExpiry};
+use crate::{Code, Mode, NamespacePolicy, OnExpiry, server::Collected};
 
 /// Sequences of this many inputs after CONNECT.
 const DEPTH: usize = 7;
@@ -523,6 +523,7 @@ fn small(mode: Mode, on_expiry: OnExpiry) -> NamespacePolicy {
     let mut settings = policy(mode);
     settings.max_pending_packets = 2;
     settings.max_ignored_packets = 2;
+    settings.max_empty_attempts = 2;
     settings.on_expiry = on_expiry;
     settings
 }

@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::common::{Common, left, refusal};
-use super::messages::{Change, Granted, Input, Output, Purpose, Queued, Refusal};
+use super::messages::{Change, Granted, Input, Output, Purpose, QueuedPacket, Reason};
 use super::stage::{Backlog, Candidate, Stage, Term, Trial, Who, Work, earlier, is_due};
 use crate::policy::collected::Collected;
 use crate::policy::settings::OnExpiry;
 use crate::presented::credential::Credential;
 use crate::rejection::code::{Code, Rejection};
 
-impl<M: Queued, G, R: Refusal> Common<M, G, R> {
+impl<M: QueuedPacket, G, R: Reason> Common<M, G, R> {
     pub(super) fn handle_inside(
         &mut self,
         now: Instant,

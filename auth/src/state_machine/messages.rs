@@ -9,13 +9,13 @@ use crate::rejection::code::{Code, Rejection};
 use crate::subject::Subject;
 
 /// A packet that the machine may have to keep for a while.
-pub trait Queued {
+pub trait QueuedPacket {
     /// Its size in bytes, for the bound on what is kept.
     fn size_bytes(&self) -> usize;
 }
 
 /// Why somebody is refused: a rejection, and whatever else the server keeps with it.
-pub trait Refusal: From<Rejection> {
+pub trait Reason: From<Rejection> {
     /// What the client is told by it, if it is told in the terms of a policy.
     fn rejection(&self) -> &Rejection;
 
@@ -25,7 +25,7 @@ pub trait Refusal: From<Rejection> {
     }
 }
 
-impl Refusal for Rejection {
+impl Reason for Rejection {
     fn rejection(&self) -> &Rejection {
         self
     }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use super::messages::{Change, Queued};
+use super::messages::{Change, QueuedPacket};
 use crate::policy::settings::NamespacePolicy;
 use crate::subject::Subject;
 
@@ -28,6 +28,7 @@ pub(super) enum Stage<M> {
 pub(super) struct Outside<M> {
     pub(super) door: Door,
     pub(super) ignored_packets: u32,
+    pub(super) empty_attempts: u32,
     pub(super) step: Step<M>,
 }
 
@@ -221,6 +222,7 @@ impl<M> Outside<M> {
         Self {
             door,
             ignored_packets: 0,
+            empty_attempts: 0,
             step: Step::Waiting { told: None },
         }
     }
@@ -343,7 +345,7 @@ impl<M> Backlog<M> {
     }
 }
 
-impl<M: Queued> Backlog<M> {
+impl<M: QueuedPacket> Backlog<M> {
     /// False when there is no room for one more.
     pub(super) fn push(&mut self, policy: &NamespacePolicy, packet: M) -> bool {
         let bytes = self.bytes.saturating_add(packet.size_bytes());

@@ -342,7 +342,7 @@ fn poll_into<T>(
 /// and sockets; an authenticator that needs another brings a `block_on`.
 ///
 /// ```
-/// use socketio_auth::{auth_fn, AuthContext, Code, Credential, Grant, Outcome};
+/// use socketio_auth::{AuthContext, Code, Credential, Grant, Outcome, auth_fn};
 ///
 /// socketio_auth::auth_conformance! {
 ///     mod api_keys;

@@ -8,7 +8,9 @@ use crate::policy::collected::Collected;
 use crate::policy::settings::NamespacePolicy;
 use crate::presented::credential::{Credential, SourceKind};
 use crate::rejection::code::{Code, Rejection};
-use crate::state_machine::{Answer, AuthMachine, Change, Granted, Input, Output, Queued, Refusal};
+use crate::state_machine::{
+    Answer, AuthMachine, Change, Granted, Input, Output, QueuedPacket, Reason,
+};
 
 /// Runs a policy's settings without a server, a socket or a clock. Every call tells what the server would do, as
 /// short texts that [`describe`] documents.
@@ -49,7 +51,7 @@ pub struct MachineDriver {
 #[derive(Clone, Debug)]
 struct Text(Box<str>);
 
-impl Queued for Text {
+impl QueuedPacket for Text {
     fn size_bytes(&self) -> usize {
         self.0.len()
     }
@@ -233,7 +235,7 @@ impl MachineDriver {
 /// `expiring(seconds)` with the reason behind a comma, `disconnect`, `close`. No end shows as `-`, and an
 /// acknowledgement that is sent as well as `+ack7`.
 #[must_use]
-pub fn describe<M: Display, G: Display, R: Refusal>(output: &Output<M, G, R>) -> String {
+pub fn describe<M: Display, G: Display, R: Reason>(output: &Output<M, G, R>) -> String {
     let seconds = |left: &Option<Duration>| {
         left.map_or_else(|| "-".to_owned(), |left| left.as_secs().to_string())
     };

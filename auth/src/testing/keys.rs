@@ -13,7 +13,7 @@ use crate::fetch::exchange::{Fetch, FetchError, FetchRequest, FetchResponse};
 ///
 /// ```
 /// # async fn example() {
-/// use socketio_auth::{Fetch, testing::FakeFetch};
+/// use socketio_auth::{fetch::Fetch, testing::FakeFetch};
 ///
 /// let network = FakeFetch::new();
 /// network.answer(200, r#"{"keys":[]}"#);

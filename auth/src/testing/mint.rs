@@ -23,7 +23,7 @@ use crate::jwt::key::VerifyingKey;
 /// use socketio_auth::jwt::{Algorithm, JwtAuthenticator};
 /// use socketio_auth::testing::TokenMint;
 ///
-/// # fn main() -> Result<(), socketio_auth::jwt::BuildError> {
+/// # fn main() -> Result<(), socketio_auth::jwt::JwtBuildError> {
 /// let mint = TokenMint::new(Algorithm::Es256).issuer("https://id.example").audience("chat");
 /// let jwt = JwtAuthenticator::<serde_json::Value>::builder()
 ///     .key(mint.verifying_key())

@@ -13,12 +13,12 @@ use crate::rejection::code::{Code, Rejection};
 /// the count.
 ///
 /// ```
-/// use socketio_auth::{Code, Handshake};
+/// use socketio_auth::{Code, InHandshake};
 /// use socketio_auth::testing::StaticAuth;
 ///
 /// let ann = StaticAuth::accept("ann");
 /// let nobody = StaticAuth::reject(Code::InvalidToken);
-/// let policy = Handshake::new(ann.clone());
+/// let policy = InHandshake::new(ann.clone());
 /// assert_eq!(ann.asked_count(), 0);
 /// # let _ = (nobody, policy);
 /// ```

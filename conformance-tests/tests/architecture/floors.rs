@@ -49,7 +49,14 @@ const ENGINE_CRATE: House = House {
     package: "engineio",
     folder: "",
     floors: &[
-        &["buffers", "fields", "session_id", "trace", "transport"],
+        &[
+            "buffers",
+            "fields",
+            "owed",
+            "session_id",
+            "trace",
+            "transport",
+        ],
         &["packet", "send_options"],
         &["jsonp", "payload", "websocket"],
         &["message"],

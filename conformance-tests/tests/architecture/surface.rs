@@ -89,10 +89,10 @@ const SHOWN: [(&str, &[Of]); 3] = [
                 &[
                     "Action",
                     "AuditSink",
+                    "AuthLimits",
                     "BoxFuture",
                     "ErasedIdentity",
                     "Grant",
-                    "Limits",
                     "Lockout",
                     "Policy",
                     "Revocation",
@@ -108,54 +108,112 @@ const SHOWN: [(&str, &[Of]); 3] = [
 ];
 
 /// What a short program names, and the modules for the rest.
-const ROOTS: [(&str, &[&str]); 1] = [(
-    "socketio",
-    &[
-        "Ack",
-        "AckError",
-        "AckFuture",
-        "AckStream",
-        "Args",
-        "AuthControl",
-        "Binary",
-        "Broadcast",
-        "BuildError",
-        "ClientBundle",
-        "Closed",
-        "ConnectError",
-        "DisconnectReason",
-        "EmitError",
-        "EmitWhenReady",
-        "Emitter",
-        "Event",
-        "Extensions",
-        "FetchedSocket",
-        "Handshake",
-        "JoinError",
-        "Namespace",
-        "NamespaceBuilder",
-        "NoAck",
-        "OverflowPolicy",
-        "OwnedArgs",
-        "Recovery",
-        "Room",
-        "Sent",
-        "Socket",
-        "SocketId",
-        "SocketIo",
-        "SocketIoBuilder",
-        "SocketIoLayer",
-        "SocketIoService",
-        "args",
+const ROOTS: [(&str, &[&str]); 2] = [
+    (
         "auth",
-        "cluster",
-        "engineio",
-        "metrics",
-        "namespace",
-        "parser",
-        "testing",
-    ],
-)];
+        &[
+            "AuditKind",
+            "AuditSink",
+            "AuthContext",
+            "AuthEvent",
+            "AuthField",
+            "Authenticator",
+            "BearerHeader",
+            "BoxFuture",
+            "Clock",
+            "Code",
+            "Cookie",
+            "CookieOrigins",
+            "Credential",
+            "CredentialSource",
+            "Dialect",
+            "DynAuthenticator",
+            "Either",
+            "Extract",
+            "Fingerprint",
+            "Grant",
+            "GrantFacts",
+            "HandshakeView",
+            "Header",
+            "InHandshake",
+            "Inherit",
+            "Mode",
+            "NamespacePolicy",
+            "OnExpiry",
+            "Outcome",
+            "Place",
+            "Policy",
+            "ProvenAuthField",
+            "Query",
+            "Rejection",
+            "Scopes",
+            "Secret",
+            "SessionBinding",
+            "SourceKind",
+            "Subject",
+            "SystemClock",
+            "TwoRoundTrip",
+            "auth_fn",
+            "authorize",
+            "combinators",
+            "fetch",
+            "jwt",
+            "limits",
+            "opaque",
+            "revocation",
+            "server",
+            "testing",
+        ],
+    ),
+    (
+        "socketio",
+        &[
+            "Ack",
+            "AckError",
+            "AckFuture",
+            "AckStream",
+            "Args",
+            "AuthControl",
+            "Binary",
+            "Broadcast",
+            "BuildError",
+            "ClientBundle",
+            "Closed",
+            "ConnectError",
+            "DisconnectReason",
+            "EmitError",
+            "EmitWhenReady",
+            "Emitter",
+            "Event",
+            "Extensions",
+            "FetchedSocket",
+            "Handshake",
+            "JoinError",
+            "Namespace",
+            "NamespaceBuilder",
+            "NoAck",
+            "OverflowPolicy",
+            "OwnedArgs",
+            "Recovery",
+            "Room",
+            "Sent",
+            "Socket",
+            "SocketId",
+            "SocketIo",
+            "SocketIoBuilder",
+            "SocketIoLayer",
+            "SocketIoService",
+            "args",
+            "auth",
+            "cluster",
+            "engineio",
+            "metrics",
+            "namespace",
+            "parser",
+            "testing",
+        ],
+    ),
+];
 
 /// By crate, the names that are shown.
 type Shown = BTreeMap<String, BTreeSet<String>>;
@@ -433,6 +491,61 @@ fn the_root_has_these_names_and_each_has_one_place() {
         problems.extend(doubles(&sources));
     }
     assert!(problems.is_empty(), "{}", problems.join("\n"));
+}
+
+/// The public types and traits of a crate by their names, with the modules in which they stand.
+fn named_types(sources: &Sources) -> BTreeMap<String, Vec<String>> {
+    let types = public_types(sources);
+    let (mut found, mut open) = (
+        BTreeMap::<String, Vec<String>>::new(),
+        vec![(String::new(), 0)],
+    );
+    while let Some((path, module)) = open.pop() {
+        for (name, targets) in names(sources, module) {
+            if targets.iter().any(|target| types.contains(target)) {
+                found.entry(name).or_default().push(path.clone());
+            }
+        }
+        let inside = sources.public_modules(module);
+        open.extend(
+            inside
+                .iter()
+                .map(|(name, id)| (format!("{path}{name}::"), *id)),
+        );
+    }
+    found
+}
+
+/// The names that mean several things, with these.
+fn shared_names<'a>(crates: impl IntoIterator<Item = (&'a str, Sources)>) -> Vec<String> {
+    let mut meanings = BTreeMap::<String, Vec<String>>::new();
+    for (package, sources) in crates {
+        for (name, places) in named_types(&sources) {
+            let places = places.iter().map(|path| format!("{package}::{path}{name}"));
+            meanings.entry(name.clone()).or_default().extend(places);
+        }
+    }
+    let several = meanings.into_values().filter(|places| places.len() > 1);
+    several.map(|places| places.join(", ")).collect()
+}
+
+#[test]
+fn a_name_of_the_interface_means_one_thing_in_all_crates() {
+    let crates = SHOWN.map(|(package, _)| (package, Sources::of(package)));
+    let shared = shared_names(crates);
+    assert!(shared.is_empty(), "{}", shared.join("\n"));
+}
+
+#[test]
+fn a_name_with_two_meanings_is_found() {
+    let one = Sources::of_text("pub struct Limits; pub mod inner { pub struct Own; } struct Mine;");
+    let other = Sources::of_text(
+        "mod unseen { pub struct Own; } pub mod sizes { pub enum Limits {} } pub struct Mine;",
+    );
+    assert_eq!(
+        shared_names([("one", one), ("other", other)]),
+        ["one::Limits, other::sizes::Limits"]
+    );
 }
 
 #[test]

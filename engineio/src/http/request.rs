@@ -211,16 +211,22 @@ impl<'a> RequestView<'a> {
     /// Every header, its name in lower case. They come in the order in which they were sent, or grouped by name behind a
     /// server that groups them; the values of one name are in order always.
     pub fn headers(&self) -> impl Iterator<Item = (&'a str, &'a [u8])> + use<'a> {
+        let text = |name| std::str::from_utf8(name).unwrap_or_default();
+        self.header_fields()
+            .map(move |(name, value)| (text(name), value))
+    }
+
+    /// The same with the names as bytes, which is cheaper: that they are text has to be found out for each.
+    pub fn header_fields(&self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> + use<'a> {
         let (map, read, fields) = self.sources();
         let from_map = map.into_iter().flat_map(|map| {
             map.iter()
-                .map(|(name, value)| (name.as_str(), value.as_bytes()))
+                .map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes()))
         });
-        let fields = fields.into_iter().flat_map(Fields::iter);
-        let from_read = fields.map(move |field| {
-            let name = std::str::from_utf8(field.name.of(read));
-            (name.unwrap_or_default(), field.value.of(read))
-        });
+        let fields = fields.map_or(&[][..], Fields::as_slice);
+        let from_read = fields
+            .iter()
+            .map(move |field| (field.name.of(read), field.value.of(read)));
         from_map.chain(from_read)
     }
 
@@ -323,10 +329,62 @@ impl fmt::Debug for RequestView<'_> {
 
 /// The pairs of a form-encoded string, decoded. Text without escapes is borrowed.
 pub(crate) fn form_pairs(text: &str) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
-    text.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        (decode_form(name), decode_form(value))
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        while !rest.is_empty() {
+            let pair = FormPair::take(&mut rest);
+            if !pair.text.is_empty() {
+                return Some(pair.decode());
+            }
+        }
+        None
     })
+}
+
+/// A name and its value, as written.
+struct FormPair<'t> {
+    text: &'t str,
+    /// Where the equals sign is.
+    equals: Option<usize>,
+    has_escape: bool,
+}
+
+impl<'t> FormPair<'t> {
+    /// Takes the pair that `rest` begins with, and the ampersand behind it. Every byte is looked at once: a query is read
+    /// for every request, and searching it for one character after the other took three times as long.
+    fn take(rest: &mut &'t str) -> Self {
+        let (mut equals, mut has_escape) = (None, false);
+        let mut end = rest.len();
+        for (at, byte) in rest.bytes().enumerate() {
+            match byte {
+                b'&' => {
+                    end = at;
+                    break;
+                }
+                b'=' if equals.is_none() => equals = Some(at),
+                b'+' | b'%' => has_escape = true,
+                _ => {}
+            }
+        }
+        let (text, behind) = rest.split_at_checked(end).unwrap_or((rest, ""));
+        *rest = behind.get(1..).unwrap_or_default();
+        Self {
+            text,
+            equals,
+            has_escape,
+        }
+    }
+
+    fn decode(self) -> (Cow<'t, str>, Cow<'t, str>) {
+        let at = self.equals.unwrap_or(self.text.len());
+        let name = self.text.get(..at).unwrap_or_default();
+        let value = self.text.get(at.saturating_add(1)..).unwrap_or_default();
+        if self.has_escape {
+            (decode_form(name), decode_form(value))
+        } else {
+            (Cow::Borrowed(name), Cow::Borrowed(value))
+        }
+    }
 }
 
 /// The text of a form-encoded name or value: plus signs are spaces, percent escapes are undone, and bytes that are

@@ -24,7 +24,8 @@ pub(crate) fn close<D: Send + Sync + 'static>(hub: &HubOf<D>) {
     }
 }
 
-/// Closes every live session by `deadline`, and has none opened from here on; ends when nobody is left who can be told.
+/// Closes every live session by `deadline`, and has none opened from here on; ends when nobody is left who can be
+/// told, and all answers have left.
 pub(crate) async fn run<D: Send + Sync + 'static>(hub: &Arc<HubOf<D>>, deadline: Duration) {
     *hub.is_draining.lock() = true;
     let start = clock::now();
@@ -58,7 +59,8 @@ pub(crate) async fn run<D: Send + Sync + 'static>(hub: &Arc<HubOf<D>>, deadline:
                 session.handle(now, Input::Close);
             }
         }
-        if left.is_empty() {
+        // What sessions said last is on its way to their clients.
+        if left.is_empty() && !hub.answers.are_owed() {
             break;
         }
         tokio::time::sleep(LAST_LOOK.min(deadline)).await;

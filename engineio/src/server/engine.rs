@@ -153,9 +153,10 @@ impl<D: Send + Sync + 'static> Engine<D> {
     /// Refuses new sessions, with 503 and `Retry-After`, then closes the live ones at random times spread evenly
     /// over `deadline`, so that the clients do not reconnect elsewhere all at once.
     ///
-    /// Returns as soon as nobody is left who can be told, and at the deadline at the latest: a client of long-polling that
-    /// is not there at the beginning has 2 seconds to come back for its last messages. Whoever has not taken them by then
-    /// loses them. Dropping the future stops the closing; new sessions stay refused.
+    /// Returns as soon as nobody is left who can be told and every answer is with the operating system, and at the deadline
+    /// at the latest: a client of long-polling that is not there at the beginning has 2 seconds to come back for its last
+    /// messages. Whoever has not taken them by then loses them. Behind [`service`](Self::service) an answer counts as
+    /// written when the server around it is done with its bytes, which over TLS and HTTP/2 may be a moment earlier. Dropping the future stops the closing; new sessions stay refused.
     pub async fn drain(&self, deadline: Duration) {
         drain::run(&self.hub, deadline).await;
     }

@@ -7,8 +7,10 @@ use std::time::Instant;
 
 use engineio::Forwarded;
 use socketio_auth::{
-    self as auth, AddressKey, AuditSink, AuthEvent, AuthLimiter, Code, DynPolicy, Extract, Lockout,
-    LockoutKey, Rejection, RequestView, Revocation, Subject, TrustedProxies,
+    self as auth, AuditSink, AuthEvent, Code, Extract, HandshakeView, Rejection, Subject,
+    limits::{AddressKey, AuthLimiter, Lockout, LockoutKey, TrustedProxies},
+    revocation::Revocation,
+    server::DynPolicy,
 };
 
 use super::guard::Guard;
@@ -77,7 +79,7 @@ impl Policies {
 /// What the builder of a server was told about authentication as a whole.
 #[derive(Default)]
 pub(crate) struct AuthOptions {
-    pub(crate) limits: auth::Limits,
+    pub(crate) limits: auth::limits::AuthLimits,
     pub(crate) lockout: Option<Arc<dyn Lockout>>,
     pub(crate) proxies: Arc<TrustedProxies>,
     pub(crate) audit: Option<Arc<dyn AuditSink>>,
@@ -293,7 +295,7 @@ fn extract(
     request: &engineio::RequestView<'_>,
 ) -> Result<Extract, Panicked> {
     let opening = Opening(request);
-    guard(|| policy.extract(&RequestView::new(&opening)))
+    guard(|| policy.extract(&HandshakeView::new(&opening)))
 }
 
 /// Whom an attempt counts for.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use socketio_auth::DynPolicy;
+use socketio_auth::server::DynPolicy;
 
 /// A policy in its place among all those of the server.
 #[derive(Clone)]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use socketio_auth::{Code, Credential, Fingerprint, Refusal, Rejection, SourceKind};
+use socketio_auth::{Code, Credential, Fingerprint, Rejection, SourceKind, server::Reason};
 
 use crate::error::ConnectError;
 
@@ -75,7 +75,7 @@ impl From<Rejection> for Refused {
     }
 }
 
-impl Refusal for Refused {
+impl Reason for Refused {
     fn rejection(&self) -> &Rejection {
         &self.rejection
     }

@@ -9,7 +9,7 @@
 
 use std::collections::VecDeque;
 
-use socketio_auth::{Code, GrantFacts, Rejection, Revocation};
+use socketio_auth::{Code, GrantFacts, Rejection, revocation::Revocation};
 
 use crate::atomic::{AtomicU64, Ordering};
 use crate::lock::Lock;

@@ -6,7 +6,7 @@ use std::sync::{Arc, Weak};
 use std::task::Poll;
 use std::time::Duration;
 
-use socketio_auth::Revocation;
+use socketio_auth::revocation::Revocation;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 

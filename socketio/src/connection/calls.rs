@@ -13,7 +13,7 @@ use crate::codec::packet::Packet;
 use crate::event::{Event, Invalid};
 use crate::live::client::Client;
 use crate::live::core::Core;
-use crate::live::handlers::{AckSender, Filter, Running};
+use crate::live::handlers::{AckSender, EventHandler, Filter, Running};
 use crate::live::inbox::{Call, HeldEvent};
 use crate::live::listeners::Watchers;
 use crate::proto::inbox::Next;
@@ -147,7 +147,7 @@ impl Client {
         };
         if !socket.may_emit(name, packet.args().len()) {
             if let Some(id) = packet.id() {
-                ack_json(socket, id, &socketio_auth::ack_denied());
+                ack_json(socket, id, &socketio_auth::server::ack_denied());
             }
             return;
         }
@@ -203,34 +203,14 @@ impl Client {
     ) {
         let of_space = socket.space.handlers.of_event(name);
         let of_socket = socket.listeners_of(name);
+        let of_socket = of_socket.as_deref().unwrap_or_default();
         let count = of_space.len() + of_socket.len();
         let ack = id.map(|id| AckSender::new(Arc::clone(socket), id, count > 1));
-        let all = of_space.iter().map(|handler| &**handler);
-        for handler in all.chain(of_socket.iter().map(|handler| &**handler)) {
-            match guard(|| handler.start(socket, args, ack.clone())) {
-                Ok(Ok(None)) => {}
-                Ok(Ok(Some(running))) => self.set_aside(connection, socket, running, ack.clone()),
-                Ok(Err(error)) => {
-                    self.server.meter.arguments_invalid();
-                    trace::debug!(
-                        namespace = &*socket.space.name,
-                        event = name,
-                        argument = error.index(),
-                        expected = error.expected(),
-                        found = error.found(),
-                        "arguments are not what the handler takes"
-                    );
-                    let invalid = Invalid::Arguments {
-                        event: name,
-                        error: &error,
-                    };
-                    tell_invalid(socket, invalid);
-                    if let Some(ack) = ack.clone() {
-                        ack.fail("invalid_arguments");
-                    }
-                }
-                Err(Panicked) => panicked(socket, ack.clone()),
-            }
+        for handler in of_space {
+            self.start_handler(connection, socket, name, args, &**handler, &ack);
+        }
+        for handler in of_socket {
+            self.start_handler(connection, socket, name, args, &**handler, &ack);
         }
         if count > 0 {
             return;
@@ -245,6 +225,42 @@ impl Client {
                 event = shortened(name),
                 "nobody handles this event"
             );
+        }
+    }
+
+    #[inline]
+    fn start_handler(
+        &self,
+        connection: &Connection<Self>,
+        socket: &Arc<Core>,
+        name: &str,
+        args: RawArgs<'_>,
+        handler: &dyn EventHandler,
+        ack: &Option<AckSender>,
+    ) {
+        match guard(|| handler.start(socket, args, ack.clone())) {
+            Ok(Ok(None)) => {}
+            Ok(Ok(Some(running))) => self.set_aside(connection, socket, running, ack.clone()),
+            Ok(Err(error)) => {
+                self.server.meter.arguments_invalid();
+                trace::debug!(
+                    namespace = &*socket.space.name,
+                    event = name,
+                    argument = error.index(),
+                    expected = error.expected(),
+                    found = error.found(),
+                    "arguments are not what the handler takes"
+                );
+                let invalid = Invalid::Arguments {
+                    event: name,
+                    error: &error,
+                };
+                tell_invalid(socket, invalid);
+                if let Some(ack) = ack.clone() {
+                    ack.fail("invalid_arguments");
+                }
+            }
+            Err(Panicked) => panicked(socket, ack.clone()),
         }
     }
 

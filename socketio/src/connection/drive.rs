@@ -6,8 +6,8 @@
 use std::time::Instant;
 
 use engineio::Connection;
-use socketio_auth as auth;
 use socketio_auth::AuditKind;
+use socketio_auth::server as auth;
 
 use crate::authority::guard::Margin;
 use crate::clock::now;

@@ -4,8 +4,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use engineio::{Connection, Protocol, Transport};
-use socketio_auth as auth;
-use socketio_auth::{Answer, AuditKind, Change, Code, ErasedIdentity, Rejection};
+use socketio_auth::server as auth;
+use socketio_auth::{
+    AuditKind, Code, Rejection,
+    server::{Answer, Change, ErasedIdentity},
+};
 
 use super::replies::{ack_json, emit_json, send_connected, send_disconnect, send_own};
 use crate::authority::refused::{Evidence, Refused};

@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use engineio::{CloseReason, Connection, Flow, Message, Protocol, RequestView};
 use serde_json::Value;
-use socketio_auth as auth;
-use socketio_auth::{Code, Collected};
+use socketio_auth::server as auth;
+use socketio_auth::{Code, server::Collected};
 use tokio::runtime::Handle;
 
 use super::binding::presented_in;
@@ -111,6 +111,13 @@ impl Client {
     fn receive(&self, connection: &Connection<Self>, message: Message<'_>) -> Flow {
         let (size, now) = (message.as_bytes().len(), message.read_at());
         let was_waiting = self.is_waiting.load(Ordering::Relaxed);
+        let settings = &self.server.settings;
+        if !was_waiting
+            && let Some(packet) =
+                Decoder::plain_event(&self.server.codec, message.payload(), &settings.packets)
+        {
+            return self.take_event(connection, self.state.lock(), now, &packet);
+        }
         let mut decoder = if was_waiting {
             std::mem::take(&mut self.state.lock().decoder)
         } else {
@@ -154,9 +161,11 @@ impl Client {
                     connection.protocol(),
                     &self.server.settings.packets,
                 );
-                if past_limit.is_some_and(|event| self.refuse_event(now, &event, error)) {
-                    return Flow::Continue;
-                }
+                let error = match past_limit {
+                    Ok(event) if self.refuse_event(now, &event, error) => return Flow::Continue,
+                    Ok(_) => error,
+                    Err(error) => error,
+                };
                 for socket in self.joined() {
                     tell_invalid(&socket, Invalid::Packet(error));
                 }
@@ -216,8 +225,8 @@ impl Client {
         size: usize,
     ) -> Flow {
         match packet.kind() {
-            PacketKind::Event => return self.take_event(connection, state, now, packet, size),
-            PacketKind::Ack => return self.take_ack(connection, state, packet, size),
+            PacketKind::Event => return self.take_event(connection, state, now, packet),
+            PacketKind::Ack => return self.take_ack(connection, state, packet),
             PacketKind::Connect => {
                 drop(state);
                 let args = packet.args();
@@ -282,7 +291,6 @@ impl Client {
         mut state: MutexGuard<'_, State>,
         now: Instant,
         packet: &Packet<'_>,
-        size: usize,
     ) -> Flow {
         let settings = &self.server.settings;
         let (ticket, socket, is_held) = match state.machine.route(packet.namespace()) {
@@ -302,7 +310,7 @@ impl Client {
             if authenticates {
                 self.authenticate(connection, now, ticket, &socket, packet);
             } else {
-                self.hold(connection, ticket, packet, size);
+                self.hold(connection, ticket, packet);
             }
             return Flow::Continue;
         }
@@ -319,7 +327,7 @@ impl Client {
             self.call_on(connection, now);
             return Flow::Continue;
         }
-        let held = HeldPacket::new(packet, size);
+        let held = HeldPacket::new(packet);
         state.inbox.push_event(HeldEvent { socket, held });
         let reading = state.inbox.reading(&settings.inbox, self.is_awaited());
         drop(state);
@@ -389,7 +397,6 @@ impl Client {
         connection: &Connection<Self>,
         state: MutexGuard<'_, State>,
         packet: &Packet<'_>,
-        size: usize,
     ) -> Flow {
         let route = state.machine.route(packet.namespace());
         drop(state);
@@ -408,21 +415,15 @@ impl Client {
             Some(awaited) => {
                 awaited.resolve(socket.id(), Ok(packet.args().to_owned()));
             }
-            None if is_held => self.hold(connection, ticket, packet, size),
+            None if is_held => self.hold(connection, ticket, packet),
             None => {}
         }
         Flow::Continue
     }
 
     /// A packet of a client of which it is not settled whether it is in, or who it is.
-    fn hold(
-        &self,
-        connection: &Connection<Self>,
-        ticket: Ticket,
-        packet: &Packet<'_>,
-        size: usize,
-    ) {
-        let input = auth::Input::Packet(HeldPacket::new(packet, size));
+    fn hold(&self, connection: &Connection<Self>, ticket: Ticket, packet: &Packet<'_>) {
+        let input = auth::Input::Packet(HeldPacket::new(packet));
         self.feed(connection, Input::Auth { ticket, input });
     }
 

@@ -3,7 +3,10 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use socketio_auth::{GrantFacts, Revocation, RevocationListener, RevocationOrigin};
+use socketio_auth::{
+    GrantFacts,
+    revocation::{Revocation, RevocationListener, RevocationOrigin},
+};
 
 use crate::authority::guard::Margin;
 use crate::live::core::Core;

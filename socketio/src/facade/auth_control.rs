@@ -4,7 +4,11 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use socketio_auth::{AuditSink, Limits, Lockout, Revocation, TrustedProxies};
+use socketio_auth::{
+    AuditSink,
+    limits::{AuthLimits, Lockout, TrustedProxies},
+    revocation::Revocation,
+};
 
 use super::server::{SocketIo, SocketIoBuilder};
 use crate::authority::guard::{Guard, Margin};
@@ -14,12 +18,12 @@ impl<D> SocketIoBuilder<D> {
     /// Changes the bounds of authentication over all clients: how many may wait to be let in, how often they may fail.
     ///
     /// ```
-    /// use socketio::auth::Limits;
+    /// use socketio::auth::limits::AuthLimits;
     ///
-    /// let builder = socketio::SocketIo::builder().auth_limits(|_| Limits::recommended().max_pending(5_000));
+    /// let builder = socketio::SocketIo::builder().auth_limits(|_| AuthLimits::recommended().max_pending(5_000));
     /// # let _ = builder;
     /// ```
-    pub fn auth_limits(mut self, change: impl FnOnce(Limits) -> Limits) -> Self {
+    pub fn auth_limits(mut self, change: impl FnOnce(AuthLimits) -> AuthLimits) -> Self {
         self.auth.limits = change(self.auth.limits);
         self
     }
@@ -91,7 +95,7 @@ impl<D> SocketIo<D> {
 ///
 /// ```
 /// use socketio::SocketIo;
-/// use socketio::auth::Revocation;
+/// use socketio::auth::revocation::Revocation;
 ///
 /// # fn main() -> Result<(), socketio::BuildError> {
 /// let io = SocketIo::new();

@@ -8,7 +8,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use engineio::OverflowPolicy;
-use socketio_auth::{DynPolicy, Policy};
+use socketio_auth::{Policy, server::DynPolicy};
 
 use super::handler::{IdentityChange, IntoAck, IntoConnect, Typed};
 use super::namespace::{DynamicNamespaces, Namespace};
@@ -331,7 +331,7 @@ impl<D: Send + Sync + 'static, S, K> NamespaceBuilder<D, S, K> {
     /// the socket. Events do not wait for a handler that waits.
     ///
     /// ```
-    /// use socketio::auth::{AuthContext, Credential, Grant, Handshake, Outcome, auth_fn};
+    /// use socketio::auth::{AuthContext, Credential, Grant, InHandshake, Outcome, auth_fn};
     /// use socketio::{Socket, SocketIo};
     ///
     /// # fn main() -> Result<(), socketio::BuildError> {
@@ -339,7 +339,7 @@ impl<D: Send + Sync + 'static, S, K> NamespaceBuilder<D, S, K> {
     ///     // Whoever says a name has it. Not for use.
     ///     Outcome::Accept(Grant::new(credential.token().to_owned(), credential.token()))
     /// });
-    /// let policy = Handshake::new(users).guest(|| "guest".to_owned());
+    /// let policy = InHandshake::new(users).guest(|| "guest".to_owned());
     /// let io = SocketIo::builder().authenticate(policy).build()?;
     /// io.namespace("/")
     ///     .on_connect(|socket: Socket<String>| async move { socket.join(format!("user:{}", socket.data())) })

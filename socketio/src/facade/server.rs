@@ -12,7 +12,7 @@ use std::{fmt, io};
 use bytes::Bytes;
 use engineio::{Accepted, Body, Engine, EngineService, ForeignStream, Listener};
 use http_body::Body as HttpBody;
-use socketio_auth::{DynPolicy, Policy};
+use socketio_auth::{Policy, server::DynPolicy};
 use tokio::sync::watch;
 
 use super::builder::{Inherited, Many, NamespaceBuilder};
@@ -151,7 +151,9 @@ impl<D> SocketIoBuilder<D> {
         self
     }
 
-    /// How many CONNECTs of one connection may wait for their answer; 16 by default. One more is refused.
+    /// How many CONNECTs of one connection may wait for their answer, or namespaces for authentication; 64 by default, as many
+    /// as it may [join](Self::max_namespaces_per_connection), since a client that comes back asks for all of its namespaces
+    /// at once. One more is refused.
     pub fn max_concurrent_connects(mut self, connects: usize) -> Self {
         self.settings.client.max_connecting = connects;
         self

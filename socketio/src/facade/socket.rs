@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use engineio::{OverflowPolicy, Protocol, Sent};
 use serde::Serialize;
 use serde_json::Value;
-use socketio_auth::{Action, ErasedIdentity, Grant, Subject};
+use socketio_auth::{Grant, Subject, authorize::Action, server::ErasedIdentity};
 
 use crate::codec::FromArgs;
 use crate::error::{EmitError, JoinError};
@@ -254,7 +254,7 @@ impl<D: Send + Sync + 'static> Socket<D> {
     /// about by the server, a room that the client names has to be asked about by the handler that joins it.
     ///
     /// ```
-    /// use socketio::auth::Action;
+    /// use socketio::auth::authorize::Action;
     ///
     /// # fn handlers(chat: socketio::NamespaceBuilder<(), socketio::namespace::Decided>) {
     /// chat.on("join", |socket, room: String| async move {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use socketio_auth::{ErasedIdentity, Grant};
+use socketio_auth::{Grant, server::ErasedIdentity};
 
 use crate::authority::refused::Evidence;
 use crate::authority::revoked::Mark;

@@ -6,7 +6,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use serde_json::Value;
-use socketio_auth::{self as auth, Extract, Queued};
+use socketio_auth::{
+    Extract,
+    server::{QueuedPacket, lenient_json},
+};
 use tokio::runtime::Handle;
 
 use super::candidate::Accepted;
@@ -56,14 +59,14 @@ pub(crate) enum Auth {
 impl Payload {
     pub(crate) fn value(&self) -> Option<Cow<'_, Value>> {
         match self.auth.as_ref()? {
-            Auth::Text(text) => auth::lenient_json::from_str(text).ok().map(Cow::Owned),
+            Auth::Text(text) => lenient_json::from_str(text).ok().map(Cow::Owned),
             Auth::Value(value) => Some(Cow::Borrowed(value)),
         }
     }
 
     pub(crate) fn into_value(self) -> Option<Value> {
         match self.auth? {
-            Auth::Text(text) => auth::lenient_json::from_str(&text).ok(),
+            Auth::Text(text) => lenient_json::from_str(&text).ok(),
             Auth::Value(value) => Some(value),
         }
     }
@@ -72,17 +75,15 @@ impl Payload {
 /// A packet that waits for a verdict, or for its turn.
 pub(crate) struct HeldPacket {
     pub(crate) packet: Packet<'static>,
-    /// What it counts towards the bounds of what waits for a verification.
-    size: usize,
 }
 
 /// What an allocator adds to an allocation, with the counts of what is shared.
 const OVERHEAD: usize = 16;
 
 impl HeldPacket {
-    pub(crate) fn new(packet: &Packet<'_>, size: usize) -> Box<Self> {
+    pub(crate) fn new(packet: &Packet<'_>) -> Box<Self> {
         let packet = packet.clone().into_owned();
-        Box::new(Self { packet, size })
+        Box::new(Self { packet })
     }
 
     /// The memory that it takes.
@@ -97,9 +98,9 @@ impl HeldPacket {
     }
 }
 
-impl Queued for Box<HeldPacket> {
+impl QueuedPacket for Box<HeldPacket> {
     fn size_bytes(&self) -> usize {
-        self.size
+        self.resident_bytes()
     }
 }
 
@@ -166,6 +167,11 @@ impl Client {
     /// True while an answer of this client is awaited.
     pub(crate) fn is_awaited(&self) -> bool {
         self.awaited.load(Ordering::Relaxed) > 0
+    }
+
+    /// The sockets that are not in yet.
+    pub(crate) fn outside(&self) -> Vec<Arc<Core>> {
+        self.state.lock().machine.outside().cloned().collect()
     }
 
     pub(crate) fn joined(&self) -> Vec<Arc<Core>> {

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use engineio::{Connection, MessageBuffer};
 use serde::Serialize;
 use serde_json::Value;
-use socketio_auth::{ErasedIdentity, Grant};
+use socketio_auth::{Grant, server::ErasedIdentity};
 use tokio::sync::oneshot;
 
 use super::candidate::Candidate;
@@ -223,19 +223,15 @@ impl Core {
         self.state.lock().auth.as_deref().cloned()
     }
 
-    /// The handlers that only this socket has for an event.
-    pub(crate) fn listeners_of(&self, event: &str) -> Vec<Arc<dyn EventHandler>> {
+    /// The handlers that only this socket has for an event; `None` when it has none at all.
+    #[inline]
+    pub(crate) fn listeners_of(&self, event: &str) -> Option<Vec<Arc<dyn EventHandler>>> {
         if !self.has_listeners.load(Ordering::Acquire) {
-            return Vec::new();
+            return None;
         }
         let mut state = self.state.lock();
-        let listeners = state
-            .extra
-            .as_mut()
-            .and_then(|extra| extra.listeners.as_mut());
-        listeners
-            .map(|listeners| listeners.take(event))
-            .unwrap_or_default()
+        let listeners = state.extra.as_mut()?.listeners.as_mut()?;
+        Some(listeners.take(event))
     }
 
     /// What sees every event of this socket alone.

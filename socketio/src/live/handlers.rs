@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use serde::Serialize;
-use socketio_auth::ErasedIdentity;
+use socketio_auth::server::ErasedIdentity;
 
 use super::candidate::Candidate;
 use super::core::Core;

@@ -12,19 +12,23 @@ use serde_json::Value;
 use super::keeping::{Beside, Keeping};
 use crate::authority::secrets::Secrets;
 
-/// Headers about the hop a request came over, which say nothing that would outlive it.
-const HOP_HEADERS: [&str; 10] = [
-    "connection",
-    "keep-alive",
-    "proxy-connection",
-    "sec-websocket-extensions",
-    "sec-websocket-key",
-    "sec-websocket-version",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-];
+/// Whether a header, its name in lower case, is about the hop a request came over, and says nothing that would outlive
+/// it.
+fn is_of_hop(name: &[u8]) -> bool {
+    matches!(
+        name,
+        b"connection"
+            | b"keep-alive"
+            | b"proxy-connection"
+            | b"sec-websocket-extensions"
+            | b"sec-websocket-key"
+            | b"sec-websocket-version"
+            | b"te"
+            | b"trailer"
+            | b"transfer-encoding"
+            | b"upgrade"
+    )
+}
 
 thread_local! {
     /// Room for the text of a request that is being kept. Requests are small, and so it stays.
@@ -62,25 +66,19 @@ impl Handshake {
         secrets: Option<&Secrets>,
         issued_at: SystemTime,
     ) -> Self {
-        let is_kept = |name: &str| {
+        let is_kept = |name: &[u8]| {
             let is_wanted = keeping.wants_header(name);
-            let is_of_hop = || HOP_HEADERS.iter().any(|hop| hop.eq_ignore_ascii_case(name));
             let is_secret = || secrets.is_some_and(|secrets| secrets.has_header(name));
-            is_wanted && !is_of_hop() && !is_secret()
+            is_wanted && !is_of_hop(name) && !is_secret()
         };
         // Put together where there is room, so that what is kept is allocated at its size.
         let mut text = SCRATCH.take();
         text.extend_from_slice(request.path().as_bytes());
-        let pairs = request.query().split('&');
-        let is_secret = |pair: &str| secrets.is_some_and(|secrets| secrets.has_parameter(pair));
-        let kept_pairs = pairs.filter(|pair| !pair.is_empty() && !is_secret(pair));
-        for (index, pair) in kept_pairs.enumerate() {
-            text.push(if index == 0 { b'?' } else { b'&' });
-            text.extend_from_slice(pair.as_bytes());
-        }
+        keep_query(request.query(), secrets, &mut text);
         let url_bytes = text.len();
-        for (name, value) in request.headers().filter(|(name, _)| is_kept(name)) {
-            text.extend_from_slice(name.as_bytes());
+        let fields = request.header_fields();
+        for (name, value) in fields.filter(|(name, _)| is_kept(name)) {
+            text.extend_from_slice(name);
             text.push(0);
             text.extend_from_slice(value);
             text.push(0);
@@ -196,6 +194,23 @@ impl fmt::Debug for Handshake {
         f.debug_struct("Handshake")
             .field("peer", &self.peer)
             .finish_non_exhaustive()
+    }
+}
+
+/// Appends a query and its question mark, without what is secret.
+fn keep_query(query: &str, secrets: Option<&Secrets>, text: &mut Vec<u8>) {
+    let Some(secrets) = secrets else {
+        if !query.is_empty() {
+            text.push(b'?');
+            text.extend_from_slice(query.as_bytes());
+        }
+        return;
+    };
+    let pairs = query.split('&');
+    let kept = pairs.filter(|pair| !pair.is_empty() && !secrets.has_parameter(pair));
+    for (index, pair) in kept.enumerate() {
+        text.push(if index == 0 { b'?' } else { b'&' });
+        text.extend_from_slice(pair.as_bytes());
     }
 }
 

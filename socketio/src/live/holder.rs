@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use socketio_auth::{
-    Action, AuditKind, Code, Decision, DynPolicy, ErasedIdentity, Grant, GrantFacts, Rejection,
-    Subject,
+    AuditKind, Code, Grant, GrantFacts, Rejection, Subject,
+    authorize::{Action, Decision},
+    server::{DynPolicy, ErasedIdentity},
 };
 use tokio::sync::oneshot;
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use socketio_auth::{Credential, Purpose};
+use socketio_auth::{Credential, server::Purpose};
 
 use super::candidate::Candidate;
 use super::client::{HeldPacket, Payload};

@@ -29,11 +29,11 @@ pub(crate) enum KeptHeaders {
 }
 
 impl Keeping {
-    pub(super) fn wants_header(&self, name: &str) -> bool {
+    pub(super) fn wants_header(&self, name: &[u8]) -> bool {
         match &self.headers {
             KeptHeaders::All => true,
             KeptHeaders::Only(names) => {
-                let is_it = |wanted: &str| wanted.eq_ignore_ascii_case(name);
+                let is_it = |wanted: &str| wanted.as_bytes().eq_ignore_ascii_case(name);
                 is_it("origin") || names.iter().any(|wanted| is_it(wanted))
             }
         }

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::sync::{Arc, Weak};
 
-use socketio_auth::DynPolicy;
+use socketio_auth::server::DynPolicy;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 

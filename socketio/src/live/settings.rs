@@ -85,7 +85,7 @@ impl Default for Settings {
                 connect_timeout: Duration::from_secs(45),
                 attachment_timeout: Duration::from_secs(45),
                 max_namespaces: 64,
-                max_connecting: 16,
+                max_connecting: 64,
             },
         }
     }

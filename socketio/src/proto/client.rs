@@ -6,7 +6,10 @@ mod tests;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use socketio_auth::{self as auth, Answer, AuthMachine, Change, Collected, NamespacePolicy};
+use socketio_auth::{
+    NamespacePolicy,
+    server::{self as auth, Answer, AuthMachine, Change, Collected},
+};
 
 use crate::authority::refused::Refused;
 use crate::error::DisconnectReason;
@@ -21,7 +24,7 @@ pub(crate) trait Application {
     /// What came with a CONNECT.
     type Payload;
     /// A packet that waits for a verdict.
-    type Packet: auth::Queued;
+    type Packet: auth::QueuedPacket;
     /// What is kept of an accepted credential.
     type Grant;
 }
@@ -419,6 +422,14 @@ impl<A: Application> Client<A> {
         self.entries
             .iter()
             .filter(|entry| entry.phase == Phase::Joined)
+            .filter_map(|entry| entry.socket.as_ref())
+    }
+
+    /// The sockets that are being let in.
+    pub(crate) fn outside(&self) -> impl Iterator<Item = &A::Socket> {
+        self.entries
+            .iter()
+            .filter(|entry| entry.phase != Phase::Joined)
             .filter_map(|entry| entry.socket.as_ref())
     }
 
@@ -895,7 +906,7 @@ impl<A: Application> Client<A> {
 }
 
 /// Tells a policy's machine that its client has left; the one thing it may still want is an end to what is under way.
-fn cancel<M: auth::Queued, G>(
+fn cancel<M: auth::QueuedPacket, G>(
     machine: &mut AuthMachine<M, G, Refused>,
     now: Instant,
 ) -> Option<auth::Output<M, G, Refused>> {

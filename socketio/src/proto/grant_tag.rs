@@ -3,7 +3,7 @@
 use std::hash::BuildHasher;
 
 use foldhash::fast::FixedState;
-use socketio_auth::{GrantFacts, Revocation};
+use socketio_auth::{GrantFacts, revocation::Revocation};
 
 /// A few bits of the hashes of a grant's subject, session and token. They lie beside the sockets of a namespace: the
 /// many that are not meant are passed over without a look at socket or grant, and who seems to be meant is looked into.

@@ -140,9 +140,10 @@ impl Broadcast {
         }
         let message = self.encode(None, event, args, None)?;
         let shown = self.shown(args)?;
+        let has_authorizer = self.space.has_authorizer();
         let mut sent = Sent::Dropped;
         for socket in self.select() {
-            if !socket.has_left() && socket.may_receive(event) {
+            if !socket.has_left() && (!has_authorizer || socket.may_receive(event)) {
                 // A client that is gone, or whose queue is full, misses it.
                 sent = best(
                     sent,
@@ -157,16 +158,16 @@ impl Broadcast {
     //= SIO5-CSR-02
     fn emit_kept(&self, keeper: &Keeper, event: &str, args: &OwnedArgs) -> Result<Sent, EmitError> {
         let space = &self.space;
+        let has_authorizer = space.has_authorizer();
         let mut asked = HashMap::new();
         let (targets, order) = loop {
             let order = space.order.lock();
             let targets = self.select();
+            if !has_authorizer {
+                break (targets, order);
+            }
             let is_new = |socket: &&Arc<Core>| !asked.contains_key(socket.id());
-            let newcomers = targets.iter().filter(is_new);
-            let newcomers: Vec<_> = match space.has_authorizer() {
-                true => newcomers.cloned().collect(),
-                false => Vec::new(),
-            };
+            let newcomers: Vec<_> = targets.iter().filter(is_new).cloned().collect();
             if newcomers.is_empty() {
                 break (targets, order);
             }
@@ -179,9 +180,9 @@ impl Broadcast {
         let message = keeper.keep(&space.name, self.selection.clone(), event, |offset| {
             self.encode(None, event, args, Some(offset))
         })?;
-        let is_meant = |socket: &&Arc<Core>| {
-            !socket.has_left() && asked.get(socket.id()).copied().unwrap_or(true)
-        };
+        let is_allowed = |socket: &Core| asked.get(socket.id()).copied().unwrap_or(true);
+        let is_meant =
+            |socket: &&Arc<Core>| !socket.has_left() && (!has_authorizer || is_allowed(socket));
         let queued: Vec<_> = targets
             .iter()
             .filter(is_meant)

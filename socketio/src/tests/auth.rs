@@ -2,8 +2,10 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::auth::{
-    self, Action, AuthContext, Authenticator, BearerHeader, Code, Credential, Decision, Either,
-    Grant, Handshake, MemoryRevocations, Outcome, Revocation, TwoRoundTrip, auth_fn, authorizer_fn,
+    self, AuthContext, Authenticator, BearerHeader, Code, Credential, Either, Grant, InHandshake,
+    Outcome, TwoRoundTrip, auth_fn,
+    authorize::{Action, Decision, authorizer_fn},
+    revocation::{MemoryRevocations, Revocation},
 };
 use crate::testing::{Received, TestClient};
 use crate::tests::Log;
@@ -15,7 +17,7 @@ pub(super) struct User(pub(super) String);
 /// A server whose root namespace is for [`users`] alone.
 pub(super) fn guarded(builder: SocketIoBuilder) -> SocketIo<User> {
     let io = builder
-        .authenticate(Handshake::new(users()))
+        .authenticate(InHandshake::new(users()))
         .build()
         .unwrap();
     io.namespace("/")
@@ -70,7 +72,7 @@ pub(super) fn token(name: &str) -> String {
 
 #[tokio::test(start_paused = true)]
 async fn the_policy_of_the_server_guards_every_namespace_that_does_not_say_otherwise() {
-    let policy = Handshake::new(users());
+    let policy = InHandshake::new(users());
     let io = SocketIo::builder().authenticate(policy).build().unwrap();
     open(io.namespace("/")).open().unwrap();
     open(io.namespaces("/dyn-#")).open().unwrap();
@@ -114,7 +116,7 @@ async fn the_policy_of_the_server_guards_every_namespace_that_does_not_say_other
 
 #[tokio::test(start_paused = true)]
 async fn three_failures_on_a_connection_use_up_its_attempts() {
-    let policy = Handshake::new(users());
+    let policy = InHandshake::new(users());
     let io = SocketIo::builder().authenticate(policy).build().unwrap();
     open(io.namespace("/")).open().unwrap();
     let mut client = TestClient::open(&io).await;
@@ -129,7 +131,7 @@ async fn three_failures_on_a_connection_use_up_its_attempts() {
 async fn clients_of_protocol_4_hear_the_data_alone() {
     let io = SocketIo::builder()
         .engine(|config| config.allow_eio3(true))
-        .authenticate(Handshake::new(users()).sources(BearerHeader))
+        .authenticate(InHandshake::new(users()).sources(BearerHeader))
         .build()
         .unwrap();
     open(io.namespace("/")).open().unwrap();
@@ -145,11 +147,11 @@ async fn clients_of_protocol_4_hear_the_data_alone() {
 async fn the_connect_that_protocol_4_implies_is_no_attempt() {
     let io = SocketIo::builder()
         .engine(|config| config.allow_eio3(true))
-        .authenticate(Handshake::new(users()).sources(BearerHeader))
+        .authenticate(InHandshake::new(users()).sources(BearerHeader))
         .build()
         .unwrap();
     open(io.namespace("/")).open().unwrap();
-    let other = Handshake::new(users()).sources(auth::AuthField("token"));
+    let other = InHandshake::new(users()).sources(auth::AuthField("token"));
     open(io.namespace("/other").authenticate(other))
         .open()
         .unwrap();
@@ -247,7 +249,7 @@ async fn who_fails_two_round_trips_hears_why_and_goes() {
 #[tokio::test(start_paused = true)]
 async fn a_verification_that_hangs_is_given_up_and_ends_with_its_client() {
     let io = SocketIo::builder()
-        .authenticate(Handshake::new(users()))
+        .authenticate(InHandshake::new(users()))
         .build()
         .unwrap();
     open(io.namespace("/")).open().unwrap();
@@ -264,7 +266,7 @@ async fn a_verification_that_hangs_is_given_up_and_ends_with_its_client() {
 #[tokio::test(start_paused = true)]
 async fn a_grant_that_ends_is_announced_can_be_renewed_and_closes_without_a_disconnect() {
     let io = SocketIo::builder()
-        .authenticate(Handshake::new(users()))
+        .authenticate(InHandshake::new(users()))
         .build()
         .unwrap();
     open(io.namespace("/")).open().unwrap();
@@ -296,7 +298,7 @@ async fn a_grant_that_ends_is_announced_can_be_renewed_and_closes_without_a_disc
 async fn what_is_revoked_leaves_at_once_and_does_not_come_back() {
     let list = Arc::new(MemoryRevocations::new());
     let io = SocketIo::builder()
-        .authenticate(Handshake::new(users().with_revocation(Arc::clone(&list))))
+        .authenticate(InHandshake::new(users().with_revocation(Arc::clone(&list))))
         .build()
         .unwrap();
     let space = open(io.namespace("/")).open().unwrap();
@@ -321,7 +323,7 @@ async fn what_is_revoked_leaves_at_once_and_does_not_come_back() {
 async fn acknowledging_the_end_of_one_namespace_leaves_the_others_alone() {
     let list = Arc::new(MemoryRevocations::new());
     let io = SocketIo::builder()
-        .authenticate(Handshake::new(users().with_revocation(Arc::clone(&list))))
+        .authenticate(InHandshake::new(users().with_revocation(Arc::clone(&list))))
         .build()
         .unwrap();
     open(io.namespace("/")).open().unwrap();
@@ -346,7 +348,7 @@ async fn guests_come_without_a_token_only_and_become_somebody_later() {
     let io = SocketIo::new();
     let policy = Either::new(users()).guest(|| User("guest".into()));
     open(io.namespace("/").authenticate(policy)).open().unwrap();
-    let policy = Handshake::new(users()).guest(|| User("guest".into()));
+    let policy = InHandshake::new(users()).guest(|| User("guest".into()));
     open(io.namespace("/guest").authenticate(policy))
         .open()
         .unwrap();
@@ -384,7 +386,7 @@ async fn connect_middleware_sees_who_comes_in_either_mode() {
         .middleware(admit)
         .open()
         .unwrap();
-    let policy = Handshake::new(users());
+    let policy = InHandshake::new(users());
     open(io.namespace("/one").authenticate(policy))
         .middleware(admit)
         .open()
@@ -416,8 +418,8 @@ async fn connect_middleware_sees_who_comes_in_either_mode() {
 
 #[tokio::test(start_paused = true)]
 async fn the_authorizer_is_asked_about_connects_and_events() {
-    let policy = Handshake::new(users()).authorize(authorizer_fn(
-        |holder: auth::Holder<'_, User>, action: Action<'_>| {
+    let policy = InHandshake::new(users()).authorize(authorizer_fn(
+        |holder: auth::authorize::Holder<'_, User>, action: Action<'_>| {
             let name = &holder.identity().0;
             Decision::allow_if(match action {
                 Action::Connect { .. } => name != "eve",
@@ -444,7 +446,7 @@ async fn the_authorizer_is_asked_about_connects_and_events() {
 
 #[tokio::test(start_paused = true)]
 async fn the_number_of_clients_that_wait_to_be_let_in_is_bounded() {
-    let mut limits = auth::Limits::default();
+    let mut limits = auth::limits::AuthLimits::default();
     limits.max_pending = 1;
     let io = SocketIo::builder().auth_limits(|_| limits).build().unwrap();
     open(io.namespace("/").authenticate(TwoRoundTrip::new(users())))
@@ -468,4 +470,87 @@ async fn the_number_of_clients_that_wait_to_be_let_in_is_bounded() {
         third.join("/").await.starts_with("40{"),
         "who left does not count"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_takes_one_place_however_many_of_its_namespaces_wait() {
+    let io = SocketIo::builder().auth_limits(|limits| limits.max_pending(2));
+    let io = io.authenticate(TwoRoundTrip::new(users())).build().unwrap();
+    let _rooms = io.namespaces("/n-#").open().unwrap();
+    let names: Vec<String> = (0..64).map(|number| format!("/n-{number}")).collect();
+    let mut greedy = TestClient::open(&io).await;
+    let mut modest = TestClient::open(&io).await;
+    let mut late = TestClient::open(&io).await;
+    for name in &names {
+        let answer = greedy.join(name).await;
+        assert!(answer.starts_with(&format!("40{name},")), "{answer}");
+    }
+    let past = greedy.join("/n-64").await;
+    assert!(past.contains("Too many namespaces"), "{past}");
+    assert!(modest.join("/n-0").await.starts_with("40/n-0,"));
+    let refused = late.join("/n-0").await;
+    assert!(refused.contains("auth_unavailable"), "{refused}");
+    // It keeps its place until the last of them is gone.
+    for name in &names {
+        let refused = late.join("/n-0").await;
+        assert!(refused.contains("auth_unavailable"), "{refused}");
+        greedy.send(&format!("41{name},")).await;
+    }
+    assert!(late.join("/n-0").await.starts_with("40/n-0,"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_connections_of_one_address_keep_nobody_else_from_logging_in() {
+    let io = SocketIo::builder().authenticate(TwoRoundTrip::new(users()));
+    let io = io.build().unwrap();
+    let _rooms = io.namespaces("/n-#").open().unwrap();
+    let of = |peer: &str| TestClient::builder().peer(peer.parse().unwrap());
+    let mut crowd = Vec::new();
+    for _ in 0..640 {
+        let mut client = of("192.0.2.1:4000").open(&io).await;
+        for number in 0..16 {
+            let answer = client.join(&format!("/n-{number}")).await;
+            assert!(answer.starts_with("40/n-"), "{answer}");
+        }
+        crowd.push(client);
+    }
+    for peer in ["192.0.2.1:5000", "198.51.100.7:4000"] {
+        let mut ann = of(peer).open(&io).await;
+        let answer = ann.join("/n-1").await;
+        assert!(answer.starts_with("40/n-1,"), "{peer}: {answer}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_judged_at_once_needs_no_place_to_wait_in() {
+    let io = SocketIo::builder().auth_limits(|limits| limits.max_pending(1));
+    let io = io.build().unwrap();
+    open(io.namespace("/").authenticate(InHandshake::new(users())))
+        .open()
+        .unwrap();
+    open(
+        io.namespace("/later")
+            .authenticate(InHandshake::new(users())),
+    )
+    .middleware(|_| async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        Ok::<(), ConnectError>(())
+    })
+    .open()
+    .unwrap();
+    let mut first = TestClient::open(&io).await;
+    first.send(&format!("40/later,{}", token("user:eve"))).await;
+    // It waits for the middleware, in the only place.
+    let mut second = TestClient::open(&io).await;
+    let refused = second.join_with("/later", &token("user:ann")).await;
+    assert!(refused.contains("auth_unavailable"), "{refused}");
+    let refused = second.join_with("/", &token("hang")).await;
+    assert!(refused.contains("auth_unavailable"), "{refused}");
+    let refused = second.join_with("/", &token("bad")).await;
+    assert!(refused.contains("invalid_token"), "{refused}");
+    let answer = second.join_with("/", &token("user:ann")).await;
+    assert!(answer.starts_with("40{"), "{answer}");
+    assert!(first.next_text().await.starts_with("40/later,{"));
+    let answer = second.join_with("/later", &token("user:ann")).await;
+    assert!(answer.starts_with("40/later,{"), "{answer}");
 }

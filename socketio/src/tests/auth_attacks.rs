@@ -7,8 +7,9 @@ use super::Log;
 use super::auth::{User, token, users, wall_clock};
 use super::polling::Polling;
 use crate::auth::{
-    Action, Authenticator as _, Decision, Handshake, Holder, MemoryRevocations, OnExpiry,
-    Revocation, TwoRoundTrip, authorizer_fn,
+    Authenticator as _, InHandshake, OnExpiry, TwoRoundTrip,
+    authorize::{Action, Decision, Holder, authorizer_fn},
+    revocation::{MemoryRevocations, Revocation},
 };
 use crate::namespace::One;
 use crate::testing::{Received, TestClient};
@@ -38,7 +39,7 @@ async fn a_grant_that_ends_while_middleware_waits_refuses_the_connect() {
         OnExpiry::NotifyOnly,
     ] {
         let log = Log::default();
-        let policy = Handshake::new(users()).on_expiry(on_expiry);
+        let policy = InHandshake::new(users()).on_expiry(on_expiry);
         let io = SocketIo::builder().authenticate(policy).build().unwrap();
         let connected = log.clone();
         io.namespace("/")
@@ -68,7 +69,7 @@ async fn a_grant_that_ends_while_middleware_waits_refuses_the_connect() {
 async fn row_13_what_is_revoked_between_the_verdict_and_the_join_does_not_get_in() {
     let log = Log::default();
     let list = Arc::new(MemoryRevocations::new());
-    let policy = Handshake::new(users().with_revocation(Arc::clone(&list)));
+    let policy = InHandshake::new(users().with_revocation(Arc::clone(&list)));
     let io = SocketIo::builder().authenticate(policy).build().unwrap();
     let space = slow_to_admit(io.namespace("/"), &log);
     let mut client = TestClient::open(&io).await;
@@ -110,7 +111,7 @@ async fn row_13_what_is_revoked_during_the_second_round_trip_does_not_get_in() {
 #[tokio::test(start_paused = true)]
 async fn who_is_kicked_while_middleware_waits_is_refused_at_once() {
     let log = Log::default();
-    let policy = Handshake::new(users());
+    let policy = InHandshake::new(users());
     let io = SocketIo::builder().authenticate(policy).build().unwrap();
     let space = slow_to_admit(io.namespace("/"), &log);
     let mut client = TestClient::open(&io).await;
@@ -153,7 +154,7 @@ async fn who_is_kicked_during_the_second_round_trip_is_put_out_at_once() {
 
 /// A server with a handshake in `/`, two round trips in `/two`, which logs who comes in.
 fn both_modes(log: &Log) -> SocketIo<User> {
-    let policy = Handshake::new(users());
+    let policy = InHandshake::new(users());
     let io = SocketIo::builder().authenticate(policy).build().unwrap();
     let two = io
         .namespace("/two")
@@ -249,7 +250,7 @@ async fn the_ends_of_all_namespaces_leave_together() {
 #[tokio::test(start_paused = true)]
 async fn whose_grant_is_shortened_while_middleware_waits_hears_so_in_the_answer() {
     let log = Log::default();
-    let policy = Handshake::new(users());
+    let policy = InHandshake::new(users());
     let io = SocketIo::builder().authenticate(policy).build().unwrap();
     let space = slow_to_admit(io.namespace("/"), &log);
     let mut client = TestClient::open(&io).await;
@@ -288,7 +289,7 @@ async fn who_was_turned_away_is_not_kicked_for_it() {
 
 #[tokio::test(start_paused = true)]
 async fn row_39_a_downgrade_takes_away_the_rooms_of_who_it_was() {
-    let policy = Handshake::new(users())
+    let policy = InHandshake::new(users())
         .guest(|| User("guest".into()))
         .on_expiry(OnExpiry::Downgrade)
         .authorize(authorizer_fn(
@@ -322,7 +323,7 @@ async fn row_39_a_downgrade_takes_away_the_rooms_of_who_it_was() {
 
 #[tokio::test(start_paused = true)]
 async fn row_36_who_cannot_be_made_a_guest_at_its_end_is_put_out() {
-    let policy = Handshake::new(users())
+    let policy = InHandshake::new(users())
         .guest(|| -> User { panic!("no guests today") })
         .on_expiry(OnExpiry::Downgrade);
     let io = SocketIo::builder().authenticate(policy).build().unwrap();
@@ -337,7 +338,7 @@ async fn row_36_who_cannot_be_made_a_guest_at_its_end_is_put_out() {
 
 #[tokio::test(start_paused = true)]
 async fn a_namespace_joined_late_judges_the_opening_requests_token_anew() {
-    let policy = Handshake::new(users());
+    let policy = InHandshake::new(users());
     let io = SocketIo::builder().authenticate(policy).build().unwrap();
     for name in ["/", "/late"] {
         io.namespace(name).open().unwrap();
@@ -346,7 +347,7 @@ async fn a_namespace_joined_late_judges_the_opening_requests_token_anew() {
     list.revoke(&Revocation::subject("ann", wall_clock()))
         .unwrap();
     io.namespace("/list")
-        .authenticate(Handshake::new(users().with_revocation(Arc::clone(&list))))
+        .authenticate(InHandshake::new(users().with_revocation(Arc::clone(&list))))
         .open()
         .unwrap();
     let header = [("authorization", "Bearer user:ann")];
@@ -361,7 +362,7 @@ async fn a_namespace_joined_late_judges_the_opening_requests_token_anew() {
 #[tokio::test(start_paused = true)]
 async fn a_namesake_of_another_issuer_is_somebody_else() {
     let io = SocketIo::builder()
-        .authenticate(Handshake::new(users()))
+        .authenticate(InHandshake::new(users()))
         .build()
         .unwrap();
     let space = io.namespace("/").open().unwrap();

@@ -7,8 +7,8 @@ use super::auth::{User, guarded, users};
 use crate::auth::jwt::{Algorithm, JwtAuthenticator, ProofOfPossession};
 use crate::auth::testing::TokenMint;
 use crate::auth::{
-    AllowedOrigins, BearerHeader, Cookie, CredentialSource as _, Handshake, ProvenAuthField,
-    TrustedProxies,
+    BearerHeader, Cookie, CookieOrigins, CredentialSource as _, InHandshake, ProvenAuthField,
+    limits::TrustedProxies,
 };
 use crate::testing::TestClient;
 use crate::{SocketIo, SocketIoService};
@@ -56,10 +56,10 @@ const REFUSED: &str = r#"{"code":3,"message":"Bad request"}"#;
 
 #[tokio::test(start_paused = true)]
 async fn row_26_a_stolen_session_id_is_no_use_with_another_credential() {
-    let origins = AllowedOrigins::new(["https://a.example"]);
+    let origins = CookieOrigins::new(["https://a.example"]);
     let sources = BearerHeader.or(Cookie::new("token", origins));
     let io = SocketIo::builder()
-        .authenticate(Handshake::new(users()).sources(sources))
+        .authenticate(InHandshake::new(users()).sources(sources))
         .build()
         .unwrap();
     io.namespace("/")
@@ -182,7 +182,7 @@ async fn a_proof_holds_for_its_own_connection_only() {
         proof: "proof",
     };
     let io = SocketIo::builder()
-        .authenticate(Handshake::new(jwt).sources(source))
+        .authenticate(InHandshake::new(jwt).sources(source))
         .build()
         .unwrap();
     io.namespace("/")

@@ -7,8 +7,10 @@ use std::time::Duration;
 use super::Log;
 use super::auth::{User, guarded, token, users, wall_clock};
 use crate::auth::{
-    self, Action, AuthEvent, Decision, ExponentialLockout, Handshake, Lockout, LockoutKey,
-    Revocation, TrustedProxies, TwoRoundTrip, authorizer_fn,
+    self, AuthEvent, InHandshake, TwoRoundTrip,
+    authorize::{Action, Decision, authorizer_fn},
+    limits::{ExponentialLockout, Lockout, LockoutKey, TrustedProxies},
+    revocation::Revocation,
 };
 use crate::testing::{Received, TestClient};
 use crate::{Ack, EmitError, SocketIo, SocketIoBuilder};
@@ -34,8 +36,8 @@ fn entries(log: &Log) -> Vec<String> {
 #[tokio::test(start_paused = true)]
 async fn the_books_tell_every_step_and_no_token() {
     let log = Log::default();
-    let policy = Handshake::new(users()).authorize(authorizer_fn(
-        |_: auth::Holder<'_, User>, action: Action<'_>| {
+    let policy = InHandshake::new(users()).authorize(authorizer_fn(
+        |_: auth::authorize::Holder<'_, User>, action: Action<'_>| {
             Decision::allow_if(action.object() != "secret")
         },
     ));
@@ -107,7 +109,7 @@ async fn a_verdict_is_told_with_what_was_judged_and_how_long_it_took() {
     for is_handshake in [true, false] {
         let log = Log::default();
         let io = if is_handshake {
-            audited(&log).authenticate(Handshake::new(users()))
+            audited(&log).authenticate(InHandshake::new(users()))
         } else {
             audited(&log).authenticate(TwoRoundTrip::new(users()))
         };
@@ -167,7 +169,7 @@ async fn the_books_tell_of_those_who_do_not_come_in_time() {
 async fn a_sink_that_panics_ends_nobody() {
     let io = SocketIo::builder()
         .audit(|_: &AuthEvent<'_>| panic!("the sink"))
-        .authenticate(Handshake::new(users()))
+        .authenticate(InHandshake::new(users()))
         .build()
         .unwrap();
     io.namespace("/")
@@ -232,8 +234,8 @@ async fn row_17_an_address_that_failed_is_locked_out_and_the_proxy_is_not() {
 
 #[tokio::test(start_paused = true)]
 async fn row_17_failures_of_an_address_use_up_its_bucket() {
-    let mut limits = auth::Limits::default();
-    limits.failures_per_address = Some(auth::Rate::new(1, 2));
+    let mut limits = auth::limits::AuthLimits::default();
+    limits.failures_per_address = Some(auth::limits::Rate::new(1, 2));
     let io = behind_a_proxy(SocketIo::builder().auth_limits(|_| limits));
     for _ in 0..2 {
         let mut client = client_at(&io, "10.0.0.1", "192.0.2.1").await;
@@ -260,7 +262,7 @@ fn the_options_of_authentication_show_in_debug_without_secrets() {
 #[tokio::test(start_paused = true)]
 async fn who_is_kicked_leaves_and_who_is_warned_may_renew() {
     let io = SocketIo::builder()
-        .authenticate(Handshake::new(users()))
+        .authenticate(InHandshake::new(users()))
         .build()
         .unwrap();
     let space = io
@@ -302,7 +304,7 @@ async fn who_is_kicked_leaves_and_who_is_warned_may_renew() {
 #[test]
 fn row_23_the_report_names_every_namespace_and_what_it_asks_for() {
     let io = SocketIo::builder()
-        .authenticate(Handshake::new(users()))
+        .authenticate(InHandshake::new(users()))
         .build()
         .unwrap();
     io.namespace("/b")
@@ -329,8 +331,8 @@ fn row_23_the_report_names_every_namespace_and_what_it_asks_for() {
 
 #[tokio::test(start_paused = true)]
 async fn row_39_who_may_not_receive_an_event_or_be_in_a_room_is_left_out() {
-    let policy = Handshake::new(users()).authorize(authorizer_fn(
-        |holder: auth::Holder<'_, User>, action: Action<'_>| {
+    let policy = InHandshake::new(users()).authorize(authorizer_fn(
+        |holder: auth::authorize::Holder<'_, User>, action: Action<'_>| {
             let is_ann = holder.identity().0 == "ann";
             // A grant that ends is worth less than one that does not.
             let is_full = holder
@@ -387,7 +389,7 @@ async fn row_39_who_may_not_receive_an_event_or_be_in_a_room_is_left_out() {
 async fn a_payload_that_is_too_long_is_told_with_the_limit() {
     let log = Log::default();
     let io = audited(&log)
-        .authenticate(Handshake::new(users()))
+        .authenticate(InHandshake::new(users()))
         .build()
         .unwrap();
     io.namespace("/").open().unwrap();

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use super::Log;
 use super::auth::{User, token, users, wall_clock};
-use crate::auth::{Handshake, Inherit, OnExpiry, Revocation, TwoRoundTrip};
+use crate::auth::{InHandshake, Inherit, OnExpiry, TwoRoundTrip, revocation::Revocation};
 use crate::testing::TestClient;
 use crate::{Ack, ConnectError, Namespace, NamespaceBuilder, Socket, SocketIo};
 
 /// Guests may come, subjects may switch, and who stays too long becomes a guest.
 fn lenient() -> SocketIo<User> {
-    let policy = Handshake::new(users())
+    let policy = InHandshake::new(users())
         .guest(|| User("guest".into()))
         .on_expiry(OnExpiry::Downgrade)
         .settings(|settings| {
@@ -230,7 +230,7 @@ async fn who_is_revoked_while_middleware_is_asked_about_it_does_not_take_over() 
 
 #[tokio::test(start_paused = true)]
 async fn what_a_socket_sends_after_its_grant_waits_for_the_guest() {
-    let policy = Handshake::new(users())
+    let policy = InHandshake::new(users())
         .guest(|| User("late".into()))
         .on_expiry(OnExpiry::Downgrade);
     let io = SocketIo::builder().authenticate(policy).build().unwrap();
@@ -244,7 +244,7 @@ async fn what_a_socket_sends_after_its_grant_waits_for_the_guest() {
 
 #[tokio::test(start_paused = true)]
 async fn a_guest_that_middleware_does_not_take_is_put_out_at_the_end_of_the_grant() {
-    let policy = Handshake::new(users())
+    let policy = InHandshake::new(users())
         .guest(|| User("mallory".into()))
         .on_expiry(OnExpiry::Downgrade);
     let io = SocketIo::builder().authenticate(policy).build().unwrap();
@@ -339,7 +339,7 @@ async fn middleware_has_its_time_and_no_more() {
 
 /// Two namespaces of one policy, the second of which takes over what the first holds; its own middleware is asked.
 fn inheriting(log: &Log, allows_switch: bool) -> (SocketIo<User>, Namespace<User>) {
-    let policy = Handshake::new(users()).settings(move |settings| {
+    let policy = InHandshake::new(users()).settings(move |settings| {
         settings.inherit = Inherit::SameSubject;
         settings.allow_switch = allows_switch;
         settings.min_renewal_interval = Duration::ZERO;

@@ -6,9 +6,10 @@ use std::time::Duration;
 use super::Log;
 use super::auth::{User, token, users, wall_clock};
 use crate::auth::{
-    Action, AuditKind, AuthContext, AuthEvent, Authenticator, Code, Credential, Decision, Grant,
-    Handshake, Holder, Inherit, MemoryRevocations, Outcome, Revocation, Scopes, TwoRoundTrip,
-    auth_fn, authorizer_fn,
+    AuditKind, AuthContext, AuthEvent, Authenticator, Code, Credential, Grant, InHandshake,
+    Inherit, Outcome, Scopes, TwoRoundTrip, auth_fn,
+    authorize::{Action, Decision, Holder, authorizer_fn},
+    revocation::{MemoryRevocations, Revocation},
 };
 use crate::testing::{Received, TestClient};
 use crate::{Ack, AuthControl, Room, Socket, SocketIo};
@@ -53,7 +54,7 @@ async fn a_live_socket_loses_what_its_issuer_takes_back() {
     let (issuer, log) = (Issuer::default(), Log::default());
     issuer.says(Some("a b"));
     let books = log.clone();
-    let policy = Handshake::new(issuer.authenticator())
+    let policy = InHandshake::new(issuer.authenticator())
         .authorize(authorizer_fn(by_scope))
         .settings(|settings| settings.revalidate_every = Some(Duration::from_secs(10)));
     let io = SocketIo::builder()
@@ -93,7 +94,7 @@ async fn a_live_socket_loses_what_its_issuer_takes_back() {
 
 #[tokio::test(start_paused = true)]
 async fn row_22_a_socket_that_may_switch_leaves_the_rooms_of_who_it_was() {
-    let policy = Handshake::new(users()).settings(|settings| settings.allow_switch = true);
+    let policy = InHandshake::new(users()).settings(|settings| settings.allow_switch = true);
     let io = SocketIo::builder().authenticate(policy).build().unwrap();
     let space = io
         .namespace("/")
@@ -120,7 +121,7 @@ async fn row_22_a_socket_that_may_switch_leaves_the_rooms_of_who_it_was() {
 
 /// Two namespaces under the server's policy, which may be inherited, and others.
 fn inheriting(list: &Arc<MemoryRevocations>) -> SocketIo<User> {
-    let policy = Handshake::new(users().with_revocation(Arc::clone(list)))
+    let policy = InHandshake::new(users().with_revocation(Arc::clone(list)))
         .authorize(authorizer_fn(|_: Holder<'_, User>, action: Action<'_>| {
             Decision::allow_if(
                 action
@@ -239,7 +240,7 @@ async fn row_13_who_is_kicked_by_a_grant_that_has_just_been_set_leaves() {
             Outcome::Accept(Grant::new(Arc::new(Tells(tells)), "ann").with_token_id(id))
         }
     });
-    let policy = Handshake::new(authenticator);
+    let policy = InHandshake::new(authenticator);
     let io = SocketIo::builder().authenticate(policy).build().unwrap();
     io.namespace("/").open().unwrap();
     assert!(server.set(io.auth()).is_ok());
@@ -264,11 +265,11 @@ async fn row_13_a_kick_that_is_under_way_finds_whoever_takes_the_grant_over() {
     let (go_on, may_go_on) = std::sync::mpsc::channel();
     let may_go_on = Mutex::new(may_go_on);
     let policy =
-        Handshake::new(users()).settings(|settings| settings.inherit = Inherit::SameSubject);
+        InHandshake::new(users()).settings(|settings| settings.inherit = Inherit::SameSubject);
     let builder = SocketIo::builder().authenticate(policy);
     let io = builder
         .audit(move |event: &AuthEvent<'_>| {
-            if event.kind == AuditKind::Revoked && told.send(()).is_ok() {
+            if matches!(event.kind, AuditKind::Revoked(_)) && told.send(()).is_ok() {
                 let _ = may_go_on.lock().unwrap().recv();
             }
         })
@@ -310,7 +311,7 @@ async fn row_36_an_identity_whose_end_panics_ends_nobody() {
         });
         Outcome::Accept(Grant::new(Arc::new(Tells(tells)), "ann"))
     });
-    let policy = Handshake::new(authenticator);
+    let policy = InHandshake::new(authenticator);
     let io = SocketIo::builder().authenticate(policy).build().unwrap();
     io.namespace("/").open().unwrap();
     let mut client = TestClient::open(&io).await;
@@ -335,7 +336,7 @@ async fn row_13_a_renewed_grant_is_found_by_its_own_token_and_no_longer_by_the_o
         let grant = Grant::new(User("ann".into()), "ann").with_session_id(format!("s-{id}"));
         Outcome::Accept(grant.with_token_id(id))
     });
-    let policy = Handshake::new(authenticator);
+    let policy = InHandshake::new(authenticator);
     let io = SocketIo::builder().authenticate(policy).build().unwrap();
     io.namespace("/").open().unwrap();
     let mut client = TestClient::open(&io).await;

@@ -7,10 +7,11 @@ use std::time::Duration;
 use super::Log;
 use super::auth::{User, guarded, token, users};
 use crate::auth::{
-    Action, AuthContext, AuthEvent, Authenticator as _, Credential, CredentialSource, Decision,
-    Dialect, Either, Extract, GrantFacts, Handshake, Holder, Lockout, LockoutKey,
-    MemoryRevocations, OnExpiry, Outcome, RequestView, Revocation, RevocationList,
-    RevocationListener, TwoRoundTrip, auth_fn, authorizer_fn,
+    AuthContext, AuthEvent, Authenticator as _, Credential, CredentialSource, Dialect, Either,
+    Extract, GrantFacts, HandshakeView, InHandshake, OnExpiry, Outcome, TwoRoundTrip, auth_fn,
+    authorize::{Action, Decision, Holder, authorizer_fn},
+    limits::{Lockout, LockoutKey},
+    revocation::{MemoryRevocations, Revocation, RevocationList, RevocationListener},
 };
 use crate::namespace::{Decided, One};
 use crate::testing::{Received, TestClient};
@@ -106,7 +107,10 @@ async fn row_18_a_pending_client_that_floods_is_closed() {
     let log = Log::default();
     watched(&io, "/", &log);
     // Ignored packets before `authenticate`, queued ones behind it: the bound, and one past it.
-    for (first, bound) in [("", 32), (r#"42["authenticate",{"token":"hang"}]"#, 16)] {
+    for (first, bound) in [
+        ("", 10_000),
+        (r#"42["authenticate",{"token":"hang"}]"#, 256),
+    ] {
         for (count, is_closed) in [(bound, false), (bound + 1, true)] {
             let mut client = TestClient::open(&io).await;
             client.join("/").await;
@@ -165,7 +169,7 @@ async fn row_19_no_emit_room_or_broadcast_reaches_a_pending_client() {
 #[tokio::test(start_paused = true)]
 async fn row_17_attempts_are_counted_over_all_namespaces_of_a_connection() {
     let io = SocketIo::builder()
-        .authenticate(Handshake::new(users()))
+        .authenticate(InHandshake::new(users()))
         .build()
         .unwrap();
     for name in ["/a", "/b", "/c", "/d"] {
@@ -267,7 +271,7 @@ async fn row_36_an_authenticator_that_panics_refuses_its_client_and_is_told_of()
 #[tokio::test(start_paused = true)]
 async fn row_23_namespaces_that_are_opened_later_and_dynamic_ones_are_guarded() {
     let io = SocketIo::builder()
-        .authenticate(Handshake::new(users()))
+        .authenticate(InHandshake::new(users()))
         .build()
         .unwrap();
     let mut client = TestClient::open(&io).await;
@@ -293,7 +297,7 @@ async fn row_23_namespaces_that_are_opened_later_and_dynamic_ones_are_guarded() 
 async fn row_23_dynamic_namespaces_are_guarded_from_clients_of_protocol_4() {
     let io = SocketIo::builder()
         .engine(|config| config.allow_eio3(true))
-        .authenticate(Handshake::new(users()))
+        .authenticate(InHandshake::new(users()))
         .build()
         .unwrap();
     let tenants = io
@@ -418,7 +422,7 @@ async fn the_event_that_authenticates_is_not_for_handlers() {
     assert_eq!(handled("/b", older, "authenticate"), Ok(()));
     assert_eq!(handled("/c", None, "authenticate"), Ok(()));
     let many = io.namespaces("/d-*");
-    let many = many.authenticate(Handshake::new(users()));
+    let many = many.authenticate(InHandshake::new(users()));
     let many = many.on("authenticate", |_, (): ()| async {}).open();
     assert_eq!(many.map(drop), taken("authenticate"));
     // Among others, wherever these stand.
@@ -470,7 +474,7 @@ async fn row_36_whatever_panics_for_a_policy_refuses_its_client_and_says_so() {
             _ => builder,
         };
         let io = builder.build().unwrap();
-        let handshake = Handshake::new(authenticator.clone()).guest(guest);
+        let handshake = InHandshake::new(authenticator.clone()).guest(guest);
         let two = TwoRoundTrip::new(authenticator).guest(guest);
         let log = Log::default();
         let spaces = [
@@ -522,7 +526,7 @@ async fn who_may_not_be_a_guest_there_is_none_in_either_mode() {
     };
     let io = SocketIo::new();
     let guest = || User("guest".into());
-    let handshake = Handshake::new(users()).guest(guest);
+    let handshake = InHandshake::new(users()).guest(guest);
     let two = TwoRoundTrip::new(users()).guest(guest);
     let log = Log::default();
     let handshake = handshake.authorize(authorizer_fn(authorizer));
@@ -612,7 +616,7 @@ async fn what_stands_beside_a_credential_does_not_spoil_it() {
     let io = SocketIo::new();
     let log = Log::default();
     watched_of(
-        io.namespace("/one").authenticate(Handshake::new(users())),
+        io.namespace("/one").authenticate(InHandshake::new(users())),
         &log,
     );
     watched_of(
@@ -637,7 +641,7 @@ async fn a_credential_that_cannot_be_read_makes_nobody_a_guest() {
     let guest = || User("guest".into());
     let io = SocketIo::new();
     let log = Log::default();
-    let handshake = Handshake::new(users()).guest(guest);
+    let handshake = InHandshake::new(users()).guest(guest);
     watched_of(io.namespace("/one").authenticate(handshake), &log);
     let two = TwoRoundTrip::new(users()).guest(guest);
     watched_of(io.namespace("/two").authenticate(two), &log);
@@ -664,7 +668,7 @@ async fn a_credential_that_cannot_be_read_makes_nobody_a_guest() {
 struct Broken;
 
 impl CredentialSource for Broken {
-    fn extract(&self, request: &RequestView<'_>) -> Extract {
+    fn extract(&self, request: &HandshakeView<'_>) -> Extract {
         assert!(request.header("x-bug").is_none(), "the source");
         Extract::Absent
     }
@@ -676,7 +680,7 @@ async fn row_36_a_source_that_panics_refuses_and_closes() {
     let books = log.clone();
     let io = SocketIo::builder()
         .audit(move |event: &AuthEvent<'_>| books.add(event.kind.as_str()))
-        .authenticate(Handshake::new(users()).sources(Broken))
+        .authenticate(InHandshake::new(users()).sources(Broken))
         .build()
         .unwrap();
     io.namespace("/")

@@ -1,8 +1,9 @@
 use std::time::Duration;
 
 use crate::auth::{
-    Action, AuthContext, Credential, Decision, Grant, Handshake, Holder, Outcome, Revocation,
-    TwoRoundTrip, auth_fn, authorizer_fn,
+    AuthContext, Credential, Grant, InHandshake, Outcome, TwoRoundTrip, auth_fn,
+    authorize::{Action, Decision, Holder, authorizer_fn},
+    revocation::Revocation,
 };
 use crate::testing::{Received, TestClient};
 use crate::tests::auth::{REFUSED, User, token, users};
@@ -12,7 +13,7 @@ use crate::{ConnectError, Namespace, Room, Socket, SocketIo};
 //= SIO5-CSR-09 test
 #[tokio::test(start_paused = true)]
 async fn row_25_only_the_same_subject_gets_back_what_it_may_still_have() {
-    let policy = Handshake::new(users()).authorize(authorizer_fn(
+    let policy = InHandshake::new(users()).authorize(authorizer_fn(
         |_: Holder<'_, User>, action: Action<'_>| {
             Decision::allow_if(match action {
                 Action::Receive { event } => event != "secret",
@@ -112,7 +113,7 @@ fn logins() -> SocketIo<User> {
         let grant = Grant::new(User("ann".to_owned()), "ann");
         Outcome::Accept(grant.with_session_id(credential.token()))
     });
-    let io = SocketIo::builder().authenticate(Handshake::new(ann));
+    let io = SocketIo::builder().authenticate(InHandshake::new(ann));
     let io = io.recovery(|defaults| defaults.skip_middleware(false));
     io.build().unwrap()
 }

@@ -7,7 +7,7 @@ use super::Log;
 use super::auth::{token, users, wall_clock};
 use crate::auth::{
     AuthContext, AuthField, BearerHeader, Code, Credential, CredentialSource, Extract, Grant,
-    Handshake, Header, Outcome, Place, Query, RequestView, auth_fn,
+    HandshakeView, Header, InHandshake, Outcome, Place, Query, auth_fn,
 };
 use crate::testing::TestClient;
 use crate::{Socket, SocketIo, SocketIoBuilder};
@@ -18,7 +18,7 @@ fn telling(builder: SocketIoBuilder, log: &Log) -> SocketIo<super::auth::User> {
         .or(Query("token"))
         .or(Header("x-auth-token"));
     let io = builder
-        .authenticate(Handshake::new(users()).sources(sources))
+        .authenticate(InHandshake::new(users()).sources(sources))
         .build()
         .unwrap();
     let log = log.clone();
@@ -96,7 +96,7 @@ async fn a_server_that_keeps_no_headers_still_tells_authenticators_the_origin() 
         }
     });
     io.namespace("/own")
-        .authenticate(Handshake::new(own_pages_only))
+        .authenticate(InHandshake::new(own_pages_only))
         .open()
         .unwrap();
     let reply = client.join_with("/own", &token("x")).await;
@@ -107,7 +107,7 @@ async fn a_server_that_keeps_no_headers_still_tells_authenticators_the_origin() 
 async fn row_11_the_url_of_a_protocol_4_client_is_no_payload() {
     let io = SocketIo::builder()
         .engine(|config| config.allow_eio3(true))
-        .authenticate(Handshake::new(users()).sources(AuthField("token").or(BearerHeader)))
+        .authenticate(InHandshake::new(users()).sources(AuthField("token").or(BearerHeader)))
         .build()
         .unwrap();
     io.namespace("/").open().unwrap();
@@ -124,7 +124,7 @@ struct Counting {
 }
 
 impl CredentialSource for Counting {
-    fn extract(&self, request: &RequestView<'_>) -> Extract {
+    fn extract(&self, request: &HandshakeView<'_>) -> Extract {
         if request.payload().is_none() {
             self.asked_count.fetch_add(1, Ordering::Relaxed);
         }
@@ -152,7 +152,7 @@ async fn a_confined_source_is_asked_about_requests_that_have_one_of_its_places()
             is_confined,
         };
         let io = SocketIo::builder()
-            .authenticate(Handshake::new(users()).sources(source))
+            .authenticate(InHandshake::new(users()).sources(source))
             .build()
             .unwrap();
         io.namespace("/").open().unwrap();

@@ -7,7 +7,7 @@ use super::NOW;
 use crate::jwt::{Algorithm, JwksCache, JwksOptions, JwtAuthenticator};
 use crate::testing::{FakeClock, FakeFetch, TokenMint, block_on};
 use crate::{
-    AuthContext, AuthEvent, Authenticator as _, Credential, InsecureUrl, Outcome, SourceKind,
+    AuthContext, AuthEvent, Authenticator as _, Credential, Outcome, SourceKind, fetch::InsecureUrl,
 };
 
 const ISSUER: &str = "https://id.example/realms/chat";

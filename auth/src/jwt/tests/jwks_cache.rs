@@ -11,7 +11,10 @@ use super::NOW;
 use crate::base::ready::now_or_never;
 use crate::jwt::{Algorithm, JwksCache, JwksOptions, KeyRequest, KeySet, KeySource, LookupError};
 use crate::testing::{FakeClock, FakeFetch, Tasks, TokenMint};
-use crate::{AuthContext, AuthEvent, Fetch, FetchError, FetchRequest, FetchResponse, InsecureUrl};
+use crate::{
+    AuthContext, AuthEvent,
+    fetch::{Fetch, FetchError, FetchRequest, FetchResponse, InsecureUrl},
+};
 
 const URL: &str = "https://id.example/jwks";
 

@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 use super::{NOW, verdict_at};
 use crate::jwt::{Algorithm, JwtAuthenticator, ProofOfPossession};
 use crate::testing::{FakeClock, TokenDraft, TokenMint};
-use crate::{AuthContext, connection_binding};
+use crate::{AuthContext, server::connection_binding};
 
 const URL: &str = "https://chat.example/socket.io/";
 const SID: &str = "lv_VI97HAXpY6yYWAAAB";

@@ -6,11 +6,14 @@ use serde_json::{Value, json};
 
 use super::{NOW, granted, verdict};
 use crate::jwt::{
-    Algorithm, BuildError, Issuer, JwtAuthenticator, JwtBuilder, KeyRequest, KeySet, LookupError,
-    VerifyingKey,
+    Algorithm, Issuer, JwtAuthenticator, JwtBuildError, JwtBuilder, KeyRequest, KeySet,
+    LookupError, VerifyingKey,
 };
 use crate::testing::{FakeClock, TokenMint};
-use crate::{Authenticator as _, Clock as _, MemoryRevocations, Revocation};
+use crate::{
+    Authenticator as _, Clock as _,
+    revocation::{MemoryRevocations, Revocation},
+};
 
 fn mint(issuer: &str) -> TokenMint {
     TokenMint::new(Algorithm::Es256)
@@ -172,18 +175,18 @@ fn an_issuer_accepts_its_own_algorithms_only() {
 fn contradictory_issuers_do_not_build() {
     let key = || mint("").verifying_key();
     let error = |builder: JwtBuilder<Value>| builder.build().unwrap_err();
-    assert_eq!(error(builder().issuer("a")), BuildError::NoKey);
+    assert_eq!(error(builder().issuer("a")), JwtBuildError::NoKey);
     assert_eq!(
         error(builder().key(key()).issuer(Issuer::new("a").key(key()))),
-        BuildError::UnusedKey
+        JwtBuildError::UnusedKey
     );
     assert_eq!(
         error(builder().key(key()).issuer("a").issuer("a")),
-        BuildError::DuplicateIssuer
+        JwtBuildError::DuplicateIssuer
     );
     assert_eq!(
         error(builder().issuer(Issuer::new("a").key(key())).issuer("b")),
-        BuildError::NoKey
+        JwtBuildError::NoKey
     );
     let empty = error(builder().issuer(Issuer::new("a").jwks("{}")));
     assert_eq!(

@@ -3,7 +3,7 @@ use std::net::SocketAddr;
 use serde_json::json;
 
 use super::*;
-use crate::RequestSource;
+use crate::server::RequestSource;
 
 #[derive(Default)]
 struct Request {
@@ -43,7 +43,7 @@ fn run(
     request: &Request,
     payload: Option<&serde_json::Value>,
 ) -> String {
-    match source.extract(&RequestView::new(request).with_payload(payload)) {
+    match source.extract(&HandshakeView::new(request).with_payload(payload)) {
         Extract::Found(credential) => format!("{:?}={}", credential.source(), credential.token()),
         Extract::Absent => "absent".into(),
         Extract::ForeignScheme => "foreign".into(),
@@ -138,7 +138,7 @@ fn a_foreign_scheme_yields_to_another_source_and_a_malformed_one_does_not() {
 
 #[test]
 fn a_cookie_counts_without_an_origin_and_with_a_listed_one_only() {
-    let cookie = Cookie::new("sid", AllowedOrigins::new(["https://app.example"]));
+    let cookie = Cookie::new("sid", CookieOrigins::new(["https://app.example"]));
     let found = "Cookie=abc";
     for (headers, expected) in [
         (vec![("cookie", "a=1; sid=abc")], found),
@@ -213,7 +213,7 @@ fn a_policy_of_the_header_alone_names_the_header() {
 
 #[test]
 fn a_confined_source_finds_nothing_outside_its_places() {
-    let cookie = Cookie::new("token", AllowedOrigins::new([""; 0]));
+    let cookie = Cookie::new("token", CookieOrigins::new([""; 0]));
     let sources: [Box<dyn CredentialSource>; 6] = [
         Box::new(AuthField("token")),
         Box::new(BearerHeader),
@@ -237,12 +237,12 @@ fn a_confined_source_finds_nothing_outside_its_places() {
             Place::Header(name) => request.headers.retain(|(known, _)| *known != name),
             Place::Query(name) => request.query.retain(|(known, _)| *known != name),
         });
-        let found = source.extract(&RequestView::new(&request));
+        let found = source.extract(&HandshakeView::new(&request));
         assert!(matches!(found, Extract::Absent), "{index}: {found:?}");
     }
     struct Own;
     impl CredentialSource for Own {
-        fn extract(&self, _: &RequestView<'_>) -> Extract {
+        fn extract(&self, _: &HandshakeView<'_>) -> Extract {
             Extract::Absent
         }
     }

@@ -186,6 +186,21 @@ where
 pub(crate) async fn handle<D, B>(
     hub: &Arc<HubOf<D>>,
     request: http::Request<B>,
+    caller: Caller,
+    is_nested: bool,
+) -> http::Response<Body>
+where
+    D: Send + Sync + 'static,
+    B: HttpBody<Data = Bytes> + Send + 'static,
+{
+    let owed = hub.answers.owe();
+    let response = respond(hub, request, caller, is_nested).await;
+    response.map(|body| body.owed(owed))
+}
+
+async fn respond<D, B>(
+    hub: &Arc<HubOf<D>>,
+    request: http::Request<B>,
     mut caller: Caller,
     is_nested: bool,
 ) -> http::Response<Body>

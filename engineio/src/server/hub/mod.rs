@@ -19,6 +19,7 @@ use super::random;
 use crate::config::Config;
 use crate::http::PathMatcher;
 use crate::http::request::RequestView;
+use crate::owed::Answers;
 use crate::trace;
 use crate::transport::Timing;
 
@@ -31,6 +32,7 @@ pub(crate) struct Hub<A, S> {
     pub(crate) open_packet: OpenPacket,
     pub(crate) registry: Registry<S>,
     pub(crate) counters: Counters,
+    pub(crate) answers: Answers,
     pub(crate) alarm: Alarm<S>,
     application: A,
     pub(crate) is_draining: Lock<bool>,
@@ -48,6 +50,7 @@ impl<A, S> Hub<A, S> {
             path,
             registry,
             counters: Counters::new(),
+            answers: Answers::default(),
             alarm: Alarm::new(),
             application,
             is_draining: Lock::new(false),

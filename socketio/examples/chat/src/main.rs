@@ -14,7 +14,7 @@ use std::sync::Arc;
 use hall::{Hall, Message};
 use serde::Deserialize;
 use serde_json::json;
-use socketio::auth::Handshake;
+use socketio::auth::InHandshake;
 use socketio::{Ack, Args, BuildError, ClientBundle, Namespace, Socket, SocketIo};
 use tokens::{Claims, Tokens};
 
@@ -37,7 +37,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let hall = Arc::new(Hall::new());
 
     // Every namespace asks for a token, unless it says otherwise.
-    let mut builder = SocketIo::builder().authenticate(Handshake::new(tokens.authenticator()));
+    let mut builder = SocketIo::builder().authenticate(InHandshake::new(tokens.authenticator()));
     // Where the tests have installed the official client, it is served from here; else the page has a small one of its
     // own, so that the example needs nothing but itself.
     let client = std::env::var("CLIENT_PACKAGE").unwrap_or_else(|_| CLIENT.to_owned());

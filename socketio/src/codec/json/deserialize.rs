@@ -15,7 +15,7 @@ use serde::de::{
 };
 use serde_json::Value;
 use serde_json::de::{Read, StrRead};
-use socketio_auth::lenient_json;
+use socketio_auth::server::lenient_json;
 
 use super::placeholder::Places;
 use super::scan::split_first;

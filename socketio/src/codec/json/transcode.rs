@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use bytes::Bytes;
 use serde::ser::{Error, Serialize, SerializeMap, SerializeSeq, Serializer};
 use serde_json::Value;
-use socketio_auth::lenient_json;
+use socketio_auth::server::lenient_json;
 
 use super::placeholder::Places;
 use super::scan::{Scanner, UNLIMITED};

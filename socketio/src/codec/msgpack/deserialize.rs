@@ -9,7 +9,7 @@ use serde::de::{
 };
 use serde::forward_to_deserialize_any;
 
-use socketio_auth::lenient_json;
+use socketio_auth::server::lenient_json;
 
 use super::reader::{Malformed, Reader, Token};
 use crate::codec::args::{ARRAY, Argument};

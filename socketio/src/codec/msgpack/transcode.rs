@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use serde::ser::{Error, Serialize, SerializeMap, SerializeSeq, Serializer};
-use socketio_auth::lenient_json;
+use socketio_auth::server::lenient_json;
 
 use super::reader::{Reader, Token};
 use crate::codec::binary::AsBytes;

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use socketio_auth::{
-    self as auth, Code, Collected, Credential, NamespacePolicy, Queued, Rejection, SourceKind,
+    Code, Credential, Mode, NamespacePolicy, OnExpiry, Rejection, SourceKind,
+    server::{self as auth, Collected, QueuedPacket},
 };
 
 use super::{Application, Client, Gate, Input, Limits, Output, Refusal, Route, Ticket};
@@ -15,7 +16,7 @@ struct Test;
 
 struct Kept(usize);
 
-impl Queued for Kept {
+impl QueuedPacket for Kept {
     fn size_bytes(&self) -> usize {
         self.0
     }
@@ -174,7 +175,7 @@ fn credential() -> Collected {
     Collected::Credential(Credential::new("token", SourceKind::Payload))
 }
 
-fn gate(mode: auth::Mode, presented: Collected) -> Gate<Test> {
+fn gate(mode: Mode, presented: Collected) -> Gate<Test> {
     let mut policy = NamespacePolicy::default();
     policy.mode = mode;
     Gate {
@@ -451,7 +452,7 @@ fn attachments_that_do_not_arrive_close() {
 fn a_handshake_is_answered_when_its_credential_was_judged() {
     let mut bench = Bench::new();
     bench.connect("/");
-    let found = bench.find("/", Some(gate(auth::Mode::Handshake, credential())));
+    let found = bench.find("/", Some(gate(Mode::Handshake, credential())));
     assert_eq!(found, ["StartVerify /"]);
     assert_eq!(bench.client.route("/"), Route::Violation);
     assert_eq!(bench.auth(accepted(1)), ["ask / as ann"]);
@@ -463,7 +464,7 @@ fn a_handshake_is_answered_when_its_credential_was_judged() {
 fn a_guest_is_asked_about_without_a_grant() {
     let mut bench = Bench::new();
     bench.connect("/");
-    let found = bench.find("/", Some(gate(auth::Mode::Handshake, Collected::Guest)));
+    let found = bench.find("/", Some(gate(Mode::Handshake, Collected::Guest)));
     assert_eq!(found, ["ask /"]);
     assert_eq!(bench.admit(), ["enter /"]);
 }
@@ -472,7 +473,7 @@ fn a_guest_is_asked_about_without_a_grant() {
 fn what_middleware_says_of_a_person_refuses_its_connect() {
     let mut bench = Bench::new();
     bench.connect("/");
-    bench.find("/", Some(gate(auth::Mode::Handshake, credential())));
+    bench.find("/", Some(gate(Mode::Handshake, credential())));
     bench.auth(accepted(1));
     let refused = Refused::by_middleware(ConnectError::new("members only"));
     assert_eq!(bench.answer(1, Err(refused)), ["refuse /: members only"]);
@@ -482,9 +483,9 @@ fn what_middleware_says_of_a_person_refuses_its_connect() {
 fn packets_wait_while_it_is_open_who_the_client_is() {
     let mut bench = Bench::new();
     bench.connect("/");
-    let mut gate = gate(auth::Mode::Handshake, credential());
+    let mut gate = gate(Mode::Handshake, credential());
     let mut policy = NamespacePolicy::default();
-    policy.on_expiry = auth::OnExpiry::Downgrade;
+    policy.on_expiry = OnExpiry::Downgrade;
     policy.max_session = Some(Duration::from_secs(60));
     gate.policy = Arc::new(policy);
     gate.has_guests = true;
@@ -509,7 +510,7 @@ fn failed_attempts_count_for_all_namespaces_of_the_connection() {
     let mut bench = Bench::new();
     for name in ["/a", "/b", "/c"] {
         bench.connect(name);
-        bench.find(name, Some(gate(auth::Mode::Handshake, credential())));
+        bench.find(name, Some(gate(Mode::Handshake, credential())));
         let rejection = Rejection::new(Code::InvalidToken);
         let refused = bench.auth(auth::Input::VerifyErr {
             epoch: 1,
@@ -518,7 +519,7 @@ fn failed_attempts_count_for_all_namespaces_of_the_connection() {
         assert_eq!(refused, [format!("refuse {name}: invalid_token")]);
     }
     bench.connect("/d");
-    let found = bench.find("/d", Some(gate(auth::Mode::Handshake, credential())));
+    let found = bench.find("/d", Some(gate(Mode::Handshake, credential())));
     assert_eq!(found, ["refuse /d: too_many_attempts"]);
 }
 
@@ -527,7 +528,7 @@ fn two_round_trips_hold_the_socket_until_it_is_activated() {
     let mut bench = Bench::new();
     bench.connect("/");
     let missing = Collected::Missing(Code::CredentialsRequired.into());
-    let found = bench.find("/", Some(gate(auth::Mode::TwoRoundTrip, missing)));
+    let found = bench.find("/", Some(gate(Mode::TwoRoundTrip, missing)));
     assert_eq!(found, ["AcceptConnect /"]);
     assert!(matches!(bench.client.route("/"), Route::Held(..)));
     let ticket = bench.ticket();
@@ -548,7 +549,7 @@ fn two_round_trips_hold_the_socket_until_it_is_activated() {
 fn who_does_not_authenticate_in_time_goes_and_the_connection_with_the_last() {
     let two_trips = || {
         let missing = Collected::Missing(Code::CredentialsRequired.into());
-        gate(auth::Mode::TwoRoundTrip, missing)
+        gate(Mode::TwoRoundTrip, missing)
     };
     let mut bench = Bench::new();
     bench.connect("/");
@@ -571,7 +572,7 @@ fn an_ack_may_be_late_only_where_the_policy_put_the_socket_out() {
     for name in ["/left", "/ended"] {
         bench.connect(name);
         let missing = Collected::Missing(Code::CredentialsRequired.into());
-        bench.find(name, Some(gate(auth::Mode::TwoRoundTrip, missing)));
+        bench.find(name, Some(gate(Mode::TwoRoundTrip, missing)));
         if name == "/left" {
             bench.feed(Input::Disconnect(name.into()));
         }
@@ -591,7 +592,7 @@ fn coming_back_does_not_restart_the_deadline_of_two_round_trips() {
     for _ in 0..2 {
         bench.connect("/");
         let missing = Collected::Missing(Code::CredentialsRequired.into());
-        bench.find("/", Some(gate(auth::Mode::TwoRoundTrip, missing)));
+        bench.find("/", Some(gate(Mode::TwoRoundTrip, missing)));
         assert_eq!(
             bench.client.poll_timeout(),
             Some(opened + Duration::from_secs(5))
@@ -605,7 +606,7 @@ fn coming_back_does_not_restart_the_deadline_of_two_round_trips() {
 fn leaving_ends_a_verification() {
     let mut bench = Bench::new();
     bench.connect("/");
-    bench.find("/", Some(gate(auth::Mode::Handshake, credential())));
+    bench.find("/", Some(gate(Mode::Handshake, credential())));
     let reason = DisconnectReason::TransportClose;
     assert_eq!(bench.feed(Input::Closed(reason)), ["Cancel /", "abandon /"]);
     assert_eq!(bench.auth(accepted(1)), [""; 0]);
@@ -614,7 +615,7 @@ fn leaving_ends_a_verification() {
 /// Joins by what another namespace of the connection holds.
 fn inherit(bench: &mut Bench, name: &'static str, from: Ticket) -> Ticket {
     bench.connect(name);
-    let mut gate = gate(auth::Mode::Handshake, Collected::Guest);
+    let mut gate = gate(Mode::Handshake, Collected::Guest);
     gate.inherited = Some(super::Inherited {
         from,
         granted: granted("ann"),
@@ -646,7 +647,7 @@ fn renew(bench: &mut Bench, ticket: Ticket, epoch: u32, subject: &'static str) -
 fn who_took_a_grant_over_follows_what_comes_in_its_place() {
     let mut bench = Bench::new();
     bench.connect("/");
-    bench.find("/", Some(gate(auth::Mode::Handshake, credential())));
+    bench.find("/", Some(gate(Mode::Handshake, credential())));
     bench.auth(accepted(1));
     bench.admit();
     let root = bench.ticket();
@@ -699,7 +700,7 @@ fn who_took_a_grant_over_follows_what_comes_in_its_place() {
 fn who_takes_a_grant_over_while_it_is_renewed_has_the_new_one_when_it_is_in() {
     let mut bench = Bench::new();
     bench.connect("/");
-    bench.find("/", Some(gate(auth::Mode::Handshake, credential())));
+    bench.find("/", Some(gate(Mode::Handshake, credential())));
     bench.auth(accepted(1));
     bench.admit();
     let root = bench.ticket();
@@ -716,7 +717,7 @@ fn every_namespace_whose_grant_ends_hears_so_before_the_connection_closes() {
     let mut bench = Bench::new();
     for (name, seconds) in [("/", 60), ("/same", 60), ("/other", 600)] {
         bench.connect(name);
-        bench.find(name, Some(gate(auth::Mode::Handshake, credential())));
+        bench.find(name, Some(gate(Mode::Handshake, credential())));
         bench.auth(auth::Input::VerifyOk {
             epoch: 1,
             granted: auth::Granted {

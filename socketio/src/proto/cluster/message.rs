@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use socketio_auth::Revocation;
+use socketio_auth::revocation::Revocation;
 
 use super::remote::RemoteSocket;
 use crate::codec::OwnedArgs;

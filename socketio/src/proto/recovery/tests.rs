@@ -1,5 +1,5 @@
 use serde_json::value::RawValue;
-use socketio_auth::{Grant, Revocation};
+use socketio_auth::{Grant, revocation::Revocation};
 
 use super::offset::NoOffset;
 use super::*;

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use super::{Kind, World, settle};
-use crate::auth::{Authenticator, Handshake, MemoryRevocations, Revocation};
+use crate::auth::{
+    Authenticator, InHandshake,
+    revocation::{MemoryRevocations, Revocation},
+};
 use crate::testing::TestClient;
 use crate::tests::auth::{User, token, users, wall_clock};
 use crate::{SocketIo, SocketIoBuilder};
@@ -12,7 +15,7 @@ use crate::{SocketIo, SocketIoBuilder};
 fn guarded(builder: SocketIoBuilder) -> (SocketIo<User>, Arc<MemoryRevocations>) {
     let list = Arc::new(MemoryRevocations::new());
     let io = builder
-        .authenticate(Handshake::new(users().with_revocation(Arc::clone(&list))))
+        .authenticate(InHandshake::new(users().with_revocation(Arc::clone(&list))))
         .build()
         .unwrap();
     io.namespaces("/chat-#").open().unwrap();
@@ -61,7 +64,7 @@ async fn what_another_server_revoked_is_not_told_again() {
 async fn no_credential_of_a_guarded_namespace_is_told_to_other_servers() {
     let world = World::new();
     let io = world.builder();
-    let policy = Handshake::new(users()).sources(crate::auth::Header("x-api-key"));
+    let policy = InHandshake::new(users()).sources(crate::auth::Header("x-api-key"));
     let io = io.authenticate(policy).build().unwrap();
     let chats = io.namespaces("/room-#").open().unwrap();
     let headers = [("x-api-key", "user:ann"), ("user-agent", "test")];

@@ -1,0 +1,166 @@
+//! The configurations that the guide shows for reverse proxies, run by nginx and HAProxy with the official clients
+//! behind them. `scripts/setup` installs what this needs.
+
+#[path = "support/process.rs"]
+mod process;
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+
+use process::Listening;
+
+/// Where the servers and the proxy listen in the guide.
+const SERVERS: [&str; 2] = ["127.0.0.1:3000", "127.0.0.1:3001"];
+
+/// No run takes half of this on a busy machine.
+const LIMIT_SECONDS: &str = "240";
+
+#[test]
+fn clients_are_served_through_nginx() {
+    let [one, several] = shown("nginx");
+    Nginx::serves(&one, "one");
+    Nginx::serves(&several, "several");
+}
+
+#[test]
+fn clients_are_served_through_haproxy() {
+    let [one, several] = shown("haproxy");
+    Haproxy::serves(&one, "one");
+    Haproxy::serves(&several, "several");
+}
+
+/// What the guide shows in this language: for one server, and for several.
+fn shown(language: &str) -> [String; 2] {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let guide = here.join("../socketio/src/guide/reverse_proxies.md");
+    let guide = fs::read_to_string(guide).expect("the guide is there");
+    let fence = format!("```{language}\n");
+    let blocks = guide.split(&fence).skip(1);
+    let blocks = blocks.map(|rest| rest.split("```").next().unwrap_or_default().to_owned());
+    let blocks: Vec<_> = blocks.collect();
+    blocks
+        .try_into()
+        .expect("one for one server, one for several")
+}
+
+/// A proxy program, which is ended with the value.
+trait Proxy {
+    /// What listens in the guide, and what the program wants around the configuration.
+    const LISTENS: &'static str;
+    fn start(configuration: &str, address: &str, folder: &Path) -> Child;
+
+    fn serves(shown: &str, name: &str) {
+        let servers = SERVERS.map(|_| fixture());
+        let mut configuration = shown.to_owned();
+        for (shown, server) in SERVERS.iter().zip(&servers) {
+            configuration = configuration.replace(shown, &server.address);
+        }
+        assert!(!configuration.contains(":3000"), "{configuration}");
+        assert!(configuration.contains(Self::LISTENS), "{configuration}");
+        let address = free_address();
+        let folder = folder(&format!(
+            "{}-{name}",
+            std::any::type_name::<Self>().replace(':', "-")
+        ));
+        let mut program = Self::start(&configuration, &address, &folder);
+        wait_for(&address, &mut program);
+        let said = run_clients(&address);
+        let _ = program.kill();
+        let _ = program.wait();
+        said.unwrap_or_else(|said| panic!("{name}: {said}"));
+    }
+}
+
+struct Nginx;
+
+impl Proxy for Nginx {
+    const LISTENS: &'static str = "listen 80;";
+
+    fn start(configuration: &str, address: &str, folder: &Path) -> Child {
+        let inner = configuration.replace(Self::LISTENS, &format!("listen {address};"));
+        let at = folder.display();
+        let mut around = format!(
+            "daemon off;\nmaster_process off;\npid {at}/pid;\nerror_log {at}/errors;\nevents {{}}\nhttp {{\naccess_log off;\n"
+        );
+        for kind in ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"] {
+            around.push_str(&format!("{kind}_temp_path {at}/{kind};\n"));
+        }
+        let file = folder.join("nginx.conf");
+        fs::write(&file, format!("{around}{inner}}}\n")).expect("our own folder");
+        start(
+            Command::new("nginx")
+                .arg("-c")
+                .arg(file)
+                .arg("-e")
+                .arg(folder.join("errors")),
+        )
+    }
+}
+
+struct Haproxy;
+
+impl Proxy for Haproxy {
+    const LISTENS: &'static str = "bind :80\n";
+
+    fn start(configuration: &str, address: &str, folder: &Path) -> Child {
+        let configuration = configuration.replace(Self::LISTENS, &format!("bind {address}\n"));
+        let file = folder.join("haproxy.cfg");
+        // The guide's has the limits of the machine, which those of a test need not have.
+        fs::write(&file, format!("global\n    maxconn 200\n\n{configuration}"))
+            .expect("our own folder");
+        start(Command::new("haproxy").arg("-q").arg("-f").arg(file))
+    }
+}
+
+fn start(command: &mut Command) -> Child {
+    // Where Debian has them, and where not everybody looks.
+    let path = std::env::var("PATH").unwrap_or_default() + ":/usr/sbin";
+    let spawned = command.env("PATH", path).spawn();
+    spawned.unwrap_or_else(|error| panic!("{command:?}: {error}; run scripts/setup"))
+}
+
+fn fixture() -> Listening {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fixture"));
+    command
+        .args(["--profile", "socket", "--port", "0"])
+        .env("EIO3", "1");
+    Listening::start(&mut command)
+}
+
+fn folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    fs::create_dir_all(&folder).expect("our own folder");
+    folder
+}
+
+/// Of this machine alone, and nobody's at the moment.
+fn free_address() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("it is bound").to_string()
+}
+
+/// Returns when somebody listens, which the program does not say.
+fn wait_for(address: &str, program: &mut Child) {
+    while std::net::TcpStream::connect(address).is_err() {
+        let ended = program.try_wait().expect("the process is ours");
+        assert!(ended.is_none(), "the proxy ended: {ended:?}");
+        std::thread::yield_now();
+    }
+}
+
+/// The official clients of both generations, by polling, by WebSocket and by an upgrade.
+fn run_clients(address: &str) -> Result<(), String> {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("node/clients/socket.test.mjs");
+    let output = Command::new("timeout")
+        .args([LIMIT_SECONDS, "node", "--test"])
+        .arg(script)
+        .env("FIXTURE_URL", format!("http://{address}"))
+        .output()
+        .expect("coreutils' timeout runs");
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(String::from_utf8_lossy(&output.stdout).into_owned())
+}

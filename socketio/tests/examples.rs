@@ -1,0 +1,192 @@
+//! The examples, each with the official client from npm, as a newcomer would run them.
+//!
+//! Cargo builds the examples of a package with its tests, but not for this file alone: `cargo build -p socketio
+//! --all-features --examples` before it. `scripts/setup` installs the clients.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+/// No script takes half of this on a busy machine; one that hangs is ended and fails.
+const LIMIT_SECONDS: &str = "120";
+
+#[test]
+fn echo() {
+    Example::named("echo").is_served();
+}
+
+#[test]
+fn custom_parser() {
+    Example::named("custom_parser").is_served();
+}
+
+#[test]
+fn hyper_server() {
+    Example::named("hyper_server").is_served();
+}
+
+#[test]
+fn guest_login() {
+    Example::named("guest_login").is_served();
+}
+
+#[test]
+fn private_messages() {
+    Example::named("private_messages").is_served();
+}
+
+#[test]
+fn dashboard() {
+    Example::named("dashboard").is_served();
+}
+
+#[test]
+fn unit_tests() {
+    Example::named("unit_tests").is_served();
+}
+
+#[test]
+fn upload() {
+    let folder = scratch("upload");
+    let folder = folder.to_str().expect("a name of our own");
+    Example::with("upload", &["127.0.0.1:0", folder]).is_served_with(&[("UPLOADS", folder)]);
+}
+
+#[test]
+fn unix_socket() {
+    // A folder of the target directory may be too long for the name of a socket.
+    let path = std::env::temp_dir().join(format!("socketio-example-{}", std::process::id()));
+    let path = path.to_str().expect("a name of our own");
+    Example::with("unix_socket", &[path, "127.0.0.1:0"]).is_served_with(&[("UNIX_SOCKET", path)]);
+    std::fs::remove_file(path).expect("it was there");
+}
+
+#[test]
+fn tls() {
+    // Keys are not put into packages, so the example has none of its own.
+    let pem = |name: &str| {
+        let file = repository().join("auth/tests/pem").join(name);
+        file.to_str().expect("a name of our own").to_owned()
+    };
+    let (chain, key) = (pem("localhost.pem"), pem("localhost.key.pem"));
+    Example::with("tls", &[&chain, &key, "127.0.0.1:0"])
+        .is_served_with(&[("ROOT_CERTIFICATE", &pem("root.pem"))]);
+}
+
+/// A program of `examples/`, and the script of the same name that drives it.
+struct Example {
+    name: &'static str,
+    arguments: Vec<String>,
+}
+
+impl Example {
+    /// At any port that is free.
+    fn named(name: &'static str) -> Self {
+        Self::with(name, &["127.0.0.1:0"])
+    }
+
+    fn with(name: &'static str, arguments: &[&str]) -> Self {
+        let arguments = arguments.iter().map(|&argument| argument.to_owned());
+        Self {
+            name,
+            arguments: arguments.collect(),
+        }
+    }
+
+    /// Starts it and has the script pass.
+    fn is_served(self) {
+        self.is_served_with(&[]);
+    }
+
+    /// The same, and tells the script these.
+    fn is_served_with(self, environment: &[(&str, &str)]) {
+        let running = self.start();
+        let clients = repository().join("conformance-tests/node");
+        assert!(
+            clients.join("node_modules").exists(),
+            "the clients are missing; run scripts/setup"
+        );
+        let output = Command::new("timeout")
+            .args([LIMIT_SECONDS, "node", "--test"])
+            .arg(clients.join(format!("examples/{}.test.mjs", self.name)))
+            .env("EXAMPLE_URL", &running.url)
+            .envs(environment.iter().copied())
+            .output()
+            .expect("coreutils' timeout runs");
+        assert!(
+            output.status.success(),
+            "{}{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr),
+        );
+    }
+
+    fn start(&self) -> Running {
+        let program = programs().join(self.name);
+        assert_is_built(&program);
+        let spawned = Command::new(&program)
+            .args(&self.arguments)
+            .stderr(Stdio::piped())
+            .spawn();
+        let mut process = spawned.unwrap_or_else(|error| panic!("{}: {error}", program.display()));
+        let said = process.stderr.take().expect("it is piped");
+        let mut lines = BufReader::new(said).lines();
+        let url =
+            lines.find_map(|line| line.ok()?.strip_prefix("listening on ").map(str::to_owned));
+        // What it says later is nobody's, but must not fill the pipe.
+        std::thread::spawn(move || lines.for_each(drop));
+        match url {
+            Some(url) => Running { process, url },
+            None => panic!("{} did not listen: {:?}", self.name, process.wait()),
+        }
+    }
+}
+
+/// An example that ends with the value.
+struct Running {
+    process: Child,
+    url: String,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may be gone already, which the script has noticed then.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// A folder that is empty.
+fn scratch(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .join("examples")
+        .join(name);
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).expect("our own folder");
+    folder
+}
+
+/// Where Cargo puts examples: beside the folder of this very program.
+fn programs() -> PathBuf {
+    let this = std::env::current_exe().expect("a test knows where it is");
+    let profile = this.ancestors().nth(2).expect("it is in <profile>/deps");
+    profile.join("examples")
+}
+
+/// That the program is what its sources say.
+fn assert_is_built(program: &Path) {
+    let changed = |file: &Path| file.metadata().and_then(|metadata| metadata.modified());
+    let sources = std::fs::read_to_string(program.with_extension("d")).unwrap_or_default();
+    let built = changed(program).ok();
+    let is_stale = |source: &&str| changed(Path::new(source)).ok() > built;
+    let stale = sources.split_whitespace().skip(1).find(is_stale);
+    assert!(
+        built.is_some() && stale.is_none(),
+        "{} is not built since {stale:?}; run cargo build -p socketio --all-features --examples",
+        program.display()
+    );
+}
