@@ -165,7 +165,7 @@
 //! * `msgpack`: `Codec::msgpack`, for clients with `socket.io-msgpack-parser`. Other formats are a
 //!   [`Parser`](parser::Parser).
 //! * `compression`, `deflate`: the engine's, for long-polling and for WebSocket; see [`engineio`].
-//! * `tower`: [`SocketIoService`] as a tower `Service`.
+//! * `tower`: [`SocketIoService`] as a tower `Service`, and `SocketIo::layer` around the rest of an application.
 //! * `regex`: dynamic namespaces by regular expression; those by pattern and by predicate are always there.
 //! * `client-bundle`: serves the browser client's files.
 //! * `tracing`: events for a log. The level says who is to blame: what any client can cause is `debug`, what the
@@ -216,6 +216,8 @@ pub use facade::builder::NamespaceBuilder;
 pub use facade::client_bundle::ClientBundle;
 pub use facade::extensions::Extensions;
 pub use facade::handler::{Ack, NoAck};
+#[cfg(feature = "tower")]
+pub use facade::layer::SocketIoLayer;
 pub use facade::namespace::Namespace;
 pub use facade::server::{SocketIo, SocketIoBuilder, SocketIoService};
 pub use facade::socket::Socket;

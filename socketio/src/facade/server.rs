@@ -490,9 +490,11 @@ impl<D> fmt::Debug for SocketIo<D> {
 
 /// A server as a service: hyper's, and with feature `tower` tower's.
 ///
-/// Serve it on connections that allow upgrades, or WebSockets cannot be opened.
+/// Serve it on connections that allow upgrades, or WebSockets cannot be opened. On a connection of HTTP/2 each is one stream
+/// (RFC 8441), once the server around it announces that: hyper's by `enable_connect_protocol`, `axum::serve` with its feature
+/// `http2` by itself.
 #[derive(Clone, Debug)]
-pub struct SocketIoService(EngineService<Client>);
+pub struct SocketIoService(pub(super) EngineService<Client>);
 
 impl SocketIoService {
     /// The same service for one connection whose peer is known. An [`engineio::PeerAddr`] extension of the request
@@ -522,6 +524,22 @@ impl SocketIoService {
         peer: impl Fn(&T) -> SocketAddr + Send + Sync + 'static,
     ) -> Self {
         Self(self.0.peer_from(peer))
+    }
+
+    /// The same service for a router that serves it at a path of its own and takes that path away, as axum's `nest_service`
+    /// does: every path is inside.
+    ///
+    /// ```
+    /// use axum::Router;
+    ///
+    /// let io = socketio::SocketIo::new();
+    /// let app: Router = Router::new().nest_service("/live", io.service().nested());
+    /// // For clients: io("https://example.org", { path: "/live" })
+    /// # let _ = app;
+    /// ```
+    #[must_use]
+    pub fn nested(self) -> Self {
+        Self(self.0.nested())
     }
 
     /// Marks the connection as secured by TLS.

@@ -202,7 +202,7 @@ pub(crate) fn refuse<D: Send + Sync + 'static>(
             response
         }
     };
-    if is_upgrade {
+    if is_upgrade && !request.is_extended_connect() {
         response
             .headers_mut()
             .insert(header::CONNECTION, HeaderValue::from_static("close"));
