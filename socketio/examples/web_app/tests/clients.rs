@@ -1,4 +1,5 @@
 //! The application with the official client from npm, and its pages in a real Chromium. `scripts/setup` installs both.
+#![allow(clippy::panic, reason = "a helper that fails fails its test")]
 
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
