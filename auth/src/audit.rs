@@ -26,11 +26,11 @@ pub enum AuditKind<'a> {
     /// A client was refused.
     Rejected(&'a Rejection),
     /// A client did not authenticate in time.
-    Timeout,
+    Timeout(&'a Rejection),
     /// A grant was renewed.
     Refreshed,
     /// A renewal named another subject.
-    Mismatch,
+    Mismatch(&'a Rejection),
     /// Another subject takes the socket over, as the policy allows.
     Switched,
     /// A client was told that its grant is about to end.
@@ -39,13 +39,13 @@ pub enum AuditKind<'a> {
         expires_in: Duration,
     },
     /// A grant ended on a live socket, or a token had ended when it came.
-    Expired,
+    Expired(&'a Rejection),
     /// A grant was revoked, or a token had been when it came.
-    Revoked,
+    Revoked(&'a Rejection),
     /// The authorizer denied an action.
     Denied(Action<'a>),
     /// A client comes too often or failed too often.
-    RateLimited,
+    RateLimited(&'a Rejection),
     /// The keys of an issuer were fetched, see [`AuthEvent::key_set`].
     KeysRefreshed,
     /// Keys of an issuer are passed over: tokens that they signed are refused.
@@ -67,13 +67,27 @@ impl<'a> AuditKind<'a> {
     #[must_use]
     pub fn of_rejection(rejection: &'a Rejection) -> Self {
         match rejection.code() {
-            Code::AuthTimeout => Self::Timeout,
-            Code::IdentityMismatch => Self::Mismatch,
-            Code::TokenExpired => Self::Expired,
-            Code::TokenRevoked => Self::Revoked,
-            Code::RateLimited | Code::TooManyAttempts => Self::RateLimited,
+            Code::AuthTimeout => Self::Timeout(rejection),
+            Code::IdentityMismatch => Self::Mismatch(rejection),
+            Code::TokenExpired => Self::Expired(rejection),
+            Code::TokenRevoked => Self::Revoked(rejection),
+            Code::RateLimited | Code::TooManyAttempts => Self::RateLimited(rejection),
             Code::AuthUnavailable if rejection.is_panic() => Self::Panic,
             _ => Self::Rejected(rejection),
+        }
+    }
+
+    /// Why somebody was refused or put out, where that is what happened.
+    #[must_use]
+    pub const fn rejection(&self) -> Option<&'a Rejection> {
+        match self {
+            Self::Rejected(rejection)
+            | Self::Timeout(rejection)
+            | Self::Mismatch(rejection)
+            | Self::Expired(rejection)
+            | Self::Revoked(rejection)
+            | Self::RateLimited(rejection) => Some(rejection),
+            _ => None,
         }
     }
 
@@ -84,15 +98,15 @@ impl<'a> AuditKind<'a> {
             Self::Attempt => "attempt",
             Self::Accepted => "accepted",
             Self::Rejected(_) => "rejected",
-            Self::Timeout => "timeout",
+            Self::Timeout(_) => "timeout",
             Self::Refreshed => "refreshed",
-            Self::Mismatch => "mismatch",
+            Self::Mismatch(_) => "mismatch",
             Self::Switched => "switched",
             Self::Expiring { .. } => "expiring",
-            Self::Expired => "expired",
-            Self::Revoked => "revoked",
+            Self::Expired(_) => "expired",
+            Self::Revoked(_) => "revoked",
             Self::Denied(_) => "denied",
-            Self::RateLimited => "rate_limited",
+            Self::RateLimited(_) => "rate_limited",
             Self::KeysRefreshed => "keys_refreshed",
             Self::KeysSkipped { .. } => "keys_skipped",
             Self::KeysFailed { .. } => "keys_failed",
@@ -217,11 +231,9 @@ impl fmt::Display for AuthEvent<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "auth {}", self.kind.as_str())?;
         match self.kind {
-            AuditKind::Rejected(rejection) => {
+            // The other words stand for one code.
+            AuditKind::Rejected(rejection) | AuditKind::RateLimited(rejection) => {
                 write!(f, " code={}", rejection.code())?;
-                if let Some(detail) = rejection.detail() {
-                    write!(f, " detail={detail:?}")?;
-                }
             }
             AuditKind::Expiring { expires_in } => {
                 write!(f, " expires_in={}", expires_in.as_secs())?;
@@ -238,6 +250,9 @@ impl fmt::Display for AuthEvent<'_> {
                 write!(f, " detail={detail:?}")?;
             }
             _ => {}
+        }
+        if let Some(detail) = self.kind.rejection().and_then(Rejection::detail) {
+            write!(f, " detail={detail:?}")?;
         }
         for (name, text) in [
             ("connection", self.connection),
@@ -349,8 +364,15 @@ mod tests {
             (Code::InvalidToken, "rejected"),
             (Code::AuthUnavailable, "rejected"),
         ] {
-            let rejection = Rejection::new(code);
-            assert_eq!(AuditKind::of_rejection(&rejection).as_str(), word);
+            let rejection = Rejection::new(code).with_detail("why");
+            let kind = AuditKind::of_rejection(&rejection);
+            assert_eq!((kind.as_str(), kind.rejection()), (word, Some(&rejection)));
+            // No line keeps the reason to itself, and where a word stands for several codes it says which.
+            let line = AuthEvent::new(kind).to_string();
+            assert!(line.ends_with(" detail=\"why\""), "{line}");
+            if matches!(word, "rejected" | "rate_limited") {
+                assert!(line.contains(&format!(" code={code} ")), "{line}");
+            }
         }
         let panicked = Rejection::panicked();
         assert_eq!(AuditKind::of_rejection(&panicked), AuditKind::Panic);

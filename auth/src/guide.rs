@@ -27,3 +27,6 @@ pub mod _7_coming_from_another_library {}
 
 #[doc = include_str!("guide/attacks.md")]
 pub mod _8_attacks_and_defences {}
+
+#[doc = include_str!("guide/providers.md")]
+pub mod _9_identity_providers {}

@@ -97,6 +97,10 @@ fn count_instructions(options: &Options) -> Result<(), Box<dyn Error>> {
         [] => name == "echo16x4",
         only => only.iter().any(|wanted| wanted == name),
     };
+    // Else it would count what an earlier build left there.
+    for server in &options.servers {
+        server.build()?;
+    }
     for scenario in SCENARIOS.iter().filter(|scenario| is_wanted(scenario.name)) {
         for server in &options.servers {
             let count = instructions(*server, scenario, options.dialect)?;

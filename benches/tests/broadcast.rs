@@ -88,9 +88,11 @@ struct Crowd {
 
 impl Crowd {
     fn new() -> Self {
-        // A ping is no delivery.
+        // A ping is no delivery, nor is a time limit that comes to nothing, which a busy machine would see.
+        let hour = Duration::from_secs(3600);
         let io = SocketIo::builder()
-            .engine(|config| config.ping_interval(Duration::from_secs(3600)))
+            .engine(|config| config.ping_interval(hour))
+            .connect_timeout(hour)
             .build()
             .unwrap();
         let joined = AtomicU64::new(0);

@@ -72,7 +72,7 @@ fn unpacked() -> Vec<(&'static str, PathBuf)> {
     let unpack = |(name, _)| {
         let package = packed.join(format!("package/{name}-{version}.crate"));
         run(Command::new("tar")
-            .arg("-xzf")
+            .arg("-xmzf")
             .arg(package)
             .arg("-C")
             .arg(&folder));

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::http::request::RequestView;
+use crate::http::request::{Forwarded, RequestView};
 use crate::http::{AllowedOrigins, ConnectionError, CookieOptions, Cors, Refusal};
 use crate::send_options::OverflowPolicy;
 use crate::transport::{Timing, Transport};
@@ -19,6 +19,7 @@ pub type HookFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 type AdmissionHook =
     dyn for<'a> Fn(&RequestView<'a>) -> HookFuture<Result<(), Refusal>> + Send + Sync;
+type ForwardedHook = dyn for<'a> Fn(&RequestView<'a>) -> Option<Forwarded> + Send + Sync;
 type FileHook =
     dyn for<'a> Fn(&RequestView<'a>, &str) -> Option<http::Response<Bytes>> + Send + Sync;
 type HeaderHook = dyn for<'a> Fn(&RequestView<'a>, &mut http::HeaderMap) + Send + Sync;
@@ -67,6 +68,7 @@ pub struct Config {
     pub(crate) initial_packet: Option<String>,
     pub(crate) compression_threshold: Option<usize>,
     pub(crate) per_message_deflate: Option<PerMessageDeflate>,
+    pub(crate) forwarded: Option<Arc<ForwardedHook>>,
     pub(crate) admission: Option<Arc<AdmissionHook>>,
     pub(crate) handshake_headers: Option<Arc<HeaderHook>>,
     pub(crate) response_headers: Option<Arc<HeaderHook>>,
@@ -113,6 +115,7 @@ impl Default for Config {
             initial_packet: None,
             compression_threshold: Some(1024),
             per_message_deflate: None,
+            forwarded: None,
             admission: None,
             handshake_headers: None,
             response_headers: None,
@@ -216,7 +219,8 @@ impl Config {
     }
 
     /// The most sessions at once from one peer; unbounded by default, since many clients may share the address of a
-    /// proxy. One more is refused as for [`max_sessions`](Self::max_sessions). A peer is an IPv4 address, in whichever form
+    /// proxy that [`forwarded`](Self::forwarded) does not see through. One more is refused as for
+    /// [`max_sessions`](Self::max_sessions). A peer is an IPv4 address, in whichever form
     /// the listener shows it, or all IPv6 addresses with the same first 64 bits.
     pub fn max_sessions_per_peer(mut self, sessions: usize) -> Self {
         self.max_sessions_per_peer = sessions;
@@ -368,6 +372,33 @@ impl Config {
         self
     }
 
+    /// Says of each request whom it comes from, where a proxy has passed it on; by default nobody is believed, and a client
+    /// is the peer. From there on [`RequestView::peer`] and [`RequestView::is_secure`] are the client's, for
+    /// [`max_sessions_per_peer`](Self::max_sessions_per_peer) and for all hooks and handlers; the peer itself is
+    /// [`RequestView::proxy`].
+    ///
+    /// What a request says of itself can be made up: the hook has to know the proxy that says it. `None`, and a panic, is a
+    /// request that nobody has passed on.
+    ///
+    /// ```
+    /// use engineio::{Config, Forwarded};
+    ///
+    /// // One proxy of ours on this machine, which sets these headers whatever its clients sent.
+    /// let config = Config::new().forwarded(|request| {
+    ///     request.peer().filter(|peer| peer.ip().is_loopback())?;
+    ///     let client = request.header_str("x-real-ip")?.parse().ok()?;
+    ///     let is_secure = request.header_str("x-forwarded-proto") == Some("https");
+    ///     Some(Forwarded::new(client).secure(is_secure))
+    /// });
+    /// ```
+    pub fn forwarded<F>(mut self, hook: F) -> Self
+    where
+        F: for<'a> Fn(&RequestView<'a>) -> Option<Forwarded> + Send + Sync + 'static,
+    {
+        self.forwarded = Some(Arc::new(hook));
+        self
+    }
+
     /// Asked before a session is created; a refusal is code 4. It sees the request while it is called and
     /// returns a future that must own what it needs.
     ///
@@ -468,8 +499,19 @@ impl fmt::Debug for Config {
             .field("allow_eio3", &self.allow_eio3)
             .field("timing", &self.timing)
             .field("max_payload", &self.max_payload)
+            .field("max_packets_per_payload", &self.max_packets_per_payload)
             .field("max_sessions", &self.max_sessions)
+            .field("max_sessions_per_peer", &self.max_sessions_per_peer)
+            .field("max_header_bytes", &self.max_header_bytes)
+            .field("max_headers", &self.max_headers)
+            .field("header_timeout", &self.header_timeout)
+            .field("keep_alive_timeout", &self.keep_alive_timeout)
+            .field("body_timeout", &self.body_timeout)
+            .field("write_timeout", &self.write_timeout)
+            .field("retry_after", &self.retry_after)
             .field("max_queued_bytes", &self.max_queued_bytes)
+            .field("high_watermark", &self.high_watermark)
+            .field("overflow", &self.overflow)
             .finish_non_exhaustive()
     }
 }
@@ -497,3 +539,108 @@ impl fmt::Display for ConfigError {
 }
 
 impl std::error::Error for ConfigError {}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::Config;
+
+    const FIRST_PAGE: &str = include_str!("lib.rs");
+
+    fn bytes(number: usize) -> String {
+        match number {
+            1_000_000 => "1,000,000 bytes".to_owned(),
+            _ if number % (1024 * 1024) == 0 => format!("{} MiB", number / 1024 / 1024),
+            _ => format!("{} KiB", number / 1024),
+        }
+    }
+
+    fn count(number: usize) -> String {
+        match number {
+            1_000_000 => "1,000,000".to_owned(),
+            usize::MAX => "none".to_owned(),
+            _ => number.to_string(),
+        }
+    }
+
+    fn time(duration: Duration) -> String {
+        format!("{} s", duration.as_secs())
+    }
+
+    /// Who adds an option is stopped by the pattern, and decides whether it is a bound.
+    #[test]
+    fn the_first_page_has_every_bound_with_its_default() {
+        let Config {
+            path: _,
+            add_trailing_slash: _,
+            polling: _,
+            websocket: _,
+            allow_upgrades: _,
+            allow_eio3: _,
+            timing,
+            max_payload,
+            max_packets_per_payload,
+            max_sessions,
+            max_sessions_per_peer,
+            max_header_bytes,
+            max_headers,
+            header_timeout,
+            keep_alive_timeout,
+            body_timeout,
+            write_timeout,
+            retry_after: _,
+            max_queued_bytes,
+            high_watermark,
+            overflow: _,
+            cors: _,
+            allowed_origins: _,
+            bind_origin: _,
+            bind_cookie: _,
+            cookie_on_websocket: _,
+            cookie: _,
+            initial_packet: _,
+            compression_threshold: _,
+            per_message_deflate: _,
+            admission: _,
+            handshake_headers: _,
+            response_headers: _,
+            files: _,
+            on_connection_error: _,
+            id_generator: _,
+            forwarded: _,
+        } = Config::default();
+        assert_eq!(max_packets_per_payload, usize::MAX);
+        let bounds = [
+            ("max_payload", bytes(max_payload)),
+            ("max_packets_per_payload", "what fits".to_owned()),
+            ("max_queued_bytes", bytes(max_queued_bytes)),
+            ("high_watermark", bytes(high_watermark)),
+            ("max_sessions", count(max_sessions)),
+            ("max_sessions_per_peer", count(max_sessions_per_peer)),
+            ("max_header_bytes", bytes(max_header_bytes)),
+            ("max_headers", count(max_headers)),
+            ("header_timeout", time(header_timeout)),
+            ("body_timeout", time(body_timeout)),
+            ("write_timeout", time(write_timeout)),
+            ("keep_alive_timeout", time(keep_alive_timeout)),
+            ("upgrade_timeout", time(timing.upgrade_timeout)),
+            (
+                "ping_interval",
+                format!(
+                    "{}, {}",
+                    time(timing.ping_interval),
+                    time(timing.ping_timeout)
+                ),
+            ),
+            ("stall_timeout", time(timing.stall_timeout)),
+        ];
+        let rows = FIRST_PAGE.lines().filter_map(|line| {
+            let (_, row) = line.strip_prefix("//! | ")?.split_once(" | [`")?;
+            let (name, row) = row.split_once("`](")?;
+            let mut cells = row.split(" | ").skip(1);
+            Some((name, cells.next()?.to_owned()))
+        });
+        assert_eq!(rows.collect::<Vec<_>>(), bounds);
+    }
+}

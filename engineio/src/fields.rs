@@ -83,6 +83,10 @@ impl Fields {
         self.list.iter()
     }
 
+    pub(crate) fn as_slice(&self) -> &[Field] {
+        &self.list
+    }
+
     /// All of them, or none when this name is not there.
     #[inline]
     pub(crate) fn with(&self, name: &str) -> &[Field] {
@@ -109,8 +113,10 @@ fn bit_of(name: &str) -> u64 {
     let &[first, .., last] = name.as_bytes() else {
         return 1;
     };
-    // Letters differ from the same in another case by this bit alone.
-    let mixed = name.len() as u32 ^ u32::from(first | 0x20) ^ (u32::from(last | 0x20) << 2);
+    // Letters differ from the same in another case by this bit alone. So mixed, hardly one of the names that are looked for
+    // has the bit of one that requests usually have; `connection` and `origin`, for instance, must not share theirs.
+    let mixed =
+        (name.len() as u32 * 5) ^ (u32::from(first | 0x20) << 3) ^ (u32::from(last | 0x20) << 1);
     1_u64 << (mixed % 64)
 }
 

@@ -188,7 +188,12 @@ pub fn request(data: &[u8]) {
     };
     let target = format!("/engine.io/?{query}");
     let headers = http::HeaderMap::new();
-    let view = RequestView::new(method, &target, Headers::Map(&headers), Caller::default());
+    let view = RequestView::new(
+        method,
+        &target,
+        Headers::Map(&headers, None),
+        &Caller::UNKNOWN,
+    );
     let query = Query::parse(&view);
     assert!(query.sid.as_deref() != Some(""), "an empty sid is none");
     let is_number = |index: &str| index.bytes().all(|byte| byte.is_ascii_digit());
@@ -270,7 +275,7 @@ pub fn head(data: &[u8]) {
     };
     let lines = read.get(..head.length).unwrap_or_default();
     let ends = lines.iter().filter(|&&byte| byte == b'\n').count();
-    let view = head.view(&read, Caller::default());
+    let view = head.view(&read, &Caller::UNKNOWN);
     let headers = view.headers().inspect(|(name, value)| {
         assert!(!name.is_empty() && !name.bytes().any(|byte| byte.is_ascii_uppercase()));
         assert!(!value.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0)));

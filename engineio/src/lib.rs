@@ -103,7 +103,7 @@ mod websocket;
 
 pub use body::{Body, BodyError};
 pub use config::{Config, ConfigError, HookFuture};
-pub use http::request::{RequestView, decode_form};
+pub use http::request::{Forwarded, RequestView, decode_form};
 pub use http::{AllowedOrigins, ConnectionError, CookieOptions, Cors, Refusal, SameSite};
 pub use message::{EncodedMessage, Message, MessageBuffer, Payload};
 pub use packet::{ParseError, Protocol};

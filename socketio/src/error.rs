@@ -206,6 +206,9 @@ pub enum BuildError {
     Config(engineio::ConfigError),
     /// A namespace must begin with a slash and hold no comma or question mark.
     NamespaceName,
+    /// The pattern of a set of namespaces has a brace that is not closed, a parameter without a name, with that of another, or
+    /// right beside another part that takes any number of characters; or it lacks the parameter that a type was given for.
+    NamespacePattern(String),
     /// The namespace is open already.
     NamespaceTaken,
     /// The event has one of the reserved names (SIO5-PKT-07), or the one that the namespace's policy takes.
@@ -223,6 +226,12 @@ impl fmt::Display for BuildError {
             Self::NamespaceName => f.write_str(
                 "a namespace must begin with a slash and hold no comma or question mark",
             ),
+            Self::NamespacePattern(pattern) => {
+                write!(
+                    f,
+                    "the pattern {pattern} of a set of namespaces is in doubt"
+                )
+            }
             Self::NamespaceTaken => f.write_str("the namespace is open already"),
             Self::ReservedName(name) => write!(f, "the event name {name} is reserved"),
             Self::NoRuntime => {

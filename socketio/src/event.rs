@@ -54,6 +54,28 @@ impl Event {
     }
 }
 
+/// What has become of a namespace, for [`on_namespace`](crate::SocketIoBuilder::on_namespace).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NamespaceEvent<'a> {
+    /// It takes clients.
+    #[non_exhaustive]
+    Opened {
+        /// Its name.
+        name: &'a str,
+        /// It is one of a set, and goes with its last socket.
+        is_dynamic: bool,
+    },
+    /// Nobody joins it any more.
+    #[non_exhaustive]
+    Closed {
+        /// Its name.
+        name: &'a str,
+        /// It was one of a set.
+        is_dynamic: bool,
+    },
+}
+
 /// How the holder of a socket has changed, see [`IdentityChange`](crate::namespace::IdentityChange).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]

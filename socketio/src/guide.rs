@@ -20,6 +20,7 @@
 //! |---|---|
 //! | [`testing`] | a client in memory, a clock that jumps |
 //! | [`shutdown`] | draining, deploys |
+//! | [`limits`] | what a client can make grow, and what happens then |
 //! | [`watching`] | numbers, logs |
 //! | [`troubleshooting`] | by symptom |
 //!
@@ -39,6 +40,9 @@ pub mod events {}
 
 #[doc = include_str!("guide/first_steps.md")]
 pub mod first_steps {}
+
+#[doc = include_str!("guide/limits.md")]
+pub mod limits {}
 
 #[doc = include_str!("guide/origins.md")]
 pub mod origins {}

@@ -121,7 +121,7 @@
 //! | [`max_rooms_per_namespace`](SocketIoBuilder::max_rooms_per_namespace) | 1,000,000 | [`JoinError::TooManyRooms`] |
 //! | [`max_room_name_bytes`](SocketIoBuilder::max_room_name_bytes) | 1,024 | [`JoinError::NameTooLong`] |
 //! | [`max_namespaces_per_connection`](SocketIoBuilder::max_namespaces_per_connection) | 64 | the CONNECT is refused |
-//! | [`max_concurrent_connects`](SocketIoBuilder::max_concurrent_connects) | 16 a connection | the CONNECT is refused |
+//! | [`max_concurrent_connects`](SocketIoBuilder::max_concurrent_connects) | 64 a connection | the CONNECT is refused |
 //! | [`max_dynamic_namespaces`](SocketIoBuilder::max_dynamic_namespaces) | 10,000 | the CONNECT is refused |
 //! | [`max_handlers_in_flight`](SocketIoBuilder::max_handlers_in_flight) | 1,024 a connection | events wait |
 //! | [`inbox_max_bytes`](SocketIoBuilder::inbox_max_bytes) | 64 KiB a connection | nothing more is read, unless an acknowledgement is awaited |
@@ -130,6 +130,9 @@
 //! | [`packet_limits`](SocketIoBuilder::packet_limits) | see [`PacketLimits`](parser::PacketLimits) | the connection is closed |
 //! | [`recovery`](SocketIoBuilder::recovery) | off | the oldest is forgotten, see [`Recovery`] |
 //! | [`engine`](SocketIoBuilder::engine) | see [`engineio::Config`] | sizes, queues, sessions, heartbeat |
+//!
+//! The guide's chapter on [limits](crate::guide::limits) has all of them, those of the engine and of authentication too, with why
+//! each is as large as it is and who is told what.
 //!
 //! A client that does not read is the matter of the engine's
 //! [`max_queued_bytes`](engineio::Config::max_queued_bytes), 4 MiB, and of the [`OverflowPolicy`]: by default it is
@@ -222,6 +225,7 @@ pub use proto::room::Room;
 pub use sending::ack::{AckFuture, AckStream};
 pub use sending::broadcast::Broadcast;
 pub use sending::emitter::{EmitWhenReady, Emitter};
+pub use sending::fetched::FetchedSocket;
 
 pub use engineio::{OverflowPolicy, Sent};
 
@@ -267,7 +271,7 @@ pub mod namespace {
     //! # Ok(()) }
     //! ```
 
-    pub use crate::event::{ChangeKind, Invalid};
+    pub use crate::event::{ChangeKind, Invalid, NamespaceEvent};
     pub use crate::facade::builder::{Decided, Inherited, Many, One, Undecided};
     pub use crate::facade::handler::{IdentityChange, IntoAck, IntoConnect};
     pub use crate::facade::namespace::DynamicNamespaces;

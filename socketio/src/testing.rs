@@ -43,7 +43,8 @@
 //!
 //! Under `#[tokio::test(start_paused = true)]`, with tokio's feature `test-util`, time is virtual: it jumps to the next
 //! deadline whenever everything waits. A handler's time limit, a heartbeat or the 45 s that a client has to join a
-//! namespace then pass at once, and always in the same order. Tokens end by the wall clock, which does not jump.
+//! namespace then pass at once, and always in the same order. Tokens end by the wall clock, which does not jump
+//! unless [`set_wall_clock`] ties it to the same.
 //!
 //! # Silence
 //!
@@ -54,6 +55,7 @@ mod builder;
 mod typed;
 
 pub use self::builder::TestClientBuilder;
+pub use crate::clock::set_wall_clock;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;

@@ -12,6 +12,10 @@ pub(crate) type AnyValue = Arc<dyn Any + Send + Sync>;
 pub(crate) struct TypeMap(Vec<AnyValue>);
 
 impl TypeMap {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Gives the value that was there of the same type.
     pub(crate) fn insert(&mut self, value: AnyValue) -> Option<AnyValue> {
         match self

@@ -113,7 +113,7 @@ async fn what_is_shared_of_a_socket_is_what_the_application_says() {
     let mut client = TestClient::open(&io).await;
     client.join("/quiet").await;
     client.join("/loud").await;
-    let data = |found: &socketio::cluster::Gathered<socketio::cluster::RemoteSocket>| {
+    let data = |found: &socketio::cluster::Gathered<socketio::FetchedSocket>| {
         found.items()[0].data().clone()
     };
     assert_eq!(data(&quiet.fetch_sockets().await), json!({}));

@@ -32,7 +32,10 @@ impl<'a> Json<'a> {
             _ => None,
         }
     }
+}
 
+#[cfg(any(feature = "jwt-aws-lc", feature = "jwt-rust-crypto"))]
+impl<'a> Json<'a> {
     pub(crate) fn as_u64(&self) -> Option<u64> {
         match self {
             Self::Number(number) => number.as_u64(),
@@ -81,16 +84,6 @@ impl<'a> Object<'a> {
         member.map(|(_, value)| value)
     }
 
-    pub(crate) fn text(&self, name: &str) -> Option<&str> {
-        self.get(name).and_then(Json::as_text)
-    }
-
-    /// Takes a member out; the order of the others may change.
-    pub(crate) fn take(&mut self, name: &str) -> Option<Json<'a>> {
-        let place = self.0.iter().position(|(known, _)| known == name)?;
-        Some(self.0.swap_remove(place).1)
-    }
-
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|(name, _)| &**name)
     }
@@ -105,6 +98,19 @@ impl<'a> Object<'a> {
         let mut names: Vec<&str> = self.names().collect();
         names.sort_unstable();
         names.windows(2).any(|pair| pair.first() == pair.last())
+    }
+}
+
+#[cfg(any(feature = "jwt-aws-lc", feature = "jwt-rust-crypto"))]
+impl<'a> Object<'a> {
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+        self.get(name).and_then(Json::as_text)
+    }
+
+    /// Takes a member out; the order of the others may change.
+    pub(crate) fn take(&mut self, name: &str) -> Option<Json<'a>> {
+        let place = self.0.iter().position(|(known, _)| known == name)?;
+        Some(self.0.swap_remove(place).1)
     }
 }
 

@@ -1,6 +1,10 @@
 //! The signature algorithms that keys may be bound to.
 
 /// A signature algorithm (RFC 7518 §3.1, RFC 8037). There is no `none`.
+///
+/// Nor is there `ES512` (ECDSA on P-521), which neither of the [backends](crate#features) has: a token of it is refused, and
+/// the [detail](crate::Rejection::detail) names it. In a key set such a key is [skipped](crate::jwt::SkippedKey), and alone
+/// it is [`KeyError::Es512`](crate::jwt::KeyError::Es512). Nearly all issuers of it can sign with `ES256` or `EdDSA` as well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Algorithm {

@@ -112,6 +112,9 @@ pub(super) fn parse_key(
         let decoded = URL_SAFE_NO_PAD.decode(text(name)?);
         decoded.map_err(|_| Cow::from(format!("{name} is not Base64url")))
     };
+    if jwk.text("crv") == Some("P-521") {
+        return Err(KeyError::Es512.to_string().into());
+    }
     let named = match jwk.get("alg") {
         None => None,
         Some(_) => Some(known_algorithm(text("alg")?)?),

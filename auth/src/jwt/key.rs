@@ -30,6 +30,8 @@ pub enum KeyError {
     WrongKind,
     /// A private key was given where the public one belongs.
     PrivateKey,
+    /// The key is on the curve P-521, whose algorithm ES512 is [not supported](super::Algorithm).
+    Es512,
     /// The key cannot be read.
     Malformed,
     /// The RSA modulus has less than 2048 or more than 8192 bits.
@@ -58,6 +60,7 @@ impl fmt::Display for KeyError {
             Self::Base64 => "the secret is not Base64",
             Self::WrongKind => "the key is of the wrong kind for its algorithm",
             Self::PrivateKey => "a private key was given, the public key is needed",
+            Self::Es512 => "the key is on P-521, whose algorithm ES512 is not supported",
             Self::Malformed => "the key cannot be read",
             Self::RsaSize => "the RSA modulus must have 2048 to 8192 bits",
             Self::KeyId => "the key id is empty, over 1,024 bytes, or has control characters",
@@ -174,7 +177,8 @@ impl VerifyingKey {
     ///
     /// # Errors
     ///
-    /// [`KeyError::PrivateKey`], [`KeyError::WrongKind`], [`KeyError::RsaSize`] or [`KeyError::Malformed`].
+    /// [`KeyError::PrivateKey`], [`KeyError::WrongKind`], [`KeyError::RsaSize`], [`KeyError::Es512`] or
+    /// [`KeyError::Malformed`].
     pub fn pem(algorithm: Algorithm, pem: &str) -> Result<Self, KeyError> {
         if pem.contains("PRIVATE KEY-----") {
             return Err(KeyError::PrivateKey);
@@ -287,7 +291,11 @@ impl VerifyingKey {
 
     /// An elliptic-curve point in uncompressed form, or the 32 bytes of an Ed25519 key.
     pub(super) fn point(algorithm: Algorithm, raw: &[u8]) -> Result<Self, KeyError> {
+        const P521_POINT_BYTES: usize = 133;
         let is_uncompressed = raw.first() == Some(&4);
+        if algorithm.family() == Family::Ec && is_uncompressed && raw.len() == P521_POINT_BYTES {
+            return Err(KeyError::Es512);
+        }
         let fits = match algorithm {
             Algorithm::Es256 => raw.len() == 65 && is_uncompressed,
             Algorithm::Es384 => raw.len() == 97 && is_uncompressed,

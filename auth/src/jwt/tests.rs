@@ -3,6 +3,7 @@ mod details;
 mod discovery;
 mod jwks_cache;
 mod proof;
+mod providers;
 mod routing;
 mod rows;
 

@@ -59,7 +59,8 @@ impl fmt::Display for NetworkError {
 impl std::error::Error for NetworkError {}
 
 impl TrustedProxies {
-    /// Trusts these addresses and networks.
+    /// Trusts these addresses and networks. An IPv4 address may be written as dual-stack sockets show it,
+    /// `::ffff:10.0.0.1`, and so may a network.
     ///
     /// # Errors
     ///
@@ -123,6 +124,22 @@ struct Network {
 }
 
 impl Network {
+    /// As addresses are compared: a network of IPv4 addresses in the form that dual-stack sockets show them in
+    /// (`::ffff:10.0.0.0/104`) is one of IPv4 (`10.0.0.0/8`).
+    fn to_canonical(self) -> Self {
+        const MAPPED_BITS: u32 = 96;
+        match (
+            self.address.to_canonical(),
+            self.prefix_bits.checked_sub(MAPPED_BITS),
+        ) {
+            (address @ IpAddr::V4(_), Some(prefix_bits)) if self.address.is_ipv6() => Self {
+                address,
+                prefix_bits,
+            },
+            _ => self,
+        }
+    }
+
     fn contains(self, address: IpAddr) -> bool {
         let common_bits = match (self.address, address) {
             (IpAddr::V4(network), IpAddr::V4(address)) => {
@@ -160,6 +177,7 @@ impl FromStr for Network {
         Ok(Self {
             address,
             prefix_bits,
-        })
+        }
+        .to_canonical())
     }
 }

@@ -46,8 +46,11 @@ impl Rate {
 #[must_use = "limits hold once the server has them"]
 #[non_exhaustive]
 pub struct AuthLimits {
-    /// How many clients may wait to be let in, over all namespaces; 10,000 by default. One more is refused as
-    /// `auth_unavailable`. Raising it costs the memory of that many connections.
+    /// How many clients may wait to be let in; 10,000 by default. One more is refused as `auth_unavailable`. Raising it costs
+    /// the memory of that many connections.
+    ///
+    /// A client is one connection, however many of its namespaces wait: how many may, the server bounds for each
+    /// connection. Who is judged on the spot, as by most keys and secrets, does not wait and finds no place taken from him.
     pub max_pending: u32,
     /// How many of them may have one [address](crate::limits::AddressKey); 1,000 by default, 64 recommended. One more is refused as
     /// `rate_limited`, so that one address never keeps everybody else out. Clients that come through a proxy have its address

@@ -52,7 +52,7 @@ impl AuthLimiter {
         }
     }
 
-    /// Counts a client that waits to be let in. When this succeeds,
+    /// Counts a client that waits to be let in, which is one connection. When this succeeds,
     /// [`leave_pending`](Self::leave_pending) is due once, when it is in or gone.
     ///
     /// # Errors

@@ -207,6 +207,31 @@ fn only_what_trusted_proxies_wrote_is_believed() {
 }
 
 #[test]
+fn a_proxy_may_be_named_as_a_dual_stack_socket_shows_it() {
+    for (named, inside, outside) in [
+        ("::ffff:10.0.0.1", "10.0.0.1", "10.0.0.2"),
+        ("::ffff:10.0.0.0/104", "10.9.9.9", "11.0.0.0"),
+        ("::ffff:0:0/96", "6.6.6.6", "2001:dead::1"),
+        // Wider than all of IPv4: a network of IPv6, which no IPv4 client comes from.
+        ("::/0", "2001:dead::1", "10.0.0.1"),
+        ("::ffff:0:0/95", "::fffe:10.0.0.1", "10.0.0.1"),
+    ] {
+        let proxies = TrustedProxies::new([named]).expect(named);
+        assert!(proxies.contains(ip(inside)), "{named} {inside}");
+        assert!(!proxies.contains(ip(outside)), "{named} {outside}");
+        if let IpAddr::V4(inside) = ip(inside) {
+            let mapped = IpAddr::V6(inside.to_ipv6_mapped());
+            assert!(proxies.contains(mapped), "{named} {mapped}");
+        }
+    }
+    let proxies = TrustedProxies::new(["::ffff:10.0.0.1"]).expect("valid");
+    for peer in ["10.0.0.1", "::ffff:10.0.0.1"] {
+        let client = proxies.client_address(ip(peer), &Forwarded(&["192.0.2.1"]));
+        assert_eq!(client, ip("192.0.2.1"), "{peer}");
+    }
+}
+
+#[test]
 fn networks_are_parsed_strictly() {
     for wrong in ["", "10.0.0", "10.0.0.0/33", "::/129", "10.0.0.0/-1", "a/8"] {
         assert!(TrustedProxies::new([wrong]).is_err(), "{wrong}");

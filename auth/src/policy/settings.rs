@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use super::collected::Collected;
 use crate::rejection::code::Rejection;
 use crate::wire::Dialect;
 
@@ -16,6 +17,18 @@ pub enum Mode {
     TwoRoundTrip,
     /// In the handshake when one is sent there, by an event otherwise.
     Either,
+}
+
+impl Mode {
+    /// True when a client that presented this in its CONNECT is let wait for its `authenticate` event.
+    #[must_use]
+    pub const fn waits_for_event(self, presented: &Collected) -> bool {
+        match self {
+            Self::Handshake => false,
+            Self::TwoRoundTrip => true,
+            Self::Either => matches!(presented, Collected::Guest | Collected::Missing(_)),
+        }
+    }
 }
 
 /// What happens to a live socket when its grant ends.
@@ -90,13 +103,18 @@ pub struct NamespacePolicy {
     /// attempts are refused, good tokens included. Neither a renewal nor the CONNECT that protocol 3 of Engine.IO
     /// implies counts.
     pub max_attempts: u32,
-    /// How many packets may wait behind an `authenticate` that is being verified; 16 by default. One more closes
+    /// How many packets may wait behind an `authenticate` that is being verified; 256 by default. One more closes
     /// the connection.
     pub max_pending_packets: usize,
-    /// How many bytes may wait there; 16 KiB by default. One more closes the connection.
+    /// How many bytes may wait there, counted as they lie in memory; 64 KiB by default. One more closes the connection.
     pub max_pending_bytes: usize,
-    /// How many packets of a client that is not in are ignored; 32 by default. One more closes the connection.
+    /// How many packets of a client that is not in are ignored; 10,000 by default. One more closes the connection. They take
+    /// no memory. A client that comes back sends all at once what was emitted while it was away, before its `authenticate`.
     pub max_ignored_packets: u32,
+    /// How often a client that is not in may emit `authenticate` without a credential, during another attempt, or as a guest
+    /// whom middleware turns away; 32 by default. One more closes the connection. Each is answered; those with a credential
+    /// are counted by [`max_attempts`](Self::max_attempts).
+    pub max_empty_attempts: u32,
     /// The largest CONNECT payload, in bytes; 16 KiB by default. A larger one is refused as
     /// `credentials_bad_format`, and the audit says how long it was. For longer tokens raise what bounds the token as well,
     /// such as `JwtBuilder::max_token_len`; for those in a header or cookie, the engine's `max_header_bytes`.
@@ -143,9 +161,10 @@ impl Default for NamespacePolicy {
             middleware_timeout: Duration::from_secs(45),
             reject_grace: Duration::from_secs(1),
             max_attempts: 3,
-            max_pending_packets: 16,
-            max_pending_bytes: 16 * 1024,
-            max_ignored_packets: 32,
+            max_pending_packets: 256,
+            max_pending_bytes: 64 * 1024,
+            max_ignored_packets: 10_000,
+            max_empty_attempts: 32,
             max_payload_bytes: 16 * 1024,
             on_expiry: OnExpiry::ReconnectTransport,
             warn_before: Duration::from_secs(30),

@@ -523,6 +523,7 @@ fn small(mode: Mode, on_expiry: OnExpiry) -> NamespacePolicy {
     let mut settings = policy(mode);
     settings.max_pending_packets = 2;
     settings.max_ignored_packets = 2;
+    settings.max_empty_attempts = 2;
     settings.on_expiry = on_expiry;
     settings
 }

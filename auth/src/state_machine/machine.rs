@@ -8,7 +8,7 @@ use std::time::Instant;
 use super::common::Common;
 use super::messages::{Input, Output, QueuedPacket, Reason};
 use super::revalidation::Revalidation;
-use super::stage::{Stage, Term, Work, earlier};
+use super::stage::{Stage, Term, Work, earlier, is_due};
 use crate::policy::settings::NamespacePolicy;
 use crate::presented::credential::Credential;
 use crate::rejection::code::Rejection;
@@ -62,8 +62,8 @@ const MAX_SPREAD_PERMILLE: u16 = 50;
 /// | `UnauthorizedAcked`, the latest; the grace is over | disconnect | | |
 /// | `Left` | closed | cancel | cancel |
 ///
-/// *Counted* is what is of no use: past [`max_ignored_packets`](NamespacePolicy::max_ignored_packets) it closes the
-/// connection. While the CONNECT is not answered the same holds but for this: a packet or an `Authenticate` closes the
+/// *Counted* is what is of no use: past [`max_ignored_packets`](NamespacePolicy::max_ignored_packets) or, of attempts,
+/// [`max_empty_attempts`](NamespacePolicy::max_empty_attempts) it closes the connection. While the CONNECT is not answered the same holds but for this: a packet or an `Authenticate` closes the
 /// connection, and every (why) refuses the CONNECT; middleware's no is then no failed attempt.
 ///
 /// | inside | Idle | Refreshing | Asking | Revalidating | Downgrading |
@@ -140,17 +140,24 @@ impl<M: QueuedPacket, G, R: Reason> AuthMachine<M, G, R> {
 
     /// Takes in what happened at `now`.
     pub fn handle_input(&mut self, now: Instant, input: Input<M, G, R>) {
-        let common = &mut self.common;
-        debug_assert!(common.outputs.is_empty(), "outputs are drained first");
+        debug_assert!(self.common.outputs.is_empty(), "outputs are drained first");
+        self.run_timers(now);
         let stage = std::mem::replace(&mut self.stage, Stage::Closed);
-        let stage = common.run_timers(now, stage);
-        let stage = common.handle(now, stage, input);
+        self.stage = self.common.handle(now, stage, input);
         // What it led to may be over already.
-        self.stage = common.run_timers(now, stage);
+        self.run_timers(now);
         if self.is_closed() {
             self.common.revalidation = None;
         }
         debug_assert!(self.stage.queued() <= self.common.policy.max_pending_packets);
+    }
+
+    /// Does what has come due. A stage is large to be moved, so it is asked in its place first: most times nothing has.
+    fn run_timers(&mut self, now: Instant) {
+        if is_due(self.poll_timeout(), now) {
+            let stage = std::mem::replace(&mut self.stage, Stage::Closed);
+            self.stage = self.common.run_timers(now, stage);
+        }
     }
 
     /// The next thing to do; `None` when all is done.

@@ -8,7 +8,6 @@ use super::stage::{
     Attempt, Backlog, Candidate, Door, Outside, Stage, Step, Term, Told, Who, Work, earlier, is_due,
 };
 use crate::policy::collected::Collected;
-use crate::policy::settings::Mode;
 use crate::rejection::code::{Code, Rejection};
 
 impl<M: QueuedPacket, G, R: Reason> Common<M, G, R> {
@@ -47,21 +46,21 @@ impl<M: QueuedPacket, G, R: Reason> Common<M, G, R> {
         presented: Collected,
         failed_attempts: u32,
     ) -> Stage<M> {
-        match (self.policy.mode, presented) {
-            (Mode::TwoRoundTrip, _) | (Mode::Either, Collected::Guest | Collected::Missing(_)) => {
-                self.emit(Output::AcceptConnect);
-                Outside::at(Door::TwoRoundTrips { auth_by }).into()
-            }
-            (_, Collected::Credential(_)) if failed_attempts >= self.policy.max_attempts => {
+        if self.policy.mode.waits_for_event(&presented) {
+            self.emit(Output::AcceptConnect);
+            return Outside::at(Door::TwoRoundTrips { auth_by }).into();
+        }
+        match presented {
+            Collected::Credential(_) if failed_attempts >= self.policy.max_attempts => {
                 self.refuse_connect(refusal(Code::TooManyAttempts))
             }
-            (_, Collected::Credential(credential)) => {
+            Collected::Credential(credential) => {
                 let trial = self.verify(now, credential, None);
                 let step = Step::Verifying(Attempt::new(trial, None));
                 Outside::at(Door::Handshake).go_to(step)
             }
-            (Mode::Handshake, Collected::Guest) => self.ask_at_handshake(now, None),
-            (_, Collected::Missing(rejection) | Collected::Rejected(rejection)) => {
+            Collected::Guest => self.ask_at_handshake(now, None),
+            Collected::Missing(rejection) | Collected::Rejected(rejection) => {
                 self.refuse_connect(rejection.into())
             }
         }
@@ -96,7 +95,7 @@ impl<M: QueuedPacket, G, R: Reason> Common<M, G, R> {
                 (Door::TwoRoundTrips { .. }, step) => {
                     self.unauthorized(refusal(Code::AuthInProgress), ack);
                     place.step = step;
-                    self.ignore(place)
+                    self.count_empty(place)
                 }
                 (Door::Handshake, step) => self.violation(&step),
             },
@@ -238,7 +237,7 @@ impl<M: QueuedPacket, G, R: Reason> Common<M, G, R> {
             }
             Collected::Missing(rejection) | Collected::Rejected(rejection) => {
                 place.step = self.tell_and_wait(now, rejection.into(), ack);
-                self.ignore(place)
+                self.count_empty(place)
             }
         }
     }
@@ -257,10 +256,21 @@ impl<M: QueuedPacket, G, R: Reason> Common<M, G, R> {
         }
     }
 
-    /// Counts what is of no use.
+    /// Drops a packet. A client that comes back sends whatever was emitted meanwhile before it can know that it has to
+    /// authenticate first, so there may be many.
     fn ignore(&mut self, mut place: Outside<M>) -> Stage<M> {
         place.ignored_packets = place.ignored_packets.saturating_add(1);
         if place.ignored_packets <= self.policy.max_ignored_packets {
+            return place.into();
+        }
+        self.violation(&place.step)
+    }
+
+    /// Counts an attempt that presents nothing to judge. Each is answered and may ask the application, and no client has a
+    /// reason for many.
+    fn count_empty(&mut self, mut place: Outside<M>) -> Stage<M> {
+        place.empty_attempts = place.empty_attempts.saturating_add(1);
+        if place.empty_attempts <= self.policy.max_empty_attempts {
             return place.into();
         }
         self.violation(&place.step)
@@ -323,7 +333,7 @@ impl<M: QueuedPacket, G, R: Reason> Common<M, G, R> {
         }
         match self.step_back(now, place, ack, rejection) {
             // Guests use up no attempts: they are counted as noise.
-            Stage::Outside(place) if is_guest => self.ignore(place),
+            Stage::Outside(place) if is_guest => self.count_empty(place),
             stage => stage,
         }
     }

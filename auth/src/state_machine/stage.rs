@@ -28,6 +28,7 @@ pub(super) enum Stage<M> {
 pub(super) struct Outside<M> {
     pub(super) door: Door,
     pub(super) ignored_packets: u32,
+    pub(super) empty_attempts: u32,
     pub(super) step: Step<M>,
 }
 
@@ -221,6 +222,7 @@ impl<M> Outside<M> {
         Self {
             door,
             ignored_packets: 0,
+            empty_attempts: 0,
             step: Step::Waiting { told: None },
         }
     }

@@ -278,7 +278,7 @@ fn packets_behind_a_bad_token_are_dropped() {
 #[test]
 fn the_queue_is_bounded_in_packets_and_bytes() {
     let mut bench = Bench::at("outside: verifying");
-    for _ in 0..16 {
+    for _ in 0..256 {
         assert_eq!(bench.step(1, Input::Packet(1)), "");
     }
     assert_eq!(bench.step(1, Input::Packet(1)), "cancel(1) close");
@@ -294,10 +294,21 @@ fn the_queue_is_bounded_in_packets_and_bytes() {
 #[test]
 fn noise_of_a_pending_client_ends_its_connection() {
     let mut bench = Bench::at("outside: waiting");
-    for _ in 0..32 {
+    for _ in 0..10_000 {
         assert_eq!(bench.step(1, Input::Packet(1)), "");
     }
     assert_eq!(bench.step(1, Input::Packet(1)), "close");
+    let mut bench = Bench::at("outside: verifying");
+    for _ in 0..32 {
+        assert_eq!(
+            bench.step(1, authenticate()),
+            "unauthorized(auth_in_progress)"
+        );
+    }
+    assert_eq!(
+        bench.step(1, authenticate()),
+        "unauthorized(auth_in_progress) cancel(1) close"
+    );
 }
 
 #[test]

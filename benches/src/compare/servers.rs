@@ -74,7 +74,11 @@ impl ServerKind {
     }
 
     /// Builds it, or installs what it needs, where that has not been done.
-    pub(super) fn build(self) -> Result<(), Box<dyn Error>> {
+    ///
+    /// # Errors
+    ///
+    /// When cargo or npm cannot be run, or fails.
+    pub fn build(self) -> Result<(), Box<dyn Error>> {
         let cargo = || {
             let mut cargo = Command::new("cargo");
             cargo.args(["build", "--profile", "measured", "--quiet"]);

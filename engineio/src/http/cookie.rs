@@ -92,12 +92,7 @@ impl CookieOptions {
 
     /// What a request carries for it: the first of that name (RFC 6265 §5.4).
     pub(crate) fn find<'r>(&self, request: &RequestView<'r>) -> Option<&'r [u8]> {
-        let name = self.name.as_bytes();
-        request
-            .header_values("cookie")
-            .flat_map(|header| header.split(|&byte| byte == b';'))
-            .map(<[u8]>::trim_ascii)
-            .find_map(|pair| pair.strip_prefix(name)?.strip_prefix(b"="))
+        request.cookie_bytes(&self.name)
     }
 
     /// The value of the `Set-Cookie` header.

@@ -195,8 +195,8 @@ mod tests {
         let view = RequestView::new(
             &Method::OPTIONS,
             "/",
-            Headers::Map(&headers),
-            Caller::default(),
+            Headers::Map(&headers, None),
+            &Caller::UNKNOWN,
         );
         let mut out = Vec::new();
         let mut add = |name: HeaderName, value: HeaderValue| {

@@ -142,7 +142,12 @@ mod tests {
                 );
             }
         }
-        let view = RequestView::new(&Method::GET, "/", Headers::Map(&headers), Caller::default());
+        let view = RequestView::new(
+            &Method::GET,
+            "/",
+            Headers::Map(&headers, None),
+            &Caller::UNKNOWN,
+        );
         Handshake::parse(&view).map(|handshake| handshake.accept)
     }
 

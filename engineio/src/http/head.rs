@@ -80,7 +80,7 @@ impl Head {
         }
         for field in head.fields.iter() {
             if let Some(name) = field.name.of_mut(read) {
-                name.make_ascii_lowercase();
+                to_lower_case(name);
             }
         }
         Ok(Some(head))
@@ -142,11 +142,35 @@ impl Head {
     }
 
     /// The request, in the bytes that this was read from.
-    pub(crate) fn view<'r>(&'r self, read: &'r [u8], caller: Caller) -> RequestView<'r> {
+    pub(crate) fn view<'r>(&'r self, read: &'r [u8], caller: &'r Caller) -> RequestView<'r> {
         let target = self.target.of(read);
         let target = std::str::from_utf8(target).unwrap_or_default();
         let headers = Headers::Read(read, &self.fields);
         RequestView::new(&self.method, target, headers, caller)
+    }
+}
+
+/// Makes the name of a header lower case, by words that may overlap: what is lower case stays so. Most names are
+/// shorter than what the standard library looks at together, which took three times as long.
+#[inline]
+fn to_lower_case(name: &mut [u8]) {
+    match name.len() {
+        0..4 => name.make_ascii_lowercase(),
+        4..8 => {
+            name.first_chunk_mut::<4>().map(lower_word);
+            name.last_chunk_mut::<4>().map(lower_word);
+        }
+        _ => {
+            name.as_chunks_mut::<8>().0.iter_mut().for_each(lower_word);
+            name.last_chunk_mut::<8>().map(lower_word);
+        }
+    }
+}
+
+#[inline]
+fn lower_word<const N: usize>(word: &mut [u8; N]) {
+    for byte in word {
+        *byte |= u8::from(byte.is_ascii_uppercase()) << 5;
     }
 }
 
@@ -334,7 +358,7 @@ mod tests {
         let head = Head::parse(&mut read, LIMITS).unwrap().unwrap();
         assert_eq!(read.get(head.length..), Some(&b"okGET"[..]));
         assert_eq!(head.message.framing, Framing::Length(2));
-        let view = head.view(&read, Caller::default());
+        let view = head.view(&read, &Caller::UNKNOWN);
         assert_eq!(
             (view.method(), view.path(), view.query()),
             (&Method::POST, "/e/", "EIO=4")

@@ -65,8 +65,8 @@ mod tests {
         let view = RequestView::new(
             &Method::GET,
             &target,
-            Headers::Map(&headers),
-            Caller::default(),
+            Headers::Map(&headers, None),
+            &Caller::UNKNOWN,
         );
         let query = Query::parse(&view);
         Query {

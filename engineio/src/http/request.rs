@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
-use http::{HeaderMap, Method};
+use http::{Extensions, HeaderMap, Method};
 use percent_encoding::percent_decode_str;
 
 use super::encoding;
@@ -13,17 +13,54 @@ use crate::fields::{Fields, is_named};
 /// Where the headers are.
 #[derive(Clone, Copy)]
 pub(crate) enum Headers<'a> {
-    Map(&'a HeaderMap),
+    /// With what layers around the service have put beside them.
+    Map(&'a HeaderMap, Option<&'a Extensions>),
     /// In the bytes of a head that was read, with names in lower case.
     Read(&'a [u8], &'a Fields),
 }
 
 /// Where a request comes from, as far as the front door knows.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Caller {
     pub(crate) peer: Option<SocketAddr>,
     /// The connection is one of TLS.
     pub(crate) is_secure: bool,
+}
+
+impl Caller {
+    pub(crate) const UNKNOWN: Self = Self {
+        peer: None,
+        is_secure: false,
+    };
+}
+
+/// Whom a proxy speaks for: what [`Config::forwarded`](crate::Config::forwarded) says of a request.
+///
+/// ```
+/// let client = engineio::Forwarded::new("192.0.2.1".parse().unwrap()).secure(true);
+/// # let _ = client;
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Forwarded {
+    client: IpAddr,
+    is_secure: bool,
+}
+
+impl Forwarded {
+    /// A client with this address, whose connection is not secured.
+    #[must_use]
+    pub fn new(client: IpAddr) -> Self {
+        let client = client.to_canonical();
+        let is_secure = false;
+        Self { client, is_secure }
+    }
+
+    /// Whether the client's own connection, to the proxy, is secured by TLS; it is not by default.
+    #[must_use]
+    pub fn secure(mut self, is_secure: bool) -> Self {
+        self.is_secure = is_secure;
+        self
+    }
 }
 
 /// A borrowed view of a request: method, target, headers and peer.
@@ -35,7 +72,8 @@ pub struct RequestView<'a> {
     path: &'a str,
     query: &'a str,
     headers: Headers<'a>,
-    caller: Caller,
+    caller: &'a Caller,
+    forwarded: Option<Forwarded>,
 }
 
 impl<'a> RequestView<'a> {
@@ -43,7 +81,7 @@ impl<'a> RequestView<'a> {
         method: &'a Method,
         target: &'a str,
         headers: Headers<'a>,
-        caller: Caller,
+        caller: &'a Caller,
     ) -> Self {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         Self {
@@ -52,6 +90,7 @@ impl<'a> RequestView<'a> {
             query,
             headers,
             caller,
+            forwarded: None,
         }
     }
 
@@ -110,7 +149,7 @@ impl<'a> RequestView<'a> {
 
     fn sources(&self) -> (Option<&'a HeaderMap>, &'a [u8], Option<&'a Fields>) {
         match self.headers {
-            Headers::Map(map) => (Some(map), &[], None),
+            Headers::Map(map, _) => (Some(map), &[], None),
             Headers::Read(read, fields) => (None, read, Some(fields)),
         }
     }
@@ -119,7 +158,7 @@ impl<'a> RequestView<'a> {
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&'a [u8]> {
         match self.headers {
-            Headers::Map(map) => map.get(name).map(http::HeaderValue::as_bytes),
+            Headers::Map(map, _) => map.get(name).map(http::HeaderValue::as_bytes),
             Headers::Read(read, fields) => fields
                 .with(name)
                 .iter()
@@ -131,7 +170,7 @@ impl<'a> RequestView<'a> {
     /// The value of a header that is there exactly once.
     pub(crate) fn only_header(&self, name: &str) -> Option<&'a [u8]> {
         match self.headers {
-            Headers::Map(map) => {
+            Headers::Map(map, _) => {
                 let mut values = map.get_all(name).iter();
                 let value = values.next()?.as_bytes();
                 values.next().is_none().then_some(value)
@@ -170,16 +209,22 @@ impl<'a> RequestView<'a> {
     /// Every header, its name in lower case. They come in the order in which they were sent, or grouped by name behind a
     /// server that groups them; the values of one name are in order always.
     pub fn headers(&self) -> impl Iterator<Item = (&'a str, &'a [u8])> + use<'a> {
+        let text = |name| std::str::from_utf8(name).unwrap_or_default();
+        self.header_fields()
+            .map(move |(name, value)| (text(name), value))
+    }
+
+    /// The same with the names as bytes, which is cheaper: that they are text has to be found out for each.
+    pub fn header_fields(&self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> + use<'a> {
         let (map, read, fields) = self.sources();
         let from_map = map.into_iter().flat_map(|map| {
             map.iter()
-                .map(|(name, value)| (name.as_str(), value.as_bytes()))
+                .map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes()))
         });
-        let fields = fields.into_iter().flat_map(Fields::iter);
-        let from_read = fields.map(move |field| {
-            let name = std::str::from_utf8(field.name.of(read));
-            (name.unwrap_or_default(), field.value.of(read))
-        });
+        let fields = fields.map_or(&[][..], Fields::as_slice);
+        let from_read = fields
+            .iter()
+            .map(move |field| (field.name.of(read), field.value.of(read)));
         from_map.chain(from_read)
     }
 
@@ -197,16 +242,64 @@ impl<'a> RequestView<'a> {
         self.header_str("origin")
     }
 
-    /// The address of the peer, when the front door knows it.
+    /// The value of a cookie, as sent: the first of that name (RFC 6265 §5.4), if it is text.
+    ///
+    /// ```
+    /// let config = engineio::Config::new().admission(|request| {
+    ///     let is_beta = request.cookie("channel") == Some("beta");
+    ///     Box::pin(async move { if is_beta { Ok(()) } else { Err(engineio::Refusal::forbidden()) } })
+    /// });
+    /// ```
     #[must_use]
-    pub fn peer(&self) -> Option<SocketAddr> {
-        self.caller.peer
+    pub fn cookie(&self, name: &str) -> Option<&'a str> {
+        std::str::from_utf8(self.cookie_bytes(name)?).ok()
     }
 
-    /// True when the request came over TLS, as far as the front door knows.
+    pub(crate) fn cookie_bytes(&self, name: &str) -> Option<&'a [u8]> {
+        self.header_values("cookie")
+            .flat_map(|header| header.split(|&byte| byte == b';'))
+            .map(<[u8]>::trim_ascii)
+            .find_map(|pair| pair.strip_prefix(name.as_bytes())?.strip_prefix(b"="))
+    }
+
+    /// What a layer around [`Engine::service`](crate::Engine::service) has put into the request's extensions: a session, a
+    /// user, an id of the request. Nothing on connections that the engine accepts itself.
+    #[must_use]
+    pub fn extension<T: Send + Sync + 'static>(&self) -> Option<&'a T> {
+        match self.headers {
+            Headers::Map(_, extensions) => extensions?.get(),
+            Headers::Read(..) => None,
+        }
+    }
+
+    /// The address of the client, when the front door knows it: of the peer, or of whom the peer speaks for, see
+    /// [`Config::forwarded`](crate::Config::forwarded). Then the port is not known, and 0.
+    #[must_use]
+    pub fn peer(&self) -> Option<SocketAddr> {
+        match self.forwarded {
+            None => self.caller.peer,
+            Some(forwarded) => Some(SocketAddr::new(forwarded.client, 0)),
+        }
+    }
+
+    /// The address of the proxy that speaks for the client, where [`Config::forwarded`](crate::Config::forwarded) says that
+    /// one does.
+    #[must_use]
+    pub fn proxy(&self) -> Option<SocketAddr> {
+        self.caller.peer.filter(|_| self.forwarded.is_some())
+    }
+
+    /// True when the client's connection is secured by TLS, as far as the front door knows, or the proxy that speaks for it.
     #[must_use]
     pub fn is_secure(&self) -> bool {
-        self.caller.is_secure
+        let forwarded = self.forwarded;
+        forwarded.map_or(self.caller.is_secure, |forwarded| forwarded.is_secure)
+    }
+
+    /// The same request, as one that a proxy has passed on.
+    pub(crate) fn forwarded(mut self, forwarded: Option<Forwarded>) -> Self {
+        self.forwarded = forwarded;
+        self
     }
 }
 
@@ -216,17 +309,69 @@ impl fmt::Debug for RequestView<'_> {
         f.debug_struct("RequestView")
             .field("method", self.method)
             .field("path", &self.path)
-            .field("peer", &self.caller.peer)
+            .field("peer", &self.peer())
             .finish_non_exhaustive()
     }
 }
 
 /// The pairs of a form-encoded string, decoded. Text without escapes is borrowed.
 pub(crate) fn form_pairs(text: &str) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
-    text.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        (decode_form(name), decode_form(value))
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        while !rest.is_empty() {
+            let pair = FormPair::take(&mut rest);
+            if !pair.text.is_empty() {
+                return Some(pair.decode());
+            }
+        }
+        None
     })
+}
+
+/// A name and its value, as written.
+struct FormPair<'t> {
+    text: &'t str,
+    /// Where the equals sign is.
+    equals: Option<usize>,
+    has_escape: bool,
+}
+
+impl<'t> FormPair<'t> {
+    /// Takes the pair that `rest` begins with, and the ampersand behind it. Every byte is looked at once: a query is read
+    /// for every request, and searching it for one character after the other took three times as long.
+    fn take(rest: &mut &'t str) -> Self {
+        let (mut equals, mut has_escape) = (None, false);
+        let mut end = rest.len();
+        for (at, byte) in rest.bytes().enumerate() {
+            match byte {
+                b'&' => {
+                    end = at;
+                    break;
+                }
+                b'=' if equals.is_none() => equals = Some(at),
+                b'+' | b'%' => has_escape = true,
+                _ => {}
+            }
+        }
+        let (text, behind) = rest.split_at_checked(end).unwrap_or((rest, ""));
+        *rest = behind.get(1..).unwrap_or_default();
+        Self {
+            text,
+            equals,
+            has_escape,
+        }
+    }
+
+    fn decode(self) -> (Cow<'t, str>, Cow<'t, str>) {
+        let at = self.equals.unwrap_or(self.text.len());
+        let name = self.text.get(..at).unwrap_or_default();
+        let value = self.text.get(at.saturating_add(1)..).unwrap_or_default();
+        if self.has_escape {
+            (decode_form(name), decode_form(value))
+        } else {
+            (Cow::Borrowed(name), Cow::Borrowed(value))
+        }
+    }
 }
 
 /// The text of a form-encoded name or value: plus signs are spaces, percent escapes are undone, and bytes that are
@@ -257,8 +402,8 @@ mod tests {
         let view = RequestView::new(
             &Method::GET,
             "/engine.io/?EIO=3&EIO=%34&a=b+c&flag&=x",
-            Headers::Map(&headers),
-            Caller::default(),
+            Headers::Map(&headers, None),
+            &Caller::UNKNOWN,
         );
         assert_eq!(view.path(), "/engine.io/");
         assert_eq!(view.query_value("EIO").as_deref(), Some("4"));
@@ -275,11 +420,54 @@ mod tests {
         let view = RequestView::new(
             &Method::GET,
             "/?token=secret",
-            Headers::Map(&headers),
-            Caller::default(),
+            Headers::Map(&headers, None),
+            &Caller::UNKNOWN,
         );
         assert_eq!(view.header("X-Token"), Some(&b"secret"[..]));
         assert!(!format!("{view:?}").contains("secret"));
+    }
+
+    #[test]
+    fn a_view_is_small_for_a_poll_that_waits_holds_one() {
+        assert!(size_of::<RequestView<'_>>() <= 104);
+    }
+
+    #[test]
+    fn who_is_forwarded_stands_before_the_peer() {
+        let headers = HeaderMap::new();
+        let caller = Caller {
+            peer: Some(([10, 0, 0, 1], 4000).into()),
+            is_secure: true,
+        };
+        let view = RequestView::new(&Method::GET, "/", Headers::Map(&headers, None), &caller);
+        assert_eq!((view.peer(), view.proxy()), (caller.peer, None));
+        assert!(view.is_secure());
+        let client = "::ffff:192.0.2.1".parse().unwrap();
+        let view = view.forwarded(Some(Forwarded::new(client)));
+        assert_eq!(view.peer(), Some(([192, 0, 2, 1], 0).into()));
+        assert_eq!(view.proxy(), caller.peer);
+        assert!(!view.is_secure(), "the client's own connection is not");
+    }
+
+    #[test]
+    fn a_cookie_is_the_first_of_its_whole_name() {
+        let mut headers = HeaderMap::new();
+        headers.append(
+            "cookie",
+            http::HeaderValue::from_static("ab=1; a=2;b=; a=3"),
+        );
+        headers.append("cookie", http::HeaderValue::from_static("c=4=5"));
+        let headers = Headers::Map(&headers, None);
+        let view = RequestView::new(&Method::GET, "/", headers, &Caller::UNKNOWN);
+        for (name, value) in [
+            ("a", Some("2")),
+            ("ab", Some("1")),
+            ("b", Some("")),
+            ("c", Some("4=5")),
+        ] {
+            assert_eq!(view.cookie(name), value, "{name}");
+        }
+        assert_eq!(view.cookie("d"), None);
     }
 
     #[test]
@@ -288,7 +476,12 @@ mod tests {
         headers.append("a", http::HeaderValue::from_static("1"));
         headers.append("b", http::HeaderValue::from_static("1"));
         headers.append("b", http::HeaderValue::from_static("1"));
-        let view = RequestView::new(&Method::GET, "/", Headers::Map(&headers), Caller::default());
+        let view = RequestView::new(
+            &Method::GET,
+            "/",
+            Headers::Map(&headers, None),
+            &Caller::UNKNOWN,
+        );
         assert_eq!(view.only_header("a"), Some(&b"1"[..]));
         assert_eq!((view.only_header("b"), view.only_header("c")), (None, None));
     }

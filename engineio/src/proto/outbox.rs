@@ -161,8 +161,8 @@ impl Outbox {
     }
 
     /// Puts bytes that are no frame before everything else: the answer to the handshake. With `joins_frames` they
-    /// leave in one write with the frames behind them.
-    pub(crate) fn push_head(&mut self, mut head: Vec<u8>, joins_frames: bool) {
+    /// leave in one write with the frames behind them, and the vector is another's then that is not needed any more.
+    pub(crate) fn push_head(&mut self, head: &mut Vec<u8>, joins_frames: bool) {
         self.queued += head.len();
         if let Some(items) = &mut self.items {
             items.push_front(Item {
@@ -174,8 +174,9 @@ impl Outbox {
             && self
                 .chunks
                 .front_mut()
-                .is_some_and(|front| front.prepend(&mut head));
+                .is_some_and(|front| front.prepend(head));
         if !is_joined {
+            let head = std::mem::take(head);
             self.chunks.push_front(Chunk::own(head, Shape::Wire));
         }
     }
@@ -715,7 +716,7 @@ mod tests {
     fn the_answer_to_the_handshake_precedes_what_may_be_dropped() {
         let mut outbox = Outbox::new(3, true);
         place(&mut outbox, b"open", DROP_OLDEST);
-        outbox.push_head(b"HTTP ".to_vec(), true);
+        outbox.push_head(&mut b"HTTP ".to_vec(), true);
         let big = vec![b'x'; FLATTEN_MAX_BYTES + 1];
         assert_eq!(next(&mut outbox).unwrap(), b"HTTP open");
         place(&mut outbox, &big, DROP_OLDEST);

@@ -113,7 +113,7 @@ impl<D: Send + Sync + 'static> Engine<D> {
     where
         B: HttpBody<Data = bytes::Bytes> + Send + 'static,
     {
-        service::handle(&self.hub, request, Caller::default()).await
+        service::handle(&self.hub, request, Caller::UNKNOWN).await
     }
 
     /// Accepts connections until accepting fails for good. Requests outside the path are answered 404.

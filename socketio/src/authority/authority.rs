@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
+use engineio::Forwarded;
 use socketio_auth::{
     self as auth, AuditSink, AuthEvent, Code, Extract, HandshakeView, Rejection, Subject,
     limits::{AddressKey, AuthLimiter, Lockout, LockoutKey, TrustedProxies},
@@ -23,7 +24,6 @@ pub(crate) struct Authority {
     is_guarded: bool,
     limiter: Lock<AuthLimiter>,
     lockout: Option<Arc<dyn Lockout>>,
-    proxies: TrustedProxies,
     audit: Option<Arc<dyn AuditSink>>,
     pub(crate) revoked: RecentRevocations,
 }
@@ -81,7 +81,7 @@ impl Policies {
 pub(crate) struct AuthOptions {
     pub(crate) limits: auth::limits::AuthLimits,
     pub(crate) lockout: Option<Arc<dyn Lockout>>,
-    pub(crate) proxies: TrustedProxies,
+    pub(crate) proxies: Arc<TrustedProxies>,
     pub(crate) audit: Option<Arc<dyn AuditSink>>,
 }
 
@@ -96,6 +96,38 @@ impl fmt::Debug for AuthOptions {
     }
 }
 
+impl AuthOptions {
+    /// Has the engine see the client behind the trusted proxies, if there are any.
+    pub(crate) fn see_through_proxies(&self, engine: engineio::Config) -> engineio::Config {
+        if *self.proxies == TrustedProxies::default() {
+            return engine;
+        }
+        let proxies = Arc::clone(&self.proxies);
+        engine.forwarded(move |request| forwarded_by(&proxies, request))
+    }
+}
+
+/// Whom a trusted proxy speaks for. `None` where the peer itself is the client.
+fn forwarded_by(
+    proxies: &TrustedProxies,
+    request: &engineio::RequestView<'_>,
+) -> Option<Forwarded> {
+    let peer = request.peer()?.ip();
+    if !proxies.contains(peer) {
+        return None;
+    }
+    let client = proxies.client_address(peer, &Opening(request));
+    let said = request.header_values("x-forwarded-proto").last();
+    // Of several words the last is that of the proxy next to us; the client may have written the others.
+    let said = said.and_then(|protocols| protocols.rsplit(|&byte| byte == b',').next());
+    let is_secure = match said.map(<[u8]>::trim_ascii) {
+        Some(said) => said.eq_ignore_ascii_case(b"https") || said.eq_ignore_ascii_case(b"wss"),
+        None => request.is_secure(),
+    };
+    let is_as_seen = client == peer.to_canonical() && is_secure == request.is_secure();
+    (!is_as_seen).then(|| Forwarded::new(client).secure(is_secure))
+}
+
 impl Authority {
     pub(crate) fn new(policy: Option<Arc<dyn DynPolicy>>, options: AuthOptions) -> Self {
         Self {
@@ -103,16 +135,9 @@ impl Authority {
             policies: Lock::new(Arc::new(policy.map(Policies::from).unwrap_or_default())),
             limiter: Lock::new(AuthLimiter::new(options.limits)),
             lockout: options.lockout,
-            proxies: options.proxies,
             audit: options.audit,
             revoked: RecentRevocations::default(),
         }
-    }
-
-    /// Whose address the bounds count: that of the client behind the trusted proxies.
-    pub(crate) fn address_of(&self, request: &engineio::RequestView<'_>) -> Option<IpAddr> {
-        let peer = request.peer()?.ip();
-        Some(self.proxies.client_address(peer, &Opening(request)))
     }
 
     /// True when somebody keeps the books.

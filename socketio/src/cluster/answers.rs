@@ -47,6 +47,15 @@ impl<T> Gathered<T> {
         self.items
     }
 
+    /// The same outcome, of what can be told from what was found.
+    pub(crate) fn map<U>(self, change: impl FnOnce(Vec<T>) -> Vec<U>) -> Gathered<U> {
+        Gathered {
+            items: change(self.items),
+            missing_servers: self.missing_servers,
+            failure: self.failure,
+        }
+    }
+
     /// True when every server was asked and has answered, or left.
     #[must_use]
     pub fn is_complete(&self) -> bool {
@@ -110,15 +119,18 @@ pub struct Gathering<T> {
     question: Option<Question>,
     failure: Option<AdapterError>,
     limit: TimeLimit,
-    take: fn(ServerId, ClusterBody) -> Vec<T>,
+    take: Box<Take<T>>,
 }
+
+/// What is in an answer of a server.
+type Take<T> = dyn Fn(ServerId, ClusterBody) -> Vec<T> + Send;
 
 impl<T> Gathering<T> {
     pub(crate) fn new(
         items: Vec<T>,
         question: Option<Result<Question, AdapterError>>,
         timeout: Option<Duration>,
-        take: fn(ServerId, ClusterBody) -> Vec<T>,
+        take: impl Fn(ServerId, ClusterBody) -> Vec<T> + Send + 'static,
     ) -> Self {
         let (question, failure) = match question.transpose() {
             Ok(question) => (question, None),
@@ -129,7 +141,7 @@ impl<T> Gathering<T> {
             question,
             failure,
             limit: TimeLimit::new(timeout),
-            take,
+            take: Box::new(take),
         }
     }
 

@@ -61,6 +61,19 @@ impl Decoder {
         }
     }
 
+    /// The short way for what most messages are, while no packet is incomplete; `None` says nothing about a message.
+    #[inline]
+    pub(crate) fn plain_event<'a>(
+        codec: &Codec,
+        message: Payload<'a>,
+        limits: &PacketLimits,
+    ) -> Option<Packet<'a>> {
+        match codec.0 {
+            Format::Json => json::plain_event(message, limits),
+            Format::Msgpack | Format::Custom(_) => None,
+        }
+    }
+
     fn receive<'a>(
         &mut self,
         codec: &Codec,
@@ -97,6 +110,10 @@ impl Decoder {
 
     /// The event that a message was, without its arguments, where these are all that was past a limit, so that it alone
     /// can be refused. Known of JSON without attachments; msgpack may name the event behind its arguments.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with a message of which nothing can be kept: behind the limit it may be worse than past it.
     #[cold]
     pub(crate) fn past_limit<'a>(
         error: PacketError,
@@ -104,11 +121,13 @@ impl Decoder {
         message: Payload<'a>,
         protocol: Protocol,
         limits: &PacketLimits,
-    ) -> Option<Packet<'a>> {
+    ) -> Result<Packet<'a>, PacketError> {
         let is_past = matches!(error, PacketError::TooDeep | PacketError::TooManyValues);
         match codec.0 {
-            Format::Json if is_past => json::event_without_args(message, protocol, limits),
-            _ => None,
+            Format::Json if is_past => {
+                json::event_without_args(message, protocol, limits)?.ok_or(error)
+            }
+            _ => Err(error),
         }
     }
 

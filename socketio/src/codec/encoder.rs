@@ -22,6 +22,25 @@ pub(crate) struct ConnectReply<'a> {
     pub(crate) auth: Option<&'a str>,
 }
 
+impl ConnectReply<'_> {
+    /// The payload as JSON, in parts. Ids are made of characters that JSON does not escape (EIO4-QRY-10), and `auth` is
+    /// JSON.
+    fn write(&self, mut out: impl FnMut(&str)) {
+        out("{\"sid\":\"");
+        out(self.sid);
+        if let Some(pid) = self.pid {
+            out("\",\"pid\":\"");
+            out(pid);
+        }
+        out("\"");
+        if let Some(auth) = self.auth {
+            out(",\"auth\":");
+            out(auth);
+        }
+        out("}");
+    }
+}
+
 /// An event to send.
 #[derive(Debug)]
 pub(crate) struct OutgoingEvent<'a, A: ?Sized> {
@@ -56,21 +75,20 @@ impl Codec {
         if protocol == Protocol::V3 {
             return self.control(PacketKind::Connect, namespace, None, out);
         }
-        // Ids are made of characters that JSON does not escape (EIO4-QRY-10), and `auth` is JSON.
+        if let Format::Json = self.0 {
+            let header = Header {
+                kind: PacketKind::Connect,
+                namespace,
+                id: None,
+            };
+            return json::write_control(
+                header,
+                |out| reply.write(|part| out.extend_from_slice(part.as_bytes())),
+                out,
+            );
+        }
         let mut payload = String::with_capacity(128);
-        payload.push_str("{\"sid\":\"");
-        payload.push_str(reply.sid);
-        payload.push('"');
-        if let Some(pid) = reply.pid {
-            payload.push_str(",\"pid\":\"");
-            payload.push_str(pid);
-            payload.push('"');
-        }
-        if let Some(auth) = reply.auth {
-            payload.push_str(",\"auth\":");
-            payload.push_str(auth);
-        }
-        payload.push('}');
+        reply.write(|part| payload.push_str(part));
         self.control(PacketKind::Connect, namespace, Some(&payload), out)
     }
 
@@ -198,7 +216,10 @@ impl Codec {
             id: None,
         };
         match &self.0 {
-            Format::Json => json::write_control(header, payload.unwrap_or_default(), out),
+            Format::Json => {
+                let payload = payload.unwrap_or_default().as_bytes();
+                json::write_control(header, |out| out.extend_from_slice(payload), out)
+            }
             Format::Msgpack => msgpack::write_control(header, payload, out),
             Format::Custom(parser) => {
                 let args = match payload {

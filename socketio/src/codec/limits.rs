@@ -7,7 +7,8 @@ pub(crate) const DEEPEST: u32 = 1_024;
 /// (SIO5-INV-01); where only the arguments of an event without binary are past
 /// [`max_depth`](Self::max_depth) or [`max_values`](Self::max_values), and come as JSON, the event alone is refused: it is
 /// acknowledged with `{"error":"too_deep"}` or `{"error":"too_many_values"}`, and
-/// [`on_invalid`](crate::NamespaceBuilder::on_invalid) is told.
+/// [`on_invalid`](crate::NamespaceBuilder::on_invalid) is told. Arguments that are no JSON behind the limit are an invalid
+/// packet all the same.
 ///
 /// ```
 /// let limits = socketio::parser::PacketLimits::default().max_attachments(2);

@@ -14,6 +14,7 @@ use socketio_auth::{
     server::{Collected, ErasedIdentity, NoRequest, PayloadText, Purpose},
 };
 
+use super::waiting::Ended;
 use crate::authority::guard::Guard;
 use crate::authority::refused::{Evidence, Refused};
 use crate::authority::revoked::Mark;
@@ -151,9 +152,11 @@ impl Client {
             core.set_claim(claim);
         }
         let socket = Arc::new(core);
-        if gate.is_some() {
-            match self.server.authority.enter_pending(self.address()) {
-                Ok(place) => socket.wait_in(place),
+        if let Some(gate) = &gate {
+            let waits =
+                gate.inherited.is_none() && gate.policy.mode.waits_for_event(&gate.presented);
+            match waits.then(|| self.place()).transpose() {
+                Ok(place) => socket.stay_outside(place),
                 Err(rejection) => {
                     let refusal = Refusal::Refused(rejection.into());
                     return self.pump(connection, now, Input::NotFound { ticket, refusal });
@@ -345,8 +348,15 @@ impl Client {
             socket,
             epoch,
             verification,
-            move |client, connection, now, result| {
-                client.verified(connection, now, &verified, &trial, result);
+            move |client, connection, now, ended| match ended {
+                Ended::Said(result) => client.verified(connection, now, &verified, &trial, result),
+                Ended::Crowded(rejection) => {
+                    let evidence = trial.exhibit.as_ref().map(Exhibit::close);
+                    let rejection = Refused::from(rejection).with_evidence(evidence);
+                    let (ticket, epoch) = (verified.ticket, trial.epoch);
+                    let input = auth::Input::VerifyErr { epoch, rejection };
+                    client.pump(connection, now, Input::Auth { ticket, input });
+                }
             },
         );
     }

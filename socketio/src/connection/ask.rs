@@ -1,9 +1,6 @@
 //! Asking connect middleware about a client that wants in, or that is to become somebody else.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Instant;
 
 use engineio::Connection;
@@ -11,6 +8,7 @@ use socketio_auth::server as auth;
 use socketio_auth::{Code, Rejection};
 
 use super::admission::new_guest;
+use super::waiting::Ended;
 use crate::authority::refused::Refused;
 use crate::error::ConnectError;
 use crate::live::candidate::Candidate;
@@ -18,7 +16,7 @@ use crate::live::client::{Client, Shell};
 use crate::live::core::Core;
 use crate::live::inbox::{Asked, Call};
 use crate::proto::client::{Input, Question};
-use crate::running::{Guarded, Panicked, poll_now};
+use crate::running::Panicked;
 
 impl Client {
     /// Takes a question of the machine. Calls no user code.
@@ -104,8 +102,11 @@ impl Client {
             &socket,
             epoch,
             Box::pin(asked),
-            move |client, connection, now, asked| {
-                let input = client.answer_of(&about, asked);
+            move |client, connection, now, ended| {
+                let input = match ended {
+                    Ended::Said(asked) => client.answer_of(&about, asked),
+                    Ended::Crowded(rejection) => client.refusal_of(&about, rejection.into()),
+                };
                 client.pump(connection, now, input);
             },
         );
@@ -131,6 +132,10 @@ impl Client {
             Ok(Err(error)) => Refused::by_middleware(error),
             Err(Panicked) => Refused::by_panic(),
         };
+        self.refusal_of(about, refused)
+    }
+
+    fn refusal_of(&self, about: &Asked, refused: Refused) -> Input<Shell> {
         let evidence = match &about.candidate {
             Some(candidate) => candidate.evidence(),
             None => about.socket.take_evidence(),
@@ -149,43 +154,6 @@ impl Client {
         let facts = accepted.grant.facts();
         about.socket.space.check_lists(facts)?;
         self.server.authority.revoked.check(accepted.mark, facts)
-    }
-
-    /// Runs a future to its end, unless the machine cancels it or the socket leaves, and goes on with what came of it.
-    pub(super) fn run_unless_cancelled<F, N>(
-        &self,
-        connection: &Connection<Self>,
-        now: Instant,
-        socket: &Core,
-        epoch: u32,
-        mut future: Pin<Box<F>>,
-        next: N,
-    ) where
-        F: Future<Output: Send> + Send + ?Sized + 'static,
-        N: FnOnce(&Self, &Connection<Self>, Instant, Result<F::Output, Panicked>) + Send + 'static,
-    {
-        if let Poll::Ready(output) = poll_now(future.as_mut()) {
-            return next(self, connection, now, output);
-        }
-        let mut cancelled = socket.begin_trial(epoch);
-        let connection = connection.clone();
-        self.server.spawn(&self.runtime, async move {
-            let mut future = Guarded(future);
-            let ended = std::future::poll_fn(|cx| {
-                // Cancelled when its sender is dropped.
-                if Pin::new(&mut cancelled).poll(cx).is_ready() {
-                    return Poll::Ready(None);
-                }
-                Pin::new(&mut future).poll(cx).map(Some)
-            })
-            .await;
-            drop(future);
-            if let Some(output) = ended {
-                let (client, now) = (connection.data(), crate::clock::now());
-                next(client, &connection, now, output);
-                client.go_on(&connection, now);
-            }
-        });
     }
 }
 

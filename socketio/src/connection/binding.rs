@@ -5,7 +5,7 @@ use socketio_auth::{Extract, SessionBinding};
 
 use crate::authority::authority::Policies;
 use crate::authority::secrets::Secrets;
-use crate::live::client::{Client, Presented};
+use crate::live::client::{Client, Presented, own_address};
 
 /// What the opening request presents; nothing is bound before it authenticated.
 pub(super) fn presented_in(
@@ -37,7 +37,7 @@ impl Client {
     /// at all.
     pub(super) fn is_owner(&self, request: &RequestView<'_>) -> bool {
         let is_bound = self.server.settings.binds_peer;
-        if is_bound && self.server.authority.address_of(request) != self.address() {
+        if is_bound && own_address(request.peer()) != self.address() {
             return false;
         }
         let bound: Vec<_> = {

@@ -1,6 +1,5 @@
 //! What the authenticator and the books are told of a connection.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use engineio::Connection;
@@ -18,7 +17,7 @@ impl Client {
         namespace: &Arc<str>,
     ) -> AuthContext {
         let mut context = AuthContext::new(Arc::clone(namespace));
-        if let Some(peer) = self.peer() {
+        if let Some(peer) = self.handshake.peer() {
             context = context.with_peer(peer);
         }
         let origin = self.handshake.header("origin").map(std::str::from_utf8);
@@ -27,13 +26,6 @@ impl Client {
         }
         // The id itself is a secret.
         context.with_connection_id(connection.id().as_str())
-    }
-
-    /// The client's address. Behind a trusted proxy the port is not known, so it is zero.
-    fn peer(&self) -> Option<SocketAddr> {
-        let peer = self.handshake.peer()?;
-        let forwarded = self.forwarded.as_deref();
-        Some(forwarded.map_or(peer, |address| SocketAddr::new(*address, 0)))
     }
 
     /// Tells the books about a socket.

@@ -13,8 +13,9 @@ use crate::codec::packet::Packet;
 use crate::event::{Event, Invalid};
 use crate::live::client::Client;
 use crate::live::core::Core;
-use crate::live::handlers::{AckSender, Running};
+use crate::live::handlers::{AckSender, EventHandler, Filter, Running};
 use crate::live::inbox::{Call, HeldEvent};
+use crate::live::listeners::Watchers;
 use crate::proto::inbox::Next;
 use crate::running::{Guarded, Panicked, guard, poll_now};
 use crate::trace;
@@ -132,7 +133,9 @@ impl Client {
     ) {
         self.server.meter.event_in();
         let handlers = &socket.space.handlers;
-        for hook in &handlers.any {
+        let Watchers { hooks, filters } = socket.watchers();
+        let of_space = handlers.any.iter().map(|hook| &**hook);
+        for hook in of_space.chain(hooks.iter().map(|hook| &**hook)) {
             let name = packet.name().unwrap_or_default();
             if guard(|| hook(socket, name, packet.args())).is_err() {
                 return panicked(socket, None);
@@ -148,11 +151,11 @@ impl Client {
             }
             return;
         }
-        if handlers.filters.is_empty() {
+        if handlers.filters.is_empty() && filters.is_empty() {
             return self.start_handlers(connection, socket, name, packet.args(), packet.id());
         }
         let event = Event::from_parts(name, packet.args().to_owned());
-        let mut filtering = Box::pin(filter(Arc::clone(socket), event));
+        let mut filtering = Box::pin(filter(Arc::clone(socket), filters, event));
         let id = packet.id();
         match poll_now(filtering.as_mut()) {
             Poll::Ready(event) => self.filtered(connection, socket, event, id),
@@ -200,34 +203,14 @@ impl Client {
     ) {
         let of_space = socket.space.handlers.of_event(name);
         let of_socket = socket.listeners_of(name);
+        let of_socket = of_socket.as_deref().unwrap_or_default();
         let count = of_space.len() + of_socket.len();
         let ack = id.map(|id| AckSender::new(Arc::clone(socket), id, count > 1));
-        let all = of_space.iter().map(|handler| &**handler);
-        for handler in all.chain(of_socket.iter().map(|handler| &**handler)) {
-            match guard(|| handler.start(socket, args, ack.clone())) {
-                Ok(Ok(None)) => {}
-                Ok(Ok(Some(running))) => self.set_aside(connection, socket, running, ack.clone()),
-                Ok(Err(error)) => {
-                    self.server.meter.arguments_invalid();
-                    trace::debug!(
-                        namespace = &*socket.space.name,
-                        event = name,
-                        argument = error.index(),
-                        expected = error.expected(),
-                        found = error.found(),
-                        "arguments are not what the handler takes"
-                    );
-                    let invalid = Invalid::Arguments {
-                        event: name,
-                        error: &error,
-                    };
-                    tell_invalid(socket, invalid);
-                    if let Some(ack) = ack.clone() {
-                        ack.fail("invalid_arguments");
-                    }
-                }
-                Err(Panicked) => panicked(socket, ack.clone()),
-            }
+        for handler in of_space {
+            self.start_handler(connection, socket, name, args, &**handler, &ack);
+        }
+        for handler in of_socket {
+            self.start_handler(connection, socket, name, args, &**handler, &ack);
         }
         if count > 0 {
             return;
@@ -242,6 +225,42 @@ impl Client {
                 event = shortened(name),
                 "nobody handles this event"
             );
+        }
+    }
+
+    #[inline]
+    fn start_handler(
+        &self,
+        connection: &Connection<Self>,
+        socket: &Arc<Core>,
+        name: &str,
+        args: RawArgs<'_>,
+        handler: &dyn EventHandler,
+        ack: &Option<AckSender>,
+    ) {
+        match guard(|| handler.start(socket, args, ack.clone())) {
+            Ok(Ok(None)) => {}
+            Ok(Ok(Some(running))) => self.set_aside(connection, socket, running, ack.clone()),
+            Ok(Err(error)) => {
+                self.server.meter.arguments_invalid();
+                trace::debug!(
+                    namespace = &*socket.space.name,
+                    event = name,
+                    argument = error.index(),
+                    expected = error.expected(),
+                    found = error.found(),
+                    "arguments are not what the handler takes"
+                );
+                let invalid = Invalid::Arguments {
+                    event: name,
+                    error: &error,
+                };
+                tell_invalid(socket, invalid);
+                if let Some(ack) = ack.clone() {
+                    ack.fail("invalid_arguments");
+                }
+            }
+            Err(Panicked) => panicked(socket, ack.clone()),
         }
     }
 
@@ -306,8 +325,11 @@ fn shortened(name: &str) -> &str {
 }
 
 /// Asks the event middleware, one after the other.
-async fn filter(socket: Arc<Core>, mut event: Event) -> Option<Event> {
+async fn filter(socket: Arc<Core>, own: Vec<Arc<dyn Filter>>, mut event: Event) -> Option<Event> {
     for middleware in &socket.space.handlers.filters {
+        event = middleware.start(&socket, event).await?;
+    }
+    for middleware in &own {
         event = middleware.start(&socket, event).await?;
     }
     Some(event)

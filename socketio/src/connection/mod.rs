@@ -10,3 +10,4 @@ mod effects;
 mod receive;
 mod replies;
 mod revoking;
+mod waiting;

@@ -18,7 +18,7 @@ use crate::codec::packet::Packet;
 use crate::codec::{Decoder, PacketError};
 use crate::error::DisconnectReason;
 use crate::event::Invalid;
-use crate::live::client::{Auth, Client, HeldPacket, Machine, Payload, Shell, State, own_address};
+use crate::live::client::{Auth, Client, HeldPacket, Machine, Payload, Shell, State};
 use crate::live::core::Core;
 use crate::live::handlers::{AckSender, SocketHook};
 use crate::live::handshake::{Handshake, auth_of_query};
@@ -41,11 +41,7 @@ impl engineio::Handler for Shell {
         Client {
             server: Arc::clone(&self.server),
             runtime: Handle::current(),
-            handshake: Handshake::keep(request, settings.keeps_headers, secrets, wall_clock()),
-            forwarded: authority
-                .address_of(request)
-                .filter(|address| Some(*address) != own_address(request.peer()))
-                .map(Box::new),
+            handshake: Handshake::keep(request, &settings.keeping, secrets, wall_clock()),
             is_waiting: AtomicBool::new(false),
             awaited: AtomicU32::new(0),
             state: Lock::new(State {
@@ -115,6 +111,13 @@ impl Client {
     fn receive(&self, connection: &Connection<Self>, message: Message<'_>) -> Flow {
         let (size, now) = (message.as_bytes().len(), message.read_at());
         let was_waiting = self.is_waiting.load(Ordering::Relaxed);
+        let settings = &self.server.settings;
+        if !was_waiting
+            && let Some(packet) =
+                Decoder::plain_event(&self.server.codec, message.payload(), &settings.packets)
+        {
+            return self.take_event(connection, self.state.lock(), now, &packet);
+        }
         let mut decoder = if was_waiting {
             std::mem::take(&mut self.state.lock().decoder)
         } else {
@@ -158,9 +161,11 @@ impl Client {
                     connection.protocol(),
                     &self.server.settings.packets,
                 );
-                if past_limit.is_some_and(|event| self.refuse_event(now, &event, error)) {
-                    return Flow::Continue;
-                }
+                let error = match past_limit {
+                    Ok(event) if self.refuse_event(now, &event, error) => return Flow::Continue,
+                    Ok(_) => error,
+                    Err(error) => error,
+                };
                 for socket in self.joined() {
                     tell_invalid(&socket, Invalid::Packet(error));
                 }
@@ -220,8 +225,8 @@ impl Client {
         size: usize,
     ) -> Flow {
         match packet.kind() {
-            PacketKind::Event => return self.take_event(connection, state, now, packet, size),
-            PacketKind::Ack => return self.take_ack(connection, state, packet, size),
+            PacketKind::Event => return self.take_event(connection, state, now, packet),
+            PacketKind::Ack => return self.take_ack(connection, state, packet),
             PacketKind::Connect => {
                 drop(state);
                 let args = packet.args();
@@ -286,7 +291,6 @@ impl Client {
         mut state: MutexGuard<'_, State>,
         now: Instant,
         packet: &Packet<'_>,
-        size: usize,
     ) -> Flow {
         let settings = &self.server.settings;
         let (ticket, socket, is_held) = match state.machine.route(packet.namespace()) {
@@ -306,7 +310,7 @@ impl Client {
             if authenticates {
                 self.authenticate(connection, now, ticket, &socket, packet);
             } else {
-                self.hold(connection, ticket, packet, size);
+                self.hold(connection, ticket, packet);
             }
             return Flow::Continue;
         }
@@ -323,7 +327,7 @@ impl Client {
             self.call_on(connection, now);
             return Flow::Continue;
         }
-        let held = HeldPacket::new(packet, size);
+        let held = HeldPacket::new(packet);
         state.inbox.push_event(HeldEvent { socket, held });
         let reading = state.inbox.reading(&settings.inbox, self.is_awaited());
         drop(state);
@@ -393,7 +397,6 @@ impl Client {
         connection: &Connection<Self>,
         state: MutexGuard<'_, State>,
         packet: &Packet<'_>,
-        size: usize,
     ) -> Flow {
         let route = state.machine.route(packet.namespace());
         drop(state);
@@ -412,21 +415,15 @@ impl Client {
             Some(awaited) => {
                 awaited.resolve(socket.id(), Ok(packet.args().to_owned()));
             }
-            None if is_held => self.hold(connection, ticket, packet, size),
+            None if is_held => self.hold(connection, ticket, packet),
             None => {}
         }
         Flow::Continue
     }
 
     /// A packet of a client of which it is not settled whether it is in, or who it is.
-    fn hold(
-        &self,
-        connection: &Connection<Self>,
-        ticket: Ticket,
-        packet: &Packet<'_>,
-        size: usize,
-    ) {
-        let input = auth::Input::Packet(HeldPacket::new(packet, size));
+    fn hold(&self, connection: &Connection<Self>, ticket: Ticket, packet: &Packet<'_>) {
+        let input = auth::Input::Packet(HeldPacket::new(packet));
         self.feed(connection, Input::Auth { ticket, input });
     }
 

@@ -34,10 +34,28 @@ impl<D> SocketIoBuilder<D> {
         self
     }
 
-    /// The proxies whose `X-Forwarded-For` is believed when the bounds and the books ask for a client's address;
-    /// none by default. Trusting one that passes on what clients write lets them choose their address.
+    /// The proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed; none by default. Then a client's address
+    /// is its own everywhere: in [`Handshake::peer`](crate::Handshake::peer), beside which
+    /// [`proxy`](crate::Handshake::proxy) stands, for every bound by address, for authenticators and in the books; and
+    /// [`is_secure`](crate::Handshake::is_secure) says whether the client's own connection is.
+    ///
+    /// The client is the last entry of `X-Forwarded-For` that no trusted proxy has added. `X-Forwarded-Proto` counts as the
+    /// proxy next to the server has it; without it, how that proxy came counts. Trusting a proxy that passes on what clients
+    /// write lets them choose their address. It is [`Config::forwarded`](engineio::Config::forwarded) of the engine, and
+    /// takes the place of what was set there.
+    ///
+    /// ```
+    /// use socketio::auth::TrustedProxies;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let io = socketio::SocketIo::builder()
+    ///     .trusted_proxies(TrustedProxies::new(["127.0.0.1", "10.0.0.0/8"])?)
+    ///     .engine(|config| config.max_sessions_per_peer(50)) // of one client, however many come by the proxy
+    ///     .build()?;
+    /// # let _ = io; Ok(()) }
+    /// ```
     pub fn trusted_proxies(mut self, proxies: TrustedProxies) -> Self {
-        self.auth.proxies = proxies;
+        self.auth.proxies = Arc::new(proxies);
         self
     }
 

@@ -1,8 +1,10 @@
 //! Namespaces that are being set up: their policy, then their handlers.
 
+use std::any::TypeId;
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use engineio::OverflowPolicy;
@@ -69,6 +71,8 @@ pub struct NamespaceBuilder<D, S, K = One> {
     policy: Choice,
     pub(crate) handlers: Handlers,
     reserved: Option<String>,
+    /// A type was given for it, and names of the set have no parameters.
+    strange_param: Option<String>,
     data: PhantomData<fn() -> D>,
     state: PhantomData<(S, K)>,
 }
@@ -92,6 +96,7 @@ impl<D, K> NamespaceBuilder<D, Inherited, K> {
             policy: Choice::Inherit,
             handlers: Handlers::default(),
             reserved: None,
+            strange_param: None,
             data: PhantomData,
             state: PhantomData,
         }
@@ -140,6 +145,7 @@ impl<D, S, K> NamespaceBuilder<D, S, K> {
             policy: self.policy,
             handlers: self.handlers,
             reserved: self.reserved,
+            strange_param: self.strange_param,
             data: PhantomData,
             state: PhantomData,
         }
@@ -381,6 +387,7 @@ impl<D: Send + Sync + 'static, S, K> NamespaceBuilder<D, S, K> {
 
     /// The policy that holds. Its event is not for handlers.
     fn guard(&mut self) -> Result<Option<Guard>, BuildError> {
+        self.handlers.identity = Some(TypeId::of::<D>());
         let guard = match std::mem::replace(&mut self.policy, Choice::Inherit) {
             Choice::Inherit => self.server.authority.default_guard(),
             Choice::Public => None,
@@ -422,13 +429,39 @@ impl<D: Send + Sync + 'static, S> NamespaceBuilder<D, S, One> {
 }
 
 impl<D: Send + Sync + 'static, S> NamespaceBuilder<D, S, Many> {
+    /// Says what type a parameter of the pattern has: a name whose part is none, such as `/tenant/x` for a number, is not of
+    /// the set. Handlers have it from [`Socket::param`].
+    ///
+    /// ```
+    /// use socketio::{Ack, SocketIo};
+    ///
+    /// # fn main() -> Result<(), socketio::BuildError> {
+    /// let io = SocketIo::new();
+    /// io.namespaces("/tenant/{id}")
+    ///     .param::<u32>("id")
+    ///     .on("which", |socket, (): ()| async move { Ack(socket.param::<u32>("id")) })
+    ///     .open()?;
+    /// # Ok(()) }
+    /// ```
+    pub fn param<T: FromStr>(mut self, name: &str) -> Self {
+        if let Target::Many(Matcher::Pattern(pattern)) = &mut self.target
+            && let Some(pattern) = Arc::get_mut(pattern)
+        {
+            pattern.check(name, |value| value.parse::<T>().is_ok());
+        } else {
+            self.strange_param = Some(name.to_owned());
+        }
+        self
+    }
+
     /// Takes clients from now on. A namespace of the set comes into being with its first socket and goes with its
     /// last. Sets are asked in the order in which they were opened, and only about names that are not open
     /// (SRV-DYN-01).
     ///
     /// # Errors
     ///
-    /// When a handler is for a reserved event; `authenticate` is one where there is a policy.
+    /// When a handler is for a reserved event, `authenticate` is one where there is a policy; when the pattern is in doubt, see
+    /// [`BuildError::NamespacePattern`].
     pub fn open(mut self) -> Result<DynamicNamespaces<D>, BuildError> {
         if let Some(event) = self.reserved {
             return Err(BuildError::ReservedName(event));
@@ -437,6 +470,15 @@ impl<D: Send + Sync + 'static, S> NamespaceBuilder<D, S, Many> {
         let Target::Many(matcher) = self.target else {
             return Err(BuildError::NamespaceName);
         };
+        if let Some(name) = self.strange_param {
+            return Err(BuildError::NamespacePattern(format!("{{{name}}}")));
+        }
+        if let Matcher::Pattern(pattern) = &matcher {
+            if !pattern.is_sound() {
+                return Err(BuildError::NamespacePattern(pattern.as_str().to_owned()));
+            }
+            self.handlers.pattern = Some(Arc::clone(pattern));
+        }
         let family = Arc::new(Family {
             matcher,
             handlers: Arc::new(self.handlers),

@@ -1,6 +1,7 @@
 //! Servers of a cluster as an application sees them: its options, and events from server to server.
 
 use std::any::TypeId;
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::Arc;
 
@@ -13,15 +14,16 @@ use super::namespace::Namespace;
 use super::server::SocketIoBuilder;
 use super::socket::Socket;
 use crate::cluster::adapter::{Adapter, AdapterError};
-use crate::cluster::answers::{Gathering, ServerAnswer};
+use crate::cluster::answers::{Gathered, Gathering, ServerAnswer};
 use crate::cluster::question::Question;
 use crate::cluster::settings::ClusterSettings;
 use crate::codec::{EncodeError, FromArgs};
 use crate::error::EmitError;
 use crate::event::Event;
 use crate::proto::cluster::message::ClusterBody;
-use crate::proto::cluster::remote::RemoteSocket;
 use crate::proto::cluster::requests::Kind;
+use crate::proto::room::Room;
+use crate::sending::fetched::FetchedSocket;
 
 /// Events between servers that the reference would take for its own.
 const RESERVED_BETWEEN_SERVERS: [&str; 3] = ["connect", "connection", "new_namespace"];
@@ -96,7 +98,7 @@ impl<D: Send + Sync + 'static, S, K> NamespaceBuilder<D, S, K> {
     }
 
     /// Sets what [`fetch_sockets`](crate::Broadcast::fetch_sockets) tells of a socket, on this server and on others, as
-    /// [`RemoteSocket::data`]; `{}` without it. What cannot be serialized to JSON is `null`.
+    /// [`RemoteSocket::data`](crate::cluster::RemoteSocket::data); `{}` without it. What cannot be serialized to JSON is `null`.
     ///
     /// ```
     /// # fn main() -> Result<(), socketio::BuildError> {
@@ -153,8 +155,31 @@ impl<D: Send + Sync + 'static, S, K> NamespaceBuilder<D, S, K> {
 
 impl<D> Namespace<D> {
     /// The sockets of the namespace on every server of the cluster.
-    pub fn fetch_sockets(&self) -> Gathering<RemoteSocket> {
+    pub fn fetch_sockets(&self) -> Gathering<FetchedSocket> {
         self.everyone().fetch_sockets()
+    }
+
+    /// The rooms that a socket of any server of the cluster is in, each once and in order, those of single sockets left out;
+    /// this server's alone are [`rooms`](Self::rooms). Every server describes all its sockets for it, so it is for a look now
+    /// and then. A time limit and what is missing are as with [`fetch_sockets`](Self::fetch_sockets).
+    ///
+    /// ```
+    /// # async fn list(chat: socketio::Namespace<()>) {
+    /// for room in chat.fetch_rooms().await {
+    ///     println!("{}", room.as_str());
+    /// }
+    /// # }
+    /// ```
+    pub async fn fetch_rooms(&self) -> Gathered<Room> {
+        let found = self.fetch_sockets().await;
+        found.map(|sockets| {
+            let rooms = sockets.iter().flat_map(|socket| {
+                let is_own = |room: &&Room| room.as_str() == socket.id().as_str();
+                socket.rooms().iter().filter(move |room| !is_own(room))
+            });
+            let distinct: BTreeSet<&Room> = rooms.collect();
+            distinct.into_iter().cloned().collect()
+        })
     }
 
     /// How many servers of the cluster have the namespace open, this one included; 1 without a cluster. A server that
@@ -206,7 +231,7 @@ impl<D> Namespace<D> {
     ///
     /// Where [`server_side_emit`](Self::server_side_emit) would be an error, nobody is asked, and the outcome's
     /// [`failure`](crate::cluster::Gathered::failure) says why.
-    pub fn server_side_emit_with_ack<R: FromArgs>(
+    pub fn server_side_emit_with_ack<R: FromArgs + 'static>(
         &self,
         event: &str,
         args: &(impl Serialize + ?Sized),

@@ -24,6 +24,7 @@ use crate::connection::drive::Drive;
 use crate::error::BuildError;
 use crate::live::client::{Client, Shell};
 use crate::live::keeper::{Keeper, Recovery};
+use crate::live::keeping::KeptHeaders;
 use crate::live::matcher::{Matcher, Pattern};
 use crate::live::server::Server;
 use crate::live::settings::Settings;
@@ -150,7 +151,9 @@ impl<D> SocketIoBuilder<D> {
         self
     }
 
-    /// How many CONNECTs of one connection may wait for their answer; 16 by default. One more is refused.
+    /// How many CONNECTs of one connection may wait for their answer, or namespaces for authentication; 64 by default, as many
+    /// as it may [join](Self::max_namespaces_per_connection), since a client that comes back asks for all of its namespaces
+    /// at once. One more is refused.
     pub fn max_concurrent_connects(mut self, connects: usize) -> Self {
         self.settings.client.max_connecting = connects;
         self
@@ -223,7 +226,11 @@ impl<D> SocketIoBuilder<D> {
     /// on by default. Those that carry credentials never are. Off saves their size for every connection, but for the
     /// `Origin`, which authenticators and the books are told.
     pub fn keep_headers(mut self, keep: bool) -> Self {
-        self.settings.keeps_headers = keep;
+        self.settings.keeping.headers = if keep {
+            KeptHeaders::All
+        } else {
+            KeptHeaders::Only(Vec::new())
+        };
         self
     }
 
@@ -239,6 +246,7 @@ impl<D> SocketIoBuilder<D> {
     ///
     /// When the engine's options contradict themselves, and when there is an adapter and no tokio runtime.
     pub fn build(self) -> Result<SocketIo<D>, BuildError> {
+        let engine = self.auth.see_through_proxies(self.engine);
         let cluster_stop = watch::Sender::new(false);
         let cluster = Cluster::new(self.cluster, cluster_stop.subscribe())?;
         let server = Arc::new(Server::new(
@@ -253,7 +261,7 @@ impl<D> SocketIoBuilder<D> {
         if let Some(policy) = &self.policy {
             server.subscribe(&**policy);
         }
-        let engine = Engine::new(self.engine, Shell::new(Arc::clone(&server)))?;
+        let engine = Engine::new(engine, Shell::new(Arc::clone(&server)))?;
         if let Some(cluster) = &server.cluster {
             let hearing: Weak<dyn Hearing> = Arc::downgrade(&server) as _;
             cluster.start(&hearing);
@@ -347,8 +355,8 @@ impl<D: Send + Sync + 'static> SocketIo<D> {
         NamespaceBuilder::one(Arc::clone(&self.server), name)
     }
 
-    /// A set of dynamic namespaces by pattern: `*` stands for one or more characters other than a slash, `#` for
-    /// one or more digits, everything else for itself.
+    /// A set of dynamic namespaces by pattern: `*` stands for one or more characters other than a slash, `{name}` for the same
+    /// as a [parameter](crate::Socket::param), `#` for one or more digits, everything else for itself.
     ///
     /// ```
     /// # fn main() -> Result<(), socketio::BuildError> {
@@ -358,7 +366,7 @@ impl<D: Send + Sync + 'static> SocketIo<D> {
     /// # Ok(()) }
     /// ```
     pub fn namespaces(&self, pattern: &str) -> NamespaceBuilder<D, Inherited, Many> {
-        let matcher = Matcher::Pattern(Pattern::new(pattern));
+        let matcher = Matcher::Pattern(Arc::new(Pattern::new(pattern)));
         NamespaceBuilder::many(Arc::clone(&self.server), matcher)
     }
 
@@ -489,6 +497,28 @@ impl SocketIoService {
     #[must_use]
     pub fn peer(self, peer: SocketAddr) -> Self {
         Self(self.0.peer(peer))
+    }
+
+    /// The same service behind a server that says each request's peer in an extension of a type of its own. For axum:
+    ///
+    /// ```
+    /// use std::net::SocketAddr;
+    /// use axum::Router;
+    /// use axum::extract::ConnectInfo;
+    ///
+    /// let io = socketio::SocketIo::new();
+    /// let service = io.service().peer_from(|ConnectInfo(peer): &ConnectInfo<SocketAddr>| *peer);
+    /// let app: Router = Router::new().route_service("/socket.io/", service);
+    /// // Only this has axum say it.
+    /// let app = app.into_make_service_with_connect_info::<SocketAddr>();
+    /// # let _ = app;
+    /// ```
+    #[must_use]
+    pub fn peer_from<T: Send + Sync + 'static>(
+        self,
+        peer: impl Fn(&T) -> SocketAddr + Send + Sync + 'static,
+    ) -> Self {
+        Self(self.0.peer_from(peer))
     }
 
     /// Marks the connection as secured by TLS.

@@ -66,7 +66,7 @@ impl<D> Socket<D> {
 
     /// The name of the namespace.
     #[must_use]
-    pub fn namespace(&self) -> &str {
+    pub fn namespace_name(&self) -> &str {
         &self.core.space.name
     }
 
@@ -186,6 +186,11 @@ impl<D> Socket<D> {
     /// Leaves a room.
     pub fn leave(&self, room: impl Into<Room>) {
         self.core.leave_as(self.candidate(), &room.into());
+    }
+
+    /// Leaves every room but the one of its own id.
+    pub fn leave_all(&self) {
+        self.core.leave_all_as(self.candidate());
     }
 
     /// The rooms the socket is in, the one of its own id left out.

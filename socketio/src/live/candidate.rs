@@ -113,6 +113,16 @@ impl Candidate {
         true
     }
 
+    /// Forgets all rooms that were kept; false when the socket is this one.
+    pub(super) fn unstage_all(&self) -> bool {
+        match &mut *self.staged.lock() {
+            Staged::Waiting(rooms, _) => rooms.clear(),
+            Staged::Done => return false,
+            Staged::Dropped => {}
+        }
+        true
+    }
+
     /// Looks at the changes of what the application keeps with the socket; there are none any more when it is this one,
     /// or never will be.
     pub(super) fn with_changes<T>(&self, look: impl FnOnce(Option<&mut Changes>) -> T) -> T {

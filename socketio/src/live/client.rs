@@ -75,17 +75,15 @@ impl Payload {
 /// A packet that waits for a verdict, or for its turn.
 pub(crate) struct HeldPacket {
     pub(crate) packet: Packet<'static>,
-    /// What it counts towards the bounds of what waits for a verification.
-    size: usize,
 }
 
 /// What an allocator adds to an allocation, with the counts of what is shared.
 const OVERHEAD: usize = 16;
 
 impl HeldPacket {
-    pub(crate) fn new(packet: &Packet<'_>, size: usize) -> Box<Self> {
+    pub(crate) fn new(packet: &Packet<'_>) -> Box<Self> {
         let packet = packet.clone().into_owned();
-        Box::new(Self { packet, size })
+        Box::new(Self { packet })
     }
 
     /// The memory that it takes.
@@ -102,7 +100,7 @@ impl HeldPacket {
 
 impl QueuedPacket for Box<HeldPacket> {
     fn size_bytes(&self) -> usize {
-        self.size
+        self.resident_bytes()
     }
 }
 
@@ -114,8 +112,6 @@ pub(crate) struct Client {
     /// Where its handlers run, whichever thread has them called.
     pub(crate) runtime: Handle,
     pub(crate) handshake: Handshake,
-    /// The address that the bounds count, where it is not the peer's own: behind a trusted proxy.
-    pub(crate) forwarded: Option<Box<IpAddr>>,
     /// A packet waits in the decoder. Only messages change it, and they come one after the other.
     pub(crate) is_waiting: AtomicBool,
     /// How many answers of this client are awaited, over all its sockets. What stops the reading looks here under the
@@ -165,13 +161,17 @@ impl Shell {
 impl Client {
     /// The address that the bounds count.
     pub(crate) fn address(&self) -> Option<IpAddr> {
-        let forwarded = self.forwarded.as_deref().copied();
-        forwarded.or_else(|| own_address(self.handshake.peer()))
+        own_address(self.handshake.peer())
     }
 
     /// True while an answer of this client is awaited.
     pub(crate) fn is_awaited(&self) -> bool {
         self.awaited.load(Ordering::Relaxed) > 0
+    }
+
+    /// The sockets that are not in yet.
+    pub(crate) fn outside(&self) -> Vec<Arc<Core>> {
+        self.state.lock().machine.outside().cloned().collect()
     }
 
     pub(crate) fn joined(&self) -> Vec<Arc<Core>> {

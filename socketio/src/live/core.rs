@@ -16,7 +16,7 @@ use super::directory::Lease;
 use super::driver::Ask;
 use super::handlers::EventHandler;
 use super::keeper::{Claim, Recoverable};
-use super::listeners::{Lasts, ListenerId, Listeners};
+use super::listeners::{ListenerId, Listeners, Watchers};
 use super::owed::{Awaited, Pending};
 use super::space::Space;
 use crate::atomic::{AtomicBool, AtomicU8, Ordering};
@@ -195,19 +195,17 @@ impl Core {
         Ok(())
     }
 
+    /// Adds something to the handlers of this socket alone.
     pub(crate) fn add_listener(
         &self,
-        event: &str,
-        lasts: Lasts,
-        handler: Arc<dyn EventHandler>,
+        add: impl FnOnce(&mut Listeners) -> ListenerId,
     ) -> ListenerId {
         self.has_listeners.store(true, Ordering::Release);
         let mut state = self.state.lock();
         if self.has_left() {
-            return Listeners::default().add(event, lasts, handler);
+            return add(&mut Listeners::default());
         }
-        let listeners = state.extra().listeners.get_or_insert_default();
-        listeners.add(event, lasts, handler)
+        add(state.extra().listeners.get_or_insert_default())
     }
 
     pub(crate) fn remove_listeners(&self, remove: impl FnOnce(&mut Listeners)) {
@@ -225,19 +223,27 @@ impl Core {
         self.state.lock().auth.as_deref().cloned()
     }
 
-    /// The handlers that only this socket has for an event.
-    pub(crate) fn listeners_of(&self, event: &str) -> Vec<Arc<dyn EventHandler>> {
+    /// The handlers that only this socket has for an event; `None` when it has none at all.
+    #[inline]
+    pub(crate) fn listeners_of(&self, event: &str) -> Option<Vec<Arc<dyn EventHandler>>> {
         if !self.has_listeners.load(Ordering::Acquire) {
-            return Vec::new();
+            return None;
         }
         let mut state = self.state.lock();
-        let listeners = state
-            .extra
-            .as_mut()
-            .and_then(|extra| extra.listeners.as_mut());
-        listeners
-            .map(|listeners| listeners.take(event))
-            .unwrap_or_default()
+        let listeners = state.extra.as_mut()?.listeners.as_mut()?;
+        Some(listeners.take(event))
+    }
+
+    /// What sees every event of this socket alone.
+    #[inline]
+    pub(crate) fn watchers(&self) -> Watchers {
+        if !self.has_listeners.load(Ordering::Acquire) {
+            return Watchers::default();
+        }
+        let state = self.state.lock();
+        let extra = state.extra.as_ref();
+        let listeners = extra.and_then(|extra| extra.listeners.as_ref());
+        listeners.map_or_else(Watchers::default, |listeners| listeners.watchers())
     }
 
     /// Gives an acknowledgement up; true when it had not come.

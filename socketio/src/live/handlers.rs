@@ -1,5 +1,6 @@
 //! The handlers of a namespace, with their types erased, and the right to acknowledge an event.
 
+use std::any::TypeId;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -10,6 +11,7 @@ use socketio_auth::server::ErasedIdentity;
 
 use super::candidate::Candidate;
 use super::core::Core;
+use super::matcher::Pattern;
 use super::space::Space;
 use crate::atomic::{AtomicBool, Ordering};
 use crate::cluster::seat::Seat;
@@ -187,6 +189,10 @@ struct Named {
 /// All the handlers of a namespace. They belong to it, so that a connection costs no memory for them.
 #[derive(Default)]
 pub(crate) struct Handlers {
+    /// The type of the identities of its sockets.
+    pub(crate) identity: Option<TypeId>,
+    /// What the names of its set of dynamic namespaces look like.
+    pub(crate) pattern: Option<Arc<Pattern>>,
     /// How events are sent unless a call says otherwise.
     pub(crate) options: engineio::SendOptions,
     /// In the order of [`place_of`](Self::place_of).

@@ -1,5 +1,6 @@
 //! What is kept of a connection's first request.
 
+use std::any::{Any, TypeId};
 use std::borrow::Cow;
 use std::cell::Cell;
 use std::fmt;
@@ -8,21 +9,26 @@ use std::time::SystemTime;
 
 use serde_json::Value;
 
+use super::keeping::{Beside, Keeping};
 use crate::authority::secrets::Secrets;
 
-/// Headers about the hop a request came over, which say nothing that would outlive it.
-const HOP_HEADERS: [&str; 10] = [
-    "connection",
-    "keep-alive",
-    "proxy-connection",
-    "sec-websocket-extensions",
-    "sec-websocket-key",
-    "sec-websocket-version",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-];
+/// Whether a header, its name in lower case, is about the hop a request came over, and says nothing that would outlive
+/// it.
+fn is_of_hop(name: &[u8]) -> bool {
+    matches!(
+        name,
+        b"connection"
+            | b"keep-alive"
+            | b"proxy-connection"
+            | b"sec-websocket-extensions"
+            | b"sec-websocket-key"
+            | b"sec-websocket-version"
+            | b"te"
+            | b"trailer"
+            | b"transfer-encoding"
+            | b"upgrade"
+    )
+}
 
 thread_local! {
     /// Room for the text of a request that is being kept. Requests are small, and so it stays.
@@ -33,9 +39,13 @@ thread_local! {
 ///
 /// Nothing in it is a credential: the headers `authorization`, `cookie` and `proxy-authorization` are not kept, nor
 /// are the headers and query parameters that the [sources](socketio_auth::CredentialSource::places) of a policy name.
+/// An application that wants more asks for it: cookies by [`keep_cookies`](crate::SocketIoBuilder::keep_cookies), what
+/// layers around the service know by [`keep_extension`](crate::SocketIoBuilder::keep_extension), and anything else by
+/// [`keep_of_request`](crate::SocketIoBuilder::keep_of_request).
+///
 /// Headers that concern one hop or the WebSocket handshake alone, such as `connection` and `sec-websocket-key`, are
 /// not kept either.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Handshake {
     /// The path with the query behind a question mark, then the headers as `name\0value\0` pairs: one allocation
     /// holds them all.
@@ -44,36 +54,31 @@ pub struct Handshake {
     issued_at: SystemTime,
     peer: Option<SocketAddr>,
     is_secure: bool,
+    /// What few connections have.
+    beside: Option<Box<Beside>>,
 }
 
 impl Handshake {
-    /// Keeps what is no secret. Without `keeps_headers`, the `Origin` is the only header that is kept: authenticators
-    /// and the books see it.
+    /// Keeps what is no secret, and what the application asks for.
     pub(crate) fn keep(
         request: &engineio::RequestView<'_>,
-        keeps_headers: bool,
+        keeping: &Keeping,
         secrets: Option<&Secrets>,
         issued_at: SystemTime,
     ) -> Self {
-        let is_kept = |name: &str| {
-            let is_wanted = keeps_headers || name.eq_ignore_ascii_case("origin");
-            let is_of_hop = || HOP_HEADERS.iter().any(|hop| hop.eq_ignore_ascii_case(name));
+        let is_kept = |name: &[u8]| {
+            let is_wanted = keeping.wants_header(name);
             let is_secret = || secrets.is_some_and(|secrets| secrets.has_header(name));
-            is_wanted && !is_of_hop() && !is_secret()
+            is_wanted && !is_of_hop(name) && !is_secret()
         };
         // Put together where there is room, so that what is kept is allocated at its size.
         let mut text = SCRATCH.take();
         text.extend_from_slice(request.path().as_bytes());
-        let pairs = request.query().split('&');
-        let is_secret = |pair: &str| secrets.is_some_and(|secrets| secrets.has_parameter(pair));
-        let kept_pairs = pairs.filter(|pair| !pair.is_empty() && !is_secret(pair));
-        for (index, pair) in kept_pairs.enumerate() {
-            text.push(if index == 0 { b'?' } else { b'&' });
-            text.extend_from_slice(pair.as_bytes());
-        }
+        keep_query(request.query(), secrets, &mut text);
         let url_bytes = text.len();
-        for (name, value) in request.headers().filter(|(name, _)| is_kept(name)) {
-            text.extend_from_slice(name.as_bytes());
+        let fields = request.header_fields();
+        for (name, value) in fields.filter(|(name, _)| is_kept(name)) {
+            text.extend_from_slice(name);
             text.push(0);
             text.extend_from_slice(value);
             text.push(0);
@@ -87,6 +92,7 @@ impl Handshake {
             issued_at,
             peer: request.peer(),
             is_secure: request.is_secure(),
+            beside: Beside::of(request, keeping),
         }
     }
 
@@ -139,16 +145,47 @@ impl Handshake {
         self.issued_at
     }
 
-    /// The address of the peer, when it is known.
+    /// The address of the client, when it is known: behind
+    /// [trusted proxies](crate::SocketIoBuilder::trusted_proxies) the client's own, with 0 for its port, which is not known.
     #[must_use]
     pub fn peer(&self) -> Option<SocketAddr> {
         self.peer
     }
 
-    /// True when the connection came over TLS, as far as the server knows.
+    /// The address of the trusted proxy that the connection came by; `None` when it came directly.
+    #[must_use]
+    pub fn proxy(&self) -> Option<SocketAddr> {
+        self.beside.as_ref()?.proxy
+    }
+
+    /// True when the client's connection is secured by TLS, as far as the server knows: it ends TLS itself, or was
+    /// [told](crate::SocketIoService::secure) that the server around it does, or a
+    /// [trusted proxy](crate::SocketIoBuilder::trusted_proxies) says it.
     #[must_use]
     pub fn is_secure(&self) -> bool {
         self.is_secure
+    }
+
+    /// The `Origin` header: the page that a browser connects from.
+    #[must_use]
+    pub fn origin(&self) -> Option<&str> {
+        std::str::from_utf8(self.header("origin")?).ok()
+    }
+
+    /// The value of a cookie, as sent, if it was to be [kept](crate::SocketIoBuilder::keep_cookies) and was there.
+    #[must_use]
+    pub fn cookie(&self, name: &str) -> Option<&str> {
+        let cookies = &self.beside.as_ref()?.cookies;
+        let found = cookies.iter().find(|(found, _)| **found == *name);
+        found.map(|(_, value)| &**value)
+    }
+
+    /// What was to be kept of the request and has this type; see
+    /// [`keep_extension`](crate::SocketIoBuilder::keep_extension).
+    #[must_use]
+    pub fn extension<T: Any + Send + Sync>(&self) -> Option<&T> {
+        let extensions = &self.beside.as_ref()?.extensions;
+        extensions.get(TypeId::of::<T>())?.downcast_ref()
     }
 }
 
@@ -157,6 +194,23 @@ impl fmt::Debug for Handshake {
         f.debug_struct("Handshake")
             .field("peer", &self.peer)
             .finish_non_exhaustive()
+    }
+}
+
+/// Appends a query and its question mark, without what is secret.
+fn keep_query(query: &str, secrets: Option<&Secrets>, text: &mut Vec<u8>) {
+    let Some(secrets) = secrets else {
+        if !query.is_empty() {
+            text.push(b'?');
+            text.extend_from_slice(query.as_bytes());
+        }
+        return;
+    };
+    let pairs = query.split('&');
+    let kept = pairs.filter(|pair| !pair.is_empty() && !secrets.has_parameter(pair));
+    for (index, pair) in kept.enumerate() {
+        text.push(if index == 0 { b'?' } else { b'&' });
+        text.extend_from_slice(pair.as_bytes());
     }
 }
 

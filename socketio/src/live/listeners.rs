@@ -3,7 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::handlers::EventHandler;
+use super::core::Core;
+use super::handlers::{EventHandler, Filter};
+use crate::codec::RawArgs;
 
 /// Names a handler that was added to one socket, to remove it again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -14,6 +16,16 @@ pub struct ListenerId(u64);
 pub(crate) enum Lasts {
     Once,
     Always,
+}
+
+/// A hook of one socket that looks at every event.
+pub(crate) type OwnHook = Arc<dyn Fn(&Arc<Core>, &str, RawArgs<'_>) + Send + Sync>;
+
+/// What sees every event of one socket, in the order in which it was added.
+#[derive(Default)]
+pub(crate) struct Watchers {
+    pub(crate) hooks: Vec<OwnHook>,
+    pub(crate) filters: Vec<Arc<dyn Filter>>,
 }
 
 struct Listener {
@@ -27,6 +39,8 @@ struct Listener {
 #[derive(Default)]
 pub(crate) struct Listeners {
     listeners: Vec<Listener>,
+    hooks: Vec<(ListenerId, OwnHook)>,
+    filters: Vec<(ListenerId, Arc<dyn Filter>)>,
     next_id: u64,
 }
 
@@ -37,8 +51,7 @@ impl Listeners {
         lasts: Lasts,
         handler: Arc<dyn EventHandler>,
     ) -> ListenerId {
-        let id = ListenerId(self.next_id);
-        self.next_id = self.next_id.wrapping_add(1);
+        let id = self.new_id();
         self.listeners.push(Listener {
             id,
             event: event.into(),
@@ -48,7 +61,37 @@ impl Listeners {
         id
     }
 
+    pub(crate) fn add_hook(&mut self, hook: OwnHook) -> ListenerId {
+        let id = self.new_id();
+        self.hooks.push((id, hook));
+        id
+    }
+
+    pub(crate) fn add_filter(&mut self, filter: Arc<dyn Filter>) -> ListenerId {
+        let id = self.new_id();
+        self.filters.push((id, filter));
+        id
+    }
+
+    fn new_id(&mut self) -> ListenerId {
+        let id = ListenerId(self.next_id);
+        self.next_id = self.next_id.wrapping_add(1);
+        id
+    }
+
+    /// What sees every event of the socket.
+    pub(crate) fn watchers(&self) -> Watchers {
+        let hooks = self.hooks.iter().map(|(_, hook)| Arc::clone(hook));
+        let filters = self.filters.iter().map(|(_, filter)| Arc::clone(filter));
+        Watchers {
+            hooks: hooks.collect(),
+            filters: filters.collect(),
+        }
+    }
+
     pub(crate) fn remove(&mut self, id: ListenerId) {
+        self.hooks.retain(|(known, _)| *known != id);
+        self.filters.retain(|(known, _)| *known != id);
         self.listeners.retain(|listener| listener.id != id);
     }
 

@@ -64,11 +64,26 @@ impl Core {
         self.give_back_after(before);
     }
 
-    /// It is found among those that wait from here on, with its place among those of its address.
-    pub(crate) fn wait_in(self: &Arc<Self>, place: Place) {
+    /// It is found among those that are not in from here on, with its place if it waits already.
+    pub(crate) fn stay_outside(self: &Arc<Self>, place: Option<Arc<Place>>) {
         self.is_waiting.store(true, Ordering::Release);
         let id = self.fresh_id.clone();
         self.space.add_waiting(id, Arc::downgrade(self), place);
+    }
+
+    /// Whether it is to be let in by a policy, and has no place to wait in.
+    pub(crate) fn needs_place(&self) -> bool {
+        self.is_waiting.load(Ordering::Acquire) && self.place().is_none()
+    }
+
+    /// Its place among those that wait.
+    pub(crate) fn place(&self) -> Option<Arc<Place>> {
+        self.space.place_of(&self.fresh_id)
+    }
+
+    /// Waits in this place from here on.
+    pub(crate) fn wait_in(&self, place: Arc<Place>) {
+        self.space.set_place(&self.fresh_id, place);
     }
 
     /// The socket is in or gone: nobody waits any more.
@@ -161,6 +176,17 @@ impl Core {
         if !is_staged {
             self.leave_room(room);
         }
+    }
+
+    /// Leaves every room, or has a candidate join none.
+    pub(crate) fn leave_all_as(&self, candidate: Option<&Candidate>) {
+        if candidate.is_some_and(Candidate::unstage_all) {
+            return;
+        }
+        if let Some(extra) = self.state.lock().extra.as_mut() {
+            extra.staged.clear();
+        }
+        self.leave_rooms(|_| true);
     }
 
     /// Leaves the rooms that are named.

@@ -13,6 +13,7 @@ pub(crate) mod handshake;
 mod holder;
 pub(crate) mod inbox;
 pub(crate) mod keeper;
+pub(crate) mod keeping;
 pub(crate) mod listeners;
 pub(crate) mod matcher;
 mod membership;

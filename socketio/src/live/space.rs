@@ -19,6 +19,7 @@ use crate::authority::authority::Place;
 use crate::authority::guard::Guard;
 use crate::cluster::seat::Seat;
 use crate::codec::Codec;
+use crate::event::NamespaceEvent;
 use crate::id::{SocketId, SocketMap};
 use crate::lock::Lock;
 use crate::proto::rooms::Rooms;
@@ -30,8 +31,8 @@ pub(crate) struct Space {
     pub(crate) codec: Codec,
     pub(crate) settings: Arc<Settings>,
     pub(crate) rooms: Lock<Rooms<Arc<Core>>>,
-    /// Those that its policy has not let in yet, by the id they were made with. As many as the bound of
-    /// authentication lets wait.
+    /// Those that its policy has not let in yet, by the id they were made with. Few of each connection, of as many connections
+    /// as the bound of authentication lets wait.
     waiting: Lock<SocketMap<Waiting>>,
     pub(crate) handlers: Arc<Handlers>,
     pub(crate) guard: Option<Guard>,
@@ -57,10 +58,11 @@ pub(crate) struct Space {
     is_dynamic: bool,
 }
 
-/// A socket that waits to be let in, and its place among those of its address. Whoever takes it out gives the place back.
+/// A socket that is to be let in, and its connection's place among those that wait, unless it is judged on the spot. The last
+/// of the connection that is taken out gives the place back.
 struct Waiting {
     socket: Weak<Core>,
-    _place: Place,
+    place: Option<Arc<Place>>,
 }
 
 /// What the namespaces of one set have in common.
@@ -122,13 +124,22 @@ impl Space {
         }
     }
 
-    /// A socket waits to be let in from here on.
-    pub(super) fn add_waiting(&self, id: SocketId, socket: Weak<Core>, place: Place) {
-        let waiting = Waiting {
-            socket,
-            _place: place,
-        };
+    /// A socket is to be let in from here on.
+    pub(super) fn add_waiting(&self, id: SocketId, socket: Weak<Core>, place: Option<Arc<Place>>) {
+        let waiting = Waiting { socket, place };
         self.waiting.lock().insert(id, waiting);
+    }
+
+    pub(super) fn place_of(&self, id: &SocketId) -> Option<Arc<Place>> {
+        self.waiting.lock().get(id)?.place.clone()
+    }
+
+    /// Gives a socket a place to wait in, unless it is in or gone meanwhile.
+    pub(super) fn set_place(&self, id: &SocketId, place: Arc<Place>) {
+        // If it is, the argument outlives the lock, so its place is given back behind it.
+        if let Some(waiting) = self.waiting.lock().get_mut(id) {
+            waiting.place = Some(place);
+        }
     }
 
     pub(super) fn remove_waiting(&self, id: &SocketId) {
@@ -202,12 +213,20 @@ impl Listed for Space {
         if let Some(seat) = &self.cluster {
             seat.open();
         }
+        self.settings.on_namespace.tell(NamespaceEvent::Opened {
+            name: &self.name,
+            is_dynamic: self.is_dynamic,
+        });
     }
 
     fn closed(&self) {
         if let Some(seat) = &self.cluster {
             seat.close();
         }
+        self.settings.on_namespace.tell(NamespaceEvent::Closed {
+            name: &self.name,
+            is_dynamic: self.is_dynamic,
+        });
     }
 }
 

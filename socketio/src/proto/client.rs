@@ -425,6 +425,14 @@ impl<A: Application> Client<A> {
             .filter_map(|entry| entry.socket.as_ref())
     }
 
+    /// The sockets that are being let in.
+    pub(crate) fn outside(&self) -> impl Iterator<Item = &A::Socket> {
+        self.entries
+            .iter()
+            .filter(|entry| entry.phase != Phase::Joined)
+            .filter_map(|entry| entry.socket.as_ref())
+    }
+
     //= SIO5-CON-06
     //= SIO5-CON-11 exception: the second CONNECT closes, whatever the first is waiting for
     fn on_connect(

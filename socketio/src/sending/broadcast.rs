@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use super::ack::AckStream;
 use super::describe::describe;
 use super::options::{Sending, best};
-use crate::cluster::answers::Gathering;
+use crate::cluster::adapter::AdapterError;
 use crate::cluster::question::Question;
 use crate::cluster::seat::Seat;
 use crate::codec::{EncodeError, FromArgs, OutgoingEvent, OwnedArgs};
@@ -22,7 +22,7 @@ use crate::live::core::Core;
 use crate::live::keeper::Keeper;
 use crate::live::owed::Awaited;
 use crate::live::space::Space;
-use crate::proto::cluster::message::{ClusterBody, ClusterOptions};
+use crate::proto::cluster::message::{ClusterBody, ClusterOptions, RequestId};
 use crate::proto::cluster::remote::RemoteSocket;
 use crate::proto::cluster::requests::Kind;
 use crate::proto::room::{Room, Selection};
@@ -140,9 +140,10 @@ impl Broadcast {
         }
         let message = self.encode(None, event, args, None)?;
         let shown = self.shown(args)?;
+        let has_authorizer = self.space.has_authorizer();
         let mut sent = Sent::Dropped;
         for socket in self.select() {
-            if !socket.has_left() && socket.may_receive(event) {
+            if !socket.has_left() && (!has_authorizer || socket.may_receive(event)) {
                 // A client that is gone, or whose queue is full, misses it.
                 sent = best(
                     sent,
@@ -157,16 +158,16 @@ impl Broadcast {
     //= SIO5-CSR-02
     fn emit_kept(&self, keeper: &Keeper, event: &str, args: &OwnedArgs) -> Result<Sent, EmitError> {
         let space = &self.space;
+        let has_authorizer = space.has_authorizer();
         let mut asked = HashMap::new();
         let (targets, order) = loop {
             let order = space.order.lock();
             let targets = self.select();
+            if !has_authorizer {
+                break (targets, order);
+            }
             let is_new = |socket: &&Arc<Core>| !asked.contains_key(socket.id());
-            let newcomers = targets.iter().filter(is_new);
-            let newcomers: Vec<_> = match space.has_authorizer() {
-                true => newcomers.cloned().collect(),
-                false => Vec::new(),
-            };
+            let newcomers: Vec<_> = targets.iter().filter(is_new).cloned().collect();
             if newcomers.is_empty() {
                 break (targets, order);
             }
@@ -179,9 +180,9 @@ impl Broadcast {
         let message = keeper.keep(&space.name, self.selection.clone(), event, |offset| {
             self.encode(None, event, args, Some(offset))
         })?;
-        let is_meant = |socket: &&Arc<Core>| {
-            !socket.has_left() && asked.get(socket.id()).copied().unwrap_or(true)
-        };
+        let is_allowed = |socket: &Core| asked.get(socket.id()).copied().unwrap_or(true);
+        let is_meant =
+            |socket: &&Arc<Core>| !socket.has_left() && (!has_authorizer || is_allowed(socket));
         let queued: Vec<_> = targets
             .iter()
             .filter(is_meant)
@@ -267,27 +268,21 @@ impl Broadcast {
         Ok(AckStream::new(id, targets, answers, timeout))
     }
 
-    /// The sockets that are meant, as data, on every server of the cluster. This server's are those of now.
-    pub fn fetch_sockets(self) -> Gathering<RemoteSocket> {
-        let here = self.describe();
-        let question = self.seat().map(|seat| {
-            Question::ask(seat, Kind::Sockets, |request_id| {
-                ClusterBody::FetchSockets {
-                    opts: self.cluster_options(),
-                    request_id,
-                }
-            })
-        });
-        let default = self.seat().map(|seat| seat.request_timeout());
-        Gathering::new(
-            here,
-            question,
-            self.sending.timeout.or(default),
-            |_, body| match body {
-                ClusterBody::FetchSocketsResponse { sockets, .. } => sockets,
-                _ => Vec::new(),
-            },
-        )
+    /// Asks the other servers something about those who are meant, with the time limit of the answers.
+    pub(super) fn ask_servers(
+        &self,
+        kind: Kind,
+        body: impl FnOnce(ClusterOptions, RequestId) -> ClusterBody,
+    ) -> (Option<Result<Question, AdapterError>>, Option<Duration>) {
+        let seat = self.seat();
+        let question = seat
+            .map(|seat| Question::ask(seat, kind, |request| body(self.cluster_options(), request)));
+        let default = seat.map(|seat| seat.request_timeout());
+        (question, self.sending.timeout.or(default))
+    }
+
+    pub(super) fn space(&self) -> &Arc<Space> {
+        &self.space
     }
 
     /// The sockets of this server that are meant, as data.

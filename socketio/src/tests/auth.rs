@@ -471,3 +471,86 @@ async fn the_number_of_clients_that_wait_to_be_let_in_is_bounded() {
         "who left does not count"
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_takes_one_place_however_many_of_its_namespaces_wait() {
+    let io = SocketIo::builder().auth_limits(|limits| limits.max_pending(2));
+    let io = io.authenticate(TwoRoundTrip::new(users())).build().unwrap();
+    let _rooms = io.namespaces("/n-#").open().unwrap();
+    let names: Vec<String> = (0..64).map(|number| format!("/n-{number}")).collect();
+    let mut greedy = TestClient::open(&io).await;
+    let mut modest = TestClient::open(&io).await;
+    let mut late = TestClient::open(&io).await;
+    for name in &names {
+        let answer = greedy.join(name).await;
+        assert!(answer.starts_with(&format!("40{name},")), "{answer}");
+    }
+    let past = greedy.join("/n-64").await;
+    assert!(past.contains("Too many namespaces"), "{past}");
+    assert!(modest.join("/n-0").await.starts_with("40/n-0,"));
+    let refused = late.join("/n-0").await;
+    assert!(refused.contains("auth_unavailable"), "{refused}");
+    // It keeps its place until the last of them is gone.
+    for name in &names {
+        let refused = late.join("/n-0").await;
+        assert!(refused.contains("auth_unavailable"), "{refused}");
+        greedy.send(&format!("41{name},")).await;
+    }
+    assert!(late.join("/n-0").await.starts_with("40/n-0,"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_connections_of_one_address_keep_nobody_else_from_logging_in() {
+    let io = SocketIo::builder().authenticate(TwoRoundTrip::new(users()));
+    let io = io.build().unwrap();
+    let _rooms = io.namespaces("/n-#").open().unwrap();
+    let of = |peer: &str| TestClient::builder().peer(peer.parse().unwrap());
+    let mut crowd = Vec::new();
+    for _ in 0..640 {
+        let mut client = of("192.0.2.1:4000").open(&io).await;
+        for number in 0..16 {
+            let answer = client.join(&format!("/n-{number}")).await;
+            assert!(answer.starts_with("40/n-"), "{answer}");
+        }
+        crowd.push(client);
+    }
+    for peer in ["192.0.2.1:5000", "198.51.100.7:4000"] {
+        let mut ann = of(peer).open(&io).await;
+        let answer = ann.join("/n-1").await;
+        assert!(answer.starts_with("40/n-1,"), "{peer}: {answer}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_judged_at_once_needs_no_place_to_wait_in() {
+    let io = SocketIo::builder().auth_limits(|limits| limits.max_pending(1));
+    let io = io.build().unwrap();
+    open(io.namespace("/").authenticate(InHandshake::new(users())))
+        .open()
+        .unwrap();
+    open(
+        io.namespace("/later")
+            .authenticate(InHandshake::new(users())),
+    )
+    .middleware(|_| async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        Ok::<(), ConnectError>(())
+    })
+    .open()
+    .unwrap();
+    let mut first = TestClient::open(&io).await;
+    first.send(&format!("40/later,{}", token("user:eve"))).await;
+    // It waits for the middleware, in the only place.
+    let mut second = TestClient::open(&io).await;
+    let refused = second.join_with("/later", &token("user:ann")).await;
+    assert!(refused.contains("auth_unavailable"), "{refused}");
+    let refused = second.join_with("/", &token("hang")).await;
+    assert!(refused.contains("auth_unavailable"), "{refused}");
+    let refused = second.join_with("/", &token("bad")).await;
+    assert!(refused.contains("invalid_token"), "{refused}");
+    let answer = second.join_with("/", &token("user:ann")).await;
+    assert!(answer.starts_with("40{"), "{answer}");
+    assert!(first.next_text().await.starts_with("40/later,{"));
+    let answer = second.join_with("/later", &token("user:ann")).await;
+    assert!(answer.starts_with("40/later,{"), "{answer}");
+}

@@ -107,7 +107,10 @@ async fn row_18_a_pending_client_that_floods_is_closed() {
     let log = Log::default();
     watched(&io, "/", &log);
     // Ignored packets before `authenticate`, queued ones behind it: the bound, and one past it.
-    for (first, bound) in [("", 32), (r#"42["authenticate",{"token":"hang"}]"#, 16)] {
+    for (first, bound) in [
+        ("", 10_000),
+        (r#"42["authenticate",{"token":"hang"}]"#, 256),
+    ] {
         for (count, is_closed) in [(bound, false), (bound + 1, true)] {
             let mut client = TestClient::open(&io).await;
             client.join("/").await;

@@ -12,7 +12,7 @@ async fn dynamic_namespaces_come_with_their_first_socket_and_go_with_their_last(
     let rooms = io
         .namespaces("/room-#")
         .on("who", |socket, (): ()| async move {
-            crate::Ack(socket.namespace().to_owned())
+            crate::Ack(socket.namespace_name().to_owned())
         })
         .open()
         .unwrap();

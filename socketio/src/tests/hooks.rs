@@ -133,7 +133,7 @@ async fn what_is_invalid_is_told_to_every_joined_socket() {
         io.namespace(name)
             .on("n", |_, _: u32| async {})
             .on_invalid(move |socket, invalid| {
-                told.add(format!("{}: {invalid}", socket.namespace()));
+                told.add(format!("{}: {invalid}", socket.namespace_name()));
             })
             .open()
             .unwrap();
@@ -176,10 +176,11 @@ async fn an_event_past_a_limit_is_refused_by_itself_and_its_sender_is_told() {
         .unwrap();
     let mut client = TestClient::open(&io).await;
     client.join("/").await;
-    let (deep, wide) = ("[".repeat(1_000), "1,".repeat(1_000));
-    client.send(&format!(r#"421["n",{deep}"#)).await;
+    let deep = format!("{}{}", "[".repeat(1_000), "]".repeat(1_000));
+    let wide = "1,".repeat(1_000);
+    client.send(&format!(r#"421["n",{deep}]"#)).await;
     client.send(&format!(r#"422["n",{wide}1]"#)).await;
-    client.send(&format!(r#"42["n",{deep}"#)).await;
+    client.send(&format!(r#"42["n",{deep}]"#)).await;
     client.send(r#"423["n",1]"#).await;
     for answer in [
         r#"431[{"error":"too_deep"}]"#,
@@ -197,8 +198,36 @@ async fn an_event_past_a_limit_is_refused_by_itself_and_its_sender_is_told() {
         ]
     );
     // An event of nobody who is in closes the connection like any.
-    client.send(&format!(r#"42/other,["n",{deep}"#)).await;
+    client.send(&format!(r#"42/other,["n",{deep}]"#)).await;
     assert_eq!(client.next().await, Received::Closed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_no_json_behind_a_limit_closes_the_connection_as_before_it() {
+    let builder =
+        SocketIo::builder().packet_limits(|limits| limits.max_depth(900).max_values(1_000));
+    let (io, log) = (builder.build().unwrap(), Log::default());
+    let told = log.clone();
+    io.namespace("/")
+        .on_invalid(move |_, invalid| told.add(invalid.to_string()))
+        .open()
+        .unwrap();
+    let (deep, wide) = ("[".repeat(100_000), "1,".repeat(1_000));
+    for args in [
+        deep.clone(),
+        format!("{deep}{}", "]".repeat(100_000)),
+        format!("{deep}{}", "}".repeat(100_001)),
+        "{\"a\":".repeat(1_000),
+        format!("{wide}]"),
+        format!("{wide}1]]"),
+        format!("{wide}x]"),
+    ] {
+        let mut client = TestClient::open(&io).await;
+        client.join("/").await;
+        client.send(&format!(r#"421["n",{args}"#)).await;
+        assert_eq!(client.next().await, Received::Closed, "{:.20}", args);
+        assert_eq!(log.take(), ["invalid payload"], "{:.20}", args);
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -20,12 +20,15 @@ fn server(log: &Log) -> (SocketIo, Namespace<()>) {
             .on("hang", |_, (): ()| std::future::pending::<()>())
             .on_disconnecting(move |socket, reason| {
                 let rooms: Vec<_> = socket.rooms();
-                before.add(format!("{} leaves {rooms:?}: {reason}", socket.namespace()));
+                before.add(format!(
+                    "{} leaves {rooms:?}: {reason}",
+                    socket.namespace_name()
+                ));
             })
             .on_disconnect(move |socket, reason| {
                 after.add(format!(
                     "{} left {:?}: {reason}",
-                    socket.namespace(),
+                    socket.namespace_name(),
                     socket.rooms()
                 ));
                 async {}

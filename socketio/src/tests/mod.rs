@@ -13,6 +13,7 @@ mod backpressure;
 mod bounds;
 mod cluster;
 mod connecting;
+mod documented;
 mod dynamic;
 mod events;
 mod handshake;

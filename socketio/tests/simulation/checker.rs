@@ -6,6 +6,12 @@ use crate::bus::MAX_DELAY_MS;
 use crate::history::{Kind, Origin, Record, SocketNo, Target, What};
 use crate::vault::is_allowed;
 
+/// How late a timer of the server may be.
+const TIMER_MS: u64 = 1_000;
+
+/// How long it waits when nothing can be accepted.
+const ACCEPT_PAUSE_MS: u64 = 51;
+
 /// How often things happened that the rules are about: a run in which they do not shows nothing.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Counts {
@@ -23,6 +29,9 @@ pub(crate) struct Counts {
     pub(crate) revocations: usize,
     pub(crate) kicks: usize,
     pub(crate) vault_recoveries: usize,
+    pub(crate) two_trips: usize,
+    pub(crate) expiries: usize,
+    pub(crate) late_accepts: usize,
 }
 
 impl Counts {
@@ -40,6 +49,9 @@ impl Counts {
             self.revocations,
             self.kicks,
             self.vault_recoveries,
+            self.two_trips,
+            self.expiries,
+            self.late_accepts,
         ];
         many.iter().all(|count| *count > 1000) && some.iter().all(|count| *count > 5)
     }
@@ -59,6 +71,9 @@ impl Counts {
         self.revocations += other.revocations;
         self.kicks += other.kicks;
         self.vault_recoveries += other.vault_recoveries;
+        self.two_trips += other.two_trips;
+        self.expiries += other.expiries;
+        self.late_accepts += other.late_accepts;
     }
 }
 
@@ -79,6 +94,8 @@ pub(crate) fn check(records: &[Record]) -> (Vec<String>, Counts) {
     checker.judge_quiet();
     checker.judge_vault();
     checker.judge_kicks();
+    checker.judge_expiry();
+    checker.judge_accepting();
     (checker.wrong, checker.counts)
 }
 
@@ -673,6 +690,99 @@ impl Checker<'_> {
                     < told.get(&(server, number)).copied().unwrap_or_default() =>
                 {
                     self.fail(*at, format!("{who} got {server}/{number} though put out"));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Nobody comes in, stays or hears anything by a login that has ended.
+    fn judge_expiry(&mut self) {
+        let mut ends: HashMap<(Origin, u32), u64> = HashMap::new();
+        let mut told: HashMap<(usize, u32), u64> = HashMap::new();
+        let mut holders: HashMap<SocketNo, u64> = HashMap::new();
+        for Record { at, what } in self.records {
+            let end_of = |who: Origin, login: u32| ends.get(&(who, login)).copied();
+            match *what {
+                What::VaultLogin {
+                    who,
+                    login,
+                    ends: Some(end),
+                } => {
+                    ends.insert((who, login), end);
+                }
+                What::VaultEntered {
+                    socket, who, login, ..
+                } => {
+                    holders.remove(&socket);
+                    if let Some(end) = end_of(who, login) {
+                        holders.insert(socket, end);
+                        if *at > end {
+                            let text = format!("{who} enters by {login}, which ended at {end}");
+                            self.fail(*at, text);
+                        }
+                    }
+                }
+                What::VaultConnected { in_two_trips, .. } => {
+                    self.counts.two_trips += usize::from(in_two_trips);
+                }
+                What::VaultGone { socket } => {
+                    if let Some(end) = holders.remove(&socket) {
+                        self.counts.expiries += usize::from(*at >= end);
+                        if *at > end + TIMER_MS {
+                            self.fail(*at, format!("socket {socket} leaves behind {end}"));
+                        }
+                    }
+                }
+                What::VaultEmitted { server, number, .. } => {
+                    told.insert((server, number), *at);
+                }
+                What::VaultGot {
+                    who,
+                    login,
+                    server,
+                    number,
+                    ..
+                } => {
+                    let emitted = told.get(&(server, number)).copied().unwrap_or_default();
+                    if end_of(who, login).is_some_and(|end| emitted > end + TIMER_MS) {
+                        self.fail(*at, format!("{who} got {server}/{number} after its end"));
+                    }
+                }
+                What::VaultHas { ref visitors, .. } => {
+                    for (who, login, ..) in visitors {
+                        if end_of(*who, *login).is_some_and(|end| *at > end + TIMER_MS) {
+                            self.fail(*at, format!("{who} stays by {login}, which has ended"));
+                        }
+                    }
+                }
+                // What is left of them is told of the end later.
+                What::RuntimeEnds => holders.clear(),
+                _ => {}
+            }
+        }
+    }
+
+    /// Who waits at the door of a server without descriptors is let in as soon as it has some.
+    fn judge_accepting(&mut self) {
+        let mut exhausted: HashMap<usize, u64> = HashMap::new();
+        for Record { at, what } in self.records {
+            match *what {
+                What::Exhausted { server, until } => {
+                    exhausted.insert(server, until);
+                }
+                What::AcceptedLate { server } => {
+                    self.counts.late_accepts += 1;
+                    let until = exhausted.get(&server).copied().unwrap_or_default();
+                    if !(until..=until + ACCEPT_PAUSE_MS).contains(at) {
+                        self.fail(
+                            *at,
+                            format!("server {server} accepts, exhausted to {until}"),
+                        );
+                    }
+                }
+                What::Backlog { server, count } if count > 0 => {
+                    self.fail(*at, format!("{count} wait at the door of server {server}"));
                 }
                 _ => {}
             }

@@ -95,6 +95,15 @@ pub(crate) enum What {
     Fault {
         what: &'static str,
     },
+    /// A server has no descriptor for another connection, until this millisecond.
+    Exhausted {
+        server: usize,
+        until: u64,
+    },
+    /// A connection is accepted that could not be accepted before.
+    AcceptedLate {
+        server: usize,
+    },
     /// The servers go on in another, with what is left of them.
     RuntimeEnds,
     // What the clients saw.
@@ -167,6 +176,12 @@ pub(crate) enum What {
     VaultGone {
         socket: SocketNo,
     },
+    /// A client has a new login, which holds until this millisecond, if it ends by itself.
+    VaultLogin {
+        who: Origin,
+        login: u32,
+        ends: Option<u64>,
+    },
     VaultJoined {
         socket: SocketNo,
         who: Origin,
@@ -200,6 +215,8 @@ pub(crate) enum What {
         login: u32,
         socket: SocketNo,
         is_recovered: bool,
+        /// It connected first, and authenticated then.
+        in_two_trips: bool,
     },
     VaultRefused {
         who: Origin,
@@ -224,6 +241,11 @@ pub(crate) enum What {
         connection: u32,
         socket: SocketNo,
         server: usize,
+    },
+    /// Connections that nobody has accepted.
+    Backlog {
+        server: usize,
+        count: usize,
     },
     Has {
         server: usize,
@@ -278,6 +300,13 @@ impl History {
         let mut inner = self.inner();
         let at = now.duration_since(inner.start).as_millis() as u64;
         inner.records.push(Record { at, what });
+    }
+
+    /// Virtual milliseconds since the start.
+    pub(crate) fn now(&self) -> u64 {
+        Instant::now()
+            .duration_since(self.inner().start)
+            .as_millis() as u64
     }
 
     pub(crate) fn socket(&self, id: &str) -> SocketNo {

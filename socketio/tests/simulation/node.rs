@@ -1,22 +1,27 @@
 //! A server of a run: what its handlers do, and what it says by itself.
 
+use std::collections::VecDeque;
 use std::future::poll_fn;
+use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use futures_core::Stream;
 use socketio::cluster::LocalBus;
+use socketio::engineio::{Accepted, Listener};
 use socketio::{
     Ack, Args, Binary, Broadcast, ConnectError, DisconnectReason, Namespace, Recovery, Room,
     Socket, SocketIo,
 };
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::bus::SlowAdapter;
 use crate::executor::spawn;
 use crate::history::{Kind, Origin, SERVERS, SocketNo, Target, What};
+use crate::net::End;
 use crate::person::event_of;
 use crate::rng::Rng;
 use crate::vault::{self, Visitor};
@@ -33,7 +38,45 @@ pub(crate) struct Node {
     number: AtomicU32,
     question: AtomicU32,
     rng: Mutex<Rng>,
+    door: Arc<Mutex<Door>>,
 }
+
+/// Where connections wait to be accepted.
+#[derive(Default)]
+struct Door {
+    /// With whether it was in vain before.
+    backlog: VecDeque<(End, bool)>,
+    /// There are no descriptors until then.
+    opens: Option<Instant>,
+    listener: Option<Waker>,
+}
+
+/// Whoever comes to a node's door. What it accepts is served by a task of the run, so that the seed says when.
+struct Doorkeeper(Arc<Node>);
+
+impl Listener for Doorkeeper {
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Accepted>> {
+        let mut door = self.0.door();
+        door.listener = Some(cx.waker().clone());
+        let is_exhausted = door.opens.is_some_and(|opens| Instant::now() < opens);
+        while let Some((end, was_in_vain)) = door.backlog.pop_front() {
+            if is_exhausted {
+                door.backlog.push_front((end, true));
+                return Poll::Ready(Err(io::Error::from_raw_os_error(EMFILE)));
+            }
+            if was_in_vain {
+                let server = self.0.index;
+                self.0.world.history.add(What::AcceptedLate { server });
+            }
+            let io = self.0.io.clone();
+            spawn(async move { io.serve_accepted(Accepted::stream(end)).await }).detach();
+        }
+        Poll::Pending
+    }
+}
+
+/// What `accept` says when the process has no descriptor left.
+const EMFILE: i32 = 24;
 
 /// Who sent it, its number, and a room.
 type Said = Args<(Origin, u32, u8)>;
@@ -72,13 +115,55 @@ impl Node {
             number: AtomicU32::new(0),
             question: AtomicU32::new(index as u32 * 1_000_000),
             rng: Mutex::new(rng),
+            door: Arc::default(),
         });
         let hall = node.open();
         let _ = node.hall.set(hall);
         let _ = node.vault.set(vault::open(world, index, &node.io));
         world.history.add(What::ServerStarted { server: index });
         spawn(Arc::clone(&node).speak()).detach();
+        node.accept();
         node
+    }
+
+    /// Takes connections, as long as the runtime lasts.
+    pub(crate) fn accept(self: &Arc<Self>) {
+        let (io, keeper) = (self.io.clone(), Doorkeeper(Arc::clone(self)));
+        let history = self.world.history.clone();
+        spawn(async move {
+            let ended = io.serve(keeper).await;
+            history.add(What::Wrong {
+                who: Origin::MAX,
+                text: format!("nothing is accepted any more: {ended:?}"),
+            });
+        })
+        .detach();
+    }
+
+    /// Somebody comes to the door.
+    pub(crate) fn knocks(&self, end: End) {
+        let mut door = self.door();
+        door.backlog.push_back((end, false));
+        let listener = door.listener.take();
+        drop(door);
+        if let Some(listener) = listener {
+            listener.wake();
+        }
+    }
+
+    /// It has no descriptor for another connection for so long.
+    pub(crate) fn exhaust(&self, lasts: Duration) {
+        let mut door = self.door();
+        let opens = Instant::now() + lasts;
+        let opens = door.opens.map_or(opens, |other| other.max(opens));
+        door.opens = Some(opens);
+        let until = self.world.history.now() + (opens - Instant::now()).as_millis() as u64;
+        let server = self.index;
+        self.world.history.add(What::Exhausted { server, until });
+    }
+
+    fn door(&self) -> MutexGuard<'_, Door> {
+        self.door.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn open(self: &Arc<Self>) -> Namespace<()> {
@@ -378,6 +463,10 @@ impl Node {
         history.add(What::Has {
             server: self.index,
             sockets,
+        });
+        history.add(What::Backlog {
+            server: self.index,
+            count: self.door().backlog.len(),
         });
         vault::tell_state(&self.world, self.index, self.vault.get().unwrap());
         let seen = self.hall().fetch_sockets().await;

@@ -31,6 +31,8 @@ pub(crate) struct Memory {
     claim: Option<Claim>,
     /// How often it has logged in to the guarded namespace, and what it keeps of it.
     login: u32,
+    /// The millisecond at which the login ends, if it does by itself.
+    login_ends: Option<u64>,
     pass: Option<Claim>,
 }
 
@@ -76,6 +78,9 @@ struct Talk {
 struct Vault {
     is_asked: bool,
     is_claimed: bool,
+    /// It comes in two trips, and stands outside between them with this id and this private one.
+    in_two_trips: bool,
+    outside: Option<(String, String)>,
     socket: Option<SocketNo>,
     early: Vec<Event>,
 }
@@ -95,6 +100,7 @@ impl Person {
             connection: 0,
             claim: None,
             login: 0,
+            login_ends: None,
             pass: None,
         });
         Self {
@@ -280,13 +286,25 @@ impl Person {
             .filter(|_| !self.memory.rng.one_in(3));
         if kept.is_none() || self.memory.rng.one_in(3) {
             self.memory.login += 1;
+            let lasts = self.memory.rng.between(1_000, 25_000);
+            let is_endless = self.memory.rng.one_in(2);
+            let ends = (!is_endless).then(|| self.world.history.now() + lasts);
+            self.memory.login_ends = ends;
+            let (who, login) = (self.who, self.memory.login);
+            self.world
+                .history
+                .add(What::VaultLogin { who, login, ends });
         }
-        let token = vault::token(self.who, self.memory.login);
-        let mut auth = format!(r#"{{"token":"{token}""#);
+        self.world.visits(self.who, self.memory.login);
         talk.vault = Vault {
             is_asked: true,
+            in_two_trips: self.memory.rng.one_in(3),
             ..Vault::default()
         };
+        if talk.vault.in_two_trips {
+            return talk.link.send("40/vault,".to_owned());
+        }
+        let mut auth = format!(r#"{{"token":"{}""#, self.token());
         if let Some(Claim {
             pid,
             offset: Some(offset),
@@ -296,8 +314,38 @@ impl Person {
             talk.vault.is_claimed = true;
             auth.push_str(&format!(r#","pid":"{pid}","offset":"{offset}""#));
         }
-        self.world.visits(self.who, self.memory.login);
         talk.link.send(format!("40/vault,{auth}}}"));
+    }
+
+    fn token(&self) -> String {
+        vault::token(self.who, self.memory.login, self.memory.login_ends)
+    }
+
+    /// It is in, under this id and with this private one.
+    fn let_in(&mut self, talk: &mut Talk, sid: &str, pid: &str) {
+        let (who, login) = (self.who, self.memory.login);
+        let pass = self.memory.pass.as_ref();
+        let is_same = pass.is_some_and(|pass| pass.pid == pid);
+        let is_recovered = talk.vault.is_claimed && is_same;
+        if !is_recovered {
+            self.memory.pass = Some(Claim {
+                server: talk.server,
+                pid: pid.to_owned(),
+                offset: None,
+            });
+        }
+        let socket = self.world.history.socket(sid);
+        talk.vault.socket = Some(socket);
+        self.world.history.add(What::VaultConnected {
+            who,
+            login,
+            socket,
+            is_recovered,
+            in_two_trips: talk.vault.in_two_trips,
+        });
+        for event in std::mem::take(&mut talk.vault.early) {
+            self.take_secret(talk, event);
+        }
     }
 
     fn hear_vault(&mut self, talk: &mut Talk, kind: u8, text: &str) {
@@ -307,41 +355,42 @@ impl Person {
                 let reply: Value = serde_json::from_str(text).unwrap_or_default();
                 let sid = reply["sid"].as_str().unwrap_or_default();
                 let pid = reply["pid"].as_str().unwrap_or_default();
-                let is_same = self
-                    .memory
-                    .pass
-                    .as_ref()
-                    .is_some_and(|pass| pass.pid == pid);
-                let is_recovered = talk.vault.is_claimed && is_same;
-                if !is_recovered {
-                    self.memory.pass = Some(Claim {
-                        server: talk.server,
-                        pid: pid.to_owned(),
-                        offset: None,
-                    });
+                if !talk.vault.in_two_trips {
+                    return self.let_in(talk, sid, pid);
                 }
-                let socket = self.world.history.socket(sid);
-                talk.vault.socket = Some(socket);
-                self.world.history.add(What::VaultConnected {
-                    who,
-                    login,
-                    socket,
-                    is_recovered,
-                });
-                for event in std::mem::take(&mut talk.vault.early) {
-                    self.take_secret(talk, event);
+                talk.vault.outside = Some((sid.to_owned(), pid.to_owned()));
+                // Some come too late.
+                let pause = Duration::from_millis(self.memory.rng.between(0, 4_800));
+                let login = format!(
+                    r#"42/vault,["authenticate",{{"token":"{}"}}]"#,
+                    self.token()
+                );
+                talk.answers.push((Instant::now() + pause, login));
+            }
+            b'2' if text.starts_with(r#"["authenticated""#) => match talk.vault.outside.take() {
+                Some((sid, pid)) => self.let_in(talk, &sid, &pid),
+                None => self.wrong(text.to_owned()),
+            },
+            b'2' if text.contains(r#"["unauthorized""#) => {
+                // Outside, or put out. The server waits for some to have heard it.
+                if let Some(id) = text.split('[').next().filter(|_| self.memory.rng.one_in(2)) {
+                    talk.link.send(format!("43/vault,{id}[]"));
                 }
             }
+            b'2' if talk.vault.outside.is_some() => self.wrong(format!("outside: {text}")),
             b'2' => match parse(text) {
                 Some(event) => self.take_secret(talk, event),
                 None => self.wrong(text.to_owned()),
             },
             b'1' | b'4' => {
-                if kind == b'4' {
+                if kind == b'4' || talk.vault.outside.is_some() {
                     self.world.history.add(What::VaultRefused { who, login });
                 }
                 self.memory.pass = None;
                 talk.vault = Vault::default();
+                // What it was about to log in to is no more.
+                talk.answers
+                    .retain(|(_, text)| !text.contains("authenticate"));
             }
             _ => self.wrong(text.to_owned()),
         }

@@ -1,10 +1,11 @@
 //! A namespace with a guard: who may be in it, and in which of its rooms.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use socketio::auth::{
-    AuthContext, Authenticator, Code, Credential, Grant, InHandshake, Outcome, Policy, auth_fn,
+    AuthContext, Authenticator, Code, Credential, Either, Grant, OnExpiry, Outcome, Policy,
+    auth_fn,
     authorize::{Action, Decision, Holder, authorizer_fn},
     revocation::Revocation,
 };
@@ -12,6 +13,7 @@ use socketio::{Ack, Args, Namespace, Room, Socket, SocketIo};
 use tokio::time::sleep;
 
 use crate::history::{Origin, SocketNo, What};
+use crate::rng::Rng;
 use crate::world::World;
 
 /// Who somebody is, and by which login.
@@ -21,18 +23,36 @@ pub(crate) struct Visitor {
     pub(crate) login: u32,
 }
 
+/// How long one who has connected may take to log in.
+const LOGIN_TIMEOUT: Duration = Duration::from_secs(4);
+
 /// Which rooms are whose.
 pub(crate) fn is_allowed(who: Origin, room: u8) -> bool {
     (who + Origin::from(room)).is_multiple_of(2)
 }
 
-pub(crate) fn token(who: Origin, login: u32) -> String {
+/// What the time of day is when a run begins.
+pub(crate) const DAWN: SystemTime = SystemTime::UNIX_EPOCH;
+
+/// Says who comes, by which login, and until which millisecond of the run that holds.
+pub(crate) fn token(who: Origin, login: u32, ends: Option<u64>) -> String {
+    let ends = ends.map(|ends| ends.to_string()).unwrap_or_default();
+    format!("{who}-{login}-{ends}")
+}
+
+fn parse(token: &str) -> Option<(Visitor, Option<u64>)> {
+    let mut parts = token.split('-');
+    let (who, login) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+    Some((Visitor { who, login }, parts.next()?.parse().ok()))
+}
+
+fn session(who: Origin, login: u32) -> String {
     format!("{who}-{login}")
 }
 
 /// What ends one login.
 pub(crate) fn revocation(who: Origin, login: u32) -> Revocation {
-    Revocation::session(token(who, login))
+    Revocation::session(session(who, login))
 }
 
 fn policy(world: &Arc<World>, server: usize) -> impl Policy<Identity = Visitor> + use<> {
@@ -40,20 +60,32 @@ fn policy(world: &Arc<World>, server: usize) -> impl Policy<Identity = Visitor> 
     let visitors = auth_fn(move |_: AuthContext, credential: Credential| {
         let history = history.clone();
         async move {
-            let parts = credential.token().split_once('-');
-            let parts =
-                parts.and_then(|(who, login)| Some((who.parse().ok()?, login.parse().ok()?)));
-            let Some((who, login)) = parts else {
+            let Some((visitor, ends)) = parse(credential.token()) else {
                 return Outcome::Reject(Code::InvalidToken.into());
             };
+            let Visitor { who, login } = visitor;
             history.add(What::VaultJudged { server, who, login });
             // Some are judged at once, others while much may happen.
             sleep(Duration::from_millis(u64::from((who + login) % 3 * 150))).await;
-            let grant = Grant::new(Visitor { who, login }, format!("visitor {who}"));
-            Outcome::Accept(grant.with_session_id(token(who, login)))
+            let grant = Grant::new(visitor, format!("visitor {who}"));
+            let grant = grant.with_session_id(session(who, login));
+            // That it may have ended by now is the server's business.
+            Outcome::Accept(match ends {
+                Some(ends) => grant.with_expires_at(DAWN + Duration::from_millis(ends)),
+                None => grant,
+            })
         }
     });
-    InHandshake::new(visitors.with_revocation(revocations)).authorize(authorizer_fn(
+    let mut rng = Rng::new(world.seed, 20_000 + server as u64);
+    let on_expiry = if rng.one_in(2) {
+        OnExpiry::ReconnectTransport
+    } else {
+        OnExpiry::DisconnectNamespace
+    };
+    let policy = Either::new(visitors.with_revocation(revocations))
+        .timeout(LOGIN_TIMEOUT)
+        .on_expiry(on_expiry);
+    policy.authorize(authorizer_fn(
         |holder: Holder<'_, Visitor>, action: Action<'_>| {
             Decision::allow_if(match action {
                 Action::Join { room } => {

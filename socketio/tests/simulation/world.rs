@@ -61,6 +61,7 @@ impl World {
         let outlives_its_runtime = server_count == 1 && rng.one_in(2);
         let runtime = runtime();
         let (world, left) = runtime.block_on(async {
+            socketio::testing::set_wall_clock(vault::DAWN);
             let world = Arc::new(Self {
                 seed,
                 history: History::start(),
@@ -95,6 +96,9 @@ impl World {
                 // Each runtime has a clock of its own, and none goes back.
                 tokio::time::advance(left.saturating_duration_since(Instant::now())).await;
                 let main = async {
+                    for node in world.open_nodes() {
+                        node.accept();
+                    }
                     world.live(None, &mut rng).await;
                     world.settle().await;
                 };
@@ -158,8 +162,15 @@ impl World {
                 continue;
             }
             let (_, wire) = wires[rng.below(wires.len())].clone();
-            match rng.below(20) {
-                16.. => self.revoke(&mut rng),
+            match rng.below(22) {
+                20.. => {
+                    let open = self.open_nodes();
+                    if !open.is_empty() {
+                        let lasts = Duration::from_millis(rng.between(100, 8_000));
+                        open[rng.below(open.len())].exhaust(lasts);
+                    }
+                }
+                16..20 => self.revoke(&mut rng),
                 0..6 => self.fault(&wire, Fate::Cut, "cut"),
                 6..9 => {
                     self.fault(&wire, Fate::Stalled, "stall");
@@ -283,8 +294,7 @@ impl World {
         let mut rng = Rng::new(self.seed, 1_000_000 + stream);
         let (near, far, wire) = Wire::lay(&mut rng);
         self.wires().push((server, wire));
-        let io = node.io.clone();
-        spawn(async move { io.serve_stream(far, None).await }).detach();
+        node.knocks(far);
         Some(near)
     }
 

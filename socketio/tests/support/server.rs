@@ -1,5 +1,6 @@
 //! The server's side: a runtime of its own, on threads of its own.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
@@ -38,9 +39,17 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start(flavor: Flavor, io: &SocketIo) -> Self {
+        let io = io.clone();
+        Self::serving(flavor, async move |listener| io.serve(listener).await)
+    }
+
+    /// The same of any server.
+    pub(crate) fn serving<F>(flavor: Flavor, serve: F) -> Self
+    where
+        F: AsyncFnOnce(TcpListener) -> io::Result<()> + Send + 'static,
+    {
         let (started, starts) = mpsc::channel();
         let (stop, stopped) = oneshot::channel::<()>();
-        let io = io.clone();
         let thread = std::thread::spawn(move || {
             let runtime = flavor.runtime();
             runtime.block_on(async {
@@ -48,7 +57,7 @@ impl Server {
                 let address = listener.local_addr().unwrap();
                 started.send((address, Handle::current())).unwrap();
                 tokio::select! {
-                    served = io.serve(listener) => served.unwrap(),
+                    served = serve(listener) => served.unwrap(),
                     _ = stopped => {}
                 }
             });

@@ -38,6 +38,21 @@ impl WebSocket {
         Self::join_over(stream).await
     }
 
+    /// The same, with more headers: lines of the head.
+    pub(crate) async fn join_with(address: SocketAddr, headers: &str) -> Self {
+        let stream = within(TcpStream::connect(address)).await.unwrap();
+        let mut socket = Self::open_with(stream, "/socket.io/", "", headers).await;
+        socket.enter().await;
+        socket
+    }
+
+    /// The head of the answer to an attempt to open a session, with more headers.
+    pub(crate) async fn answer_to(address: SocketAddr, headers: &str) -> String {
+        let stream = within(TcpStream::connect(address)).await.unwrap();
+        let mut socket = Self::over(stream);
+        socket.ask("/socket.io/", "", headers).await
+    }
+
     /// Opens a WebSocket to upgrade the session with.
     pub(crate) async fn candidate(address: SocketAddr, sid: &str) -> Self {
         let stream = within(TcpStream::connect(address)).await.unwrap();
@@ -49,17 +64,33 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// Opens a session over a stream and joins `/`.
     pub(crate) async fn join_over(stream: S) -> Self {
         let mut socket = Self::open(stream, "").await;
-        let opening = socket.reader.text().await;
-        assert!(opening.starts_with("0{"), "{opening}");
-        socket.writer.send("40").await;
-        let reply = socket.reader.text().await;
-        assert!(reply.starts_with("40{"), "{reply}");
+        socket.enter().await;
         socket
     }
 
+    async fn enter(&mut self) {
+        let opening = self.reader.text().await;
+        assert!(opening.starts_with("0{"), "{opening}");
+        self.writer.send("40").await;
+        let reply = self.reader.text().await;
+        assert!(reply.starts_with("40{"), "{reply}");
+    }
+
     async fn open(stream: S, query: &str) -> Self {
+        Self::open_with(stream, "/socket.io/", query, "").await
+    }
+
+    /// Opens a session at a path, without joining anything.
+    pub(crate) async fn open_with(stream: S, path: &str, query: &str, headers: &str) -> Self {
+        let mut socket = Self::over(stream);
+        let head = socket.ask(path, query, headers).await;
+        assert!(head.starts_with("HTTP/1.1 101"), "{head}");
+        socket
+    }
+
+    fn over(stream: S) -> Self {
         let (stream, sink) = tokio::io::split(stream);
-        let mut socket = Self {
+        Self {
             reader: Reader {
                 stream,
                 unread: Vec::new(),
@@ -69,17 +100,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
                 stream: sink,
                 frames: Vec::new(),
             },
-        };
+        }
+    }
+
+    async fn ask(&mut self, path: &str, query: &str, headers: &str) -> String {
         let request = format!(
-            "GET /socket.io/?EIO=4&transport=websocket{query} HTTP/1.1\r\nHost: t\r\n\
+            "GET {path}?EIO=4&transport=websocket{query} HTTP/1.1\r\nHost: t\r\n{headers}\
              Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
              Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
         );
-        let sent = socket.writer.stream.write_all(request.as_bytes());
+        let sent = self.writer.stream.write_all(request.as_bytes());
         within(sent).await.unwrap();
-        let head = within(socket.reader.head()).await;
-        assert!(head.starts_with("HTTP/1.1 101"), "{head}");
-        socket
+        within(self.reader.head()).await
     }
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{NOW, SECRET, ask, builder, good, hs256, with};
 use crate::base::ready::now_or_never;
-use crate::jwt::{Algorithm, JwtAuthenticator, VerifyingKey};
+use crate::jwt::{Algorithm, JwtAuthenticator, KeyError, VerifyingKey};
 use crate::{
     AuthContext, Authenticator, Code, Credential, InHandshake, Outcome, Policy as _, Rejection,
     SourceKind, combinators::by_issuer,
@@ -79,6 +79,10 @@ fn what_was_wrong_before_the_claims_is_named_too() {
         (
             with_header(json!({"alg": "ES256K"})),
             r#"the algorithm "ES256K" is not supported"#,
+        ),
+        (
+            with_header(json!({"alg": "ES512"})),
+            r#"the algorithm "ES512" is not supported"#,
         ),
         (
             with_header(json!({"alg": "HS256", "jku": "https://e.example"})),
@@ -171,6 +175,10 @@ fn the_keys_of_a_set_that_are_passed_over_are_told_with_the_reason() {
             r#"key "k": its curve "secp256k1" is not supported"#,
         ),
         (
+            r#"{"kty":"EC","crv":"P-521","alg":"ES512","kid":"l"}"#,
+            r#"key "l": the key is on P-521, whose algorithm ES512 is not supported"#,
+        ),
+        (
             r#"{"kty":"RSA","alg":"RSA-OAEP","kid":"r"}"#,
             r#"key "r": its algorithm "RSA-OAEP" is not supported"#,
         ),
@@ -189,5 +197,27 @@ fn the_keys_of_a_set_that_are_passed_over_are_told_with_the_reason() {
     assert_eq!(
         weak.to_string(),
         "a key was refused: the secret is too short or too regular for its algorithm"
+    );
+}
+
+#[test]
+fn a_key_for_es512_is_refused_by_that_name() {
+    const PEM: &str = "-----BEGIN PUBLIC KEY-----
+MIGbMBAGByqGSM49AgEGBSuBBAAjA4GGAAQBEEEjf1mJyYuhwwuXS3bcVrGOE1PS
+5/h38qMWhc6PuZuGaMtLgffoGDjGfPJJca3MguZBR4VYbH4wrPxwQ6g7gs4A8X0+
+fL0nysDXd59eGcm7gY6llOzbFQKDf6rTzH2Uygl3cM38myDrfR3a0AA/5EOVhO+C
+ts+pImWQ5MHg70BBPRM=
+-----END PUBLIC KEY-----
+";
+    for algorithm in [Algorithm::Es256, Algorithm::Es384] {
+        let refused = VerifyingKey::pem(algorithm, PEM).unwrap_err();
+        assert_eq!(refused, KeyError::Es512);
+    }
+    let alone = r#"{"kty":"EC","crv":"P-521","x":"AA","y":"AA"}"#;
+    let refused = builder::<Value>().jwks(alone).build().err().unwrap();
+    assert_eq!(
+        refused.to_string(),
+        "a key was refused: the key set has no usable key: a key without kid: \
+         the key is on P-521, whose algorithm ES512 is not supported"
     );
 }

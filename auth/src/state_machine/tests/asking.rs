@@ -123,7 +123,7 @@ fn the_queue_is_bounded_wherever_packets_wait() {
             _ => "cancel(1) close",
         };
         let mut bench = Bench::at(state);
-        for _ in 0..16 {
+        for _ in 0..256 {
             assert_eq!(bench.step(at, Input::Packet(1)), "", "{state}");
         }
         assert_eq!(bench.step(at, Input::Packet(1)), closed, "{state}");
@@ -134,9 +134,9 @@ fn the_queue_is_bounded_wherever_packets_wait() {
 }
 
 #[test]
-fn guests_that_are_turned_away_are_counted_as_noise() {
+fn guests_that_are_turned_away_are_counted_as_empty_attempts() {
     let mut bench = Bench::of("outside: waiting", |settings| {
-        settings.max_ignored_packets = 2;
+        settings.max_empty_attempts = 2;
     });
     let guest = || present(Collected::Guest, None);
     let turned_away = "step-back unauthorized(insufficient_scope)";

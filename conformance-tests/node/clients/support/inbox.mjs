@@ -53,6 +53,8 @@ export function within(what, start) {
   const late = new Error(`no ${what} within ${PATIENCE_MS / 1000} s`);
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(late), PATIENCE_MS);
+    // What nobody waits for any more keeps no process.
+    timer.unref();
     const settled = (settle) => (value) => {
       clearTimeout(timer);
       settle(value);

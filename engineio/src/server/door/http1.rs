@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Method, StatusCode};
-use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::timeout;
 
 use super::incoming::{Incoming, Line, poll_read};
@@ -33,6 +33,8 @@ const KEEP_ALIVE_GRACE: Duration = Duration::from_secs(1);
 
 /// Serves one connection: its requests, then the WebSocket it became.
 pub(crate) enum Serving<D> {
+    /// Nothing was read yet.
+    Fresh(Option<Fresh<D>>),
     /// What requests need; gone while a WebSocket idles.
     Beginning(Pin<Box<dyn Future<Output = Option<Task<D>>> + Send>>),
     WebSocket(Task<D>),
@@ -43,7 +45,46 @@ pub(crate) fn serve<D: Send + Sync + 'static>(
     stream: Stream,
     caller: Caller,
 ) -> Serving<D> {
-    Serving::Beginning(Box::pin(begin(hub, stream, caller)))
+    Serving::Fresh(Some(Fresh {
+        hub,
+        stream,
+        caller,
+    }))
+}
+
+/// A connection that was accepted.
+pub(crate) struct Fresh<D> {
+    hub: Arc<HubOf<D>>,
+    stream: Stream,
+    caller: Caller,
+}
+
+impl<D: Send + Sync + 'static> Fresh<D> {
+    /// Most connections begin with a handshake that is there as a whole and that nobody has to be waited for. It is answered
+    /// where it was read: no clock is set for it, and the state of whoever waits for requests, the largest piece of memory
+    /// of a connection, is not even made.
+    fn begin(mut self, cx: &mut Context<'_>) -> Serving<D> {
+        let (read, next) = buffers::with_scratch(|scratch| {
+            let mut buffer = ReadBuf::new(scratch);
+            // Whatever it is that keeps it from being read comes up again.
+            let _ = Pin::new(&mut self.stream).poll_read(cx, &mut buffer);
+            let read = buffer.filled_mut();
+            let next = match Head::parse(read, limits(&self.hub)) {
+                Ok(Some(head)) => Some(answer_at_once(&self.hub, read, head, self.caller)),
+                _ => None,
+            };
+            let used = match &next {
+                Some(Next::Answered(head, Answer::Upgrade(_))) => head.length,
+                _ => 0,
+            };
+            (read.get(used..).unwrap_or_default().to_vec(), next)
+        });
+        if let Some(Next::Answered(_, Answer::Upgrade(upgrade))) = next {
+            return Serving::WebSocket(upgrade.answer_and_run(self.stream, read));
+        }
+        let beginning = begin(self.hub, self.stream, self.caller, read, next);
+        Serving::Beginning(Box::pin(beginning))
+    }
 }
 
 impl<D: Send + Sync + 'static> Future for Serving<D> {
@@ -52,6 +93,10 @@ impl<D: Send + Sync + 'static> Future for Serving<D> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         loop {
             match &mut *self {
+                Self::Fresh(fresh) => match fresh.take() {
+                    Some(fresh) => *self = fresh.begin(cx),
+                    None => return Poll::Ready(()),
+                },
                 Self::Beginning(beginning) => match ready!(beginning.as_mut().poll(cx)) {
                     Some(websocket) => *self = Self::WebSocket(websocket),
                     None => return Poll::Ready(()),
@@ -73,14 +118,19 @@ enum Next<D: Send + Sync + 'static> {
     End,
 }
 
-/// The WebSocket that the connection became; `None` when the connection is over.
+/// The WebSocket that the connection became; `None` when the connection is over. `next` is what the bytes were that have
+/// been `read`, where these are a whole head.
 async fn begin<D: Send + Sync + 'static>(
     hub: Arc<HubOf<D>>,
     mut stream: Stream,
     caller: Caller,
+    mut read: Vec<u8>,
+    next: Option<Next<D>>,
 ) -> Option<Task<D>> {
-    let mut read = Vec::new();
-    let next = timely_head(&hub, &mut stream, &mut read, caller).await;
+    let next = match next {
+        Some(next) => next,
+        None => timely_head(&hub, &mut stream, &mut read, caller).await,
+    };
     if let Next::Answered(head, Answer::Upgrade(upgrade)) = next {
         let behind = read.get(head.length..).unwrap_or_default().to_vec();
         return Some(upgrade.answer_and_run(stream, behind));
@@ -179,7 +229,7 @@ async fn answer_request<D: Send + Sync + 'static>(
         line.read
             .extend_from_slice(read.get(end..).unwrap_or_default());
         line.rest = Rest::Length(0);
-        let view = head.view(&read, caller);
+        let view = hub.identify(head.view(&read, &caller));
         if !hub.path.matches(view.path()) {
             return (line, Some(not_found()));
         }
@@ -189,7 +239,7 @@ async fn answer_request<D: Send + Sync + 'static>(
     }
     let behind = line.read.split_off(head.length);
     let read = std::mem::replace(&mut line.read, behind);
-    let view = head.view(&read, caller);
+    let view = hub.identify(head.view(&read, &caller));
     if !hub.path.matches(view.path()) {
         return (line, Some(not_found()));
     }
@@ -279,13 +329,9 @@ async fn read_head<D: Send + Sync + 'static>(
     read: &mut Vec<u8>,
     caller: Caller,
 ) -> io::Result<Next<D>> {
-    let limits = HeadLimits {
-        bytes: hub.config.max_header_bytes,
-        headers: hub.config.max_headers,
-    };
     loop {
         if !read.is_empty() {
-            match Head::parse(read, limits) {
+            match Head::parse(read, limits(hub)) {
                 Ok(Some(head)) => return Ok(answer_at_once(hub, read, head, caller)),
                 Ok(None) => {}
                 Err(fault) => return Ok(Next::Refused(fault.status())),
@@ -294,6 +340,13 @@ async fn read_head<D: Send + Sync + 'static>(
         if poll_fn(|cx| poll_read(stream, read, cx)).await? == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
+    }
+}
+
+fn limits<D>(hub: &HubOf<D>) -> HeadLimits {
+    HeadLimits {
+        bytes: hub.config.max_header_bytes,
+        headers: hub.config.max_headers,
     }
 }
 
@@ -309,7 +362,7 @@ fn answer_at_once<D: Send + Sync + 'static>(
         && head.method == Method::GET
         && head.message.framing == Framing::Length(0);
     if may_be_handshake {
-        let view = head.view(read, caller);
+        let view = hub.identify(head.view(read, &caller));
         if hub.path.matches(view.path())
             && let Some(answer) = answer::answer_handshake(hub, &view)
         {

@@ -37,7 +37,7 @@ impl Accepted {
     fn new(stream: Stream) -> Self {
         Self {
             stream,
-            caller: Caller::default(),
+            caller: Caller::UNKNOWN,
         }
     }
 

@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderValue, StatusCode, Version, header};
+use http::{Extensions, HeaderValue, StatusCode, Version, header};
 use http_body::Body as HttpBody;
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
@@ -35,13 +35,17 @@ pub struct PeerAddr(pub SocketAddr);
 pub struct EngineService<D> {
     hub: Arc<HubOf<D>>,
     caller: Caller,
+    peer_of: Option<Arc<PeerHook>>,
 }
+
+type PeerHook = dyn Fn(&Extensions) -> Option<SocketAddr> + Send + Sync;
 
 impl<D> Clone for EngineService<D> {
     fn clone(&self) -> Self {
         Self {
             hub: Arc::clone(&self.hub),
             caller: self.caller,
+            peer_of: self.peer_of.clone(),
         }
     }
 }
@@ -58,7 +62,8 @@ impl<D> EngineService<D> {
     pub(crate) fn new(hub: Arc<HubOf<D>>) -> Self {
         Self {
             hub,
-            caller: Caller::default(),
+            caller: Caller::UNKNOWN,
+            peer_of: None,
         }
     }
 
@@ -66,6 +71,38 @@ impl<D> EngineService<D> {
     #[must_use]
     pub fn peer(mut self, peer: SocketAddr) -> Self {
         self.caller.peer = Some(peer);
+        self
+    }
+
+    /// The same service behind a server that says each request's peer in an extension of a type of its own, such as
+    /// axum's `ConnectInfo<SocketAddr>`. A [`PeerAddr`] wins; a request without either has the peer of
+    /// [`peer`](Self::peer), if that was called.
+    ///
+    /// ```
+    /// # struct Echo;
+    /// # impl engineio::Handler for Echo {
+    /// #     type Data = ();
+    /// #     fn on_open(&self, _: &engineio::RequestView<'_>, _: engineio::Protocol) {}
+    /// #     fn on_message(&self, _: &engineio::Connection<()>, _: engineio::Message<'_>) -> engineio::Flow {
+    /// #         engineio::Flow::Continue
+    /// #     }
+    /// #     fn on_close(&self, _: &engineio::Connection<()>, _: engineio::CloseReason) {}
+    /// # }
+    /// # mod axum { pub mod extract { #[derive(Clone)] pub struct ConnectInfo<T>(pub T); } }
+    /// use std::net::SocketAddr;
+    /// use axum::extract::ConnectInfo;
+    ///
+    /// # fn main() -> Result<(), engineio::ConfigError> {
+    /// let engine = engineio::Engine::new(engineio::Config::new(), Echo)?;
+    /// let service = engine.service().peer_from(|ConnectInfo(peer): &ConnectInfo<SocketAddr>| *peer);
+    /// # let _ = service; Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn peer_from<T: Send + Sync + 'static>(
+        mut self,
+        peer: impl Fn(&T) -> SocketAddr + Send + Sync + 'static,
+    ) -> Self {
+        self.peer_of = Some(Arc::new(move |extensions| extensions.get().map(&peer)));
         self
     }
 
@@ -88,7 +125,10 @@ where
 
     fn call(&self, request: http::Request<B>) -> Self::Future {
         let hub = Arc::clone(&self.hub);
-        let caller = self.caller;
+        let mut caller = self.caller;
+        if let Some(peer_of) = &self.peer_of {
+            caller.peer = peer_of(request.extensions()).or(caller.peer);
+        }
         Box::pin(async move { Ok(handle(&hub, request, caller).await) })
     }
 }
@@ -158,7 +198,8 @@ where
         .uri
         .path_and_query()
         .map_or("/", |target| target.as_str());
-    let view = RequestView::new(&parts.method, target, Headers::Map(&parts.headers), caller);
+    let headers = Headers::Map(&parts.headers, Some(&parts.extensions));
+    let view = hub.identify(RequestView::new(&parts.method, target, headers, &caller));
     if !hub.path.matches(view.path()) {
         return empty(StatusCode::NOT_FOUND);
     }

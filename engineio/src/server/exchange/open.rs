@@ -138,7 +138,7 @@ pub(crate) fn open_polling<D: Send + Sync + 'static>(
     let shared = open(hub, request, query, Transport::Polling, id, now)?;
     // Only what comes before the application's own packets travels with the handshake (EIO4-HS-04).
     let mut payload = PayloadEncoder::new(query.protocol, !query.is_base64);
-    payload.push_text(&hub.open_packet.of(&id, Transport::Polling));
+    payload.push_text(&hub.open_packet.of(&id, Transport::Polling).concat());
     if let Some(initial) = &hub.config.initial_packet {
         payload.push_text(&format!("4{initial}"));
     }
@@ -201,7 +201,11 @@ pub(crate) fn open_websocket<D: Send + Sync + 'static>(
     }
     let mut frames = buffers::take();
     let open = hub.open_packet.of(&id, Transport::WebSocket);
-    websocket::write_frame(&mut frames, websocket::Opcode::Text, open.as_bytes());
+    let length = open.iter().map(|part| part.len()).sum();
+    websocket::write_header(&mut frames, websocket::Opcode::Text, length);
+    for part in open {
+        frames.extend_from_slice(part.as_bytes());
+    }
     if let Some(initial) = &hub.config.initial_packet {
         let initial = format!("4{initial}");
         websocket::write_frame(&mut frames, websocket::Opcode::Text, initial.as_bytes());

@@ -10,12 +10,12 @@ use crate::server::session::shared::{HubOf, Shared};
 
 /// A request without an origin passes: it does not come from a page.
 pub(crate) fn is_origin_allowed<D>(hub: &HubOf<D>, request: &RequestView<'_>) -> bool {
-    match (&hub.config.allowed_origins, request.header("origin")) {
-        (Some(origins), Some(origin)) => {
-            std::str::from_utf8(origin).is_ok_and(|origin| origins.allows(origin))
-        }
-        _ => true,
-    }
+    let Some(origins) = &hub.config.allowed_origins else {
+        return true;
+    };
+    request
+        .header("origin")
+        .is_none_or(|origin| std::str::from_utf8(origin).is_ok_and(|origin| origins.allows(origin)))
 }
 
 /// Asks the application about a later request of a session.

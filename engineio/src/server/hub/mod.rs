@@ -18,6 +18,7 @@ use super::lock::Lock;
 use super::random;
 use crate::config::Config;
 use crate::http::PathMatcher;
+use crate::http::request::RequestView;
 use crate::owed::Answers;
 use crate::trace;
 use crate::transport::Timing;
@@ -54,6 +55,21 @@ impl<A, S> Hub<A, S> {
             application,
             is_draining: Lock::new(false),
             mark_keys: RandomState::new(),
+        }
+    }
+
+    /// The request as one of the client that it comes from, whoever has passed it on.
+    #[inline]
+    pub(crate) fn identify<'r>(&self, request: RequestView<'r>) -> RequestView<'r> {
+        match &self.config.forwarded {
+            None => request,
+            Some(hook) => {
+                let found = catch_unwind(AssertUnwindSafe(|| hook(&request)));
+                if found.is_err() {
+                    trace::error!("the hook on forwarded requests panicked");
+                }
+                request.forwarded(found.ok().flatten())
+            }
         }
     }
 

@@ -22,13 +22,13 @@ impl OpenPacket {
         }
     }
 
-    /// The packet for one session.
-    pub(crate) fn of(&self, id: &SessionId, transport: Transport) -> String {
+    /// The packet for one session, in the parts that it is made of.
+    pub(crate) fn of<'p>(&'p self, id: &'p SessionId, transport: Transport) -> [&'p str; 3] {
         let tail = match transport {
             Transport::Polling => &self.polling,
             Transport::WebSocket => &self.websocket,
         };
-        [HEAD, id.as_str(), tail].concat()
+        [HEAD, id.as_str(), tail]
     }
 }
 
@@ -51,11 +51,11 @@ mod tests {
         let id = SessionId::from_random_bytes([0; 15]);
         let packet = OpenPacket::new(&Config::default());
         assert_eq!(
-            packet.of(&id, Transport::Polling),
+            packet.of(&id, Transport::Polling).concat(),
             "0{\"sid\":\"AAAAAAAAAAAAAAAAAAAA\",\"upgrades\":[\"websocket\"],\"pingInterval\":25000,\"pingTimeout\":20000,\"maxPayload\":1000000}"
         );
         assert_eq!(
-            packet.of(&id, Transport::WebSocket),
+            packet.of(&id, Transport::WebSocket).concat(),
             "0{\"sid\":\"AAAAAAAAAAAAAAAAAAAA\",\"upgrades\":[],\"pingInterval\":25000,\"pingTimeout\":20000,\"maxPayload\":1000000}"
         );
     }

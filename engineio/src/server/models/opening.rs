@@ -22,8 +22,8 @@ fn shake_hands(hub: &Arc<HubOf<()>>) -> bool {
     let request = RequestView::new(
         &Method::GET,
         target,
-        Headers::Map(&headers),
-        Caller::default(),
+        Headers::Map(&headers, None),
+        &Caller::UNKNOWN,
     );
     let query = Query::parse(&request);
     admit_at_once(hub, &query)

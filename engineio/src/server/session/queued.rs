@@ -76,7 +76,7 @@ impl<D: Send + Sync + 'static> Drop for Queued<'_, D> {
         let shared = &self.connection.0;
         match std::mem::replace(&mut self.next, Next::Nothing) {
             Next::Nothing => {}
-            Next::Write(writer, frames) => shared.write_past_queue(writer, frames),
+            Next::Write(writer, frames) => shared.write_past_queue(writer, &frames),
             Next::Leave => shared.flush_queued(),
             Next::Discard => {
                 trace::debug!("a client does not read what it is sent");

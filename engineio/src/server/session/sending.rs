@@ -86,9 +86,10 @@ impl<D: Send + Sync + 'static> Shared<D> {
         inner.leave_polling();
         inner.writer = WriterSlot::Here(writer);
         inner.form = form;
-        if let Some(head) = head {
+        if let Some(mut head) = head {
             let is_plain = inner.form.is_plain();
-            inner.session.outbox.push_head(head, is_plain);
+            inner.session.outbox.push_head(&mut head, is_plain);
+            buffers::give_back(head);
         }
     }
 
@@ -213,21 +214,22 @@ impl<D: Send + Sync + 'static> Shared<D> {
             return Err(SendError::Closed);
         }
         let settings = inner.form.shared_settings();
+        let compressed;
         let (frames, wire) = match settings.filter(|_| !options.is_incompressible) {
             Some(settings) => {
                 drop(inner);
-                let frames = form::shared_frames(message, settings);
+                compressed = form::shared_frames(message, settings);
                 inner = self.lock();
-                (frames, Some(Shape::Wire))
+                (&compressed, Some(Shape::Wire))
             }
-            None => (message.frames().clone(), None),
+            None => (message.frames(), None),
         };
         let size = (message.message_count(), frames.len());
         let Some(writer) = inner.begin_bypass(frames.len(), wire) else {
             drop(inner);
             return self.push(options, size, |outbox, placing| {
                 let shape = wire.unwrap_or(placing.shape);
-                outbox.push_shared(&frames, Placing { shape, ..placing }, buffers::take)
+                outbox.push_shared(frames, Placing { shape, ..placing }, buffers::take)
             });
         };
         drop(inner);
@@ -237,9 +239,9 @@ impl<D: Send + Sync + 'static> Shared<D> {
     }
 
     /// Writes a shared message past the empty queue, with the right to write already taken.
-    pub(super) fn write_past_queue(self: &Arc<Self>, writer: Writer, frames: Bytes) {
+    pub(super) fn write_past_queue(self: &Arc<Self>, writer: Writer, frames: &Bytes) {
         // Nothing waits, so the shared bytes are written as they are; what does not fit is queued.
-        let (wrote, written) = writer.try_write_slice(&frames);
+        let (wrote, written) = writer.try_write_slice(frames);
         let mut inner = self.lock();
         if wrote == Wrote::All {
             let is_awaited = inner.end_direct_write(writer, None);
@@ -250,7 +252,7 @@ impl<D: Send + Sync + 'static> Shared<D> {
             }
             return;
         }
-        let mut rest = Chunk::shared(frames, Shape::Wire);
+        let mut rest = Chunk::shared(frames.clone(), Shape::Wire);
         rest.advance(written);
         let _woken_anyway = inner.end_direct_write(writer, Some(rest));
         self.wake_writer(inner, wrote);

@@ -479,7 +479,7 @@ impl<D: Send + Sync + 'static> Shared<D> {
     ) -> Flow {
         if let Some(message) = message
             && batch.has_message
-            && !self.is_over.load(Ordering::Acquire)
+            && self.is_open()
         {
             return self.deliver(connection, message);
         }
@@ -519,8 +519,17 @@ impl<D: Send + Sync + 'static> Shared<D> {
         self.signals.store(0, Ordering::Release);
     }
 
+    /// True until the session is closed by either side. Without the lock, and so perhaps a moment late.
+    pub(crate) fn is_open(&self) -> bool {
+        !self.is_over.load(Ordering::Acquire)
+    }
+
     /// Hands one message to the application. Only between `begin_turn` and `end_turn`.
-    fn deliver(self: &Arc<Self>, connection: &Connection<D>, message: Message<'_>) -> Flow {
+    pub(crate) fn deliver(
+        self: &Arc<Self>,
+        connection: &Connection<D>,
+        message: Message<'_>,
+    ) -> Flow {
         let mut flow = Flow::Continue;
         self.tell(|handler| flow = handler.on_message(connection, message));
         if flow == Flow::Pause {

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncWrite, AsyncWriteExt, ReadBuf};
 
 use crate::buffers;
+use crate::message::Message;
 use crate::packet;
 use crate::proto::chunk::{Chunk, Shape};
 use crate::proto::event::{Input, Probing};
@@ -557,6 +558,14 @@ fn receive<D: Send + Sync + 'static>(
     event: Event<'_>,
 ) -> Flow {
     let shared = &connection.0;
+    // Of the messages of one read, the session was told with the first.
+    if let Event::Text(text) = event
+        && let Some(text) = text.strip_prefix('4')
+        && batch.has_message
+        && shared.is_open()
+    {
+        return shared.deliver(connection, Message::text(text, batch.read_at));
+    }
     let packet = match event {
         Event::Text(text) => packet::parse_text(shared.protocol(), text),
         Event::Binary(data) => match packet::parse_binary(shared.protocol(), data) {

@@ -7,6 +7,7 @@ use engineio::{Payload, Protocol};
 use socketio_auth::server::lenient_json;
 
 use super::placeholder::{Placeholders, References};
+use super::plain::plain_len;
 use super::scan::{Observer, RawString, Scanner, Values};
 use crate::codec::args::{ArgsSource, Attached, Attachments};
 use crate::codec::error::PacketError;
@@ -116,31 +117,71 @@ pub(in crate::codec) fn decode<'a>(
     )))
 }
 
-/// Who sent which event, read without its arguments. `None` of anything else, and of an event whose attachments follow.
+/// The event that most messages are: of the main namespace, its name plain, its only argument one plain string, and
+/// nothing in between. `None` of anything else, and of what may be wrong: that is for [`decode`].
+///
+/// What `decode` does in several steps, each of which knows but its own part, is one look at the bytes here. It saves an
+/// eighth of all that a small echo costs.
+#[inline]
+pub(in crate::codec) fn plain_event<'a>(
+    message: Payload<'a>,
+    limits: &PacketLimits,
+) -> Option<Packet<'a>> {
+    let Payload::Text(text) = message else {
+        return None;
+    };
+    let (name, behind) = plain_string(text.strip_prefix("2[\"")?)?;
+    let args = behind.strip_prefix(',')?;
+    let (_, behind) = plain_string(args.strip_prefix('"')?)?;
+    if behind != "]" || limits.max_values == 0 || is_reserved(name) {
+        return None;
+    }
+    let args = args.get(..args.len().saturating_sub(1))?;
+    Some(Packet::received(
+        PacketKind::Event,
+        Cow::Borrowed("/"),
+        None,
+        None,
+        Some(Cow::Borrowed(name)),
+        ArgsSource::json(args, 1),
+    ))
+}
+
+/// The rest of a string whose opening quote was taken, and what is behind it. `None` if it is not plain to its end.
+#[inline]
+fn plain_string(rest: &str) -> Option<(&str, &str)> {
+    let (text, behind) = rest.split_at_checked(plain_len(rest.as_bytes()))?;
+    Some((text, behind.strip_prefix('"')?))
+}
+
+/// Who sent which event, read without its arguments, which must be JSON all the same. `None` of anything else, and of an
+/// event whose attachments follow.
 pub(in crate::codec) fn event_without_args<'a>(
     message: Payload<'a>,
     protocol: Protocol,
     limits: &PacketLimits,
-) -> Option<Packet<'a>> {
+) -> Result<Option<Packet<'a>>, PacketError> {
     let kind = PacketKind::Event;
     let Payload::Text(text) = message else {
-        return None;
+        return Ok(None);
     };
-    let mut cursor = Cursor::new(text.strip_prefix('2')?);
-    let (namespace, _) = cursor.take_namespace(kind, protocol, limits).ok()?;
-    let id = cursor.take_id().ok()?;
-    let mut scanner = Scanner::new(cursor.rest.strip_prefix('[')?);
-    let name = event_name(&mut scanner).ok()?;
+    let Some(text) = text.strip_prefix('2') else {
+        return Ok(None);
+    };
+    let mut cursor = Cursor::new(text);
+    let (namespace, _) = cursor.take_namespace(kind, protocol, limits)?;
+    let id = cursor.take_id()?;
+    let mut scanner = Scanner::new(cursor.rest);
+    scanner.expect(b'[')?;
+    let name = event_name(&mut scanner)?;
+    scanner.skip_whitespace();
+    scanner.expect(b',')?;
+    scanner.skip_elements()?;
+    scanner.finish()?;
     let namespace = Cow::Borrowed(namespace);
     let args = ArgsSource::default();
-    Some(Packet::received(
-        kind,
-        namespace,
-        None,
-        id,
-        Some(name),
-        args,
-    ))
+    let event = Packet::received(kind, namespace, None, id, Some(name), args);
+    Ok(Some(event))
 }
 
 //= SIO5-BIN-06

@@ -80,15 +80,15 @@ fn decimal(number: usize, room: &mut [u8; DIGITS_MAX]) -> &[u8] {
     room.get(start..).unwrap_or_default()
 }
 
-/// Writes a packet that is neither event nor ack, with its payload as JSON text.
+/// Writes a packet that is neither event nor ack; `payload` appends its payload as JSON text.
 pub(in crate::codec) fn write_control(
     header: Header<'_>,
-    payload: &str,
+    payload: impl FnOnce(&mut Vec<u8>),
     buffer: &mut MessageBuffer,
 ) -> Result<(), EncodeError> {
     buffer.push_text_with(|out| {
         header.write(out)?;
-        out.extend_from_slice(payload.as_bytes());
+        payload(out);
         Ok(())
     })
 }

@@ -63,6 +63,22 @@ pub(super) const UNLIMITED: PacketLimits = PacketLimits {
     max_query_len: usize::MAX,
 };
 
+/// What is looked at of values.
+#[derive(Clone, Copy)]
+struct Bounds {
+    max_depth: u32,
+    max_values: usize,
+}
+
+impl Bounds {
+    fn of(limits: &PacketLimits) -> Self {
+        Self {
+            max_depth: limits.max_depth.min(DEEPEST),
+            max_values: limits.max_values,
+        }
+    }
+}
+
 /// A cursor over JSON text.
 #[derive(Clone)]
 pub(super) struct Scanner<'a> {
@@ -100,12 +116,22 @@ impl<'a> Scanner<'a> {
         if self.take_if(b']') {
             return Ok(Values { text: "", count: 0 });
         }
-        let count = self.run(1, limits, observer)?;
+        let count = self.run(1, Bounds::of(limits), observer)?;
         let end = self.offset().saturating_sub(1);
         Ok(Values {
             text: self.slice(start, end),
             count,
         })
+    }
+
+    /// What [`elements`](Self::elements) takes, however deep and many they are. Each level keeps a bit, so text that is no
+    /// longer than a message makes the least of it.
+    pub(super) fn skip_elements(&mut self) -> Result<(), PacketError> {
+        let bounds = Bounds {
+            max_depth: u32::MAX,
+            max_values: usize::MAX,
+        };
+        self.run(1, bounds, &mut ()).map(drop)
     }
 
     /// One value.
@@ -115,7 +141,7 @@ impl<'a> Scanner<'a> {
         observer: &mut impl Observer,
     ) -> Result<&'a str, PacketError> {
         let start = self.offset();
-        self.run(0, limits, observer)?;
+        self.run(0, Bounds::of(limits), observer)?;
         Ok(self.slice(start, self.offset()))
     }
 
@@ -124,10 +150,13 @@ impl<'a> Scanner<'a> {
     fn run(
         &mut self,
         open: u32,
-        limits: &PacketLimits,
+        bounds: Bounds,
         observer: &mut impl Observer,
     ) -> Result<usize, PacketError> {
-        let max_depth = limits.max_depth.min(DEEPEST);
+        let Bounds {
+            max_depth,
+            max_values,
+        } = bounds;
         let mut depth = open;
         // One bit for each of the inner levels, the innermost lowest: set for an object. Those around them follow in words.
         let mut objects = 0_u128;
@@ -136,7 +165,7 @@ impl<'a> Scanner<'a> {
         let mut count = 0_usize;
         'value: loop {
             values = values.saturating_add(1);
-            if values > limits.max_values {
+            if values > max_values {
                 return Err(PacketError::TooManyValues);
             }
             if depth == open {
@@ -157,7 +186,7 @@ impl<'a> Scanner<'a> {
                     let is_object = first == b'{';
                     let with_placeholder = values.saturating_add(PLACEHOLDER_VALUES);
                     if is_object
-                        && with_placeholder <= limits.max_values
+                        && with_placeholder <= max_values
                         && let Some(after) = observer.placeholder(self.rest)
                     {
                         self.rest = after;
@@ -343,7 +372,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    fn expect(&mut self, expected: u8) -> Result<(), PacketError> {
+    pub(super) fn expect(&mut self, expected: u8) -> Result<(), PacketError> {
         if self.take_if(expected) {
             Ok(())
         } else {

@@ -636,26 +636,30 @@ fn of_what_is_past_a_limit_events_of_json_without_attachments_are_known() {
             Protocol::V4,
             &PacketLimits::default(),
         )?;
-        Some((
-            packet.namespace().to_owned(),
-            packet.id(),
-            packet.name()?.to_owned(),
-        ))
+        let name = packet.name().unwrap_or_default().to_owned();
+        Ok((packet.namespace().to_owned(), packet.id(), name))
     };
-    let expected = Some(("/a".to_owned(), Some(7), "e".to_owned()));
+    let expected = Ok(("/a".to_owned(), Some(7), "e".to_owned()));
     for error in [PacketError::TooDeep, PacketError::TooManyValues] {
-        assert_eq!(known(&Codec::json(), error, r#"2/a,7["e",[[["#), expected);
+        assert_eq!(known(&Codec::json(), error, r#"2/a,7["e",[[]]]"#), expected);
     }
-    for message in [
-        r#"51-/a,7["e",[["#,
-        "3/a,7[[[[",
-        r#"0{"a":[["#,
-        r#"2["connect",[["#,
-        "2[[[",
+    for (message, error) in [
+        (r#"51-/a,7["e",[[]]]"#, PacketError::TooDeep),
+        ("3/a,7[[[[]]]]", PacketError::TooDeep),
+        (r#"0{"a":[[]]}"#, PacketError::TooDeep),
+        (r#"2["connect",[[]]]"#, PacketError::ReservedName),
+        ("2[[[]]]", PacketError::Payload),
+        (r#"2["e",[["#, PacketError::Payload),
+        (r#"2["e",[[]]]x"#, PacketError::Payload),
     ] {
-        assert_eq!(known(&Codec::json(), PacketError::TooDeep, message), None);
+        let found = known(&Codec::json(), PacketError::TooDeep, message);
+        assert_eq!(found, Err(error), "{message}");
     }
-    let event = r#"2["e",[["#;
-    assert_eq!(known(&Codec::json(), PacketError::Payload, event), None);
-    assert_eq!(known(&Codec::msgpack(), PacketError::TooDeep, event), None);
+    let event = r#"2["e",[[]]]"#;
+    for (codec, error) in [
+        (Codec::json(), PacketError::Payload),
+        (Codec::msgpack(), PacketError::TooDeep),
+    ] {
+        assert_eq!(known(&codec, error, event), Err(error));
+    }
 }

@@ -267,3 +267,92 @@ fn a_message_of_any_bytes_is_answered_by_msgpack() {
         }
     }
 }
+
+/// Every way to put a message together from these parts, most of which are nearly a plain event.
+fn nearly_plain_events() -> impl Iterator<Item = String> {
+    const LONG: &str = "0123456789012345678901234567890123456789";
+    const PARTS: [&[&str]; 6] = [
+        &[
+            "2", "", "0", "1", "3", "5", "51-", "27", "2/a,", "2/,", " 2",
+        ],
+        &["[\"", "[ \"", "[", "[1", "{\"", "[[\""],
+        &[
+            "",
+            "e",
+            "connect",
+            "newListener",
+            "é",
+            "a\\n",
+            "\u{1}",
+            "x\"",
+            LONG,
+        ],
+        &[
+            "\",\"", "\" ,\"", "\", \"", "\",1", "\",[\"", "\"", "\":\"", ",",
+        ],
+        &["", "v", "a\"", "\\u0041", "\\", "😀", "\n", LONG],
+        &[
+            "\"]",
+            "\"] ",
+            "\" ]",
+            "\"",
+            "\",\"w\"]",
+            "]",
+            "\"]]",
+            "\"],",
+        ],
+    ];
+    let count = PARTS.iter().map(|parts| parts.len()).product::<usize>();
+    (0..count).map(|mut number| {
+        let mut message = String::new();
+        for parts in PARTS {
+            message.push_str(parts[number % parts.len()]);
+            number /= parts.len();
+        }
+        message
+    })
+}
+
+#[test]
+fn the_short_way_of_a_plain_event_leads_where_the_long_one_does() {
+    let codec = Codec::json();
+    let mut plain_count = 0;
+    for max_values in [PacketLimits::default().max_values, 1, 0] {
+        let limits = PacketLimits {
+            max_values,
+            ..PacketLimits::default()
+        };
+        for message in nearly_plain_events() {
+            let payload = Payload::Text(&message);
+            let Some(short) = Decoder::plain_event(&codec, payload, &limits) else {
+                continue;
+            };
+            plain_count += 1;
+            for protocol in [Protocol::V4, Protocol::V3] {
+                let mut decoder = Decoder::default();
+                let long = decoder.decode(&codec, payload, protocol, &limits);
+                let long = long.unwrap_or_else(|error| panic!("{message:?}: {error}"));
+                let long = long.unwrap_or_else(|| panic!("{message:?} is incomplete"));
+                let parts = |packet: &Packet<'_>| {
+                    let (name, args) = (packet.name().map(str::to_owned), packet.args());
+                    let text = args.as_json().map(str::to_owned);
+                    let of = (
+                        packet.kind(),
+                        packet.id(),
+                        packet.query().map(str::to_owned),
+                    );
+                    (packet.namespace().to_owned(), of, name, text, args.len())
+                };
+                assert_eq!(parts(&short), parts(&long), "{message:?}");
+            }
+        }
+    }
+    // So many of them are plain, within each of the two limits that let one value through.
+    assert_eq!(plain_count, 2 * 52);
+    let msgpack = Decoder::plain_event(
+        &codec,
+        Payload::Binary(b"2[\"e\",\"v\"]"),
+        &PacketLimits::default(),
+    );
+    assert!(msgpack.is_none());
+}

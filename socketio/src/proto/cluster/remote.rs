@@ -7,7 +7,7 @@ use crate::proto::room::Room;
 
 /// A socket of this or another server, as it was when [`fetch_sockets`](crate::Broadcast::fetch_sockets) asked.
 ///
-/// It is data. To reach the client, send to the room of its id: `namespace.to(socket.id())`.
+/// It is data. What can be done with the client is with [`FetchedSocket`](crate::FetchedSocket).
 #[derive(Clone, Debug, PartialEq)]
 pub struct RemoteSocket {
     id: SocketId,

@@ -151,7 +151,7 @@ trait Ids {
     fn iter_ids(&self) -> Vec<String>;
 }
 
-impl Ids for crate::cluster::Gathered<crate::cluster::RemoteSocket> {
+impl Ids for crate::cluster::Gathered<crate::FetchedSocket> {
     fn iter_ids(&self) -> Vec<String> {
         let sockets = self.items().iter();
         sockets.map(|socket| socket.id().to_string()).collect()
