@@ -7,7 +7,7 @@ mod support;
 use std::sync::{Arc, Mutex};
 
 use serde_json::json;
-use socketio::auth::{AuthContext, Credential, Grant, Handshake, Outcome, auth_fn};
+use socketio::auth::{AuthContext, Credential, Grant, InHandshake, Outcome, auth_fn};
 use socketio::cluster::LocalBus;
 use socketio::namespace::NamespaceEvent;
 use socketio::testing::TestClient;
@@ -33,7 +33,7 @@ async fn a_namespace_is_found_by_its_name_and_by_the_type_of_its_identities() {
     let io = SocketIo::new();
     io.namespace("/chat").open().unwrap();
     io.namespace("/sizes")
-        .authenticate(Handshake::new(users))
+        .authenticate(InHandshake::new(users))
         .open()
         .unwrap();
     assert_eq!(io.of("/chat").unwrap().name(), "/chat");
