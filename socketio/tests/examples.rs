@@ -111,6 +111,7 @@ impl Example {
             .args([LIMIT_SECONDS, "node", "--test"])
             .arg(clients.join(format!("examples/{}.test.mjs", self.name)))
             .env("EXAMPLE_URL", &running.url)
+            .env("EXAMPLE_PID", running.process.id().to_string())
             .envs(environment.iter().copied())
             .output()
             .expect("coreutils' timeout runs");

@@ -109,17 +109,16 @@ it("refuses wrong passwords, short ones, names that are taken, and notes that ar
   assert.equal((await fetch(`${url}/api/notes`)).status, 401);
 });
 
-it("answers preflights once, for its pages and no others", async () => {
+it("answers its pages' questions once, and those of no others", async () => {
   for (const path of ["/api/notes", "/socket.io/?EIO=4&transport=polling"]) {
-    for (const asking of [origin, "https://evil.example"]) {
-      const answer = await fetch(url + path, {
-        method: "OPTIONS",
-        headers: { origin: asking, "access-control-request-method": "POST", "access-control-request-headers": "content-type" },
-      });
-      // Two of them would be joined by a comma, which browsers refuse.
-      assert.equal(answer.headers.get("access-control-allow-origin"), asking === origin ? origin : null, path);
-      if (asking === origin) {
-        assert.equal(answer.headers.get("access-control-allow-credentials"), "true", path);
+    for (const method of ["OPTIONS", "GET"]) {
+      for (const asking of [origin, "https://evil.example"]) {
+        const asked = { "access-control-request-method": "POST", "access-control-request-headers": "content-type" };
+        const answer = await fetch(url + path, { method, headers: { origin: asking, ...(method === "OPTIONS" && asked) } });
+        const [allowed, credentials] = ["origin", "credentials"].map((name) => answer.headers.get(`access-control-allow-${name}`));
+        // Two of them would be joined by a comma here, which browsers refuse.
+        assert.equal(allowed, asking === origin ? origin : null, `${method} ${path}`);
+        assert.equal(allowed && credentials, allowed && "true", `${method} ${path}`);
       }
     }
   }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use socketio::auth::{AuthContext, Authenticator, Code, Cookie, CookieOrigins, Credential};
 use socketio::auth::{Grant, InHandshake, Outcome, Rejection};
-use socketio::engineio::{AllowedOrigins, Cors};
+use socketio::engineio::AllowedOrigins;
 use socketio::{Ack, BuildError, ClientBundle, EmitError, Namespace, Sent, Socket, SocketIo};
 
 use crate::accounts::COOKIE;
@@ -49,13 +49,8 @@ pub(crate) fn build(database: &Database, pages: &[&str]) -> Result<SocketIo<User
     let mut builder = SocketIo::builder()
         .authenticate(policy)
         .state(database.clone())
-        .engine(|engine| {
-            engine
-                // Of pages at other origins: they may read, and send the cookie along.
-                .cors(Cors::origins(pages.iter().copied()).credentials(true))
-                // And nobody else may open anything, not even a WebSocket.
-                .allowed_origins(AllowedOrigins::new(pages))
-        });
+        // The layer of CORS says who may read; this, who may open anything, for a WebSocket asks no layer.
+        .engine(|engine| engine.allowed_origins(AllowedOrigins::new(pages)));
     if let Ok(bundle) = ClientBundle::from_package(CLIENT) {
         builder = builder.client_bundle(bundle);
     }

@@ -15,15 +15,12 @@ use crate::live;
 
 pub(crate) fn routes(app: App, pages: &[&str]) -> Result<Router, header::InvalidHeaderValue> {
     let origins: Result<Vec<HeaderValue>, _> = pages.iter().map(|page| page.parse()).collect();
-    // Of the plain interface alone. Socket.IO answers for itself, and two answers are refused by browsers.
+    // Around everything, so that Socket.IO need not be told of CORS as well.
     let cors = CorsLayer::new()
         .allow_origin(origins?)
         .allow_methods([Method::GET, Method::POST])
         .allow_headers([header::CONTENT_TYPE])
         .allow_credentials(true);
-    let plain = Router::new()
-        .route("/api/notes", get(all_notes).post(add_note))
-        .layer(cors);
     let sockets = app.io.service();
     Ok(Router::new()
         .route("/", get(index))
@@ -31,11 +28,12 @@ pub(crate) fn routes(app: App, pages: &[&str]) -> Result<Router, header::Invalid
         .route("/register", post(register))
         .route("/login", post(login))
         .route("/logout", post(logout))
-        .merge(plain)
+        .route("/api/notes", get(all_notes).post(add_note))
         .with_state(app)
         .route_service("/socket.io/", sockets.clone())
         // The browser's client.
-        .route_service("/socket.io/{file}", sockets))
+        .route_service("/socket.io/{file}", sockets)
+        .layer(cors))
 }
 
 /// The notes of who is logged in, the form for everyone else.
