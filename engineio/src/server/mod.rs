@@ -27,6 +27,8 @@ mod stream;
 mod tasks;
 mod transport;
 
+#[cfg(feature = "tower")]
+pub use door::layer::{EitherBody, EitherFuture, EngineBefore, EngineLayer};
 pub use door::listener::{Accepted, Listener};
 pub use door::service::{EngineService, PeerAddr};
 pub use engine::Engine;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::jwt::{Issuer, JwksCache, JwksOptions, JwtAuthenticator, JwtBuildError};
+use crate::jwt::{JwtBuildError, Issuer, JwksCache, JwksOptions, JwtAuthenticator};
 use crate::testing::{FakeClock, FakeFetch, block_on};
 use crate::{AuthContext, Authenticator, Credential, Grant, Outcome, SourceKind};
 
@@ -286,7 +286,7 @@ fn the_guide_shows_what_is_judged_here() {
     let mut count = 0;
     for function in source.split("pub(super) fn ").skip(1) {
         let (name, rest) = function.split_once('(').unwrap();
-        let (_, body) = rest.split_once("JwtBuildError> {\n").unwrap();
+        let (_, body) = rest.split_once("BuildError> {\n").unwrap();
         let (body, _) = body.split_once("\n}\n").unwrap();
         assert!(guide.contains(&lines(body)), "{name}:\n{body}");
         count += 1;
