@@ -7,3 +7,6 @@ pub mod authentication {}
 
 #[doc = include_str!("guide/limits.md")]
 pub mod limits {}
+
+#[doc = include_str!("guide/memory.md")]
+pub mod memory {}

@@ -87,7 +87,12 @@ impl AuthLimiter {
         {
             *count = count.saturating_sub(1);
             if *count == 0 {
-                self.pending_by_address.remove(&key);
+                let table = &mut self.pending_by_address;
+                table.remove(&key);
+                // A crowd that has come in must not keep the table it needed.
+                if table.capacity() > 1024 && table.len() < table.capacity() / 8 {
+                    table.shrink_to(table.len() * 2);
+                }
             }
         }
     }
