@@ -25,7 +25,9 @@ fn value(random: &mut Random, depth: usize) -> Value {
         0 => Value::Nil,
         1 => (random.below(2) == 0).into(),
         // Of every width, at both ends of each.
-        2 => Value::from((u64::MAX >> random.below(64)).wrapping_add(random.below(2) as u64)),
+        2 => Value::from(
+            (u64::MAX >> random.below(64)).wrapping_add(u64::from(random.below(2) == 0)),
+        ),
         3 => Value::from(i64::MIN >> random.below(64)),
         4 => Value::F64(f64::from(u32::try_from(random.below(1 << 30)).unwrap()) / 64.0),
         5 => Value::F32(0.5),
@@ -55,7 +57,10 @@ fn event(random: &mut Random, args: &[Value]) -> Vec<u8> {
         (Value::from("nsp"), Value::from("/")),
     ];
     if random.below(2) == 0 {
-        members.push((Value::from("id"), Value::from(random.below(1 << 20) as u64)));
+        members.push((
+            Value::from("id"),
+            Value::from(u32::try_from(random.below(1 << 20)).unwrap()),
+        ));
     }
     let by = random.below(members.len());
     members.rotate_left(by);
