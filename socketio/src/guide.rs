@@ -23,6 +23,7 @@
 //! | [`testing`] | a client in memory, a clock that jumps |
 //! | [`shutdown`] | draining, deploys |
 //! | [`limits`] | what a client can make grow, and what happens then |
+//! | [`memory`] | what stays resident, and what gives it back |
 //! | [`watching`] | numbers, logs |
 //! | [`troubleshooting`] | by symptom |
 //!
@@ -69,6 +70,9 @@ pub mod identity {}
 
 #[doc = include_str!("guide/limits.md")]
 pub mod limits {}
+
+#[doc = include_str!("guide/memory.md")]
+pub mod memory {}
 
 #[doc = include_str!("guide/origins.md")]
 pub mod origins {}

@@ -199,6 +199,7 @@ mod proto;
 mod queue;
 mod running;
 mod sending;
+mod tables;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 #[cfg(test)]

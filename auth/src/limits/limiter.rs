@@ -92,6 +92,11 @@ impl AuthLimiter {
             let left = of_address.get().saturating_sub(1);
             if left == 0 {
                 of_address.remove();
+                // A crowd that has come in must not keep the table it needed.
+                let table = &mut self.pending_by_address;
+                if table.capacity() > 1024 && table.len() < table.capacity() / 8 {
+                    table.shrink_to(table.len().saturating_mul(2));
+                }
             } else {
                 of_address.insert(left);
             }

@@ -29,6 +29,7 @@ const SOCKETIO: House = House {
             "lock",
             "queue",
             "running",
+            "tables",
             "time_limit",
             "trace",
             "type_map",

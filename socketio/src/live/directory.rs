@@ -5,6 +5,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use crate::lock::Lock;
+use crate::tables::shrink_map;
 
 /// What a directory lists. What it is told, it is told without the directory's lock.
 pub(crate) trait Listed: Sized {
@@ -83,7 +84,11 @@ impl<S: Listed> Listing<S> {
         self.entry_of(listed)?;
         let removed = match &**listed.name() {
             "/" => self.root.take(),
-            name => self.by_name.remove(name),
+            name => {
+                let removed = self.by_name.remove(name);
+                shrink_map(&mut self.by_name);
+                removed
+            }
         };
         let is_leased = |entry: &Entry<S>| entry.leases.is_some();
         self.leased_count -= usize::from(removed.as_ref().is_some_and(is_leased));

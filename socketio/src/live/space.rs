@@ -24,6 +24,7 @@ use crate::id::{SocketId, SocketMap};
 use crate::lock::Lock;
 use crate::proto::rooms::Rooms;
 use crate::running::{Panicked, guard};
+use crate::tables::shrink_map;
 
 /// A namespace as the sockets in it share it.
 pub(crate) struct Space {
@@ -144,7 +145,12 @@ impl Space {
 
     pub(super) fn remove_waiting(&self, id: &SocketId) {
         // Its place is given back behind the lock.
-        let removed = self.waiting.lock().remove(id);
+        let removed = {
+            let mut waiting = self.waiting.lock();
+            let removed = waiting.remove(id);
+            shrink_map(&mut waiting);
+            removed
+        };
         drop(removed);
     }
 

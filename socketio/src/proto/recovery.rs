@@ -25,6 +25,7 @@ use self::stays::Presence;
 pub(crate) use self::stays::Stays;
 use super::room::{Room, Selection};
 use crate::id::SocketId;
+use crate::tables::shrink_map;
 
 /// The part of all bytes that the names of the rooms may take of which packets were forgotten.
 const FORGOTTEN_SHARE: usize = 4;
@@ -348,6 +349,7 @@ impl<M: Clone> Log<M> {
                 offsets.pop_front();
                 if offsets.is_empty() {
                     index.by_room.remove(room);
+                    shrink_map(&mut index.by_room);
                 }
             }
         }
@@ -373,6 +375,7 @@ impl<M: Clone> Log<M> {
 
     fn forget_session(&mut self, pid: &str) -> Option<Saved> {
         let saved = self.sessions.remove(pid)?;
+        shrink_map(&mut self.sessions);
         self.pids.remove(&saved.serial);
         self.bytes = self.bytes.saturating_sub(saved.cost);
         Some(saved)

@@ -7,6 +7,7 @@ use super::recovery::{Offset, Session, Stays};
 use super::room::{Room, Selection};
 use crate::error::JoinError;
 use crate::id::{SocketId, SocketMap, SocketSet};
+use crate::tables::{shrink_map, shrink_set};
 
 struct Member<S> {
     socket: S,
@@ -149,6 +150,7 @@ impl<S: Clone> Rooms<S> {
         };
         if !self.stays.is_empty() {
             self.stays.remove(id);
+            shrink_map(&mut self.stays);
         }
         let left = member
             .rooms
@@ -159,9 +161,7 @@ impl<S: Clone> Rooms<S> {
                 (room, emptied)
             });
         let left = left.collect();
-        if self.members.len() * 8 < self.members.capacity() && self.members.capacity() > 1024 {
-            self.members.shrink_to_fit();
-        }
+        shrink_map(&mut self.members);
         left
     }
 
@@ -226,9 +226,11 @@ impl<S: Clone> Rooms<S> {
         };
         ids.remove(id);
         if !ids.is_empty() {
+            shrink_set(ids);
             return Emptied::No;
         }
         self.rooms.remove(room);
+        shrink_map(&mut self.rooms);
         Emptied::Yes
     }
 

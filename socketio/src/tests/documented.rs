@@ -17,7 +17,7 @@ fn count(number: usize) -> String {
     let digits = number.to_string();
     let mut shown = String::new();
     for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place) % 3 == 0 {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
             shown.push(',');
         }
         shown.push(digit);
@@ -27,9 +27,9 @@ fn count(number: usize) -> String {
 
 fn bytes(number: usize) -> String {
     match number {
-        _ if number % (1024 * 1024) == 0 => format!("{} MiB", number / 1024 / 1024),
+        _ if number.is_multiple_of(1024 * 1024) => format!("{} MiB", number / 1024 / 1024),
         // A kibibyte is a usual number of bytes.
-        _ if number % 1024 == 0 && number > 8 * 1024 => format!("{} KiB", number / 1024),
+        _ if number.is_multiple_of(1024) && number > 8 * 1024 => format!("{} KiB", number / 1024),
         _ => format!("{} bytes", count(number)),
     }
 }
@@ -80,7 +80,10 @@ fn bounds() -> BTreeMap<&'static str, String> {
     let policy = NamespacePolicy::default();
     let limits = AuthLimits::default();
     BTreeMap::from([
-        ("ack_timeout", ack_timeout.map_or("none".to_owned(), time)),
+        (
+            "ack_timeout",
+            ack_timeout.map_or_else(|| "none".to_owned(), time),
+        ),
         ("max_pending_acks", count(max_pending_acks)),
         ("max_rooms_per_socket", count(per_socket)),
         ("max_rooms_per_namespace", count(per_namespace)),
@@ -125,7 +128,7 @@ fn bounds() -> BTreeMap<&'static str, String> {
             "max_pending_per_address",
             limits
                 .max_pending_per_address
-                .map_or("none".to_owned(), |most| count(most as usize)),
+                .map_or_else(|| "none".to_owned(), |most| count(most as usize)),
         ),
     ])
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::hash::{BuildHasher, Hash};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -73,6 +74,7 @@ impl<S> Registry<S> {
             *sessions = sessions.saturating_sub(1);
             if *sessions == 0 {
                 per_peer.remove(&peer);
+                shrink(&mut per_peer);
             }
         }
     }
@@ -95,10 +97,7 @@ impl<S> Registry<S> {
     pub(crate) fn remove(&self, id: &SessionId) -> Option<Arc<S>> {
         let mut sessions = self.sessions.lock();
         let removed = sessions.remove(id);
-        // Thousands that have left must not keep the table they needed.
-        if sessions.len() * 8 < sessions.capacity() && sessions.capacity() > 1024 {
-            sessions.shrink_to_fit();
-        }
+        shrink(&mut sessions);
         removed
     }
 
@@ -108,6 +107,13 @@ impl<S> Registry<S> {
 
     pub(crate) fn all(&self) -> Vec<Arc<S>> {
         self.sessions.lock().values().cloned().collect()
+    }
+}
+
+/// Thousands that have left must not keep the table they needed. Twice of what is used is left, so that it is seldom moved.
+fn shrink<K: Eq + Hash, V, R: BuildHasher>(table: &mut HashMap<K, V, R>) {
+    if table.capacity() > 1024 && table.len() < table.capacity() / 8 {
+        table.shrink_to(table.len() * 2);
     }
 }
 

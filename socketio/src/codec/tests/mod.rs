@@ -8,6 +8,7 @@
 mod arguments;
 mod bounds;
 mod encoding;
+mod msgpack_peer;
 mod parser;
 mod properties;
 

@@ -10,21 +10,21 @@ use crate::codec::vectors::{Several, Wire, value_of};
 use crate::codec::{Codec, Decoder, OutgoingEvent, PacketLimits, RawArgs};
 
 /// A repeatable sequence: xorshift64.
-struct Random(u64);
+pub(super) struct Random(u64);
 
 impl Random {
-    fn new(seed: u64) -> Self {
+    pub(super) fn new(seed: u64) -> Self {
         Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
     }
 
-    fn below(&mut self, bound: usize) -> usize {
+    pub(super) fn below(&mut self, bound: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         usize::try_from(self.0 % u64::try_from(bound).unwrap()).unwrap()
     }
 
-    fn text(&mut self) -> String {
+    pub(super) fn text(&mut self) -> String {
         const ALPHABET: [char; 14] = [
             'a', 'b', '"', '\\', '/', ',', '[', '}', '\n', '\u{1}', 'é', '\u{2028}', '😀', '7',
         ];
