@@ -7,6 +7,7 @@
 //! | [`events`] | what handlers take and answer, rooms, clients that are slow |
 //! | [`state`] | what is kept with a socket, and with the server |
 //! | [`authentication`] | who may join, for how long |
+//! | [`identity`] | what hangs on who a client is, and what happens to it when that changes |
 //! | [`coming_from_node`], [`coming_from_socketioxide`] | method by method, type by type |
 //!
 //! | to put it on the web | |
@@ -62,6 +63,9 @@ pub mod events {}
 
 #[doc = include_str!("guide/first_steps.md")]
 pub mod first_steps {}
+
+#[doc = include_str!("guide/identity.md")]
+pub mod identity {}
 
 #[doc = include_str!("guide/limits.md")]
 pub mod limits {}

@@ -1,4 +1,6 @@
-//! A Socket.IO server: protocol 5, and protocol 4 for clients of Socket.IO 2.
+//! A Socket.IO server: protocol 5, and protocol 4 for clients of Socket.IO 2, which are let in with
+//! [`engine(|config| config.allow_eio3(true))`](engineio::Config::allow_eio3) and answered 400 without. One server or a
+//! [cluster] of them.
 //!
 //! Browsers and programs connect with any Socket.IO client and exchange named *events* with the server, over
 //! long-polling or WebSocket, in order. A server has *namespaces*, which clients join one by one; a client in a namespace
@@ -163,7 +165,7 @@
 //! * `msgpack`: `Codec::msgpack`, for clients with `socket.io-msgpack-parser`. Other formats are a
 //!   [`Parser`](parser::Parser).
 //! * `compression`, `deflate`: the engine's, for long-polling and for WebSocket; see [`engineio`].
-//! * `tower`: [`SocketIoService`] as a tower `Service`.
+//! * `tower`: [`SocketIoService`] as a tower `Service`, and `SocketIo::layer` around the rest of an application.
 //! * `regex`: dynamic namespaces by regular expression; those by pattern and by predicate are always there.
 //! * `client-bundle`: serves the browser client's files.
 //! * `tracing`: events for a log. The level says who is to blame: what any client can cause is `debug`, what the
@@ -214,6 +216,8 @@ pub use facade::builder::NamespaceBuilder;
 pub use facade::client_bundle::ClientBundle;
 pub use facade::extensions::Extensions;
 pub use facade::handler::{Ack, NoAck};
+#[cfg(feature = "tower")]
+pub use facade::layer::SocketIoLayer;
 pub use facade::namespace::Namespace;
 pub use facade::server::{SocketIo, SocketIoBuilder, SocketIoService};
 pub use facade::socket::Socket;

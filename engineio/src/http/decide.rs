@@ -54,6 +54,9 @@ pub(crate) struct Misfit(pub(crate) Rejection, pub(crate) &'static str);
 /// True when a request asks for WebSocket. Whoever offers to speak something else that is not spoken here, as some clients
 /// offer HTTP/2 in each first request, is answered as if it had not (RFC 9110 §7.8).
 pub(crate) fn is_upgrade(request: &RequestView<'_>, query: &Query<'_>) -> bool {
+    if request.is_extended_connect() {
+        return true;
+    }
     if request.header("upgrade").is_none() {
         return false;
     }

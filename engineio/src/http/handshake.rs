@@ -12,8 +12,8 @@ const MAGIC: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 /// A handshake that may be answered with 101.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Handshake<'a> {
-    /// The value of `Sec-WebSocket-Accept`.
-    pub(crate) accept: [u8; 28],
+    /// The value of `Sec-WebSocket-Accept`; none on a stream of HTTP/2.
+    pub(crate) accept: Option<[u8; 28]>,
     /// The first subprotocol the client offered.
     pub(crate) subprotocol: Option<&'a str>,
 }
@@ -56,9 +56,11 @@ impl<'a> Handshake<'a> {
         }
         // What is there twice, or in a list, may have been taken for something else by whoever passed it on.
         let is_websocket = |value: &[u8]| value.eq_ignore_ascii_case(b"websocket");
-        if !request.only_header("upgrade").is_some_and(is_websocket)
-            || !request.has_token("connection", "upgrade")
-        {
+        let is_upgrade = request.only_header("upgrade").is_some_and(is_websocket)
+            && request.has_token("connection", "upgrade");
+        // There the request itself says it, and the stream is the client's alone: neither is asked for, nor is a key.
+        let is_stream = request.is_extended_connect();
+        if !is_upgrade && !is_stream {
             return Err(HandshakeError::Upgrade);
         }
         if request.only_header("sec-websocket-version") != Some(b"13") {
@@ -71,18 +73,26 @@ impl<'a> Handshake<'a> {
         {
             return Err(HandshakeError::Content);
         }
-        let key = request
-            .only_header("sec-websocket-key")
-            .ok_or(HandshakeError::Key)?;
-        let mut nonce = [0; 18];
-        if key.len() != 24 || STANDARD.decode_slice(key, &mut nonce) != Ok(16) {
-            return Err(HandshakeError::Key);
-        }
+        let accept = match is_stream {
+            true => None,
+            false => Some(accept(request)?),
+        };
         Ok(Self {
-            accept: accept_key(key),
+            accept,
             subprotocol: first_subprotocol(request)?,
         })
     }
+}
+
+fn accept(request: &RequestView<'_>) -> Result<[u8; 28], HandshakeError> {
+    let key = request
+        .only_header("sec-websocket-key")
+        .ok_or(HandshakeError::Key)?;
+    let mut nonce = [0; 18];
+    if key.len() != 24 || STANDARD.decode_slice(key, &mut nonce) != Ok(16) {
+        return Err(HandshakeError::Key);
+    }
+    Ok(accept_key(key))
 }
 
 /// The accept key for a client's key (RFC 6455 §4.2.2).
@@ -148,12 +158,27 @@ mod tests {
             Headers::Map(&headers, None),
             &Caller::UNKNOWN,
         );
-        Handshake::parse(&view).map(|handshake| handshake.accept)
+        Handshake::parse(&view).map(|handshake| handshake.accept.unwrap())
     }
 
     #[test]
     fn the_accept_key_is_that_of_the_rfc() {
         assert_eq!(parse(&[]), Ok(*b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="));
+    }
+
+    #[test]
+    fn a_stream_of_http_2_needs_the_version_and_no_key() {
+        let mut headers = HeaderMap::new();
+        let parse = |headers: &HeaderMap| {
+            let headers = Headers::Map(headers, None);
+            let view = RequestView::new(&Method::CONNECT, "/", headers, &Caller::UNKNOWN);
+            Handshake::parse(&view.extended_connect()).map(|handshake| handshake.accept)
+        };
+        assert_eq!(parse(&headers), Err(HandshakeError::Version));
+        headers.insert("sec-websocket-version", HeaderValue::from_static("13"));
+        assert_eq!(parse(&headers), Ok(None));
+        headers.insert("content-length", HeaderValue::from_static("1"));
+        assert_eq!(parse(&headers), Err(HandshakeError::Content));
     }
 
     #[test]

@@ -15,9 +15,13 @@ impl PathMatcher {
         }
     }
 
-    /// What follows the path and its slash.
+    /// What follows the path and its slash, also of a path from which a router has taken it away.
     pub(crate) fn rest<'p>(&self, path: &'p str) -> &'p str {
-        let rest = path.strip_prefix(self.bare.as_str()).unwrap_or_default();
+        let rest = match path.strip_prefix(self.bare.as_str()) {
+            Some(rest) if rest.is_empty() || rest.starts_with('/') => rest,
+            // A router has taken it away.
+            _ => path,
+        };
         rest.strip_prefix('/').unwrap_or_default()
     }
 
@@ -43,6 +47,7 @@ mod tests {
             assert!(strict.matches("/engine.io/foo/bar"));
             assert_eq!(strict.rest("/engine.io/foo/bar"), "foo/bar");
             assert_eq!(strict.rest("/engine.io/"), "");
+            assert_eq!(strict.rest("/engine.io.js"), "engine.io.js", "of a router");
             assert!(!strict.matches("/engine.io"));
             assert!(!strict.matches("/engine.iox"));
             assert!(!strict.matches("/"));

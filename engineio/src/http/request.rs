@@ -74,6 +74,7 @@ pub struct RequestView<'a> {
     headers: Headers<'a>,
     caller: &'a Caller,
     forwarded: Option<Forwarded>,
+    is_extended_connect: bool,
 }
 
 impl<'a> RequestView<'a> {
@@ -83,7 +84,13 @@ impl<'a> RequestView<'a> {
         headers: Headers<'a>,
         caller: &'a Caller,
     ) -> Self {
-        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        // Paths are short, so that a search by words, which needs a beginning and an end, does not pay.
+        let at = target.bytes().position(|byte| byte == b'?');
+        let (path, query) = target
+            .split_at_checked(at.unwrap_or(target.len()))
+            .map_or((target, ""), |(path, query)| {
+                (path, query.get(1..).unwrap_or_default())
+            });
         Self {
             method,
             path,
@@ -91,10 +98,11 @@ impl<'a> RequestView<'a> {
             headers,
             caller,
             forwarded: None,
+            is_extended_connect: false,
         }
     }
 
-    /// The method.
+    /// The method; GET for a WebSocket on a stream of HTTP/2, as it would be on a connection of its own.
     #[must_use]
     pub fn method(&self) -> &'a Method {
         self.method
@@ -127,7 +135,8 @@ impl<'a> RequestView<'a> {
         form_pairs(self.query)
     }
 
-    /// The value of a query parameter; the last one wins when it is repeated (EIO4-QRY-04).
+    /// The value of a query parameter; the last one wins when it is repeated.
+    //= EIO4-QRY-04
     #[must_use]
     pub fn query_value(&self, name: &str) -> Option<Cow<'a, str>> {
         self.query_values(name).last()
@@ -294,6 +303,17 @@ impl<'a> RequestView<'a> {
     pub fn is_secure(&self) -> bool {
         let forwarded = self.forwarded;
         forwarded.map_or(self.caller.is_secure, |forwarded| forwarded.is_secure)
+    }
+
+    /// A request for a WebSocket on a stream of HTTP/2 (RFC 8441). What is not said there is what such a request means.
+    pub(crate) fn extended_connect(mut self) -> Self {
+        self.method = &Method::GET;
+        self.is_extended_connect = true;
+        self
+    }
+
+    pub(crate) fn is_extended_connect(&self) -> bool {
+        self.is_extended_connect
     }
 
     /// The same request, as one that a proxy has passed on.

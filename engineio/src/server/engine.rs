@@ -113,7 +113,7 @@ impl<D: Send + Sync + 'static> Engine<D> {
     where
         B: HttpBody<Data = bytes::Bytes> + Send + 'static,
     {
-        service::handle(&self.hub, request, Caller::UNKNOWN).await
+        service::handle(&self.hub, request, Caller::UNKNOWN, false).await
     }
 
     /// Accepts connections until accepting fails for good. Requests outside the path are answered 404.
@@ -145,7 +145,8 @@ impl<D: Send + Sync + 'static> Engine<D> {
             .await;
     }
 
-    /// Closes every session at once (EIO4-CLS-07) and refuses new ones.
+    /// Closes every session at once and refuses new ones.
+    //= EIO4-CLS-07
     pub fn close(&self) {
         drain::close(&self.hub);
     }

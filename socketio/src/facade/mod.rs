@@ -9,6 +9,8 @@ pub(crate) mod extensions;
 mod finding;
 pub(crate) mod handler;
 pub(crate) mod hearing;
+#[cfg(feature = "tower")]
+pub(crate) mod layer;
 mod listening;
 pub(crate) mod namespace;
 mod request;

@@ -89,8 +89,9 @@ impl<D> SocketIoBuilder<D> {
         self
     }
 
-    /// How long a client may be connected without having joined a namespace; 45 s by default (SIO5-CON-08).
+    /// How long a client may be connected without having joined a namespace; 45 s by default.
     /// Raising it lets idle strangers stay longer.
+    //= SIO5-CON-08
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.settings.client.connect_timeout = timeout;
         self
@@ -234,7 +235,8 @@ impl<D> SocketIoBuilder<D> {
         self
     }
 
-    /// Serves the browser client's files beside the connections, as `<path>/socket.io.js` and so on (SRV-FILE-01).
+    /// Serves the browser client's files beside the connections, as `<path>/socket.io.js` and so on.
+    //= SRV-FILE-01
     #[cfg(feature = "client-bundle")]
     pub fn client_bundle(self, bundle: crate::ClientBundle) -> Self {
         self.engine(|config| config.files(move |request, name| bundle.respond(request, name)))
@@ -443,8 +445,9 @@ impl<D: Send + Sync + 'static> SocketIo<D> {
     }
 
     /// Closes every connection at once and refuses new ones; the reason that handlers see is
-    /// [`ServerShuttingDown`](crate::DisconnectReason::ServerShuttingDown) (SIO5-DIS-04). Handlers that wait are
+    /// [`ServerShuttingDown`](crate::DisconnectReason::ServerShuttingDown). Handlers that wait are
     /// dropped.
+    //= SIO5-DIS-04
     pub fn close(&self) {
         self.server.set_closing();
         self.engine.close();
@@ -487,9 +490,11 @@ impl<D> fmt::Debug for SocketIo<D> {
 
 /// A server as a service: hyper's, and with feature `tower` tower's.
 ///
-/// Serve it on connections that allow upgrades, or WebSockets cannot be opened.
+/// Serve it on connections that allow upgrades, or WebSockets cannot be opened. On a connection of HTTP/2 each is one stream
+/// (RFC 8441), once the server around it announces that: hyper's by `enable_connect_protocol`, `axum::serve` with its feature
+/// `http2` by itself.
 #[derive(Clone, Debug)]
-pub struct SocketIoService(EngineService<Client>);
+pub struct SocketIoService(pub(super) EngineService<Client>);
 
 impl SocketIoService {
     /// The same service for one connection whose peer is known. An [`engineio::PeerAddr`] extension of the request
@@ -519,6 +524,22 @@ impl SocketIoService {
         peer: impl Fn(&T) -> SocketAddr + Send + Sync + 'static,
     ) -> Self {
         Self(self.0.peer_from(peer))
+    }
+
+    /// The same service for a router that serves it at a path of its own and takes that path away, as axum's `nest_service`
+    /// does: every path is inside.
+    ///
+    /// ```
+    /// use axum::Router;
+    ///
+    /// let io = socketio::SocketIo::new();
+    /// let app: Router = Router::new().nest_service("/live", io.service().nested());
+    /// // For clients: io("https://example.org", { path: "/live" })
+    /// # let _ = app;
+    /// ```
+    #[must_use]
+    pub fn nested(self) -> Self {
+        Self(self.0.nested())
     }
 
     /// Marks the connection as secured by TLS.

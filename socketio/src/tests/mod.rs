@@ -18,6 +18,7 @@ mod dynamic;
 mod events;
 mod handshake;
 mod hooks;
+mod identity;
 mod inbox;
 mod leaks;
 mod leaving;
@@ -27,6 +28,7 @@ mod reasons;
 mod recovery;
 mod rooms;
 mod shutdown;
+mod waits;
 
 use std::sync::{Arc, Mutex};
 

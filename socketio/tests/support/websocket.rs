@@ -68,7 +68,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         socket
     }
 
-    async fn enter(&mut self) {
+    /// Waits for the session and joins `/`.
+    pub(crate) async fn enter(&mut self) {
         let opening = self.reader.text().await;
         assert!(opening.starts_with("0{"), "{opening}");
         self.writer.send("40").await;
@@ -88,7 +89,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         socket
     }
 
-    fn over(stream: S) -> Self {
+    /// A client on a stream where the WebSocket is open already.
+    pub(crate) fn over(stream: S) -> Self {
         let (stream, sink) = tokio::io::split(stream);
         Self {
             reader: Reader {

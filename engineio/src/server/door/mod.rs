@@ -2,6 +2,8 @@
 
 mod http1;
 mod incoming;
+#[cfg(feature = "tower")]
+pub(crate) mod layer;
 pub(crate) mod listener;
 mod response;
 pub(crate) mod service;

@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{Extensions, HeaderValue, StatusCode, Version, header};
+use http::{Extensions, HeaderValue, Method, StatusCode, Version, header};
 use http_body::Body as HttpBody;
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
@@ -29,14 +29,21 @@ pub struct PeerAddr(pub SocketAddr);
 
 /// An engine as a service: hyper's, and with feature `tower` tower's.
 ///
-/// Serve it on connections that allow upgrades, or WebSockets cannot be opened. The server around it owns the connection, and
+/// Serve it on connections that allow upgrades, or WebSockets cannot be opened. On a connection of HTTP/2 each is one stream
+/// (RFC 8441), once the server around it announces that: hyper's by `enable_connect_protocol`, `axum::serve` with its feature
+/// `http2` by itself. The server around it owns the connection, and
 /// with it how long a client may take to send a head or to take a small answer. As on connections of the engine's own, a
 /// request of HTTP/1.1 without a `Host`, or with two of them, is refused with 400 (RFC 9112 §3.2).
 pub struct EngineService<D> {
     hub: Arc<HubOf<D>>,
     caller: Caller,
     peer_of: Option<Arc<PeerHook>>,
+    is_nested: bool,
 }
+
+/// An answer that is on its way.
+pub(super) type Answering =
+    Pin<Box<dyn Future<Output = Result<http::Response<Body>, Infallible>> + Send>>;
 
 type PeerHook = dyn Fn(&Extensions) -> Option<SocketAddr> + Send + Sync;
 
@@ -46,6 +53,7 @@ impl<D> Clone for EngineService<D> {
             hub: Arc::clone(&self.hub),
             caller: self.caller,
             peer_of: self.peer_of.clone(),
+            is_nested: self.is_nested,
         }
     }
 }
@@ -64,6 +72,7 @@ impl<D> EngineService<D> {
             hub,
             caller: Caller::UNKNOWN,
             peer_of: None,
+            is_nested: false,
         }
     }
 
@@ -106,6 +115,23 @@ impl<D> EngineService<D> {
         self
     }
 
+    /// The same service for a router that serves it at a path of its own and takes that path away, as axum's `nest_service`
+    /// does: every path is inside.
+    ///
+    /// [`Config::path`](crate::Config::path) is not looked at then, but for clients it still has to be the path that they
+    /// ask for, since a cookie may say it.
+    #[must_use]
+    pub fn nested(mut self) -> Self {
+        self.is_nested = true;
+        self
+    }
+
+    /// Whether a request with this path is for the engine.
+    #[cfg(feature = "tower")]
+    pub(super) fn serves(&self, path: &str) -> bool {
+        self.is_nested || self.hub.path.matches(path)
+    }
+
     /// Marks the connection as secured by TLS.
     #[must_use]
     pub fn secure(mut self, is_secure: bool) -> Self {
@@ -121,7 +147,7 @@ where
 {
     type Response = http::Response<Body>;
     type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+    type Future = Answering;
 
     fn call(&self, request: http::Request<B>) -> Self::Future {
         let hub = Arc::clone(&self.hub);
@@ -129,7 +155,8 @@ where
         if let Some(peer_of) = &self.peer_of {
             caller.peer = peer_of(request.extensions()).or(caller.peer);
         }
-        Box::pin(async move { Ok(handle(&hub, request, caller).await) })
+        let is_nested = self.is_nested;
+        Box::pin(async move { Ok(handle(&hub, request, caller, is_nested).await) })
     }
 }
 
@@ -141,7 +168,7 @@ where
 {
     type Response = http::Response<Body>;
     type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+    type Future = Answering;
 
     fn poll_ready(
         &mut self,
@@ -160,13 +187,14 @@ pub(crate) async fn handle<D, B>(
     hub: &Arc<HubOf<D>>,
     request: http::Request<B>,
     caller: Caller,
+    is_nested: bool,
 ) -> http::Response<Body>
 where
     D: Send + Sync + 'static,
     B: HttpBody<Data = Bytes> + Send + 'static,
 {
     let owed = hub.answers.owe();
-    let response = respond(hub, request, caller).await;
+    let response = respond(hub, request, caller, is_nested).await;
     response.map(|body| body.owed(owed))
 }
 
@@ -174,6 +202,7 @@ async fn respond<D, B>(
     hub: &Arc<HubOf<D>>,
     request: http::Request<B>,
     mut caller: Caller,
+    is_nested: bool,
 ) -> http::Response<Body>
 where
     D: Send + Sync + 'static,
@@ -199,8 +228,13 @@ where
         .path_and_query()
         .map_or("/", |target| target.as_str());
     let headers = Headers::Map(&parts.headers, Some(&parts.extensions));
-    let view = hub.identify(RequestView::new(&parts.method, target, headers, &caller));
-    if !hub.path.matches(view.path()) {
+    let view = RequestView::new(&parts.method, target, headers, &caller);
+    let view = match is_extended_connect(&parts) {
+        true => view.extended_connect(),
+        false => view,
+    };
+    let view = hub.identify(view);
+    if !is_nested && !hub.path.matches(view.path()) {
         return empty(StatusCode::NOT_FOUND);
     }
     match answer::answer(hub, &view, body).await {
@@ -221,6 +255,15 @@ where
             response
         }
     }
+}
+
+/// Whether a request opens a WebSocket on a stream of HTTP/2 (RFC 8441). A plain CONNECT has no path, and one for another
+/// protocol says no version of WebSocket. What else says the protocol is a type of hyper's that only a feature brings.
+fn is_extended_connect(parts: &http::request::Parts) -> bool {
+    parts.method == Method::CONNECT
+        && parts.version == Version::HTTP_2
+        && parts.uri.path_and_query().is_some()
+        && parts.headers.contains_key(header::SEC_WEBSOCKET_VERSION)
 }
 
 /// Takes the raw stream back from hyper, so that nothing of hyper stays with an idle connection.

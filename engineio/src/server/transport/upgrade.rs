@@ -30,10 +30,13 @@ enum Purpose<D: Send + Sync + 'static> {
 /// A handshake to be answered with 101. Dropped without its stream, it tells the session. Boxed from the beginning: it is
 /// large, and passes through many hands.
 pub(crate) struct Upgrade<D: Send + Sync + 'static> {
-    accept: [u8; 28],
+    /// None on a stream of HTTP/2, where no protocol is switched.
+    accept: Option<[u8; 28]>,
     subprotocol: Option<Box<str>>,
-    /// What configuration adds; most servers add nothing.
+    /// What hooks of the application add; most servers have none.
     headers: HeaderMap,
+    /// What the engine adds by itself, in order. Two or three headers are not worth a map.
+    own_headers: Vec<(HeaderName, HeaderValue)>,
     purpose: Purpose<D>,
     form: FrameForm,
     decoder: Decoder,
@@ -41,7 +44,7 @@ pub(crate) struct Upgrade<D: Send + Sync + 'static> {
 
 impl<D: Send + Sync + 'static> Upgrade<D> {
     pub(crate) fn new(
-        accept: [u8; 28],
+        accept: Option<[u8; 28]>,
         subprotocol: Option<&str>,
         form: FrameForm,
         decoder: Decoder,
@@ -50,6 +53,7 @@ impl<D: Send + Sync + 'static> Upgrade<D> {
             accept,
             subprotocol: subprotocol.map(Into::into),
             headers: HeaderMap::new(),
+            own_headers: Vec::new(),
             purpose: Purpose::Refused,
             form,
             decoder,
@@ -70,17 +74,28 @@ impl<D: Send + Sync + 'static> Upgrade<D> {
         &mut self.headers
     }
 
-    /// The 101 for a hyper server.
+    pub(crate) fn add_header(&mut self, name: HeaderName, value: HeaderValue) {
+        self.own_headers.push((name, value));
+    }
+
+    /// The 101 for a hyper server; on a stream of HTTP/2 the 200 (RFC 8441 §5).
     pub(crate) fn response(&mut self) -> http::Response<Body> {
         let mut response = http::Response::new(Body::empty());
-        *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
         *response.headers_mut() = std::mem::take(&mut self.headers);
         let headers = response.headers_mut();
-        headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
-        headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-        if let Ok(accept) = HeaderValue::from_bytes(&self.accept) {
-            headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+        for (name, value) in std::mem::take(&mut self.own_headers) {
+            headers.append(name, value);
         }
+        if let Some(accept) = &self.accept {
+            *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+            let headers = response.headers_mut();
+            headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+            headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+            if let Ok(accept) = HeaderValue::from_bytes(accept) {
+                headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+            }
+        }
+        let headers = response.headers_mut();
         if let Some(Ok(subprotocol)) = self.subprotocol.as_deref().map(HeaderValue::from_str) {
             headers.insert(header::SEC_WEBSOCKET_PROTOCOL, subprotocol);
         }
@@ -94,7 +109,7 @@ impl<D: Send + Sync + 'static> Upgrade<D> {
         head.extend_from_slice(
             b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ",
         );
-        head.extend_from_slice(&self.accept);
+        head.extend_from_slice(self.accept.as_ref().map_or(&[], |accept| accept));
         head.extend_from_slice(b"\r\n");
         if let Some(subprotocol) = &self.subprotocol {
             append_header(
@@ -103,7 +118,8 @@ impl<D: Send + Sync + 'static> Upgrade<D> {
                 subprotocol.as_bytes(),
             );
         }
-        for (name, value) in &self.headers {
+        let own = self.own_headers.iter().map(|(name, value)| (name, value));
+        for (name, value) in self.headers.iter().chain(own) {
             append_header(&mut head, name, value.as_bytes());
         }
         head.extend_from_slice(b"\r\n");
