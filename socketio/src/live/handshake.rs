@@ -109,8 +109,8 @@ impl Handshake {
             .map(|(_, value)| value)
     }
 
-    /// The `Origin`, as the client says.
-    pub(crate) fn origin(&self) -> Option<&[u8]> {
+    /// The `Origin` header, which need not be text.
+    pub(crate) fn origin_bytes(&self) -> Option<&[u8]> {
         self.has_origin.then(|| self.header("origin")).flatten()
     }
 
@@ -186,7 +186,7 @@ impl Handshake {
     /// The `Origin` header: the page that a browser connects from.
     #[must_use]
     pub fn origin(&self) -> Option<&str> {
-        std::str::from_utf8(self.header("origin")?).ok()
+        std::str::from_utf8(self.origin_bytes()?).ok()
     }
 
     /// The value of a cookie, as sent, if it was to be [kept](crate::SocketIoBuilder::keep_cookies) and was there.

@@ -7,11 +7,13 @@ use std::time::Duration;
 use super::Log;
 use super::auth::{User, wall_clock};
 use super::auth_binding::request;
+use crate::auth::authorize::{
+    Action, Decision, Holder, JoinClaims, JoinRequest, JoinTickets, authorizer_fn,
+};
+use crate::auth::revocation::{MemoryRevocations, Revocation};
 use crate::auth::{
-    Action, AuthContext, AuthEvent, AuthField, Authenticator as _, BearerHeader, Credential,
-    CredentialSource as _, Decision, Grant, Handshake, Holder, Inherit, JoinClaims, JoinRequest,
-    JoinTickets, MemoryRevocations, OnExpiry, Outcome, Revocation, SourceKind, auth_fn,
-    authorizer_fn,
+    AuthContext, AuthEvent, AuthField, Authenticator as _, BearerHeader, Credential,
+    CredentialSource as _, Grant, InHandshake, Inherit, OnExpiry, Outcome, SourceKind, auth_fn,
 };
 use crate::testing::TestClient;
 use crate::tests::sid_of;
@@ -131,7 +133,7 @@ impl World {
             Arc::default(),
         );
         let (asked, books) = (log.clone(), log.clone());
-        let policy = Handshake::new(tokens().with_revocation(Arc::clone(&list)))
+        let policy = InHandshake::new(tokens().with_revocation(Arc::clone(&list)))
             .sources(AuthField("token").or(BearerHeader))
             .guest(|| User("guest".into()))
             .on_expiry(match event {

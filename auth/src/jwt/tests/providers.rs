@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::jwt::{JwtBuildError, Issuer, JwksCache, JwksOptions, JwtAuthenticator};
+use crate::jwt::{Issuer, JwksCache, JwksOptions, JwtAuthenticator, JwtBuildError};
 use crate::testing::{FakeClock, FakeFetch, block_on};
 use crate::{AuthContext, Authenticator, Credential, Grant, Outcome, SourceKind};
 

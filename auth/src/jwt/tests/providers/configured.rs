@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::jwt::{JwtBuildError, Issuer, JwksCache, JwtBuilder};
+use crate::jwt::{Issuer, JwksCache, JwtBuildError, JwtBuilder};
 use crate::{Authenticator, Code, Grant, Rejection};
 
 type Tokens = JwtBuilder<Value>;
