@@ -4,6 +4,7 @@
 //! application; a Socket.IO client of the same address is greeted.
 
 use std::convert::Infallible;
+use std::pin::pin;
 use std::time::Duration;
 
 use http::{Method, Request, Response, StatusCode};
@@ -40,6 +41,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     eprintln!("listening on http://{}", listener.local_addr()?);
 
     let mut connections = JoinSet::new();
+    let mut told_to_end = pin!(tokio::signal::ctrl_c());
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
@@ -51,9 +53,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
                     tokio::time::sleep(PAUSE).await;
                 }
             },
-            // Each that has ended makes room for its next.
+            // Forgets those that have ended.
             Some(_) = connections.join_next() => {}
-            _ = tokio::signal::ctrl_c() => break,
+            _ = &mut told_to_end => break,
         }
     }
     io.drain(DRAIN).await;

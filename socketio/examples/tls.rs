@@ -93,7 +93,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
                     tokio::time::sleep(PAUSE).await;
                 }
             },
-            // Each that has ended makes room for its next.
+            // Forgets those that have ended.
             Some(_) = connections.join_next() => {}
         }
     }

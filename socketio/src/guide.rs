@@ -41,6 +41,7 @@
 //! | `tls` | a front door of one's own, with rustls |
 //! | `unix_socket` | a listener of one's own: a Unix socket beside a port |
 //! | `custom_parser` | another wire format |
+//! | `classic` | the ways in of older Node modules, for their clients |
 //!
 //! `cargo run -p socketio --example NAME` runs one; `chat` and `web_app` are packages, `cargo run -p NAME`. Each is run by
 //! the tests with a real client. The engine alone is `echo_messages` of the crate `engineio`.

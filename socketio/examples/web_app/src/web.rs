@@ -15,13 +15,13 @@ use crate::live;
 
 pub(crate) fn routes(app: App, pages: &[&str]) -> Result<Router, header::InvalidHeaderValue> {
     let origins: Result<Vec<HeaderValue>, _> = pages.iter().map(|page| page.parse()).collect();
-    // Around everything, so that Socket.IO need not be told of CORS as well.
+    // The outermost layer, so that Socket.IO need not be told of CORS as well.
     let cors = CorsLayer::new()
         .allow_origin(origins?)
         .allow_methods([Method::GET, Method::POST])
         .allow_headers([header::CONTENT_TYPE])
         .allow_credentials(true);
-    let sockets = app.io.service();
+    let sockets = app.io.layer();
     Ok(Router::new()
         .route("/", get(index))
         .route("/notes.js", get(script))
@@ -30,9 +30,7 @@ pub(crate) fn routes(app: App, pages: &[&str]) -> Result<Router, header::Invalid
         .route("/logout", post(logout))
         .route("/api/notes", get(all_notes).post(add_note))
         .with_state(app)
-        .route_service("/socket.io/", sockets.clone())
-        // The browser's client.
-        .route_service("/socket.io/{file}", sockets)
+        .layer(sockets)
         .layer(cors))
 }
 
