@@ -551,7 +551,7 @@ mod tests {
     fn bytes(number: usize) -> String {
         match number {
             1_000_000 => "1,000,000 bytes".to_owned(),
-            _ if number % (1024 * 1024) == 0 => format!("{} MiB", number / 1024 / 1024),
+            _ if number.is_multiple_of(1024 * 1024) => format!("{} MiB", number / 1024 / 1024),
             _ => format!("{} KiB", number / 1024),
         }
     }

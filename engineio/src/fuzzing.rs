@@ -326,3 +326,9 @@ pub fn jsonp(data: &[u8]) {
 pub fn session(data: &[u8]) {
     world::play(data);
 }
+
+/// Has everything that is random on this thread follow from `seed`: ids of sessions, and how a drain is spread. For
+/// simulations; such ids are no secrets.
+pub fn seed(seed: u64) {
+    crate::random::seeded::seed(seed);
+}

@@ -61,8 +61,9 @@
 //! | time for a pong | [`ping_interval`](Config::ping_interval), [`ping_timeout`](Config::ping_timeout) | 25 s, 20 s | the session ends |
 //! | time that reading stands still | [`stall_timeout`](Config::stall_timeout) | 60 s | the session ends |
 //!
-//! Some are of the formats and not for choosing: 65,536 fragments of a WebSocket message that carry nothing, and 16 KiB of
-//! extensions and trailers of a chunked body. The heads, and the time for them and between them, are those of
+//! Some are not for choosing: 65,536 fragments of a WebSocket message that carry nothing, 16 KiB of extensions and trailers of
+//! a chunked body, 2 s for the answer to a close frame and for a polling client to come back and hear of a drain, 30 s for a
+//! client to take what was sent before a close. The heads, and the time for them and between them, are those of
 //! [`Engine::serve`] and [`Engine::serve_accepted`]; behind [`Engine::service`] the server around it has its own.
 //!
 //! # Features
@@ -92,6 +93,7 @@ mod owed;
 mod packet;
 mod payload;
 mod proto;
+mod random;
 mod send_options;
 mod server;
 mod session_id;

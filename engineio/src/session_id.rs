@@ -6,6 +6,8 @@ use std::fmt;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use crate::random;
+
 /// The length of an id in characters (EIO4-QRY-10).
 pub(crate) const LENGTH: usize = 20;
 
@@ -58,13 +60,16 @@ impl SessionId {
     /// [`NoRandomness`].
     pub fn generate() -> Result<Self, NoRandomness> {
         NEXT.with_borrow_mut(|next| {
-            if let Some(bytes) = next.pop() {
+            // Nothing is kept from one simulation to the next.
+            if let Some(bytes) = next.pop_if(|_| !random::is_seeded()) {
                 return Ok(Self::from_random_bytes(bytes));
             }
             let mut fresh = [[0; 15]; IDS_PER_CALL];
-            getrandom::fill(fresh.as_flattened_mut()).map_err(|_| NoRandomness(()))?;
+            random::fill(fresh.as_flattened_mut()).map_err(|_| NoRandomness(()))?;
             let [first, rest @ ..] = fresh;
-            next.extend(rest);
+            if !random::is_seeded() {
+                next.extend(rest);
+            }
             Ok(Self::from_random_bytes(first))
         })
     }

@@ -14,6 +14,9 @@ use serde_json::Number;
 /// not cost the square of them.
 const FEW_MEMBERS: usize = 12;
 
+/// Room is made for so many members at once, which is what most tokens have.
+const USUAL_MEMBERS: usize = 8;
+
 /// A JSON value.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Json<'a> {
@@ -170,6 +173,9 @@ impl<'de> Visitor<'de> for Strict {
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Json<'de>, A::Error> {
         let mut members = Object(Vec::new());
         while let Some(name) = access.next_key_seed(Name)? {
+            if members.0.is_empty() {
+                members.0.reserve(USUAL_MEMBERS);
+            }
             members.0.push((name, access.next_value_seed(Self)?));
         }
         if members.has_duplicates() {

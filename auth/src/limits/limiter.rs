@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fmt;
 use std::hash::Hash;
 use std::net::IpAddr;
@@ -65,12 +66,15 @@ impl AuthLimiter {
         }
         if let (Some(max), Some(address)) = (self.limits.max_pending_per_address, address) {
             let key = AddressKey::of(address);
-            let of_address = self.pending_by_address.get(&key).copied().unwrap_or(0);
-            if of_address >= max {
-                return Err(Rejection::new(Code::RateLimited)
-                    .with_detail("too many clients of the address are pending"));
+            // Of an address that is turned away, nothing new is remembered.
+            if max == 0 {
+                return Err(too_many_of_address());
             }
-            self.pending_by_address.insert(key, of_address + 1);
+            let of_address = self.pending_by_address.entry(key).or_insert(0);
+            if *of_address >= max {
+                return Err(too_many_of_address());
+            }
+            *of_address += 1;
         }
         self.pending_count += 1;
         Ok(())
@@ -83,11 +87,13 @@ impl AuthLimiter {
             return;
         }
         if let Some(key) = address.map(AddressKey::of)
-            && let Some(count) = self.pending_by_address.get_mut(&key)
+            && let Entry::Occupied(mut of_address) = self.pending_by_address.entry(key)
         {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
-                self.pending_by_address.remove(&key);
+            let left = of_address.get().saturating_sub(1);
+            if left == 0 {
+                of_address.remove();
+            } else {
+                of_address.insert(left);
             }
         }
     }
@@ -133,6 +139,10 @@ impl AuthLimiter {
     pub fn record_failed_renewal(&mut self, now: Instant, subject: &Subject) {
         self.failed_renewals.record(now, subject.clone());
     }
+}
+
+fn too_many_of_address() -> Rejection {
+    Rejection::new(Code::RateLimited).with_detail("too many clients of the address are pending")
 }
 
 impl fmt::Debug for AuthLimiter {

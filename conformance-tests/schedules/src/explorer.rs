@@ -3,10 +3,11 @@
 use std::any::Any;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::panic::{self, AssertUnwindSafe, Location, PanicHookInfo, catch_unwind};
 use std::rc::Rc;
+use std::sync::{Arc, Once};
 
-use shuttle::scheduler::{Schedule as Record, Scheduler, Task, TaskId};
+use shuttle::scheduler::{RoundRobinScheduler, Schedule as Record, Scheduler, Task, TaskId};
 use shuttle::{Config, FailurePersistence, MaxSteps, Runner};
 
 use crate::search::{Options, Replay, Schedule, Search};
@@ -56,10 +57,34 @@ pub(crate) fn run(
     config.stack_size = STACK_BYTES;
     config.failure_persistence = FailurePersistence::None;
     config.max_steps = MaxSteps::FailAfter(bounds.steps);
+    tell_of_models_alone(&config);
     let runner = Runner::new(explorer.clone(), config);
     catch_unwind(AssertUnwindSafe(|| runner.run(model)))
         .map_err(|payload| Box::new(explorer.0.borrow().failure(&*payload)))
 }
+
+/// The runner has a word to say of every panic in the process, that of a test beside the models too. Here it is
+/// heard of models only.
+fn tell_of_models_alone(config: &Config) {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let usual: Arc<Hook> = panic::take_hook().into();
+        let beneath = Arc::clone(&usual);
+        panic::set_hook(Box::new(move |info| beneath(info)));
+        // The first run sets the hook.
+        Runner::new(RoundRobinScheduler::new(1), config.clone()).run(|| {});
+        let of_models = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if sync::is_exploring() {
+                of_models(info);
+            } else {
+                usual(info);
+            }
+        }));
+    });
+}
+
+type Hook = dyn Fn(&PanicHookInfo<'_>) + Send + Sync;
 
 /// Shared, for the runner keeps the one it is given.
 #[derive(Clone)]

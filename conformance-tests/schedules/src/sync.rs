@@ -32,6 +32,11 @@ impl Exploring {
     }
 }
 
+/// True while schedules are explored on this thread of the operating system.
+pub(crate) fn is_exploring() -> bool {
+    IS_EXPLORING.get()
+}
+
 impl Drop for Exploring {
     fn drop(&mut self) {
         IS_EXPLORING.set(false);

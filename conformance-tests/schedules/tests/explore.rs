@@ -159,3 +159,21 @@ fn a_lost_wake_is_found_and_a_kept_one_is_not_taken_for_lost() {
     assert!(failure.message.contains("deadlock"), "{failure}");
     explore(|| wait_for_flag(true));
 }
+
+#[test]
+fn a_test_that_fails_beside_the_models_is_told_as_ever() {
+    const NAME: &str = "a_test_that_fails_beside_the_models_is_told_as_ever";
+    const IS_CHILD: &str = "FAILS_BESIDE_MODELS";
+    if std::env::var_os(IS_CHILD).is_some() {
+        explore(|| {});
+        panic!("plainly");
+    }
+    let child = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", NAME, "--nocapture"])
+        .env(IS_CHILD, "1")
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&child.stderr);
+    assert!(told.contains("plainly"), "{told}");
+    assert!(!told.contains("Task failed"), "{told}");
+}

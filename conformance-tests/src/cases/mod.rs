@@ -40,6 +40,7 @@ areas![
     sio5_packet,
     sio5_connect,
     sio5_event,
+    sio5_limits,
     sio5_recovery,
     sio5_msgpack,
     sio4,

@@ -53,6 +53,7 @@ const ENGINE_CRATE: House = House {
             "buffers",
             "fields",
             "owed",
+            "random",
             "session_id",
             "trace",
             "transport",
@@ -72,7 +73,7 @@ const ENGINE: House = House {
     package: "engineio",
     folder: "server",
     floors: &[
-        &["stream", "atomic", "clock", "lock", "random", "tasks"],
+        &["stream", "atomic", "clock", "lock", "tasks"],
         &["hub"],
         &["session"],
         &["transport", "drain"],

@@ -622,6 +622,47 @@ fn further() -> Vec<Fault> {
             keep(packet)
         }),
         Fault::new(
+            "a tick has so many acknowledgements and no more",
+            Matrix,
+            "SIO5-LIM-01",
+        )
+        .packets_out(|_, packet| {
+            if packet.starts_with("4311") && packet.ends_with("[]") {
+                return Vec::new();
+            }
+            keep(packet)
+        }),
+        Fault::new("the last questions are not asked", Matrix, "SIO5-LIM-02").packets_in(
+            |head, packet| {
+                if packet == "42[\"ask\"]" {
+                    head.memory.note("asked");
+                } else if packet.starts_with("427[\"message-with-ack\"]")
+                    && head.memory.has("asked")
+                {
+                    return vec!["41".to_owned()];
+                }
+                keep(packet)
+            },
+        ),
+        Fault::new("59 namespaces are enough", Matrix, "SIO5-LIM-03").packets_out(|_, packet| {
+            if packet.starts_with("40/dyn-59,") {
+                return vec![r#"44/dyn-59,{"message":"Too many namespaces"}"#.to_owned()];
+            }
+            keep(packet)
+        }),
+        Fault::new("long names are no names", Matrix, "SIO5-LIM-04").packets_in(|_, packet| {
+            if packet.len() > 50_000 && packet.starts_with("42[\"nnn") {
+                return vec!["4x".to_owned()];
+            }
+            keep(packet)
+        }),
+        Fault::new("what is too deep is dropped", Matrix, "SIO5-LIM-05").packets_in(|_, packet| {
+            if packet.contains(&"[".repeat(900)) {
+                return Vec::new();
+            }
+            keep(packet)
+        }),
+        Fault::new(
             "an answer stands behind events that nobody reads",
             Matrix,
             "SIO5-ACK-06",

@@ -84,7 +84,13 @@ impl<'a> RequestView<'a> {
         headers: Headers<'a>,
         caller: &'a Caller,
     ) -> Self {
-        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        // Paths are short, so that a search by words, which needs a beginning and an end, does not pay.
+        let at = target.bytes().position(|byte| byte == b'?');
+        let (path, query) = target
+            .split_at_checked(at.unwrap_or(target.len()))
+            .map_or((target, ""), |(path, query)| {
+                (path, query.get(1..).unwrap_or_default())
+            });
         Self {
             method,
             path,

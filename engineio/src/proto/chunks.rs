@@ -44,6 +44,12 @@ impl Chunks {
         next
     }
 
+    /// The one chunk that waits; `None` when there is none, or when there may be more.
+    #[inline]
+    pub(super) fn only_mut(&mut self) -> Option<&mut Chunk> {
+        self.first.as_mut().filter(|_| self.rest.is_none())
+    }
+
     pub(super) fn front_mut(&mut self) -> Option<&mut Chunk> {
         match &mut self.first {
             Some(first) => Some(first),

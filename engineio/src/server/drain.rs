@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::clock;
-use super::random;
 use super::session::shared::HubOf;
 use super::session::shared::Shared;
 use crate::proto::event::Input;
+use crate::random;
 
 /// The share of the deadline over which sessions are asked to close; the rest is for them to take what is
 /// queued.
@@ -31,7 +31,7 @@ pub(crate) async fn run<D: Send + Sync + 'static>(hub: &Arc<HubOf<D>>, deadline:
     let start = clock::now();
     let end = start + deadline;
     let closing = deadline * CLOSING_SHARE / (CLOSING_SHARE + 1);
-    let (connected, away): (Vec<_>, Vec<_>) = hub
+    let (mut connected, away): (Vec<_>, Vec<_>) = hub
         .registry
         .all()
         .into_iter()
@@ -40,6 +40,8 @@ pub(crate) async fn run<D: Send + Sync + 'static>(hub: &Arc<HubOf<D>>, deadline:
     for session in away {
         session.handle(clock::now(), Input::Close);
     }
+    // Random already, and not by how a table lies in memory.
+    connected.sort_unstable_by(|one, other| one.id().as_str().cmp(other.id().as_str()));
     for (at, session) in schedule(connected, start, closing) {
         if at > clock::now() {
             tokio::time::sleep_until(at.into()).await;
@@ -63,7 +65,8 @@ pub(crate) async fn run<D: Send + Sync + 'static>(hub: &Arc<HubOf<D>>, deadline:
         if left.is_empty() && !hub.answers.are_owed() {
             break;
         }
-        tokio::time::sleep(LAST_LOOK.min(deadline)).await;
+        let left = end.saturating_duration_since(clock::now());
+        tokio::time::sleep(LAST_LOOK.min(left)).await;
     }
     close(hub);
 }

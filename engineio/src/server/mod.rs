@@ -9,7 +9,7 @@
 //! transport/  websocket polling upgrade              drain   how a session is reached, and how all are closed
 //! session/    shared sending connection ready handler …      one session
 //! hub/        alarm registry counters open_packet            what all sessions share
-//! stream/     writer form patience   atomic clock lock random tasks
+//! stream/     writer form patience   atomic clock lock tasks
 //! ```
 
 mod atomic;
@@ -22,7 +22,6 @@ mod hub;
 mod lock;
 #[cfg(test)]
 mod models;
-mod random;
 mod session;
 mod stream;
 mod tasks;

@@ -132,7 +132,7 @@ impl Decoder {
         if self.filled == 0 {
             self.kept = Vec::new();
             if let Some((opcode, mask, length)) = self.short_message(input) {
-                let (frame, rest) = input.split_at_mut(SHORT_HEADER_BYTES + length);
+                let (frame, rest) = input.split_at_mut(SHORT_HEADER_BYTES.saturating_add(length));
                 let payload = frame.get_mut(SHORT_HEADER_BYTES..).unwrap_or_default();
                 mask::apply(payload, mask);
                 let event = match opcode {

@@ -48,10 +48,12 @@ impl Client {
             }
             state = self.state.lock();
         }
+        // The right to call is given back, and others may take it once this is unlocked: who enters the runtime last leaves
+        // it first, also where models play all threads on one.
+        let has_called = entered.take().is_some();
         let is_resumed = state.inbox.take_resumed(&settings.inbox);
         // Whatever is done on a connection ends here, by this thread or by the one that has the right to call.
         state.release();
-        let has_called = entered.is_some();
         if has_called {
             self.arm_with(connection, state);
         } else {

@@ -67,7 +67,12 @@ impl Client {
 
     /// Feeds an input and carries out what follows, unless another thread is about to. One moment counts for all of it:
     /// nothing that is done here waits. [`go_on`](Self::go_on) is due then, but for whoever is making calls.
-    pub(super) fn pump(&self, connection: &Connection<Self>, now: Instant, input: Input<Shell>) {
+    pub(super) fn pump(
+        &self,
+        connection: &Connection<Self>,
+        now: Instant,
+        mut input: Input<Shell>,
+    ) {
         let limits = &self.server.settings.client;
         let mut state = self.state.lock();
         if state.is_pumping {
@@ -77,13 +82,16 @@ impl Client {
         debug_assert!(state.inputs.is_empty(), "whoever pumps leaves none behind");
         state.is_pumping = true;
         // The first does not pass through the queue, which therefore seldom needs memory.
-        let mut next = Some(input);
-        while let Some(input) = next.take().or_else(|| state.inputs.pop_front()) {
+        loop {
             state.machine.handle_input(now, limits, input);
             while let Some(output) = state.machine.poll_output() {
                 drop(state);
                 self.perform(connection, now, output);
                 state = self.state.lock();
+            }
+            match state.inputs.pop_front() {
+                Some(next) => input = next,
+                None => break,
             }
         }
         state.is_pumping = false;

@@ -56,6 +56,8 @@ pub struct Handshake {
     is_secure: bool,
     /// What few connections have.
     beside: Option<Box<Beside>>,
+    /// The `Origin` is asked for at every verification, and most clients that are no browsers have none.
+    has_origin: bool,
 }
 
 impl Handshake {
@@ -76,8 +78,10 @@ impl Handshake {
         text.extend_from_slice(request.path().as_bytes());
         keep_query(request.query(), secrets, &mut text);
         let url_bytes = text.len();
+        let mut has_origin = false;
         let fields = request.header_fields();
         for (name, value) in fields.filter(|(name, _)| is_kept(name)) {
+            has_origin |= name == b"origin";
             text.extend_from_slice(name);
             text.push(0);
             text.extend_from_slice(value);
@@ -93,23 +97,30 @@ impl Handshake {
             peer: request.peer(),
             is_secure: request.is_secure(),
             beside: Beside::of(request, keeping),
+            has_origin,
         }
     }
 
     /// The first value of a header.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&[u8]> {
-        self.headers()
-            .find(|(found, _)| found.eq_ignore_ascii_case(name))
+        self.fields()
+            .find(|(found, _)| found.eq_ignore_ascii_case(name.as_bytes()))
             .map(|(_, value)| value)
     }
 
     /// The headers, their names in lower case, the values of each name in order.
     pub fn headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        let text = |name| std::str::from_utf8(name).unwrap_or_default();
+        self.fields().map(move |(name, value)| (text(name), value))
+    }
+
+    /// The headers with their names as bytes: that they are text has to be found out for each.
+    fn fields(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         let headers = self.text.get(self.url_bytes..).unwrap_or_default();
         let mut parts = headers.split(|&byte| byte == 0);
         std::iter::from_fn(move || {
-            let name = std::str::from_utf8(parts.next()?).ok()?;
+            let name = parts.next().filter(|name| !name.is_empty())?;
             Some((name, parts.next()?))
         })
     }
@@ -166,10 +177,11 @@ impl Handshake {
         self.is_secure
     }
 
-    /// The `Origin` header: the page that a browser connects from.
+    /// The `Origin` header, if it is text: the page that a browser connects from.
     #[must_use]
     pub fn origin(&self) -> Option<&str> {
-        std::str::from_utf8(self.header("origin")?).ok()
+        let origin = self.has_origin.then(|| self.header("origin")).flatten()?;
+        std::str::from_utf8(origin).ok()
     }
 
     /// The value of a cookie, as sent, if it was to be [kept](crate::SocketIoBuilder::keep_cookies) and was there.

@@ -169,21 +169,25 @@ impl Core {
     }
 
     /// Whether the policy lets the client send an event.
+    #[inline]
     pub(crate) fn may_emit(&self, event: &str, args_count: usize) -> bool {
         self.may(Action::Emit { event, args_count })
     }
 
     /// Whether the policy lets the client receive an event. Not told to the books: the client did nothing.
+    #[inline]
     pub(crate) fn may_receive(&self, event: &str) -> bool {
         self.is_allowed(None, Action::Receive { event })
     }
 
     /// Whether the policy allows an action of the client; told to the books if not.
+    #[inline]
     pub(crate) fn may(&self, action: Action<'_>) -> bool {
         self.may_as(None, action)
     }
 
     /// The same of a candidate, as long as the socket is not that one.
+    #[inline]
     pub(crate) fn may_as(&self, candidate: Option<&Candidate>, action: Action<'_>) -> bool {
         let is_allowed = self.is_allowed(candidate, action);
         if !is_allowed {
@@ -192,7 +196,8 @@ impl Core {
         is_allowed
     }
 
-    #[inline]
+    // Always, since it is asked twice of each message, and mostly there is no policy.
+    #[inline(always)]
     fn is_allowed(&self, candidate: Option<&Candidate>, action: Action<'_>) -> bool {
         match &self.space.guard {
             Some(gate) if gate.policy.has_authorizer() => {

@@ -3,6 +3,7 @@
 //! The engine below is the one that is shipped, so what it does is one step; its own models are there.
 
 mod asking;
+mod calling;
 mod leaving;
 mod recovery;
 

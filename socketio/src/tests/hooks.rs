@@ -225,8 +225,8 @@ async fn what_is_no_json_behind_a_limit_closes_the_connection_as_before_it() {
         let mut client = TestClient::open(&io).await;
         client.join("/").await;
         client.send(&format!(r#"421["n",{args}"#)).await;
-        assert_eq!(client.next().await, Received::Closed, "{:.20}", args);
-        assert_eq!(log.take(), ["invalid payload"], "{:.20}", args);
+        assert_eq!(client.next().await, Received::Closed, "{args:.20}");
+        assert_eq!(log.take(), ["invalid payload"], "{args:.20}");
     }
 }
 

@@ -27,6 +27,7 @@ mod reasons;
 mod recovery;
 mod rooms;
 mod shutdown;
+mod waits;
 
 use std::sync::{Arc, Mutex};
 

@@ -10,7 +10,10 @@ use crate::vault::is_allowed;
 const TIMER_MS: u64 = 1_000;
 
 /// How long it waits when nothing can be accepted.
-const ACCEPT_PAUSE_MS: u64 = 51;
+const ACCEPT_PAUSE_MS: u64 = 50 + ROUNDING_MS;
+
+/// Timers go by whole milliseconds.
+const ROUNDING_MS: u64 = 1;
 
 /// How often things happened that the rules are about: a run in which they do not shows nothing.
 #[derive(Clone, Copy, Debug, Default)]
@@ -32,6 +35,8 @@ pub(crate) struct Counts {
     pub(crate) two_trips: usize,
     pub(crate) expiries: usize,
     pub(crate) late_accepts: usize,
+    pub(crate) drains: usize,
+    pub(crate) seen_off: usize,
 }
 
 impl Counts {
@@ -52,6 +57,8 @@ impl Counts {
             self.two_trips,
             self.expiries,
             self.late_accepts,
+            self.drains,
+            self.seen_off,
         ];
         many.iter().all(|count| *count > 1000) && some.iter().all(|count| *count > 5)
     }
@@ -74,6 +81,8 @@ impl Counts {
         self.two_trips += other.two_trips;
         self.expiries += other.expiries;
         self.late_accepts += other.late_accepts;
+        self.drains += other.drains;
+        self.seen_off += other.seen_off;
     }
 }
 
@@ -96,6 +105,7 @@ pub(crate) fn check(records: &[Record]) -> (Vec<String>, Counts) {
     checker.judge_kicks();
     checker.judge_expiry();
     checker.judge_accepting();
+    checker.judge_drains();
     (checker.wrong, checker.counts)
 }
 
@@ -783,6 +793,57 @@ impl Checker<'_> {
                 }
                 What::Backlog { server, count } if count > 0 => {
                     self.fail(*at, format!("{count} wait at the door of server {server}"));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// A drain has everybody off by its deadline, and ends when they are.
+    fn judge_drains(&mut self) {
+        let mut draining: HashSet<usize> = HashSet::new();
+        let mut drained: HashMap<usize, u64> = HashMap::new();
+        for Record { at, what } in self.records {
+            match *what {
+                What::ServerEnds {
+                    server,
+                    how: "drained",
+                } => {
+                    draining.insert(server);
+                }
+                What::Drained {
+                    server,
+                    until,
+                    sockets,
+                    connections,
+                } => {
+                    self.counts.drains += 1;
+                    draining.remove(&server);
+                    drained.insert(server, *at);
+                    if *at > until + ROUNDING_MS || sockets + connections > 0 {
+                        let text = format!(
+                            "server {server} had until {until} to see {connections} connections and {sockets} sockets off"
+                        );
+                        self.fail(*at, text);
+                    }
+                }
+                What::Gone { socket, .. } => {
+                    let home = self.chains.get(&socket).map(|chain| chain.home);
+                    self.counts.seen_off +=
+                        usize::from(home.is_some_and(|home| draining.contains(&home)));
+                    if home
+                        .and_then(|home| drained.get(&home))
+                        .is_some_and(|end| end < at)
+                    {
+                        self.fail(
+                            *at,
+                            format!("socket {socket} leaves a server that was drained"),
+                        );
+                    }
+                }
+                What::RuntimeEnds => draining.clear(),
+                What::Quiet if !draining.is_empty() => {
+                    self.fail(*at, format!("the servers {draining:?} are still drained"));
                 }
                 _ => {}
             }

@@ -92,6 +92,13 @@ pub(crate) enum What {
         server: usize,
         how: &'static str,
     },
+    /// It has seen everybody off, for which it had until this millisecond.
+    Drained {
+        server: usize,
+        until: u64,
+        sockets: usize,
+        connections: usize,
+    },
     Fault {
         what: &'static str,
     },

@@ -35,6 +35,8 @@ pub(crate) struct Node {
     vault: OnceLock<Namespace<Visitor>>,
     is_dead: Arc<AtomicBool>,
     is_open: AtomicBool,
+    /// It takes nobody any more, but those whom it has may still ask for what it has to tell them.
+    is_draining: AtomicBool,
     number: AtomicU32,
     question: AtomicU32,
     rng: Mutex<Rng>,
@@ -112,6 +114,7 @@ impl Node {
             vault: OnceLock::new(),
             is_dead,
             is_open: AtomicBool::new(true),
+            is_draining: AtomicBool::new(false),
             number: AtomicU32::new(0),
             question: AtomicU32::new(index as u32 * 1_000_000),
             rng: Mutex::new(rng),
@@ -430,6 +433,27 @@ impl Node {
 
     pub(crate) fn is_open(&self) -> bool {
         self.is_open.load(Ordering::Relaxed)
+    }
+
+    /// Whether a connection to it comes about.
+    pub(crate) fn listens(&self) -> bool {
+        self.is_open() || self.is_draining.load(Ordering::Relaxed)
+    }
+
+    /// Sees everybody off within this time.
+    pub(crate) async fn drain(self: Arc<Self>, lasts: Duration) {
+        let server = self.index;
+        self.is_draining.store(true, Ordering::Relaxed);
+        self.ends("drained");
+        let until = self.world.history.now() + lasts.as_millis() as u64;
+        self.io.drain(lasts).await;
+        self.is_draining.store(false, Ordering::Relaxed);
+        self.world.history.add(What::Drained {
+            server,
+            until,
+            sockets: self.hall().socket_count() + self.vault.get().unwrap().socket_count(),
+            connections: self.io.connection_count(),
+        });
     }
 
     /// Takes nobody any more.

@@ -62,6 +62,7 @@ impl World {
         let runtime = runtime();
         let (world, left) = runtime.block_on(async {
             socketio::testing::set_wall_clock(vault::DAWN);
+            engineio::fuzzing::seed(seed);
             let world = Arc::new(Self {
                 seed,
                 history: History::start(),
@@ -262,10 +263,12 @@ impl World {
                 node.io.close();
             }
             _ => {
-                node.ends("drained");
-                // A longer one is spread by random numbers that no seed gives.
-                let io = node.io.clone();
-                spawn(async move { io.drain(Duration::ZERO).await }).detach();
+                let lasts_ms = if rng.one_in(3) {
+                    0
+                } else {
+                    rng.between(1, 15_000)
+                };
+                spawn(node.drain(Duration::from_millis(lasts_ms))).detach();
             }
         }
         let (world, bus) = (Arc::clone(self), bus.cloned());
@@ -288,7 +291,7 @@ impl World {
         let node = self
             .nodes()
             .get(server)
-            .filter(|node| node.is_open())
+            .filter(|node| node.listens())
             .cloned()?;
         let stream = self.streams.fetch_add(1, Ordering::Relaxed);
         let mut rng = Rng::new(self.seed, 1_000_000 + stream);

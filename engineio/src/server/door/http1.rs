@@ -69,10 +69,7 @@ impl<D: Send + Sync + 'static> Fresh<D> {
             // Whatever it is that keeps it from being read comes up again.
             let _ = Pin::new(&mut self.stream).poll_read(cx, &mut buffer);
             let read = buffer.filled_mut();
-            let next = match Head::parse(read, limits(&self.hub)) {
-                Ok(Some(head)) => Some(answer_at_once(&self.hub, read, head, self.caller)),
-                _ => None,
-            };
+            let next = head_in(&self.hub, read, self.caller);
             let used = match &next {
                 Some(Next::Answered(head, Answer::Upgrade(_))) => head.length,
                 _ => 0,
@@ -315,6 +312,10 @@ async fn timely_head<D: Send + Sync + 'static>(
     read: &mut Vec<u8>,
     caller: Caller,
 ) -> Next<D> {
+    // As most are: no clock is set for what is there.
+    if let Some(next) = head_in(hub, read, caller) {
+        return next;
+    }
     let head = read_head(hub, stream, read, caller);
     match timeout(hub.config.header_timeout, head).await {
         Ok(next) => next.unwrap_or(Next::End),
@@ -330,16 +331,28 @@ async fn read_head<D: Send + Sync + 'static>(
     caller: Caller,
 ) -> io::Result<Next<D>> {
     loop {
-        if !read.is_empty() {
-            match Head::parse(read, limits(hub)) {
-                Ok(Some(head)) => return Ok(answer_at_once(hub, read, head, caller)),
-                Ok(None) => {}
-                Err(fault) => return Ok(Next::Refused(fault.status())),
-            }
-        }
         if poll_fn(|cx| poll_read(stream, read, cx)).await? == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
+        if let Some(next) = head_in(hub, read, caller) {
+            return Ok(next);
+        }
+    }
+}
+
+/// What comes of the bytes that were read; `None` when they are no whole head.
+fn head_in<D: Send + Sync + 'static>(
+    hub: &Arc<HubOf<D>>,
+    read: &mut [u8],
+    caller: Caller,
+) -> Option<Next<D>> {
+    if read.is_empty() {
+        return None;
+    }
+    match Head::parse(read, limits(hub)) {
+        Ok(Some(head)) => Some(answer_at_once(hub, read, head, caller)),
+        Ok(None) => None,
+        Err(fault) => Some(Next::Refused(fault.status())),
     }
 }
 

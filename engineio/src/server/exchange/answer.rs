@@ -9,8 +9,8 @@ use http_body::Body as HttpBody;
 use super::open::{admit, admit_at_once, attach_candidate, open_polling, open_websocket, options};
 use super::origin::{bound_origin, is_admitted, is_bound, is_origin_allowed};
 use super::respond::{
-    HTML, NO_STORE, Refused, decorate, guard_old_browsers, preflight, refuse, respond,
-    respond_payload,
+    HTML, NO_STORE, Refused, decorate, decorate_upgrade, guard_old_browsers, preflight, refuse,
+    respond, respond_payload,
 };
 use crate::body::Body;
 use crate::http::request::RequestView;
@@ -163,7 +163,7 @@ fn finish<D: Send + Sync + 'static>(
             Answer::Response(response)
         }
         Ok(Answer::Upgrade(mut upgrade)) => {
-            decorate(hub, request, upgrade.headers_mut());
+            decorate_upgrade(hub, request, &mut upgrade);
             Answer::Upgrade(upgrade)
         }
         Err(refused) => Answer::Response(refuse(hub, request, is_upgrade, &refused)),

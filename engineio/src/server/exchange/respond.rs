@@ -12,6 +12,7 @@ use crate::http::{ConnectionError, Rejection};
 use crate::jsonp;
 use crate::server::session::requests::PollBody;
 use crate::server::session::shared::{HubOf, Shared};
+use crate::server::transport::upgrade::Upgrade;
 use crate::trace;
 
 pub(crate) const HTML: HeaderValue = HeaderValue::from_static("text/html");
@@ -134,6 +135,20 @@ pub(crate) fn decorate<D>(hub: &HubOf<D>, request: &RequestView<'_>, headers: &m
     }
     if let Some(hook) = &hub.config.response_headers {
         hook(request, headers);
+    }
+}
+
+/// The same for the answer to a handshake.
+pub(crate) fn decorate_upgrade<D: Send + Sync + 'static>(
+    hub: &HubOf<D>,
+    request: &RequestView<'_>,
+    upgrade: &mut Upgrade<D>,
+) {
+    if hub.config.response_headers.is_some() {
+        // The hook may change what else is there.
+        decorate(hub, request, upgrade.headers_mut());
+    } else if let Some(cors) = &hub.config.cors {
+        cors.headers(request, &mut |name, value| upgrade.add_header(name, value));
     }
 }
 

@@ -15,11 +15,11 @@ use open_packet::OpenPacket;
 use registry::Registry;
 
 use super::lock::Lock;
-use super::random;
 use crate::config::Config;
 use crate::http::PathMatcher;
 use crate::http::request::RequestView;
 use crate::owed::Answers;
+use crate::random;
 use crate::trace;
 use crate::transport::Timing;
 

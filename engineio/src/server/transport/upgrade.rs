@@ -33,8 +33,10 @@ pub(crate) struct Upgrade<D: Send + Sync + 'static> {
     /// None on a stream of HTTP/2, where no protocol is switched.
     accept: Option<[u8; 28]>,
     subprotocol: Option<Box<str>>,
-    /// What configuration adds; most servers add nothing.
+    /// What hooks of the application add; most servers have none.
     headers: HeaderMap,
+    /// What the engine adds by itself, in order. Two or three headers are not worth a map.
+    own_headers: Vec<(HeaderName, HeaderValue)>,
     purpose: Purpose<D>,
     form: FrameForm,
     decoder: Decoder,
@@ -51,6 +53,7 @@ impl<D: Send + Sync + 'static> Upgrade<D> {
             accept,
             subprotocol: subprotocol.map(Into::into),
             headers: HeaderMap::new(),
+            own_headers: Vec::new(),
             purpose: Purpose::Refused,
             form,
             decoder,
@@ -71,6 +74,10 @@ impl<D: Send + Sync + 'static> Upgrade<D> {
         &mut self.headers
     }
 
+    pub(crate) fn add_header(&mut self, name: HeaderName, value: HeaderValue) {
+        self.own_headers.push((name, value));
+    }
+
     /// The 101 for a hyper server; on a stream of HTTP/2 the 200 (RFC 8441 §5).
     pub(crate) fn response(&mut self) -> http::Response<Body> {
         let mut response = http::Response::new(Body::empty());
@@ -85,6 +92,9 @@ impl<D: Send + Sync + 'static> Upgrade<D> {
             }
         }
         let headers = response.headers_mut();
+        for (name, value) in std::mem::take(&mut self.own_headers) {
+            headers.append(name, value);
+        }
         if let Some(Ok(subprotocol)) = self.subprotocol.as_deref().map(HeaderValue::from_str) {
             headers.insert(header::SEC_WEBSOCKET_PROTOCOL, subprotocol);
         }
@@ -107,7 +117,8 @@ impl<D: Send + Sync + 'static> Upgrade<D> {
                 subprotocol.as_bytes(),
             );
         }
-        for (name, value) in &self.headers {
+        let own = self.own_headers.iter().map(|(name, value)| (name, value));
+        for (name, value) in self.headers.iter().chain(own) {
             append_header(&mut head, name, value.as_bytes());
         }
         head.extend_from_slice(b"\r\n");

@@ -301,17 +301,24 @@ impl<D: Send + Sync + 'static> Socket<D> {
         let Reader::Foreign(stream) = &mut self.reader else {
             return Poll::Ready(Wrote::All);
         };
+        // That more is to be written, such as a ping, is no progress of the peer's.
+        let mut has_taken = false;
         while let Some(mut chunk) = shared.begin_owned_write() {
             while !chunk.remaining().is_empty() {
                 match Pin::new(&mut *stream).poll_write(cx, chunk.remaining()) {
-                    Poll::Ready(Ok(count)) if count > 0 => chunk.advance(count),
+                    Poll::Ready(Ok(count)) if count > 0 => {
+                        chunk.advance(count);
+                        has_taken = true;
+                    }
                     Poll::Ready(_) => {
                         shared.end_owned_write(None);
                         return Poll::Ready(Wrote::Failed);
                     }
                     Poll::Pending => {
                         shared.end_owned_write(Some(chunk));
-                        self.after_progress();
+                        if has_taken {
+                            self.after_progress();
+                        }
                         return Poll::Pending;
                     }
                 }

@@ -63,6 +63,9 @@ impl Header<'_> {
     }
 }
 
+/// Room that is made for arguments before their length is known.
+const SMALL_ARGS_BYTES: usize = 64;
+
 /// As many as the largest number has.
 const DIGITS_MAX: usize = 20;
 
@@ -108,11 +111,16 @@ pub(in crate::codec) fn write_event<A: Serialize + ?Sized>(
     let mut raw_attachments = 0_usize;
     buffer.push_text_with(|out| {
         let start = out.len();
-        header.write(out)?;
-        out.push(b'[');
+        let is_begun = name.is_some_and(|name| begin_plain_event(header, name, out));
+        if !is_begun {
+            header.write(out)?;
+            out.push(b'[');
+        }
         let mut sink = JsonArgs::new(out, &mut attachments);
-        if let Some(name) = name {
-            sink.string(name)?;
+        match name {
+            Some(_) if is_begun => sink.count = 1,
+            Some(name) => sink.string(name)?,
+            None => {}
         }
         outgoing::write(args, &mut sink)?;
         //= SIO5-CSR-02
@@ -137,6 +145,24 @@ pub(in crate::codec) fn write_event<A: Serialize + ?Sized>(
         )?;
     }
     Ok(())
+}
+
+/// Writes all that precedes the arguments of an event of the main namespace that asks for no acknowledgement, in one piece,
+/// if its name needs no escape. False when nothing was written.
+#[inline]
+fn begin_plain_event(header: Header<'_>, name: &str, out: &mut Vec<u8>) -> bool {
+    let is_plain = header.kind == PacketKind::Event
+        && header.id.is_none()
+        && header.namespace == "/"
+        && plain_len(name.as_bytes()) == name.len();
+    if is_plain {
+        // With room for small arguments, which are what follows most often.
+        out.reserve(name.len().saturating_add(SMALL_ARGS_BYTES));
+        out.extend_from_slice(b"2[\"");
+        out.extend_from_slice(name.as_bytes());
+        out.push(b'"');
+    }
+    is_plain
 }
 
 /// Arguments on their own: JSON text, attachments, and how many arguments.
