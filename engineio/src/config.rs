@@ -132,13 +132,15 @@ impl Config {
         Self::default()
     }
 
-    /// The path served, `/engine.io/` by default, with the trailing slash (EIO4-QRY-01).
+    /// The path served, `/engine.io/` by default, with the trailing slash.
+    //= EIO4-QRY-01
     pub fn path(mut self, path: impl Into<String>) -> Self {
         self.path = path.into();
         self
     }
 
-    /// With `false` the bare path is served too (EIO4-QRY-02). Default `true`.
+    /// With `false` the bare path is served too. Default `true`.
+    //= EIO4-QRY-02
     pub fn add_trailing_slash(mut self, add: bool) -> Self {
         self.add_trailing_slash = add;
         self
@@ -335,24 +337,26 @@ impl Config {
         self
     }
 
-    /// Sets a cookie on the polling handshake (EIO4-CK-01); off by default.
+    /// Sets a cookie on the polling handshake; off by default.
+    //= EIO4-CK-01
     pub fn cookie(mut self, cookie: CookieOptions) -> Self {
         self.cookie = Some(cookie);
         self
     }
 
-    /// Whether a handshake on WebSocket sets the [`cookie`](Self::cookie) too. Default `false`, as the reference
-    /// (EIO4-CK-02).
+    /// Whether a handshake on WebSocket sets the [`cookie`](Self::cookie) too. Default `false`, as the reference.
+    //= EIO4-CK-02
     pub fn cookie_on_websocket(mut self, set: bool) -> Self {
         self.cookie_on_websocket = set;
         self
     }
 
-    /// A text message that each client is sent with the handshake, before any other (EIO4-HS-06); none by default.
+    /// A text message that each client is sent with the handshake, before any other; none by default.
     ///
     /// With another protocol on top it has to be what a client of that takes first. The official clients of Socket.IO hand
     /// an event of the namespace `/`, such as `2["hello"]`, to its listeners before they have connected; over a text that is
     /// no packet of Socket.IO they close the connection, each time anew.
+    //= EIO4-HS-06
     pub fn initial_packet(mut self, text: impl Into<String>) -> Self {
         self.initial_packet = Some(text.into());
         self

@@ -56,7 +56,8 @@ impl SendOptions {
     }
 
     /// With `true` the message is dropped unless it would reach the network at once: a poll waits, or the
-    /// WebSocket has nothing queued (SRV-VOL-01). Default `false`.
+    /// WebSocket has nothing queued. Default `false`.
+    //= SRV-VOL-01
     pub const fn volatile(mut self, is_volatile: bool) -> Self {
         self.is_volatile = is_volatile;
         self
@@ -68,8 +69,9 @@ impl SendOptions {
         self.is_volatile
     }
 
-    /// With `false` the message is not compressed, even where compression was negotiated (EIO4-CMP-02). Say so
+    /// With `false` the message is not compressed, even where compression was negotiated. Say so
     /// of what is compressed already, and of secrets beside text that others choose. Default `true`.
+    //= EIO4-CMP-02
     pub const fn compress(mut self, compress: bool) -> Self {
         self.is_incompressible = !compress;
         self

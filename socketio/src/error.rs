@@ -16,7 +16,8 @@ pub enum EmitError {
         /// The bytes that wait.
         queued_bytes: usize,
     },
-    /// The event cannot be encoded: its arguments cannot be serialized, or its name is reserved (SIO5-PKT-07).
+    /// The event cannot be encoded: its arguments cannot be serialized, or its name is reserved.
+    //= SIO5-PKT-07
     Encode(EncodeError),
     /// Too many acknowledgements are awaited from this client.
     TooManyAcks,
@@ -69,7 +70,7 @@ impl From<engineio::SendError> for EmitError {
     }
 }
 
-/// Why a client may not join a namespace; made by connect middleware and sent to the client (SIO5-CON-05).
+/// Why a client may not join a namespace; made by connect middleware and sent to the client.
 ///
 /// ```
 /// use socketio::ConnectError;
@@ -77,6 +78,7 @@ impl From<engineio::SendError> for EmitError {
 /// let error = ConnectError::new("not allowed").with_data(&[1, 2]);
 /// assert_eq!((error.message(), error.data()), ("not allowed", Some("[1,2]")));
 /// ```
+//= SIO5-CON-05
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConnectError {
     message: String,
@@ -211,7 +213,8 @@ pub enum BuildError {
     NamespacePattern(String),
     /// The namespace is open already.
     NamespaceTaken,
-    /// The event has one of the reserved names (SIO5-PKT-07), or the one that the namespace's policy takes.
+    /// The event has one of the reserved names, or the one that the namespace's policy takes.
+    //= SIO5-PKT-07
     ReservedName(String),
     /// A server with an adapter must be built inside a tokio runtime, which runs the adapter's tasks.
     NoRuntime,
@@ -257,7 +260,8 @@ impl From<engineio::ConfigError> for BuildError {
     }
 }
 
-/// Why a socket left its namespace, with the reference's words (SIO5-DIS-05).
+/// Why a socket left its namespace, with the reference's words.
+//= SIO5-DIS-05
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DisconnectReason {
@@ -271,7 +275,7 @@ pub enum DisconnectReason {
     TransportClose,
     /// The connection failed, or the client broke a rule of its transport.
     ///
-    /// The reference adds a description of the failure (SIO5-DIS-07). There is none here: what a peer can cause is
+    /// The reference adds a description of the failure. There is none here: what a peer can cause is
     /// told to the log, and a handler has nothing to decide by it.
     //= SIO5-DIS-07 exception: the failure is in the log, not with the reason
     TransportError,
@@ -282,7 +286,8 @@ pub enum DisconnectReason {
     /// The client sent an invalid packet, or the server closed the connection.
     ForcedClose,
     /// The client sent a packet that is not allowed in its state, over long-polling and with no poll waiting that
-    /// could tell it of the close (SIO5-INV-02). Where it hears at once the reason is [`ForcedClose`](Self::ForcedClose).
+    /// could tell it of the close. Where it hears at once the reason is [`ForcedClose`](Self::ForcedClose).
+    //= SIO5-INV-02
     ForcedServerClose,
 }
 

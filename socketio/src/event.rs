@@ -106,7 +106,8 @@ pub enum Invalid<'a> {
         /// What is wrong with them.
         error: &'a ArgsError,
     },
-    /// A message is not part of a valid packet; the connection is being closed (SIO5-INV-01).
+    /// A message is not part of a valid packet; the connection is being closed.
+    //= SIO5-INV-01
     Packet(PacketError),
     /// The arguments of an event are past a limit (see [`Limits`](crate::parser::PacketLimits)); it was dropped.
     PastLimit {

@@ -7,10 +7,12 @@
 //! | [`events`] | what handlers take and answer, rooms, clients that are slow |
 //! | [`state`] | what is kept with a socket, and with the server |
 //! | [`authentication`] | who may join, for how long |
+//! | [`identity`] | what hangs on who a client is, and what happens to it when that changes |
 //! | [`coming_from_node`], [`coming_from_socketioxide`] | method by method, type by type |
 //!
 //! | to put it on the web | |
 //! |---|---|
+//! | [`axum`] | an application with sessions, cookies, CORS |
 //! | [`origins`] | pages of other origins: CORS, WebSockets, cookies |
 //! | [`tls`] | without a proxy in front |
 //! | [`reverse_proxies`] | nginx, HAProxy, Caddy, load balancers |
@@ -24,10 +26,31 @@
 //! | [`watching`] | numbers, logs |
 //! | [`troubleshooting`] | by symptom |
 //!
+//! | to copy from, in the folder `examples` | |
+//! |---|---|
+//! | `echo` | the smallest server |
+//! | `hyper_server` | behind a hyper server of one's own, beside its routes, drained at the end |
+//! | `web_app` | an axum application: accounts, sessions in SQLite, an authenticator that asks them, CORS |
+//! | `chat` | a page with rooms, JSON Web Tokens renewed in band |
+//! | `guest_login` | guests who log in later, on the same socket |
+//! | `private_messages` | from person to person, with several tabs each; who is online |
+//! | `upload` | files in chunks, with progress, bounded |
+//! | `dashboard` | numbers that change many times a second, for quick and for slow clients |
+//! | `unit_tests` | handlers tested in memory, on a clock that jumps |
+//! | `tls` | a front door of one's own, with rustls |
+//! | `unix_socket` | a listener of one's own: a Unix socket beside a port |
+//! | `custom_parser` | another wire format |
+//!
+//! `cargo run -p socketio --example NAME` runs one; `chat` and `web_app` are packages, `cargo run -p NAME`. Each is run by
+//! the tests with a real client. The engine alone is `echo_messages` of the crate `engineio`.
+//!
 //! What a policy is, and every choice in it, is the guide of the crate `socketio-auth`; here it meets the server.
 
 #[doc = include_str!("guide/authentication.md")]
 pub mod authentication {}
+
+#[doc = include_str!("guide/axum.md")]
+pub mod axum {}
 
 #[doc = include_str!("guide/coming_from_node.md")]
 pub mod coming_from_node {}
@@ -40,6 +63,9 @@ pub mod events {}
 
 #[doc = include_str!("guide/first_steps.md")]
 pub mod first_steps {}
+
+#[doc = include_str!("guide/identity.md")]
+pub mod identity {}
 
 #[doc = include_str!("guide/limits.md")]
 pub mod limits {}

@@ -15,7 +15,8 @@ pub(crate) type SocketSet = HashSet<SocketId, RandomState>;
 /// The public id of one socket: 20 URL-safe characters, fresh for every namespace joined.
 ///
 /// It names the socket to other clients and is no secret. Clients of protocol 4 get the ids of their protocol
-/// instead (SIO4-CON-04).
+/// instead.
+//= SIO4-CON-04
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SocketId(Arc<str>);
 

@@ -1,4 +1,6 @@
-//! A Socket.IO server: protocol 5, and protocol 4 for clients of Socket.IO 2.
+//! A Socket.IO server: protocol 5, and protocol 4 for clients of Socket.IO 2, which are let in with
+//! [`engine(|config| config.allow_eio3(true))`](engineio::Config::allow_eio3) and answered 400 without. One server or a
+//! [cluster] of them.
 //!
 //! Browsers and programs connect with any Socket.IO client and exchange named *events* with the server, over
 //! long-polling or WebSocket, in order. A server has *namespaces*, which clients join one by one; a client in a namespace

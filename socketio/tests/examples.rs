@@ -2,6 +2,7 @@
 //!
 //! Cargo builds the examples of a package with its tests, but not for this file alone: `cargo build -p socketio
 //! --all-features --examples` before it. `scripts/setup` installs the clients.
+#![allow(clippy::panic, reason = "a helper that fails fails its test")]
 
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
@@ -12,44 +13,44 @@ const LIMIT_SECONDS: &str = "120";
 
 #[test]
 fn echo() {
-    Example::named("echo").is_served();
+    Example::named("echo").passes();
 }
 
 #[test]
 fn custom_parser() {
-    Example::named("custom_parser").is_served();
+    Example::named("custom_parser").passes();
 }
 
 #[test]
 fn hyper_server() {
-    Example::named("hyper_server").is_served();
+    Example::named("hyper_server").passes();
 }
 
 #[test]
 fn guest_login() {
-    Example::named("guest_login").is_served();
+    Example::named("guest_login").passes();
 }
 
 #[test]
 fn private_messages() {
-    Example::named("private_messages").is_served();
+    Example::named("private_messages").passes();
 }
 
 #[test]
 fn dashboard() {
-    Example::named("dashboard").is_served();
+    Example::named("dashboard").passes();
 }
 
 #[test]
 fn unit_tests() {
-    Example::named("unit_tests").is_served();
+    Example::named("unit_tests").passes();
 }
 
 #[test]
 fn upload() {
     let folder = scratch("upload");
     let folder = folder.to_str().expect("a name of our own");
-    Example::with("upload", &["127.0.0.1:0", folder]).is_served_with(&[("UPLOADS", folder)]);
+    Example::with("upload", &["127.0.0.1:0", folder]).passes_with(&[("UPLOADS", folder)]);
 }
 
 #[test]
@@ -57,7 +58,7 @@ fn unix_socket() {
     // A folder of the target directory may be too long for the name of a socket.
     let path = std::env::temp_dir().join(format!("socketio-example-{}", std::process::id()));
     let path = path.to_str().expect("a name of our own");
-    Example::with("unix_socket", &[path, "127.0.0.1:0"]).is_served_with(&[("UNIX_SOCKET", path)]);
+    Example::with("unix_socket", &[path, "127.0.0.1:0"]).passes_with(&[("UNIX_SOCKET", path)]);
     std::fs::remove_file(path).expect("it was there");
 }
 
@@ -70,7 +71,7 @@ fn tls() {
     };
     let (chain, key) = (pem("localhost.pem"), pem("localhost.key.pem"));
     Example::with("tls", &[&chain, &key, "127.0.0.1:0"])
-        .is_served_with(&[("ROOT_CERTIFICATE", &pem("root.pem"))]);
+        .passes_with(&[("ROOT_CERTIFICATE", &pem("root.pem"))]);
 }
 
 /// A program of `examples/`, and the script of the same name that drives it.
@@ -94,12 +95,12 @@ impl Example {
     }
 
     /// Starts it and has the script pass.
-    fn is_served(self) {
-        self.is_served_with(&[]);
+    fn passes(self) {
+        self.passes_with(&[]);
     }
 
     /// The same, and tells the script these.
-    fn is_served_with(self, environment: &[(&str, &str)]) {
+    fn passes_with(self, environment: &[(&str, &str)]) {
         let running = self.start();
         let clients = repository().join("conformance-tests/node");
         assert!(
@@ -110,6 +111,7 @@ impl Example {
             .args([LIMIT_SECONDS, "node", "--test"])
             .arg(clients.join(format!("examples/{}.test.mjs", self.name)))
             .env("EXAMPLE_URL", &running.url)
+            .env("EXAMPLE_PID", running.process.id().to_string())
             .envs(environment.iter().copied())
             .output()
             .expect("coreutils' timeout runs");

@@ -20,6 +20,14 @@ it("answers plain requests and clients at one address", async (t) => {
   }
 });
 
+it("lets its clients go when it is told to end", async (t) => {
+  const client = open(t, { transports: ["websocket"], reconnection: false });
+  await connected(client);
+  const left = next(client, "disconnect");
+  process.kill(Number(process.env.EXAMPLE_PID), "SIGINT");
+  assert.equal((await left)[0], "transport close");
+});
+
 /** Resolves when the server has noticed that everyone left. */
 async function gone() {
   while ((await (await fetch(`${url}/health`)).text()) !== "0 connected\n");

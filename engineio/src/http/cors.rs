@@ -20,12 +20,13 @@ enum Origins {
 
 /// What browsers on other origins may do. Off unless configured.
 ///
-/// It restrains browsers only: a request from a disallowed origin is still served (EIO4-COR-04). To refuse such
+/// It restrains browsers only: a request from a disallowed origin is still served. To refuse such
 /// requests use [`Config::allowed_origins`](crate::Config::allowed_origins).
 ///
 /// ```
 /// let cors = engineio::Cors::origins(["https://a.example", "https://b.example"]).credentials(true);
 /// ```
+//= EIO4-COR-04
 #[derive(Clone)]
 #[must_use]
 pub struct Cors {

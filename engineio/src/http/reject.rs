@@ -20,7 +20,8 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// Refused with the message `Forbidden` (code 4, EIO4-ERR-06).
+    /// Refused with the message `Forbidden` (code 4).
+    //= EIO4-ERR-06
     #[must_use]
     pub const fn forbidden() -> Self {
         Self {
@@ -36,8 +37,8 @@ impl Refusal {
         self
     }
 
-    /// Replaces the status, 403 by default. A handshake on WebSocket is refused with 400 whatever the reason
-    /// (EIO4-ERR-05).
+    /// Replaces the status, 403 by default. A handshake on WebSocket is refused with 400 whatever the reason.
+    //= EIO4-ERR-05
     #[must_use]
     pub const fn status(mut self, status: StatusCode) -> Self {
         self.status = status;

@@ -135,7 +135,8 @@ impl<'a> RequestView<'a> {
         form_pairs(self.query)
     }
 
-    /// The value of a query parameter; the last one wins when it is repeated (EIO4-QRY-04).
+    /// The value of a query parameter; the last one wins when it is repeated.
+    //= EIO4-QRY-04
     #[must_use]
     pub fn query_value(&self, name: &str) -> Option<Cow<'a, str>> {
         self.query_values(name).last()

@@ -1,6 +1,7 @@
 //! Why sessions end.
 
-/// Why a session ended, with the reference's words (EIO4-CLS-09).
+/// Why a session ended, with the reference's words.
+//= EIO4-CLS-09
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum CloseReason {

@@ -145,7 +145,8 @@ impl<D: Send + Sync + 'static> Engine<D> {
             .await;
     }
 
-    /// Closes every session at once (EIO4-CLS-07) and refuses new ones.
+    /// Closes every session at once and refuses new ones.
+    //= EIO4-CLS-07
     pub fn close(&self) {
         drain::close(&self.hub);
     }

@@ -13,7 +13,7 @@ use crate::proto::cluster::message::ClusterMessage;
 
 /// Carries messages between the servers of a cluster, so that a broadcast reaches the clients of all of them.
 ///
-/// A server delivers to its own clients itself (CLA-03); the adapter's is the way to the others, over whatever bus
+/// A server delivers to its own clients itself; the adapter's is the way to the others, over whatever bus
 /// they share. It is given to [`SocketIoBuilder::adapter`](crate::SocketIoBuilder::adapter); without one nothing of this
 /// costs anything. [`LocalBus`](crate::cluster::LocalBus) links servers of one process.
 ///
@@ -59,6 +59,7 @@ use crate::proto::cluster::message::ClusterMessage;
 /// assert_eq!((&*last.nsp, last.body.wire_type()), ("/news", Some(3)));
 /// # Ok(()) }
 /// ```
+//= CLA-03
 pub trait Adapter: Send + Sync + 'static {
     /// Called once, when the server is built. What arrives from now on goes to
     /// [`ClusterHandle::deliver`]; tasks that this takes belong on [`ClusterHandle::spawn`].
@@ -104,7 +105,8 @@ pub trait Adapter: Send + Sync + 'static {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Membership {
-    /// They say so (CLA-06): each when it comes and goes, and whenever it has published nothing for a while.
+    /// They say so: each when it comes and goes, and whenever it has published nothing for a while.
+    //= CLA-06
     Heartbeats {
         /// How long a server is silent before it says that it is there; 5 s by default. Checked each second.
         interval: Duration,

@@ -110,9 +110,10 @@ impl<R: FromArgs> ServerAnswer<R> {
 
 /// Waits for the answers of the servers of a cluster.
 ///
-/// The question was asked when this was made. The time limit, 5 s unless set otherwise (CLA-07), runs from the first
+/// The question was asked when this was made. The time limit, 5 s unless set otherwise, runs from the first
 /// poll, which must happen inside a tokio runtime; what came by then is the outcome. Dropping the future gives the
 /// question up. Cancel-safe.
+//= CLA-07
 #[must_use = "the answers come only to whoever awaits them"]
 pub struct Gathering<T> {
     items: Vec<T>,

@@ -24,7 +24,8 @@ impl Default for ClusterSettings {
 
 impl ClusterSettings {
     /// How long other servers, and the acknowledgements of their clients, are waited for unless a call says otherwise;
-    /// 5 s by default (CLA-07).
+    /// 5 s by default.
+    //= CLA-07
     pub fn request_timeout(mut self, timeout: Duration) -> Self {
         self.request_timeout = timeout;
         self

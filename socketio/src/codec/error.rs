@@ -3,8 +3,8 @@
 use std::error::Error;
 use std::fmt;
 
-/// Why a message of a client is not part of a packet. The peer is to blame, and the connection is closed
-/// (SIO5-INV-01).
+/// Why a message of a client is not part of a packet. The peer is to blame, and the connection is closed.
+//= SIO5-INV-01
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PacketError {
@@ -36,7 +36,8 @@ pub enum PacketError {
     TooDeep,
     /// The payload has more values than [`PacketLimits::max_values`](crate::parser::PacketLimits::max_values).
     TooManyValues,
-    /// The event has one of the reserved names (SIO5-PKT-07).
+    /// The event has one of the reserved names.
+    //= SIO5-PKT-07
     ReservedName,
 }
 
@@ -155,7 +156,8 @@ impl Error for ArgsError {}
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EncodeError {
-    /// The event has one of the reserved names (SIO5-PKT-07).
+    /// The event has one of the reserved names.
+    //= SIO5-PKT-07
     ReservedName,
     /// The arguments cannot be serialized; what their serializer says.
     Serialize(String),

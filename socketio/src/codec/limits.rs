@@ -3,8 +3,8 @@
 /// The most levels that [`PacketLimits::max_depth`] can ask for, whatever it says.
 pub(crate) const DEEPEST: u32 = 1_024;
 
-/// The bounds on one incoming packet. One past any of them is an invalid packet, which closes the connection
-/// (SIO5-INV-01); where only the arguments of an event without binary are past
+/// The bounds on one incoming packet. One past any of them is an invalid packet, which closes the connection; where only
+/// the arguments of an event without binary are past
 /// [`max_depth`](Self::max_depth) or [`max_values`](Self::max_values), and come as JSON, the event alone is refused: it is
 /// acknowledged with `{"error":"too_deep"}` or `{"error":"too_many_values"}`, and
 /// [`on_invalid`](crate::NamespaceBuilder::on_invalid) is told. Arguments that are no JSON behind the limit are an invalid
@@ -14,13 +14,15 @@ pub(crate) const DEEPEST: u32 = 1_024;
 /// let limits = socketio::parser::PacketLimits::default().max_attachments(2);
 /// assert_eq!((limits.max_attachments, limits.max_depth), (2, 1_024));
 /// ```
+//= SIO5-INV-01
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "limits hold once the builder has them"]
 #[non_exhaustive]
 pub struct PacketLimits {
-    /// How many attachments a binary packet may announce; 10 by default (SIO5-BIN-06).
+    /// How many attachments a binary packet may announce; 10 by default.
     ///
     /// Raising it lets a client keep more messages waiting; clients of the reference send no more than 10.
+    //= SIO5-BIN-06
     pub max_attachments: usize,
     /// How many bytes the attachments of one packet may have, each counted once for every placeholder that
     /// names it and at least once; 10,000,000 by default.
@@ -43,9 +45,10 @@ pub struct PacketLimits {
     /// How many bytes the name of a namespace may have; 256 by default. The query of a protocol 4 CONNECT is
     /// not counted.
     pub max_namespace_len: usize,
-    /// How many bytes the query of a protocol 4 CONNECT may have (SIO4-CON-03); 8,192 by default.
+    /// How many bytes the query of a protocol 4 CONNECT may have; 8,192 by default.
     ///
     /// Tokens travel there, so lowering it can lock clients out.
+    //= SIO4-CON-03
     pub max_query_len: usize,
 }
 

@@ -95,7 +95,8 @@ impl<'a> Packet<'a> {
         &self.namespace
     }
 
-    /// The query of a protocol 4 CONNECT, without its question mark (SIO4-CON-03).
+    /// The query of a protocol 4 CONNECT, without its question mark.
+    //= SIO4-CON-03
     #[must_use]
     pub fn query(&self) -> Option<&str> {
         self.query.as_deref()
@@ -107,8 +108,8 @@ impl<'a> Packet<'a> {
         self.id
     }
 
-    /// The name of the event; a number is given as it was written. `None` for an event without payload
-    /// (SIO5-PKT-09) and for other kinds.
+    /// The name of the event; a number is given as it was written. `None` for an event without payload and for other kinds.
+    //= SIO5-PKT-09
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()

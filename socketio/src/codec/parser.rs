@@ -120,11 +120,12 @@ pub trait Parser: Send + Sync + 'static {
     /// Takes one message of a client. `Ok(None)` means that the packet needs more messages; what is known of it
     /// then belongs in `partial`.
     ///
-    /// The limits are the parser's to keep, and so is the rule that reserved names are refused (SIO5-PKT-07).
+    /// The limits are the parser's to keep, and so is the rule that reserved names are refused.
     ///
     /// # Errors
     ///
     /// The message is not part of a valid packet; the connection is closed.
+    //= SIO5-PKT-07
     fn decode<'a>(
         &self,
         message: Payload<'a>,

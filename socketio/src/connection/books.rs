@@ -20,8 +20,8 @@ impl Client {
         if let Some(peer) = self.handshake.peer() {
             context = context.with_peer(peer);
         }
-        let origin = self.handshake.origin();
-        if let Some(origin) = origin {
+        let origin = self.handshake.origin_bytes().map(std::str::from_utf8);
+        if let Some(Ok(origin)) = origin {
             context = context.with_origin(origin);
         }
         // The id itself is a secret.

@@ -183,7 +183,7 @@ impl<D: Send + Sync + 'static, S, K> NamespaceBuilder<D, S, K> {
     /// Adds event middleware: it sees every event before its handlers do, and passes it on, passes another one on,
     /// or drops it by returning `None`. Several are asked one after the other.
     ///
-    /// A dropped event is not acknowledged (SIO5-EVT-03). Middleware that waits delays its own event, not the ones
+    /// A dropped event is not acknowledged. Middleware that waits delays its own event, not the ones
     /// behind it; a panic disconnects the socket.
     ///
     /// ```
@@ -195,6 +195,7 @@ impl<D: Send + Sync + 'static, S, K> NamespaceBuilder<D, S, K> {
     ///     .open()?;
     /// # Ok(()) }
     /// ```
+    //= SIO5-EVT-03
     pub fn event_middleware<F, Fut>(mut self, middleware: F) -> NamespaceBuilder<D, Decided, K>
     where
         F: Fn(Socket<D>, Event) -> Fut + Send + Sync + 'static,
@@ -241,7 +242,8 @@ impl<D: Send + Sync + 'static, S, K> NamespaceBuilder<D, S, K> {
     }
 
     /// Adds a hook that hears of what a client sent and no handler will see: arguments of a wrong type, packets
-    /// that cannot be decoded (SIO5-INV-01), events that come too fast.
+    /// that cannot be decoded, events that come too fast.
+    //= SIO5-INV-01
     pub fn on_invalid<F>(mut self, hook: F) -> NamespaceBuilder<D, Decided, K>
     where
         F: Fn(&Socket<D>, Invalid<'_>) + Send + Sync + 'static,
@@ -294,8 +296,9 @@ impl<D: Send + Sync + 'static, S, K> NamespaceBuilder<D, S, K> {
     /// stays who it is, and is served as that, until all have agreed. A renewal by the same subject asks nobody.
     ///
     /// What the socket joins here takes effect when the client is let in; what is emitted to it precedes the answer to
-    /// its CONNECT (SRV-ORD-04). Middleware is dropped when the client leaves, and where there is a policy after its
+    /// its CONNECT. Middleware is dropped when the client leaves, and where there is a policy after its
     /// [`middleware_timeout`](socketio_auth::NamespacePolicy::middleware_timeout). A panic refuses with `internal error`.
+    //= SRV-ORD-04
     pub fn middleware<F, Fut, E>(mut self, middleware: F) -> NamespaceBuilder<D, Decided, K>
     where
         F: Fn(Socket<D>) -> Fut + Send + Sync + 'static,
@@ -361,7 +364,8 @@ impl<D: Send + Sync + 'static, S, K> NamespaceBuilder<D, S, K> {
         self.retype()
     }
 
-    /// Adds a hook that is called when a socket is about to leave, while it is still in its rooms (SIO5-DIS-06).
+    /// Adds a hook that is called when a socket is about to leave, while it is still in its rooms.
+    //= SIO5-DIS-06
     pub fn on_disconnecting<F>(mut self, hook: F) -> NamespaceBuilder<D, Decided, K>
     where
         F: Fn(Socket<D>, DisconnectReason) + Send + Sync + 'static,
@@ -455,13 +459,13 @@ impl<D: Send + Sync + 'static, S> NamespaceBuilder<D, S, Many> {
     }
 
     /// Takes clients from now on. A namespace of the set comes into being with its first socket and goes with its
-    /// last. Sets are asked in the order in which they were opened, and only about names that are not open
-    /// (SRV-DYN-01).
+    /// last. Sets are asked in the order in which they were opened, and only about names that are not open.
     ///
     /// # Errors
     ///
-    /// When a handler is for a reserved event, `authenticate` is one where there is a policy; when the pattern is in doubt, see
+    /// When a handler is for a reserved event; `authenticate` is one where there is a policy; when the pattern is in doubt, see
     /// [`BuildError::NamespacePattern`].
+    //= SRV-DYN-01
     pub fn open(mut self) -> Result<DynamicNamespaces<D>, BuildError> {
         if let Some(event) = self.reserved {
             return Err(BuildError::ReservedName(event));

@@ -23,7 +23,10 @@ const NAMES: [&str; 8] = [
 
 /// The official JavaScript client, read once from an installed npm package and kept in memory, plain and gzipped.
 ///
-/// Served as `<path>/socket.io.js` and so on with the client's version as `ETag`. Each door serves it.
+/// Served as `<path>/socket.io.js` and so on with the client's version as `ETag`, by whatever is handed the request:
+/// [`SocketIo::serve`](crate::SocketIo::serve) for all of them, and [`SocketIo::service`](crate::SocketIo::service) for those that are
+/// routed to it. A router whose route is the path alone needs a second one for the files; in axum
+/// `.route_service("/socket.io/{file}", io.service())`.
 ///
 /// ```no_run
 /// use socketio::{ClientBundle, SocketIo};

@@ -89,8 +89,9 @@ impl<D> SocketIoBuilder<D> {
         self
     }
 
-    /// How long a client may be connected without having joined a namespace; 45 s by default (SIO5-CON-08).
+    /// How long a client may be connected without having joined a namespace; 45 s by default.
     /// Raising it lets idle strangers stay longer.
+    //= SIO5-CON-08
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.settings.client.connect_timeout = timeout;
         self
@@ -234,7 +235,8 @@ impl<D> SocketIoBuilder<D> {
         self
     }
 
-    /// Serves the browser client's files beside the connections, as `<path>/socket.io.js` and so on (SRV-FILE-01).
+    /// Serves the browser client's files beside the connections, as `<path>/socket.io.js` and so on.
+    //= SRV-FILE-01
     #[cfg(feature = "client-bundle")]
     pub fn client_bundle(self, bundle: crate::ClientBundle) -> Self {
         self.engine(|config| config.files(move |request, name| bundle.respond(request, name)))
@@ -443,8 +445,9 @@ impl<D: Send + Sync + 'static> SocketIo<D> {
     }
 
     /// Closes every connection at once and refuses new ones; the reason that handlers see is
-    /// [`ServerShuttingDown`](crate::DisconnectReason::ServerShuttingDown) (SIO5-DIS-04). Handlers that wait are
+    /// [`ServerShuttingDown`](crate::DisconnectReason::ServerShuttingDown). Handlers that wait are
     /// dropped.
+    //= SIO5-DIS-04
     pub fn close(&self) {
         self.server.set_closing();
         self.engine.close();

@@ -90,8 +90,8 @@ impl<D> Socket<D> {
         self.core.is_joined()
     }
 
-    /// True when the client had lost its connection and got back its id, its rooms and the events it missed
-    /// (SIO5-CSR-04); see [`Recovery`](crate::Recovery).
+    /// True when the client had lost its connection and got back its id, its rooms and the events it missed; see [`Recovery`](crate::Recovery).
+    //= SIO5-CSR-04
     #[must_use]
     pub fn is_recovered(&self) -> bool {
         self.core.is_resumed()
@@ -124,12 +124,13 @@ impl<D> Socket<D> {
         self.core.emit(event, args)
     }
 
-    /// To send an event only if it would leave at once (SRV-VOL-01).
+    /// To send an event only if it would leave at once.
     ///
     /// It leaves when nothing that was sent before it is still queued, and on long-polling if the client is waiting. So of
     /// several in a row the first is sent and the others are dropped, as by Node's server, unless the connection has taken
     /// the earlier ones meanwhile, as it may on another thread. It suits what is worth nothing once a later one is there;
     /// where the last of a burst matters, see [`conflate`](Self::conflate).
+    //= SRV-VOL-01
     pub fn volatile(&self) -> Emitter {
         self.emitter().volatile()
     }
@@ -218,13 +219,15 @@ impl<D> Socket<D> {
         Broadcast::new(Arc::clone(&self.core.space), Selection::default())
     }
 
-    /// Leaves the namespace; the connection stays open (SIO5-DIS-02). The reason is
+    /// Leaves the namespace; the connection stays open. The reason is
     /// [`ServerNamespaceDisconnect`](crate::DisconnectReason::ServerNamespaceDisconnect).
+    //= SIO5-DIS-02
     pub fn disconnect(&self) {
         self.core.disconnect();
     }
 
-    /// Leaves every namespace and closes the connection (SIO5-DIS-03).
+    /// Leaves every namespace and closes the connection.
+    //= SIO5-DIS-03
     pub fn close(&self) {
         self.core.close();
     }

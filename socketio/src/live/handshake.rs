@@ -109,6 +109,11 @@ impl Handshake {
             .map(|(_, value)| value)
     }
 
+    /// The `Origin` header, which need not be text.
+    pub(crate) fn origin_bytes(&self) -> Option<&[u8]> {
+        self.has_origin.then(|| self.header("origin")).flatten()
+    }
+
     /// The headers, their names in lower case, the values of each name in order.
     pub fn headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
         let text = |name| std::str::from_utf8(name).unwrap_or_default();
@@ -143,7 +148,8 @@ impl Handshake {
         form_pairs(self.query())
     }
 
-    /// The value of a query parameter, decoded; the last one wins when it is repeated (EIO4-QRY-04).
+    /// The value of a query parameter, decoded; the last one wins when it is repeated.
+    //= EIO4-QRY-04
     #[must_use]
     pub fn query_value(&self, name: &str) -> Option<Cow<'_, str>> {
         let values = self.query_pairs().filter(|(found, _)| found == name);
@@ -177,11 +183,10 @@ impl Handshake {
         self.is_secure
     }
 
-    /// The `Origin` header, if it is text: the page that a browser connects from.
+    /// The `Origin` header: the page that a browser connects from.
     #[must_use]
     pub fn origin(&self) -> Option<&str> {
-        let origin = self.has_origin.then(|| self.header("origin")).flatten()?;
-        std::str::from_utf8(origin).ok()
+        std::str::from_utf8(self.origin_bytes()?).ok()
     }
 
     /// The value of a cookie, as sent, if it was to be [kept](crate::SocketIoBuilder::keep_cookies) and was there.

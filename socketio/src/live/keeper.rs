@@ -19,13 +19,13 @@ use crate::proto::room::Selection;
 ///
 /// Changed with [`SocketIoBuilder::recovery`](crate::SocketIoBuilder::recovery); off without it. All namespaces of the
 /// server share the bounds. When one is reached the oldest is forgotten. A client that missed something of it is
-/// connected anew, as a stranger to recovery is (SIO5-CSR-07); what was forgotten of others does not matter to it.
+/// connected anew, as a stranger to recovery is; what was forgotten of others does not matter to it.
 ///
 /// Every event that is neither volatile nor to be acknowledged gets one more argument, a string that says how far the
-/// client came (SIO5-CSR-02). Clients do not take it away: a listener of the official JavaScript client gets it behind
+/// client came. Clients do not take it away: a listener of the official JavaScript client gets it behind
 /// the arguments that were sent, and sees it where it counts or collects its arguments. That client takes *any* last
-/// argument that is a string for it: a volatile event that ends in a string spoils a later recovery (SIO5-CSR-12). Who
-/// was never sent such an event has nothing to name, and is a stranger (SIO5-CSR-03). Events reach
+/// argument that is a string for it: a volatile event that ends in a string spoils a later recovery. Who
+/// was never sent such an event has nothing to name, and is a stranger. Events reach
 /// a client in the order of their offsets, whichever threads they are emitted on: those of one namespace wait for each
 /// other to be queued.
 ///
@@ -56,6 +56,10 @@ use crate::proto::room::Selection;
 ///     .open()?;
 /// # Ok(()) }
 /// ```
+//= SIO5-CSR-07
+//= SIO5-CSR-02
+//= SIO5-CSR-12
+//= SIO5-CSR-03
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use = "recovery is off until the builder has it"]
 pub struct Recovery {
@@ -82,8 +86,9 @@ impl Recovery {
         }
     }
 
-    /// How long a client may be away; 120 s by default (SIO5-CSR-10). Events are kept as long, so raising it takes
+    /// How long a client may be away; 120 s by default. Events are kept as long, so raising it takes
     /// memory, up to the bounds.
+    //= SIO5-CSR-10
     pub const fn max_disconnection(mut self, time: Duration) -> Self {
         self.bounds.max_age = time;
         self
@@ -106,9 +111,10 @@ impl Recovery {
         self
     }
 
-    /// Whether connect middleware is passed over for a client that is recovered; true by default (SIO5-CSR-09). It
+    /// Whether connect middleware is passed over for a client that is recovered; true by default. It
     /// was let in once; with `false` it is asked again, and sees
     /// [`is_recovered`](crate::Socket::is_recovered). Authentication is never passed over.
+    //= SIO5-CSR-09
     pub const fn skip_middleware(mut self, skip: bool) -> Self {
         self.skips_middleware = skip;
         self

@@ -116,7 +116,7 @@ fn decode<R: FromArgs>(args: &OwnedArgs) -> Result<R, AckError> {
 /// were late yield an error. The clients of a server that leaves the cluster have left with it. Where the event could not
 /// be sent at all the stream yields [`AckError::Emit`] and ends.
 ///
-/// Of the clients of other servers only the first argument arrives (CLA-04). There is no id where their server does not
+/// Of the clients of other servers only the first argument arrives. There is no id where their server does not
 /// tell it, as the reference does not, nor of those that were late or left with their server. The time limit runs from
 /// the first poll, which must happen inside a tokio runtime.
 ///
@@ -128,6 +128,7 @@ fn decode<R: FromArgs>(args: &OwnedArgs) -> Result<R, AckError> {
 /// }
 /// # }
 /// ```
+//= CLA-04
 #[must_use = "the answers come only to whoever takes them"]
 pub struct AckStream<R> {
     failed: Option<EmitError>,

@@ -70,7 +70,8 @@ impl Broadcast {
         self
     }
 
-    /// Leaves out those whom it would not reach at once (SRV-VOL-01).
+    /// Leaves out those whom it would not reach at once.
+    //= SRV-VOL-01
     pub fn volatile(mut self) -> Self {
         self.sending.volatile(true);
         self
@@ -201,10 +202,12 @@ impl Broadcast {
         Ok(best_sent)
     }
 
-    /// Sends the event and asks everyone to acknowledge it (SRV-BACK-01), the clients of other servers too (CLA-04). How
+    /// Sends the event and asks everyone to acknowledge it, the clients of other servers too. How
     /// many those are is known when their servers say so. One that a volatile event could not reach at once is not asked.
     ///
     /// Where [`emit`](Self::emit) would be an error, the stream yields [`AckError::Emit`](crate::AckError::Emit) and ends.
+    //= SRV-BACK-01
+    //= CLA-04
     pub fn emit_with_ack<R: FromArgs>(
         self,
         event: &str,
@@ -315,7 +318,8 @@ impl Broadcast {
         }
     }
 
-    /// Disconnects everyone from the namespace (SRV-BC-01).
+    /// Disconnects everyone from the namespace.
+    //= SRV-BC-01
     pub fn disconnect(self) {
         self.tell(|opts| ClusterBody::DisconnectSockets { opts, close: false });
         for socket in self.select() {

@@ -35,7 +35,7 @@ fn handshake_json(handshake: &Handshake, auth: Option<Value>) -> Value {
             (name.to_ascii_lowercase(), Value::String(value))
         })
         .collect();
-    let is_cross_domain = handshake.origin().is_some();
+    let is_cross_domain = handshake.origin_bytes().is_some();
     let issued = handshake.issued_at().duration_since(UNIX_EPOCH);
     let issued = issued.map_or(0, |since| {
         i64::try_from(since.as_millis()).unwrap_or(i64::MAX)

@@ -42,7 +42,8 @@ impl Emitter {
         }
     }
 
-    /// Drops the event unless it would leave at once (SRV-VOL-01).
+    /// Drops the event unless it would leave at once.
+    //= SRV-VOL-01
     pub fn volatile(mut self) -> Self {
         self.sending.volatile(true);
         self

@@ -14,10 +14,10 @@ use crate::testing::TestClient;
 use crate::{SocketIo, SocketIoService};
 
 /// One request over long-polling: status and body.
-async fn request(
+pub(super) async fn request(
     service: &SocketIoService,
     sid: &str,
-    body: &'static str,
+    body: &str,
     headers: &[(&str, &str)],
 ) -> (u16, String) {
     let method = if body.is_empty() { "GET" } else { "POST" };
@@ -33,7 +33,9 @@ async fn request(
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    let request = request.body(Full::new(Bytes::from(body))).unwrap();
+    let request = request
+        .body(Full::new(Bytes::copy_from_slice(body.as_bytes())))
+        .unwrap();
     let response = hyper::service::Service::call(service, request)
         .await
         .unwrap();

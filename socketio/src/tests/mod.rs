@@ -18,6 +18,7 @@ mod dynamic;
 mod events;
 mod handshake;
 mod hooks;
+mod identity;
 mod inbox;
 mod leaks;
 mod leaving;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::auth::{token, users};
-use crate::auth::{Handshake, NamespacePolicy, TwoRoundTrip};
+use crate::auth::{InHandshake, NamespacePolicy, TwoRoundTrip};
 use crate::testing::{Received, TestClient};
 use crate::tests::sid_of;
 use crate::{AckError, ConnectError, Namespace, SocketIo};
@@ -56,7 +56,7 @@ fn server() -> (SocketIo, Namespace<()>) {
         .authenticate(two_trips)
         .open()
         .unwrap();
-    let handshake = || Handshake::new(users()).settings(limits);
+    let handshake = || InHandshake::new(users()).settings(limits);
     io.namespace("/token")
         .authenticate(handshake())
         .open()

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::jwt::{BuildError, Issuer, JwksCache, JwksOptions, JwtAuthenticator};
+use crate::jwt::{Issuer, JwksCache, JwksOptions, JwtAuthenticator, JwtBuildError};
 use crate::testing::{FakeClock, FakeFetch, block_on};
 use crate::{AuthContext, Authenticator, Credential, Grant, Outcome, SourceKind};
 
@@ -64,7 +64,7 @@ impl Provider {
     }
 }
 
-fn judge<A: Authenticator<Identity = Value>>(built: Result<A, BuildError>) -> Judge {
+fn judge<A: Authenticator<Identity = Value>>(built: Result<A, JwtBuildError>) -> Judge {
     let authenticator = built.unwrap();
     Box::new(move |token| {
         let token = Credential::new(token, SourceKind::Payload);

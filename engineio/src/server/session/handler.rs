@@ -60,13 +60,16 @@ pub trait Handler: Send + Sync + 'static {
     /// The session is over. Called once for every session that was opened.
     fn on_close(&self, connection: &Connection<Self::Data>, reason: CloseReason);
 
-    /// The client answered a heartbeat, or with protocol 3 began one (EIO4-HB-01, EIO3-HB-01): it was there a moment ago.
+    /// The client answered a heartbeat, or with protocol 3 began one: it was there a moment ago.
+    //= EIO4-HB-01
+    //= EIO3-HB-01
     fn on_heartbeat(&self, connection: &Connection<Self::Data>) {
         let _ = connection;
     }
 
-    /// The client probes a WebSocket, to which it may move (EIO4-UPG-02). Like [`admits`](Self::admits) this may come while
+    /// The client probes a WebSocket, to which it may move. Like [`admits`](Self::admits) this may come while
     /// another call runs, and more than once.
+    //= EIO4-UPG-02
     fn on_upgrading(&self, connection: &Connection<Self::Data>) {
         let _ = connection;
     }

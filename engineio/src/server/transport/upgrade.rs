@@ -82,6 +82,10 @@ impl<D: Send + Sync + 'static> Upgrade<D> {
     pub(crate) fn response(&mut self) -> http::Response<Body> {
         let mut response = http::Response::new(Body::empty());
         *response.headers_mut() = std::mem::take(&mut self.headers);
+        let headers = response.headers_mut();
+        for (name, value) in std::mem::take(&mut self.own_headers) {
+            headers.append(name, value);
+        }
         if let Some(accept) = &self.accept {
             *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
             let headers = response.headers_mut();
@@ -92,9 +96,6 @@ impl<D: Send + Sync + 'static> Upgrade<D> {
             }
         }
         let headers = response.headers_mut();
-        for (name, value) in std::mem::take(&mut self.own_headers) {
-            headers.append(name, value);
-        }
         if let Some(Ok(subprotocol)) = self.subprotocol.as_deref().map(HeaderValue::from_str) {
             headers.insert(header::SEC_WEBSOCKET_PROTOCOL, subprotocol);
         }

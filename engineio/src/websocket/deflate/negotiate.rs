@@ -43,7 +43,8 @@ impl PerMessageDeflate {
     }
 
     /// Messages below this many bytes are sent uncompressed, where no context is kept; default 1024. With a
-    /// context every message is compressed, since each makes the next one shorter (EIO4-CMP-03).
+    /// context every message is compressed, since each makes the next one shorter.
+    //= EIO4-CMP-03
     pub fn threshold(mut self, bytes: usize) -> Self {
         self.threshold = bytes;
         self

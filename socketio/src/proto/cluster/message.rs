@@ -16,7 +16,8 @@ use crate::proto::room::{Room, Selection};
 pub struct ServerId(Arc<str>);
 
 impl ServerId {
-    /// The id under which a process speaks that only sends and is no server (CLA-05).
+    /// The id under which a process speaks that only sends and is no server.
+    //= CLA-05
     pub const EMITTER: &str = "emitter";
 
     /// An id as another server wrote it.
@@ -137,7 +138,8 @@ pub enum ClusterBody {
         packet: Event,
         /// For whom, and how.
         opts: ClusterOptions,
-        /// Present when acknowledgements are wanted (CLA-04).
+        /// Present when acknowledgements are wanted.
+        //= CLA-04
         request_id: Option<RequestId>,
     },
     /// Type 4: have sockets join rooms.
@@ -179,7 +181,8 @@ pub enum ClusterBody {
     ServerSideEmit {
         /// The event.
         packet: Event,
-        /// Present when answers are wanted (CLA-04).
+        /// Present when answers are wanted.
+        //= CLA-04
         request_id: Option<RequestId>,
     },
     /// Type 10: the answer to [`ServerSideEmit`](Self::ServerSideEmit).
@@ -279,11 +282,13 @@ impl ClusterOptions {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ClusterFlags {
-    /// Leave out those whom it would not reach at once (SRV-VOL-01).
+    /// Leave out those whom it would not reach at once.
+    //= SRV-VOL-01
     pub volatile: bool,
     /// Compress it where that was negotiated; true by default.
     pub compress: bool,
-    /// How long acknowledgements are waited for (CLA-07).
+    /// How long acknowledgements are waited for.
+    //= CLA-07
     pub timeout: Option<Duration>,
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::jwt::{BuildError, Issuer, JwksCache, JwtBuilder};
+use crate::jwt::{Issuer, JwksCache, JwtBuildError, JwtBuilder};
 use crate::{Authenticator, Code, Grant, Rejection};
 
 type Tokens = JwtBuilder<Value>;
@@ -16,7 +16,7 @@ const CUSTOMERS: [&str; 2] = [
 pub(super) fn auth0(
     tokens: Tokens,
     keys: JwksCache,
-) -> Result<impl Authenticator<Identity = Value>, BuildError> {
+) -> Result<impl Authenticator<Identity = Value>, JwtBuildError> {
     let issuer = Issuer::new("https://tenant.eu.auth0.com/").key_source(keys);
     tokens
         .issuer(issuer)
@@ -27,7 +27,7 @@ pub(super) fn auth0(
 pub(super) fn keycloak(
     tokens: Tokens,
     keys: JwksCache,
-) -> Result<impl Authenticator<Identity = Value>, BuildError> {
+) -> Result<impl Authenticator<Identity = Value>, JwtBuildError> {
     let issuer = Issuer::new("https://id.example/realms/chat").key_source(keys);
     tokens.issuer(issuer).audience("chat").build()
 }
@@ -35,7 +35,7 @@ pub(super) fn keycloak(
 pub(super) fn cognito(
     tokens: Tokens,
     keys: JwksCache,
-) -> Result<impl Authenticator<Identity = Value>, BuildError> {
+) -> Result<impl Authenticator<Identity = Value>, JwtBuildError> {
     let pool = "https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_EXAMPLE";
     let issuer = Issuer::new(pool).key_source(keys);
     let jwt = tokens.issuer(issuer).any_audience().build()?;
@@ -54,7 +54,7 @@ pub(super) fn cognito(
 pub(super) fn entra_v1(
     tokens: Tokens,
     keys: JwksCache,
-) -> Result<impl Authenticator<Identity = Value>, BuildError> {
+) -> Result<impl Authenticator<Identity = Value>, JwtBuildError> {
     let tenant = "https://sts.windows.net/9188040d-6c67-4c5b-b112-36a304b66dad/";
     let issuer = Issuer::new(tenant).key_source(keys);
     let tokens = tokens.issuer(issuer).audience("api://chat");
@@ -64,7 +64,7 @@ pub(super) fn entra_v1(
 pub(super) fn entra_v2(
     tokens: Tokens,
     keys: JwksCache,
-) -> Result<impl Authenticator<Identity = Value>, BuildError> {
+) -> Result<impl Authenticator<Identity = Value>, JwtBuildError> {
     let tenant = "https://login.microsoftonline.com/9188040d-6c67-4c5b-b112-36a304b66dad/v2.0";
     let issuer = Issuer::new(tenant).key_source(keys);
     let tokens = tokens.issuer(issuer);
@@ -75,7 +75,7 @@ pub(super) fn entra_v2(
 pub(super) fn entra_multi_tenant(
     tokens: Tokens,
     keys: JwksCache,
-) -> Result<impl Authenticator<Identity = Value>, BuildError> {
+) -> Result<impl Authenticator<Identity = Value>, JwtBuildError> {
     let tokens = tokens.any_issuer().key_source(keys);
     let tokens = tokens.audience("6e74172b-be56-4843-9ff4-e66a39bb12e3");
     let jwt = tokens.subject_claim("oid").build()?;
@@ -92,7 +92,7 @@ pub(super) fn entra_multi_tenant(
 pub(super) fn google(
     tokens: Tokens,
     keys: JwksCache,
-) -> Result<impl Authenticator<Identity = Value>, BuildError> {
+) -> Result<impl Authenticator<Identity = Value>, JwtBuildError> {
     let issuer = Issuer::new("https://accounts.google.com").key_source(keys.clone());
     let older = Issuer::new("accounts.google.com").key_source(keys);
     let tokens = tokens.issuer(issuer).issuer(older);
@@ -109,7 +109,7 @@ pub(super) fn google(
 pub(super) fn firebase(
     tokens: Tokens,
     keys: JwksCache,
-) -> Result<impl Authenticator<Identity = Value>, BuildError> {
+) -> Result<impl Authenticator<Identity = Value>, JwtBuildError> {
     let issuer = Issuer::new("https://securetoken.google.com/chat-4711").key_source(keys);
     tokens.issuer(issuer).audience("chat-4711").build()
 }
@@ -117,7 +117,7 @@ pub(super) fn firebase(
 pub(super) fn firebase_session(
     tokens: Tokens,
     keys: JwksCache,
-) -> Result<impl Authenticator<Identity = Value>, BuildError> {
+) -> Result<impl Authenticator<Identity = Value>, JwtBuildError> {
     let issuer = Issuer::new("https://session.firebase.google.com/chat-4711").key_source(keys);
     tokens.issuer(issuer).audience("chat-4711").build()
 }
@@ -125,7 +125,7 @@ pub(super) fn firebase_session(
 pub(super) fn okta(
     tokens: Tokens,
     keys: JwksCache,
-) -> Result<impl Authenticator<Identity = Value>, BuildError> {
+) -> Result<impl Authenticator<Identity = Value>, JwtBuildError> {
     let issuer = Issuer::new("https://dev-1234.okta.com/oauth2/default").key_source(keys);
     let tokens = tokens.issuer(issuer).audience("api://default");
     tokens.subject_claim("uid").build()
@@ -134,7 +134,7 @@ pub(super) fn okta(
 pub(super) fn supabase(
     tokens: Tokens,
     keys: JwksCache,
-) -> Result<impl Authenticator<Identity = Value>, BuildError> {
+) -> Result<impl Authenticator<Identity = Value>, JwtBuildError> {
     let project = "https://abcdefghijklmnopqrst.supabase.co/auth/v1";
     let issuer = Issuer::new(project).key_source(keys);
     let jwt = tokens.issuer(issuer).audience("authenticated").build()?;
@@ -150,7 +150,7 @@ pub(super) fn supabase(
 pub(super) fn supabase_secret(
     tokens: Tokens,
     secret: &str,
-) -> Result<impl Authenticator<Identity = Value> + use<>, BuildError> {
+) -> Result<impl Authenticator<Identity = Value> + use<>, JwtBuildError> {
     let project = "https://abcdefghijklmnopqrst.supabase.co/auth/v1";
     let tokens = tokens.hs256(secret).issuer(project);
     tokens.audience("authenticated").build()
@@ -159,7 +159,7 @@ pub(super) fn supabase_secret(
 pub(super) fn clerk(
     tokens: Tokens,
     keys: JwksCache,
-) -> Result<impl Authenticator<Identity = Value>, BuildError> {
+) -> Result<impl Authenticator<Identity = Value>, JwtBuildError> {
     let issuer = Issuer::new("https://happy-ant-12.clerk.accounts.dev").key_source(keys);
     let jwt = tokens.issuer(issuer).any_audience().build()?;
     Ok(jwt.check(|grant: Grant<Value>| async move {
@@ -174,7 +174,7 @@ pub(super) fn clerk(
 pub(super) fn zitadel(
     tokens: Tokens,
     keys: JwksCache,
-) -> Result<impl Authenticator<Identity = Value>, BuildError> {
+) -> Result<impl Authenticator<Identity = Value>, JwtBuildError> {
     let issuer = Issuer::new("https://chat-abcdef.zitadel.cloud").key_source(keys);
     tokens.issuer(issuer).audience("268901234567890123").build()
 }
