@@ -45,7 +45,7 @@ impl<D> SocketIoBuilder<D> {
     /// takes the place of what was set there.
     ///
     /// ```
-    /// use socketio::auth::TrustedProxies;
+    /// use socketio::auth::limits::TrustedProxies;
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let io = socketio::SocketIo::builder()
