@@ -1,6 +1,8 @@
 //! The configurations that the guide shows for reverse proxies, run by nginx and HAProxy with the official clients
 //! behind them. `scripts/setup` installs what this needs.
 
+#![allow(clippy::panic, reason = "a helper that fails fails its test")]
+
 #[path = "support/process.rs"]
 mod process;
 
