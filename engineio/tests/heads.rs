@@ -346,3 +346,59 @@ async fn nothing_behind_a_refused_head_is_read_as_a_request() {
         assert_eq!(server.engine.session_count(), 0);
     }
 }
+
+/// Answers every request it reads, an upgrade as well, so that no answer means that it was refused.
+const NODE: &str = r#"
+    const server = require("node:http").createServer((request, response) => {
+        request.resume().on("error", () => {}).on("end", () => response.end("taken"));
+    });
+    server.on("upgrade", (_, socket) => socket.end("HTTP/1.1 101 taken\r\n\r\n"));
+    server.on("checkContinue", (request, response) => response.end("taken"));
+    server.listen(0, "127.0.0.1", () => console.log(server.address().port));
+"#;
+
+/// A server of Node's, whose parser is llhttp, and which ends with the value.
+struct Node {
+    process: std::process::Child,
+    addr: std::net::SocketAddr,
+}
+
+impl Node {
+    fn start() -> Self {
+        let mut process = std::process::Command::new("node")
+            .args(["-e", NODE])
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .expect("scripts/setup installs Node");
+        let mut port = String::new();
+        let said = process.stdout.as_mut().expect("it is piped");
+        std::io::BufRead::read_line(&mut std::io::BufReader::new(said), &mut port).unwrap();
+        let addr = ([127, 0, 0, 1], port.trim().parse().unwrap()).into();
+        Self { process, addr }
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// What ours does with each head is held above; so this asks Node alone.
+#[tokio::test]
+async fn whatever_node_refuses_is_refused() {
+    let node = Node::start();
+    let (mut refused, mut laxer) = (0, Vec::new());
+    for case in cases() {
+        let answer = send_raw(node.addr, case.head.as_bytes()).await;
+        let is_taken = answer.windows(5).any(|part| part == b"taken");
+        refused += usize::from(!is_taken);
+        if !is_taken && case.is_taken {
+            let answer = String::from_utf8_lossy(&answer).into_owned();
+            laxer.push(format!("{answer:?} for {:?}", case.head));
+        }
+    }
+    assert!(laxer.is_empty(), "{}", laxer.join("\n"));
+    assert!(refused > 10, "Node refused {refused} only");
+}
