@@ -11,7 +11,7 @@ use std::time::Duration;
 use engineio::{
     CloseReason, Config, Connection, Engine, Flow, Handler, Message, Protocol, RequestView,
 };
-use support::spawn;
+use support::{WebSocket, spawn};
 use tokio::io::{AsyncRead as _, AsyncReadExt, AsyncWriteExt, DuplexStream, ReadBuf, duplex};
 use tokio::time::{Instant, sleep};
 
@@ -186,6 +186,63 @@ async fn a_client_between_two_polls_is_told_of_a_drain() {
     let start = Instant::now();
     draining.await.unwrap();
     assert!(start.elapsed() < Duration::from_secs(1), "all are gone");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_waits_for_who_is_about_to_upgrade_and_ends_the_session_over_its_websocket() {
+    let deadline = Duration::from_secs(30);
+    for is_upgrading in [true, false] {
+        let config = Config::new()
+            .ping_interval(5 * deadline)
+            .upgrade_timeout(2 * deadline);
+        let engine = Engine::new(config, Silent).unwrap();
+        let sid = handshake(&engine).await;
+        let [connection] = engine.connections().try_into().unwrap();
+        let mut client = connect(&engine);
+        let handshake = format!(
+            "GET /engine.io/?EIO=4&transport=websocket&sid={sid} HTTP/1.1\r\nHost: t\r\nConnection: Upgrade\r\n\
+             Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        );
+        client.write_all(handshake.as_bytes()).await.unwrap();
+        client
+            .write_all(&WebSocket::frame(0x81, b"2probe"))
+            .await
+            .unwrap();
+        let mut answered = Vec::new();
+        while !answered.ends_with(b"\x81\x063probe") {
+            client.read_buf(&mut answered).await.unwrap();
+        }
+        connection.send_text("last").unwrap();
+        let start = Instant::now();
+        let draining = spawn({
+            let engine = engine.clone();
+            async move { engine.drain(deadline).await }
+        });
+        while connection.is_open() {
+            sleep(A_MOMENT).await;
+        }
+        // Longer than anybody is waited for who is not there.
+        sleep(Duration::from_secs(5)).await;
+        assert!(!draining.is_finished());
+        let mut end = Vec::new();
+        if is_upgrading {
+            let upgrade = WebSocket::frame(0x81, b"5");
+            client.write_all(&upgrade).await.unwrap();
+            client.read_to_end(&mut end).await.unwrap();
+            assert_eq!(end, b"\x81\x054last\x88\0");
+            draining.await.unwrap();
+            assert!(start.elapsed() < deadline);
+        } else {
+            draining.await.unwrap();
+            let waited = start.elapsed();
+            assert!(
+                waited >= deadline && waited <= deadline + A_MOMENT,
+                "{waited:?}"
+            );
+            client.read_to_end(&mut end).await.unwrap();
+            assert_eq!(end, b"\x88\0");
+        }
+    }
 }
 
 /// What a client could read at this moment, without anything else having its turn.

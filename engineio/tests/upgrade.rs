@@ -2,7 +2,7 @@
 
 mod support;
 
-use engineio::{CloseReason, Config, CookieOptions};
+use engineio::{CloseReason, Config, Connection, CookieOptions};
 use support::{Door, Event, Server, WebSocket, get, post, spawn, within};
 
 const POLLING: &str = "/engine.io/?EIO=4&transport=polling";
@@ -81,6 +81,44 @@ async fn a_poll_waiting_after_the_probe_is_released_with_a_noop() {
     socket.send("2probe").await;
     assert_eq!(socket.text().await, "3probe");
     assert_eq!(within(poll).await.unwrap().text(), "6");
+}
+
+/// A session whose client has had the answer to its probe, and polls no more.
+async fn probed(server: &mut Server) -> (String, WebSocket, Connection<()>) {
+    let sid = server.handshake().await;
+    let connection = server.opened().await;
+    let mut socket = WebSocket::open(server.addr, &format!("{WEBSOCKET}&sid={sid}")).await;
+    socket.send("2probe").await;
+    assert_eq!(socket.text().await, "3probe");
+    assert_eq!(server.event().await, Event::Upgrading);
+    (format!("{POLLING}&sid={sid}"), socket, connection)
+}
+
+#[tokio::test]
+async fn a_session_closed_during_its_upgrade_ends_over_the_transport_that_the_client_takes() {
+    //= EIO4-UPG-12 test
+    let forced = Event::Closed(CloseReason::ForcedClose);
+    for door in Door::ALL {
+        let mut server = Server::start(door, Config::new()).await;
+        for is_upgrading in [true, false] {
+            let (target, mut socket, connection) = probed(&mut server).await;
+            connection.send_text("bye").unwrap();
+            connection.close();
+            assert_eq!(server.event().await, forced, "{door:?}");
+            if is_upgrading {
+                socket.send("5").await;
+                assert_eq!(socket.text().await, "4bye", "{door:?}");
+            } else {
+                assert_eq!(get(server.addr, &target).await.text(), "4bye", "{door:?}");
+                let last = get(server.addr, &target).await;
+                assert_eq!(last.text(), "6\u{1e}1", "{door:?}");
+            }
+            assert_eq!(socket.close_frame().await, b"", "{door:?}");
+            let late = get(server.addr, &target).await;
+            assert_eq!(late.text(), r#"{"code":1,"message":"Session ID unknown"}"#);
+        }
+        assert_eq!(server.engine.session_count(), 0, "{door:?}");
+    }
 }
 
 #[tokio::test]

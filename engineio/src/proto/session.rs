@@ -8,7 +8,7 @@
 //!
 //!   transport:   Polling ──5──▶ (Switching while a POST is being read) ──▶ WebSocket
 //!   candidate:   None ──attached──▶ Attached ──5──▶ (the transport)
-//!                  ▲                   │ other packet, time out, gone
+//!                  ▲                   │ other packet, time out, gone; end, unless it is awaited
 //!                  └───────────────────┘
 //! ```
 //!
@@ -209,15 +209,22 @@ impl Session {
         self.phase == Phase::Open
     }
 
-    /// True when somebody is connected at this moment: over the WebSocket, or by a GET or a POST.
+    /// True when somebody is connected at this moment: over the WebSocket, even one that is only about to be the transport,
+    /// or by a GET or a POST.
     pub(crate) fn has_peer(&self) -> bool {
         match self.carrier {
             Carrier::WebSocket => true,
             Carrier::Polling {
                 is_poll_waiting,
                 post,
-            } => is_poll_waiting || post != Post::None,
+            } => is_poll_waiting || post != Post::None || self.awaits_upgrade(),
         }
+    }
+
+    /// True when the client may have stopped to poll, for it has had the answer to its probe.
+    fn awaits_upgrade(&self) -> bool {
+        let candidate = self.candidate.as_ref();
+        candidate.is_some_and(|candidate| candidate.noop_at.is_some() || candidate.is_switching)
     }
 
     /// True when nobody is left who can be told of the end: it is over, or the application closed it and nobody has come
@@ -245,7 +252,10 @@ impl Session {
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         match self.phase {
             Phase::Gone => None,
-            Phase::Lingering { until } => Some(until),
+            Phase::Lingering { until } => {
+                let candidate = self.candidate.as_ref();
+                Some(candidate.map_or(until, |candidate| candidate.expires_at.min(until)))
+            }
             Phase::Open => {
                 let heartbeat = match &self.heartbeat {
                     Heartbeat::PingAt(at) | Heartbeat::PingBy(at) => *at,
@@ -317,13 +327,21 @@ impl Session {
         }
     }
 
-    /// The application has closed; only the client's collecting of the last packets matters (EIO4-CLS-04..06).
+    /// The application has closed; only the client's collecting of the last packets matters (EIO4-CLS-04..06), over
+    /// polling or over the WebSocket that it was about to move to.
     fn handle_lingering(&mut self, now: Instant, until: Instant, input: Input) {
         match input {
+            Input::PollArrived if self.carrier == Carrier::WebSocket => {
+                self.outputs.push(Output::RefusePoll);
+            }
+            Input::PostArrived if self.carrier == Carrier::WebSocket => {
+                self.outputs.push(Output::RefusePost);
+            }
             Input::PollArrived => {
                 if self.outbox.is_empty() {
                     self.outputs
                         .push(Output::AnswerPoll(PollAnswer::NoopThenClose));
+                    self.close_candidate();
                     self.gone();
                 } else {
                     self.outputs.push(Output::AnswerPoll(PollAnswer::Queued));
@@ -334,25 +352,24 @@ impl Session {
             }
             Input::PostArrived => self.set_post(Post::Reading),
             Input::PostRead => self.set_post(Post::Dispatching),
-            Input::PostDone | Input::PostDropped | Input::PostUnreadable => {
-                self.set_post(Post::None);
-            }
-            Input::CandidateAttached | Input::CandidatePacket(_) => {
-                self.outputs.push(Output::CloseCandidate);
-            }
+            Input::PostDone | Input::PostDropped | Input::PostUnreadable => self.post_done(),
+            Input::CandidateAttached => self.outputs.push(Output::CloseCandidate),
+            Input::CandidatePacket(packet) => self.candidate_packet(now, packet),
+            Input::CandidateGone => self.candidate = None,
             Input::WebSocketClosed | Input::WebSocketFailed => self.gone(),
             Input::Discard => {
+                self.close_candidate();
                 self.abort_carrier();
                 self.gone();
             }
             Input::Timeout if now >= until => {
+                self.close_candidate();
                 self.abort_carrier();
                 self.gone();
             }
-            Input::Timeout
-            | Input::PollDropped
+            Input::Timeout => self.time_out_candidate(now),
+            Input::PollDropped
             | Input::Packet(_)
-            | Input::CandidateGone
             | Input::Queued
             | Input::Paused
             | Input::Resumed
@@ -607,13 +624,14 @@ impl Session {
     }
 
     fn candidate_packet(&mut self, now: Instant, packet: Probing) {
+        let is_open = self.is_open();
         let Some(candidate) = &mut self.candidate else {
             self.outputs.push(Output::CloseCandidate);
             return;
         };
         match packet {
             _ if candidate.is_switching => self.drop_candidate(),
-            Probing::Probe => {
+            Probing::Probe if is_open => {
                 candidate.noop_at = Some(now + NOOP_INTERVAL);
                 self.outputs.push(Output::AnswerProbe);
             }
@@ -631,7 +649,7 @@ impl Session {
                     self.switch();
                 }
             }
-            Probing::Other => self.drop_candidate(),
+            Probing::Probe | Probing::Other => self.drop_candidate(),
         }
     }
 
@@ -640,12 +658,16 @@ impl Session {
         self.outputs.push(Output::CloseCandidate);
     }
 
-    /// The candidate becomes the transport (EIO4-UPG-05, EIO4-UPG-06). The heartbeat goes on.
+    /// The candidate becomes the transport (EIO4-UPG-05, EIO4-UPG-06). The heartbeat goes on; a session that was closed
+    /// meanwhile ends over it.
     fn switch(&mut self) {
         self.answer_waiting_poll(PollAnswer::Close);
         self.candidate = None;
         self.carrier = Carrier::WebSocket;
         self.outputs.push(Output::Upgraded);
+        if !self.is_open() {
+            self.outputs.push(Output::FinishWebSocket);
+        }
     }
 
     /// Something waits: answer the poll, or have the WebSocket write.
@@ -689,16 +711,24 @@ impl Session {
 
     /// The application closes: what is queued still leaves.
     fn close(&mut self, now: Instant) {
-        self.close_candidate();
+        let is_poll_told = matches!(
+            self.carrier,
+            Carrier::Polling {
+                is_poll_waiting: true,
+                ..
+            }
+        ) && self.outbox.is_empty();
+        // A client that loses its candidate between the probe and `5` gives the upgrade up and may never poll again, so
+        // that nobody could tell it of the end. Its next word says over which transport it can be told.
+        if is_poll_told || !self.awaits_upgrade() {
+            self.close_candidate();
+        }
         self.destroy_post();
         let lingering = Phase::Lingering {
             until: now + LINGER,
         };
         match self.carrier {
-            Carrier::Polling {
-                is_poll_waiting: true,
-                ..
-            } if self.outbox.is_empty() => {
+            Carrier::Polling { .. } if is_poll_told => {
                 self.answer_waiting_poll(PollAnswer::Close);
                 self.outputs.push(Output::Closed(CloseReason::ForcedClose));
                 self.gone();

@@ -42,7 +42,9 @@ enum Parcel {
     Delivered(String),
     SocketClosed,
     // Within a side
+    PostDestroyed,
     ApplicationSends,
+    ApplicationCloses,
     ClientSends,
     ClientPolls,
     ClientUpgrades,
@@ -55,6 +57,8 @@ enum Stage {
     Probing,
     /// The probe was answered; the upgrade packet waits for what is under way.
     Pausing,
+    /// The candidate went while it was pausing: clients stay so, and poll no more.
+    Paused,
     WebSocket,
     /// It has given up.
     Silent,
@@ -73,6 +77,8 @@ struct Client {
 struct Run {
     seed: u64,
     has_faults: bool,
+    /// The application closes the session at some time during the upgrade.
+    is_closing: bool,
     random: Random,
     bench: Bench,
     start: Instant,
@@ -87,6 +93,7 @@ struct Run {
     // The server's shell
     waiting_poll: Option<u32>,
     reading_post: Option<u32>,
+    has_destroyed_post: bool,
     has_candidate: bool,
     is_upgraded: bool,
     sent: u32,
@@ -108,6 +115,13 @@ impl Drop for Run {
 }
 
 impl Run {
+    /// One whose session the application closes during the upgrade.
+    fn closing(seed: u64) -> Self {
+        let mut run = Self::new(seed, false);
+        run.is_closing = true;
+        run
+    }
+
     fn new(seed: u64, has_faults: bool) -> Self {
         let protocol = if seed.is_multiple_of(2) {
             Protocol::V4
@@ -119,6 +133,7 @@ impl Run {
         let mut run = Self {
             seed,
             has_faults,
+            is_closing: false,
             random: Random::new(seed),
             bench,
             start,
@@ -137,6 +152,7 @@ impl Run {
             },
             waiting_poll: None,
             reading_post: None,
+            has_destroyed_post: false,
             has_candidate: false,
             is_upgraded: false,
             sent: 0,
@@ -219,6 +235,7 @@ impl Run {
 
     /// What a client that lived to the end has got.
     fn check_delivery(&self) {
+        assert!(!self.is_closing, "the client was never told of the close");
         if !self.has_faults {
             assert_eq!(self.closed, None, "a sound client is never closed");
             assert_eq!(
@@ -237,6 +254,8 @@ impl Run {
         match parcel {
             Parcel::ServerTimer => self.feed(Input::Timeout),
             Parcel::ApplicationSends => self.application_sends(),
+            Parcel::PostDestroyed => self.feed(Input::PostDropped),
+            Parcel::ApplicationCloses => self.feed(Input::Close),
             Parcel::Poll(id) => self.poll_arrives(id),
             Parcel::PollBroken(id) => {
                 if self.waiting_poll == Some(id) {
@@ -300,6 +319,8 @@ impl Run {
                 Output::DestroyPost => {
                     let post = self.reading_post.take().expect("a POST being read");
                     self.travel(Parcel::PostAnswer(post, false));
+                    self.after(0, Parcel::PostDestroyed);
+                    self.has_destroyed_post = true;
                 }
                 Output::AnswerProbe => self.travel_down(Parcel::Delivered("3probe".to_owned())),
                 Output::CloseCandidate => {
@@ -393,6 +414,10 @@ impl Run {
             assert!(!self.has_candidate, "one candidate at a time");
             self.has_candidate = true;
             self.travel_down(Parcel::Accepted);
+            if self.is_closing {
+                let when = self.random.below(5 * LATENCY_MAX_MS);
+                self.after(when, Parcel::ApplicationCloses);
+            }
         }
         self.follow(&outputs, Some(Input::CandidateAttached));
     }
@@ -455,10 +480,10 @@ impl Run {
             }
             Parcel::Delivered(packet) => self.take(&packet),
             Parcel::SocketClosed => {
-                self.client.stage = if self.client.stage == Stage::WebSocket {
-                    Stage::Silent
-                } else {
-                    Stage::Polling
+                self.client.stage = match self.client.stage {
+                    Stage::WebSocket => Stage::Silent,
+                    Stage::Pausing => Stage::Paused,
+                    _ => Stage::Polling,
                 };
             }
             _ => {}
@@ -561,6 +586,25 @@ fn a_sound_client_gets_everything_in_order_across_an_upgrade_and_is_never_closed
     for seed in 0..RUN_COUNT {
         Run::new(seed, false).go();
     }
+}
+
+#[test]
+fn a_client_whose_session_is_closed_during_its_upgrade_is_told_and_gets_what_was_sent_before() {
+    let mut upgraded = 0;
+    for seed in 0..10 * RUN_COUNT {
+        let mut run = Run::closing(seed);
+        run.go();
+        assert_eq!(run.closed, Some(CloseReason::ForcedClose), "seed {seed}");
+        // One whose POST failed leaves at once.
+        if !run.has_destroyed_post {
+            assert_eq!(run.client.received, run.sent, "seed {seed}");
+        }
+        upgraded += u64::from(run.is_upgraded);
+    }
+    assert!(
+        upgraded > RUN_COUNT && upgraded < 9 * RUN_COUNT,
+        "both ways to be told are taken: {upgraded}"
+    );
 }
 
 #[test]

@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use super::event::{Input, Output, Probing, Received};
+use super::event::{Input, Output, PollAnswer, Probing, Received};
 use super::session::NOOP_INTERVAL;
 use super::testing::{Bench, PING_INTERVAL, PING_TIMEOUT, UPGRADE_TIMEOUT};
 use crate::packet::Protocol;
@@ -123,6 +123,8 @@ pub(super) struct World {
     post: Post,
     has_candidate: bool,
     is_candidate_silent: bool,
+    /// The candidate has had the answer to its probe.
+    is_probed: bool,
     is_upgraded: bool,
     is_closed: bool,
     is_gone: bool,
@@ -157,11 +159,39 @@ impl World {
     }
 
     fn note(&mut self, step: Step, outputs: &[Output]) {
+        self.check_told(step, outputs);
         if let Step::Feed(input) = step {
             self.note_input(input, outputs);
         }
         for &output in outputs {
             self.note_output(step, output);
+        }
+    }
+
+    /// A client that has had the answer to its probe may be about to leave polling. Whose session is closed then keeps its
+    /// candidate until it was told of the end over polling, or else ends over the candidate.
+    fn check_told(self, step: Step, outputs: &[Output]) {
+        let is_end = matches!(
+            step,
+            Step::Feed(Input::Close | Input::PollArrived | Input::PostDone | Input::PostDropped)
+        ) && (self.is_closed || step == Step::Feed(Input::Close));
+        if is_end && self.is_probed && !self.is_gone {
+            let is_told = outputs.iter().any(|output| {
+                matches!(
+                    output,
+                    Output::AnswerPoll(PollAnswer::Close | PollAnswer::NoopThenClose)
+                )
+            });
+            assert!(
+                is_told || !outputs.contains(&Output::CloseCandidate),
+                "nobody could tell the client any more"
+            );
+        }
+        if self.is_closed && outputs.contains(&Output::Upgraded) {
+            assert!(
+                outputs.ends_with(&[Output::Upgraded, Output::FinishWebSocket]),
+                "what was closed during the upgrade ends behind it"
+            );
         }
     }
 
@@ -180,9 +210,13 @@ impl World {
                 assert!(!self.has_candidate, "one candidate at a time");
                 self.has_candidate = true;
                 self.is_candidate_silent = false;
+                self.is_probed = false;
             }
             Input::CandidatePacket(packet) => self.is_candidate_silent = packet != Probing::Probe,
-            Input::CandidateGone => self.has_candidate = false,
+            Input::CandidateGone => {
+                self.has_candidate = false;
+                self.is_probed = false;
+            }
             _ => {}
         }
     }
@@ -208,13 +242,18 @@ impl World {
                     "only a POST being read is destroyed"
                 );
             }
-            Output::AnswerProbe => assert!(self.has_candidate),
+            Output::AnswerProbe => {
+                assert!(self.has_candidate);
+                assert!(!self.is_closed, "no upgrade begins after the close");
+                self.is_probed = true;
+            }
             Output::CloseCandidate if step != Step::Feed(Input::CandidateAttached) => {
                 assert!(
                     self.has_candidate,
                     "only a candidate that is there is closed"
                 );
                 self.has_candidate = false;
+                self.is_probed = false;
             }
             Output::Upgraded => {
                 assert!(self.has_candidate && !self.is_upgraded);
@@ -224,6 +263,7 @@ impl World {
                     "nobody waits on a transport that is left"
                 );
                 self.has_candidate = false;
+                self.is_probed = false;
                 self.is_upgraded = true;
             }
             Output::Flush | Output::FinishWebSocket | Output::AbortWebSocket => {
@@ -248,6 +288,10 @@ impl World {
         let is_websocket = bench.session.transport() == Transport::WebSocket;
         assert_eq!(is_websocket, self.is_upgraded);
         assert_eq!(bench.session.is_open(), !self.is_closed);
+        assert!(
+            !self.is_closed || !self.has_candidate || !bench.session.is_abandoned(bench.now),
+            "a drain waits for who is about to upgrade"
+        );
         assert_eq!(
             bench.session.poll_timeout().is_none(),
             self.is_gone,

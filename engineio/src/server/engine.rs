@@ -156,7 +156,7 @@ impl<D: Send + Sync + 'static> Engine<D> {
     ///
     /// Returns as soon as nobody is left who can be told and every answer is with the operating system, and at the deadline
     /// at the latest: a client of long-polling that is not there at the beginning has 2 seconds to come back for its last
-    /// messages. Whoever has not taken them by then loses them. Behind [`service`](Self::service) an answer counts as
+    /// messages, and one in the middle of its upgrade as long as that may take. Whoever has not taken them by then loses them. Behind [`service`](Self::service) an answer counts as
     /// written when the server around it is done with its bytes, which over TLS and HTTP/2 may be a moment earlier. Dropping the future stops the closing; new sessions stay refused.
     pub async fn drain(&self, deadline: Duration) {
         drain::run(&self.hub, deadline).await;

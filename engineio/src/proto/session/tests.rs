@@ -609,13 +609,116 @@ fn the_death_of_a_candidate_leaves_the_session_alone() {
 #[test]
 fn the_end_of_the_session_closes_its_candidate() {
     //= EIO4-UPG-12 test
-    for input in [Close, Discard, PING, Packet(Received::Close)] {
+    for input in [Discard, PING, Packet(Received::Close)] {
         let mut bench = Bench::polling().given(&[CandidateAttached, PROBE]);
         assert!(
             bench.feed(input).contains(&Output::CloseCandidate),
             "{input:?}"
         );
     }
+    // One without the answer to its probe goes on polling.
+    let mut bench = Bench::polling().given(&[CandidateAttached]);
+    assert!(bench.feed(Close).contains(&Output::CloseCandidate));
+    // One that polls is told at once.
+    let mut bench = Bench::polling().given(&[CandidateAttached, PROBE, PollArrived]);
+    assert_eq!(
+        bench.feed(Close),
+        [
+            Output::CloseCandidate,
+            Output::AnswerPoll(PollAnswer::Close),
+            Output::Closed(CloseReason::ForcedClose),
+            Output::Gone
+        ]
+    );
+}
+
+/// Closed when the client may have stopped to poll, with a message that is still to leave.
+fn closed_while_upgrading() -> Bench {
+    let mut bench = Bench::polling().given(&[CandidateAttached, PROBE]);
+    bench.send("4bye");
+    assert!(bench.session.has_peer());
+    assert_eq!(
+        bench.feed(Close),
+        [Output::Closed(CloseReason::ForcedClose)]
+    );
+    bench
+}
+
+#[test]
+fn a_session_closed_during_its_upgrade_ends_over_the_transport_that_the_client_takes() {
+    //= EIO4-UPG-12 test
+    let mut bench = closed_while_upgrading();
+    assert_eq!(
+        bench.feed(UPGRADE),
+        [Output::Upgraded, Output::FinishWebSocket]
+    );
+    assert_eq!(bench.written(), ["4bye"]);
+    assert_eq!(bench.feed(PollArrived), [Output::RefusePoll]);
+    assert_eq!(bench.feed(PostArrived), [Output::RefusePost]);
+    assert_eq!(bench.feed(WebSocketClosed), [Output::Gone]);
+
+    let mut bench = closed_while_upgrading();
+    assert_eq!(
+        bench.feed(PollArrived),
+        [Output::AnswerPoll(PollAnswer::Queued)]
+    );
+    assert_eq!(bench.collect(), ["4bye"]);
+    let told_by_poll = [
+        Output::AnswerPoll(PollAnswer::NoopThenClose),
+        Output::CloseCandidate,
+        Output::Gone,
+    ];
+    assert_eq!(bench.clone().feed(PollArrived), told_by_poll);
+    assert_eq!(
+        bench.feed(UPGRADE),
+        [Output::Upgraded, Output::FinishWebSocket],
+        "that poll was the last"
+    );
+}
+
+#[test]
+fn a_closed_session_waits_for_an_upgrade_no_longer_than_an_open_one() {
+    //= EIO4-UPG-09 test
+    let mut bench = closed_while_upgrading();
+    assert_eq!(bench.after(UPGRADE_TIMEOUT - MILLISECOND), []);
+    assert!(!bench.session.is_abandoned(bench.now), "a drain waits");
+    let expiry = bench.now + MILLISECOND;
+    assert_eq!(bench.session.poll_timeout(), Some(expiry));
+    assert_eq!(bench.after(MILLISECOND), [Output::CloseCandidate]);
+    assert!(bench.session.is_abandoned(bench.now));
+    assert_eq!(
+        bench.feed(PollArrived),
+        [Output::AnswerPoll(PollAnswer::Queued)]
+    );
+
+    for (input, expected) in [
+        (CandidateGone, &[][..]),
+        (OTHER, &[Output::CloseCandidate]),
+        (PROBE, &[Output::CloseCandidate]),
+        (Discard, &[Output::CloseCandidate, Output::Gone]),
+    ] {
+        let mut bench = closed_while_upgrading();
+        assert_eq!(bench.feed(input), expected, "{input:?}");
+        assert!(!bench.session.has_peer(), "{input:?}");
+    }
+}
+
+#[test]
+fn a_post_that_the_close_destroys_holds_the_switch_up_until_it_is_gone() {
+    //= EIO4-UPG-17 test
+    let given = [CandidateAttached, PostArrived, UPGRADE];
+    let mut bench = Bench::polling().given(&given);
+    assert_eq!(
+        bench.feed(Close),
+        [
+            Output::DestroyPost,
+            Output::Closed(CloseReason::ForcedClose)
+        ]
+    );
+    assert_eq!(
+        bench.feed(PostDropped),
+        [Output::Upgraded, Output::FinishWebSocket]
+    );
 }
 
 #[test]
