@@ -38,7 +38,10 @@ pub(crate) fn take() -> Vec<u8> {
     if spare.capacity() > 0 {
         return spare;
     }
-    with_pool(|pool| pool.pop().unwrap_or_default())
+    with_pool(|pool| {
+        make_room(pool);
+        pool.pop().unwrap_or_default()
+    })
 }
 
 /// Gives a vector back to the worker.
@@ -52,15 +55,19 @@ pub(crate) fn give_back(mut vector: Vec<u8>) {
         return;
     }
     with_pool(|pool| {
-        // At its full size from the beginning: a small piece of memory that is moved while thousands are connected lies
-        // behind all of them, and keeps the allocator from giving theirs back.
-        if pool.capacity() < POOLED_MAX_COUNT {
-            pool.reserve_exact(POOLED_MAX_COUNT.saturating_sub(pool.len()));
-        }
+        make_room(pool);
         if pool.len() < POOLED_MAX_COUNT {
             pool.push(vector);
         }
     });
+}
+
+/// Brings the pool to its full size from the beginning: a small piece of memory that is moved while thousands are connected
+/// lies behind all of them, and keeps the allocator from giving theirs back.
+fn make_room(pool: &mut Vec<Vec<u8>>) {
+    if pool.capacity() < POOLED_MAX_COUNT {
+        pool.reserve_exact(POOLED_MAX_COUNT.saturating_sub(pool.len()));
+    }
 }
 
 /// Lends the worker's vectors, with a single look for them.

@@ -85,7 +85,8 @@ impl Expectations {
         expected_issuer: Option<&Arc<str>>,
         now: SystemTime,
     ) -> Result<Registered, Failure> {
-        let issuer = match (text(claims, "iss")?, expected_issuer) {
+        let found = Found::among(claims);
+        let issuer = match (text("iss", found.issuer)?, expected_issuer) {
             (named, None) => named.map(Arc::from),
             (Some(named), Some(expected)) if *named == **expected => Some(Arc::clone(expected)),
             (named, Some(expected)) => {
@@ -96,10 +97,10 @@ impl Expectations {
                 )));
             }
         };
-        self.check_audience(claims)?;
-        let issued_at = date(claims, "iat")?;
-        let not_before = date(claims, "nbf")?;
-        let expires = date(claims, "exp")?;
+        self.check_audience(found.audience)?;
+        let issued_at = date("iat", found.issued_at)?;
+        let not_before = date("nbf", found.not_before)?;
+        let expires = date("exp", found.expires)?;
         if self.is_expiry_required && expires.is_none() {
             return Err(invalid("exp is missing"));
         }
@@ -117,21 +118,21 @@ impl Expectations {
         }
         self.check_lifetime(issued_at, expires)?;
         let ends = match &self.end_claim {
-            Some(name) => date(claims, name)?,
+            Some(name) => date(name, claims.get(name))?,
             None => None,
         };
         let expires = expires.into_iter().chain(ends).min();
         let registered = Registered {
-            subject: self.subject(claims)?,
+            subject: self.subject(claims, found.subject)?,
             issuer,
             key_id: None,
             algorithm: None,
-            token_id: text(claims, "jti")?.map(Arc::from),
-            session_id: text(claims, "sid")?.map(Arc::from),
+            token_id: text("jti", found.token_id)?.map(Arc::from),
+            session_id: text("sid", found.session_id)?.map(Arc::from),
             issued_at: issued_at.and_then(NumericDate::time),
             leeway: self.leeway,
             expires_at: self.clamp(expires, now),
-            scopes: scopes(claims)?,
+            scopes: scopes(found.scope, found.scp)?,
         };
         let deadline = expires
             .and_then(NumericDate::time)
@@ -144,9 +145,12 @@ impl Expectations {
     }
 
     /// An empty name is nobody's: whoever writes it does not know whom.
-    fn subject(&self, claims: &Object<'_>) -> Result<Arc<str>, Failure> {
-        let name = self.subject_claim.as_deref().unwrap_or("sub");
-        match claims.get(name) {
+    fn subject(&self, claims: &Object<'_>, usual: Option<&Json<'_>>) -> Result<Arc<str>, Failure> {
+        let (name, value) = match self.subject_claim.as_deref() {
+            None => ("sub", usual),
+            Some(name) => (name, claims.get(name)),
+        };
+        match value {
             None => Err(invalid(format!("{name} is missing"))),
             Some(Json::Text(text)) if text.is_empty() => Err(invalid(format!("{name} is empty"))),
             Some(Json::Text(text)) => Ok((&**text).into()),
@@ -158,8 +162,8 @@ impl Expectations {
         }
     }
 
-    fn check_audience(&self, claims: &Object<'_>) -> Result<(), Failure> {
-        let named = match claims.get("aud") {
+    fn check_audience(&self, audience: Option<&Json<'_>>) -> Result<(), Failure> {
+        let named = match audience {
             None => &[],
             Some(one @ Json::Text(_)) => std::slice::from_ref(one),
             Some(Json::Array(list)) => list,
@@ -220,6 +224,44 @@ impl Expectations {
     }
 }
 
+/// The claims that are read, found in one walk: to look each up is to compare every name with every other.
+#[derive(Default)]
+struct Found<'c, 'a> {
+    issuer: Option<&'c Json<'a>>,
+    subject: Option<&'c Json<'a>>,
+    audience: Option<&'c Json<'a>>,
+    issued_at: Option<&'c Json<'a>>,
+    not_before: Option<&'c Json<'a>>,
+    expires: Option<&'c Json<'a>>,
+    token_id: Option<&'c Json<'a>>,
+    session_id: Option<&'c Json<'a>>,
+    scope: Option<&'c Json<'a>>,
+    scp: Option<&'c Json<'a>>,
+}
+
+impl<'c, 'a> Found<'c, 'a> {
+    fn among(claims: &'c Object<'a>) -> Self {
+        let mut found = Self::default();
+        for (name, value) in claims.members() {
+            let place = match name {
+                "iss" => &mut found.issuer,
+                "sub" => &mut found.subject,
+                "aud" => &mut found.audience,
+                "iat" => &mut found.issued_at,
+                "nbf" => &mut found.not_before,
+                "exp" => &mut found.expires,
+                "jti" => &mut found.token_id,
+                "sid" => &mut found.session_id,
+                "scope" => &mut found.scope,
+                "scp" => &mut found.scp,
+                _ => continue,
+            };
+            *place = Some(value);
+        }
+        found
+    }
+}
+
 fn unix_seconds(at: SystemTime) -> u64 {
     at.duration_since(SystemTime::UNIX_EPOCH)
         .map_or(0, |since| since.as_secs())
@@ -245,8 +287,8 @@ impl NumericDate {
     clippy::cast_sign_loss,
     reason = "checked to be finite and not negative; `as` saturates at the top"
 )]
-fn date(claims: &Object<'_>, name: &str) -> Result<Option<NumericDate>, Failure> {
-    let Some(value) = claims.get(name) else {
+fn date(name: &str, value: Option<&Json<'_>>) -> Result<Option<NumericDate>, Failure> {
+    let Some(value) = value else {
         return Ok(None);
     };
     let Json::Number(number) = value else {
@@ -263,8 +305,8 @@ fn date(claims: &Object<'_>, name: &str) -> Result<Option<NumericDate>, Failure>
     }
 }
 
-fn text<'a>(claims: &'a Object<'_>, name: &str) -> Result<Option<&'a str>, Failure> {
-    match claims.get(name) {
+fn text<'a>(name: &str, value: Option<&'a Json<'_>>) -> Result<Option<&'a str>, Failure> {
+    match value {
         None => Ok(None),
         Some(Json::Text(text)) => Ok(Some(text)),
         Some(_) => Err(invalid(format!("{name} is no text"))),
@@ -272,21 +314,21 @@ fn text<'a>(claims: &'a Object<'_>, name: &str) -> Result<Option<&'a str>, Failu
 }
 
 /// `scope` as one string (RFC 8693 §4.2), or `scope`/`scp` as a list of strings. The first that names one counts.
-fn scopes(claims: &Object<'_>) -> Result<Scopes, Failure> {
-    let first = scopes_of(claims.get("scope"))?;
-    let second = scopes_of(claims.get("scp"))?;
-    Ok(if first.is_empty() { second } else { first })
+fn scopes(scope: Option<&Json<'_>>, scp: Option<&Json<'_>>) -> Result<Scopes, Failure> {
+    let first = scope.map(scopes_of).transpose()?;
+    let second = scp.map(scopes_of).transpose()?;
+    let first = first.filter(|scopes| !scopes.is_empty());
+    Ok(first.or(second).unwrap_or_default())
 }
 
-fn scopes_of(claim: Option<&Json<'_>>) -> Result<Scopes, Failure> {
+fn scopes_of(claim: &Json<'_>) -> Result<Scopes, Failure> {
     match claim {
-        None => Ok(Scopes::default()),
-        Some(Json::Text(text)) => Ok(Scopes::parse(text)),
-        Some(Json::Array(list)) => list
+        Json::Text(text) => Ok(Scopes::parse(text)),
+        Json::Array(list) => list
             .iter()
             .map(Json::as_text)
             .collect::<Option<Scopes>>()
             .ok_or_else(|| invalid("scope has the wrong type")),
-        Some(_) => Err(invalid("scope has the wrong type")),
+        _ => Err(invalid("scope has the wrong type")),
     }
 }

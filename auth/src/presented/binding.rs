@@ -13,5 +13,10 @@ use sha2::{Digest as _, Sha256};
 /// ```
 #[must_use]
 pub fn connection_binding(session_id: &str) -> String {
+    binding_of(session_id.as_bytes())
+}
+
+/// The same for the bytes of an id.
+pub(super) fn binding_of(session_id: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(Sha256::digest(session_id))
 }

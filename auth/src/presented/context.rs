@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 
 use zeroize::Zeroizing;
 
-use super::binding::connection_binding;
+use super::binding::{binding_of, connection_binding};
 use crate::base::lock::Lock;
 use crate::subject::Subject;
 
@@ -42,10 +42,13 @@ enum Binding {
     None,
     Given(Arc<str>),
     Of {
-        id: Zeroizing<String>,
+        id: Zeroizing<[u8; ID_LENGTH]>,
         value: OnceLock<Box<str>>,
     },
 }
+
+/// The length of an Engine.IO session id. One of that length needs no allocation, of which most are for nothing.
+const ID_LENGTH: usize = 20;
 
 /// Whether anything of this one connection was asked for. Every copy starts anew.
 #[derive(Default)]
@@ -149,9 +152,13 @@ impl AuthContext {
     /// [`connection_binding`] when it is asked for. Nobody else is shown the id.
     #[must_use]
     pub fn with_connection_id(mut self, id: &str) -> Self {
-        Arc::make_mut(&mut self.0).binding = Binding::Of {
-            id: Zeroizing::new(id.to_owned()),
-            value: OnceLock::new(),
+        Arc::make_mut(&mut self.0).binding = match id.as_bytes().try_into() {
+            Ok(id) => Binding::Of {
+                id: Zeroizing::new(id),
+                value: OnceLock::new(),
+            },
+            // None of the server's: nothing is gained by keeping it.
+            Err(_) => Binding::Given(connection_binding(id).into()),
         };
         self
     }
@@ -187,7 +194,7 @@ impl AuthContext {
         match &self.connection().binding {
             Binding::None => None,
             Binding::Given(binding) => Some(binding),
-            Binding::Of { id, value } => Some(value.get_or_init(|| connection_binding(id).into())),
+            Binding::Of { id, value } => Some(value.get_or_init(|| binding_of(&**id).into())),
         }
     }
 
@@ -213,5 +220,21 @@ impl fmt::Debug for AuthContext {
             .field("origin", &self.0.origin)
             .field("is_renewal", &self.0.renewed_subject.is_some())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_binding_is_that_of_the_id_however_long_it_is() {
+        for length in [0, 1, ID_LENGTH - 1, ID_LENGTH, ID_LENGTH + 1, 100] {
+            let id = "i".repeat(length);
+            let context = AuthContext::new("/").with_connection_id(&id);
+            let expected = connection_binding(&id);
+            assert_eq!(context.binding(), Some(&*expected));
+            assert_eq!(context.watched().binding(), Some(&*expected));
+        }
     }
 }

@@ -362,14 +362,13 @@ impl Client {
     }
 
     /// Asks the authorizer whether the owner of a good credential may be here, and the lists whether it was revoked.
-    fn authorize(socket: &Core, grant: Grant<ErasedIdentity>) -> Verified {
+    fn authorize(socket: &Core, grant: &Grant<ErasedIdentity>) -> Result<(), Rejection> {
         let Some(guard) = &socket.space.guard else {
-            return Ok(grant);
+            return Ok(());
         };
         let (identity, facts) = (grant.identity(), grant.facts());
         may_connect(&*guard.policy, identity, Some(facts), &socket.space.name)?;
-        socket.space.check_lists(facts)?;
-        Ok(grant)
+        socket.space.check_lists(facts)
     }
 
     fn verified(
@@ -378,9 +377,14 @@ impl Client {
         now: Instant,
         socket: &Arc<Core>,
         trial: &Trial,
-        result: Result<Verified, Panicked>,
+        mut result: Result<Verified, Panicked>,
     ) {
-        let result = result.map(|result| result.and_then(|grant| Self::authorize(socket, grant)));
+        // A grant is large to be moved.
+        if let Ok(Ok(grant)) = &result
+            && let Err(rejection) = Self::authorize(socket, grant)
+        {
+            result = Ok(Err(rejection));
+        }
         let renewed = socket.subject().filter(|_| socket.is_joined());
         let (authority, renewed) = (&self.server.authority, renewed.as_ref());
         match &result {

@@ -590,6 +590,8 @@ impl<A: Application> Client<A> {
             // Whoever tries so many names is given no more time than the connection has had.
             return self.opened_at;
         }
+        // As of the entries, there is one as a rule.
+        self.guarded.reserve_exact(1);
         self.guarded.push(Guarded {
             name,
             first_connect: now,
