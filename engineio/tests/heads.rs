@@ -372,8 +372,10 @@ impl Node {
             .expect("scripts/setup installs Node");
         let mut port = String::new();
         let said = process.stdout.as_mut().expect("it is piped");
-        std::io::BufRead::read_line(&mut std::io::BufReader::new(said), &mut port).unwrap();
-        let addr = ([127, 0, 0, 1], port.trim().parse().unwrap()).into();
+        std::io::BufRead::read_line(&mut std::io::BufReader::new(said), &mut port)
+            .expect("it says its port");
+        let port: u16 = port.trim().parse().expect("a port");
+        let addr = ([127, 0, 0, 1], port).into();
         Self { process, addr }
     }
 }
