@@ -6,19 +6,19 @@
 #[allow(dead_code, reason = "other tests use more of it")]
 mod client;
 mod counted;
+mod socket_client;
 
 use std::net::SocketAddr;
 
 use benches::allocations::{Count, Counting};
 use benches::wire::{self, opcode};
 use client::Client;
+use socket_client::{is_read, join, text};
 use socketio::auth::{AuthContext, Credential, Outcome, TwoRoundTrip, auth_fn};
 use socketio::{ConnectError, OverflowPolicy, SocketIo, SocketIoBuilder};
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
-
-const TARGET: &str = "/socket.io/?EIO=4&transport=websocket";
 
 /// What is held may be so many times what is named.
 const FACTOR: i64 = 2;
@@ -56,17 +56,6 @@ fn start(
             .unwrap();
         io.serve(listener).await.unwrap();
     })
-}
-
-fn text(packet: &str) -> Vec<u8> {
-    wire::frame(opcode::TEXT, packet.as_bytes())
-}
-
-fn join(address: SocketAddr) -> Client {
-    let mut client = Client::open(address, TARGET);
-    client.send(&text("40"));
-    assert!(client.hear().starts_with(b"40{"));
-    client
 }
 
 /// Waits until the server has read all that was sent, whatever it answered before.
@@ -151,13 +140,6 @@ fn what_a_bound_in_numbers_costs_is_known() {
         println!("{name}: {each} bytes each");
         assert!(each <= each_bytes, "{name}: {each} > {each_bytes}");
     }
-}
-
-/// Sends frames; true when the server has read all of them, false when it has closed the connection.
-fn is_read(client: &mut Client, mut frames: Vec<u8>) -> bool {
-    frames.extend(text("40/nowhere,"));
-    client.send(&frames);
-    client.hear().starts_with(b"44/nowhere,")
 }
 
 /// Fills a bound until the connection is closed, or `rounds` are over; the most that was held.

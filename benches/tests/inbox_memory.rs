@@ -6,18 +6,17 @@
 #[allow(dead_code, reason = "other tests use more of it")]
 mod client;
 mod counted;
+mod socket_client;
 
 use std::net::SocketAddr;
 
 use benches::allocations::{Count, Counting};
 use benches::wire::{self, opcode};
-use client::Client;
+use socket_client::{is_read, join, text};
 use socketio::{SocketIo, SocketIoBuilder};
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
-
-const TARGET: &str = "/socket.io/?EIO=4&transport=websocket";
 
 /// The bound that is filled.
 const BOUND: i64 = 1 << 20;
@@ -43,24 +42,6 @@ fn start(
             .unwrap();
         io.serve(listener).await.unwrap();
     })
-}
-
-fn join(address: SocketAddr) -> Client {
-    let mut client = Client::open(address, TARGET);
-    client.send(&text("40"));
-    assert!(client.hear().starts_with(b"40{"));
-    client
-}
-
-fn text(packet: &str) -> Vec<u8> {
-    wire::frame(opcode::TEXT, packet.as_bytes())
-}
-
-/// Sends frames; true when the server has read all of them, false when it has closed the connection.
-fn is_read(client: &mut Client, mut frames: Vec<u8>) -> bool {
-    frames.extend(text("40/nowhere,"));
-    client.send(&frames);
-    client.hear().starts_with(b"44/nowhere,")
 }
 
 fn assert_bounded(name: &str, event: &[u8]) {

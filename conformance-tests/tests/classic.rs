@@ -1,6 +1,8 @@
 //! The ways in of the Node modules that servers come from: the example `classic`, driven by the clients of their time, and the
 //! guide's table of them. `scripts/setup` installs what this needs.
 
+#[path = "support/node.rs"]
+mod node;
 #[path = "support/process.rs"]
 mod process;
 
@@ -26,11 +28,6 @@ const MAX_LINES: usize = 15;
 
 #[test]
 fn the_classic_ways_in_serve_the_clients_of_their_time() {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    assert!(
-        here.join("node/node_modules/jsonwebtoken").exists(),
-        "the Node packages are missing; run scripts/setup"
-    );
     let started: Vec<(String, Listening)> = WAYS
         .into_iter()
         .flat_map(|way| ["strict", "loose"].map(|tokens| (way, tokens)))
@@ -40,19 +37,13 @@ fn the_classic_ways_in_serve_the_clients_of_their_time() {
         .iter()
         .map(|(name, server)| (name.clone(), server.address.clone().into()))
         .collect();
-    let output = Command::new("timeout")
-        .args(["300", "node", "--test"])
-        .arg(here.join("node/clients/classic.test.mjs"))
-        .env("CLASSIC_URLS", serde_json::Value::from(urls).to_string())
-        .env("JWT_SECRET", conformance_tests::JWT_SECRET)
-        .output()
-        .expect("coreutils' timeout runs");
-    assert!(
-        output.status.success(),
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr),
-    );
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("node");
+    let environment = [
+        ("CLASSIC_URLS", serde_json::Value::from(urls).to_string()),
+        ("JWT_SECRET", conformance_tests::JWT_SECRET.to_owned()),
+    ];
+    let passed = node::run(&folder, "clients/classic.test.mjs", "300", environment);
+    assert_eq!(passed, Ok(()));
 }
 
 #[test]

@@ -1,5 +1,8 @@
 //! The committed reports: made of each other, free of what differs between machines, and a page that a browser shows.
 
+#[path = "support/node.rs"]
+mod node;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -84,24 +87,13 @@ fn ours_conforms_in_the_committed_reports() {
 
 #[test]
 fn the_page_is_shown_by_a_real_browser() {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    assert!(
-        here.join("node/node_modules/playwright-core").exists(),
-        "playwright-core is missing; run scripts/setup"
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("node");
+    let page = format!("file://{}", reports().join("index.html").display());
+    let passed = node::run(
+        &folder,
+        "browser/report.test.mjs",
+        "180",
+        [("REPORT_URL", page)],
     );
-    let output = Command::new("timeout")
-        .args(["180", "node", "--test"])
-        .arg(here.join("node/browser/report.test.mjs"))
-        .env(
-            "REPORT_URL",
-            format!("file://{}", reports().join("index.html").display()),
-        )
-        .output()
-        .expect("coreutils' timeout runs");
-    assert!(
-        output.status.success(),
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr),
-    );
+    assert_eq!(passed, Ok(()));
 }

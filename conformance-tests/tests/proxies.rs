@@ -3,6 +3,8 @@
 
 #![allow(clippy::panic, reason = "a helper that fails fails its test")]
 
+#[path = "support/node.rs"]
+mod node;
 #[path = "support/process.rs"]
 mod process;
 
@@ -154,15 +156,12 @@ fn wait_for(address: &str, program: &mut Child) {
 
 /// The official clients of both generations, by polling, by WebSocket and by an upgrade.
 fn run_clients(address: &str) -> Result<(), String> {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("node/clients/socket.test.mjs");
-    let output = Command::new("timeout")
-        .args([LIMIT_SECONDS, "node", "--test"])
-        .arg(script)
-        .env("FIXTURE_URL", format!("http://{address}"))
-        .output()
-        .expect("coreutils' timeout runs");
-    if output.status.success() {
-        return Ok(());
-    }
-    Err(String::from_utf8_lossy(&output.stdout).into_owned())
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("node");
+    let environment = [("FIXTURE_URL", format!("http://{address}"))];
+    node::run(
+        &folder,
+        "clients/socket.test.mjs",
+        LIMIT_SECONDS,
+        environment,
+    )
 }

@@ -2,11 +2,16 @@
 //!
 //! Cargo builds the examples of a package with its tests, but not for this file alone: `cargo build -p socketio
 //! --all-features --examples` before it. `scripts/setup` installs the clients.
-#![allow(clippy::panic, reason = "a helper that fails fails its test")]
 
-use std::io::{BufRead as _, BufReader};
+#[path = "../../conformance-tests/tests/support/node.rs"]
+mod node;
+#[path = "../../conformance-tests/tests/support/program.rs"]
+mod program;
+
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
+
+use program::Running;
 
 /// No script takes half of this on a busy machine; one that hangs is ended and fails.
 const LIMIT_SECONDS: &str = "120";
@@ -101,60 +106,18 @@ impl Example {
 
     /// The same, and tells the script these.
     fn passes_with(self, environment: &[(&str, &str)]) {
-        let running = self.start();
-        let clients = repository().join("conformance-tests/node");
-        assert!(
-            clients.join("node_modules").exists(),
-            "the clients are missing; run scripts/setup"
-        );
-        let output = Command::new("timeout")
-            .args([LIMIT_SECONDS, "node", "--test"])
-            .arg(clients.join(format!("examples/{}.test.mjs", self.name)))
-            .env("EXAMPLE_URL", &running.url)
-            .env("EXAMPLE_PID", running.process.id().to_string())
-            .envs(environment.iter().copied())
-            .output()
-            .expect("coreutils' timeout runs");
-        assert!(
-            output.status.success(),
-            "{}{}",
-            String::from_utf8_lossy(&output.stdout),
-            String::from_utf8_lossy(&output.stderr),
-        );
-    }
-
-    fn start(&self) -> Running {
         let program = programs().join(self.name);
         assert_is_built(&program);
-        let spawned = Command::new(&program)
-            .args(&self.arguments)
-            .stderr(Stdio::piped())
-            .spawn();
-        let mut process = spawned.unwrap_or_else(|error| panic!("{}: {error}", program.display()));
-        let said = process.stderr.take().expect("it is piped");
-        let mut lines = BufReader::new(said).lines();
-        let url =
-            lines.find_map(|line| line.ok()?.strip_prefix("listening on ").map(str::to_owned));
-        // What it says later is nobody's, but must not fill the pipe.
-        std::thread::spawn(move || lines.for_each(drop));
-        match url {
-            Some(url) => Running { process, url },
-            None => panic!("{} did not listen: {:?}", self.name, process.wait()),
-        }
-    }
-}
-
-/// An example that ends with the value.
-struct Running {
-    process: Child,
-    url: String,
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // It may be gone already, which the script has noticed then.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        let running = Running::start(Command::new(&program).args(&self.arguments));
+        let process = running.process.id().to_string();
+        let own = [("EXAMPLE_URL", &*running.url), ("EXAMPLE_PID", &process)];
+        let environment = own.into_iter().chain(environment.iter().copied());
+        let script = format!("examples/{}.test.mjs", self.name);
+        let folder = repository().join("conformance-tests/node");
+        assert_eq!(
+            node::run(&folder, &script, LIMIT_SECONDS, environment),
+            Ok(())
+        );
     }
 }
 

@@ -1,7 +1,9 @@
 //! The page in a real Chromium. `scripts/setup` installs what it needs.
 
+#[path = "../../../../conformance-tests/tests/support/node.rs"]
+mod node;
+
 use std::path::Path;
-use std::process::Command;
 
 /// Short, so that a test can wait for renewals; long enough that a busy machine renews in time.
 const TOKEN_LIFE_SECONDS: &str = "6";
@@ -14,22 +16,10 @@ const NODE: &str = concat!(
 
 #[test]
 fn people_chat_in_a_real_browser() {
-    let node = Path::new(NODE);
-    assert!(
-        node.join("node_modules/playwright-core").exists(),
-        "playwright-core is missing; run scripts/setup"
-    );
-    let output = Command::new("timeout")
-        .args(["180", "node", "--test"])
-        .arg(node.join("browser/chat.test.mjs"))
-        .env("CHAT", env!("CARGO_BIN_EXE_chat"))
-        .env("TOKEN_LIFE_SECONDS", TOKEN_LIFE_SECONDS)
-        .output()
-        .expect("coreutils' timeout runs");
-    assert!(
-        output.status.success(),
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr),
-    );
+    let environment = [
+        ("CHAT", env!("CARGO_BIN_EXE_chat")),
+        ("TOKEN_LIFE_SECONDS", TOKEN_LIFE_SECONDS),
+    ];
+    let passed = node::run(Path::new(NODE), "browser/chat.test.mjs", "180", environment);
+    assert_eq!(passed, Ok(()));
 }

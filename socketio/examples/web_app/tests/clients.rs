@@ -1,9 +1,14 @@
 //! The application with the official client from npm, and its pages in a real Chromium. `scripts/setup` installs both.
-#![allow(clippy::panic, reason = "a helper that fails fails its test")]
 
-use std::io::{BufRead as _, BufReader};
+#[path = "../../../../conformance-tests/tests/support/node.rs"]
+mod node;
+#[path = "../../../../conformance-tests/tests/support/program.rs"]
+mod program;
+
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
+
+use program::Running;
 
 const NODE: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
@@ -31,66 +36,26 @@ fn notes_appear_in_every_tab() {
 }
 
 /// Starts the program with a database of its own, and has the script pass.
-fn passes(script: &str, environment: &[(&str, &str)]) -> Application {
-    let node = Path::new(NODE);
-    assert!(
-        node.join("node_modules").exists(),
-        "the clients are missing; run scripts/setup"
-    );
-    let application = Application::start(script, environment);
-    let output = Command::new("timeout")
-        .args([LIMIT_SECONDS, "node", "--test"])
-        .arg(node.join(script))
-        .env("EXAMPLE_URL", &application.url)
-        .env("EXAMPLE_PID", application.process.id().to_string())
-        .envs(environment.iter().copied())
-        .output()
-        .expect("coreutils' timeout runs");
-    assert!(
-        output.status.success(),
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr),
+fn passes(script: &str, environment: &[(&str, &str)]) -> Running {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_web_app"));
+    command
+        .env("ADDRESS", "127.0.0.1:0")
+        .env("DATABASE", database(script));
+    if let Some((_, page)) = environment.iter().find(|(name, _)| *name == "OTHER_PAGE") {
+        command.env("PAGES", page);
+    }
+    let application = Running::start(&mut command);
+    let process = application.process.id().to_string();
+    let own = [
+        ("EXAMPLE_URL", &*application.url),
+        ("EXAMPLE_PID", &process),
+    ];
+    let environment = own.into_iter().chain(environment.iter().copied());
+    assert_eq!(
+        node::run(Path::new(NODE), script, LIMIT_SECONDS, environment),
+        Ok(())
     );
     application
-}
-
-/// The program, which ends with the value.
-struct Application {
-    process: Child,
-    url: String,
-}
-
-impl Application {
-    fn start(name: &str, environment: &[(&str, &str)]) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_web_app"));
-        command
-            .env("ADDRESS", "127.0.0.1:0")
-            .env("DATABASE", database(name))
-            .stderr(Stdio::piped());
-        if let Some((_, page)) = environment.iter().find(|(name, _)| *name == "OTHER_PAGE") {
-            command.env("PAGES", page);
-        }
-        let mut process = command.spawn().expect("Cargo has built it");
-        let said = process.stderr.take().expect("it is piped");
-        let mut lines = BufReader::new(said).lines();
-        let url =
-            lines.find_map(|line| line.ok()?.strip_prefix("listening on ").map(str::to_owned));
-        // What it says later is nobody's, but must not fill the pipe.
-        std::thread::spawn(move || lines.for_each(drop));
-        match url {
-            Some(url) => Self { process, url },
-            None => panic!("it did not listen: {:?}", process.wait()),
-        }
-    }
-}
-
-impl Drop for Application {
-    fn drop(&mut self) {
-        // It may be gone already, which the script has noticed then.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
 }
 
 /// A file that is not there yet, in a folder of this test's own.
