@@ -1,5 +1,5 @@
-//! The configurations that the guide shows for reverse proxies, run by nginx and HAProxy with the official clients
-//! behind them. `scripts/setup` installs what this needs.
+//! The configurations that the guide shows for reverse proxies, run by nginx, HAProxy and Caddy with the official
+//! clients behind them. `scripts/setup` installs what this needs.
 
 #![allow(clippy::panic, reason = "a helper that fails fails its test")]
 
@@ -33,6 +33,13 @@ fn clients_are_served_through_haproxy() {
     let [one, several] = shown("haproxy");
     Haproxy::serves(&one, "one");
     Haproxy::serves(&several, "several");
+}
+
+#[test]
+fn clients_are_served_through_caddy() {
+    let [one, several] = shown("caddy");
+    Caddy::serves(&one, "one");
+    Caddy::serves(&several, "several");
 }
 
 /// What the guide shows in this language: for one server, and for several.
@@ -115,6 +122,27 @@ impl Proxy for Haproxy {
         fs::write(&file, format!("global\n    maxconn 200\n\n{configuration}"))
             .expect("our own folder");
         start(Command::new("haproxy").arg("-q").arg("-f").arg(file))
+    }
+}
+
+struct Caddy;
+
+impl Proxy for Caddy {
+    const LISTENS: &'static str = ":80 {\n";
+
+    fn start(configuration: &str, address: &str, folder: &Path) -> Child {
+        let configuration = configuration.replace(Self::LISTENS, &format!("http://{address} {{\n"));
+        let file = folder.join("Caddyfile");
+        // Neither its control port nor its folders in the user's home are wanted.
+        let around = "{\n\tadmin off\n\tauto_https off\n}\n\n";
+        fs::write(&file, format!("{around}{configuration}")).expect("our own folder");
+        let mut command = Command::new("caddy");
+        command.args(["run", "--adapter", "caddyfile", "--config"]);
+        command.arg(file).env("HOME", folder);
+        command
+            .env("XDG_DATA_HOME", folder)
+            .env("XDG_CONFIG_HOME", folder);
+        start(command.stderr(std::process::Stdio::null()))
     }
 }
 
