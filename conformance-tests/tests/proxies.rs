@@ -42,6 +42,42 @@ fn clients_are_served_through_caddy() {
     Caddy::serves(&several, "several");
 }
 
+/// Three servers, each request at the next: the official clients notice nothing.
+#[test]
+fn nodes_that_know_each_other_need_no_sticky_sessions() {
+    let [_, several] = shown("nginx");
+    for replaced in ["    ip_hash;\n", "/socket.io/", "    keepalive"] {
+        assert!(several.contains(replaced), "{several}");
+    }
+    let addresses = [1, 2, 3].map(|number| format!("{number}={}", free_address()));
+    let nodes = addresses.join(",");
+    let servers = ["1", "2", "3"].map(|number| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_fixture"));
+        command.args(["--profile", "engine", "--port", "0"]).envs([
+            ("EIO3", "1"),
+            ("PING_INTERVAL", "25000"),
+            ("PING_TIMEOUT", "20000"),
+            ("NODE", number),
+            ("NODES", &nodes),
+        ]);
+        Listening::start(&mut command)
+    });
+    let third = format!("    server {};\n    keepalive", servers[2].address);
+    let configuration = several
+        .replace("    ip_hash;\n", "")
+        .replace("/socket.io/", "/engine.io/")
+        .replace("    keepalive", &third)
+        .replace(SERVERS[0], &servers[0].address)
+        .replace(SERVERS[1], &servers[1].address);
+    let address = free_address();
+    let mut program = Nginx::start(&configuration, &address, &folder("nginx-nodes"));
+    wait_for(&address, &mut program);
+    let said = run_script("clients/engine.test.mjs", &address);
+    let _ = program.kill();
+    let _ = program.wait();
+    said.unwrap_or_else(|said| panic!("{said}"));
+}
+
 /// What the guide shows in this language: for one server, and for several.
 fn shown(language: &str) -> [String; 2] {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -184,12 +220,11 @@ fn wait_for(address: &str, program: &mut Child) {
 
 /// The official clients of both generations, by polling, by WebSocket and by an upgrade.
 fn run_clients(address: &str) -> Result<(), String> {
+    run_script("clients/socket.test.mjs", address)
+}
+
+fn run_script(script: &str, address: &str) -> Result<(), String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("node");
     let environment = [("FIXTURE_URL", format!("http://{address}"))];
-    node::run(
-        &folder,
-        "clients/socket.test.mjs",
-        LIMIT_SECONDS,
-        environment,
-    )
+    node::run(&folder, script, LIMIT_SECONDS, environment)
 }

@@ -5,5 +5,7 @@ mod incoming;
 #[cfg(feature = "tower")]
 pub(crate) mod layer;
 pub(crate) mod listener;
+#[cfg(feature = "nodes")]
+pub(crate) mod nodes;
 mod response;
 pub(crate) mod service;
