@@ -195,12 +195,10 @@ fn each_strong_word_of_the_docs_is_on_the_list_and_the_list_quotes_nothing_else(
     let (books, reference) = (books(), reference());
     let of_pages = [&STRONG[..], &OF_PAGES].concat();
     // Who wants to may list more.
-    let any = [
-        &of_pages[..],
-        &OF_BOOKS,
-        &["each", "nobody", "nothing", "only"],
-    ]
-    .concat();
+    let more = [
+        "at most", "each", "ever", "however", "neither", "no", "nobody", "nothing", "whatever",
+    ];
+    let any = [&of_pages[..], &OF_BOOKS, &more].concat();
     // Each text with the words that are looked for in it.
     let mut texts: Vec<(&String, &String, &[&str])> = Vec::new();
     for (file, [text, sentences]) in &books {
