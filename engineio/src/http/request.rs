@@ -220,7 +220,7 @@ impl<'a> RequestView<'a> {
     }
 
     /// Every header, its name in lower case. They come in the order in which they were sent, or grouped by name behind a
-    /// server that groups them; the values of one name are in order always.
+    /// server that groups them; the values of one name keep their order.
     pub fn headers(&self) -> impl Iterator<Item = (&'a str, &'a [u8])> + use<'a> {
         let text = |name| std::str::from_utf8(name).unwrap_or_default();
         self.header_fields()
