@@ -72,6 +72,7 @@
 //!
 //! * `compression`: long-polling responses compressed by gzip or deflate, once [`Config::http_compression`] asks for it.
 //! * `deflate`: WebSocket messages compressed (RFC 7692), once [`Config::per_message_deflate`] asks for it.
+//! * `tls`: [`Engine::serve`] on a listener that speaks TLS, by rustls: `TlsListener`.
 //! * `tower`: [`EngineService`] as a tower `Service`, and, by `into_layer`, as what wraps another one.
 //! * `tracing`: events for a log. The level says who is to blame: what any peer can cause is `debug`, what the
 //!   environment lacks is `warn`, a panic of the application's or ours is `error`. No event carries a session id, an
@@ -115,6 +116,8 @@ pub use server::{
     Accepted, Connection, Engine, EngineService, Flow, ForeignStream, Handler, Listener, PeerAddr,
     Queued, Ready, SendError, Stats,
 };
+#[cfg(feature = "tls")]
+pub use server::{Certificates, TlsError, TlsListener};
 #[cfg(feature = "tower")]
 pub use server::{EitherBody, EitherFuture, EngineBefore, EngineLayer};
 pub use session_id::{NoRandomness, SessionId};

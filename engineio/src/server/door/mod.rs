@@ -7,3 +7,5 @@ pub(crate) mod layer;
 pub(crate) mod listener;
 mod response;
 pub(crate) mod service;
+#[cfg(feature = "tls")]
+pub(crate) mod tls;
