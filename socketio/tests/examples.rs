@@ -70,13 +70,23 @@ fn unix_socket() {
 #[test]
 fn tls() {
     // Keys are not put into packages, so the example has none of its own.
-    let pem = |name: &str| {
-        let file = repository().join("auth/tests/pem").join(name);
+    let pem = repository().join("engineio/tests/pem");
+    let folder = scratch("tls");
+    for (from, to) in [
+        ("first.pem", "chain.pem"),
+        ("first.key.pem", "key.pem"),
+        ("second.pem", "renewed.chain.pem"),
+        ("second.key.pem", "renewed.key.pem"),
+        ("root.pem", "root.pem"),
+    ] {
+        std::fs::copy(pem.join(from), folder.join(to)).expect("our own folder");
+    }
+    let file = |name: &str| {
+        let file = folder.join(name);
         file.to_str().expect("a name of our own").to_owned()
     };
-    let (chain, key) = (pem("localhost.pem"), pem("localhost.key.pem"));
-    Example::with("tls", &[&chain, &key, "127.0.0.1:0"])
-        .passes_with(&[("ROOT_CERTIFICATE", &pem("root.pem"))]);
+    let arguments = [&*file("chain.pem"), &file("key.pem"), "127.0.0.1:0"];
+    Example::with("tls", &arguments).passes_with(&[("FOLDER", &file(""))]);
 }
 
 /// A program of `examples/`, and the script of the same name that drives it.

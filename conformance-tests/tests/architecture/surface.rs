@@ -36,6 +36,7 @@ const SHOWN: [(&str, &[Of]); 3] = [
                     "UnixStream",
                 ],
             ),
+            ("tokio_rustls", &["Error", "ServerConfig"]),
             ("tower_layer", &["Layer"]),
             ("tower_service", &["Service"]),
         ],
