@@ -50,7 +50,9 @@ impl Accepted {
     /// A connection to a Unix socket.
     #[must_use]
     pub fn unix(stream: UnixStream) -> Self {
-        Self::new(Stream::Unix(stream))
+        let mut accepted = Self::new(Stream::Unix(stream));
+        accepted.caller.is_unix = true;
+        accepted
     }
 
     /// A connection of any other kind, TLS for example.
