@@ -289,8 +289,14 @@ impl<'a> RequestView<'a> {
     /// user, an id of the request. Nothing on connections that the engine accepts itself.
     #[must_use]
     pub fn extension<T: Send + Sync + 'static>(&self) -> Option<&'a T> {
+        self.extensions()?.get()
+    }
+
+    /// All of what [`extension`](Self::extension) finds one in.
+    #[must_use]
+    pub fn extensions(&self) -> Option<&'a Extensions> {
         match self.headers {
-            Headers::Map(_, extensions) => extensions?.get(),
+            Headers::Map(_, extensions) => extensions,
             Headers::Read(..) => None,
         }
     }
