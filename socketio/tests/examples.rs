@@ -7,6 +7,8 @@
 mod node;
 #[path = "../../conformance-tests/tests/support/program.rs"]
 mod program;
+#[path = "../../conformance-tests/tests/support/python.rs"]
+mod python;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -18,37 +20,37 @@ const LIMIT_SECONDS: &str = "120";
 
 #[test]
 fn echo() {
-    Example::named("echo").passes();
+    Example::named("echo").is_served();
 }
 
 #[test]
 fn custom_parser() {
-    Example::named("custom_parser").passes();
+    Example::named("custom_parser").is_served();
 }
 
 #[test]
 fn hyper_server() {
-    Example::named("hyper_server").passes();
+    Example::named("hyper_server").is_served();
 }
 
 #[test]
 fn guest_login() {
-    Example::named("guest_login").passes();
+    Example::named("guest_login").is_served();
 }
 
 #[test]
 fn private_messages() {
-    Example::named("private_messages").passes();
+    Example::named("private_messages").is_served();
 }
 
 #[test]
 fn dashboard() {
-    Example::named("dashboard").passes();
+    Example::named("dashboard").is_served();
 }
 
 #[test]
 fn unit_tests() {
-    Example::named("unit_tests").passes();
+    Example::named("unit_tests").is_served();
 }
 
 #[test]
@@ -89,6 +91,20 @@ fn tls() {
     Example::with("tls", &arguments).passes_with(&[("FOLDER", &file(""))]);
 }
 
+#[test]
+fn http2() {
+    let pem = |name: &str| {
+        let file = repository().join("engineio/tests/pem").join(name);
+        file.to_str().expect("a name of our own").to_owned()
+    };
+    let arguments = [&*pem("first.pem"), &pem("first.key.pem"), "127.0.0.1:0"];
+    let root = pem("root.pem");
+    let environment = [("ROOT_CERTIFICATE", &*root)];
+    Example::with("http2", &arguments).passes_with(&environment);
+    Example::with("http2", &arguments).passes("node/browser/http2.test.mjs", &environment);
+    Example::with("http2", &arguments).passes("python/clients/http2_test.py", &environment);
+}
+
 /// A program of `examples/`, and the script of the same name that drives it.
 struct Example {
     name: &'static str,
@@ -109,25 +125,31 @@ impl Example {
         }
     }
 
-    /// Starts it and has the script pass.
-    fn passes(self) {
+    /// Starts it and has its script pass.
+    fn is_served(self) {
         self.passes_with(&[]);
     }
 
     /// The same, and tells the script these.
     fn passes_with(self, environment: &[(&str, &str)]) {
+        let script = format!("node/examples/{}.test.mjs", self.name);
+        self.passes(&script, environment);
+    }
+
+    /// Starts it and has any script pass, of those beside the conformance tests.
+    fn passes(self, script: &str, environment: &[(&str, &str)]) {
         let program = programs().join(self.name);
         assert_is_built(&program);
         let running = Running::start(Command::new(&program).args(&self.arguments));
         let process = running.process.id().to_string();
         let own = [("EXAMPLE_URL", &*running.url), ("EXAMPLE_PID", &process)];
         let environment = own.into_iter().chain(environment.iter().copied());
-        let script = format!("examples/{}.test.mjs", self.name);
-        let folder = repository().join("conformance-tests/node");
-        assert_eq!(
-            node::run(&folder, &script, LIMIT_SECONDS, environment),
-            Ok(())
-        );
+        let folder = repository().join("conformance-tests");
+        let passed = match script.strip_prefix("node/") {
+            Some(script) => node::run(&folder.join("node"), script, LIMIT_SECONDS, environment),
+            None => python::run(&folder, script, LIMIT_SECONDS, environment),
+        };
+        assert_eq!(passed, Ok(()));
     }
 }
 
