@@ -76,7 +76,6 @@ fn serve_unix(path: &Path, door: UnixDoor) -> tokio::runtime::Runtime {
         })
         .open()
         .expect("the first");
-    #[expect(clippy::disallowed_methods, reason = "the runtime ends it")]
     runtime.spawn(async move {
         let router = axum::Router::new().fallback_service(io.service().unix(true));
         match door {
