@@ -32,7 +32,7 @@
 //!
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
 //! let engine = Engine::new(Config::new(), Echo)?;
-//! // Or `engine.service()` behind a hyper or tower server, or `engine.serve_accepted(…)` for streams such as TLS.
+//! // Or `engine.service()` behind a hyper or tower server, or `engine.serve_accepted(…)` for streams of other kinds.
 //! engine.serve(tokio::net::TcpListener::bind("127.0.0.1:3000").await?).await?;
 //! # Ok(())
 //! # }
@@ -65,6 +65,7 @@
 //! a chunked body, 2 s for the answer to a close frame and for a polling client to come back and hear of a drain, 30 s for a
 //! client to take what was sent before a close. The heads, and the time for them and between them, are those of
 //! [`Engine::serve`] and [`Engine::serve_accepted`]; behind [`Engine::service`] the server around it has its own.
+//! With feature `tls`, `TlsListener::max_handshakes` bounds handshakes at once: 1,024, and past it nobody is accepted.
 //!
 //! # Features
 //!

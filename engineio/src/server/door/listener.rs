@@ -55,7 +55,7 @@ impl Accepted {
         accepted
     }
 
-    /// A connection of any other kind, TLS for example.
+    /// A connection of any other kind: the TLS of another library for example, after its handshake.
     pub fn stream<S: ForeignStream>(stream: S) -> Self {
         Self::new(Stream::Foreign(Box::new(stream)))
     }
