@@ -20,37 +20,37 @@ const LIMIT_SECONDS: &str = "120";
 
 #[test]
 fn echo() {
-    Example::named("echo").is_served();
+    Example::named("echo").passes_its_own();
 }
 
 #[test]
 fn custom_parser() {
-    Example::named("custom_parser").is_served();
+    Example::named("custom_parser").passes_its_own();
 }
 
 #[test]
 fn hyper_server() {
-    Example::named("hyper_server").is_served();
+    Example::named("hyper_server").passes_its_own();
 }
 
 #[test]
 fn guest_login() {
-    Example::named("guest_login").is_served();
+    Example::named("guest_login").passes_its_own();
 }
 
 #[test]
 fn private_messages() {
-    Example::named("private_messages").is_served();
+    Example::named("private_messages").passes_its_own();
 }
 
 #[test]
 fn dashboard() {
-    Example::named("dashboard").is_served();
+    Example::named("dashboard").passes_its_own();
 }
 
 #[test]
 fn unit_tests() {
-    Example::named("unit_tests").is_served();
+    Example::named("unit_tests").passes_its_own();
 }
 
 #[test]
@@ -126,7 +126,7 @@ impl Example {
     }
 
     /// Starts it and has its script pass.
-    fn is_served(self) {
+    fn passes_its_own(self) {
         self.passes_with(&[]);
     }
 
