@@ -21,7 +21,14 @@ const SHOWN: [(&str, &[Of]); 3] = [
             ("bytes", &["Bytes"]),
             (
                 "http",
-                &["HeaderMap", "Method", "Request", "Response", "StatusCode"],
+                &[
+                    "Extensions",
+                    "HeaderMap",
+                    "Method",
+                    "Request",
+                    "Response",
+                    "StatusCode",
+                ],
             ),
             ("http_body", &["Body"]),
             ("hyper", &["Service"]),
