@@ -1,5 +1,5 @@
-//! The configurations that the guide shows for reverse proxies, run by nginx and HAProxy with the official clients
-//! behind them. `scripts/setup` installs what this needs.
+//! The configurations that the guide shows for reverse proxies, run by nginx, HAProxy and Caddy with the official
+//! clients behind them. `scripts/setup` installs what this needs.
 
 #![allow(clippy::panic, reason = "a helper that fails fails its test")]
 
@@ -93,6 +93,49 @@ fn clients_are_served_through_haproxy() {
     Haproxy::serves(&several, "several");
 }
 
+#[test]
+fn clients_are_served_through_caddy() {
+    let [one, several] = shown("caddy");
+    Caddy::serves(&one, "one");
+    Caddy::serves(&several, "several");
+}
+
+/// Three servers, each request at the next: the official clients notice nothing.
+#[test]
+fn nodes_that_know_each_other_need_no_sticky_sessions() {
+    let [_, several, _] = shown("nginx");
+    for replaced in ["    ip_hash;\n", "/socket.io/", "    keepalive"] {
+        assert!(several.contains(replaced), "{several}");
+    }
+    let addresses = [1, 2, 3].map(|number| format!("{number}={}", free_address()));
+    let nodes = addresses.join(",");
+    let servers = ["1", "2", "3"].map(|number| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_fixture"));
+        command.args(["--profile", "engine", "--port", "0"]).envs([
+            ("EIO3", "1"),
+            ("PING_INTERVAL", "25000"),
+            ("PING_TIMEOUT", "20000"),
+            ("NODE", number),
+            ("NODES", &nodes),
+        ]);
+        Listening::start(&mut command)
+    });
+    let third = format!("    server {};\n    keepalive", servers[2].address);
+    let configuration = several
+        .replace("    ip_hash;\n", "")
+        .replace("/socket.io/", "/engine.io/")
+        .replace("    keepalive", &third)
+        .replace(SERVERS[0], &servers[0].address)
+        .replace(SERVERS[1], &servers[1].address);
+    let address = free_address();
+    let mut program = Nginx::start(&configuration, &address, &folder("nginx-nodes"));
+    wait_for(&address, &mut program);
+    let said = run_script("clients/engine.test.mjs", &address);
+    let _ = program.kill();
+    let _ = program.wait();
+    said.unwrap_or_else(|said| panic!("{said}"));
+}
+
 /// What the guide shows in this language: for one server, for several, and what else there is.
 fn shown<const COUNT: usize>(language: &str) -> [String; COUNT] {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -171,6 +214,27 @@ impl Proxy for Haproxy {
         fs::write(&file, format!("global\n    maxconn 200\n\n{configuration}"))
             .expect("our own folder");
         start(Command::new("haproxy").arg("-q").arg("-f").arg(file))
+    }
+}
+
+struct Caddy;
+
+impl Proxy for Caddy {
+    const LISTENS: &'static str = ":80 {\n";
+
+    fn start(configuration: &str, address: &str, folder: &Path) -> Child {
+        let configuration = configuration.replace(Self::LISTENS, &format!("http://{address} {{\n"));
+        let file = folder.join("Caddyfile");
+        // Neither its control port nor its folders in the user's home are wanted.
+        let around = "{\n\tadmin off\n\tauto_https off\n}\n\n";
+        fs::write(&file, format!("{around}{configuration}")).expect("our own folder");
+        let mut command = Command::new("caddy");
+        command.args(["run", "--adapter", "caddyfile", "--config"]);
+        command.arg(file).env("HOME", folder);
+        command
+            .env("XDG_DATA_HOME", folder)
+            .env("XDG_CONFIG_HOME", folder);
+        start(command.stderr(std::process::Stdio::null()))
     }
 }
 

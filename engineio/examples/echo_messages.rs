@@ -36,8 +36,10 @@ impl Handler for Echo {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let engine = Engine::new(Config::new().cors(Cors::any()), Echo)?;
-    let listener = TcpListener::bind("127.0.0.1:3000").await?;
-    eprintln!("listening on {}", listener.local_addr()?);
+    let address = std::env::args().nth(1);
+    let address = address.unwrap_or_else(|| "127.0.0.1:3000".to_owned());
+    let listener = TcpListener::bind(address).await?;
+    eprintln!("listening on http://{}", listener.local_addr()?);
     engine.serve(listener).await?;
     Ok(())
 }

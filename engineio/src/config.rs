@@ -10,6 +10,8 @@ use bytes::Bytes;
 
 use crate::http::request::{Forwarded, RequestView};
 use crate::http::{AllowedOrigins, ConnectionError, CookieOptions, Cors, Refusal};
+#[cfg(feature = "nodes")]
+use crate::nodes::Nodes;
 use crate::send_options::OverflowPolicy;
 use crate::transport::{Timing, Transport};
 use crate::websocket::PerMessageDeflate;
@@ -75,6 +77,8 @@ pub struct Config {
     pub(crate) files: Option<Arc<FileHook>>,
     pub(crate) on_connection_error: Option<Arc<ErrorHook>>,
     pub(crate) id_generator: Option<Arc<IdGenerator>>,
+    #[cfg(feature = "nodes")]
+    pub(crate) nodes: Option<Nodes>,
 }
 
 impl Default for Config {
@@ -122,6 +126,8 @@ impl Default for Config {
             files: None,
             on_connection_error: None,
             id_generator: None,
+            #[cfg(feature = "nodes")]
+            nodes: None,
         }
     }
 }
@@ -479,6 +485,13 @@ impl Config {
         self
     }
 
+    /// Passes requests of sessions that another node has on to it, so that no sticky sessions are needed; see [`Nodes`].
+    #[cfg(feature = "nodes")]
+    pub fn nodes(mut self, nodes: Nodes) -> Self {
+        self.nodes = Some(nodes);
+        self
+    }
+
     pub(crate) fn validate(&self) -> Result<(), ConfigError> {
         if !self.path.starts_with('/') {
             return Err(ConfigError::Path);
@@ -488,6 +501,10 @@ impl Config {
         }
         if self.max_payload == 0 {
             return Err(ConfigError::MaxPayload);
+        }
+        #[cfg(feature = "nodes")]
+        if self.nodes.is_some() && self.id_generator.is_some() {
+            return Err(ConfigError::NodesAndIds);
         }
         Ok(())
     }
@@ -530,6 +547,9 @@ pub enum ConfigError {
     Heartbeat,
     /// The largest payload is zero.
     MaxPayload,
+    /// There are nodes and a generator of ids: the ids would not say which node they belong to.
+    #[cfg(feature = "nodes")]
+    NodesAndIds,
 }
 
 impl fmt::Display for ConfigError {
@@ -538,6 +558,8 @@ impl fmt::Display for ConfigError {
             Self::Path => "the path must begin with a slash",
             Self::Heartbeat => "ping interval and ping timeout must be longer than zero",
             Self::MaxPayload => "the largest payload must be at least one byte",
+            #[cfg(feature = "nodes")]
+            Self::NodesAndIds => "ids that are generated do not say which node they belong to",
         })
     }
 }
@@ -612,6 +634,8 @@ mod tests {
             files: _,
             on_connection_error: _,
             id_generator: _,
+            #[cfg(feature = "nodes")]
+                nodes: _,
             forwarded: _,
         } = Config::default();
         assert_eq!(max_packets_per_payload, usize::MAX);

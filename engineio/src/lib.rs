@@ -73,6 +73,7 @@
 //!
 //! * `compression`: long-polling responses compressed by gzip or deflate, once [`Config::http_compression`] asks for it.
 //! * `deflate`: WebSocket messages compressed (RFC 7692), once [`Config::per_message_deflate`] asks for it.
+//! * `nodes`: several nodes without sticky sessions, see [`Nodes`].
 //! * `tls`: [`Engine::serve`] on a listener that speaks TLS, by rustls: `TlsListener`.
 //! * `tower`: [`EngineService`] as a tower `Service`, and, by `into_layer`, as what wraps another one.
 //! * `tracing`: events for a log. The level says who is to blame: what any peer can cause is `debug`, what the
@@ -90,7 +91,10 @@ mod fields;
 pub mod fuzzing;
 mod http;
 mod jsonp;
+mod lock;
 mod message;
+#[cfg(feature = "nodes")]
+mod nodes;
 mod owed;
 mod packet;
 mod payload;
@@ -110,6 +114,8 @@ pub use config::{Config, ConfigError, HookFuture};
 pub use http::request::{Forwarded, RequestView, decode_form};
 pub use http::{AllowedOrigins, ConnectionError, CookieOptions, Cors, Refusal, SameSite};
 pub use message::{EncodedMessage, Message, MessageBuffer, Payload};
+#[cfg(feature = "nodes")]
+pub use nodes::{Nodes, NodesError};
 pub use packet::{ParseError, Protocol};
 pub use proto::close_reason::CloseReason;
 pub use send_options::{ConflationKey, OverflowPolicy, SendOptions, Sent};

@@ -11,8 +11,10 @@ use crate::random;
 /// The length of an id in characters (EIO4-QRY-10).
 pub(crate) const LENGTH: usize = 20;
 
-/// The random bytes of an id.
-type RandomBytes = [u8; 15];
+/// How many random bytes an id is made of.
+pub(crate) const RANDOM_BYTES: usize = 15;
+
+type RandomBytes = [u8; RANDOM_BYTES];
 
 /// How many ids a thread makes of one call of the operating system's generator.
 const IDS_PER_CALL: usize = 64;
@@ -32,6 +34,13 @@ pub struct SessionId([u8; LENGTH]);
 /// The operating system gives no random bytes, so no id can be made that nobody guesses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NoRandomness(());
+
+impl NoRandomness {
+    #[cfg(feature = "nodes")]
+    pub(crate) const fn new() -> Self {
+        Self(())
+    }
+}
 
 impl fmt::Display for NoRandomness {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -81,6 +90,14 @@ impl SessionId {
             .iter()
             .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
             .then_some(Self(bytes))
+    }
+
+    /// What the id was made of.
+    #[cfg(feature = "nodes")]
+    pub(crate) fn random_bytes(&self) -> Option<RandomBytes> {
+        let mut bytes = [0; RANDOM_BYTES];
+        let decoded = URL_SAFE_NO_PAD.decode_slice(self.0, &mut bytes);
+        decoded.is_ok().then_some(bytes)
     }
 
     /// The id as text, to be sent to its own client and nowhere else.

@@ -1,6 +1,6 @@
 //! The examples, each with the official client from npm, as a newcomer would run them.
 //!
-//! Cargo builds the examples of a package with its tests, but not for this file alone: `cargo build -p socketio
+//! Cargo builds the examples of a package with its tests, but not for this file alone: `cargo build --workspace
 //! --all-features --examples` before it. `scripts/setup` installs the clients.
 
 #[path = "../../conformance-tests/tests/support/node.rs"]
@@ -21,6 +21,12 @@ const LIMIT_SECONDS: &str = "120";
 #[test]
 fn echo() {
     Example::named("echo").passes_its_own();
+}
+
+/// Of the crate `engineio`: the engine alone.
+#[test]
+fn echo_messages() {
+    Example::named("echo_messages").passes_its_own();
 }
 
 #[test]
@@ -183,7 +189,7 @@ fn assert_is_built(program: &Path) {
     let stale = sources.split_whitespace().skip(1).find(is_stale);
     assert!(
         built.is_some() && stale.is_none(),
-        "{} is not built since {stale:?}; run cargo build -p socketio --all-features --examples",
+        "{} is not built since {stale:?}; run cargo build --workspace --all-features --examples",
         program.display()
     );
 }

@@ -418,6 +418,7 @@ impl<M: QueuedPacket, G, R: Reason> Common<M, G, R> {
     ) -> Option<Duration> {
         let left = left(now, expires_at);
         term.expires_at = expires_at;
+        term.is_ending = false;
         term.warn_at = self.notice_of(now, left);
         left
     }
@@ -454,7 +455,8 @@ impl<M: QueuedPacket, G, R: Reason> Common<M, G, R> {
         term.into()
     }
 
-    /// The credential still holds, perhaps for less. The same one cannot hold for longer than it did.
+    /// The credential still holds, for less or for longer: a session in a database is prolonged while it is used. What the
+    /// server ends on purpose is only ended sooner.
     fn revalidated(&mut self, now: Instant, mut term: Term<M>, granted: Granted<G>) -> Stage<M> {
         let (candidate, grant) = match self.weigh(now, granted) {
             Ok(weighed) => weighed,
@@ -464,8 +466,11 @@ impl<M: QueuedPacket, G, R: Reason> Common<M, G, R> {
             return self.revalidation_failed(now, term, refusal(Code::IdentityMismatch));
         }
         let ends_at = candidate.expires_at;
-        if ends_at.is_some_and(|at| term.expires_at.is_none_or(|known| at < known)) {
+        let is_sooner = ends_at.is_some_and(|at| term.expires_at.is_none_or(|known| at < known));
+        let is_ending = term.is_ending;
+        if is_sooner || !is_ending {
             self.hold_until(now, &mut term, ends_at);
+            term.is_ending = is_ending;
         }
         self.wait_to_revalidate(now);
         self.emit(Output::ReplaceGrant {
@@ -520,6 +525,7 @@ impl<M: QueuedPacket, G, R: Reason> Common<M, G, R> {
             return;
         };
         term.expires_at = Some(at);
+        term.is_ending = true;
         term.warn_at = None;
         self.emit(Output::TokenExpiring {
             expires_in: at.saturating_duration_since(now),

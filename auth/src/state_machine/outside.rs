@@ -307,6 +307,7 @@ impl<M: QueuedPacket, G, R: Reason> Common<M, G, R> {
         Stage::Inside(Term {
             who,
             expires_at,
+            is_ending: false,
             warn_at: self.notice_of(now, expires_in),
             renewed_at: None,
             work: Work::Idle,

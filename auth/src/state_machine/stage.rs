@@ -92,6 +92,8 @@ pub(super) struct Candidate {
 pub(super) struct Term<M> {
     pub(super) who: Who,
     pub(super) expires_at: Option<Instant>,
+    /// The server has said when it ends. Nothing but a newer credential puts that off.
+    pub(super) is_ending: bool,
     pub(super) warn_at: Option<Instant>,
     pub(super) renewed_at: Option<Instant>,
     pub(super) work: Work<M>,

@@ -53,6 +53,7 @@ const ENGINE_CRATE: House = House {
         &[
             "buffers",
             "fields",
+            "lock",
             "owed",
             "random",
             "session_id",
@@ -62,7 +63,7 @@ const ENGINE_CRATE: House = House {
         &["packet", "send_options"],
         &["jsonp", "payload", "websocket"],
         &["message"],
-        &["body", "http"],
+        &["body", "http", "nodes"],
         &["config"],
         &["proto"],
         &["server"],
@@ -74,7 +75,8 @@ const ENGINE: House = House {
     package: "engineio",
     folder: "server",
     floors: &[
-        &["stream", "atomic", "clock", "lock", "tasks"],
+        &["stream", "atomic", "clock", "tasks"],
+        &["nodes"],
         &["hub"],
         &["session"],
         &["transport", "drain"],

@@ -32,11 +32,7 @@ const PURE: [&str; 13] = [
 const EXPLORED: [(&str, &[&str]); 2] = [
     (
         "engineio/src",
-        &[
-            "server/atomic.rs",
-            "server/lock.rs",
-            "server/hub/counters.rs",
-        ],
+        &["server/atomic.rs", "lock.rs", "server/hub/counters.rs"],
     ),
     ("socketio/src", &["atomic.rs", "lock.rs", "live/meter.rs"]),
 ];

@@ -108,7 +108,7 @@ const SHOWN: [(&str, &[Of]); 3] = [
                     "TrustedProxies",
                 ],
             ),
-            ("tokio", &["TcpStream"]),
+            ("tokio", &["TcpListener", "TcpStream"]),
             ("tower_layer", &["Layer"]),
             ("tower_service", &["Service"]),
         ],

@@ -89,6 +89,8 @@ pub struct RequestView<'a> {
     caller: &'a Caller,
     forwarded: Option<Forwarded>,
     is_extended_connect: bool,
+    #[cfg(feature = "nodes")]
+    is_passed_on: bool,
 }
 
 impl<'a> RequestView<'a> {
@@ -113,6 +115,8 @@ impl<'a> RequestView<'a> {
             caller,
             forwarded: None,
             is_extended_connect: false,
+            #[cfg(feature = "nodes")]
+            is_passed_on: false,
         }
     }
 
@@ -341,6 +345,18 @@ impl<'a> RequestView<'a> {
 
     pub(crate) fn is_extended_connect(&self) -> bool {
         self.is_extended_connect
+    }
+
+    /// The same request, as one that another node has passed on.
+    #[cfg(feature = "nodes")]
+    pub(crate) fn passed_on(mut self) -> Self {
+        self.is_passed_on = true;
+        self
+    }
+
+    #[cfg(feature = "nodes")]
+    pub(crate) fn is_passed_on(&self) -> bool {
+        self.is_passed_on
     }
 
     /// The same request, as one that a proxy has passed on.

@@ -9,6 +9,8 @@ use std::time::Duration;
 use http_body::Body as HttpBody;
 
 use super::door::listener::{self, Accepted, Listener};
+#[cfg(feature = "nodes")]
+use super::door::nodes;
 use super::door::service::{self, EngineService};
 use super::drain;
 use super::hub::Hub;
@@ -123,6 +125,31 @@ impl<D: Send + Sync + 'static> Engine<D> {
     /// When the listener cannot accept any more.
     pub async fn serve<L: Listener>(&self, listener: L) -> io::Result<()> {
         listener::serve(&self.hub, listener).await
+    }
+
+    /// Accepts connections of the other nodes of a cluster, see [`Nodes`](crate::Nodes), until accepting fails for good.
+    ///
+    /// The listener belongs into a network of the nodes alone: what they say is not encrypted, and who can listen to it can
+    /// speak as one of them. A request of anybody else is answered 403.
+    ///
+    /// # Errors
+    ///
+    /// When the listener cannot accept any more; [`InvalidInput`](io::ErrorKind::InvalidInput) when
+    /// [`Config::nodes`](crate::Config::nodes) was not called.
+    ///
+    /// ```no_run
+    /// # use engineio::{Config, ConfigError, Engine, Handler, Nodes};
+    /// # async fn run<H: Handler>(secret: &[u8], handler: H) -> Result<(), Box<dyn std::error::Error>> {
+    /// let nodes = Nodes::new(1, secret)?.node(2, "10.0.0.2:7000");
+    /// let engine = Engine::new(Config::new().nodes(nodes), handler)?;
+    /// let clients = tokio::net::TcpListener::bind("0.0.0.0:3000").await?;
+    /// let others = tokio::net::TcpListener::bind("10.0.0.1:7000").await?;
+    /// tokio::try_join!(engine.serve(clients), engine.serve_nodes(others))?;
+    /// # Ok(()) }
+    /// ```
+    #[cfg(feature = "nodes")]
+    pub async fn serve_nodes(&self, listener: tokio::net::TcpListener) -> io::Result<()> {
+        nodes::serve(&self.hub, listener).await
     }
 
     /// Serves one accepted connection of any kind until it ends.

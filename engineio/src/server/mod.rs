@@ -9,7 +9,8 @@
 //! transport/  websocket polling upgrade              drain   how a session is reached, and how all are closed
 //! session/    shared sending connection ready handler …      one session
 //! hub/        alarm registry counters open_packet            what all sessions share
-//! stream/     writer form patience   atomic clock lock tasks
+//! nodes/      link pass_on pump                              the way to the other nodes of a cluster
+//! stream/     writer form patience   atomic clock tasks
 //! ```
 
 mod atomic;
@@ -19,9 +20,10 @@ mod drain;
 mod engine;
 mod exchange;
 mod hub;
-mod lock;
 #[cfg(test)]
 mod models;
+#[cfg(feature = "nodes")]
+mod nodes;
 mod session;
 mod stream;
 mod tasks;

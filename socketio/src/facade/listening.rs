@@ -74,6 +74,33 @@ impl<D> Socket<D> {
         self.core.add_listener(|listeners| listeners.add_hook(hook))
     }
 
+    /// Adds a hook that sees every event that is sent to this socket alone, broadcasts included, behind those of the
+    /// namespace. It runs where the event is emitted and must not block. While one socket of a namespace has one, arguments
+    /// of what the namespace sends are encoded once more for it. It lives until it is removed by [`off`](Self::off), or the
+    /// socket leaves.
+    ///
+    /// ```
+    /// # fn handlers(chat: socketio::NamespaceBuilder<(), socketio::namespace::Decided>) {
+    /// chat.on("trace me", |socket, (): ()| async move {
+    ///     socket.on_any_outgoing(|socket, event, args| {
+    ///         println!("{} <- {event} {}", socket.id(), args.as_json().unwrap_or_default());
+    ///     });
+    /// });
+    /// # }
+    /// ```
+    pub fn on_any_outgoing<F>(&self, hook: F) -> ListenerId
+    where
+        D: 'static,
+        F: Fn(&Self, &str, RawArgs<'_>) + Send + Sync + 'static,
+    {
+        let hook: OwnHook = Arc::new(move |socket, event, args| {
+            hook(&Self::new(Arc::clone(socket)), event, args);
+        });
+        let hooks = &self.core.space.outgoing_hooks;
+        self.core
+            .add_listener(|listeners| listeners.add_outgoing(hook, hooks))
+    }
+
     /// Removes a handler, a hook or middleware that was added to this socket.
     pub fn off(&self, listener: ListenerId) {
         self.core

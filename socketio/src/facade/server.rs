@@ -427,6 +427,17 @@ impl<D: Send + Sync + 'static> SocketIo<D> {
         self.engine.serve(listener).await
     }
 
+    /// Accepts connections of the other nodes of a cluster, so that no sticky sessions are needed; see
+    /// [`Engine::serve_nodes`](engineio::Engine::serve_nodes) and [`Config::nodes`](engineio::Config::nodes).
+    ///
+    /// # Errors
+    ///
+    /// When the listener cannot accept any more, or there are no nodes.
+    #[cfg(feature = "nodes")]
+    pub async fn serve_nodes(&self, listener: tokio::net::TcpListener) -> io::Result<()> {
+        self.engine.serve_nodes(listener).await
+    }
+
     /// Serves one accepted connection of any kind until it ends, with what is known of it: that it is one of TLS, for
     /// example.
     pub async fn serve_accepted(&self, accepted: Accepted) {

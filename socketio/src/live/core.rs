@@ -16,7 +16,7 @@ use super::directory::Lease;
 use super::driver::Ask;
 use super::handlers::EventHandler;
 use super::keeper::{Claim, Recoverable};
-use super::listeners::{ListenerId, Listeners, Watchers};
+use super::listeners::{ListenerId, Listeners, OwnHook, Watchers};
 use super::owed::{Awaited, Pending};
 use super::space::Space;
 use crate::atomic::{AtomicBool, AtomicU8, Ordering};
@@ -244,6 +244,17 @@ impl Core {
         let extra = state.extra.as_ref();
         let listeners = extra.and_then(|extra| extra.listeners.as_ref());
         listeners.map_or_else(Watchers::default, |listeners| listeners.watchers())
+    }
+
+    /// What sees all that is sent to this socket alone.
+    pub(crate) fn outgoing_hooks(&self) -> Vec<OwnHook> {
+        if self.space.outgoing_hooks.is_empty() {
+            return Vec::new();
+        }
+        let state = self.state.lock();
+        let extra = state.extra.as_ref();
+        let listeners = extra.and_then(|extra| extra.listeners.as_ref());
+        listeners.map_or_else(Vec::new, |listeners| listeners.outgoing())
     }
 
     /// Gives an acknowledgement up; true when it had not come.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::core::Core;
 use super::handlers::{EventHandler, Filter};
+use crate::atomic::{AtomicUsize, Ordering};
 use crate::codec::RawArgs;
 
 /// Names a handler that was added to one socket, to remove it again.
@@ -28,6 +29,38 @@ pub(crate) struct Watchers {
     pub(crate) filters: Vec<Arc<dyn Filter>>,
 }
 
+/// How many hooks of single sockets a namespace has that look at what leaves. While there is none, nothing is encoded for them.
+#[derive(Clone, Default)]
+pub(crate) struct OutgoingHooks(Arc<AtomicUsize>);
+
+impl OutgoingHooks {
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == 0
+    }
+
+    /// One more, until the value is dropped.
+    fn count(&self) -> Counted {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Counted(self.clone())
+    }
+}
+
+/// One hook that counts.
+struct Counted(OutgoingHooks);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+struct OutgoingHook {
+    id: ListenerId,
+    hook: OwnHook,
+    _counted: Counted,
+}
+
 struct Listener {
     id: ListenerId,
     event: Box<str>,
@@ -40,6 +73,7 @@ struct Listener {
 pub(crate) struct Listeners {
     listeners: Vec<Listener>,
     hooks: Vec<(ListenerId, OwnHook)>,
+    outgoing: Vec<OutgoingHook>,
     filters: Vec<(ListenerId, Arc<dyn Filter>)>,
     next_id: u64,
 }
@@ -67,6 +101,17 @@ impl Listeners {
         id
     }
 
+    /// A hook that sees what is sent to the socket, and counts in its namespace.
+    pub(crate) fn add_outgoing(&mut self, hook: OwnHook, hooks: &OutgoingHooks) -> ListenerId {
+        let id = self.new_id();
+        self.outgoing.push(OutgoingHook {
+            id,
+            hook,
+            _counted: hooks.count(),
+        });
+        id
+    }
+
     pub(crate) fn add_filter(&mut self, filter: Arc<dyn Filter>) -> ListenerId {
         let id = self.new_id();
         self.filters.push((id, filter));
@@ -89,8 +134,15 @@ impl Listeners {
         }
     }
 
+    /// What sees all that is sent to the socket.
+    pub(crate) fn outgoing(&self) -> Vec<OwnHook> {
+        let hooks = self.outgoing.iter();
+        hooks.map(|outgoing| Arc::clone(&outgoing.hook)).collect()
+    }
+
     pub(crate) fn remove(&mut self, id: ListenerId) {
         self.hooks.retain(|(known, _)| *known != id);
+        self.outgoing.retain(|outgoing| outgoing.id != id);
         self.filters.retain(|(known, _)| *known != id);
         self.listeners.retain(|listener| listener.id != id);
     }
@@ -115,5 +167,27 @@ impl Listeners {
 impl fmt::Debug for Listeners {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Listeners({})", self.listeners.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::{Listeners, OutgoingHooks};
+
+    #[test]
+    fn hooks_that_look_at_what_leaves_count_until_they_are_removed_or_their_socket_goes() {
+        let count = OutgoingHooks::default();
+        let mut listeners = Listeners::default();
+        let first = listeners.add_outgoing(Arc::new(|_, _, _| {}), &count);
+        let mut others = Listeners::default();
+        others.add_outgoing(Arc::new(|_, _, _| {}), &count);
+        assert!(!count.is_empty());
+        listeners.remove(first);
+        assert!(listeners.outgoing().is_empty());
+        assert!(!count.is_empty());
+        drop(others);
+        assert!(count.is_empty());
     }
 }

@@ -10,6 +10,7 @@ use super::directory::{Directory, Listed};
 use super::driver::Driver;
 use super::handlers::Handlers;
 use super::keeper::Keeper;
+use super::listeners::OutgoingHooks;
 use super::matcher::Matcher;
 use super::meter::Meter;
 use super::server::Server;
@@ -36,6 +37,8 @@ pub(crate) struct Space {
     /// as the bound of authentication lets wait.
     waiting: Lock<SocketMap<Waiting>>,
     pub(crate) handlers: Arc<Handlers>,
+    /// Those of single sockets that see what is sent.
+    pub(crate) outgoing_hooks: OutgoingHooks,
     pub(crate) guard: Option<Guard>,
     /// Held where events are kept, from the offset of one until it is in the queues of all who get it, so that a client
     /// hears them in the order of the log. Under it are queued: an event, and what a client that comes back has missed.
@@ -74,6 +77,12 @@ pub(crate) struct Family {
 }
 
 impl Space {
+    /// Whether anybody looks at what is sent.
+    #[inline]
+    pub(crate) fn shows_outgoing(&self) -> bool {
+        !self.handlers.any_outgoing.is_empty() || !self.outgoing_hooks.is_empty()
+    }
+
     pub(crate) fn new(
         server: &Server,
         name: Arc<str>,
@@ -94,6 +103,7 @@ impl Space {
             options: handlers.options,
             order: Lock::new(()),
             handlers,
+            outgoing_hooks: OutgoingHooks::default(),
             recovery: server
                 .recovery
                 .clone()

@@ -356,8 +356,8 @@ impl Broadcast {
 
     /// The arguments as the hooks see them, where there are hooks.
     fn shown<A: Serialize + ?Sized>(&self, args: &A) -> Result<Option<OwnedArgs>, EncodeError> {
-        let has_hooks = !self.space.handlers.any_outgoing.is_empty();
-        has_hooks.then(|| OwnedArgs::new(args)).transpose()
+        let is_shown = self.space.shows_outgoing();
+        is_shown.then(|| OwnedArgs::new(args)).transpose()
     }
 
     /// Shows the event to the hooks and sends it to one socket; [`Sent::Dropped`] also when its queue refuses.

@@ -37,7 +37,7 @@ impl Core {
     ) -> Result<Sent, EmitError> {
         let space = &self.space;
         let is_plain = space.options == SendOptions::new()
-            && space.handlers.any_outgoing.is_empty()
+            && !space.shows_outgoing()
             && self.recoverable.get().is_none();
         if !is_plain {
             return self.emit_as(event, None, args, space.options);
@@ -181,7 +181,7 @@ impl Core {
     ) -> Result<MessageBuffer, EmitError> {
         self.check_receiver(event)?;
         let space = &self.space;
-        if !space.handlers.any_outgoing.is_empty() {
+        if space.shows_outgoing() {
             self.show_outgoing(event, OwnedArgs::new(args)?.as_raw());
         }
         let event = OutgoingEvent {
@@ -196,9 +196,14 @@ impl Core {
         Ok(buffer)
     }
 
-    /// Shows an event that is being sent to the hooks.
+    /// Shows an event that is being sent to the hooks of the namespace, then to those of the socket.
     pub(crate) fn show_outgoing(self: &Arc<Self>, event: &str, args: RawArgs<'_>) {
         for hook in &self.space.handlers.any_outgoing {
+            if guard(|| hook(self, event, args)).is_err() {
+                self.disconnect();
+            }
+        }
+        for hook in self.outgoing_hooks() {
             if guard(|| hook(self, event, args)).is_err() {
                 self.disconnect();
             }

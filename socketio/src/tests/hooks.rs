@@ -98,6 +98,37 @@ async fn what_leaves_is_shown_to_the_hook_once_for_each_socket() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_hook_of_one_socket_sees_what_leaves_for_it_alone() {
+    let (io, log) = (SocketIo::new(), Log::default());
+    let of_space = log.clone();
+    let space = io
+        .namespace("/")
+        .on_any_outgoing(move |_, event, _| of_space.add(format!("space {event}")))
+        .open()
+        .unwrap();
+    let (mut a, mut b) = (TestClient::open(&io).await, TestClient::open(&io).await);
+    let socket = space.socket(&sid_of(&a.join("/").await)).unwrap();
+    let other = space.socket(&sid_of(&b.join("/").await)).unwrap();
+    let seen = log.clone();
+    let hook = socket.on_any_outgoing(move |_, event, args| {
+        seen.add(format!(
+            "socket {event} {}",
+            args.as_json().unwrap_or_default()
+        ));
+    });
+    socket.emit("one", &1).unwrap();
+    other.emit("other", &2).unwrap();
+    assert_eq!(log.take(), ["space one", "socket one 1", "space other"]);
+    space.emit("all", &"x").unwrap();
+    let mut seen = log.take();
+    seen.sort();
+    assert_eq!(seen, [r#"socket all "x""#, "space all", "space all"]);
+    socket.off(hook);
+    socket.emit("late", &3).unwrap();
+    assert_eq!(log.take(), ["space late"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_kept_for_recovery_is_shown_to_the_hook_too() {
     let recovery = Recovery::new();
     let io = SocketIo::builder().recovery(|_| recovery).build().unwrap();

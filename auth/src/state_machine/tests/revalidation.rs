@@ -20,13 +20,46 @@ fn a_live_socket_is_asked_about_again_and_goes_on() {
     let mut bench = revalidated(|_| {});
     assert_eq!(bench.step(10_000, Input::Timeout), "verify(2)");
     assert_eq!(bench.step(10_500, Input::Packet(1)), "deliver(1)");
-    assert_eq!(bench.step(11_000, ok(2, "ann", 500)), "replace(89)");
+    assert_eq!(bench.step(11_000, ok(2, "ann", 100)), "replace(100)");
     assert_eq!(bench.timeout(), Some(21_000), "and again");
     bench.step(21_000, Input::Timeout);
     assert_eq!(
         bench.step(21_000, ok(3, "ann", 5)),
         "replace(5)",
         "less is less"
+    );
+}
+
+/// A session in a database, prolonged by each request to the application.
+#[test]
+fn a_credential_that_holds_for_longer_than_it_did_prolongs_the_socket() {
+    let mut bench = revalidated(|_| {});
+    for turn in 1..=20 {
+        let at = 10_000 * u64::from(turn);
+        assert_eq!(
+            bench.step(at, Input::Timeout),
+            format!("verify({})", turn + 1)
+        );
+        assert_eq!(bench.step(at, ok(turn + 1, "ann", 100)), "replace(100)");
+    }
+}
+
+#[test]
+fn what_the_server_ends_is_not_prolonged_by_asking_again() {
+    let mut bench = revalidated(|_| {});
+    let notice = Input::ExpireIn {
+        margin: Duration::from_secs(30),
+        reason: None,
+    };
+    assert_eq!(bench.step(10_000, notice), "verify(2) expiring(30)");
+    assert_eq!(bench.step(10_000, ok(2, "ann", 100)), "replace(30)");
+    bench.step(20_000, Input::Timeout);
+    assert_eq!(bench.step(20_000, ok(3, "ann", 5)), "replace(5)", "sooner");
+    bench.step(24_000, authenticate());
+    assert_eq!(
+        bench.step(24_000, ok(4, "ann", 100)),
+        "replace(100) authenticated",
+        "a newer credential is another matter"
     );
 }
 

@@ -19,9 +19,9 @@ use crate::buffers;
 use crate::http::content::{Framing, Rest};
 use crate::http::request::Caller;
 use crate::http::{Head, HeadLimits};
+use crate::lock::Lock;
 use crate::server::clock;
 use crate::server::exchange::answer::{self, Answer};
-use crate::server::lock::Lock;
 use crate::server::session::shared::HubOf;
 use crate::server::stream::Stream;
 use crate::server::stream::patience::Patience;
@@ -36,9 +36,22 @@ pub(crate) enum Serving<D> {
     /// Nothing was read yet.
     Fresh(Option<Fresh<D>>),
     /// What requests need; gone while a WebSocket idles.
-    Beginning(Pin<Box<dyn Future<Output = Option<Task<D>>> + Send>>),
+    Beginning(Pin<Box<dyn Future<Output = Option<Became<D>>> + Send>>),
     WebSocket(Task<D>),
+    #[cfg(feature = "nodes")]
+    Tunnel(Carrying),
 }
+
+/// What a connection has become.
+pub(crate) enum Became<D> {
+    WebSocket(Task<D>),
+    /// A WebSocket whose session another node has.
+    #[cfg(feature = "nodes")]
+    Tunnel(Carrying),
+}
+
+#[cfg(feature = "nodes")]
+type Carrying = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 pub(crate) fn serve<D: Send + Sync + 'static>(
     hub: Arc<HubOf<D>>,
@@ -95,10 +108,14 @@ impl<D: Send + Sync + 'static> Future for Serving<D> {
                     None => return Poll::Ready(()),
                 },
                 Self::Beginning(beginning) => match ready!(beginning.as_mut().poll(cx)) {
-                    Some(websocket) => *self = Self::WebSocket(websocket),
+                    Some(Became::WebSocket(websocket)) => *self = Self::WebSocket(websocket),
+                    #[cfg(feature = "nodes")]
+                    Some(Became::Tunnel(carrying)) => *self = Self::Tunnel(carrying),
                     None => return Poll::Ready(()),
                 },
                 Self::WebSocket(websocket) => return Pin::new(websocket).poll(cx),
+                #[cfg(feature = "nodes")]
+                Self::Tunnel(carrying) => return carrying.as_mut().poll(cx),
             }
         }
     }
@@ -115,7 +132,7 @@ enum Next<D: Send + Sync + 'static> {
     End,
 }
 
-/// The WebSocket that the connection became; `None` when the connection is over. `next` is what the bytes were that have
+/// What the connection became; `None` when the connection is over. `next` is what the bytes were that have
 /// been `read`, where these are a whole head.
 async fn begin<D: Send + Sync + 'static>(
     hub: Arc<HubOf<D>>,
@@ -123,14 +140,14 @@ async fn begin<D: Send + Sync + 'static>(
     caller: Caller,
     mut read: Vec<u8>,
     next: Option<Next<D>>,
-) -> Option<Task<D>> {
+) -> Option<Became<D>> {
     let next = match next {
         Some(next) => next,
         None => timely_head(&hub, &mut stream, &mut read, caller).await,
     };
     if let Next::Answered(head, Answer::Upgrade(upgrade)) = next {
         let behind = read.get(head.length..).unwrap_or_default().to_vec();
-        return Some(upgrade.answer_and_run(stream, behind));
+        return Some(Became::WebSocket(upgrade.answer_and_run(stream, behind)));
     }
     let line = Line {
         stream,
@@ -148,7 +165,7 @@ async fn answer_requests<D: Send + Sync + 'static>(
     mut line: Line,
     caller: Caller,
     mut next: Next<D>,
-) -> Option<Task<D>> {
+) -> Option<Became<D>> {
     let limit = hub.config.write_timeout;
     loop {
         let owed = hub.answers.owe();
@@ -175,7 +192,13 @@ async fn answer_requests<D: Send + Sync + 'static>(
         };
         let response = match answer {
             Answer::Upgrade(upgrade) => {
-                return Some(upgrade.answer_and_run(line.stream, line.read));
+                let websocket = upgrade.answer_and_run(line.stream, line.read);
+                return Some(Became::WebSocket(websocket));
+            }
+            #[cfg(feature = "nodes")]
+            Answer::Tunnel(tunnel) => {
+                let carrying = tunnel.answer_and_run(line.stream, line.read);
+                return Some(Became::Tunnel(Box::pin(carrying)));
             }
             Answer::Response(response) => response,
         };

@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
 
 use crate::buffers;
 use crate::http::content::Rest;
-use crate::server::lock::Lock;
+use crate::lock::Lock;
 use crate::server::stream::Stream;
 
 /// What a client is told that waits for leave to send its content (RFC 9110 §10.1.1).

@@ -19,7 +19,7 @@ use crate::server::tasks::spawn;
 use crate::trace;
 
 /// How long to wait when the process has no descriptor left for a connection.
-const EXHAUSTED_PAUSE: Duration = Duration::from_millis(50);
+pub(super) const EXHAUSTED_PAUSE: Duration = Duration::from_millis(50);
 
 /// A connection that was accepted, and what is known of whoever made it.
 ///

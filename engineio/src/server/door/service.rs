@@ -19,6 +19,8 @@ use crate::body::Body;
 use crate::http::MessageRules;
 use crate::http::request::{Caller, Headers, RequestView};
 use crate::server::exchange::answer::{self, Answer};
+#[cfg(feature = "nodes")]
+use crate::server::nodes::card::Card;
 use crate::server::session::shared::HubOf;
 use crate::server::stream::Stream;
 use crate::server::tasks::spawn;
@@ -219,6 +221,12 @@ where
     if let Some(PeerAddr(peer)) = parts.extensions.get() {
         caller.peer = Some(*peer);
     }
+    #[cfg(feature = "nodes")]
+    let passed_on = parts.extensions.remove::<Card>();
+    #[cfg(feature = "nodes")]
+    if let Some(card) = &passed_on {
+        caller = card.caller;
+    }
     let on_upgrade = parts.extensions.remove::<OnUpgrade>();
     let headers = parts.headers.iter();
     let headers = headers.map(|(name, value)| (name.as_str(), value.as_bytes()));
@@ -240,6 +248,12 @@ where
         true => view.extended_connect(),
         false => view,
     };
+    #[cfg(feature = "nodes")]
+    let view = match passed_on {
+        Some(card) => view.forwarded(card.forwarded).passed_on(),
+        None => hub.identify(view),
+    };
+    #[cfg(not(feature = "nodes"))]
     let view = hub.identify(view);
     if !is_nested && !hub.path.matches(view.path()) {
         return empty(StatusCode::NOT_FOUND);
@@ -257,6 +271,20 @@ where
                     let (stream, rest) = into_stream(upgraded);
                     // A task of its own, sized for the WebSocket alone.
                     spawn(upgrade.run(stream, rest));
+                }
+            });
+            response
+        }
+        #[cfg(feature = "nodes")]
+        Answer::Tunnel(mut tunnel) => {
+            let Some(on_upgrade) = on_upgrade else {
+                return empty(StatusCode::INTERNAL_SERVER_ERROR);
+            };
+            let response = tunnel.response();
+            spawn(async move {
+                if let Ok(upgraded) = on_upgrade.await {
+                    let (stream, rest) = into_stream(upgraded);
+                    spawn(tunnel.run(stream, rest));
                 }
             });
             response

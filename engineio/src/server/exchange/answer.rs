@@ -6,6 +6,8 @@ use bytes::Bytes;
 use http::{Method, StatusCode, header};
 use http_body::Body as HttpBody;
 
+#[cfg(feature = "nodes")]
+use super::elsewhere::{self, Elsewhere};
 use super::open::{admit, admit_at_once, attach_candidate, open_polling, open_websocket, options};
 use super::origin::{bound_origin, is_admitted, is_bound, is_origin_allowed};
 use super::respond::{
@@ -17,6 +19,8 @@ use crate::http::request::RequestView;
 use crate::http::{self as rules, Decision, Facts, Gate, Misfit, Query, Rejection};
 use crate::server::session::shared::{HubOf, Shared};
 use crate::server::transport::polling::{self, Polled, PostContent, Posted};
+#[cfg(feature = "nodes")]
+use crate::server::transport::tunnel::Tunnel;
 use crate::server::transport::upgrade::Upgrade;
 use crate::session_id::SessionId;
 
@@ -25,6 +29,9 @@ pub(crate) enum Answer<D: Send + Sync + 'static> {
     Response(http::Response<Body>),
     /// Switch protocols, then run the WebSocket.
     Upgrade(Box<Upgrade<D>>),
+    /// Switch protocols, then carry the bytes of a WebSocket whose session another node has.
+    #[cfg(feature = "nodes")]
+    Tunnel(Box<Tunnel>),
 }
 
 /// Answers one request inside the path.
@@ -47,6 +54,15 @@ where
         decorate(hub, request, response.headers_mut());
         return Answer::Response(response);
     }
+    #[cfg(feature = "nodes")]
+    let body = match elsewhere::answer(hub, request, &query, body, is_upgrade).await {
+        Elsewhere::Here(body) => body,
+        Elsewhere::Response(response) => return Answer::Response(response),
+        Elsewhere::Tunnel(tunnel) => return Answer::Tunnel(tunnel),
+        Elsewhere::Refused(refused) => {
+            return Answer::Response(refuse(hub, request, is_upgrade, &refused));
+        }
+    };
     let outcome = match decide(hub, request, &query, is_upgrade) {
         Err(refused) => Err(refused),
         Ok(Asked::Open) => match admit(hub, request, &query).await {
@@ -78,6 +94,10 @@ pub(crate) fn answer_handshake<D: Send + Sync + 'static>(
     }
     let query = Query::parse(request);
     if !rules::is_upgrade(request, &query) {
+        return None;
+    }
+    #[cfg(feature = "nodes")]
+    if elsewhere::address_of(hub, request, &query).is_some() {
         return None;
     }
     let outcome = match decide(hub, request, &query, true) {
@@ -166,6 +186,9 @@ fn finish<D: Send + Sync + 'static>(
             decorate_upgrade(hub, request, &mut upgrade);
             Answer::Upgrade(upgrade)
         }
+        // The other node has added what there is to add.
+        #[cfg(feature = "nodes")]
+        Ok(tunnel @ Answer::Tunnel(_)) => tunnel,
         Err(refused) => Answer::Response(refuse(hub, request, is_upgrade, &refused)),
     }
 }

@@ -57,6 +57,10 @@ pub(crate) async fn admit<D>(
 /// The id of a session that nobody else is asked about.
 pub(crate) fn admit_at_once<D>(hub: &HubOf<D>, query: &Query<'_>) -> Result<SessionId, Refused> {
     is_served(hub, query)?;
+    #[cfg(feature = "nodes")]
+    if let Some(nodes) = &hub.config.nodes {
+        return nodes.new_id().map_err(|_| no_id());
+    }
     SessionId::generate().map_err(|_| no_id())
 }
 

@@ -6,9 +6,9 @@ use std::time::Instant;
 use tokio::runtime::{Handle, Id};
 use tokio::sync::Notify;
 
+use crate::lock::Lock;
 use crate::proto::deadlines::{DeadlineKey, Deadlines};
 use crate::server::clock;
-use crate::server::lock::Lock;
 use crate::server::tasks::spawn;
 
 /// What has deadlines.

@@ -14,10 +14,12 @@ use counters::Counters;
 use open_packet::OpenPacket;
 use registry::Registry;
 
-use super::lock::Lock;
+#[cfg(feature = "nodes")]
+use super::nodes::link::Links;
 use crate::config::Config;
 use crate::http::PathMatcher;
 use crate::http::request::RequestView;
+use crate::lock::Lock;
 use crate::owed::Answers;
 use crate::random;
 use crate::trace;
@@ -34,6 +36,8 @@ pub(crate) struct Hub<A, S> {
     pub(crate) counters: Counters,
     pub(crate) answers: Answers,
     pub(crate) alarm: Alarm<S>,
+    #[cfg(feature = "nodes")]
+    pub(crate) links: Links,
     application: A,
     pub(crate) is_draining: Lock<bool>,
     mark_keys: RandomState,
@@ -52,6 +56,8 @@ impl<A, S> Hub<A, S> {
             counters: Counters::new(),
             answers: Answers::default(),
             alarm: Alarm::new(),
+            #[cfg(feature = "nodes")]
+            links: Links::default(),
             application,
             is_draining: Lock::new(false),
             mark_keys: RandomState::new(),

@@ -6,8 +6,8 @@ use std::hash::{BuildHasher, Hash};
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use crate::lock::Lock;
 use crate::server::atomic::{AtomicUsize, Ordering};
-use crate::server::lock::Lock;
 use crate::session_id::SessionId;
 
 #[derive(Debug)]

@@ -9,12 +9,12 @@ use super::handler::{Flow, Handler};
 use super::shared::{HubOf, Opening, Shared};
 use crate::config::Config;
 use crate::http::request::RequestView;
+use crate::lock::Lock;
 use crate::message::Message;
 use crate::packet::Protocol;
 use crate::proto::close_reason::CloseReason;
 use crate::server::clock;
 use crate::server::hub::Hub;
-use crate::server::lock::Lock;
 use crate::session_id::SessionId;
 use crate::transport::Transport;
 

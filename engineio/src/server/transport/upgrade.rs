@@ -2,20 +2,17 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
+use super::switch::Switch;
 use super::websocket;
 use crate::body::Body;
-use crate::buffers;
 use crate::proto::event::Input;
 use crate::server::clock;
 use crate::server::session::shared::Shared;
 use crate::server::stream::Stream;
 use crate::server::stream::form::FrameForm;
 use crate::websocket::Decoder;
-
-/// Enough for most heads.
-const HEAD_BYTES: usize = 512;
 
 /// What the WebSocket is for.
 enum Purpose<D: Send + Sync + 'static> {
@@ -30,13 +27,7 @@ enum Purpose<D: Send + Sync + 'static> {
 /// A handshake to be answered with 101. Dropped without its stream, it tells the session. Boxed from the beginning: it is
 /// large, and passes through many hands.
 pub(crate) struct Upgrade<D: Send + Sync + 'static> {
-    /// None on a stream of HTTP/2, where no protocol is switched.
-    accept: Option<[u8; 28]>,
-    subprotocol: Option<Box<str>>,
-    /// What hooks of the application add; most servers have none.
-    headers: HeaderMap,
-    /// What the engine adds by itself, in order. Two or three headers are not worth a map.
-    own_headers: Vec<(HeaderName, HeaderValue)>,
+    switch: Switch,
     purpose: Purpose<D>,
     form: FrameForm,
     decoder: Decoder,
@@ -50,10 +41,7 @@ impl<D: Send + Sync + 'static> Upgrade<D> {
         decoder: Decoder,
     ) -> Box<Self> {
         Box::new(Self {
-            accept,
-            subprotocol: subprotocol.map(Into::into),
-            headers: HeaderMap::new(),
-            own_headers: Vec::new(),
+            switch: Switch::new(accept, subprotocol),
             purpose: Purpose::Refused,
             form,
             decoder,
@@ -71,59 +59,16 @@ impl<D: Send + Sync + 'static> Upgrade<D> {
     }
 
     pub(crate) fn headers_mut(&mut self) -> &mut HeaderMap {
-        &mut self.headers
+        &mut self.switch.headers
     }
 
     pub(crate) fn add_header(&mut self, name: HeaderName, value: HeaderValue) {
-        self.own_headers.push((name, value));
+        self.switch.own_headers.push((name, value));
     }
 
-    /// The 101 for a hyper server; on a stream of HTTP/2 the 200 (RFC 8441 §5).
+    /// The answer for a hyper server.
     pub(crate) fn response(&mut self) -> http::Response<Body> {
-        let mut response = http::Response::new(Body::empty());
-        *response.headers_mut() = std::mem::take(&mut self.headers);
-        let headers = response.headers_mut();
-        for (name, value) in std::mem::take(&mut self.own_headers) {
-            headers.append(name, value);
-        }
-        if let Some(accept) = &self.accept {
-            *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-            let headers = response.headers_mut();
-            headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
-            headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-            if let Ok(accept) = HeaderValue::from_bytes(accept) {
-                headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
-            }
-        }
-        let headers = response.headers_mut();
-        if let Some(Ok(subprotocol)) = self.subprotocol.as_deref().map(HeaderValue::from_str) {
-            headers.insert(header::SEC_WEBSOCKET_PROTOCOL, subprotocol);
-        }
-        response
-    }
-
-    /// The 101 as bytes, for the engine's own front door.
-    fn head(&self) -> Vec<u8> {
-        let mut head = buffers::take();
-        head.reserve(HEAD_BYTES);
-        head.extend_from_slice(
-            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ",
-        );
-        head.extend_from_slice(self.accept.as_ref().map_or(&[], |accept| accept));
-        head.extend_from_slice(b"\r\n");
-        if let Some(subprotocol) = &self.subprotocol {
-            append_header(
-                &mut head,
-                &header::SEC_WEBSOCKET_PROTOCOL,
-                subprotocol.as_bytes(),
-            );
-        }
-        let own = self.own_headers.iter().map(|(name, value)| (name, value));
-        for (name, value) in self.headers.iter().chain(own) {
-            append_header(&mut head, name, value.as_bytes());
-        }
-        head.extend_from_slice(b"\r\n");
-        head
+        self.switch.response()
     }
 
     /// Answers 101 on a stream of ours, together with what is queued, and runs the WebSocket.
@@ -132,7 +77,7 @@ impl<D: Send + Sync + 'static> Upgrade<D> {
         stream: Stream,
         rest: Vec<u8>,
     ) -> websocket::Task<D> {
-        let head = self.head();
+        let head = self.switch.head();
         self.start(stream, rest, Some(head))
     }
 
@@ -158,13 +103,6 @@ impl<D: Send + Sync + 'static> Upgrade<D> {
         };
         websocket::begin(shared, stream, head, rest, form, decoder, is_candidate)
     }
-}
-
-fn append_header(head: &mut Vec<u8>, name: &HeaderName, value: &[u8]) {
-    head.extend_from_slice(name.as_str().as_bytes());
-    head.extend_from_slice(b": ");
-    head.extend_from_slice(value);
-    head.extend_from_slice(b"\r\n");
 }
 
 impl<D: Send + Sync + 'static> Drop for Upgrade<D> {

@@ -11,7 +11,7 @@ use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{self, ServerConfig};
 
-use crate::server::lock::Lock;
+use crate::lock::Lock;
 
 /// What is spoken inside TLS, as ALPN calls it. HTTP/2 is not spoken at this door, and so it is not announced.
 const PROTOCOL: &[u8] = b"http/1.1";

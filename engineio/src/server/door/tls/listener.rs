@@ -13,9 +13,9 @@ use tokio::time::Sleep;
 use super::certificates::Certificates;
 use super::handshakes::Handshakes;
 use super::stream::{Place, Secured};
+use crate::lock::Lock;
 use crate::server::clock;
 use crate::server::door::listener::{Accepted, Listener};
-use crate::server::lock::Lock;
 use crate::server::stream::Stream;
 
 /// How many handshakes are made at once by default.

@@ -10,7 +10,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::{FallibleAccept, TlsStream};
 
 use super::handshakes::Handshakes;
-use crate::server::lock::Lock;
+use crate::lock::Lock;
 use crate::server::stream::Stream;
 use crate::trace;
 

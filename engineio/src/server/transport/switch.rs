@@ -1,0 +1,86 @@
+//! The answer that turns a connection into a WebSocket, for both kinds of door.
+
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+
+use crate::body::Body;
+use crate::buffers;
+
+/// Enough for most heads.
+const HEAD_BYTES: usize = 512;
+
+/// What a WebSocket handshake is answered with.
+pub(crate) struct Switch {
+    /// None on a stream of HTTP/2, where no protocol is switched.
+    accept: Option<[u8; 28]>,
+    subprotocol: Option<Box<str>>,
+    /// What hooks of the application add; most servers have none.
+    pub(crate) headers: HeaderMap,
+    /// What the engine adds by itself, in order. Two or three headers are not worth a map.
+    pub(crate) own_headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl Switch {
+    pub(crate) fn new(accept: Option<[u8; 28]>, subprotocol: Option<&str>) -> Self {
+        Self {
+            accept,
+            subprotocol: subprotocol.map(Into::into),
+            headers: HeaderMap::new(),
+            own_headers: Vec::new(),
+        }
+    }
+
+    /// The 101 for a hyper server; on a stream of HTTP/2 the 200 (RFC 8441 §5).
+    pub(crate) fn response(&mut self) -> http::Response<Body> {
+        let mut response = http::Response::new(Body::empty());
+        *response.headers_mut() = std::mem::take(&mut self.headers);
+        let headers = response.headers_mut();
+        for (name, value) in std::mem::take(&mut self.own_headers) {
+            headers.append(name, value);
+        }
+        if let Some(accept) = &self.accept {
+            *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+            let headers = response.headers_mut();
+            headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+            headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+            if let Ok(accept) = HeaderValue::from_bytes(accept) {
+                headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+            }
+        }
+        let headers = response.headers_mut();
+        if let Some(Ok(subprotocol)) = self.subprotocol.as_deref().map(HeaderValue::from_str) {
+            headers.insert(header::SEC_WEBSOCKET_PROTOCOL, subprotocol);
+        }
+        response
+    }
+
+    /// The 101 as bytes, for the engine's own front door.
+    pub(crate) fn head(&self) -> Vec<u8> {
+        let mut head = buffers::take();
+        head.reserve(HEAD_BYTES);
+        head.extend_from_slice(
+            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ",
+        );
+        head.extend_from_slice(self.accept.as_ref().map_or(&[], |accept| accept));
+        head.extend_from_slice(b"\r\n");
+        if let Some(subprotocol) = &self.subprotocol {
+            append_header(
+                &mut head,
+                &header::SEC_WEBSOCKET_PROTOCOL,
+                subprotocol.as_bytes(),
+            );
+        }
+        let own = self.own_headers.iter().map(|(name, value)| (name, value));
+        for (name, value) in self.headers.iter().chain(own) {
+            append_header(&mut head, name, value.as_bytes());
+        }
+        head.extend_from_slice(b"\r\n");
+        head
+    }
+}
+
+fn append_header(head: &mut Vec<u8>, name: &HeaderName, value: &[u8]) {
+    head.extend_from_slice(name.as_str().as_bytes());
+    head.extend_from_slice(b": ");
+    head.extend_from_slice(value);
+    head.extend_from_slice(b"\r\n");
+}
