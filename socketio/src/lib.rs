@@ -166,6 +166,7 @@
 //!   [`Parser`](parser::Parser).
 //! * `compression`, `deflate`: the engine's, for long-polling and for WebSocket; see [`engineio`].
 //! * `nodes`: `SocketIo::serve_nodes`, for several servers without sticky sessions; see [`engineio`].
+//! * `tls`: [`SocketIo::serve`] on a listener that speaks TLS, by rustls: `engineio::TlsListener`; see [`guide::tls`].
 //! * `tower`: [`SocketIoService`] as a tower `Service`, and `SocketIo::layer` around the rest of an application.
 //! * `regex`: dynamic namespaces by regular expression; those by pattern and by predicate need no feature.
 //! * `client-bundle`: serves the browser client's files.

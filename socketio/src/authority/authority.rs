@@ -112,11 +112,16 @@ fn forwarded_by(
     proxies: &TrustedProxies,
     request: &engineio::RequestView<'_>,
 ) -> Option<Forwarded> {
-    let peer = request.peer()?.ip();
-    if !proxies.contains(peer) {
-        return None;
-    }
-    let client = proxies.client_address(peer, &Opening(request));
+    let peer = request.peer().map(|peer| peer.ip().to_canonical());
+    let client = match peer {
+        Some(peer) if proxies.contains(peer) => {
+            Some(proxies.client_address(peer, &Opening(request)))
+        }
+        None if request.is_unix() && proxies.trusts_unix_sockets() => {
+            proxies.client_address_on_unix(&Opening(request))
+        }
+        Some(_) | None => return None,
+    };
     let said = request.header_values("x-forwarded-proto").last();
     // Of several words the last is that of the proxy next to us; the client may have written the others.
     let said = said.and_then(|protocols| protocols.rsplit(|&byte| byte == b',').next());
@@ -124,8 +129,9 @@ fn forwarded_by(
         Some(said) => said.eq_ignore_ascii_case(b"https") || said.eq_ignore_ascii_case(b"wss"),
         None => request.is_secure(),
     };
-    let is_as_seen = client == peer.to_canonical() && is_secure == request.is_secure();
-    (!is_as_seen).then(|| Forwarded::new(client).secure(is_secure))
+    let is_as_seen = client == peer && is_secure == request.is_secure();
+    let forwarded = || client.map_or_else(Forwarded::unknown, Forwarded::new);
+    (!is_as_seen).then(|| forwarded().secure(is_secure))
 }
 
 impl Authority {

@@ -558,6 +558,13 @@ impl SocketIoService {
     pub fn secure(self, is_secure: bool) -> Self {
         Self(self.0.secure(is_secure))
     }
+
+    /// Marks the connection as one to a Unix socket, which a proxy on this machine may be
+    /// [trusted](crate::SocketIoBuilder::trusted_proxies) on.
+    #[must_use]
+    pub fn unix(self, is_unix: bool) -> Self {
+        Self(self.0.unix(is_unix))
+    }
 }
 
 type ServiceFuture = Pin<Box<dyn Future<Output = Result<http::Response<Body>, Infallible>> + Send>>;
