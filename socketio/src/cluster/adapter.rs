@@ -8,6 +8,7 @@ use std::time::Duration;
 use socketio_auth::BoxFuture;
 
 use super::handle::ClusterHandle;
+use super::log::SharedLog;
 use crate::codec::EncodeError;
 use crate::proto::cluster::message::ClusterMessage;
 use crate::proto::cluster::requests::ServerCount;
@@ -155,6 +156,12 @@ pub trait Adapter: Send + Sync + 'static {
         true
     }
 
+    /// The log that the servers share, if this adapter has one, for [`recovery`](crate::SocketIoBuilder::recovery) that survives
+    /// a server; asked once, when the server is built. None by default.
+    fn log(&self) -> Option<Arc<dyn SharedLog>> {
+        None
+    }
+
     /// Called once, when the server closes and has said so to the others.
     fn close(&self) -> BoxFuture<'_, Result<(), AdapterError>> {
         Box::pin(async { Ok(()) })
@@ -216,6 +223,9 @@ pub enum AdapterError {
     TooManyRequests,
     /// It took the adapter too long: to get [ready](Adapter::ready), or to [count](Adapter::server_count) the servers.
     TimedOut,
+    /// What a socket has takes more bytes than are saved of one
+    /// ([`max_session_bytes`](crate::Recovery::max_session_bytes)): its client cannot come back.
+    SessionTooLarge,
     /// Something on the bus was ignored because it made no sense. Nothing is wrong with this server.
     //= RDS-02
     Ignored(Arc<dyn Error + Send + Sync>),
@@ -245,6 +255,7 @@ impl fmt::Display for AdapterError {
             Self::TooManyPublishing => "too many messages wait to be published",
             Self::TooManyRequests => "too many questions to the cluster are open",
             Self::TimedOut => "the bus of the cluster takes too long",
+            Self::SessionTooLarge => "what a socket has is too large to be saved",
             Self::Ignored(_) => "something on the bus of the cluster makes no sense",
             Self::Closed => "the adapter is closed",
             Self::Panicked => "the adapter panicked",

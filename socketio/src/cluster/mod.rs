@@ -15,10 +15,13 @@ pub(crate) mod answers;
 pub(crate) mod handle;
 pub(crate) mod link;
 pub(crate) mod local;
+pub(crate) mod local_log;
+pub(crate) mod log;
 pub(crate) mod question;
 pub(crate) mod seat;
 pub(crate) mod settings;
 
+pub use crate::proto::cluster::entry::{EntryId, NoEntryId};
 pub use crate::proto::cluster::message::{
     ClusterBody, ClusterFlags, ClusterMessage, ClusterOptions, RequestId, Scope, ServerId,
 };
@@ -28,4 +31,6 @@ pub use adapter::{Adapter, AdapterError, Membership, WantedRooms};
 pub use answers::{Gathered, Gathering, ServerAnswer};
 pub use handle::ClusterHandle;
 pub use local::{LocalAdapter, LocalBus};
+pub use local_log::LocalLogBounds;
+pub use log::{LogBounds, LogRead, SharedLog, SharedSession};
 pub use settings::ClusterSettings;

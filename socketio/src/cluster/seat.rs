@@ -96,6 +96,12 @@ impl Seat {
         self.cluster.publish(message);
     }
 
+    /// The same of an event that is kept: own clients get it when it is read back, or by `miss` if that will not be.
+    pub(crate) fn publish_kept(&self, body: ClusterBody, miss: impl FnOnce() + Send + 'static) {
+        let message = self.stamp(body);
+        self.cluster.publish_kept(message, miss);
+    }
+
     /// Answers the server that asked.
     pub(crate) fn answer(&self, asker: &ServerId, body: ClusterBody) {
         let message = self.node.lock().answer(now(), asker, body);

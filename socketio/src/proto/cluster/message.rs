@@ -167,6 +167,20 @@ impl ClusterMessage {
         self
     }
 
+    /// Whether a log that servers share has it: an event for clients, neither volatile nor to be acknowledged.
+    //= STR-01
+    #[must_use]
+    pub fn is_kept(&self) -> bool {
+        match &self.body {
+            ClusterBody::Broadcast {
+                opts,
+                request_id: None,
+                ..
+            } => !opts.flags.volatile,
+            _ => false,
+        }
+    }
+
     /// The same message with a number.
     #[must_use]
     pub fn with_number(mut self, number: u64) -> Self {
@@ -281,6 +295,12 @@ pub enum ClusterBody {
         /// among them whatever was wanted: an adapter leaves them out where it can tell.
         rooms: Vec<Room>,
     },
+    /// A client has come back to another server: whoever still has a socket of this id has it for nothing. Unknown to the
+    /// reference.
+    Returned {
+        /// Its id.
+        socket: Box<str>,
+    },
     /// Grants were revoked on one server, and sockets of others that hold them must end. Unknown to the reference.
     Revoked {
         /// Which grants.
@@ -331,9 +351,10 @@ impl ClusterBody {
             Self::BroadcastClientCount { .. } => 11,
             Self::BroadcastAck { .. } => 12,
             Self::AdapterClose => 13,
-            Self::AllRooms { .. } | Self::AllRoomsResponse { .. } | Self::Revoked { .. } => {
-                return None;
-            }
+            Self::AllRooms { .. }
+            | Self::AllRoomsResponse { .. }
+            | Self::Returned { .. }
+            | Self::Revoked { .. } => return None,
         })
     }
 }

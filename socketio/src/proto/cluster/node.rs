@@ -15,6 +15,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use super::entry::EntryId;
 use super::members::Members;
 use super::message::{ClusterBody, ClusterMessage, RequestId, Scope, ServerId};
 use super::requests::{Kind, Lacking, Lost, Requests, ServerCount, TooManyRequests, Waited};
@@ -31,6 +32,8 @@ pub(crate) enum Input {
     /// The namespace was opened.
     Opened,
     Received(ClusterMessage),
+    /// Read of the log that the servers share: one's own as well, once each.
+    Entry(EntryId, ClusterMessage),
     /// A second or so has passed.
     Timeout,
 }
@@ -69,6 +72,8 @@ pub(crate) struct Node<W> {
     /// Higher than any of an earlier machine of the same server and namespace.
     next_number: u64,
     members: Members,
+    /// The last that was read of the log.
+    last_entry: EntryId,
     requests: Requests<W>,
     outputs: VecDeque<Output<W>>,
 }
@@ -89,6 +94,7 @@ impl<W: Clone> Node<W> {
             published_at: now,
             next_number: first_number,
             members: Members::default(),
+            last_entry: EntryId::FIRST,
             requests: Requests::new(max_requests),
             outputs: VecDeque::new(),
         }
@@ -102,6 +108,7 @@ impl<W: Clone> Node<W> {
                 }
             }
             Input::Received(message) => self.receive(now, message),
+            Input::Entry(id, message) => self.read(now, id, message),
             Input::Timeout => self.keep_time(now),
         }
     }
@@ -165,6 +172,21 @@ impl<W: Clone> Node<W> {
     /// How many servers are known by their signs of life, this one included.
     pub(crate) fn server_count(&self) -> usize {
         self.members.ids().count().saturating_add(1)
+    }
+
+    fn read(&mut self, now: Instant, id: EntryId, message: ClusterMessage) {
+        if id <= self.last_entry || message.scope != self.scope {
+            return;
+        }
+        self.last_entry = id;
+        if message.uid != self.own {
+            return self.receive(now, message);
+        }
+        // Nothing else of one's own waits for being read back.
+        if message.is_kept() {
+            let ClusterMessage { uid, body, .. } = message;
+            self.outputs.push_back(Output::Apply { from: uid, body });
+        }
     }
 
     fn receive(&mut self, now: Instant, message: ClusterMessage) {
