@@ -109,6 +109,10 @@ impl ClusterHandle {
     /// [`on_adapter_error`](crate::SocketIoBuilder::on_adapter_error) and is counted.
     /// [`AdapterError::ignored`] is for what arrived and made no sense.
     //= RDS-02
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "who reports an error has no more use for it"
+    )]
     pub fn report(&self, error: AdapterError) {
         if let Some(server) = self.server.upgrade() {
             server.report(&error);

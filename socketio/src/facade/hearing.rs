@@ -161,7 +161,7 @@ fn apply(
         ClusterBody::ServerSideEmit { packet, request_id } => {
             let ack =
                 request_id.map(|request| AckSender::to_server(Arc::clone(seat), from, request));
-            call_handlers(space, seat, &packet, ack);
+            call_handlers(space, seat, &packet, ack.as_ref());
         }
         // The machine keeps what it understands itself; what is new to this version means nothing to it.
         _ => {}
@@ -208,7 +208,7 @@ fn collect_acks(
     });
 }
 
-fn call_handlers(space: &Arc<Space>, seat: &Arc<Seat>, packet: &Event, ack: Option<AckSender>) {
+fn call_handlers(space: &Arc<Space>, seat: &Arc<Seat>, packet: &Event, ack: Option<&AckSender>) {
     //= RED-RQ-09
     if RESERVED_BETWEEN_SERVERS.contains(&packet.name()) {
         return seat.cluster.report(&AdapterError::ignored(
@@ -219,10 +219,10 @@ fn call_handlers(space: &Arc<Space>, seat: &Arc<Seat>, packet: &Event, ack: Opti
         if **name != *packet.name() {
             continue;
         }
-        match guard(|| handler.start(space, packet.args(), ack.clone())) {
-            Ok(Ok(running)) => seat.cluster.answer(run(running, ack.clone())),
-            Ok(Err(_)) => fail(ack.clone(), "invalid_arguments"),
-            Err(Panicked) => fail(ack.clone(), "internal"),
+        match guard(|| handler.start(space, packet.args(), ack.cloned())) {
+            Ok(Ok(running)) => seat.cluster.answer(run(running, ack.cloned())),
+            Ok(Err(_)) => fail(ack.cloned(), "invalid_arguments"),
+            Err(Panicked) => fail(ack.cloned(), "internal"),
         }
     }
 }

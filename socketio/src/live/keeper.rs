@@ -41,6 +41,13 @@ use crate::running::guard;
 /// yet. Of each client the last 64 rooms that it left are remembered; one that missed something and has heard nothing since
 /// it left an earlier one is connected anew.
 ///
+/// Where the adapter of a cluster has a [log](crate::cluster::Adapter::log) that the servers share, a client gets all that on
+/// whichever of them it comes to. Events go by the log then, each named by its entry there; those of one namespace are heard
+/// in one order by the clients of all servers. `emit` returns before its clients have the event, so one who leaves a room,
+/// or is disconnected, right behind it may miss it; [`overflow`](crate::Broadcast::overflow) and
+/// [`conflate`](crate::Broadcast::conflate) do not hold for it. The rooms of a client are those that were saved last: what was said in
+/// them while it was not in them yet is for it, as with the reference.
+///
 /// Authentication runs again, and only the same subject gets a session back, without the rooms that it may not join
 /// any more. A revocation, and a [kick](crate::AuthControl::kick), reach clients that are away: what the grant had let in
 /// is forgotten, whatever credential is presented next. Namespaces that authenticate in two round trips have no recovery.
@@ -209,8 +216,10 @@ pub(crate) struct Recoverable {
 /// What is kept of a socket where servers share a log.
 pub(super) struct Held {
     pub(super) granted_at: SystemTime,
-    /// Nothing of it is saved any more. Held while something is, so that the last that is said of it is right.
-    pub(super) is_over: Lock<bool>,
+    /// Nothing of it is saved any more.
+    pub(super) is_over: AtomicBool,
+    /// What was saved is removed.
+    pub(super) is_removed: AtomicBool,
 }
 
 /// What a socket got back.

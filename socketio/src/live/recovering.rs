@@ -11,7 +11,6 @@ use crate::atomic::{AtomicBool, Ordering};
 use crate::authority::revoked::{Mark, RecentRevocations};
 use crate::clock::wall_clock;
 use crate::error::DisconnectReason;
-use crate::lock::Lock;
 use crate::proto::recovery::{Offset, Session};
 use crate::proto::room::Room;
 use crate::proto::rooms::{Emptied, Joined, Rooms};
@@ -57,7 +56,8 @@ impl Core {
         let shared = keeper.shared().map(|_| {
             Box::new(Held {
                 granted_at: wall_clock(),
-                is_over: Lock::new(false),
+                is_over: AtomicBool::new(false),
+                is_removed: AtomicBool::new(false),
             })
         });
         let restored = restored.or_else(|| {

@@ -9,7 +9,7 @@ use socketio_auth::BoxFuture;
 use engineio::Protocol;
 
 use super::core::Core;
-use super::keeper::{Claim, Fetched, Keeper, Kept, Shared};
+use super::keeper::{Claim, Fetched, Held, Keeper, Kept, Shared};
 use super::recovering::Restored;
 use crate::atomic::{AtomicU64, Ordering};
 use crate::authority::revoked::Mark;
@@ -96,12 +96,12 @@ impl Core {
         if reason.is_recoverable() && !is_forfeit() {
             self.save_for(shared.max_disconnection);
         }
-        let was_over = self.end_saving();
+        let Some(held) = self.held() else { return };
+        let was_over = held.is_over.swap(true, Ordering::AcqRel);
         // A revocation marks the sockets that it finds. Whichever way that falls, the last word is that it is removed.
         if !was_over && (!reason.is_recoverable() || is_forfeit()) {
-            let (log, pid) = (Arc::clone(&shared.log), Arc::clone(pid));
-            seat.cluster
-                .publish_in_order(async move { log.take_session(&pid).await.map(drop) });
+            held.is_removed.store(true, Ordering::Release);
+            remove(shared, seat, pid);
         }
     }
 
@@ -109,40 +109,35 @@ impl Core {
     pub(crate) fn give_way(&self) {
         if let Some((shared, _, pid)) = self.sharing() {
             shared.leases.lock().release(pid);
-            self.end_saving();
+            if let Some(held) = self.held() {
+                held.is_over.store(true, Ordering::Release);
+            }
             self.connection.close();
         }
     }
 
-    /// Saves nothing of it any more. True if that was so before.
-    fn end_saving(&self) -> bool {
-        let held = self
-            .recoverable
-            .get()
-            .and_then(|found| found.shared.as_deref());
-        held.is_some_and(|held| std::mem::replace(&mut *held.is_over.lock(), true))
+    fn held(&self) -> Option<&Held> {
+        self.recoverable.get()?.shared.as_deref()
     }
 
     fn save_for(self: &Arc<Self>, lifetime: Duration) {
-        let Some((shared, seat, pid)) = self.sharing() else {
+        let (Some((shared, seat, pid)), Some(held)) = (self.sharing(), self.held()) else {
             return;
         };
-        let Some(held) = self
-            .recoverable
-            .get()
-            .and_then(|found| found.shared.as_deref())
-        else {
+        if held.is_over.load(Ordering::Acquire) {
             return;
-        };
+        }
         let session = self.shared_session(held.granted_at);
         if cost_of(&session) > shared.sharing.max_session_bytes {
             return seat.cluster.report(&AdapterError::SessionTooLarge);
         }
-        let (log, pid) = (Arc::clone(&shared.log), Arc::clone(pid));
-        let is_over = held.is_over.lock();
-        if !*is_over {
-            seat.cluster
-                .publish_in_order(async move { log.save_session(&pid, session, lifetime).await });
+        let (log, name) = (Arc::clone(&shared.log), Arc::clone(pid));
+        seat.cluster
+            .publish_in_order(async move { log.save_session(&name, session, lifetime).await });
+        // It may have been removed on another thread meanwhile. Whoever does that says so first, so one of the two
+        // removals is behind what was saved here.
+        if held.is_removed.load(Ordering::Acquire) {
+            remove(shared, seat, pid);
         }
     }
 
@@ -180,6 +175,13 @@ impl Core {
             tokio::time::timeout(limit, restoring).await.ok().flatten()
         }))
     }
+}
+
+/// Nobody comes back by this private id.
+fn remove(shared: &Shared, seat: &Seat, pid: &Arc<str>) {
+    let (log, pid) = (Arc::clone(&shared.log), Arc::clone(pid));
+    let removing = async move { log.take_session(&pid).await.map(drop) };
+    seat.cluster.publish_in_order(removing);
 }
 
 /// As it counts against the bound of a session.
@@ -222,10 +224,11 @@ async fn restore(
     if !is_owner(&session, nsp.as_deref(), &space.name, subject.as_ref()) {
         return None;
     }
-    if let Some(facts) = &session.grant
-        && (shared.withdrawn.lock().covers(granted_at, facts) || space.check_lists(facts).is_err())
-    {
-        return None;
+    if let Some(facts) = &session.grant {
+        let is_withdrawn = shared.withdrawn.lock().covers(granted_at, facts);
+        if is_withdrawn || space.check_lists(facts).is_err() {
+            return None;
+        }
     }
     socket.withhold(&mut session, keeper);
     let after = heard.offset().max(session.since);
@@ -234,7 +237,7 @@ async fn restore(
     } else {
         let read = shared.log.read(&space.name, heard, shared.sharing.replay);
         let read = read.await.map_err(told).ok()??;
-        Some(encode(socket, &session, after, read))
+        Some(encode(socket, &session, after, &read))
     };
     let is_taken = shared.log.take_session(&claim.pid).await;
     if !is_taken.map_err(told).ok()? {
@@ -262,7 +265,7 @@ async fn restore(
 }
 
 /// What of the entries the socket missed, as it is sent, and how far they go.
-fn encode(socket: &Core, session: &Session, after: Offset, read: LogRead) -> (Vec<Kept>, Offset) {
+fn encode(socket: &Core, session: &Session, after: Offset, read: &LogRead) -> (Vec<Kept>, Offset) {
     let space = &socket.space;
     let kept = read.entries.iter().filter(|(_, message)| message.is_kept());
     let selected: Vec<_> = kept

@@ -69,7 +69,7 @@ impl Core {
     ) -> Result<Sent, EmitError> {
         if self.follows_log(id, options) {
             self.check_receiver(event)?;
-            return self.hand_over(event, OwnedArgs::new(args)?, options);
+            return self.hand_over(event, &OwnedArgs::new(args)?, options);
         }
         let sent = self.send_event(event, id, args, options);
         self.space.meter.sent(sent.as_ref().copied());
@@ -81,7 +81,7 @@ impl Core {
     fn hand_over(
         self: &Arc<Self>,
         event: &str,
-        args: OwnedArgs,
+        args: &OwnedArgs,
         options: SendOptions,
     ) -> Result<Sent, EmitError> {
         let selection = Selection {
@@ -89,7 +89,7 @@ impl Core {
             except: Vec::new(),
         };
         let broadcast = Broadcast::new(Arc::clone(&self.space), selection);
-        broadcast.with_options(options).emit(event, &args)
+        broadcast.with_options(options).emit(event, args)
     }
 
     fn send_event<A: Serialize + ?Sized>(
@@ -191,7 +191,7 @@ impl Core {
                 sent.map_err(EmitError::from)
             }
             // It was to be kept when it was prepared, and that does not change.
-            (Form::Args(args), None) => return self.hand_over(event, args.clone(), *options),
+            (Form::Args(args), None) => return self.hand_over(event, args, *options),
         };
         self.space.meter.sent(sent.as_ref().copied());
         sent

@@ -150,6 +150,7 @@ pub struct ClusterMessage {
 
 impl ClusterMessage {
     /// A message without a number, for everybody.
+    #[must_use]
     pub fn new(uid: ServerId, scope: Scope, body: ClusterBody) -> Self {
         Self {
             uid,

@@ -132,7 +132,10 @@ mod tests {
         let (anns, nobodys) = (saved(Some(ann()), &[]), saved(None, &[]));
         let subject = |issuer: Option<&str>| {
             let subject = Subject::new("ann");
-            issuer.map_or(subject.clone(), |issuer| subject.with_issuer(issuer))
+            match issuer {
+                Some(issuer) => subject.with_issuer(issuer),
+                None => subject,
+            }
         };
         assert!(is_owner(&anns, Some("/"), "/", Some(&subject(None))));
         assert!(
