@@ -7,7 +7,7 @@ use std::sync::Weak;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
-use super::adapter::AdapterError;
+use super::error::AdapterError;
 use crate::proto::cluster::entry::EntryId;
 use crate::proto::cluster::message::{ClusterMessage, ServerId};
 use crate::running::until_stopped;

@@ -10,7 +10,8 @@ use socketio_auth::revocation::Revocation;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
-use super::adapter::{Adapter, AdapterError, Membership, WantedRooms};
+use super::adapter::{Adapter, Membership, WantedRooms};
+use super::error::AdapterError;
 use super::handle::{ClusterHandle, Hearing, Tasks};
 use super::log::SharedLog;
 use super::settings::ClusterSettings;

@@ -9,7 +9,8 @@ use std::task::Poll;
 use socketio_auth::BoxFuture;
 use tokio::sync::mpsc::{self, error::TrySendError};
 
-use super::adapter::{Adapter, AdapterError};
+use super::adapter::Adapter;
+use super::error::AdapterError;
 use super::handle::ClusterHandle;
 use super::local_log::{LocalLog, LocalLogBounds};
 use super::log::SharedLog;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 use socketio_auth::BoxFuture;
 use tokio::sync::watch;
 
-use super::adapter::AdapterError;
+use super::error::AdapterError;
 use super::handle::ClusterHandle;
 use super::log::{LogBounds, LogRead, SharedLog, SharedSession};
 use crate::clock::{now, wall_clock};

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use serde_json::{Map, Value};
 use socketio_auth::{BoxFuture, GrantFacts};
 
-use super::adapter::AdapterError;
+use super::error::AdapterError;
 use crate::id::SocketId;
 use crate::proto::cluster::entry::EntryId;
 use crate::proto::cluster::message::ClusterMessage;

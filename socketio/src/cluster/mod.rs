@@ -12,6 +12,7 @@
 
 pub(crate) mod adapter;
 pub(crate) mod answers;
+pub(crate) mod error;
 pub(crate) mod handle;
 pub(crate) mod link;
 pub(crate) mod local;
@@ -27,8 +28,9 @@ pub use crate::proto::cluster::message::{
 };
 pub use crate::proto::cluster::remote::RemoteSocket;
 pub use crate::proto::cluster::requests::ServerCount;
-pub use adapter::{Adapter, AdapterError, Membership, WantedRooms};
+pub use adapter::{Adapter, Membership, WantedRooms};
 pub use answers::{Gathered, Gathering, ServerAnswer};
+pub use error::AdapterError;
 pub use handle::ClusterHandle;
 pub use local::{LocalAdapter, LocalBus};
 pub use local_log::LocalLogBounds;

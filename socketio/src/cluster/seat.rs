@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use super::adapter::{AdapterError, WantedRooms};
+use super::adapter::WantedRooms;
+use super::error::AdapterError;
 use super::link::Cluster;
 use crate::clock::now;
 use crate::codec::{OwnedArgs, RawArgs};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::cluster_control::RESERVED_BETWEEN_SERVERS;
-use crate::cluster::adapter::AdapterError;
+use crate::cluster::error::AdapterError;
 use crate::cluster::handle::Hearing;
 use crate::cluster::seat::{Seat, first_of};
 use crate::codec::OwnedArgs;

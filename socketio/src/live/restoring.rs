@@ -1,7 +1,7 @@
 //! Coming back by what the servers of a cluster share: saving what a socket has, and getting it from wherever it was.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value};
 use socketio_auth::BoxFuture;
@@ -14,7 +14,7 @@ use super::recovering::Restored;
 use crate::atomic::{AtomicU64, Ordering};
 use crate::authority::revoked::Mark;
 use crate::clock::{now, wall_clock};
-use crate::cluster::adapter::AdapterError;
+use crate::cluster::error::AdapterError;
 use crate::cluster::log::{LogRead, SharedSession};
 use crate::cluster::seat::Seat;
 use crate::codec::OutgoingEvent;
@@ -22,7 +22,7 @@ use crate::error::DisconnectReason;
 use crate::lock::Lock;
 use crate::proto::cluster::entry::EntryId;
 use crate::proto::cluster::message::{ClusterBody, ClusterMessage};
-use crate::proto::recovery::returning::{is_owner, missed, session};
+use crate::proto::recovery::returning::{UnixTime, is_owner, missed, session};
 use crate::proto::recovery::{Offset, Session};
 use crate::proto::room::{Room, Selection};
 use crate::running::guard;
@@ -46,7 +46,9 @@ impl Shared {
 
     /// What was revoked does not come back.
     pub(crate) fn withdraw(&self, revocation: socketio_auth::revocation::Revocation) {
-        self.withdrawn.lock().note(wall_clock(), revocation);
+        self.withdrawn
+            .lock()
+            .note(unix_time(wall_clock()), revocation);
     }
 }
 
@@ -141,7 +143,7 @@ impl Core {
         }
     }
 
-    fn shared_session(self: &Arc<Self>, granted_at: std::time::SystemTime) -> SharedSession {
+    fn shared_session(self: &Arc<Self>, granted_at: SystemTime) -> SharedSession {
         let space = &self.space;
         let mut rooms = vec![Room::from(self.id())];
         rooms.extend(space.rooms.lock().rooms_of(self.id()));
@@ -175,6 +177,10 @@ impl Core {
             tokio::time::timeout(limit, restoring).await.ok().flatten()
         }))
     }
+}
+
+fn unix_time(time: SystemTime) -> UnixTime {
+    time.duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
 /// Nobody comes back by this private id.
@@ -225,7 +231,7 @@ async fn restore(
         return None;
     }
     if let Some(facts) = &session.grant {
-        let is_withdrawn = shared.withdrawn.lock().covers(granted_at, facts);
+        let is_withdrawn = shared.withdrawn.lock().covers(unix_time(granted_at), facts);
         if is_withdrawn || space.check_lists(facts).is_err() {
             return None;
         }

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use super::ack::AckStream;
 use super::describe::describe;
 use super::options::{Sending, best};
-use crate::cluster::adapter::AdapterError;
+use crate::cluster::error::AdapterError;
 use crate::cluster::question::Question;
 use crate::cluster::seat::Seat;
 use crate::codec::{EncodeError, FromArgs, OutgoingEvent, OwnedArgs};

@@ -1,7 +1,7 @@
 //! Whether a client that comes back gets what the servers of a cluster keep for it, and what of a log it missed.
 
 use std::collections::VecDeque;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use socketio_auth::{GrantFacts, Subject, revocation::Revocation};
 
@@ -10,6 +10,9 @@ use super::stays::Presence;
 use super::{Session, Stays};
 use crate::proto::cluster::entry::EntryId;
 use crate::proto::room::{Room, Selection};
+
+/// Since the Unix epoch.
+pub(crate) type UnixTime = Duration;
 
 /// How many revocations are remembered for clients that are away. Of one more the first is forgotten, and nobody comes
 /// back who was let in before it.
@@ -20,35 +23,34 @@ pub(crate) const CLOCK_SLACK: Duration = Duration::from_secs(10);
 
 /// What was revoked, for sessions that other servers have saved.
 pub(crate) struct Withdrawn {
-    recent: VecDeque<(SystemTime, Revocation)>,
+    recent: VecDeque<(UnixTime, Revocation)>,
     /// Of what was revoked until then not all is known.
-    forgotten_until: SystemTime,
+    forgotten_until: Option<UnixTime>,
 }
 
 impl Withdrawn {
     pub(crate) fn new() -> Self {
         Self {
             recent: VecDeque::new(),
-            forgotten_until: SystemTime::UNIX_EPOCH,
+            forgotten_until: None,
         }
     }
 
-    pub(crate) fn note(&mut self, now: SystemTime, revocation: Revocation) {
+    pub(crate) fn note(&mut self, now: UnixTime, revocation: Revocation) {
         if self.recent.len() >= MAX_WITHDRAWN
             && let Some((at, _)) = self.recent.pop_front()
         {
-            self.forgotten_until = self.forgotten_until.max(at);
+            self.forgotten_until = self.forgotten_until.max(Some(at));
         }
         self.recent.push_back((now, revocation));
     }
 
     /// Whether what was granted then may have been revoked since.
-    pub(crate) fn covers(&self, granted_at: SystemTime, facts: &GrantFacts) -> bool {
-        let is_since = |at: SystemTime| at + CLOCK_SLACK >= granted_at;
-        let is_forgotten =
-            self.forgotten_until > SystemTime::UNIX_EPOCH && is_since(self.forgotten_until);
+    pub(crate) fn covers(&self, granted_at: UnixTime, facts: &GrantFacts) -> bool {
+        let is_since = |at: UnixTime| at.saturating_add(CLOCK_SLACK) >= granted_at;
         let mut recent = self.recent.iter();
-        is_forgotten || recent.any(|(at, revoked)| is_since(*at) && revoked.covers(facts))
+        self.forgotten_until.is_some_and(is_since)
+            || recent.any(|(at, revoked)| is_since(*at) && revoked.covers(facts))
     }
 }
 
@@ -180,7 +182,7 @@ mod tests {
 
     #[test]
     fn what_was_revoked_since_it_was_granted_does_not_come_back() {
-        let time = |secs| SystemTime::UNIX_EPOCH + Duration::from_secs(secs);
+        let time = Duration::from_secs;
         let login = |id: &'static str| {
             let grant = Grant::new((), "ann").with_session_id(id);
             grant.facts().clone()
