@@ -434,6 +434,18 @@ mod tests {
     }
 
     #[test]
+    fn a_socket_whose_id_another_has_meanwhile_takes_nothing_along() {
+        let mut rooms = rooms();
+        assert_eq!(
+            rooms.remove(&id("a"), |there| *there == "its former self"),
+            []
+        );
+        assert_eq!(select(&rooms, &["x"], &[]), ["a", "b"]);
+        let is_it = |there: &&str| *there == "a";
+        assert_eq!(rooms.remove(&id("a"), is_it).len(), 1);
+    }
+
+    #[test]
     fn the_rooms_of_a_socket_and_of_a_namespace_are_bounded() {
         let mut rooms = rooms();
         let mut join = |name, room| rooms.join(&id(name), &Room::from(room), BOUNDS, None);
