@@ -302,3 +302,108 @@ fn cost_of(message: &ClusterMessage) -> usize {
         usize::saturating_add,
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Event;
+    use crate::proto::cluster::message::{ClusterOptions, Scope, ServerId};
+
+    fn bounds() -> LocalLogBounds {
+        LocalLogBounds::default()
+    }
+
+    fn event() -> ClusterMessage {
+        let body = ClusterBody::Broadcast {
+            packet: Event::new("n", &1).unwrap(),
+            opts: ClusterOptions::default(),
+            request_id: None,
+        };
+        ClusterMessage::new(ServerId::new("a"), Scope::namespace("/"), body)
+    }
+
+    fn read(log: &LocalLog, after: EntryId) -> Option<usize> {
+        let all = LogBounds {
+            max_entries: usize::MAX,
+            max_bytes: usize::MAX,
+        };
+        let read = log.read_behind("/", after, all)?;
+        assert_eq!(read.end, log.end());
+        Some(read.entries.len())
+    }
+
+    fn append(log: &LocalLog, count: usize) {
+        for _ in 0..count {
+            log.append(event());
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn entries_are_bounded_in_number_and_bytes() {
+        let cost = cost_of(&event());
+        for bounds in [bounds().max_entries(3), bounds().max_bytes(3 * cost)] {
+            let log = LocalLog::new(bounds);
+            append(&log, 3);
+            assert_eq!(read(&log, EntryId::FIRST), Some(3), "at the bound");
+            append(&log, 1);
+            assert_eq!(read(&log, EntryId::FIRST), None, "one past it");
+            let first = log.state.lock().forgotten;
+            assert_eq!(
+                read(&log, first),
+                Some(3),
+                "who heard the first misses nothing"
+            );
+            let later = EntryId::behind(log.end(), 0);
+            assert_eq!(read(&log, later), None, "nobody has heard that yet");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_read_is_bounded_in_number_and_bytes() {
+        let log = LocalLog::new(bounds());
+        append(&log, 3);
+        let cost = cost_of(&event());
+        for (max_entries, max_bytes, is_read) in [
+            (3, 3 * cost, true),
+            (2, 3 * cost, false),
+            (3, 3 * cost - 1, false),
+        ] {
+            let bounds = LogBounds {
+                max_entries,
+                max_bytes,
+            };
+            let found = log.read_behind("/", EntryId::FIRST, bounds);
+            assert_eq!(found.is_some(), is_read);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn sessions_are_bounded_taken_once_and_end() {
+        let log = LocalLog::new(bounds().max_sessions(2));
+        let save = |pid: &str, seconds| {
+            let session = SharedSession::new(pid, Vec::new());
+            log.save(pid, session, Duration::from_secs(seconds));
+        };
+        save("a", 60);
+        save("b", 60);
+        save("a", 60);
+        assert!(
+            log.find("a").is_some() && log.find("b").is_some(),
+            "at the bound"
+        );
+        save("c", 60);
+        assert!(
+            log.find("b").is_none(),
+            "one past it the first that was saved goes"
+        );
+        assert!(log.take("a") && !log.take("a"));
+        assert!(log.find("a").is_none());
+        tokio::time::advance(Duration::from_secs(60)).await;
+        assert!(log.find("c").is_none() && !log.take("c"));
+        save("d", 1);
+        tokio::time::advance(Duration::from_secs(1)).await;
+        save("e", 1);
+        assert_eq!(log.state.lock().sessions.len(), 1, "what has ended goes");
+        assert_eq!(log.state.lock().saved.len(), 1);
+    }
+}

@@ -10,6 +10,7 @@ use super::error::AdapterError;
 use crate::id::SocketId;
 use crate::proto::cluster::entry::EntryId;
 use crate::proto::cluster::message::ClusterMessage;
+use crate::proto::recovery::Stays;
 use crate::proto::room::Room;
 use crate::type_map::TypeMap;
 
@@ -99,6 +100,8 @@ pub struct SharedSession {
     pub granted_at: SystemTime,
     /// Where the log ended when the socket came. Nothing up to there is replayed.
     pub since: EntryId,
+    /// When it came into its rooms, and which it had left. Where it is not known, it was in them all the time.
+    pub(crate) stays: Stays,
     /// What the application keeps with it, which leaves no process.
     pub(crate) extensions: TypeMap,
 }
@@ -115,6 +118,7 @@ impl SharedSession {
             grant: None,
             granted_at: SystemTime::UNIX_EPOCH,
             since: EntryId::FIRST,
+            stays: Stays::default(),
             extensions: TypeMap::default(),
         }
     }

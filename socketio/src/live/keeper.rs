@@ -45,8 +45,8 @@ use crate::running::guard;
 /// whichever of them it comes to. Events go by the log then, each named by its entry there; those of one namespace are heard
 /// in one order by the clients of all servers. `emit` returns before its clients have the event, so one who leaves a room,
 /// or is disconnected, right behind it may miss it; [`overflow`](crate::Broadcast::overflow) and
-/// [`conflate`](crate::Broadcast::conflate) do not hold for it. The rooms of a client are those that were saved last: what was said in
-/// them while it was not in them yet is for it, as with the reference.
+/// [`conflate`](crate::Broadcast::conflate) do not hold for it. The rooms of a client are those that were saved last. Where an adapter
+/// does not keep when it came into them, what was said in them before is for it as well, as with the reference.
 ///
 /// Authentication runs again, and only the same subject gets a session back, without the rooms that it may not join
 /// any more. A revocation, and a [kick](crate::AuthControl::kick), reach clients that are away: what the grant had let in
@@ -148,7 +148,8 @@ impl Recovery {
     }
 
     /// How long a client may be away; 120 s by default. Events are kept as long, so raising it takes
-    /// memory, up to the bounds.
+    /// memory, up to the bounds. In a log that servers share what live sockets have is renewed as often, and so a client whose
+    /// server is killed may be away for between one and two times as long.
     //= SIO5-CSR-10
     pub const fn max_disconnection(mut self, time: Duration) -> Self {
         self.bounds.max_age = time;

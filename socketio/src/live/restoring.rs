@@ -22,7 +22,7 @@ use crate::error::DisconnectReason;
 use crate::lock::Lock;
 use crate::proto::cluster::entry::EntryId;
 use crate::proto::cluster::message::{ClusterBody, ClusterMessage};
-use crate::proto::recovery::returning::{UnixTime, is_owner, missed, session};
+use crate::proto::recovery::returning::{UnixTime, is_owner, joined, missed};
 use crate::proto::recovery::{Offset, Session};
 use crate::proto::room::{Room, Selection};
 use crate::running::guard;
@@ -146,7 +146,11 @@ impl Core {
     fn shared_session(self: &Arc<Self>, granted_at: SystemTime) -> SharedSession {
         let space = &self.space;
         let mut rooms = vec![Room::from(self.id())];
-        rooms.extend(space.rooms.lock().rooms_of(self.id()));
+        let stays = {
+            let of_space = space.rooms.lock();
+            rooms.extend(of_space.rooms_of(self.id()));
+            of_space.stays_of(self.id())
+        };
         let share = space.handlers.share_data.as_ref();
         let data = share.and_then(|share| guard(|| share(self)).ok());
         let since = self.recoverable.get().map(|found| found.since);
@@ -158,6 +162,7 @@ impl Core {
             grant: self.grant().map(|grant| grant.facts().clone()),
             granted_at,
             since: EntryId::of_offset(since.unwrap_or_default()),
+            stays,
             extensions: self.extensions(),
         }
     }
@@ -223,9 +228,17 @@ async fn restore(
         grant,
         granted_at,
         since,
+        stays,
         extensions,
     } = found;
-    let mut session = session(id, grant, rooms, since.offset(), extensions);
+    let mut session = Session {
+        rooms: joined(&id, rooms),
+        id,
+        grant,
+        stays,
+        since: since.offset(),
+        extensions,
+    };
     let subject = socket.subject();
     if !is_owner(&session, nsp.as_deref(), &space.name, subject.as_ref()) {
         return None;

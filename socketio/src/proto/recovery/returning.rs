@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use socketio_auth::{GrantFacts, Subject, revocation::Revocation};
 
+use super::Session;
 use super::offset::Offset;
 use super::stays::Presence;
-use super::{Session, Stays};
+use crate::id::SocketId;
 use crate::proto::cluster::entry::EntryId;
 use crate::proto::room::{Room, Selection};
 
@@ -86,23 +87,10 @@ pub(crate) fn missed<'a, T>(
     meant.map(|(id, _, event)| (id, event)).collect()
 }
 
-/// The session of a socket whose moves are not known: it was in its rooms all the time.
-pub(crate) fn session(
-    id: crate::id::SocketId,
-    grant: Option<GrantFacts>,
-    mut rooms: Vec<Room>,
-    since: Offset,
-    extensions: crate::type_map::TypeMap,
-) -> Session {
+/// The rooms of a socket without its own.
+pub(crate) fn joined(id: &SocketId, mut rooms: Vec<Room>) -> Vec<Room> {
     rooms.retain(|room| room.as_str() != id.as_str());
-    Session {
-        id,
-        grant,
-        rooms,
-        stays: Stays::default(),
-        since,
-        extensions,
-    }
+    rooms
 }
 
 #[cfg(test)]
@@ -110,7 +98,7 @@ mod tests {
     use socketio_auth::Grant;
 
     use super::*;
-    use crate::id::SocketId;
+    use crate::proto::recovery::Stays;
     use crate::type_map::TypeMap;
 
     fn ann() -> GrantFacts {
@@ -119,13 +107,15 @@ mod tests {
 
     fn saved(grant: Option<GrantFacts>, rooms: &[&str]) -> Session {
         let rooms = rooms.iter().copied().map(Room::from).collect();
-        session(
-            SocketId::new("own"),
+        let id = SocketId::new("own");
+        Session {
+            rooms: joined(&id, rooms),
+            id,
             grant,
-            rooms,
-            Offset::FIRST,
-            TypeMap::default(),
-        )
+            stays: Stays::default(),
+            since: Offset::FIRST,
+            extensions: TypeMap::default(),
+        }
     }
 
     //= SIO5-CSR-07 test

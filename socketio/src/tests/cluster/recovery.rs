@@ -27,6 +27,8 @@ struct Inner {
     adapter: LocalAdapter,
     is_dead: AtomicBool,
     is_failing: AtomicBool,
+    /// The store answers nothing.
+    is_hanging: AtomicBool,
     /// Called before the log is read next.
     on_read: Mutex<Option<Box<dyn FnOnce() + Send>>>,
 }
@@ -37,6 +39,7 @@ impl Mortal {
             adapter: bus.adapter(),
             is_dead: AtomicBool::new(false),
             is_failing: AtomicBool::new(false),
+            is_hanging: AtomicBool::new(false),
             on_read: Mutex::default(),
         }))
     }
@@ -93,6 +96,9 @@ impl SharedLog for Mortal {
         &self,
         pid: &str,
     ) -> BoxFuture<'_, Result<Option<SharedSession>, AdapterError>> {
+        if self.0.is_hanging.load(Ordering::SeqCst) {
+            return Box::pin(std::future::pending());
+        }
         let (store, pid) = (self.store(), pid.to_owned());
         Box::pin(async move { store.find_session(&pid).await })
     }
@@ -477,5 +483,102 @@ async fn a_socket_that_has_too_much_is_not_saved_and_that_is_told() {
         assert_eq!(errors.take().contains(&told), !comes_back);
         one.kill();
         assert_eq!(member.come_back(&two, "").await.0, comes_back);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn clients_of_a_server_that_ends_in_order_come_back_elsewhere() {
+    let bus = bus();
+    let (one, two) = (node(&bus), node(&bus));
+    let mut member = Member::join(&one, "{}").await;
+    one.space.socket(&member.id).unwrap().join("r").unwrap();
+    one.io.close();
+    settle().await;
+    assert_eq!(member.come_back(&two, "").await, (true, vec![]));
+    assert_eq!(two.space.ids_in("r").len(), 1, "it was saved at the end");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_said_in_a_room_before_the_client_came_into_it_is_not_for_it() {
+    let bus = bus();
+    let (one, two) = (node(&bus), node(&bus));
+    let mut member = Member::join(&one, "{}").await;
+    let socket = one.space.socket(&member.id).unwrap();
+    for number in [1, 2] {
+        two.space.to("r").emit("n", &number).unwrap();
+        settle().await;
+        socket.join("r").unwrap();
+    }
+    saved().await;
+    one.kill();
+    assert_eq!(member.come_back(&two, "").await, (true, vec![2.into()]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_has_not_the_namespace_yet_reads_what_was_said_there() {
+    let bus = bus();
+    let nodes = [(); 3].map(|()| {
+        let (builder, adapter) = builder(&bus);
+        let io = builder.build().unwrap();
+        let family = io.namespaces("/dyn-#").on("hi", |_, (): ()| async {});
+        (io.clone(), family.open().unwrap(), adapter)
+    });
+    let [(one, ones, adapter), (two, twos, _), (three, threes, _)] = &nodes;
+    let mut client = TestClient::open(one).await;
+    let reply = client.join("/dyn-1").await;
+    let (_, json) = reply.split_once(',').unwrap();
+    let json: Value = serde_json::from_str(json).unwrap();
+    ones.namespaces()[0].emit("n", &0).unwrap();
+    let (_, heard) = text_of(client.next_text().await.split_once(',').unwrap().1);
+    saved().await;
+    let mut other = TestClient::open(three).await;
+    other.join("/dyn-1").await;
+    adapter.0.is_dead.store(true, Ordering::SeqCst);
+    one.close();
+    threes.namespaces()[0].emit("n", &1).unwrap();
+    settle().await;
+    assert!(twos.namespaces().is_empty());
+    let mut client = TestClient::open(two).await;
+    let pid = &json["pid"];
+    let claim = format!(r#"40/dyn-1,{{"pid":{pid},"offset":"{heard}"}}"#);
+    client.send(&claim).await;
+    let missed = client.next_text().await;
+    assert_eq!(text_of(missed.split_once(',').unwrap().1).0, 1);
+    let answer = client.next_text().await;
+    assert!(answer.contains(json["sid"].as_str().unwrap()), "{answer}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_does_not_answer_makes_a_stranger_when_the_time_is_up() {
+    let bus = bus();
+    let (one, two) = (node(&bus), node(&bus));
+    let mut member = Member::join(&one, "{}").await;
+    saved().await;
+    one.kill();
+    two.adapter.0.is_hanging.store(true, Ordering::SeqCst);
+    let before = tokio::time::Instant::now();
+    assert_eq!(member.come_back(&two, "").await, (false, vec![]));
+    assert_eq!(before.elapsed(), Duration::from_secs(5));
+    two.adapter.0.is_hanging.store(false, Ordering::SeqCst);
+    assert!(member.come_back(&two, "").await.0, "it was left");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_entry_past_the_bound_of_a_replay_makes_a_stranger_and_leaves_the_session() {
+    let bus = bus();
+    let (one, writer) = (node(&bus), node(&bus));
+    let mut member = Member::join(&one, "{}").await;
+    saved().await;
+    one.kill();
+    for number in 0..3 {
+        writer.space.to("others").emit("n", &number).unwrap();
+    }
+    for (entries, comes_back) in [(2, false), (3, true)] {
+        let (builder, adapter) = builder(&bus);
+        let builder = builder.recovery(|recovery| recovery.max_replay(entries, 1_000_000));
+        let io = builder.build().unwrap();
+        let space = io.namespace("/").open().unwrap();
+        let late = Node { io, space, adapter };
+        assert_eq!(member.come_back(&late, "").await.0, comes_back);
     }
 }
