@@ -44,7 +44,7 @@ use crate::running::guard;
 /// Where the adapter of a cluster has a [log](crate::cluster::Adapter::log) that the servers share, a client gets all that on
 /// whichever of them it comes to. Events go by the log then, each named by its entry there; those of one namespace are heard
 /// in one order by the clients of all servers. `emit` returns before its clients have the event, so one who leaves a room,
-/// or is disconnected, right behind it may miss it; [`overflow`](crate::Broadcast::overflow) and
+/// or is disconnected, right behind it may miss it, and events that are volatile, local, or to be acknowledged may overtake it; [`overflow`](crate::Broadcast::overflow) and
 /// [`conflate`](crate::Broadcast::conflate) do not hold for it. The rooms of a client are those that were saved last. Where an adapter
 /// does not keep when it came into them, what was said in them before is for it as well, as with the reference.
 ///

@@ -1,5 +1,6 @@
 //! Coming back by what the servers of a cluster share: saving what a socket has, and getting it from wherever it was.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -286,7 +287,12 @@ async fn restore(
 /// What of the entries the socket missed, as it is sent, and how far they go.
 fn encode(socket: &Core, session: &Session, after: Offset, read: &LogRead) -> (Vec<Kept>, Offset) {
     let space = &socket.space;
-    let kept = read.entries.iter().filter(|(_, message)| message.is_kept());
+    let mut numbers = HashSet::new();
+    let kept = read.entries.iter().filter(|(_, message)| {
+        // A bus that was in doubt may have written it twice.
+        let number = message.number.map(|number| (&message.uid, number));
+        message.is_kept() && number.is_none_or(|number| numbers.insert(number))
+    });
     let selected: Vec<_> = kept
         .filter_map(|(id, message)| selected(*id, message))
         .collect();

@@ -16,7 +16,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::entry::EntryId;
-use super::members::Members;
+use super::members::{Members, Numbers};
 use super::message::{ClusterBody, ClusterMessage, RequestId, Scope, ServerId};
 use super::requests::{Kind, Lacking, Lost, Requests, ServerCount, TooManyRequests, Waited};
 
@@ -74,6 +74,8 @@ pub(crate) struct Node<W> {
     members: Members,
     /// The last that was read of the log.
     last_entry: EntryId,
+    /// Which of one's own messages were read there.
+    read_back: Numbers,
     requests: Requests<W>,
     outputs: VecDeque<Output<W>>,
 }
@@ -95,6 +97,7 @@ impl<W: Clone> Node<W> {
             next_number: first_number,
             members: Members::default(),
             last_entry: EntryId::FIRST,
+            read_back: Numbers::default(),
             requests: Requests::new(max_requests),
             outputs: VecDeque::new(),
         }
@@ -182,8 +185,9 @@ impl<W: Clone> Node<W> {
         if message.uid != self.own {
             return self.receive(now, message);
         }
-        // Nothing else of one's own waits for being read back.
-        if message.is_kept() {
+        // Nothing else of one's own waits for being read back. A bus that was in doubt may have written it twice.
+        let mut is_repeat = |number| self.read_back.hear(number).is_repeat();
+        if message.is_kept() && message.number.is_none_or(|number| !is_repeat(number)) {
             let ClusterMessage { uid, body, .. } = message;
             self.outputs.push_back(Output::Apply { from: uid, body });
         }
