@@ -521,7 +521,7 @@ async fn a_server_that_has_not_the_namespace_yet_reads_what_was_said_there() {
         let (builder, adapter) = builder(&bus);
         let io = builder.build().unwrap();
         let family = io.namespaces("/dyn-#").on("hi", |_, (): ()| async {});
-        (io.clone(), family.open().unwrap(), adapter)
+        (io, family.open().unwrap(), adapter)
     });
     let [(one, ones, adapter), (two, twos, _), (three, threes, _)] = &nodes;
     let mut client = TestClient::open(one).await;
