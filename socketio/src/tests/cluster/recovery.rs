@@ -582,3 +582,30 @@ async fn one_entry_past_the_bound_of_a_replay_makes_a_stranger_and_leaves_the_se
         assert_eq!(member.come_back(&late, "").await.0, comes_back);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_server_without_recovery_hears_and_sends_each_event_once_and_at_once() {
+    let bus = bus();
+    let one = node(&bus);
+    let io = SocketIo::builder().adapter(bus.adapter()).build().unwrap();
+    let space = io.namespace("/").open().unwrap();
+    let mut a = Member::join(&one, "{}").await;
+    let mut b = TestClient::open(&io).await;
+    b.join("/").await;
+    space.emit("n", &1).unwrap();
+    one.space.emit("n", &2).unwrap();
+    space.emit("n", &3).unwrap();
+    for number in 1..4 {
+        assert_eq!(a.hear().await, number);
+    }
+    let mut heard = Vec::new();
+    for _ in 0..3 {
+        heard.push(b.next_text().await);
+    }
+    heard.sort();
+    assert_eq!(
+        heard,
+        [1, 2, 3].map(|number| format!(r#"42["n",{number}]"#))
+    );
+    b.expect_silence(Duration::from_secs(1)).await;
+}
