@@ -120,7 +120,7 @@ impl ClusterHandle {
     }
 
     /// Says whether the bus is reached, for [`SocketIo::is_cluster_connected`](crate::SocketIo::is_cluster_connected). True from
-    /// the beginning, so an adapter that never says it is taken for connected.
+    /// the beginning, so an adapter that does not say it is taken for connected.
     pub fn set_connected(&self, is_connected: bool) {
         if let Some(server) = self.server.upgrade() {
             server.set_connected(is_connected);
