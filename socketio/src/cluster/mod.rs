@@ -23,6 +23,8 @@ pub use crate::proto::cluster::message::{
     ClusterBody, ClusterFlags, ClusterMessage, ClusterOptions, RequestId, ServerId,
 };
 pub use crate::proto::cluster::remote::RemoteSocket;
+#[cfg(feature = "cluster-wire")]
+pub use crate::proto::cluster::wire;
 pub use adapter::{Adapter, AdapterError, Membership};
 pub use answers::{Gathered, Gathering, ServerAnswer};
 pub use handle::ClusterHandle;

@@ -7,3 +7,5 @@ pub(crate) mod remote;
 pub(crate) mod requests;
 #[cfg(test)]
 mod tests;
+#[cfg(feature = "cluster-wire")]
+pub mod wire;

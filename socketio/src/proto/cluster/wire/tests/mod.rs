@@ -1,0 +1,43 @@
+//! What two servers of Node said to each other, what is garbage, and what holds of any message.
+
+mod encoders;
+mod garbage;
+mod golden;
+mod properties;
+
+use std::fmt::Write;
+
+use super::Ignored;
+use super::value::Value;
+use crate::proto::cluster::message::{ClusterBody, ClusterMessage};
+
+/// One value in the shortest msgpack.
+fn pack(json: serde_json::Value) -> Vec<u8> {
+    super::msgpack::write(&Value::of(&json).unwrap())
+}
+
+/// Everything a message says, arguments included.
+fn told(message: &ClusterMessage) -> String {
+    let mut told = format!("{:?} in {}: {:?}", message.uid, message.nsp, message.body);
+    let args = match &message.body {
+        ClusterBody::Broadcast { packet, .. } | ClusterBody::ServerSideEmit { packet, .. } => {
+            write!(told, " {:?}", packet.name()).unwrap();
+            packet.args().to_owned()
+        }
+        ClusterBody::ServerSideEmitResponse { packet, .. }
+        | ClusterBody::BroadcastAck { packet, .. } => packet.clone(),
+        _ => return told,
+    };
+    for argument in args.as_raw().iter() {
+        let value = argument.transcode(super::value::Collector).unwrap();
+        write!(told, " {value:?}").unwrap();
+    }
+    told
+}
+
+fn reason(read: Result<ClusterMessage, Ignored>) -> Ignored {
+    match read {
+        Ok(message) => panic!("it means {}", told(&message)),
+        Err(ignored) => ignored,
+    }
+}
