@@ -7,6 +7,7 @@ use std::sync::Weak;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
+use super::adapter::AdapterError;
 use crate::proto::cluster::message::{ClusterMessage, ServerId};
 use crate::running::until_stopped;
 
@@ -14,6 +15,12 @@ use crate::running::until_stopped;
 pub(crate) trait Hearing: Send + Sync {
     /// Acts on a message of another server, here and now.
     fn hear(&self, message: ClusterMessage);
+
+    /// Hears of what the adapter could not do.
+    fn report(&self, error: &AdapterError);
+
+    /// The bus was reached, or lost.
+    fn set_connected(&self, is_connected: bool);
 
     /// A second or so has passed.
     fn tick(&self);
@@ -66,10 +73,29 @@ impl ClusterHandle {
     }
 
     /// Hands over a message of another server. It is acted on here and now, on the caller's thread. What is not for this
-    /// server, or makes no sense, is ignored.
+    /// server, or makes no sense, is ignored. An answer whose sender is not known is
+    /// [`ANONYMOUS`](ServerId::ANONYMOUS).
     pub fn deliver(&self, message: ClusterMessage) {
         if let Some(server) = self.server.upgrade() {
             server.hear(message);
+        }
+    }
+
+    /// Tells the server of something that went wrong beside what its calls return: it goes to
+    /// [`on_adapter_error`](crate::SocketIoBuilder::on_adapter_error) and is counted.
+    /// [`AdapterError::ignored`] is for what arrived and made no sense.
+    //= RDS-02
+    pub fn report(&self, error: AdapterError) {
+        if let Some(server) = self.server.upgrade() {
+            server.report(&error);
+        }
+    }
+
+    /// Says whether the bus is reached, for [`SocketIo::is_cluster_connected`](crate::SocketIo::is_cluster_connected). True from
+    /// the beginning, so an adapter that never says it is taken for connected.
+    pub fn set_connected(&self, is_connected: bool) {
+        if let Some(server) = self.server.upgrade() {
+            server.set_connected(is_connected);
         }
     }
 

@@ -116,7 +116,8 @@ impl Adapter for LocalAdapter {
         let mut waiting = Vec::new();
         let mut has_lost = false;
         for link in links {
-            if link.server == message.uid {
+            let is_meant = message.to.as_ref().is_none_or(|to| *to == link.server);
+            if link.server == message.uid || !is_meant {
                 continue;
             }
             match link.queue.try_send(message.clone()) {

@@ -20,12 +20,13 @@ pub(crate) mod seat;
 pub(crate) mod settings;
 
 pub use crate::proto::cluster::message::{
-    ClusterBody, ClusterFlags, ClusterMessage, ClusterOptions, RequestId, ServerId,
+    ClusterBody, ClusterFlags, ClusterMessage, ClusterOptions, RequestId, Scope, ServerId,
 };
 pub use crate::proto::cluster::remote::RemoteSocket;
+pub use crate::proto::cluster::requests::ServerCount;
 #[cfg(feature = "cluster-wire")]
 pub use crate::proto::cluster::wire;
-pub use adapter::{Adapter, AdapterError, Membership};
+pub use adapter::{Adapter, AdapterError, Membership, WantedRooms};
 pub use answers::{Gathered, Gathering, ServerAnswer};
 pub use handle::ClusterHandle;
 pub use local::{LocalAdapter, LocalBus};

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::cluster_control::RESERVED_BETWEEN_SERVERS;
 use crate::cluster::adapter::AdapterError;
 use crate::cluster::handle::Hearing;
 use crate::cluster::seat::{Seat, first_of};
@@ -10,21 +11,35 @@ use crate::event::Event;
 use crate::live::handlers::{AckSender, Running};
 use crate::live::server::Server;
 use crate::live::space::Space;
-use crate::proto::cluster::message::{ClusterBody, ClusterMessage, ClusterOptions, RequestId};
+use crate::proto::cluster::message::{
+    ClusterBody, ClusterMessage, ClusterOptions, RequestId, ServerId,
+};
 use crate::proto::cluster::node::Input;
 use crate::running::{Guarded, Panicked, guard};
 use crate::sending::broadcast::Broadcast;
 
 impl Hearing for Server {
     fn hear(&self, message: ClusterMessage) {
-        if &*message.nsp != ClusterMessage::SERVER_WIDE {
-            if let Some(space) = self.spaces.find(&message.nsp) {
+        if let Some(name) = message.scope.name() {
+            if let Some(space) = self.spaces.find(name) {
                 feed(&space, Input::Received(message));
             }
         } else if let Some(cluster) = &self.cluster {
             for revocation in cluster.hear_server_wide(message) {
                 self.authority.absorb(&revocation);
             }
+        }
+    }
+
+    fn report(&self, error: &AdapterError) {
+        if let Some(cluster) = &self.cluster {
+            cluster.report(error);
+        }
+    }
+
+    fn set_connected(&self, is_connected: bool) {
+        if let Some(cluster) = &self.cluster {
+            cluster.set_connected(is_connected);
         }
     }
 
@@ -37,12 +52,12 @@ impl Hearing for Server {
 
 fn feed(space: &Arc<Space>, input: Input) {
     if let Some(seat) = &space.cluster {
-        seat.feed(input, |body| apply(space, seat, body));
+        seat.feed(input, |from, body| apply(space, seat, from, body));
     }
 }
 
 //= CLA-03
-fn apply(space: &Arc<Space>, seat: &Arc<Seat>, body: ClusterBody) {
+fn apply(space: &Arc<Space>, seat: &Arc<Seat>, from: ServerId, body: ClusterBody) {
     match body {
         ClusterBody::Broadcast {
             packet,
@@ -57,7 +72,7 @@ fn apply(space: &Arc<Space>, seat: &Arc<Seat>, body: ClusterBody) {
             packet,
             opts,
             request_id: Some(request),
-        } => collect_acks(space, seat, packet, &opts, request),
+        } => collect_acks(space, seat, from, packet, &opts, request),
         ClusterBody::SocketsJoin { opts, rooms } => {
             for room in rooms {
                 to(space, &opts).join(room);
@@ -72,13 +87,23 @@ fn apply(space: &Arc<Space>, seat: &Arc<Seat>, body: ClusterBody) {
         ClusterBody::DisconnectSockets { opts, close: true } => to(space, &opts).close(),
         ClusterBody::FetchSockets { opts, request_id } => {
             let sockets = to(space, &opts).describe();
-            seat.publish(ClusterBody::FetchSocketsResponse {
+            let answer = ClusterBody::FetchSocketsResponse {
                 request_id,
                 sockets,
-            });
+            };
+            seat.answer(&from, answer);
+        }
+        ClusterBody::AllRooms {
+            with_own,
+            request_id,
+        } => {
+            let rooms = space.rooms.lock().names(with_own);
+            seat.answer(&from, ClusterBody::AllRoomsResponse { request_id, rooms });
         }
         ClusterBody::ServerSideEmit { packet, request_id } => {
-            call_handlers(space, seat, &packet, request_id);
+            let ack =
+                request_id.map(|request| AckSender::to_server(Arc::clone(seat), from, request));
+            call_handlers(space, seat, &packet, ack);
         }
         // The machine keeps what it understands itself; what is new to this version means nothing to it.
         _ => {}
@@ -94,6 +119,7 @@ fn to(space: &Arc<Space>, opts: &ClusterOptions) -> Broadcast {
 fn collect_acks(
     space: &Arc<Space>,
     seat: &Arc<Seat>,
+    asker: ServerId,
     packet: Event,
     opts: &ClusterOptions,
     request: RequestId,
@@ -102,28 +128,35 @@ fn collect_acks(
     let timeout = seat.cluster.settings.request_timeout;
     let broadcast = to(space, opts).timeout(opts.flags.timeout.unwrap_or(timeout));
     let mut acks = broadcast.emit_with_ack::<OwnedArgs>(&name, &args);
-    seat.publish(ClusterBody::BroadcastClientCount {
+    let count = ClusterBody::BroadcastClientCount {
         request_id: request.clone(),
         client_count: u64::try_from(acks.target_count()).unwrap_or(u64::MAX),
-    });
+    };
+    seat.answer(&asker, count);
     let publisher = Arc::clone(seat);
     seat.cluster.answer(async move {
         while let Some((socket, answer)) = acks.next().await {
             // The reference has no word for an acknowledgement that does not come.
             if let Ok(args) = answer {
-                publisher.publish(ClusterBody::BroadcastAck {
+                let ack = ClusterBody::BroadcastAck {
                     request_id: request.clone(),
                     packet: first_of(args.as_raw()),
                     socket: socket.map(|id| id.as_str().into()),
-                });
+                };
+                publisher.answer(&asker, ack);
             }
         }
         Ok(())
     });
 }
 
-fn call_handlers(space: &Arc<Space>, seat: &Arc<Seat>, packet: &Event, request: Option<RequestId>) {
-    let ack = request.map(|request| AckSender::to_server(Arc::clone(seat), request));
+fn call_handlers(space: &Arc<Space>, seat: &Arc<Seat>, packet: &Event, ack: Option<AckSender>) {
+    //= RED-RQ-09
+    if RESERVED_BETWEEN_SERVERS.contains(&packet.name()) {
+        return seat.cluster.report(&AdapterError::ignored(
+            "an event between servers has a reserved name",
+        ));
+    }
     for (name, handler) in &space.handlers.server_side {
         if **name != *packet.name() {
             continue;

@@ -420,10 +420,16 @@ impl<D: Send + Sync + 'static> SocketIo<D> {
 
     /// Accepts connections until accepting fails for good. Requests outside the path are answered 404.
     ///
+    /// In a cluster the adapter is waited for first, see [`ready`](Self::ready). When that fails,
+    /// [`on_adapter_error`](SocketIoBuilder::on_adapter_error) is told, and the clients are served without the others.
+    ///
     /// # Errors
     ///
     /// When the listener cannot accept any more.
     pub async fn serve<L: Listener>(&self, listener: L) -> io::Result<()> {
+        if let Some(cluster) = &self.server.cluster {
+            cluster.ended(cluster.ready().await);
+        }
         self.engine.serve(listener).await
     }
 

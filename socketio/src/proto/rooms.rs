@@ -234,9 +234,21 @@ impl<S: Clone> Rooms<S> {
         Emptied::Yes
     }
 
-    /// The rooms that have a member, those of single sockets left out.
-    pub(crate) fn names(&self) -> Vec<Room> {
-        self.rooms.keys().cloned().collect()
+    /// The rooms that have a member, those of single sockets only where wanted.
+    pub(crate) fn names(&self, with_own: bool) -> Vec<Room> {
+        let own = self.members.keys().filter(|_| with_own).map(Room::from);
+        let own = own.filter(|room| !self.rooms.contains_key(room));
+        self.rooms.keys().cloned().chain(own).collect()
+    }
+
+    /// Whether a socket has joined a room.
+    pub(crate) fn is_joined(&self, room: &Room) -> bool {
+        self.rooms.contains_key(room)
+    }
+
+    /// Whether a room has a member, if only the socket whose id it is.
+    pub(crate) fn is_open(&self, room: &Room) -> bool {
+        self.is_joined(room) || self.members.contains_key(room.as_str())
     }
 
     /// The rooms of a socket, the one of its own id left out.

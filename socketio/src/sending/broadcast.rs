@@ -233,12 +233,14 @@ impl Broadcast {
         let here = self.ask_here(event, &args, Some(timeout))?;
         let mut opts = self.cluster_options();
         opts.flags.timeout = Some(timeout);
-        let question = Question::ask(seat, Kind::Acks, |request| ClusterBody::Broadcast {
-            packet: OwnedEvent::from_parts(event, args),
-            opts,
-            request_id: Some(request),
+        let question = Question::ask(seat, Kind::Acks, Some(timeout), |request| {
+            ClusterBody::Broadcast {
+                packet: OwnedEvent::from_parts(event, args),
+                opts,
+                request_id: Some(request),
+            }
         });
-        Ok(here.with_cluster(question))
+        Ok(here.with_cluster(question, timeout))
     }
 
     fn ask_here<R: FromArgs>(
@@ -278,10 +280,16 @@ impl Broadcast {
         body: impl FnOnce(ClusterOptions, RequestId) -> ClusterBody,
     ) -> (Option<Result<Question, AdapterError>>, Option<Duration>) {
         let seat = self.seat();
-        let question = seat
-            .map(|seat| Question::ask(seat, kind, |request| body(self.cluster_options(), request)));
         let default = seat.map(|seat| seat.request_timeout());
-        (question, self.sending.timeout.or(default))
+        let timeout = self.sending.timeout.or(default);
+        let question = seat.map(|seat| {
+            Question::ask(seat, kind, timeout, |request| {
+                let mut opts = self.cluster_options();
+                opts.flags.timeout = self.sending.timeout;
+                body(opts, request)
+            })
+        });
+        (question, timeout)
     }
 
     pub(super) fn space(&self) -> &Arc<Space> {

@@ -5,6 +5,7 @@ pub(crate) mod message;
 pub(crate) mod node;
 pub(crate) mod remote;
 pub(crate) mod requests;
+pub(crate) mod room_changes;
 #[cfg(test)]
 mod tests;
 #[cfg(feature = "cluster-wire")]

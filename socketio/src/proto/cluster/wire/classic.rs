@@ -6,7 +6,7 @@ use super::value::Value;
 use super::{envelope, escape_pattern};
 use crate::codec::EncodeError;
 use crate::proto::cluster::message::{
-    ClusterBody, ClusterMessage, ClusterOptions, RequestId, ServerId,
+    ClusterBody, ClusterMessage, ClusterOptions, RequestId, Scope, ServerId,
 };
 use crate::proto::room::Room;
 
@@ -115,12 +115,12 @@ pub fn decode_broadcast(payload: &[u8], nsp: &str) -> Result<ClusterMessage, Ign
         opts: parts::read_opts(opts)?,
         request_id: None,
     };
-    let mut message = ClusterMessage::new(ServerId::new(&*uid), nsp, body);
+    let mut message = ClusterMessage::new(ServerId::new(&*uid), Scope::namespace(nsp), body);
     message.number = number;
     Ok(message)
 }
 
-/// Reads a request. One without a sender counts as an emitter's.
+/// Reads a request. An emitter does not say who it is in most of its own.
 ///
 /// # Errors
 ///
@@ -134,13 +134,17 @@ pub fn decode_request(payload: &[u8], nsp: &str) -> Result<ClusterMessage, Ignor
     }
     let uid = match request.take("uid") {
         Some(uid) => ServerId::new(&*uid.into_str().ok_or(Ignored::Mistyped("uid"))?),
-        None => ServerId::new(ServerId::EMITTER),
+        None => ServerId::ANONYMOUS,
     };
     let number = request.number();
     let body = match request.need_u64("type")? {
         0 => ClusterBody::FetchSockets {
             opts: parts::read_opts(Value::map([("rooms", request.take("rooms"))]))?,
             request_id: RequestId::new(format!("{IDS_ONLY}{}", request.request_id()?.as_str())),
+        },
+        1 => ClusterBody::AllRooms {
+            with_own: true,
+            request_id: request.request_id()?,
         },
         2 => {
             let (opts, rooms) = read_move(&mut request)?;
@@ -165,7 +169,7 @@ pub fn decode_request(payload: &[u8], nsp: &str) -> Result<ClusterMessage, Ignor
         7 => read_acknowledged(&mut request, nsp)?,
         _ => return Err(Ignored::UnknownType),
     };
-    let mut message = ClusterMessage::new(uid, nsp, body);
+    let mut message = ClusterMessage::new(uid, Scope::namespace(nsp), body);
     message.number = number;
     Ok(message)
 }
@@ -203,12 +207,16 @@ pub fn decode_response(payload: &[u8], nsp: &str) -> Result<ClusterMessage, Igno
     }
     let uid = match answer.take("uid") {
         Some(uid) => ServerId::new(&*uid.into_str().ok_or(Ignored::Mistyped("uid"))?),
-        None => ServerId::new(""),
+        None => ServerId::ANONYMOUS,
     };
     let number = answer.number();
     let request_id = answer.request_id()?;
     let kind = answer.take("type").map(|kind| kind.as_u64());
     let body = match kind {
+        None | Some(Some(1)) if answer.has("rooms") => ClusterBody::AllRoomsResponse {
+            request_id,
+            rooms: parts::read_rooms(answer.need_array("rooms")?, "rooms")?,
+        },
         None | Some(Some(0 | 5)) => ClusterBody::FetchSocketsResponse {
             request_id,
             sockets: parts::read_sockets(answer.need_array("sockets")?)?,
@@ -228,7 +236,7 @@ pub fn decode_response(payload: &[u8], nsp: &str) -> Result<ClusterMessage, Igno
         },
         Some(_) => return Err(Ignored::UnknownType),
     };
-    let mut message = ClusterMessage::new(uid, nsp, body);
+    let mut message = ClusterMessage::new(uid, Scope::namespace(nsp), body);
     message.number = number;
     Ok(message)
 }
@@ -239,7 +247,7 @@ pub fn decode_response(payload: &[u8], nsp: &str) -> Result<ClusterMessage, Igno
 ///
 /// Why it means nothing.
 pub fn decode_server(payload: &[u8]) -> Result<ClusterMessage, Ignored> {
-    envelope::decode(payload, ClusterMessage::SERVER_WIDE)
+    envelope::decode(payload, &Scope::Server)
 }
 
 /// Writes a message. `None` for what the adapter has no word for: that a server comes, is there or goes.
@@ -250,7 +258,8 @@ pub fn decode_server(payload: &[u8]) -> Result<ClusterMessage, Ignored> {
 //= RDS-03
 //= RED-RQ-10
 pub fn encode(message: &ClusterMessage) -> Result<Option<Outgoing<'_>>, EncodeError> {
-    let uid = Some(Value::str(message.uid.as_str()));
+    let uid = sender(message);
+    let nsp = message.scope.name();
     let number = message.number.map(Value::Unsigned);
     let kind = |kind| Some(Value::Unsigned(kind));
     let outgoing = |channel, payload| Ok(Some(Outgoing { channel, payload }));
@@ -263,7 +272,7 @@ pub fn encode(message: &ClusterMessage) -> Result<Option<Outgoing<'_>>, EncodeEr
             opts,
             request_id: None,
         } => {
-            let packet = parts::packet(packet, Some(&message.nsp))?;
+            let packet = parts::packet(packet, nsp)?;
             let mut options = parts::opts(opts).unwrap_or(Value::Nil);
             if let (Value::Map(members), Some(number)) = (&mut options, number) {
                 members.push(("number".into(), number));
@@ -286,7 +295,7 @@ pub fn encode(message: &ClusterMessage) -> Result<Option<Outgoing<'_>>, EncodeEr
                 ("uid", uid),
                 ("requestId", parts::id(request_id)),
                 ("type", kind(7)),
-                ("packet", parts::packet(packet, Some(&message.nsp))?),
+                ("packet", parts::packet(packet, nsp)?),
                 ("opts", parts::opts(opts)),
                 ("number", number),
             ]);
@@ -339,7 +348,7 @@ pub fn encode(message: &ClusterMessage) -> Result<Option<Outgoing<'_>>, EncodeEr
             response(Value::map([
                 ("requestId", Some(request_id)),
                 ("sockets", sockets),
-                ("uid", sender(message)),
+                ("uid", uid),
                 ("number", number),
             ]))
         }
@@ -347,7 +356,7 @@ pub fn encode(message: &ClusterMessage) -> Result<Option<Outgoing<'_>>, EncodeEr
             ("type", kind(6)),
             ("requestId", parts::id(request_id)),
             ("data", parts::answer(packet)?),
-            ("uid", sender(message)),
+            ("uid", uid),
             ("number", number),
         ])),
         ClusterBody::BroadcastClientCount {
@@ -357,7 +366,7 @@ pub fn encode(message: &ClusterMessage) -> Result<Option<Outgoing<'_>>, EncodeEr
             ("type", kind(8)),
             ("requestId", parts::id(request_id)),
             ("clientCount", Some(Value::Unsigned(*client_count))),
-            ("uid", sender(message)),
+            ("uid", uid),
             ("number", number),
         ])),
         ClusterBody::BroadcastAck {
@@ -369,12 +378,24 @@ pub fn encode(message: &ClusterMessage) -> Result<Option<Outgoing<'_>>, EncodeEr
                 ("type", kind(9)),
                 ("requestId", parts::id(request_id)),
                 ("packet", parts::answer(packet)?),
-                ("uid", sender(message)),
+                ("uid", uid),
                 ("socket", socket.as_deref().map(Value::str)),
                 ("number", number),
             ]);
             outgoing(Channel::Response, super::write_msgpack(&answer)?)
         }
+        ClusterBody::AllRooms { request_id, .. } => request(Value::map([
+            ("uid", uid),
+            ("requestId", parts::id(request_id)),
+            ("type", kind(1)),
+            ("number", number),
+        ])),
+        ClusterBody::AllRoomsResponse { request_id, rooms } => response(Value::map([
+            ("requestId", parts::id(request_id)),
+            ("rooms", parts::rooms(rooms)),
+            ("uid", uid),
+            ("number", number),
+        ])),
         ClusterBody::Revoked { .. } => {
             let payload = envelope::encode(message, envelope::Encoding::JsonUnlessBinary)?;
             outgoing(Channel::Server, payload)
@@ -385,8 +406,8 @@ pub fn encode(message: &ClusterMessage) -> Result<Option<Outgoing<'_>>, EncodeEr
     }
 }
 
-/// Whose an answer is, when that is known.
+/// Whose a message is, when that is known.
 fn sender(message: &ClusterMessage) -> Option<Value<'_>> {
-    let uid = message.uid.as_str();
-    (!uid.is_empty()).then(|| Value::str(uid))
+    let uid = &message.uid;
+    (!uid.is_anonymous()).then(|| Value::str(uid.as_str()))
 }

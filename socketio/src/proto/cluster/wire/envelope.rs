@@ -4,10 +4,12 @@ use super::ignored::Ignored;
 use super::parts;
 use super::value::Value;
 use crate::codec::EncodeError;
-use crate::proto::cluster::message::{ClusterBody, ClusterMessage};
+use crate::proto::cluster::message::{ClusterBody, ClusterMessage, Scope, ServerId};
 
-/// The number of the type that only this library knows, and the reference ignores.
+/// The numbers of the types that only this library knows, and the reference ignores.
 const REVOKED: u64 = 101;
+const ALL_ROOMS: u64 = 102;
+const ALL_ROOMS_RESPONSE: u64 = 103;
 
 /// In which format a message is written. Both are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +43,13 @@ impl Channels {
         format!("{}#{nsp}#", self.prefix)
     }
 
+    /// The one of what is about no namespace. The reference has none of this name.
+    //= RDS-09
+    #[must_use]
+    pub fn server(&self) -> String {
+        format!("{}-server#", self.prefix)
+    }
+
     /// The one of a room, or, by its id, of the answers to one server.
     #[must_use]
     pub fn inner(&self, nsp: &str, room_or_server: &str) -> String {
@@ -48,43 +57,51 @@ impl Channels {
     }
 }
 
-/// Reads a message about a namespace.
+/// Reads a message about a namespace, or about whole servers.
 ///
 /// # Errors
 ///
 /// Why it means nothing.
 //= CLA-01
 //= CLA-02
-pub fn decode(payload: &[u8], nsp: &str) -> Result<ClusterMessage, Ignored> {
+pub fn decode(payload: &[u8], scope: &Scope) -> Result<ClusterMessage, Ignored> {
     let mut envelope = super::read(payload)?;
     if !matches!(envelope, Value::Map(_)) {
         return Err(Ignored::Shape);
     }
     let kind = envelope.need_u64("type")?;
     let uid = envelope.uid()?;
-    if envelope.need_str("nsp")? != nsp {
+    let is_of_scope = match scope.name() {
+        Some(name) => envelope.need_str("nsp")? == name,
+        None => envelope.take("nsp").is_none(),
+    };
+    if !is_of_scope {
         return Err(Ignored::OtherNamespace);
     }
     let number = envelope.number();
+    let to = envelope.take("to").and_then(Value::into_str);
     let nil = Nil::in_format(payload);
     let body = read_body(kind, envelope.take("data"), nil)?;
-    let mut message = ClusterMessage::new(uid, nsp, body);
+    let mut message = ClusterMessage::new(uid, scope.clone(), body);
     message.number = number;
+    message.to = to.map(|to| ServerId::new(&*to));
     Ok(message)
 }
 
-/// Writes a message.
+/// Writes a message. Whom it is to is a member that the reference ignores; where the channel says so already, leave it out.
 ///
 /// # Errors
 ///
 /// Arguments in it are nested too deep, or cannot be translated.
 //= CLA-01
 pub fn encode(message: &ClusterMessage, encoding: Encoding) -> Result<Vec<u8>, EncodeError> {
+    let to = message.to.as_ref().map(|to| Value::str(to.as_str()));
     let envelope = Value::map([
         ("type", Some(Value::Unsigned(kind(&message.body)))),
         ("data", data(&message.body)?),
         ("uid", Some(Value::str(message.uid.as_str()))),
-        ("nsp", Some(Value::str(&*message.nsp))),
+        ("nsp", message.scope.name().map(Value::str)),
+        ("to", to),
         ("number", message.number.map(Value::Unsigned)),
     ]);
     match encoding {
@@ -112,7 +129,11 @@ impl Nil {
 }
 
 pub(super) fn kind(body: &ClusterBody) -> u64 {
-    body.wire_type().map_or(REVOKED, u64::from)
+    match body {
+        ClusterBody::AllRooms { .. } => ALL_ROOMS,
+        ClusterBody::AllRoomsResponse { .. } => ALL_ROOMS_RESPONSE,
+        body => body.wire_type().map_or(REVOKED, u64::from),
+    }
 }
 
 pub(super) fn read_body(
@@ -124,7 +145,7 @@ pub(super) fn read_body(
         1 => return Ok(ClusterBody::InitialHeartbeat),
         2 => return Ok(ClusterBody::Heartbeat),
         13 => return Ok(ClusterBody::AdapterClose),
-        3..=12 | REVOKED => {}
+        3..=12 | REVOKED | ALL_ROOMS | ALL_ROOMS_RESPONSE => {}
         _ => return Err(Ignored::UnknownType),
     }
     let mut data = data.ok_or(Ignored::Missing("data"))?;
@@ -181,11 +202,19 @@ pub(super) fn read_body(
             packet: answer(&mut data)?,
             socket: data.socket(),
         },
+        ALL_ROOMS => ClusterBody::AllRooms {
+            with_own: data.flag("withOwn")?,
+            request_id: data.request_id()?,
+        },
+        ALL_ROOMS_RESPONSE => ClusterBody::AllRoomsResponse {
+            request_id: data.request_id()?,
+            rooms: parts::read_rooms(data.need_array("rooms")?, "rooms")?,
+        },
         _ => read_revocation(data)?,
     })
 }
 
-pub(super) fn read_revocation(mut data: Value<'_>) -> Result<ClusterBody, Ignored> {
+fn read_revocation(mut data: Value<'_>) -> Result<ClusterBody, Ignored> {
     let revocation = data.need("revocation")?.into_json();
     let revocation = serde_json::from_value(revocation);
     Ok(ClusterBody::Revoked {
@@ -249,6 +278,17 @@ pub(super) fn data(body: &ClusterBody) -> Result<Option<Value<'_>>, EncodeError>
             ("requestId", parts::id(request_id)),
             ("packet", parts::answer(packet)?),
             ("socket", socket.as_deref().map(Value::str)),
+        ]),
+        ClusterBody::AllRooms {
+            with_own,
+            request_id,
+        } => Value::map([
+            ("withOwn", Some(Value::Bool(*with_own))),
+            ("requestId", parts::id(request_id)),
+        ]),
+        ClusterBody::AllRoomsResponse { request_id, rooms } => Value::map([
+            ("requestId", parts::id(request_id)),
+            ("rooms", parts::rooms(rooms)),
         ]),
         ClusterBody::Revoked { revocation } => {
             Value::map([("revocation", Some(Value::of(revocation)?))])

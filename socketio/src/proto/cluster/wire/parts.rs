@@ -20,6 +20,14 @@ const RESERVED_AMONG_SERVERS: [&str; 3] = ["connect", "connection", "new_namespa
 
 /// Members of a map that is being read.
 impl<'a> Value<'a> {
+    /// Whether there is such a member.
+    pub(super) fn has(&self, name: &str) -> bool {
+        match self {
+            Self::Map(members) => members.iter().any(|(member, _)| member == name),
+            _ => false,
+        }
+    }
+
     pub(super) fn need(&mut self, name: &'static str) -> Result<Self, Ignored> {
         self.take(name).ok_or(Ignored::Missing(name))
     }

@@ -9,7 +9,7 @@ use super::ignored::Ignored;
 use super::parts;
 use super::value::Value;
 use crate::codec::EncodeError;
-use crate::proto::cluster::message::{ClusterBody, ClusterMessage, ServerId};
+use crate::proto::cluster::message::{ClusterBody, ClusterMessage, Scope, ServerId};
 use crate::proto::room::Room;
 
 /// The fields of an entry, as they are found by their names.
@@ -65,7 +65,11 @@ pub fn decode(entry: &Entry<'_>) -> Result<ClusterMessage, Ignored> {
             envelope::read_body(kind, Some(super::read(&bytes)?), Nil::Nothing)
         }
     };
-    Ok(ClusterMessage::new(ServerId::new(uid), nsp, body?))
+    Ok(ClusterMessage::new(
+        ServerId::new(uid),
+        Scope::namespace(nsp),
+        body?,
+    ))
 }
 
 fn text<'a>(field: Option<&'a [u8]>, name: &'static str) -> Result<&'a str, Ignored> {
@@ -100,9 +104,11 @@ pub fn is_entry(body: &ClusterBody) -> bool {
 /// Arguments in it are nested too deep, or cannot be translated.
 //= STR-01
 pub fn encode(message: &ClusterMessage) -> Result<Vec<(&'static str, Vec<u8>)>, EncodeError> {
+    // What is about whole servers is no entry.
+    let nsp = message.scope.name().unwrap_or_default();
     let mut fields = vec![
         ("uid", message.uid.as_str().into()),
-        ("nsp", message.nsp.as_bytes().into()),
+        ("nsp", nsp.as_bytes().into()),
         ("type", envelope::kind(&message.body).to_string().into()),
     ];
     if let Some(data) = envelope::data(&message.body)? {

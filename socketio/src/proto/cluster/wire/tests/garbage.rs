@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{pack, reason};
+use super::{pack, reason, scope};
 use crate::proto::cluster::message::{ClusterBody, ServerId};
 use crate::proto::cluster::wire::Ignored::{
     Malformed, Missing, Mistyped, OtherNamespace, ReservedName, Shape, TooDeep, TooLarge,
@@ -273,11 +273,15 @@ fn in_envelopes() {
         (message(14, json!({})), UnknownType),
     ] {
         for payload in [envelope.to_string().into_bytes(), pack(envelope.clone())] {
-            assert_eq!(reason(envelope::decode(&payload, "/")), why, "{envelope}");
+            assert_eq!(
+                reason(envelope::decode(&payload, &scope())),
+                why,
+                "{envelope}"
+            );
         }
     }
-    assert_eq!(reason(envelope::decode(&[0xc0], "/")), Shape);
-    assert_eq!(reason(envelope::decode(b"", "/")), Malformed);
+    assert_eq!(reason(envelope::decode(&[0xc0], &scope())), Shape);
+    assert_eq!(reason(envelope::decode(b"", &scope())), Malformed);
 }
 
 #[test]
@@ -394,7 +398,7 @@ fn too_deep_arguments_are_not_written() {
             opts: ClusterOptions::default(),
             request_id: None,
         };
-        ClusterMessage::new(ServerId::new("u"), "/", body)
+        ClusterMessage::new(ServerId::new("u"), scope(), body)
     };
     // An array, the packet and the array of its arguments are around them.
     let most = usize::try_from(MAX_DEPTH).unwrap() - 3;
@@ -405,10 +409,10 @@ fn too_deep_arguments_are_not_written() {
 }
 
 #[test]
-fn who_sends_no_uid_is_an_emitter() {
+fn who_sends_no_uid_is_anonymous() {
     let request = br#"{"type":2,"opts":{"rooms":[],"except":[]},"rooms":["a"]}"#;
     let message = classic::decode_request(request, "/").unwrap();
-    assert!(message.uid.is_emitter());
+    assert!(message.uid.is_anonymous());
 }
 
 #[test]
@@ -424,7 +428,7 @@ fn who_asks_for_ids_alone_gets_them() {
         request_id,
         sockets,
     };
-    let answer = ClusterMessage::new(ServerId::new("u"), "/", body);
+    let answer = ClusterMessage::new(ServerId::new("u"), scope(), body);
     let outgoing = classic::encode(&answer).unwrap().unwrap();
     assert_eq!(
         String::from_utf8(outgoing.payload).unwrap(),

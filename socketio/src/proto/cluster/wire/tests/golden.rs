@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::told;
+use super::{scope, told};
 use crate::proto::cluster::message::{ClusterBody, ClusterMessage};
 use crate::proto::cluster::wire::envelope::{self, Encoding};
 use crate::proto::cluster::wire::stream::{self, Entry, Holder, Session};
@@ -96,7 +96,7 @@ fn the_sharded_adapter() {
         let [_, _, payload] = &*command else {
             panic!("{command:?}");
         };
-        let message = envelope::decode(payload, "/").unwrap();
+        let message = envelope::decode(payload, &scope()).unwrap();
         types.push(message.body.wire_type().unwrap());
         let written = envelope::encode(&message, Encoding::JsonUnlessBinary).unwrap();
         assert_same(&message, &written, payload);
@@ -124,7 +124,7 @@ fn the_streams_adapter() {
                 entries += 1;
             }
             [publish, _, payload] if publish == b"PUBLISH" => {
-                let message = envelope::decode(payload, "/").unwrap();
+                let message = envelope::decode(payload, &scope()).unwrap();
                 assert!(!stream::is_entry(&message.body));
                 let written = envelope::encode(&message, Encoding::Msgpack).unwrap();
                 assert_same(&message, &written, payload);

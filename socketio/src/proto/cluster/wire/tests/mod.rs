@@ -9,7 +9,7 @@ use std::fmt::Write;
 
 use super::Ignored;
 use super::value::Value;
-use crate::proto::cluster::message::{ClusterBody, ClusterMessage};
+use crate::proto::cluster::message::{ClusterBody, ClusterMessage, Scope};
 
 /// One value in the shortest msgpack.
 fn pack(json: serde_json::Value) -> Vec<u8> {
@@ -18,7 +18,10 @@ fn pack(json: serde_json::Value) -> Vec<u8> {
 
 /// Everything a message says, arguments included.
 fn told(message: &ClusterMessage) -> String {
-    let mut told = format!("{:?} in {}: {:?}", message.uid, message.nsp, message.body);
+    let mut told = format!(
+        "{:?} in {:?}: {:?}",
+        message.uid, message.scope, message.body
+    );
     let args = match &message.body {
         ClusterBody::Broadcast { packet, .. } | ClusterBody::ServerSideEmit { packet, .. } => {
             write!(told, " {:?}", packet.name()).unwrap();
@@ -33,6 +36,10 @@ fn told(message: &ClusterMessage) -> String {
         write!(told, " {value:?}").unwrap();
     }
     told
+}
+
+fn scope() -> Scope {
+    Scope::namespace("/")
 }
 
 fn reason(read: Result<ClusterMessage, Ignored>) -> Ignored {

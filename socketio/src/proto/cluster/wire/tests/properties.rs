@@ -8,7 +8,7 @@ use super::told;
 use crate::codec::OwnedArgs;
 use crate::event::Event;
 use crate::proto::cluster::message::{
-    ClusterBody, ClusterFlags, ClusterMessage, ClusterOptions, RequestId, ServerId,
+    ClusterBody, ClusterFlags, ClusterMessage, ClusterOptions, RequestId, Scope, ServerId,
 };
 use crate::proto::cluster::remote::RemoteSocket;
 use crate::proto::cluster::wire::envelope::{self, Encoding};
@@ -109,7 +109,7 @@ impl Random {
     }
 
     fn body(&mut self) -> ClusterBody {
-        match self.below(10) {
+        match self.below(12) {
             0 => ClusterBody::Broadcast {
                 packet: self.event(),
                 opts: self.opts(),
@@ -143,7 +143,15 @@ impl Random {
                 request_id: self.request(),
                 packet: self.answer(),
             },
-            8 => ClusterBody::BroadcastClientCount {
+            8 => ClusterBody::AllRooms {
+                with_own: true,
+                request_id: self.request(),
+            },
+            9 => ClusterBody::AllRoomsResponse {
+                request_id: self.request(),
+                rooms: self.rooms(),
+            },
+            10 => ClusterBody::BroadcastClientCount {
                 request_id: self.request(),
                 client_count: self.below(1 << 40),
             },
@@ -157,7 +165,7 @@ impl Random {
 
     fn message(&mut self) -> ClusterMessage {
         let uid = ServerId::new(self.id());
-        ClusterMessage::new(uid, "/nsp", self.body())
+        ClusterMessage::new(uid, Scope::namespace("/nsp"), self.body())
     }
 }
 
@@ -173,10 +181,10 @@ fn envelopes_are_read_as_they_were_written() {
     for message in messages() {
         for encoding in [Encoding::JsonUnlessBinary, Encoding::Msgpack] {
             let written = envelope::encode(&message, encoding).unwrap();
-            let back = envelope::decode(&written, "/nsp").unwrap();
+            let back = envelope::decode(&written, &Scope::namespace("/nsp")).unwrap();
             assert_eq!(told(&back), told(&message));
             for end in 0..written.len() {
-                assert!(envelope::decode(&written[..end], "/nsp").is_err());
+                assert!(envelope::decode(&written[..end], &Scope::namespace("/nsp")).is_err());
             }
         }
     }
@@ -216,7 +224,12 @@ fn a_number_travels_where_it_is_given() {
     for message in messages() {
         let message = message.with_number(7);
         let written = envelope::encode(&message, Encoding::JsonUnlessBinary).unwrap();
-        assert_eq!(envelope::decode(&written, "/nsp").unwrap().number, Some(7));
+        assert_eq!(
+            envelope::decode(&written, &Scope::namespace("/nsp"))
+                .unwrap()
+                .number,
+            Some(7)
+        );
         let outgoing = classic::encode(&message).unwrap().unwrap();
         let back = match outgoing.channel {
             classic::Channel::Broadcast | classic::Channel::Room(_) => {
