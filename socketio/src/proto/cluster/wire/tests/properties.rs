@@ -241,3 +241,25 @@ fn a_number_travels_where_it_is_given() {
         assert_eq!(back.unwrap().number, Some(7));
     }
 }
+
+#[test]
+fn whatever_is_changed_in_a_message_is_read_or_ignored() {
+    let mut random = Random(0xfade);
+    for message in messages() {
+        let outgoing = classic::encode(&message).unwrap().unwrap();
+        let envelope = envelope::encode(&message, Encoding::Msgpack).unwrap();
+        let json = envelope::encode(&message, Encoding::JsonUnlessBinary).unwrap();
+        for original in [outgoing.payload, envelope, json] {
+            for _ in 0..40 {
+                let mut bytes = original.clone();
+                for _ in 0..=random.below(3) {
+                    let at = usize::try_from(random.below(bytes.len() as u64)).unwrap();
+                    bytes[at] = random.below(256) as u8;
+                }
+                let channel = random.below(6) as u8;
+                bytes.insert(0, channel);
+                crate::fuzzing::cluster_wire(&bytes);
+            }
+        }
+    }
+}
