@@ -5,6 +5,7 @@ use super::parts;
 use super::value::Value;
 use super::{envelope, escape_pattern};
 use crate::codec::EncodeError;
+use crate::event::Event;
 use crate::proto::cluster::message::{
     ClusterBody, ClusterMessage, ClusterOptions, RequestId, Scope, ServerId,
 };
@@ -258,80 +259,111 @@ pub fn decode_server(payload: &[u8]) -> Result<ClusterMessage, Ignored> {
 //= RDS-03
 //= RED-RQ-10
 pub fn encode(message: &ClusterMessage) -> Result<Option<Outgoing<'_>>, EncodeError> {
-    let uid = sender(message);
-    let nsp = message.scope.name();
-    let number = message.number.map(Value::Unsigned);
-    let kind = |kind| Some(Value::Unsigned(kind));
-    let outgoing = |channel, payload| Ok(Some(Outgoing { channel, payload }));
-    let request = |value: Value<'_>| outgoing(Channel::Request, super::write(&value)?);
-    // Whose an answer is the reference does not say, and does not mind.
-    let response = |value: Value<'_>| outgoing(Channel::Response, super::write(&value)?);
-    match &message.body {
+    let (channel, payload) = match &message.body {
         ClusterBody::Broadcast {
             packet,
             opts,
             request_id: None,
-        } => {
-            let packet = parts::packet(packet, nsp)?;
-            let mut options = parts::opts(opts).unwrap_or(Value::Nil);
-            if let (Value::Map(members), Some(number)) = (&mut options, number) {
-                members.push(("number".into(), number));
-            }
-            let elements = [uid, packet, Some(options)];
-            let payload = Value::Array(elements.into_iter().flatten().collect());
-            //= RED-BC-02
-            let channel = match &*opts.rooms {
-                [room] => Channel::Room(room.as_str()),
-                _ => Channel::Broadcast,
-            };
-            outgoing(channel, super::write_msgpack(&payload)?)
+        } => encode_broadcast(message, packet, opts)?,
+        ClusterBody::Revoked { .. } => {
+            let payload = envelope::encode(message, envelope::Encoding::JsonUnlessBinary)?;
+            (Channel::Server, payload)
         }
+        ClusterBody::InitialHeartbeat | ClusterBody::Heartbeat | ClusterBody::AdapterClose => {
+            return Ok(None);
+        }
+        body if body.answered().is_some() => (Channel::Response, encode_response(message)?),
+        _ => (Channel::Request, encode_request(message)?),
+    };
+    Ok(Some(Outgoing { channel, payload }))
+}
+
+fn encode_broadcast<'a>(
+    message: &'a ClusterMessage,
+    packet: &Event,
+    opts: &'a ClusterOptions,
+) -> Result<(Channel<'a>, Vec<u8>), EncodeError> {
+    let packet = parts::packet(packet, message.scope.name())?;
+    let mut options = parts::opts(opts).unwrap_or(Value::Nil);
+    if let (Value::Map(members), Some(number)) = (&mut options, number(message)) {
+        members.push(("number".into(), number));
+    }
+    // Nobody's broadcast has no place for that, so it is an emitter's.
+    let uid = sender(message).unwrap_or(Value::str(ServerId::EMITTER));
+    let elements = [Some(uid), packet, Some(options)];
+    let payload = Value::Array(elements.into_iter().flatten().collect());
+    //= RED-BC-02
+    let channel = match &*opts.rooms {
+        [room] => Channel::Room(room.as_str()),
+        _ => Channel::Broadcast,
+    };
+    Ok((channel, super::write_msgpack(&payload)?))
+}
+
+fn encode_request(message: &ClusterMessage) -> Result<Vec<u8>, EncodeError> {
+    let (uid, number) = (sender(message), number(message));
+    let request = match &message.body {
         ClusterBody::Broadcast {
             packet,
             opts,
-            request_id: Some(request_id),
+            request_id,
         } => {
             let request = Value::map([
                 ("uid", uid),
-                ("requestId", parts::id(request_id)),
+                ("requestId", request_id.as_ref().and_then(parts::id)),
                 ("type", kind(7)),
-                ("packet", parts::packet(packet, nsp)?),
+                ("packet", parts::packet(packet, message.scope.name())?),
                 ("opts", parts::opts(opts)),
                 ("number", number),
             ]);
-            outgoing(Channel::Request, super::write_msgpack(&request)?)
+            return super::write_msgpack(&request);
         }
         ClusterBody::SocketsJoin { opts, rooms } | ClusterBody::SocketsLeave { opts, rooms } => {
             let is_join = matches!(message.body, ClusterBody::SocketsJoin { .. });
-            request(Value::map([
+            Value::map([
                 ("uid", uid),
                 ("type", kind(if is_join { 2 } else { 3 })),
                 ("opts", parts::selection(opts)),
                 ("rooms", parts::rooms(rooms)),
                 ("number", number),
-            ]))
+            ])
         }
-        ClusterBody::DisconnectSockets { opts, close } => request(Value::map([
+        ClusterBody::DisconnectSockets { opts, close } => Value::map([
             ("uid", uid),
             ("type", kind(4)),
             ("opts", parts::selection(opts)),
             ("close", Some(Value::Bool(*close))),
             ("number", number),
-        ])),
-        ClusterBody::FetchSockets { opts, request_id } => request(Value::map([
+        ]),
+        ClusterBody::FetchSockets { opts, request_id } => Value::map([
             ("uid", uid),
             ("requestId", parts::id(request_id)),
             ("type", kind(5)),
             ("opts", parts::selection(opts)),
             ("number", number),
-        ])),
-        ClusterBody::ServerSideEmit { packet, request_id } => request(Value::map([
+        ]),
+        ClusterBody::ServerSideEmit { packet, request_id } => Value::map([
             ("uid", uid),
             ("requestId", request_id.as_ref().and_then(parts::id)),
             ("type", kind(6)),
             ("data", parts::server_event(packet)?),
             ("number", number),
-        ])),
+        ]),
+        ClusterBody::AllRooms { request_id, .. } => Value::map([
+            ("uid", uid),
+            ("requestId", parts::id(request_id)),
+            ("type", kind(1)),
+            ("number", number),
+        ]),
+        _ => Value::Nil,
+    };
+    super::write(&request)
+}
+
+/// Whose an answer is the reference does not say, and does not mind.
+fn encode_response(message: &ClusterMessage) -> Result<Vec<u8>, EncodeError> {
+    let (uid, number) = (sender(message), number(message));
+    let response = match &message.body {
         ClusterBody::FetchSocketsResponse {
             request_id,
             sockets,
@@ -345,30 +377,30 @@ pub fn encode(message: &ClusterMessage) -> Result<Option<Outgoing<'_>>, EncodeEr
                 }
                 None => (Value::str(request_id.as_str()), parts::sockets(sockets)?),
             };
-            response(Value::map([
+            Value::map([
                 ("requestId", Some(request_id)),
                 ("sockets", sockets),
                 ("uid", uid),
                 ("number", number),
-            ]))
+            ])
         }
-        ClusterBody::ServerSideEmitResponse { request_id, packet } => response(Value::map([
+        ClusterBody::ServerSideEmitResponse { request_id, packet } => Value::map([
             ("type", kind(6)),
             ("requestId", parts::id(request_id)),
             ("data", parts::answer(packet)?),
             ("uid", uid),
             ("number", number),
-        ])),
+        ]),
         ClusterBody::BroadcastClientCount {
             request_id,
             client_count,
-        } => response(Value::map([
+        } => Value::map([
             ("type", kind(8)),
             ("requestId", parts::id(request_id)),
             ("clientCount", Some(Value::Unsigned(*client_count))),
             ("uid", uid),
             ("number", number),
-        ])),
+        ]),
         ClusterBody::BroadcastAck {
             request_id,
             packet,
@@ -382,28 +414,25 @@ pub fn encode(message: &ClusterMessage) -> Result<Option<Outgoing<'_>>, EncodeEr
                 ("socket", socket.as_deref().map(Value::str)),
                 ("number", number),
             ]);
-            outgoing(Channel::Response, super::write_msgpack(&answer)?)
+            return super::write_msgpack(&answer);
         }
-        ClusterBody::AllRooms { request_id, .. } => request(Value::map([
-            ("uid", uid),
-            ("requestId", parts::id(request_id)),
-            ("type", kind(1)),
-            ("number", number),
-        ])),
-        ClusterBody::AllRoomsResponse { request_id, rooms } => response(Value::map([
+        ClusterBody::AllRoomsResponse { request_id, rooms } => Value::map([
             ("requestId", parts::id(request_id)),
             ("rooms", parts::rooms(rooms)),
             ("uid", uid),
             ("number", number),
-        ])),
-        ClusterBody::Revoked { .. } => {
-            let payload = envelope::encode(message, envelope::Encoding::JsonUnlessBinary)?;
-            outgoing(Channel::Server, payload)
-        }
-        ClusterBody::InitialHeartbeat | ClusterBody::Heartbeat | ClusterBody::AdapterClose => {
-            Ok(None)
-        }
-    }
+        ]),
+        _ => Value::Nil,
+    };
+    super::write(&response)
+}
+
+fn kind(kind: u64) -> Option<Value<'static>> {
+    Some(Value::Unsigned(kind))
+}
+
+fn number(message: &ClusterMessage) -> Option<Value<'_>> {
+    message.number.map(Value::Unsigned)
 }
 
 /// Whose a message is, when that is known.

@@ -32,6 +32,7 @@ pub mod classic;
 pub mod envelope;
 mod ignored;
 mod json;
+mod limits;
 mod msgpack;
 mod parts;
 pub mod stream;
@@ -40,20 +41,10 @@ mod tests;
 mod value;
 
 pub use ignored::Ignored;
+pub use limits::{MAX_BYTES, MAX_DEPTH, MAX_VALUES};
 
 use crate::codec::EncodeError;
 use value::{Nature, Value};
-
-/// The longest message that is read. A longer one is [`Ignored::TooLarge`].
-pub const MAX_BYTES: usize = 128 * 1024 * 1024;
-
-/// How many values a message may have that is read, each element and each member counted; msgpack only, as text takes more
-/// bytes for each. One more is [`Ignored::TooLarge`].
-pub const MAX_VALUES: usize = 4_000_000;
-
-/// How deep arrays and objects may be nested in a message that is read, its own frame included: as deep as arguments are
-/// translated, and some for the frame. One more is [`Ignored::TooDeep`].
-pub const MAX_DEPTH: u32 = 256;
 
 /// The first byte of JSON, which no message in msgpack begins with.
 const JSON: u8 = b'{';

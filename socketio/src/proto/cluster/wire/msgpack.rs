@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use super::ignored::Ignored;
+use super::limits::{MAX_DEPTH, MAX_VALUES};
 use super::value::{MAX_SAFE, Value};
-use super::{MAX_DEPTH, MAX_VALUES};
 use crate::codec::to_iso_string;
 
 /// The extension type of a date.

@@ -125,7 +125,10 @@ fn read_flags(mut flags: Value<'_>) -> Result<ClusterFlags, Ignored> {
     if !matches!(flags, Value::Map(_)) {
         return Err(Ignored::Mistyped("flags"));
     }
-    let timeout = flags.take("timeout").map(read_timeout).transpose()?;
+    let timeout = flags
+        .take("timeout")
+        .map(|ms| read_timeout(&ms))
+        .transpose()?;
     let compress = flags.take("compress").map_or(Some(true), |is| is.as_bool());
     Ok(ClusterFlags {
         volatile: flags.flag("volatile")?,
@@ -135,11 +138,11 @@ fn read_flags(mut flags: Value<'_>) -> Result<ClusterFlags, Ignored> {
 }
 
 /// Milliseconds, maybe a part of one; no more than every format carries.
-fn read_timeout(ms: Value<'_>) -> Result<Duration, Ignored> {
+fn read_timeout(ms: &Value<'_>) -> Result<Duration, Ignored> {
     let longest = Duration::from_millis(MAX_SAFE);
     let timeout = match ms {
-        Value::Unsigned(ms) => Some(Duration::from_millis(ms)),
-        Value::Float(ms) if ms >= 0.0 => {
+        Value::Unsigned(ms) => Some(Duration::from_millis(*ms)),
+        Value::Float(ms) if *ms >= 0.0 => {
             Some(Duration::try_from_secs_f64(ms / 1_000.0).unwrap_or(longest))
         }
         _ => None,
