@@ -93,6 +93,7 @@ const SHOWN: [(&str, &[Of]); 3] = [
                     "BoxFuture",
                     "ErasedIdentity",
                     "Grant",
+                    "GrantFacts",
                     "Lockout",
                     "Policy",
                     "Revocation",

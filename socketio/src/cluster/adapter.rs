@@ -1,14 +1,13 @@
 //! The seam to other servers: what an adapter must do, and what it is told.
 
-use std::error::Error;
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use socketio_auth::BoxFuture;
 
+use super::error::AdapterError;
 use super::handle::ClusterHandle;
-use crate::codec::EncodeError;
+use super::log::SharedLog;
 use crate::proto::cluster::message::ClusterMessage;
 use crate::proto::cluster::requests::ServerCount;
 use crate::proto::room::Room;
@@ -155,6 +154,12 @@ pub trait Adapter: Send + Sync + 'static {
         true
     }
 
+    /// The log that the servers share, if this adapter has one, for [`recovery`](crate::SocketIoBuilder::recovery) that survives
+    /// a server; asked once, when the server is built. None by default.
+    fn log(&self) -> Option<Arc<dyn SharedLog>> {
+        None
+    }
+
     /// Called once, when the server closes and has said so to the others.
     fn close(&self) -> BoxFuture<'_, Result<(), AdapterError>> {
         Box::pin(async { Ok(()) })
@@ -199,65 +204,4 @@ pub enum WantedRooms {
     Joined,
     /// Of those, and of the room of each socket's own id, which it is in while it is in the namespace.
     All,
-}
-
-/// Why the other servers of a cluster were not reached, or not all.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum AdapterError {
-    /// The bus failed.
-    Bus(Arc<dyn Error + Send + Sync>),
-    /// What was to be said cannot be encoded.
-    Encode(EncodeError),
-    /// As many messages wait to be published as may ([`max_publishing`](crate::cluster::ClusterSettings::max_publishing)).
-    TooManyPublishing,
-    /// As many questions are open, or being answered, as may be
-    /// ([`max_requests`](crate::cluster::ClusterSettings::max_requests)).
-    TooManyRequests,
-    /// It took the adapter too long: to get [ready](Adapter::ready), or to [count](Adapter::server_count) the servers.
-    TimedOut,
-    /// Something on the bus was ignored because it made no sense. Nothing is wrong with this server.
-    //= RDS-02
-    Ignored(Arc<dyn Error + Send + Sync>),
-    /// The server or the adapter is closed.
-    Closed,
-    /// The adapter panicked.
-    Panicked,
-}
-
-impl AdapterError {
-    /// The bus failed.
-    pub fn bus(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self::Bus(error.into().into())
-    }
-
-    /// Something on the bus was ignored, for this reason.
-    pub fn ignored(reason: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self::Ignored(reason.into().into())
-    }
-}
-
-impl fmt::Display for AdapterError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Bus(_) => "the bus of the cluster failed",
-            Self::Encode(_) => "the message cannot be encoded",
-            Self::TooManyPublishing => "too many messages wait to be published",
-            Self::TooManyRequests => "too many questions to the cluster are open",
-            Self::TimedOut => "the bus of the cluster takes too long",
-            Self::Ignored(_) => "something on the bus of the cluster makes no sense",
-            Self::Closed => "the adapter is closed",
-            Self::Panicked => "the adapter panicked",
-        })
-    }
-}
-
-impl Error for AdapterError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Bus(error) | Self::Ignored(error) => Some(&**error),
-            Self::Encode(error) => Some(error),
-            _ => None,
-        }
-    }
 }

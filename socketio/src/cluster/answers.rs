@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use super::adapter::AdapterError;
+use super::error::AdapterError;
 use super::question::Question;
 use super::seat::Heard;
 use crate::codec::{ArgsError, FromArgs};

@@ -7,7 +7,8 @@ use std::sync::Weak;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
-use super::adapter::AdapterError;
+use super::error::AdapterError;
+use crate::proto::cluster::entry::EntryId;
 use crate::proto::cluster::message::{ClusterMessage, ServerId};
 use crate::running::until_stopped;
 
@@ -15,6 +16,12 @@ use crate::running::until_stopped;
 pub(crate) trait Hearing: Send + Sync {
     /// Acts on a message of another server, here and now.
     fn hear(&self, message: ClusterMessage);
+
+    /// Acts on an entry of the log that the servers share.
+    fn hear_entry(&self, id: EntryId, message: ClusterMessage);
+
+    /// The log is heard from here on.
+    fn begin_log(&self, at: EntryId);
 
     /// Hears of what the adapter could not do.
     fn report(&self, error: &AdapterError);
@@ -81,10 +88,31 @@ impl ClusterHandle {
         }
     }
 
+    /// Says from which entry of its [log](super::Adapter::log) on the adapter reads: every later one is handed over. To be said when
+    /// reading begins, and again when it goes on elsewhere because entries were lost.
+    pub fn begin_log(&self, at: EntryId) {
+        if let Some(server) = self.server.upgrade() {
+            server.begin_log(at);
+        }
+    }
+
+    /// Hands over an entry of the log: each, whichever server wrote it, one after the other and in the order of the log. It is
+    /// acted on here and now, on the caller's thread. One that comes again is ignored.
+    //= STR-04
+    pub fn deliver_entry(&self, id: EntryId, message: ClusterMessage) {
+        if let Some(server) = self.server.upgrade() {
+            server.hear_entry(id, message);
+        }
+    }
+
     /// Tells the server of something that went wrong beside what its calls return: it goes to
     /// [`on_adapter_error`](crate::SocketIoBuilder::on_adapter_error) and is counted.
     /// [`AdapterError::ignored`] is for what arrived and made no sense.
     //= RDS-02
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "who reports an error has no more use for it"
+    )]
     pub fn report(&self, error: AdapterError) {
         if let Some(server) = self.server.upgrade() {
             server.report(&error);

@@ -10,8 +10,10 @@ use socketio_auth::revocation::Revocation;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
-use super::adapter::{Adapter, AdapterError, Membership, WantedRooms};
+use super::adapter::{Adapter, Membership, WantedRooms};
+use super::error::AdapterError;
 use super::handle::{ClusterHandle, Hearing, Tasks};
+use super::log::SharedLog;
 use super::settings::ClusterSettings;
 use crate::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use crate::clock::now;
@@ -52,6 +54,7 @@ pub(crate) struct Cluster {
     pub(crate) rhythm: Option<Rhythm>,
     pub(crate) wanted_rooms: WantedRooms,
     pub(crate) asks_rooms: bool,
+    pub(crate) log: Option<Arc<dyn SharedLog>>,
     pub(crate) settings: ClusterSettings,
     /// How much is being opened, and so not heard of yet.
     opening: watch::Sender<usize>,
@@ -92,6 +95,7 @@ impl Cluster {
             server_wide: Lock::new(server_wide),
             wanted_rooms: adapter.wanted_rooms(),
             asks_rooms: adapter.asks_rooms(),
+            log: adapter.log(),
             adapter,
             opening: watch::Sender::new(0),
             is_connected: AtomicBool::new(true),
@@ -115,7 +119,7 @@ impl Cluster {
         let handle = ClusterHandle::new(Weak::clone(server), self.tasks.clone(), self.uid.clone());
         let cluster = Arc::clone(self);
         self.open_in_order(async move { cluster.adapter.start(handle).await });
-        if self.rhythm.is_some() {
+        if self.rhythm.is_some() || self.log.is_some() {
             self.tasks.spawn(keep_time(Weak::clone(server)));
         }
     }
@@ -198,6 +202,25 @@ impl Cluster {
         });
         // Who does not say so in time is missed by the others soon enough.
         let _ = tokio::time::timeout(time_limit, Guarded(leaving)).await;
+    }
+
+    /// Publishes what own clients hear when it is read back. `miss` is called if that will not be.
+    //= STR-07
+    pub(crate) fn publish_kept(
+        self: &Arc<Self>,
+        message: ClusterMessage,
+        miss: impl FnOnce() + Send + 'static,
+    ) {
+        let missed = Missed(Some(Box::new(miss)));
+        if self.has_left.load(Ordering::Acquire) {
+            return self.report(&AdapterError::Closed);
+        }
+        let cluster = Arc::clone(self);
+        self.publish_in_order(async move {
+            cluster.adapter.publish(message).await?;
+            missed.spare();
+            Ok(())
+        });
     }
 
     pub(crate) fn publish(self: &Arc<Self>, message: ClusterMessage) {
@@ -320,6 +343,24 @@ async fn keep_time(server: Weak<dyn Hearing>) {
             return;
         };
         server.tick();
+    }
+}
+
+/// What is done where an event was not published, whatever the reason.
+struct Missed(Option<Box<dyn FnOnce() + Send>>);
+
+impl Missed {
+    /// It was published.
+    fn spare(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Missed {
+    fn drop(&mut self) {
+        if let Some(miss) = self.0.take() {
+            let _ = guard(miss);
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use super::adapter::AdapterError;
+use super::error::AdapterError;
 use super::seat::{Heard, Seat};
 use crate::clock::now;
 use crate::proto::cluster::message::{ClusterBody, ClusterMessage, RequestId};

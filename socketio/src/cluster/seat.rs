@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use super::adapter::{AdapterError, WantedRooms};
+use super::adapter::WantedRooms;
+use super::error::AdapterError;
 use super::link::Cluster;
 use crate::clock::now;
 use crate::codec::{OwnedArgs, RawArgs};
@@ -94,6 +95,12 @@ impl Seat {
     pub(crate) fn publish(&self, body: ClusterBody) {
         let message = self.stamp(body);
         self.cluster.publish(message);
+    }
+
+    /// The same of an event that is kept: own clients get it when it is read back, or by `miss` if that will not be.
+    pub(crate) fn publish_kept(&self, body: ClusterBody, miss: impl FnOnce() + Send + 'static) {
+        let message = self.stamp(body);
+        self.cluster.publish_kept(message, miss);
     }
 
     /// Answers the server that asked.

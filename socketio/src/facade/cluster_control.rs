@@ -13,8 +13,9 @@ use super::handler::{IntoAck, Typed};
 use super::namespace::Namespace;
 use super::server::{SocketIo, SocketIoBuilder};
 use super::socket::Socket;
-use crate::cluster::adapter::{Adapter, AdapterError};
+use crate::cluster::adapter::Adapter;
 use crate::cluster::answers::{Gathered, Gathering, ServerAnswer};
+use crate::cluster::error::AdapterError;
 use crate::cluster::question::Question;
 use crate::cluster::settings::ClusterSettings;
 use crate::codec::{EncodeError, FromArgs};
@@ -228,7 +229,7 @@ impl<D> Namespace<D> {
     pub async fn fetch_rooms(&self) -> Gathered<Room> {
         let seat = self.space.cluster.as_ref();
         if seat.is_some_and(|seat| !seat.cluster.asks_rooms) {
-            return self.fetch_sockets().await.map(rooms_of);
+            return self.fetch_sockets().await.map(|sockets| rooms_of(&sockets));
         }
         let timeout = seat.map(|seat| seat.request_timeout());
         let question = seat.map(|seat| {
@@ -325,7 +326,7 @@ impl<D> Namespace<D> {
 }
 
 /// The rooms that these sockets have joined, each once and in order.
-fn rooms_of(sockets: Vec<FetchedSocket>) -> Vec<Room> {
+fn rooms_of(sockets: &[FetchedSocket]) -> Vec<Room> {
     let rooms = sockets.iter().flat_map(|socket| {
         let is_own = |room: &&Room| room.as_str() == socket.id().as_str();
         socket.rooms().iter().filter(move |room| !is_own(room))

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::cluster_control::RESERVED_BETWEEN_SERVERS;
-use crate::cluster::adapter::AdapterError;
+use crate::cluster::error::AdapterError;
 use crate::cluster::handle::Hearing;
 use crate::cluster::seat::{Seat, first_of};
 use crate::codec::OwnedArgs;
@@ -11,8 +11,9 @@ use crate::event::Event;
 use crate::live::handlers::{AckSender, Running};
 use crate::live::server::Server;
 use crate::live::space::Space;
+use crate::proto::cluster::entry::EntryId;
 use crate::proto::cluster::message::{
-    ClusterBody, ClusterMessage, ClusterOptions, RequestId, ServerId,
+    ClusterBody, ClusterMessage, ClusterOptions, RequestId, Scope, ServerId,
 };
 use crate::proto::cluster::node::Input;
 use crate::running::{Guarded, Panicked, guard};
@@ -22,12 +23,49 @@ impl Hearing for Server {
     fn hear(&self, message: ClusterMessage) {
         if let Some(name) = message.scope.name() {
             if let Some(space) = self.spaces.find(name) {
-                feed(&space, Input::Received(message));
+                feed(&space, None, Input::Received(message));
             }
         } else if let Some(cluster) = &self.cluster {
             for revocation in cluster.hear_server_wide(message) {
                 self.authority.absorb(&revocation);
             }
+        }
+    }
+
+    fn hear_entry(&self, id: EntryId, message: ClusterMessage) {
+        let name = message.scope.name().unwrap_or_default();
+        let space = self.spaces.find(name);
+        let keeper = self
+            .recovery
+            .as_deref()
+            .filter(|keeper| keeper.shared().is_some());
+        let Some(keeper) = keeper else {
+            // Own events were sent when they were emitted.
+            return self.hear(message);
+        };
+        match space {
+            Some(space) if space.recovery.is_some() => {
+                feed(&space, Some(id), Input::Entry(id, message));
+                keeper.pass(id.offset());
+            }
+            _ if message.scope == Scope::Server => self.hear(message),
+            Some(_) => {
+                self.hear(message);
+                keeper.pass(id.offset());
+            }
+            // Somebody may yet come to it who has missed this.
+            None if message.is_kept() => keeper.miss(&Arc::from(name), id.offset()),
+            None => keeper.pass(id.offset()),
+        }
+    }
+
+    fn begin_log(&self, at: EntryId) {
+        if let Some(keeper) = self
+            .recovery
+            .as_deref()
+            .filter(|keeper| keeper.shared().is_some())
+        {
+            keeper.begin(at.offset());
         }
     }
 
@@ -45,19 +83,30 @@ impl Hearing for Server {
 
     fn tick(&self) {
         for space in self.spaces.all() {
-            feed(&space, Input::Timeout);
+            feed(&space, None, Input::Timeout);
+        }
+        let keeper = self.recovery.as_deref();
+        if let Some(shared) = keeper.and_then(|keeper| keeper.shared()) {
+            shared.save_due();
         }
     }
 }
 
-fn feed(space: &Arc<Space>, input: Input) {
+/// `entry` is where the input stands in the log that servers share.
+fn feed(space: &Arc<Space>, entry: Option<EntryId>, input: Input) {
     if let Some(seat) = &space.cluster {
-        seat.feed(input, |from, body| apply(space, seat, from, body));
+        seat.feed(input, |from, body| apply(space, seat, from, entry, body));
     }
 }
 
 //= CLA-03
-fn apply(space: &Arc<Space>, seat: &Arc<Seat>, from: ServerId, body: ClusterBody) {
+fn apply(
+    space: &Arc<Space>,
+    seat: &Arc<Seat>,
+    from: ServerId,
+    entry: Option<EntryId>,
+    body: ClusterBody,
+) {
     match body {
         ClusterBody::Broadcast {
             packet,
@@ -65,6 +114,9 @@ fn apply(space: &Arc<Space>, seat: &Arc<Seat>, from: ServerId, body: ClusterBody
             request_id: None,
         } => {
             let (name, args) = packet.into_parts();
+            if let Some(entry) = entry {
+                return to(space, &opts).emit_entry(entry, &name, &args);
+            }
             // What cannot be sent here was the sender's to refuse.
             let _ = to(space, &opts).emit(&name, &args);
         }
@@ -100,10 +152,16 @@ fn apply(space: &Arc<Space>, seat: &Arc<Seat>, from: ServerId, body: ClusterBody
             let rooms = space.rooms.lock().names(with_own);
             seat.answer(&from, ClusterBody::AllRoomsResponse { request_id, rooms });
         }
+        ClusterBody::Returned { socket } => {
+            let socket = space.rooms.lock().get(&socket);
+            if let Some(socket) = socket {
+                socket.give_way();
+            }
+        }
         ClusterBody::ServerSideEmit { packet, request_id } => {
             let ack =
                 request_id.map(|request| AckSender::to_server(Arc::clone(seat), from, request));
-            call_handlers(space, seat, &packet, ack);
+            call_handlers(space, seat, &packet, ack.as_ref());
         }
         // The machine keeps what it understands itself; what is new to this version means nothing to it.
         _ => {}
@@ -150,7 +208,7 @@ fn collect_acks(
     });
 }
 
-fn call_handlers(space: &Arc<Space>, seat: &Arc<Seat>, packet: &Event, ack: Option<AckSender>) {
+fn call_handlers(space: &Arc<Space>, seat: &Arc<Seat>, packet: &Event, ack: Option<&AckSender>) {
     //= RED-RQ-09
     if RESERVED_BETWEEN_SERVERS.contains(&packet.name()) {
         return seat.cluster.report(&AdapterError::ignored(
@@ -161,10 +219,10 @@ fn call_handlers(space: &Arc<Space>, seat: &Arc<Seat>, packet: &Event, ack: Opti
         if **name != *packet.name() {
             continue;
         }
-        match guard(|| handler.start(space, packet.args(), ack.clone())) {
-            Ok(Ok(running)) => seat.cluster.answer(run(running, ack.clone())),
-            Ok(Err(_)) => fail(ack.clone(), "invalid_arguments"),
-            Err(Panicked) => fail(ack.clone(), "internal"),
+        match guard(|| handler.start(space, packet.args(), ack.cloned())) {
+            Ok(Ok(running)) => seat.cluster.answer(run(running, ack.cloned())),
+            Ok(Err(_)) => fail(ack.cloned(), "invalid_arguments"),
+            Err(Panicked) => fail(ack.cloned(), "internal"),
         }
     }
 }

@@ -251,11 +251,14 @@ impl<D> SocketIoBuilder<D> {
         let engine = self.auth.see_through_proxies(self.engine);
         let cluster_stop = watch::Sender::new(false);
         let cluster = Cluster::new(self.cluster, cluster_stop.subscribe())?;
+        let log = cluster.as_ref().and_then(|cluster| cluster.log.clone());
+        let recovery = self.recovery.as_ref();
+        let recovery = recovery.map(|recovery| Keeper::new(recovery, log));
         let server = Arc::new(Server::new(
             self.codec,
             self.settings,
             Authority::new(self.policy.clone(), self.auth),
-            self.recovery.as_ref().map(Keeper::new),
+            recovery,
             cluster,
             cluster_stop,
             &Drive,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::candidate::Candidate;
 use super::core::{Core, Phase};
+use super::recovering::Inserted;
 use crate::atomic::Ordering;
 use crate::authority::authority::Place;
 use crate::cluster::adapter::WantedRooms;
@@ -15,11 +16,15 @@ use crate::running::guard;
 impl Core {
     /// Lets the socket in, with the rooms it joined before.
     pub(crate) fn enter(self: &Arc<Self>) {
-        let rejoined = self.insert();
+        let Inserted { left, joined } = self.insert();
         self.tell_cluster_of_own();
-        for (room, joined) in &rejoined {
+        for (room, emptied) in left {
+            self.tell_left(&room, emptied);
+        }
+        for (room, joined) in &joined {
             self.tell_joined(room, *joined);
         }
+        self.hold();
         let staged = {
             let mut state = self.state.lock();
             // From here on rooms are joined at once; what was staged before is taken with it.
@@ -60,7 +65,9 @@ impl Core {
     /// Takes the socket out of the namespace and its rooms.
     pub(crate) fn go(&self) {
         let before = self.phase.swap(Phase::Gone as u8, Ordering::AcqRel);
-        let left = self.space.rooms.lock().remove(self.id());
+        // Its client may have come back meanwhile, as another socket of the same id.
+        let is_it = |there: &Arc<Self>| std::ptr::eq(Arc::as_ptr(there), self);
+        let left = self.space.rooms.lock().remove(self.id(), is_it);
         // One that was never in is told of as well: it is not open.
         self.tell_cluster_of_own();
         for (room, emptied) in left {

@@ -11,7 +11,7 @@ use std::time::Duration;
 use futures_core::Stream;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::cluster::adapter::AdapterError;
+use crate::cluster::error::AdapterError;
 use crate::cluster::question::Question;
 use crate::cluster::seat::Heard;
 use crate::codec::{FromArgs, OwnedArgs};

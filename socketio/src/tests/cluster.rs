@@ -1,6 +1,7 @@
 mod faults;
 mod links;
 mod questions;
+mod recovery;
 mod revocation;
 mod seam;
 

@@ -150,6 +150,7 @@ pub struct ClusterMessage {
 
 impl ClusterMessage {
     /// A message without a number, for everybody.
+    #[must_use]
     pub fn new(uid: ServerId, scope: Scope, body: ClusterBody) -> Self {
         Self {
             uid,
@@ -165,6 +166,20 @@ impl ClusterMessage {
     pub fn with_addressee(mut self, to: ServerId) -> Self {
         self.to = Some(to);
         self
+    }
+
+    /// Whether a log that servers share has it: an event for clients, neither volatile nor to be acknowledged.
+    //= STR-01
+    #[must_use]
+    pub fn is_kept(&self) -> bool {
+        match &self.body {
+            ClusterBody::Broadcast {
+                opts,
+                request_id: None,
+                ..
+            } => !opts.flags.volatile,
+            _ => false,
+        }
     }
 
     /// The same message with a number.
@@ -281,6 +296,12 @@ pub enum ClusterBody {
         /// among them whatever was wanted: an adapter leaves them out where it can tell.
         rooms: Vec<Room>,
     },
+    /// A client has come back to another server: whoever still has a socket of this id has it for nothing. Unknown to the
+    /// reference.
+    Returned {
+        /// Its id.
+        socket: Box<str>,
+    },
     /// Grants were revoked on one server, and sockets of others that hold them must end. Unknown to the reference.
     Revoked {
         /// Which grants.
@@ -331,9 +352,10 @@ impl ClusterBody {
             Self::BroadcastClientCount { .. } => 11,
             Self::BroadcastAck { .. } => 12,
             Self::AdapterClose => 13,
-            Self::AllRooms { .. } | Self::AllRoomsResponse { .. } | Self::Revoked { .. } => {
-                return None;
-            }
+            Self::AllRooms { .. }
+            | Self::AllRoomsResponse { .. }
+            | Self::Returned { .. }
+            | Self::Revoked { .. } => return None,
         })
     }
 }

@@ -15,7 +15,8 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use super::members::Members;
+use super::entry::EntryId;
+use super::members::{Members, Numbers};
 use super::message::{ClusterBody, ClusterMessage, RequestId, Scope, ServerId};
 use super::requests::{Kind, Lacking, Lost, Requests, ServerCount, TooManyRequests, Waited};
 
@@ -31,6 +32,8 @@ pub(crate) enum Input {
     /// The namespace was opened.
     Opened,
     Received(ClusterMessage),
+    /// Read of the log that the servers share: one's own as well, once each.
+    Entry(EntryId, ClusterMessage),
     /// A second or so has passed.
     Timeout,
 }
@@ -69,6 +72,10 @@ pub(crate) struct Node<W> {
     /// Higher than any of an earlier machine of the same server and namespace.
     next_number: u64,
     members: Members,
+    /// The last that was read of the log.
+    last_entry: EntryId,
+    /// Which of one's own messages were read there.
+    read_back: Numbers,
     requests: Requests<W>,
     outputs: VecDeque<Output<W>>,
 }
@@ -89,6 +96,8 @@ impl<W: Clone> Node<W> {
             published_at: now,
             next_number: first_number,
             members: Members::default(),
+            last_entry: EntryId::FIRST,
+            read_back: Numbers::default(),
             requests: Requests::new(max_requests),
             outputs: VecDeque::new(),
         }
@@ -102,6 +111,7 @@ impl<W: Clone> Node<W> {
                 }
             }
             Input::Received(message) => self.receive(now, message),
+            Input::Entry(id, message) => self.read(now, id, message),
             Input::Timeout => self.keep_time(now),
         }
     }
@@ -165,6 +175,22 @@ impl<W: Clone> Node<W> {
     /// How many servers are known by their signs of life, this one included.
     pub(crate) fn server_count(&self) -> usize {
         self.members.ids().count().saturating_add(1)
+    }
+
+    fn read(&mut self, now: Instant, id: EntryId, message: ClusterMessage) {
+        if id <= self.last_entry || message.scope != self.scope {
+            return;
+        }
+        self.last_entry = id;
+        if message.uid != self.own {
+            return self.receive(now, message);
+        }
+        // Nothing else of one's own waits for being read back. A bus that was in doubt may have written it twice.
+        let mut is_repeat = |number| self.read_back.hear(number).is_repeat();
+        if message.is_kept() && message.number.is_none_or(|number| !is_repeat(number)) {
+            let ClusterMessage { uid, body, .. } = message;
+            self.outputs.push_back(Output::Apply { from: uid, body });
+        }
     }
 
     fn receive(&mut self, now: Instant, message: ClusterMessage) {

@@ -1,5 +1,6 @@
 use std::time::{Duration, Instant};
 
+use super::entry::EntryId;
 use super::message::{ClusterBody, ClusterMessage, ClusterOptions, RequestId, Scope, ServerId};
 use super::node::{Input, Node, Output, Rhythm};
 use super::requests::{self, Kind, Lacking, ServerCount, TooManyRequests};
@@ -249,6 +250,37 @@ fn a_numbered_message_that_comes_twice_is_heard_once() {
     assert_eq!(seat.hear_message(of_b), ["apply 4"]);
     let numbers = [0, 1].map(|_| seat.node.publish(seat.now, join()).number);
     assert_eq!(numbers, [Some(0), Some(1)]);
+}
+
+//= STR-04 test
+//= STR-07 test
+#[test]
+fn an_entry_of_a_log_is_acted_on_once_and_ones_own_only_if_it_is_kept() {
+    let mut seat = Seat::new(Some(RHYTHM));
+    let at = |number| EntryId::new(1, number).unwrap();
+    let event = |is_volatile| {
+        let mut opts = options();
+        opts.flags.volatile = is_volatile;
+        ClusterBody::Broadcast {
+            packet: crate::Event::new("x", &1).unwrap(),
+            opts,
+            request_id: None,
+        }
+    };
+    let of = |from, body| ClusterMessage::new(id(from), Scope::namespace("/"), body);
+    let mut read = |at, message| seat.input(Input::Entry(at, message));
+    let own = |number| of("own", event(false)).with_number(number);
+    assert_eq!(read(at(1), own(0)), ["apply 3"]);
+    assert_eq!(read(at(1), own(1)), [""; 0], "the same place");
+    assert_eq!(read(at(2), own(0)), [""; 0], "written twice");
+    assert_eq!(read(at(3), of("own", event(true)).with_number(2)), [""; 0]);
+    assert_eq!(read(at(4), of("own", join()).with_number(3)), [""; 0]);
+    assert_eq!(read(at(5), own(1)), ["apply 3"], "late, not twice");
+    let others = |number| of("a", event(false)).with_number(number);
+    assert_eq!(read(at(6), others(7)), ["apply 3"]);
+    assert_eq!(read(at(7), others(7)), [""; 0]);
+    assert_eq!(read(at(8), of("a", join())), ["apply 4"]);
+    assert_eq!(read(at(0), others(8)), [""; 0], "an earlier place");
 }
 
 #[test]

@@ -370,19 +370,23 @@ async fn a_listener_waits_for_the_adapter() {
     let (one, _) = broker.server();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let io = one.io.clone();
-    let serving = tokio::spawn(async move { io.serve(listener).await });
+    let mut serving = Box::pin(one.io.serve(listener));
     let mut client = tokio::net::TcpStream::connect(address).await.unwrap();
     let request = b"GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: x\r\n\r\n";
     client.write_all(request).await.unwrap();
-    settle().await;
+    tokio::select! {
+        _ = &mut serving => panic!("it serves"),
+        () = settle() => {}
+    }
     let mut answer = [0; 12];
     let early = client.try_read(&mut answer).map_err(|error| error.kind());
     assert_eq!(early, Err(std::io::ErrorKind::WouldBlock));
     broker.is_ready.send_replace(true);
-    client.read_exact(&mut answer).await.unwrap();
+    tokio::select! {
+        _ = &mut serving => panic!("it serves"),
+        read = client.read_exact(&mut answer) => assert_eq!(read.unwrap(), answer.len()),
+    }
     assert_eq!(&answer, b"HTTP/1.1 200");
-    serving.abort();
 }
 
 //= RDS-07 test

@@ -168,6 +168,9 @@ pub fn decode_request(payload: &[u8], nsp: &str) -> Result<ClusterMessage, Ignor
             request_id: request.optional_request_id()?,
         },
         7 => read_acknowledged(&mut request, nsp)?,
+        envelope::RETURNED => ClusterBody::Returned {
+            socket: request.need_str("socket")?.into(),
+        },
         _ => return Err(Ignored::UnknownType),
     };
     let mut message = ClusterMessage::new(uid, Scope::namespace(nsp), body);
@@ -272,8 +275,14 @@ pub fn encode(message: &ClusterMessage) -> Result<Option<Outgoing<'_>>, EncodeEr
         ClusterBody::InitialHeartbeat | ClusterBody::Heartbeat | ClusterBody::AdapterClose => {
             return Ok(None);
         }
-        body if body.answered().is_some() => (Channel::Response, encode_response(message)?),
-        _ => (Channel::Request, encode_request(message)?),
+        body if body.answered().is_some() => match encode_response(message)? {
+            Some(payload) => (Channel::Response, payload),
+            None => return Ok(None),
+        },
+        _ => match encode_request(message)? {
+            Some(payload) => (Channel::Request, payload),
+            None => return Ok(None),
+        },
     };
     Ok(Some(Outgoing { channel, payload }))
 }
@@ -300,7 +309,8 @@ fn encode_broadcast<'a>(
     Ok((channel, super::write_msgpack(&payload)?))
 }
 
-fn encode_request(message: &ClusterMessage) -> Result<Vec<u8>, EncodeError> {
+/// `None` for what is no request.
+fn encode_request(message: &ClusterMessage) -> Result<Option<Vec<u8>>, EncodeError> {
     let (uid, number) = (sender(message), number(message));
     let request = match &message.body {
         ClusterBody::Broadcast {
@@ -316,7 +326,7 @@ fn encode_request(message: &ClusterMessage) -> Result<Vec<u8>, EncodeError> {
                 ("opts", parts::opts(opts)),
                 ("number", number),
             ]);
-            return super::write_msgpack(&request);
+            return super::write_msgpack(&request).map(Some);
         }
         ClusterBody::SocketsJoin { opts, rooms } | ClusterBody::SocketsLeave { opts, rooms } => {
             let is_join = matches!(message.body, ClusterBody::SocketsJoin { .. });
@@ -355,13 +365,20 @@ fn encode_request(message: &ClusterMessage) -> Result<Vec<u8>, EncodeError> {
             ("type", kind(1)),
             ("number", number),
         ]),
-        _ => Value::Nil,
+        // Unknown to the reference, and a map, as all that it ignores there must be (RDS-04).
+        ClusterBody::Returned { socket } => Value::map([
+            ("uid", uid),
+            ("type", kind(envelope::RETURNED)),
+            ("socket", Some(Value::str(&**socket))),
+            ("number", number),
+        ]),
+        _ => return Ok(None),
     };
-    super::write(&request)
+    super::write(&request).map(Some)
 }
 
-/// Whose an answer is the reference does not say, and does not mind.
-fn encode_response(message: &ClusterMessage) -> Result<Vec<u8>, EncodeError> {
+/// `None` for what is no answer. Whose it is the reference does not say, and does not mind.
+fn encode_response(message: &ClusterMessage) -> Result<Option<Vec<u8>>, EncodeError> {
     let (uid, number) = (sender(message), number(message));
     let response = match &message.body {
         ClusterBody::FetchSocketsResponse {
@@ -414,7 +431,7 @@ fn encode_response(message: &ClusterMessage) -> Result<Vec<u8>, EncodeError> {
                 ("socket", socket.as_deref().map(Value::str)),
                 ("number", number),
             ]);
-            return super::write_msgpack(&answer);
+            return super::write_msgpack(&answer).map(Some);
         }
         ClusterBody::AllRoomsResponse { request_id, rooms } => Value::map([
             ("requestId", parts::id(request_id)),
@@ -422,9 +439,9 @@ fn encode_response(message: &ClusterMessage) -> Result<Vec<u8>, EncodeError> {
             ("uid", uid),
             ("number", number),
         ]),
-        _ => Value::Nil,
+        _ => return Ok(None),
     };
-    super::write(&response)
+    super::write(&response).map(Some)
 }
 
 fn kind(kind: u64) -> Option<Value<'static>> {

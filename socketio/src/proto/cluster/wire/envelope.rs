@@ -10,6 +10,7 @@ use crate::proto::cluster::message::{ClusterBody, ClusterMessage, Scope, ServerI
 const REVOKED: u64 = 101;
 const ALL_ROOMS: u64 = 102;
 const ALL_ROOMS_RESPONSE: u64 = 103;
+pub(super) const RETURNED: u64 = 104;
 
 /// In which format a message is written. Both are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,6 +133,7 @@ pub(super) fn kind(body: &ClusterBody) -> u64 {
     match body {
         ClusterBody::AllRooms { .. } => ALL_ROOMS,
         ClusterBody::AllRoomsResponse { .. } => ALL_ROOMS_RESPONSE,
+        ClusterBody::Returned { .. } => RETURNED,
         body => body.wire_type().map_or(REVOKED, u64::from),
     }
 }
@@ -145,7 +147,7 @@ pub(super) fn read_body(
         1 => return Ok(ClusterBody::InitialHeartbeat),
         2 => return Ok(ClusterBody::Heartbeat),
         13 => return Ok(ClusterBody::AdapterClose),
-        3..=12 | REVOKED | ALL_ROOMS | ALL_ROOMS_RESPONSE => {}
+        3..=12 | REVOKED..=RETURNED => {}
         _ => return Err(Ignored::UnknownType),
     }
     let mut data = data.ok_or(Ignored::Missing("data"))?;
@@ -209,6 +211,9 @@ pub(super) fn read_body(
         ALL_ROOMS_RESPONSE => ClusterBody::AllRoomsResponse {
             request_id: data.request_id()?,
             rooms: parts::read_rooms(data.need_array("rooms")?, "rooms")?,
+        },
+        RETURNED => ClusterBody::Returned {
+            socket: data.need_str("socket")?.into(),
         },
         _ => read_revocation(data)?,
     })
@@ -290,6 +295,7 @@ pub(super) fn data(body: &ClusterBody) -> Result<Option<Value<'_>>, EncodeError>
             ("requestId", parts::id(request_id)),
             ("rooms", parts::rooms(rooms)),
         ]),
+        ClusterBody::Returned { socket } => Value::map([("socket", Some(Value::str(&**socket)))]),
         ClusterBody::Revoked { revocation } => {
             Value::map([("revocation", Some(Value::of(revocation)?))])
         }

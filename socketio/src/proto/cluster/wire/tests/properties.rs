@@ -109,7 +109,7 @@ impl Random {
     }
 
     fn body(&mut self) -> ClusterBody {
-        match self.below(12) {
+        match self.below(13) {
             0 => ClusterBody::Broadcast {
                 packet: self.event(),
                 opts: self.opts(),
@@ -151,7 +151,10 @@ impl Random {
                 request_id: self.request(),
                 rooms: self.rooms(),
             },
-            10 => ClusterBody::BroadcastClientCount {
+            10 => ClusterBody::Returned {
+                socket: self.id().into(),
+            },
+            11 => ClusterBody::BroadcastClientCount {
                 request_id: self.request(),
                 client_count: self.below(1 << 40),
             },
