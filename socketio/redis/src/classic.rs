@@ -126,7 +126,7 @@ impl Adapter for Classic {
         let everywhere = Subscription::new(Kind::Channel, name);
         routes.open(&everywhere, "", Role::Server);
         running.link.want([everywhere]);
-        let started = running.link.start(server, routes);
+        let started = running.link.start(&server, routes);
         let started = started.and_then(|()| {
             let set = self.running.set(running);
             set.map_err(|_| AdapterError::Closed)

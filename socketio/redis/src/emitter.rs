@@ -59,7 +59,6 @@ impl Emitter {
 
     /// Everyone in a namespace. A name without a slash in front gets one.
     //= EMT-04
-    #[must_use]
     pub fn of(&self, nsp: &str) -> Target<'_> {
         let nsp = if nsp.starts_with('/') {
             nsp.to_owned()
@@ -74,13 +73,11 @@ impl Emitter {
     }
 
     /// Members of a room of the namespace `/`.
-    #[must_use]
     pub fn to(&self, room: impl Into<Room>) -> Target<'_> {
         self.of("/").to(room)
     }
 
     /// Everyone in the namespace `/` but members of a room.
-    #[must_use]
     pub fn except(&self, room: impl Into<Room>) -> Target<'_> {
         self.of("/").except(room)
     }

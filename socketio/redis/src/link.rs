@@ -156,7 +156,7 @@ impl Link {
     /// Connects, in tasks of the server.
     pub(crate) fn start(
         &self,
-        server: ClusterHandle,
+        server: &ClusterHandle,
         ears: Arc<dyn Ears>,
     ) -> Result<(), AdapterError> {
         let waiting = lock(&self.waiting).take().ok_or(AdapterError::Closed)?;
@@ -170,7 +170,7 @@ impl Link {
     pub(crate) fn want(&self, subscriptions: impl IntoIterator<Item = Subscription>) {
         let mut table = lock(&self.shared.table);
         for subscription in subscriptions {
-            table.want(subscription);
+            table.want(&subscription);
         }
         if !table.is_settled() {
             self.shared.change(|condition| condition.is_hearing = false);
@@ -182,7 +182,7 @@ impl Link {
     pub(crate) fn give_up(&self, subscriptions: impl IntoIterator<Item = Subscription>) {
         let mut table = lock(&self.shared.table);
         for subscription in subscriptions {
-            table.give_up(subscription);
+            table.give_up(&subscription);
         }
         drop(table);
         self.shared.changed.notify_one();

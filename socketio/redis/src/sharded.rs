@@ -181,7 +181,7 @@ impl Adapter for Sharded {
         let everywhere = Subscription::new(Kind::Sharded, self.channels.server());
         routes.open(&everywhere, Scope::Server);
         running.link.want([everywhere]);
-        let started = running.link.start(server, routes);
+        let started = running.link.start(&server, routes);
         let started = started.and_then(|()| {
             let set = self.running.set(running);
             set.map_err(|_| AdapterError::Closed)

@@ -92,21 +92,21 @@ impl<T> Default for Table<T> {
 }
 
 impl<T: Copy + Ord> Table<T> {
-    pub(crate) fn want(&mut self, subscription: Subscription) {
+    pub(crate) fn want(&mut self, subscription: &Subscription) {
         self.set(subscription, true);
     }
 
-    pub(crate) fn give_up(&mut self, subscription: Subscription) {
+    pub(crate) fn give_up(&mut self, subscription: &Subscription) {
         self.set(subscription, false);
     }
 
-    fn set(&mut self, subscription: Subscription, is_wanted: bool) {
+    fn set(&mut self, subscription: &Subscription, is_wanted: bool) {
         let entry = self.entries.entry(subscription.clone()).or_insert(Entry {
             is_wanted: false,
             state: State::Absent,
         });
         if entry.is_wanted == is_wanted {
-            return self.settle(&subscription);
+            return self.settle(subscription);
         }
         entry.is_wanted = is_wanted;
         if entry.state != State::Present {
@@ -115,8 +115,8 @@ impl<T: Copy + Ord> Table<T> {
                 false => self.missing.saturating_sub(1),
             };
         }
-        self.refused.remove(&subscription);
-        self.settle(&subscription);
+        self.refused.remove(subscription);
+        self.settle(subscription);
     }
 
     /// Notes whether something is to be done, and forgets what is neither wanted nor there.
@@ -231,8 +231,8 @@ mod tests {
     fn what_is_wanted_is_subscribed_once() {
         let mut table = Table::<u32>::default();
         assert!(table.is_settled());
-        table.want(room());
-        table.want(room());
+        table.want(&room());
+        table.want(&room());
         assert!(!table.is_settled());
         assert_eq!(table.take(0, 9), [step(true)]);
         assert_eq!(table.take(0, 9), []);
@@ -240,7 +240,7 @@ mod tests {
         table.finish(&step(true), Ok(()));
         assert!(table.is_settled());
         assert_eq!(table.take(0, 9), []);
-        table.give_up(room());
+        table.give_up(&room());
         assert_eq!(table.take(0, 9), [step(false)]);
         table.finish(&step(false), Ok(()));
         assert_eq!(table.take(0, 9), []);
@@ -253,15 +253,15 @@ mod tests {
     #[test]
     fn one_command_is_on_its_way_for_each_channel_and_the_last_state_wins() {
         let mut table = Table::<u32>::default();
-        table.want(room());
+        table.want(&room());
         assert_eq!(table.take(0, 9), [step(true)]);
-        table.give_up(room());
-        table.want(room());
-        table.give_up(room());
+        table.give_up(&room());
+        table.want(&room());
+        table.give_up(&room());
         assert_eq!(table.take(0, 9), [], "its first command is not confirmed");
         table.finish(&step(true), Ok(()));
         assert_eq!(table.take(0, 9), [step(false)]);
-        table.want(room());
+        table.want(&room());
         assert!(!table.is_settled(), "it is about to be gone");
         table.finish(&step(false), Ok(()));
         assert!(!table.is_settled());
@@ -273,8 +273,8 @@ mod tests {
     #[test]
     fn what_is_left_before_it_was_sent_is_never_sent() {
         let mut table = Table::<u32>::default();
-        table.want(room());
-        table.give_up(room());
+        table.want(&room());
+        table.give_up(&room());
         assert_eq!(table.take(0, 9), []);
         assert!(table.is_settled() && table.entries.is_empty());
     }
@@ -282,7 +282,7 @@ mod tests {
     #[test]
     fn what_is_refused_is_tried_again_later() {
         let mut table = Table::<u32>::default();
-        table.want(room());
+        table.want(&room());
         let steps = table.take(0, 9);
         table.finish(&steps[0], Err(5));
         assert_eq!(table.next_retry(), Some(5));
@@ -290,7 +290,7 @@ mod tests {
         assert_eq!(table.take(4, 9), []);
         assert_eq!(table.take(5, 9), [step(true)]);
         table.finish(&steps[0], Err(9));
-        table.give_up(room());
+        table.give_up(&room());
         assert_eq!(table.take(9, 9), [], "nobody wants it any more");
         assert_eq!(table.next_retry(), None);
     }
@@ -299,12 +299,12 @@ mod tests {
     fn all_is_subscribed_again_after_a_cut() {
         let mut table = Table::<u32>::default();
         let other = Subscription::new(Kind::Pattern, "p#/#*");
-        table.want(room());
-        table.want(other.clone());
+        table.want(&room());
+        table.want(&other);
         for step in table.take(0, 9) {
             table.finish(&step, Ok(()));
         }
-        table.give_up(room());
+        table.give_up(&room());
         let lost = table.take(0, 9);
         table.disconnected();
         assert!(!table.is_settled());
@@ -321,7 +321,7 @@ mod tests {
     fn a_batch_has_a_bound() {
         let mut table = Table::<u32>::default();
         for number in 0..10 {
-            table.want(Subscription::new(Kind::Sharded, number.to_string()));
+            table.want(&Subscription::new(Kind::Sharded, number.to_string()));
         }
         assert_eq!(table.take(0, 4).len(), 4);
         assert_eq!(table.take(0, 4).len(), 4);
@@ -349,11 +349,11 @@ mod tests {
                 match below(6) {
                     0 | 1 => {
                         wanted[index] = true;
-                        table.want(name(index));
+                        table.want(&name(index));
                     }
                     2 => {
                         wanted[index] = false;
-                        table.give_up(name(index));
+                        table.give_up(&name(index));
                     }
                     3 => on_the_way.extend(table.take(now, 2)),
                     4 if !on_the_way.is_empty() => {

@@ -298,7 +298,7 @@ fn encode_broadcast<'a>(
         members.push(("number".into(), number));
     }
     // Nobody's broadcast has no place for that, so it is an emitter's.
-    let uid = sender(message).unwrap_or(Value::str(ServerId::EMITTER));
+    let uid = sender(message).unwrap_or_else(|| Value::str(ServerId::EMITTER));
     let elements = [Some(uid), packet, Some(options)];
     let payload = Value::Array(elements.into_iter().flatten().collect());
     //= RED-BC-02

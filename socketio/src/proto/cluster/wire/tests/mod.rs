@@ -1,5 +1,11 @@
 //! What two servers of Node said to each other, what is garbage, and what holds of any message.
 
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    reason = "a test that goes too far fails"
+)]
+
 mod encoders;
 mod garbage;
 mod golden;
@@ -12,6 +18,10 @@ use super::value::Value;
 use crate::proto::cluster::message::{ClusterBody, ClusterMessage, Scope};
 
 /// One value in the shortest msgpack.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "it is written where it is passed"
+)]
 fn pack(json: serde_json::Value) -> Vec<u8> {
     super::msgpack::write(&Value::of(&json).unwrap())
 }
