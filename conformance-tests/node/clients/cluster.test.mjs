@@ -2,6 +2,7 @@
 
 import { describe, it } from "node:test";
 import assert from "node:assert/strict";
+import { Emitter } from "@socket.io/redis-emitter";
 import { ADAPTER, PREFIX, call, client, eventually, join, redis } from "./support/cluster.mjs";
 import { Inbox, next } from "./support/inbox.mjs";
 
@@ -163,6 +164,30 @@ describe("rooms that are left and joined again", () => {
       const [first] = await heard.take(1);
       assert.equal(first, 1);
     });
+  });
+});
+
+describe("an emitter of Node", { skip: ADAPTER !== "redis" }, () => {
+  it("reaches the clients of both and the servers", async (t) => {
+    const [a, b] = await both(t, "/custom");
+    const [inA, inB] = [new Inbox(a, "x"), new Inbox(b, "x")];
+    const [room, other] = [fresh(), fresh()];
+    await Promise.all([join(t, a, room, "/custom"), join(t, b, room, "/custom"), call(b, "heard")]);
+    const emitter = new Emitter(await redis(t), { key: PREFIX }).of("custom");
+    emitter.emit("x", 1, Buffer.from([1, 2]));
+    emitter.to(room).except(a.id).emit("x", 2);
+    emitter.to(a.id).volatile.emit("x", 3);
+    assert.deepEqual(await inB.take(2), [1, 2]);
+    assert.deepEqual(await inA.take(2), [1, 3]);
+    emitter.in(room).socketsJoin([other]);
+    for (const socket of [a, b]) {
+      await eventually(async () => assert.deepEqual((await call(socket, "me")).rooms, [other, room].sort()));
+    }
+    emitter.serverSideEmit("note", "from outside");
+    await eventually(async () => assert.deepEqual(await call(b, "heard"), [["note", "from outside"]]));
+    const gone = [a, b].map((socket) => next(socket, "disconnect"));
+    emitter.in(other).disconnectSockets();
+    assert.deepEqual((await Promise.all(gone)).length, 2);
   });
 });
 
