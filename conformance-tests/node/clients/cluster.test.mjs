@@ -176,7 +176,7 @@ describe("an emitter of Node", { skip: ADAPTER !== "redis" }, () => {
     const emitter = new Emitter(await redis(t), { key: PREFIX }).of("custom");
     emitter.emit("x", 1, Buffer.from([1, 2]));
     emitter.to(room).except(a.id).emit("x", 2);
-    emitter.to(a.id).volatile.emit("x", 3);
+    emitter.to(a.id).compress(false).emit("x", 3);
     assert.deepEqual(await inB.take(2), [1, 2]);
     assert.deepEqual(await inA.take(2), [1, 3]);
     emitter.in(room).socketsJoin([other]);
