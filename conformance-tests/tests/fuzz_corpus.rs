@@ -15,7 +15,8 @@ const fn target(name: &'static str, run: fn(&[u8])) -> Target {
     Target { name, run }
 }
 
-const TARGETS: [Target; 12] = [
+const TARGETS: [Target; 13] = [
+    target("cluster_wire", socketio::fuzzing::cluster_wire),
     target("head", engineio::fuzzing::head),
     target("json", socketio::fuzzing::json),
     target("json_text", socketio::fuzzing::json_text),

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Name and folder.
-const CRATES: [(&str, &str); 3] = [
+const CRATES: [(&str, &str); 4] = [
     ("engineio", "engineio"),
     ("socketio-auth", "auth"),
     ("socketio", "socketio"),
+    ("socketio-redis", "socketio/redis"),
 ];
 
 /// A program that uses what the first pages show.

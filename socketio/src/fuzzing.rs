@@ -13,6 +13,11 @@ use socketio_auth::server::lenient_json;
 
 use crate::codec::kind::PacketKind;
 use crate::codec::packet::Packet;
+use crate::proto::cluster::message::{ClusterMessage, Scope};
+use crate::proto::cluster::wire::envelope::{self, Encoding};
+use crate::proto::cluster::wire::stream::{self, Entry, Session};
+use crate::proto::cluster::wire::{Ignored, classic};
+
 use crate::codec::{Codec, Decoder, OutgoingEvent, OwnedArgs, PacketLimits, RawArgs};
 
 const LIMITS: PacketLimits = PacketLimits {
@@ -65,6 +70,107 @@ pub fn json_text(data: &[u8]) {
             "the scanner said {ours:?}, and serde_json {values:?}"
         ),
     }
+}
+
+/// What another server writes on the bus of a cluster. The first byte says on which kind of channel. What is read can be
+/// written, and reads as the same.
+pub fn cluster_wire(data: &[u8]) {
+    const NSP: &str = "/";
+    let Some(([channel], payload)) = data.split_first_chunk() else {
+        return;
+    };
+    match channel % 6 {
+        0 => same(
+            payload,
+            |bytes| classic::decode_broadcast(bytes, NSP),
+            classic_bytes,
+        ),
+        1 => same(
+            payload,
+            |bytes| classic::decode_request(bytes, NSP),
+            classic_bytes,
+        ),
+        2 => same(
+            payload,
+            |bytes| classic::decode_response(bytes, NSP),
+            classic_bytes,
+        ),
+        3 => {
+            let scope = Scope::namespace(NSP);
+            for encoding in [Encoding::JsonUnlessBinary, Encoding::Msgpack] {
+                same(
+                    payload,
+                    |bytes| envelope::decode(bytes, &scope),
+                    |message| envelope::encode(message, encoding).ok(),
+                );
+            }
+        }
+        4 => entry(payload),
+        _ => {
+            if let Ok(session) = Session::decode(payload) {
+                let written = session.encode().expect("what was read can be written");
+                let read = Session::decode(written.as_bytes());
+                assert_eq!(read, Ok(session), "and reads as the same");
+            }
+        }
+    }
+}
+
+fn classic_bytes(message: &ClusterMessage) -> Option<Vec<u8>> {
+    classic::encode(message)
+        .ok()
+        .flatten()
+        .map(|out| out.payload)
+}
+
+fn same(
+    payload: &[u8],
+    decode: impl Fn(&[u8]) -> Result<ClusterMessage, Ignored>,
+    encode: impl Fn(&ClusterMessage) -> Option<Vec<u8>>,
+) {
+    let Ok(message) = decode(payload) else {
+        return;
+    };
+    // It may be as deep as can be read and in a deeper frame here.
+    let Some(written) = encode(&message) else {
+        return;
+    };
+    let Ok(read) = decode(&written) else {
+        let asks_for_ids = written
+            .windows(5)
+            .any(|part| part == b"0ids:" || part == b"\0ids");
+        assert!(asks_for_ids, "what was written can be read");
+        return;
+    };
+    assert_eq!(encode(&read), Some(written), "and reads as the same");
+}
+
+fn entry(payload: &[u8]) {
+    let Some(([kind], data)) = payload.split_first_chunk() else {
+        return;
+    };
+    let kind = (kind % 16).to_string();
+    let fields: [(&[u8], &[u8]); 4] = [
+        (b"uid", b"u"),
+        (b"nsp", b"/"),
+        (b"type", kind.as_bytes()),
+        (b"data", data),
+    ];
+    let Ok(message) = stream::decode(&Entry::of(fields)) else {
+        return;
+    };
+    let Ok(written) = stream::encode(&message) else {
+        return;
+    };
+    let fields = written
+        .iter()
+        .map(|(name, value)| (name.as_bytes(), &**value));
+    let read = stream::decode(&Entry::of(fields)).expect("what was written can be read");
+    assert_eq!(
+        stream::encode(&read),
+        Ok(written.clone()),
+        "and reads as the same"
+    );
 }
 
 /// As many levels as there are brackets open at once, those inside strings included.

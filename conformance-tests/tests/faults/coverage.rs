@@ -12,7 +12,9 @@ use crate::fault::Fault;
 use crate::{auth_faults, eio3_faults, engine_faults, socket_faults};
 
 /// Areas that cannot be seen by a client of one server.
-const OUT_OF_SCOPE: [&str; 7] = ["EIO4-WT", "RED", "EMT", "CLA", "SHD", "STR", "ADM"];
+const OUT_OF_SCOPE: [&str; 9] = [
+    "EIO4-WT", "RDS", "RED", "EMT", "CLA", "SHD", "STR", "PGA", "ADM",
+];
 
 /// Of the rules in scope, so many percent may be without a case.
 const EXCEPTIONS_PERCENT: usize = 5;

@@ -28,6 +28,8 @@ pub use crate::proto::cluster::message::{
 };
 pub use crate::proto::cluster::remote::RemoteSocket;
 pub use crate::proto::cluster::requests::ServerCount;
+#[cfg(feature = "cluster-wire")]
+pub use crate::proto::cluster::wire;
 pub use adapter::{Adapter, Membership, WantedRooms};
 pub use answers::{Gathered, Gathering, ServerAnswer};
 pub use error::AdapterError;

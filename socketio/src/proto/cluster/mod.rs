@@ -9,3 +9,5 @@ pub(crate) mod requests;
 pub(crate) mod room_changes;
 #[cfg(test)]
 mod tests;
+#[cfg(feature = "cluster-wire")]
+pub mod wire;

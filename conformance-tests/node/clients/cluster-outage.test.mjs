@@ -1,0 +1,73 @@
+// Redis is stopped, started anew, and hangs. Both nodes serve their own clients meanwhile, and find each other again.
+
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { it } from "node:test";
+import assert from "node:assert/strict";
+import { call, client, eventually, join, redis } from "./support/cluster.mjs";
+import { Inbox } from "./support/inbox.mjs";
+
+const PORT = new URL(process.env.REDIS_URL).port;
+
+/** Starts a Redis where the last one was; it ends with test `t`. */
+function start(t) {
+  const server = spawn("redis-server", ["--port", PORT, "--save", "", "--bind", "127.0.0.1"], { stdio: "ignore" });
+  const ended = once(server, "exit");
+  t.after(() => {
+    server.kill("SIGKILL");
+    return ended;
+  });
+  return server;
+}
+
+it("a stopped Redis", async (t) => {
+  const [a, b] = await Promise.all([client(t, 0), client(t, 1)]);
+  await join(t, b, "old");
+  await works(a, b);
+  await (await redis(t)).sendCommand(["SHUTDOWN", "NOSAVE"]).catch(() => {});
+  await alone(a);
+  start(t);
+  await works(a, b);
+  await works(b, a, a.id);
+});
+
+it("a Redis that hangs", async (t) => {
+  const server = start(t);
+  const [a, b] = await Promise.all([client(t, 0), client(t, 1)]);
+  await call(b, "join", "old");
+  await works(a, b);
+  server.kill("SIGSTOP");
+  await alone(a);
+  server.kill("SIGCONT");
+  await works(a, b);
+  await works(b, a, a.id);
+});
+
+/** Own clients are served, and questions end. */
+async function alone(socket) {
+  const heard = new Inbox(socket, "own");
+  await eventually(async () => {
+    const { error, sockets } = await call(socket, "fetch", { rooms: [socket.id] });
+    assert.notEqual(error, null);
+    assert.deepEqual(sockets.map(({ id }) => id), [socket.id]);
+  });
+  await call(socket, "tell", { rooms: [socket.id] }, "own", 1);
+  await call(socket, "join", "meanwhile");
+  await call(socket, "tell", { rooms: ["meanwhile"] }, "own", 2);
+  assert.deepEqual(await heard.take(2), [1, 2]);
+  const { error } = await call(socket, "serverside-ask", "note-ack", 1);
+  assert.notEqual(error, null);
+}
+
+/** A room from before is heard on the other node, and questions are answered in full. */
+async function works(from, to, room = "old") {
+  const heard = new Inbox(to, "x");
+  await eventually(async () => {
+    await call(from, "tell", { rooms: [room] }, "x", 1);
+    const { error, sockets } = await call(from, "fetch", {});
+    assert.equal(error, null);
+    assert.deepEqual(sockets.map(({ id }) => id).sort(), [from.id, to.id].sort());
+    assert.notEqual(heard.size, 0);
+    assert.equal(await call(from, "count"), 2);
+  });
+}

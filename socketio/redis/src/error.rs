@@ -1,0 +1,92 @@
+//! What can go wrong.
+
+use std::error::Error;
+use std::fmt;
+
+use redis::{Client, IntoConnectionInfo, ProtocolVersion, RedisError};
+
+/// An address of a Redis server that is none.
+#[derive(Debug)]
+pub struct InvalidUrl(RedisError);
+
+impl fmt::Display for InvalidUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            "not the address of a Redis server, as redis://[user:password@]host[:port][/database]",
+        )
+    }
+}
+
+impl Error for InvalidUrl {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.0)
+    }
+}
+
+/// A client that speaks RESP3, over which one connection is told of what it subscribes and answers questions as well.
+pub(crate) fn client(url: &str) -> Result<Client, InvalidUrl> {
+    let info = url.into_connection_info().map_err(InvalidUrl)?;
+    let settings = info.redis_settings().clone();
+    let info = info.set_redis_settings(settings.set_protocol(ProtocolVersion::RESP3));
+    Client::open(info).map_err(InvalidUrl)
+}
+
+/// A message was not published since too many wait already, in number or in bytes: Redis is away or too slow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(clippy::exhaustive_structs, reason = "it has nothing in it")]
+pub struct TooMuchWaiting;
+
+impl fmt::Display for TooMuchWaiting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("too much waits to be published to Redis")
+    }
+}
+
+impl Error for TooMuchWaiting {}
+
+/// Redis refused a command, for example since its access control list does not allow it.
+#[derive(Debug)]
+pub struct Refused {
+    command: &'static str,
+    channel: String,
+    error: RedisError,
+}
+
+impl Refused {
+    pub(crate) fn new(command: &'static str, channel: String, error: RedisError) -> Self {
+        Self {
+            command,
+            channel,
+            error,
+        }
+    }
+
+    /// Which command.
+    #[must_use]
+    pub fn command(&self) -> &str {
+        self.command
+    }
+
+    /// Of which channel or pattern.
+    #[must_use]
+    pub fn channel(&self) -> &str {
+        &self.channel
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            command,
+            channel,
+            error,
+        } = self;
+        write!(f, "Redis refused {command} {channel:?}: {error}")
+    }
+}
+
+impl Error for Refused {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.error)
+    }
+}

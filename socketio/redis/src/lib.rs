@@ -1,0 +1,79 @@
+//! Redis adapters for [`socketio`]: servers of this library and unmodified servers of Node's socket.io share rooms,
+//! acknowledgements and clients over one Redis.
+//!
+//! ```no_run
+//! # fn serve() -> Result<(), Box<dyn std::error::Error>> {
+//! use socketio::SocketIo;
+//! use socketio_redis::RedisAdapter;
+//!
+//! let adapter = RedisAdapter::classic("redis://localhost")?;
+//! let io = SocketIo::builder().adapter(adapter).build()?;
+//! # Ok(()) }
+//! ```
+//!
+//! Await [`ready`](socketio::SocketIo::ready) before you listen, so that nothing that others say after that is missed.
+//!
+//! | adapter | speaks with | choose it when |
+//! |---|---|---|
+//! | [`classic`](RedisAdapter::classic) | `createAdapter` of `@socket.io/redis-adapter`, [`Emitter`] | there are servers of Node with it, or emitters |
+//! | [`sharded`](RedisAdapter::sharded) | `createShardedAdapter` of the same package | there is Redis 7, and rooms are many and small |
+//!
+//! # While Redis is away
+//!
+//! Every server goes on with its own clients. What it says to the others waits, in bounds ([`Classic::max_waiting`]); what does not fit is
+//! told to [`on_adapter_error`](socketio::SocketIoBuilder::on_adapter_error) as [`TooMuchWaiting`]. Questions to the
+//! cluster end at their time limit. A connection that is silently dead is noticed within 5 s; it is made again after 50 ms to 2 s,
+//! all is subscribed again, and everything goes on without a restart. What was on its way when a connection was lost may or may
+//! not have arrived; it is not sent twice.
+//!
+//! # Access control
+//!
+//! A user needs `+hello +auth +client +ping`, and for the classic adapter `+psubscribe +punsubscribe +subscribe +unsubscribe
+//! +publish +pubsub &<prefix>#* &<prefix>-request#* &<prefix>-response#* &<prefix>-server#`, and `&<prefix>#<namespace>#*`
+//! literally for each namespace. For the sharded one it is `+ssubscribe +sunsubscribe +spublish +pubsub &<prefix>#*
+//! &<prefix>-server#`. What is refused is told as [`Refused`], and tried again.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![deny(clippy::indexing_slicing, clippy::string_slice, clippy::as_conversions)]
+
+mod classic;
+mod emitter;
+mod error;
+mod link;
+mod sharded;
+mod subscriptions;
+
+use std::time::Duration;
+
+pub use classic::Classic;
+pub use emitter::{EmitError, Emitter, Target};
+pub use error::{InvalidUrl, Refused, TooMuchWaiting};
+pub use sharded::{RoomChannels, Sharded};
+
+/// As long as questions to the cluster take by default.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The adapters, by the format that they speak.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct RedisAdapter;
+
+impl RedisAdapter {
+    /// The classic adapter, for `redis://[user:password@]host[:port][/database]`.
+    ///
+    /// # Errors
+    ///
+    /// The address is none. Whether somebody is there is not asked yet.
+    pub fn classic(url: &str) -> Result<Classic, InvalidUrl> {
+        Classic::new(url)
+    }
+
+    /// The sharded adapter, for the same addresses.
+    ///
+    /// # Errors
+    ///
+    /// The address is none. Whether somebody is there is not asked yet.
+    pub fn sharded(url: &str) -> Result<Sharded, InvalidUrl> {
+        Sharded::new(url)
+    }
+}

@@ -1,0 +1,332 @@
+//! The sharded adapter: `SPUBLISH`, a channel for each namespace and for each room.
+
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::time::Duration;
+
+use socketio::Room;
+use socketio::auth::BoxFuture;
+use socketio::cluster::wire::Ignored;
+use socketio::cluster::wire::envelope::{self, Channels, Encoding};
+use socketio::cluster::{
+    Adapter, AdapterError, ClusterBody, ClusterHandle, ClusterMessage, Membership, Scope,
+    ServerCount, ServerId, WantedRooms,
+};
+
+use crate::error::{self, InvalidUrl};
+use crate::link::{Ears, Link, QueueLimits};
+use crate::subscriptions::{Kind, Subscription};
+
+/// How many letters a socket id has, by which the reference tells it from other rooms.
+//= SHD-04
+const ID_LETTERS: usize = 20;
+
+/// Which rooms have channels of their own. All servers of a cluster need the same.
+//= SHD-03
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RoomChannels {
+    /// Those that sockets join; what is for one socket goes to all servers.
+    #[default]
+    Dynamic,
+    /// Those, and the room of each single socket.
+    DynamicPrivate,
+    /// None: every server hears every broadcast.
+    Static,
+}
+
+impl RoomChannels {
+    fn has(self, nsp: &str, room: &str) -> bool {
+        match self {
+            Self::Static => false,
+            Self::DynamicPrivate => true,
+            Self::Dynamic => !is_private(nsp, room),
+        }
+    }
+}
+
+/// True for rooms that the subscribers of the reference take for those of single sockets. Those of old clients have the
+/// namespace in front, for which its publishers do not look.
+//= SHD-04
+fn is_private(nsp: &str, room: &str) -> bool {
+    let of_old_client = room
+        .strip_prefix(nsp)
+        .is_some_and(|rest| rest.starts_with('#'));
+    of_old_client || room.encode_utf16().count() == ID_LETTERS
+}
+
+/// Speaks with `@socket.io/redis-adapter`, `createShardedAdapter`. Redis 7 or later is needed.
+#[derive(Debug)]
+#[must_use = "a server is given it by its builder"]
+pub struct Sharded {
+    client: redis::Client,
+    channels: Channels,
+    room_channels: RoomChannels,
+    request_timeout: Duration,
+    limits: QueueLimits,
+    running: OnceLock<Running>,
+}
+
+#[derive(Debug)]
+struct Running {
+    link: Link,
+    routes: Arc<Routes>,
+    own: ServerId,
+}
+
+impl Sharded {
+    pub(crate) fn new(url: &str) -> Result<Self, InvalidUrl> {
+        Ok(Self {
+            client: error::client(url)?,
+            channels: Channels::new("socket.io"),
+            room_channels: RoomChannels::default(),
+            request_timeout: crate::REQUEST_TIMEOUT,
+            limits: QueueLimits::default(),
+            running: OnceLock::new(),
+        })
+    }
+
+    /// What the names of all channels begin with, `socket.io` by default; the reference calls it `channelPrefix`. All servers of
+    /// a cluster need the same.
+    //= SHD-01
+    pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.channels = Channels::new(prefix);
+        self
+    }
+
+    /// Which rooms have channels of their own; the reference calls it `subscriptionMode`.
+    pub fn room_channels(mut self, rooms: RoomChannels) -> Self {
+        self.room_channels = rooms;
+        self
+    }
+
+    /// For how long after a lost connection a number of servers that is lower than before is doubted; 5 s by default. Set it to
+    /// the time limit of questions to the cluster.
+    //= RDS-07
+    pub fn request_timeout(mut self, timeout: Duration) -> Self {
+        self.request_timeout = timeout;
+        self
+    }
+
+    /// How many messages may wait to be published while Redis is away, and how many bytes they may have; 8,192 and 64 MiB by
+    /// default. One more is not published, which [`on_adapter_error`](socketio::SocketIoBuilder::on_adapter_error) is told.
+    pub fn max_waiting(mut self, messages: usize, bytes: usize) -> Self {
+        self.limits = QueueLimits { messages, bytes };
+        self
+    }
+
+    fn running(&self) -> Result<&Running, AdapterError> {
+        self.running.get().ok_or(AdapterError::Closed)
+    }
+
+    fn channel(&self, message: &ClusterMessage) -> String {
+        let Some(nsp) = message.scope.name() else {
+            return self.channels.server();
+        };
+        //= CLA-09
+        if let Some(to) = message.to.as_ref().filter(|to| !to.is_anonymous()) {
+            return self.channels.inner(nsp, to.as_str());
+        }
+        //= SHD-03
+        match &message.body {
+            ClusterBody::Broadcast {
+                opts,
+                request_id: None,
+                ..
+            } => match &*opts.rooms {
+                [room] if self.room_channels.has(nsp, room.as_str()) => {
+                    self.channels.inner(nsp, room.as_str())
+                }
+                _ => self.channels.main(nsp),
+            },
+            _ => self.channels.main(nsp),
+        }
+    }
+
+    fn say(&self, mut message: ClusterMessage) -> Result<(), AdapterError> {
+        let running = self.running()?;
+        //= SHD-05
+        if let ClusterBody::InitialHeartbeat | ClusterBody::Heartbeat | ClusterBody::AdapterClose =
+            message.body
+        {
+            return Ok(());
+        }
+        let channel = self.channel(&message);
+        // The channel says whom it is to, and Redis repeats nothing.
+        message.to = None;
+        message.number = None;
+        let payload = envelope::encode(&message, Encoding::JsonUnlessBinary);
+        let payload = payload.map_err(AdapterError::Encode)?;
+        running.link.publish("SPUBLISH", channel, payload)
+    }
+
+    fn subscriptions(&self, nsp: &str, own: &ServerId) -> [Subscription; 2] {
+        [
+            self.channels.main(nsp),
+            self.channels.inner(nsp, own.as_str()),
+        ]
+        .map(|name| Subscription::new(Kind::Sharded, name))
+    }
+}
+
+impl Adapter for Sharded {
+    fn start(&self, server: ClusterHandle) -> BoxFuture<'_, Result<(), AdapterError>> {
+        let own = server.server_id().clone();
+        let routes = Arc::new(Routes::default());
+        let running = Running {
+            link: Link::new(self.client.clone(), self.limits),
+            routes: Arc::clone(&routes),
+            own,
+        };
+        let everywhere = Subscription::new(Kind::Sharded, self.channels.server());
+        routes.open(&everywhere, Scope::Server);
+        running.link.want([everywhere]);
+        let started = running.link.start(&server, routes);
+        let started = started.and_then(|()| {
+            let set = self.running.set(running);
+            set.map_err(|_| AdapterError::Closed)
+        });
+        Box::pin(async { started })
+    }
+
+    fn ready(&self) -> BoxFuture<'_, Result<(), AdapterError>> {
+        Box::pin(async { self.running()?.link.ready().await })
+    }
+
+    fn publish(&self, message: ClusterMessage) -> BoxFuture<'_, Result<(), AdapterError>> {
+        let said = self.say(message);
+        Box::pin(async { said })
+    }
+
+    fn open_namespace(&self, nsp: &str) -> BoxFuture<'_, Result<(), AdapterError>> {
+        let opened = self.running().map(|running| {
+            let subscriptions = self.subscriptions(nsp, &running.own);
+            for subscription in &subscriptions {
+                running.routes.open(subscription, Scope::namespace(nsp));
+            }
+            running.link.want(subscriptions);
+        });
+        Box::pin(async { opened })
+    }
+
+    fn close_namespace(&self, nsp: &str) -> BoxFuture<'_, Result<(), AdapterError>> {
+        let closed = self.running().map(|running| {
+            running.link.give_up(running.routes.close_all(nsp));
+            running.link.forget_count(&self.channels.main(nsp));
+        });
+        Box::pin(async { closed })
+    }
+
+    fn wanted_rooms(&self) -> WantedRooms {
+        match self.room_channels {
+            RoomChannels::Dynamic => WantedRooms::Joined,
+            RoomChannels::DynamicPrivate => WantedRooms::All,
+            RoomChannels::Static => WantedRooms::None,
+        }
+    }
+
+    fn room_changed(&self, nsp: &str, room: &Room, is_open: bool) {
+        let Some(running) = self.running.get() else {
+            return;
+        };
+        if !self.room_channels.has(nsp, room.as_str()) {
+            return;
+        }
+        let name = self.channels.inner(nsp, room.as_str());
+        let subscription = Subscription::new(Kind::Sharded, name);
+        if is_open {
+            running.routes.open(&subscription, Scope::namespace(nsp));
+            running.link.want([subscription]);
+        } else {
+            running.routes.close(&subscription);
+            running.link.give_up([subscription]);
+        }
+    }
+
+    fn membership(&self) -> Membership {
+        Membership::Counted
+    }
+
+    fn server_count(&self, nsp: &str) -> BoxFuture<'_, Result<ServerCount, AdapterError>> {
+        let channel = self.channels.main(nsp);
+        Box::pin(async {
+            let link = &self.running()?.link;
+            link.count("SHARDNUMSUB", channel, self.request_timeout)
+                .await
+        })
+    }
+
+    /// The common format has no such question.
+    fn asks_rooms(&self) -> bool {
+        false
+    }
+
+    fn close(&self) -> BoxFuture<'_, Result<(), AdapterError>> {
+        Box::pin(async { self.running()?.link.flush().await })
+    }
+}
+
+/// Which channel belongs to which namespace.
+#[derive(Debug, Default)]
+struct Routes {
+    table: RwLock<HashMap<String, Scope>>,
+}
+
+impl Routes {
+    fn open(&self, subscription: &Subscription, scope: Scope) {
+        let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
+        table.insert(subscription.name.clone(), scope);
+    }
+
+    fn close(&self, subscription: &Subscription) {
+        let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
+        table.remove(&subscription.name);
+    }
+
+    /// Closes all channels of a namespace, those of rooms included.
+    fn close_all(&self, nsp: &str) -> Vec<Subscription> {
+        let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
+        let closed = table.extract_if(|_, scope| scope.name() == Some(nsp));
+        closed
+            .map(|(name, _)| Subscription::new(Kind::Sharded, name))
+            .collect()
+    }
+}
+
+impl Ears for Routes {
+    fn read(
+        &self,
+        _: Option<&str>,
+        channel: &str,
+        payload: &[u8],
+    ) -> Option<Result<ClusterMessage, Ignored>> {
+        let scope = {
+            let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
+            table.get(channel)?.clone()
+        };
+        Some(envelope::decode(payload, &scope))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn which_rooms_have_channels() {
+        use RoomChannels::{Dynamic, DynamicPrivate, Static};
+        let id = "cd5ZahABnRHpzlgRAAAA";
+        for (mode, room, has) in [
+            (Dynamic, "room", true),
+            (Dynamic, id, false),
+            // 20 letters in JavaScript
+            (Dynamic, "😀😀😀😀😀😀😀😀😀😀", false),
+            (Dynamic, "/admin#cd5ZahABnRHpzlgRAAAA", false),
+            (Dynamic, "/admin", true),
+            (DynamicPrivate, id, true),
+            (Static, "room", false),
+        ] {
+            assert_eq!(mode.has("/admin", room), has, "{mode:?} {room}");
+        }
+    }
+}

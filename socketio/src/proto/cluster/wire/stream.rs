@@ -1,0 +1,254 @@
+//! The entries of a stream, and the sessions beside it (PROTOCOL.md §6.5).
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value as Json;
+
+use super::envelope::{self, Nil};
+use super::ignored::Ignored;
+use super::parts;
+use super::value::Value;
+use crate::codec::EncodeError;
+use crate::proto::cluster::message::{ClusterBody, ClusterMessage, Scope, ServerId};
+use crate::proto::room::Room;
+
+/// The fields of an entry, as they are found by their names.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Entry<'a> {
+    /// The field `uid`: who wrote it.
+    pub uid: Option<&'a [u8]>,
+    /// The field `nsp`.
+    pub nsp: Option<&'a [u8]>,
+    /// The field `type`, in digits.
+    pub kind: Option<&'a [u8]>,
+    /// The field `data`: JSON, or msgpack in base64.
+    pub data: Option<&'a [u8]>,
+}
+
+impl<'a> Entry<'a> {
+    /// Sorts fields. Of those with one name the last counts.
+    //= STR-01
+    pub fn of(fields: impl IntoIterator<Item = (&'a [u8], &'a [u8])>) -> Self {
+        let mut entry = Self::default();
+        for (name, value) in fields {
+            match name {
+                b"uid" => entry.uid = Some(value),
+                b"nsp" => entry.nsp = Some(value),
+                b"type" => entry.kind = Some(value),
+                b"data" => entry.data = Some(value),
+                _ => {}
+            }
+        }
+        entry
+    }
+}
+
+/// Reads an entry.
+///
+/// # Errors
+///
+/// Why it means nothing.
+//= STR-01
+pub fn decode(entry: &Entry<'_>) -> Result<ClusterMessage, Ignored> {
+    let uid = text(entry.uid, "uid")?;
+    let nsp = text(entry.nsp, "nsp")?;
+    let kind = text(entry.kind, "type")?;
+    let kind = kind.parse().map_err(|_| Ignored::UnknownType)?;
+    let body = match entry.data {
+        None => envelope::read_body(kind, None, Nil::Null),
+        Some(data) if data.first() == Some(&super::JSON) => {
+            envelope::read_body(kind, Some(super::read(data)?), Nil::Null)
+        }
+        Some(data) => {
+            let bytes = unbase64(data)?;
+            envelope::read_body(kind, Some(super::read(&bytes)?), Nil::Nothing)
+        }
+    };
+    Ok(ClusterMessage::new(
+        ServerId::new(uid),
+        Scope::namespace(nsp),
+        body?,
+    ))
+}
+
+fn text<'a>(field: Option<&'a [u8]>, name: &'static str) -> Result<&'a str, Ignored> {
+    let bytes = field.ok_or(Ignored::Missing(name))?;
+    std::str::from_utf8(bytes).map_err(|_| Ignored::Mistyped(name))
+}
+
+fn unbase64(text: &[u8]) -> Result<Vec<u8>, Ignored> {
+    if text.len() > super::MAX_BYTES {
+        return Err(Ignored::TooLarge);
+    }
+    STANDARD.decode(text).map_err(|_| Ignored::Malformed)
+}
+
+/// True for what is an entry of the stream. What else is said is published, and soon forgotten.
+//= STR-02
+#[must_use]
+pub fn is_entry(body: &ClusterBody) -> bool {
+    match body {
+        ClusterBody::Broadcast { request_id, .. } => request_id.is_none(),
+        ClusterBody::SocketsJoin { .. }
+        | ClusterBody::SocketsLeave { .. }
+        | ClusterBody::DisconnectSockets { .. } => true,
+        _ => false,
+    }
+}
+
+/// Writes an entry: the names and values of its fields, in the order of the wire.
+///
+/// # Errors
+///
+/// Arguments in it are nested too deep, or cannot be translated.
+//= STR-01
+pub fn encode(message: &ClusterMessage) -> Result<Vec<(&'static str, Vec<u8>)>, EncodeError> {
+    // What is about whole servers is no entry.
+    let nsp = message.scope.name().unwrap_or_default();
+    let mut fields = vec![
+        ("uid", message.uid.as_str().into()),
+        ("nsp", nsp.as_bytes().into()),
+        ("type", envelope::kind(&message.body).to_string().into()),
+    ];
+    if let Some(data) = envelope::data(&message.body)? {
+        let written = super::write(&data)?;
+        let written = if written.first() == Some(&super::JSON) {
+            written
+        } else {
+            STANDARD.encode(written).into()
+        };
+        fields.push(("data", written));
+    }
+    Ok(fields)
+}
+
+/// Which of several streams a namespace is in; the reference names it `<stream>-<index>`. It is below zero for some
+/// namespaces, whose streams the reference does not read, so a reader reads those as well.
+//= STR-03
+#[must_use]
+pub fn index(nsp: &str, streams: u32) -> i64 {
+    let hash = nsp.encode_utf16().fold(0_i32, |hash, unit| {
+        hash.wrapping_mul(31).wrapping_add(i32::from(unit))
+    });
+    // Nobody has no stream.
+    i64::from(hash)
+        .checked_rem(i64::from(streams))
+        .unwrap_or_default()
+}
+
+/// What is kept of a socket so that any server can restore it.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Session {
+    /// The public id.
+    pub sid: String,
+    /// The private id, under which it is kept.
+    pub pid: String,
+    /// Its rooms, that of its own id included.
+    pub rooms: Vec<Room>,
+    /// What other servers may know of it.
+    pub data: Json,
+    /// Whose it is. The reference knows nothing of it and keeps it out of what it writes.
+    pub holder: Option<Holder>,
+}
+
+/// Whose a [`Session`] is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Holder {
+    /// The subject.
+    pub subject: String,
+    /// Whose name that is, if it was said.
+    pub issuer: Option<String>,
+}
+
+impl Holder {
+    /// A subject, of an issuer or of none.
+    #[must_use]
+    pub fn new(subject: impl Into<String>, issuer: Option<String>) -> Self {
+        Self {
+            subject: subject.into(),
+            issuer,
+        }
+    }
+}
+
+impl Session {
+    /// A session of nobody in particular.
+    #[must_use]
+    pub fn new(sid: &str, pid: &str, rooms: Vec<Room>, data: Json) -> Self {
+        Self {
+            sid: sid.into(),
+            pid: pid.into(),
+            rooms,
+            data,
+            holder: None,
+        }
+    }
+
+    /// The same of somebody.
+    #[must_use]
+    pub fn with_holder(mut self, holder: Holder) -> Self {
+        self.holder = Some(holder);
+        self
+    }
+
+    /// Reads what is kept under a private id.
+    ///
+    /// # Errors
+    ///
+    /// Why it is no session.
+    //= STR-05
+    pub fn decode(kept: &[u8]) -> Result<Self, Ignored> {
+        let bytes = unbase64(kept)?;
+        let mut session = super::read(&bytes)?;
+        if !matches!(session, Value::Map(_)) {
+            return Err(Ignored::Shape);
+        }
+        let holder = match session.take("holder") {
+            Some(holder) => Some(read_holder(holder)?),
+            None => None,
+        };
+        let data = session.take("data");
+        Ok(Self {
+            sid: session.need_str("sid")?.into(),
+            pid: session.need_str("pid")?.into(),
+            rooms: parts::read_rooms(session.need_array("rooms")?, "rooms")?,
+            data: data.map_or_else(|| Json::Object(serde_json::Map::new()), Value::into_json),
+            holder,
+        })
+    }
+
+    /// What is to be kept.
+    ///
+    /// # Errors
+    ///
+    /// The data is nested too deep.
+    //= STR-05
+    pub fn encode(&self) -> Result<String, EncodeError> {
+        let holder = self.holder.as_ref().map(|holder| {
+            Value::map([
+                ("subject", Some(Value::str(&*holder.subject))),
+                ("issuer", holder.issuer.as_deref().map(Value::str)),
+            ])
+        });
+        let session = Value::map([
+            ("sid", Some(Value::str(&*self.sid))),
+            ("pid", Some(Value::str(&*self.pid))),
+            ("rooms", parts::rooms(&self.rooms)),
+            ("data", Some(Value::of(&self.data)?)),
+            ("holder", holder),
+        ]);
+        Ok(STANDARD.encode(super::write_msgpack(&session)?))
+    }
+}
+
+fn read_holder(mut holder: Value<'_>) -> Result<Holder, Ignored> {
+    let issuer = match holder.take("issuer") {
+        Some(issuer) => Some(issuer.into_str().ok_or(Ignored::Mistyped("issuer"))?.into()),
+        None => None,
+    };
+    let subject = holder.need_str("subject")?.into();
+    Ok(Holder { subject, issuer })
+}
