@@ -455,6 +455,13 @@ impl<D: Send + Sync + 'static> SocketIo<D> {
         self.engine.serve_tcp(stream, peer).await;
     }
 
+    /// True from the beginning of [`drain`](Self::drain) or [`close`](Self::close) on: new clients are refused, and a health
+    /// check should fail.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.engine.is_draining()
+    }
+
     /// Closes every connection at once and refuses new ones; the reason that handlers see is
     /// [`ServerShuttingDown`](crate::DisconnectReason::ServerShuttingDown). Handlers that wait are
     /// dropped.
