@@ -107,7 +107,7 @@ impl AuthOptions {
     }
 }
 
-/// Whom a trusted proxy speaks for. `None` where the peer itself is the client.
+/// Whom a trusted proxy speaks for. `None` where the peer itself is the client, or nothing says otherwise.
 fn forwarded_by(
     proxies: &TrustedProxies,
     request: &engineio::RequestView<'_>,
@@ -124,7 +124,9 @@ fn forwarded_by(
         Some(said) => said.eq_ignore_ascii_case(b"https") || said.eq_ignore_ascii_case(b"wss"),
         None => request.is_secure(),
     };
-    let is_as_seen = client == peer.to_canonical() && is_secure == request.is_secure();
+    // A proxy on the client's own machine names its own address: it speaks for a client all the same.
+    let is_named = request.header("x-forwarded-for").is_some();
+    let is_as_seen = !is_named && client == peer.to_canonical() && is_secure == request.is_secure();
     (!is_as_seen).then(|| Forwarded::new(client).secure(is_secure))
 }
 
