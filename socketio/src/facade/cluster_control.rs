@@ -173,10 +173,7 @@ impl<D> Namespace<D> {
     pub async fn fetch_rooms(&self) -> Gathered<Room> {
         let found = self.fetch_sockets().await;
         found.map(|sockets| {
-            let rooms = sockets.iter().flat_map(|socket| {
-                let is_own = |room: &&Room| room.as_str() == socket.id().as_str();
-                socket.rooms().iter().filter(move |room| !is_own(room))
-            });
+            let rooms = sockets.iter().flat_map(|socket| socket.rooms());
             let distinct: BTreeSet<&Room> = rooms.collect();
             distinct.into_iter().cloned().collect()
         })
