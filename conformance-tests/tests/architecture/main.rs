@@ -4,6 +4,7 @@
 
 mod docs;
 mod floors;
+mod names;
 mod sources;
 mod surface;
 

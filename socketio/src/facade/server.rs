@@ -531,7 +531,7 @@ impl SocketIoService {
     ///
     /// let io = socketio::SocketIo::new();
     /// let service = io.service().peer_from(|ConnectInfo(peer): &ConnectInfo<SocketAddr>| *peer);
-    /// let app: Router = Router::new().route_service("/socket.io/", service);
+    /// let app: Router = Router::new().layer(service.into_layer());
     /// // Only this has axum say it.
     /// let app = app.into_make_service_with_connect_info::<SocketAddr>();
     /// # let _ = app;
