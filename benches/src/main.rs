@@ -10,15 +10,16 @@
 
 use std::error::Error;
 use std::io::Write as _;
+use std::path::Path;
 use std::time::Duration;
 
 use benches::compare::{Options, SCENARIOS, ServerKind, compare, instructions, token};
-use benches::load::{self, Dialect, Target};
+use benches::load::{self, Dialect, Target, trusting};
 use benches::process::Process;
 use benches::sys;
 
 const USAGE: &str = "usage: benches compare [--only NAME,..] [--servers NAME,..] [--rounds N] [--millis N] [--profile socket|engine]
-       benches load --scenario NAME --address IP:PORT --pid PID [--millis N] [--profile socket|engine] [--auth JSON]
+       benches load --scenario NAME --address IP:PORT --pid PID [--millis N] [--profile socket|engine] [--auth JSON] [--tls ROOT.pem]
        benches instructions [--only NAME,..] [--servers NAME,..] [--profile socket|engine]
        benches token SECRET
        benches list";
@@ -117,9 +118,11 @@ fn load_one(arguments: &[String]) -> Result<(), Box<dyn Error>> {
     let mut time = Options::default().time;
     let mut dialect = Dialect::Socket;
     let mut auth = String::new();
+    let mut tls = None;
     for (name, value) in pairs(arguments)? {
         match name {
             "--auth" => auth = value.to_owned(),
+            "--tls" => tls = Some(trusting(Path::new(value))?),
             "--scenario" => scenario = SCENARIOS.iter().find(|known| known.name == value),
             "--address" => address = Some(value.parse()?),
             "--pid" => process = Some(Process(value.parse()?)),
@@ -133,6 +136,7 @@ fn load_one(arguments: &[String]) -> Result<(), Box<dyn Error>> {
         process: process.ok_or(USAGE)?,
         dialect,
         auth,
+        tls,
     };
     sys::raise_descriptor_limit()?;
     let sample = load::play(&target, scenario.ok_or(USAGE)?.scenario, time)?;

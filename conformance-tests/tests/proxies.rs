@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 
 use process::Listening;
+use socketio::auth::limits::TrustedProxies;
 
 /// Where the servers and the proxy listen in the guide.
 const SERVERS: [&str; 2] = ["127.0.0.1:3000", "127.0.0.1:3001"];
@@ -23,9 +24,66 @@ const LIMIT_SECONDS: &str = "240";
 
 #[test]
 fn clients_are_served_through_nginx() {
-    let [one, several] = shown("nginx");
+    let [one, several, _] = shown("nginx");
     Nginx::serves(&one, "one");
     Nginx::serves(&several, "several");
+}
+
+#[test]
+fn a_client_behind_nginx_and_a_unix_socket_has_its_own_address() {
+    let [_, _, unix] = shown("nginx");
+    // A folder of the target directory may be too long for the name of a socket.
+    let path = std::env::temp_dir().join(format!("socketio-proxies-{}", std::process::id()));
+    for door in [UnixDoor::Own, UnixDoor::Axum] {
+        let _served = serve_unix(&path, door);
+        let path = path.to_str().expect("a name of our own");
+        let configuration = unix.replace("/run/app/socket.io.sock", path);
+        assert!(configuration.contains(path), "{configuration}");
+        let address = free_address();
+        let folder = folder("nginx-unix");
+        let mut program = Nginx::start(&configuration, &address, &folder);
+        wait_for(&address, &mut program);
+        let said = run_script("clients/unix-proxy.test.mjs", &address);
+        let _ = program.kill();
+        let _ = program.wait();
+        said.unwrap_or_else(|said| panic!("{door:?}: {said}"));
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum UnixDoor {
+    Own,
+    Axum,
+}
+
+/// Serves whoever trusts a proxy on this Unix socket, until the runtime is dropped.
+fn serve_unix(path: &Path, door: UnixDoor) -> tokio::runtime::Runtime {
+    let _ = fs::remove_file(path);
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let entered = runtime.enter();
+    let listener = tokio::net::UnixListener::bind(path).expect("our own path");
+    drop(entered);
+    let io = socketio::SocketIo::builder()
+        .trusted_proxies(TrustedProxies::default().unix_sockets(true))
+        .engine(|config| config.max_sessions_per_peer(1))
+        .build()
+        .expect("the options are sound");
+    io.namespace("/")
+        .on("whence", |socket, ()| async move {
+            let handshake = socket.handshake();
+            let peer = handshake.peer().map(|peer| peer.ip().to_string());
+            socketio::Ack((peer, handshake.is_secure()))
+        })
+        .open()
+        .expect("the first");
+    runtime.spawn(async move {
+        let router = axum::Router::new().fallback_service(io.service().unix(true));
+        match door {
+            UnixDoor::Own => io.serve(listener).await,
+            UnixDoor::Axum => axum::serve(listener, router).await,
+        }
+    });
+    runtime
 }
 
 #[test]
@@ -45,7 +103,7 @@ fn clients_are_served_through_caddy() {
 /// Three servers, each request at the next: the official clients notice nothing.
 #[test]
 fn nodes_that_know_each_other_need_no_sticky_sessions() {
-    let [_, several] = shown("nginx");
+    let [_, several, _] = shown("nginx");
     for replaced in ["    ip_hash;\n", "/socket.io/", "    keepalive"] {
         assert!(several.contains(replaced), "{several}");
     }
@@ -78,8 +136,8 @@ fn nodes_that_know_each_other_need_no_sticky_sessions() {
     said.unwrap_or_else(|said| panic!("{said}"));
 }
 
-/// What the guide shows in this language: for one server, and for several.
-fn shown(language: &str) -> [String; 2] {
+/// What the guide shows in this language: for one server, for several, and what else there is.
+fn shown<const COUNT: usize>(language: &str) -> [String; COUNT] {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let guide = here.join("../socketio/src/guide/reverse_proxies.md");
     let guide = fs::read_to_string(guide).expect("the guide is there");
@@ -87,9 +145,7 @@ fn shown(language: &str) -> [String; 2] {
     let blocks = guide.split(&fence).skip(1);
     let blocks = blocks.map(|rest| rest.split("```").next().unwrap_or_default().to_owned());
     let blocks: Vec<_> = blocks.collect();
-    blocks
-        .try_into()
-        .expect("one for one server, one for several")
+    blocks.try_into().expect("as many as are looked for")
 }
 
 /// A proxy program, which is ended with the value.

@@ -32,7 +32,7 @@
 //!
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
 //! let engine = Engine::new(Config::new(), Echo)?;
-//! // Or `engine.service()` behind a hyper or tower server, or `engine.serve_accepted(…)` for streams such as TLS.
+//! // Or `engine.service()` behind a hyper or tower server, or `engine.serve_accepted(…)` for streams of other kinds.
 //! engine.serve(tokio::net::TcpListener::bind("127.0.0.1:3000").await?).await?;
 //! # Ok(())
 //! # }
@@ -65,6 +65,7 @@
 //! a chunked body, 2 s for the answer to a close frame and for a polling client to come back and hear of a drain, 30 s for a
 //! client to take what was sent before a close. The heads, and the time for them and between them, are those of
 //! [`Engine::serve`] and [`Engine::serve_accepted`]; behind [`Engine::service`] the server around it has its own.
+//! With feature `tls`, `TlsListener::max_handshakes` bounds handshakes at once: 1,024, and past it nobody is accepted.
 //!
 //! # Features
 //!
@@ -73,6 +74,7 @@
 //! * `compression`: long-polling responses compressed by gzip or deflate, once [`Config::http_compression`] asks for it.
 //! * `deflate`: WebSocket messages compressed (RFC 7692), once [`Config::per_message_deflate`] asks for it.
 //! * `nodes`: several nodes without sticky sessions, see [`Nodes`].
+//! * `tls`: [`Engine::serve`] on a listener that speaks TLS, by rustls: `TlsListener`.
 //! * `tower`: [`EngineService`] as a tower `Service`, and, by `into_layer`, as what wraps another one.
 //! * `tracing`: events for a log. The level says who is to blame: what any peer can cause is `debug`, what the
 //!   environment lacks is `warn`, a panic of the application's or ours is `error`. No event carries a session id, an
@@ -121,6 +123,8 @@ pub use server::{
     Accepted, Connection, Engine, EngineService, Flow, ForeignStream, Handler, Listener, PeerAddr,
     Queued, Ready, SendError, Stats,
 };
+#[cfg(feature = "tls")]
+pub use server::{Certificates, TlsError, TlsListener};
 #[cfg(feature = "tower")]
 pub use server::{EitherBody, EitherFuture, EngineBefore, EngineLayer};
 pub use session_id::{NoRandomness, SessionId};

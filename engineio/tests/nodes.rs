@@ -204,6 +204,18 @@ async fn what_is_wrong_with_a_request_is_said_as_by_the_node_that_has_the_sessio
     }
 }
 
+/// Two tables that contradict each other must not send a request in circles.
+#[tokio::test]
+async fn a_request_is_passed_on_once() {
+    let (one, two) = pair(Door::Own, Config::new).await;
+    let three = Node::start(3, Door::Own, Config::new()).await;
+    three.nodes.set(1, one.address.to_string());
+    let target = format!("{POLLING}&sid={}", one.server.handshake().await);
+    assert_eq!(post(three.addr(), &target, "4hi").await.text(), "ok");
+    two.nodes.set(1, three.address.to_string());
+    assert_eq!(post(two.addr(), &target, "4hi").await.text(), UNKNOWN);
+}
+
 #[tokio::test]
 async fn headers_that_only_nodes_say_are_not_believed_of_clients() {
     let (one, two) = pair(Door::Own, Config::new).await;

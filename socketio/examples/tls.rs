@@ -1,10 +1,10 @@
-//! TLS without a proxy in front: a front door of one's own, by rustls.
+//! TLS without a proxy in front, and certificates that are renewed without a restart.
 //!
 //! For a certificate of your own machine, `openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=localhost
 //! -addext subjectAltName=DNS:localhost -keyout key.pem -out certificate.pem`. Then run
 //!
 //! ```sh
-//! cargo run -p socketio --example tls -- certificate.pem key.pem
+//! cargo run -p socketio --features tls --example tls -- certificate.pem key.pem
 //! ```
 //!
 //! and from Node, which has to be told whom to trust:
@@ -12,24 +12,13 @@
 //! ```js
 //! const socket = io("https://localhost:3443", { ca: await readFile("certificate.pem") });
 //! ```
+//!
+//! Whatever renews the two files sends a signal behind it, `pkill -HUP tls` for instance.
 
-use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::Duration;
-
-use socketio::engineio::Accepted;
+use socketio::engineio::{Certificates, TlsListener};
 use socketio::{Ack, BuildError, SocketIo};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinSet;
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
-use tokio_rustls::rustls::pki_types::pem::PemObject as _;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
-
-/// How long a handshake may take; who needs longer is nobody's client.
-const HANDSHAKE: Duration = Duration::from_secs(10);
-/// How long to wait when the machine has nothing left for a connection.
-const PAUSE: Duration = Duration::from_millis(50);
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
 
 fn build() -> Result<SocketIo, BuildError> {
     let io = SocketIo::new();
@@ -41,30 +30,17 @@ fn build() -> Result<SocketIo, BuildError> {
     Ok(io)
 }
 
-/// Reads a chain of certificates and the key of the first.
-fn acceptor(chain: &str, key: &str) -> Result<TlsAcceptor, Box<dyn std::error::Error>> {
-    let chain = CertificateDer::pem_file_iter(chain)?.collect::<Result<Vec<_>, _>>()?;
-    let key = PrivateKeyDer::from_pem_file(key)?;
-    let mut config = ServerConfig::builder()
-        .with_no_client_auth()
-        .with_single_cert(chain, key)?;
-    // What is spoken inside, so that nobody begins with something else.
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(TlsAcceptor::from(Arc::new(config)))
-}
-
-/// Serves one connection, from its handshake on.
-async fn serve(io: SocketIo, acceptor: TlsAcceptor, stream: TcpStream, peer: SocketAddr) {
-    // Small packets must not wait for the acknowledgement of earlier ones.
-    let _ = stream.set_nodelay(true);
-    match tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await {
-        Ok(Ok(stream)) => {
-            let accepted = Accepted::stream(stream).peer(peer).secure(true);
-            io.serve_accepted(accepted).await;
+/// Reads the files again at each hangup.
+async fn renew(certificates: Certificates) -> std::io::Result<()> {
+    let mut hangups = signal(SignalKind::hangup())?;
+    while hangups.recv().await.is_some() {
+        match certificates.reload() {
+            Ok(()) => eprintln!("renewed"),
+            // Those that were in force still are.
+            Err(error) => eprintln!("not renewed: {error}"),
         }
-        Ok(Err(error)) => eprintln!("{peer}: {error}"),
-        Err(_) => eprintln!("{peer}: no handshake in time"),
     }
+    Ok(())
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -73,28 +49,16 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (Some(chain), Some(key)) = (arguments.next(), arguments.next()) else {
         return Err("how to call it: tls CERTIFICATE.pem KEY.pem [ADDRESS]".into());
     };
-    let acceptor = acceptor(&chain, &key)?;
-    let address = arguments
-        .next()
-        .unwrap_or_else(|| "127.0.0.1:3443".to_owned());
+    let address = arguments.next();
+    let address = address.as_deref().unwrap_or("127.0.0.1:3443");
+    let certificates = Certificates::from_pem_files(chain, key)?;
     let listener = TcpListener::bind(address).await?;
     let io = build()?;
+    let renewing = renew(certificates.clone());
     eprintln!("listening on https://{}", listener.local_addr()?);
-
-    let mut connections = JoinSet::new();
-    loop {
-        tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok((stream, peer)) => {
-                    connections.spawn(serve(io.clone(), acceptor.clone(), stream, peer));
-                }
-                Err(error) => {
-                    eprintln!("nobody can be let in: {error}");
-                    tokio::time::sleep(PAUSE).await;
-                }
-            },
-            // Forgets those that have ended.
-            Some(_) = connections.join_next() => {}
-        }
+    tokio::select! {
+        served = io.serve(TlsListener::new(listener, certificates)) => served?,
+        renewed = renewing => renewed?,
     }
+    Ok(())
 }

@@ -14,7 +14,7 @@
 //! |---|---|
 //! | [`axum`] | an application with sessions, cookies, CORS |
 //! | [`origins`] | pages of other origins: CORS, WebSockets, cookies |
-//! | [`tls`] | without a proxy in front |
+//! | [`tls`] | without a proxy in front; HTTP/2, Unix sockets |
 //! | [`reverse_proxies`] | nginx, HAProxy, Caddy, load balancers |
 //! | [`several_servers`] | events between servers, sticky sessions |
 //!
@@ -38,7 +38,8 @@
 //! | `upload` | files in chunks, with progress, bounded |
 //! | `dashboard` | numbers that change many times a second, for quick and for slow clients |
 //! | `unit_tests` | handlers tested in memory, on a clock that jumps |
-//! | `tls` | a front door of one's own, with rustls |
+//! | `tls` | TLS at the own door, certificates that are renewed |
+//! | `http2` | TLS and HTTP/2 behind axum's routes |
 //! | `unix_socket` | a listener of one's own: a Unix socket beside a port |
 //! | `custom_parser` | another wire format |
 //! | `classic` | the ways in of older Node modules, for their clients |

@@ -61,7 +61,7 @@
 //! One rule for whomever an event is for, a [`Socket`], a [`Namespace`], any [`Broadcast`]:
 //!
 //! * `emit` does not wait and gives `Result<`[`Sent`]`, `[`EmitError`]`>`. The event is in the client's queue, or in at
-//!   least one client's; or nobody takes it, which [`Sent::Dropped`] says; or an error says why it cannot be sent. A
+//!   least one client's; or nobody takes it, which [`Sent::Dropped`] says; or an error says why it was not sent. A
 //!   handler may return it, or let it go.
 //! * `emit_with_ack` gives what is awaited, and the error comes where the answer would: an [`AckFuture`] of a socket, an
 //!   [`AckStream`] of all others, each answer as it comes and with its socket's id.
@@ -166,8 +166,9 @@
 //!   [`Parser`](parser::Parser).
 //! * `compression`, `deflate`: the engine's, for long-polling and for WebSocket; see [`engineio`].
 //! * `nodes`: `SocketIo::serve_nodes`, for several servers without sticky sessions; see [`engineio`].
+//! * `tls`: [`SocketIo::serve`] on a listener that speaks TLS, by rustls: `engineio::TlsListener`; see [`guide::tls`].
 //! * `tower`: [`SocketIoService`] as a tower `Service`, and `SocketIo::layer` around the rest of an application.
-//! * `regex`: dynamic namespaces by regular expression; those by pattern and by predicate are always there.
+//! * `regex`: dynamic namespaces by regular expression; those by pattern and by predicate need no feature.
 //! * `client-bundle`: serves the browser client's files.
 //! * `tracing`: events for a log. The level says who is to blame: what any client can cause is `debug`, what the
 //!   environment lacks is `warn`, a panic of the application's is `error`. No event carries an id, a credential, a

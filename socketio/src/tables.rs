@@ -1,4 +1,4 @@
-//! Giving back what tables grew to in a flood. A table of the standard library never gets smaller by itself.
+//! Giving back what tables grew to in a flood. A table of the standard library does not get smaller by itself.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, Hash};

@@ -7,6 +7,8 @@
 mod node;
 #[path = "../../conformance-tests/tests/support/program.rs"]
 mod program;
+#[path = "../../conformance-tests/tests/support/python.rs"]
+mod python;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -18,43 +20,43 @@ const LIMIT_SECONDS: &str = "120";
 
 #[test]
 fn echo() {
-    Example::named("echo").passes();
+    Example::named("echo").passes_its_own();
 }
 
 /// Of the crate `engineio`: the engine alone.
 #[test]
 fn echo_messages() {
-    Example::named("echo_messages").passes();
+    Example::named("echo_messages").passes_its_own();
 }
 
 #[test]
 fn custom_parser() {
-    Example::named("custom_parser").passes();
+    Example::named("custom_parser").passes_its_own();
 }
 
 #[test]
 fn hyper_server() {
-    Example::named("hyper_server").passes();
+    Example::named("hyper_server").passes_its_own();
 }
 
 #[test]
 fn guest_login() {
-    Example::named("guest_login").passes();
+    Example::named("guest_login").passes_its_own();
 }
 
 #[test]
 fn private_messages() {
-    Example::named("private_messages").passes();
+    Example::named("private_messages").passes_its_own();
 }
 
 #[test]
 fn dashboard() {
-    Example::named("dashboard").passes();
+    Example::named("dashboard").passes_its_own();
 }
 
 #[test]
 fn unit_tests() {
-    Example::named("unit_tests").passes();
+    Example::named("unit_tests").passes_its_own();
 }
 
 #[test]
@@ -76,13 +78,37 @@ fn unix_socket() {
 #[test]
 fn tls() {
     // Keys are not put into packages, so the example has none of its own.
-    let pem = |name: &str| {
-        let file = repository().join("auth/tests/pem").join(name);
+    let pem = repository().join("engineio/tests/pem");
+    let folder = scratch("tls");
+    for (from, to) in [
+        ("first.pem", "chain.pem"),
+        ("first.key.pem", "key.pem"),
+        ("second.pem", "renewed.chain.pem"),
+        ("second.key.pem", "renewed.key.pem"),
+        ("root.pem", "root.pem"),
+    ] {
+        std::fs::copy(pem.join(from), folder.join(to)).expect("our own folder");
+    }
+    let file = |name: &str| {
+        let file = folder.join(name);
         file.to_str().expect("a name of our own").to_owned()
     };
-    let (chain, key) = (pem("localhost.pem"), pem("localhost.key.pem"));
-    Example::with("tls", &[&chain, &key, "127.0.0.1:0"])
-        .passes_with(&[("ROOT_CERTIFICATE", &pem("root.pem"))]);
+    let arguments = [&*file("chain.pem"), &file("key.pem"), "127.0.0.1:0"];
+    Example::with("tls", &arguments).passes_with(&[("FOLDER", &file(""))]);
+}
+
+#[test]
+fn http2() {
+    let pem = |name: &str| {
+        let file = repository().join("engineio/tests/pem").join(name);
+        file.to_str().expect("a name of our own").to_owned()
+    };
+    let arguments = [&*pem("first.pem"), &pem("first.key.pem"), "127.0.0.1:0"];
+    let root = pem("root.pem");
+    let environment = [("ROOT_CERTIFICATE", &*root)];
+    Example::with("http2", &arguments).passes_with(&environment);
+    Example::with("http2", &arguments).passes("node/browser/http2.test.mjs", &environment);
+    Example::with("http2", &arguments).passes("python/clients/http2_test.py", &environment);
 }
 
 /// A program of `examples/`, and the script of the same name that drives it.
@@ -105,25 +131,31 @@ impl Example {
         }
     }
 
-    /// Starts it and has the script pass.
-    fn passes(self) {
+    /// Starts it and has its script pass.
+    fn passes_its_own(self) {
         self.passes_with(&[]);
     }
 
     /// The same, and tells the script these.
     fn passes_with(self, environment: &[(&str, &str)]) {
+        let script = format!("node/examples/{}.test.mjs", self.name);
+        self.passes(&script, environment);
+    }
+
+    /// Starts it and has any script pass, of those beside the conformance tests.
+    fn passes(self, script: &str, environment: &[(&str, &str)]) {
         let program = programs().join(self.name);
         assert_is_built(&program);
         let running = Running::start(Command::new(&program).args(&self.arguments));
         let process = running.process.id().to_string();
         let own = [("EXAMPLE_URL", &*running.url), ("EXAMPLE_PID", &process)];
         let environment = own.into_iter().chain(environment.iter().copied());
-        let script = format!("examples/{}.test.mjs", self.name);
-        let folder = repository().join("conformance-tests/node");
-        assert_eq!(
-            node::run(&folder, &script, LIMIT_SECONDS, environment),
-            Ok(())
-        );
+        let folder = repository().join("conformance-tests");
+        let passed = match script.strip_prefix("node/") {
+            Some(script) => node::run(&folder.join("node"), script, LIMIT_SECONDS, environment),
+            None => python::run(&folder, script, LIMIT_SECONDS, environment),
+        };
+        assert_eq!(passed, Ok(()));
     }
 }
 

@@ -9,7 +9,12 @@ use std::net::SocketAddr;
 use axum::extract::ConnectInfo;
 use axum::{Extension, Router};
 use socketio::auth::limits::TrustedProxies;
+use socketio::auth::{
+    AuthContext, AuthField, Code, Credential, CredentialSource, Extract, Grant, HandshakeView,
+    InHandshake, Outcome, SourceKind, auth_fn,
+};
 use socketio::{Ack, ConnectError, Socket, SocketIo, SocketIoBuilder};
+use tokio::net::TcpStream;
 
 use support::{Flavor, Server, WebSocket};
 
@@ -107,6 +112,57 @@ async fn what_was_asked_for_is_kept_and_nothing_else() {
     for (event, unasked, kept) in expected {
         assert_eq!(ask(&mut without, event).await, unasked, "{event}");
         assert_eq!(ask(&mut with, event).await, kept, "{event}");
+    }
+}
+
+/// Takes the user that a layer has put beside the request.
+struct OfLayer;
+
+impl CredentialSource for OfLayer {
+    fn extract(&self, request: &HandshakeView<'_>) -> Extract {
+        let extensions = request.extensions::<http::Extensions>();
+        match extensions.and_then(|extensions| extensions.get::<User>()) {
+            Some(user) => Extract::Found(Credential::new(user.0, SourceKind::Custom)),
+            None => Extract::Absent,
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_authenticator_judges_what_a_layer_has_established_and_not_what_a_client_claims() {
+    let users = auth_fn(|_: AuthContext, found: Credential| async move {
+        match (found.source(), found.token()) {
+            (SourceKind::Custom, user) => Outcome::Accept(Grant::new(user.to_owned(), user)),
+            _ => Outcome::Reject(Code::InvalidToken.into()),
+        }
+    });
+    let io: SocketIo<String> = SocketIo::builder()
+        .authenticate(InHandshake::new(users).sources(OfLayer.or(AuthField("token"))))
+        .build()
+        .unwrap();
+    io.namespace("/")
+        .on("whoami", |socket, ()| async move {
+            Ack(socket.data().to_string())
+        })
+        .open()
+        .unwrap();
+    let routes = Router::new().fallback_service(io.service());
+    let known = routes.clone().layer(Extension(User("ada")));
+    for (routes, reply) in [(known, r#""ada""#), (routes, "")] {
+        let server = Server::serving(Flavor::TwoWorkers, async move |listener| {
+            axum::serve(listener, routes).await
+        });
+        if reply.is_empty() {
+            let stream = TcpStream::connect(server.address).await.unwrap();
+            let mut client = WebSocket::open_with(stream, "/socket.io/", "", "").await;
+            assert!(client.reader.text().await.starts_with('0'));
+            client.writer.send(r#"40{"token":"ada"}"#).await;
+            let refused = client.reader.text().await;
+            assert!(refused.contains("invalid_token"), "{refused}");
+        } else {
+            let mut client = WebSocket::join_with(server.address, "").await;
+            assert_eq!(ask(&mut client, r#""whoami""#).await, reply);
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Texts that cannot be guessed.
+//! Random texts, too long to guess.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

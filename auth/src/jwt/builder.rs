@@ -219,7 +219,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> JwtBuilder<C> {
     }
 
     /// Takes the subject from this claim, a text or a whole number, instead of `sub`: tokens that say who somebody is with a
-    /// `user_id`. Choose one that never changes hands: renewal, revocation and recovery go by it.
+    /// `user_id`. Choose one that does not change hands: renewal, revocation and recovery go by it.
     ///
     /// ```
     /// # fn main() -> Result<(), socketio_auth::jwt::JwtBuildError> {

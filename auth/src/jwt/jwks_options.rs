@@ -30,7 +30,7 @@ pub struct JwksOptions {
     /// outages of the issuer and trusts withdrawn keys for longer.
     pub max_stale: Duration,
     /// How long a key id that the issuer does not have is not asked for again; 30 s by default. 1024 such ids are
-    /// remembered. Raising it saves requests where tokens name ids that the set never has; a key that is used before it is
+    /// remembered. Raising it saves requests where tokens name ids that the set does not have; a key that is used before it is
     /// published is refused for so long.
     pub negative_ttl: Duration,
     /// The longest key set, in bytes; 256 KiB by default. A longer one, or one of more than 64 keys, is a failed

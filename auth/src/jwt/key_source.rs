@@ -25,7 +25,7 @@ pub struct KeyRequest {
 }
 
 impl KeyRequest {
-    /// The `kid` of the token: 1 to 1,024 bytes of any text without control characters. Use it as a key of a table, never as
+    /// The `kid` of the token: 1 to 1,024 bytes of any text without control characters. Use it as a key of a table, not as
     /// a path, a URL or a part of a query.
     #[must_use]
     pub fn key_id(&self) -> Option<&str> {

@@ -44,7 +44,10 @@ impl AddressKey {
 /// # }
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TrustedProxies(Vec<Network>);
+pub struct TrustedProxies {
+    networks: Vec<Network>,
+    unix_sockets: bool,
+}
 
 /// The text is not an address, nor an address with `/` and the length of its prefix.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,39 +69,78 @@ impl TrustedProxies {
     ///
     /// [`NetworkError`] when a text is neither.
     pub fn new<N: AsRef<str>>(networks: impl IntoIterator<Item = N>) -> Result<Self, NetworkError> {
-        networks
-            .into_iter()
-            .map(|text| text.as_ref().parse())
-            .collect::<Result<_, _>>()
-            .map(Self)
+        let networks = networks.into_iter().map(|text| text.as_ref().parse());
+        Ok(Self {
+            networks: networks.collect::<Result<_, _>>()?,
+            unix_sockets: false,
+        })
+    }
+
+    /// Whether whoever connects to a Unix socket is such a proxy; `false` by default. Who may connect to it is decided by the
+    /// permissions of its file: with `true`, each of them can say any address.
+    ///
+    /// ```
+    /// use socketio_auth::limits::TrustedProxies;
+    ///
+    /// // nginx on this machine, and nobody else.
+    /// let proxies = TrustedProxies::default().unix_sockets(true);
+    /// assert!(proxies.trusts_unix_sockets());
+    /// ```
+    #[must_use]
+    pub fn unix_sockets(mut self, are_trusted: bool) -> Self {
+        self.unix_sockets = are_trusted;
+        self
+    }
+
+    /// True when whoever connects to a Unix socket is one of these proxies.
+    #[must_use]
+    pub fn trusts_unix_sockets(&self) -> bool {
+        self.unix_sockets
     }
 
     /// True when the address is one of these proxies.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
-        self.0.iter().any(|network| network.contains(address))
+        self.networks
+            .iter()
+            .any(|network| network.contains(address))
     }
 
     /// The address of the client whose connection comes from `peer`: the last entry of `X-Forwarded-For` that no
     /// trusted proxy added. What a client writes there itself is never reached, since its own address is behind it.
     pub fn client_address(&self, peer: IpAddr, request: &dyn RequestSource) -> IpAddr {
-        let mut client = peer.to_canonical();
-        if !self.contains(client) {
-            return client;
+        let peer = peer.to_canonical();
+        if !self.contains(peer) {
+            return peer;
         }
+        self.forwarded_for(request).unwrap_or(peer)
+    }
+
+    /// The same for a connection to a Unix socket, which has no address of its own. `None` when these are not
+    /// [trusted](Self::unix_sockets), or the request names nobody.
+    pub fn client_address_on_unix(&self, request: &dyn RequestSource) -> Option<IpAddr> {
+        self.unix_sockets
+            .then(|| self.forwarded_for(request))
+            .flatten()
+    }
+
+    /// Whom the request is forwarded for, by proxies the last of which is trusted.
+    fn forwarded_for(&self, request: &dyn RequestSource) -> Option<IpAddr> {
         let mut forwarded = String::new();
         request.headers("x-forwarded-for", &mut |value| {
             forwarded.push(',');
             // What is not text is not an address either, and ends the search below.
             forwarded.push_str(std::str::from_utf8(value).unwrap_or("?"));
         });
+        let mut client = None;
         for entry in forwarded.rsplit(',').take(MAX_HOPS) {
             let Some(address) = parse_entry(entry.trim()) else {
                 break;
             };
-            client = address.to_canonical();
-            if !self.contains(client) {
+            let address = address.to_canonical();
+            client = Some(address);
+            if !self.contains(address) {
                 break;
             }
         }

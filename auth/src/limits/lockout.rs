@@ -12,8 +12,8 @@ use crate::subject::Subject;
 pub enum LockoutKey<'a> {
     /// Everybody at an address.
     Address(AddressKey),
-    /// A subject that was verified: the holder of the grant that is being renewed. Never the subject that an
-    /// unverified token claims, or anybody could lock anybody out.
+    /// A subject that was verified: the holder of the grant that is being renewed. Do not take what an unverified token
+    /// claims, or anybody could lock anybody out.
     Subject(&'a Subject),
 }
 

@@ -201,6 +201,17 @@ fn only_what_trusted_proxies_wrote_is_believed() {
         let client = proxies.client_address(ip(peer), &Forwarded(header));
         assert_eq!(client, ip(expected), "{peer} {header:?}");
     }
+    let unix = proxies.clone().unix_sockets(true);
+    for (header, expected) in [
+        (&["6.6.6.6, 192.0.2.1"][..], Some("192.0.2.1")),
+        (&["192.0.2.1, 10.0.0.2"], Some("192.0.2.1")),
+        (&["192.0.2.1, unknown"], None),
+        (&[], None),
+    ] {
+        let client = unix.client_address_on_unix(&Forwarded(header));
+        assert_eq!(client, expected.map(ip), "{header:?}");
+        assert_eq!(proxies.client_address_on_unix(&Forwarded(header)), None);
+    }
     let nobody = TrustedProxies::default();
     let client = nobody.client_address(ip("10.0.0.1"), &Forwarded(&["192.0.2.1"]));
     assert_eq!(client, ip("10.0.0.1"));

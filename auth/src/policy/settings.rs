@@ -128,7 +128,7 @@ pub struct NamespacePolicy {
     pub refresh_grace: Duration,
     /// The least time between two renewals; 1 s by default.
     pub min_renewal_interval: Duration,
-    /// How often the authenticator is asked again about the credential of a live socket; never by default. One that
+    /// How often the authenticator is asked again about the credential of a live socket; not by default. One that
     /// does not hold any more ends the socket as a revocation does, one with other scopes or another end replaces them, and while
     /// the authenticator is [unavailable](crate::Code::AuthUnavailable) the grant goes on, to its end at most. The
     /// credential is kept for that, redacted. Not for what is good once: tickets and proofs of possession. Lowering

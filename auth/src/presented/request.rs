@@ -1,5 +1,6 @@
 //! What authentication may see of a request, without naming an HTTP library.
 
+use std::any::Any;
 use std::fmt;
 use std::net::SocketAddr;
 
@@ -19,6 +20,12 @@ pub trait RequestSource {
 
     /// The address of the client, after trusted proxies were resolved.
     fn peer(&self) -> Option<SocketAddr>;
+
+    /// What layers before the server have put beside the request, as the one value that the server's HTTP library keeps it in.
+    /// Nothing unless overridden.
+    fn extensions(&self) -> Option<&dyn Any> {
+        None
+    }
 }
 
 /// A request with nothing in it: for CONNECT packets when the credentials of the HTTP request were extracted
@@ -119,6 +126,39 @@ impl<'a> HandshakeView<'a> {
     #[must_use]
     pub fn peer(&self) -> Option<SocketAddr> {
         self.request.peer()
+    }
+
+    /// What layers before the server have put beside the opening request, a session for instance, as the type that the server
+    /// keeps it in. That of `socketio` is `http::Extensions`, where the request came by its service: behind hyper, axum or
+    /// tower.
+    ///
+    /// ```
+    /// # mod http { pub struct Extensions; impl Extensions { pub fn get<T>(&self) -> Option<&T> { None } } }
+    /// use socketio_auth::{Credential, CredentialSource, Extract, HandshakeView, SourceKind};
+    ///
+    /// /// What a layer of the application found out.
+    /// struct Session {
+    ///     id: String,
+    /// }
+    ///
+    /// struct OfLayer;
+    ///
+    /// impl CredentialSource for OfLayer {
+    ///     fn extract(&self, request: &HandshakeView<'_>) -> Extract {
+    ///         let extensions = request.extensions::<http::Extensions>();
+    ///         match extensions.and_then(|extensions| extensions.get::<Session>()) {
+    ///             Some(session) => Extract::Found(Credential::new(&*session.id, SourceKind::Custom)),
+    ///             None => Extract::Absent,
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// A client can write the same text into its payload: an authenticator that believes what a layer said has to see that
+    /// the credential's [source](crate::Credential::source) is [`Custom`](crate::SourceKind::Custom).
+    #[must_use]
+    pub fn extensions<E: Any>(&self) -> Option<&'a E> {
+        self.request.extensions()?.downcast_ref()
     }
 
     /// The `auth` payload of the CONNECT packet.

@@ -1,4 +1,4 @@
-//! Every sequence of inputs up to a depth, from every door, against what must always hold.
+//! Every sequence of inputs up to a depth, from every door, against what must hold.
 //!
 //! Two sequences that lead to the same place are followed once: what comes after them is the same.
 

@@ -84,8 +84,7 @@ const MAX_SPREAD_PERMILLE: u16 = 50;
 /// | the new grant ends | | | cancel, step back, (`token_expired`) | | |
 /// | the grant ends | (`token_expired`), then as the policy says | the same, after the grace | the same, after the grace | the same | |
 ///
-/// A grant that is over when it is accepted counts as refused, and what comes to nothing for a guest that never was
-/// anybody as a failed attempt, inside too.
+/// A grant that is over when it is accepted counts as refused, and what comes to nothing for a guest that was nobody as a failed attempt, inside too.
 ///
 /// Who follows what it inherited is asked about without a word to the client, and cannot stay who it is: where
 /// middleware turns it away, or does not answer in time, it hears (why) and is disconnected.

@@ -43,6 +43,7 @@ fn run(
         process: server.process(),
         dialect,
         auth: spec.auth(),
+        tls: server.tls()?,
     };
     let sample = load::play(&target, spec.scenario, time)?;
     let said = server.end()?;

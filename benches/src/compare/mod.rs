@@ -111,6 +111,7 @@ fn play(options: &Options, spec: &Spec, server: &Running) -> Result<Sample, load
         process: server.process(),
         dialect: options.dialect,
         auth: spec.auth(),
+        tls: server.tls()?,
     };
     load::play(&target, spec.scenario, options.time)
 }

@@ -5,7 +5,11 @@ use std::io::{self, BufRead as _, BufReader, Read as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::Arc;
 
+use tokio_rustls::rustls::ClientConfig;
+
+use crate::load::{Failure, trusting};
 use crate::process::Process;
 use crate::sys;
 
@@ -14,6 +18,8 @@ use crate::sys;
 pub enum ServerKind {
     /// The fixture on the engine's own listener.
     Ours,
+    /// The same with TLS.
+    OursTls,
     /// The fixture behind hyper.
     OursHyper,
     /// The fixture behind axum.
@@ -28,8 +34,9 @@ pub enum ServerKind {
     Bun,
 }
 
-const ALL: [ServerKind; 7] = [
+const ALL: [ServerKind; 8] = [
     ServerKind::Ours,
+    ServerKind::OursTls,
     ServerKind::OursHyper,
     ServerKind::OursAxum,
     ServerKind::Floor,
@@ -60,6 +67,7 @@ impl ServerKind {
     pub fn name(self) -> &'static str {
         match self {
             Self::Ours => "ours",
+            Self::OursTls => "ours-tls",
             Self::OursHyper => "ours-hyper",
             Self::OursAxum => "ours-axum",
             Self::Floor => "floor",
@@ -70,7 +78,10 @@ impl ServerKind {
     }
 
     pub(super) fn is_ours(self) -> bool {
-        matches!(self, Self::Ours | Self::OursHyper | Self::OursAxum)
+        matches!(
+            self,
+            Self::Ours | Self::OursTls | Self::OursHyper | Self::OursAxum
+        )
     }
 
     /// Builds it, or installs what it needs, where that has not been done.
@@ -85,7 +96,7 @@ impl ServerKind {
             cargo
         };
         match self {
-            Self::Ours | Self::OursHyper | Self::OursAxum => {
+            Self::Ours | Self::OursTls | Self::OursHyper | Self::OursAxum => {
                 done(cargo().args(["-p", "conformance-tests", "--bin", "fixture"]))
             }
             Self::Floor => done(cargo().args(["-p", "benches", "--bin", "floor"])),
@@ -114,6 +125,12 @@ impl ServerKind {
         };
         match self {
             Self::Ours => fixture("own"),
+            Self::OursTls => {
+                let mut command = fixture("tls");
+                command.env("TLS_CHAIN", pem("first.pem"));
+                command.env("TLS_KEY", pem("first.key.pem"));
+                command
+            }
             Self::OursHyper => fixture("hyper"),
             Self::OursAxum => fixture("axum"),
             Self::Floor => {
@@ -192,7 +209,22 @@ impl ServerKind {
     }
 }
 
+/// A file that the tests of TLS have.
+fn pem(name: &str) -> PathBuf {
+    root().join("engineio/tests/pem").join(name)
+}
+
 impl Running {
+    /// How its TLS is spoken with.
+    pub(super) fn tls(&self) -> Result<Option<Arc<ClientConfig>>, Failure> {
+        match self.kind {
+            ServerKind::OursTls => trusting(&pem("root.pem"))
+                .map(Some)
+                .map_err(|error| Failure::Wrong(error.to_string())),
+            _ => Ok(None),
+        }
+    }
+
     pub(super) fn process(&self) -> Process {
         Process(self.child.id())
     }

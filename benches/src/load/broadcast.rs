@@ -37,7 +37,7 @@ pub(super) fn play(
     if target.dialect == Dialect::Engine {
         return Err(Failure::Wrong("an engine has no broadcast".to_owned()));
     }
-    let mut net = Net::new(target.address)?;
+    let mut net = Net::new(target)?;
     let links = open_sessions(&mut net, target, clients)?;
     let text = "x".repeat(bytes);
     let mut broadcast = Broadcast {

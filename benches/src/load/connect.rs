@@ -21,7 +21,7 @@ struct Connect {
 }
 
 pub(super) fn play(target: &Target, time: Duration) -> Result<Sample, Failure> {
-    let mut net = Net::new(target.address)?;
+    let mut net = Net::new(target)?;
     let mut connect = Connect {
         opener: Opener::new(target),
         close: wire::frame(opcode::CLOSE, &1000_u16.to_be_bytes()),

@@ -80,7 +80,7 @@ pub(super) fn play(
     content: Content,
     time: Duration,
 ) -> Result<Sample, Failure> {
-    let mut net = Net::new(target.address)?;
+    let mut net = Net::new(target)?;
     let links = open_sessions(&mut net, target, CLIENTS)?;
     let exchange = Exchange::new(target.dialect, content, bytes);
     let mut echo = Echo {

@@ -19,7 +19,7 @@ const SETTLE_MAX: Duration = Duration::from_secs(5);
 
 pub(super) fn play(target: &Target) -> Result<Sample, Failure> {
     // What the first clients make a server allocate once does not belong to each.
-    let mut net = Net::new(target.address)?;
+    let mut net = Net::new(target)?;
     let links = open_sessions(&mut net, target, 10)?;
     close_sessions(&mut net, &links)?;
     settle(target.process)?;

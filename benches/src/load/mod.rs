@@ -15,7 +15,7 @@ use std::time::Duration;
 
 pub use latency::Latencies;
 pub use scenario::{Content, Scenario};
-pub use target::{Dialect, Failure, Sample, Target};
+pub use target::{Dialect, Failure, Sample, Target, trusting};
 
 /// Plays a scenario for about `time`.
 ///

@@ -2,9 +2,13 @@
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::target::Failure;
+use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::rustls::{ClientConfig, ClientConnection, StreamOwned};
+
+use super::target::{Failure, Target};
 use crate::sys::{self, Epoll, Ready};
 
 /// Longer than this without an event, and the server has lost something.
@@ -33,8 +37,64 @@ pub(super) trait Play {
     }
 }
 
+/// What bytes are read from and written to. Neither waits.
+enum Stream {
+    Plain(TcpStream),
+    Secured(Box<StreamOwned<ClientConnection, TcpStream>>),
+}
+
+impl Stream {
+    /// Makes the handshake first, where there is one. It waits for that, which costs the server nothing.
+    fn new(stream: TcpStream, tls: Option<&Arc<ClientConfig>>) -> io::Result<Self> {
+        let Some(config) = tls else {
+            return Ok(Self::Plain(stream));
+        };
+        let name = ServerName::try_from("localhost").map_err(io::Error::other)?;
+        let session = ClientConnection::new(Arc::clone(config), name).map_err(io::Error::other)?;
+        let mut secured = StreamOwned::new(session, stream);
+        secured.sock.set_nonblocking(false)?;
+        while secured.conn.is_handshaking() {
+            secured.conn.complete_io(&mut secured.sock)?;
+        }
+        secured.sock.set_nonblocking(true)?;
+        Ok(Self::Secured(Box::new(secured)))
+    }
+
+    fn socket(&self) -> &TcpStream {
+        match self {
+            Self::Plain(stream) => stream,
+            Self::Secured(stream) => &stream.sock,
+        }
+    }
+}
+
+impl Read for Stream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(stream) => stream.read(buffer),
+            Self::Secured(stream) => stream.read(buffer),
+        }
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(stream) => stream.write(bytes),
+            Self::Secured(stream) => stream.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Plain(stream) => stream.flush(),
+            Self::Secured(stream) => stream.flush(),
+        }
+    }
+}
+
 struct Connection {
-    stream: TcpStream,
+    stream: Stream,
     /// Bytes that came and are not done with.
     heard: Vec<u8>,
     unsent: Vec<u8>,
@@ -42,6 +102,7 @@ struct Connection {
 
 pub(super) struct Net {
     address: SocketAddr,
+    tls: Option<Arc<ClientConfig>>,
     epoll: Epoll,
     links: Vec<Option<Connection>>,
     free: Vec<Link>,
@@ -52,9 +113,10 @@ pub(super) struct Net {
 }
 
 impl Net {
-    pub(super) fn new(address: SocketAddr) -> io::Result<Self> {
+    pub(super) fn new(target: &Target) -> io::Result<Self> {
         Ok(Self {
-            address,
+            address: target.address,
+            tls: target.tls.clone(),
             epoll: Epoll::new()?,
             links: Vec::new(),
             free: Vec::new(),
@@ -68,6 +130,7 @@ impl Net {
         let source = 1 + (self.opened % SOURCES) as u8;
         self.opened = self.opened.wrapping_add(1);
         let stream = sys::connect_from([127, 0, 0, source], self.address)?;
+        let stream = Stream::new(stream, self.tls.as_ref())?;
         let link = self.free.pop().unwrap_or_else(|| {
             self.links.push(None);
             self.generations.push(0);
@@ -75,7 +138,7 @@ impl Net {
         });
         let generation = self.generations.get(link).copied().unwrap_or(0);
         let token = (u64::from(generation) << 32) | link as u64;
-        self.epoll.add(&stream, token)?;
+        self.epoll.add(stream.socket(), token)?;
         if let Some(place) = self.links.get_mut(link) {
             *place = Some(Connection {
                 stream,
@@ -129,6 +192,8 @@ impl Net {
         {
             let unsent = std::mem::take(&mut connection.unsent);
             connection.send(&unsent)?;
+            // What TLS keeps back; where it takes no more, another event tells.
+            let _ = connection.stream.flush();
         }
         if !ready.is_readable {
             return Ok(());
@@ -148,7 +213,9 @@ impl Net {
                 return play.lost(self, link);
             }
             self.hear(play, link, count)?;
-            if count < self.buffer.len() {
+            // TLS may have more than it shows at once.
+            let is_all = count < self.buffer.len() && self.tls.is_none();
+            if is_all {
                 // A close that came with these bytes has no event of its own.
                 if !ready.is_hung_up {
                     return Ok(());

@@ -141,7 +141,7 @@ fn measure(
     time: Duration,
     mut run: impl FnMut(&mut Net, Duration) -> Result<u64, Failure>,
 ) -> Result<Sample, Failure> {
-    let mut net = Net::new(target.address)?;
+    let mut net = Net::new(target)?;
     let warm_up_units = run(&mut net, time / 5)?;
     let before = target.process.cpu_nanos()?;
     let started = Instant::now();

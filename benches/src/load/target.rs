@@ -3,7 +3,13 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
+
+use tokio_rustls::rustls::pki_types::CertificateDer;
+use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 use super::latency::Latencies;
 use crate::process::Process;
@@ -28,6 +34,22 @@ pub struct Target {
     pub dialect: Dialect,
     /// Sent when joining the namespace: the object behind `40`, or nothing.
     pub auth: String,
+    /// How TLS is spoken, where it is.
+    pub tls: Option<Arc<ClientConfig>>,
+}
+
+/// Speaks TLS with a server whose certificate is for `localhost` and signed by the root in this file.
+///
+/// # Errors
+///
+/// When there is none in it.
+pub fn trusting(root: &Path) -> Result<Arc<ClientConfig>, Box<dyn std::error::Error>> {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(root)?)?;
+    let config = ClientConfig::builder()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(Arc::new(config))
 }
 
 /// What one run of a scenario measured.

@@ -7,30 +7,42 @@ use crate::sources::Sources;
 /// How the ids of rules begin.
 const RULES: [&str; 6] = ["EIO3-", "EIO4-", "SIO4-", "SIO5-", "SRV-", "CLA-"];
 
-/// The sentences about public items that name a rule by its id, which only a reader of the specification can look up. A rule's
-/// id stands in a comment below instead.
+/// What is said of each public item, line by line.
 #[derive(Default)]
-struct Ids(Vec<String>);
+struct Said(Vec<String>);
 
-impl Ids {
+impl Said {
     fn look(&mut self, attributes: &[syn::Attribute]) {
+        let mut said = String::new();
         for attribute in attributes {
-            let syn::Meta::NameValue(said) = &attribute.meta else {
+            let syn::Meta::NameValue(line) = &attribute.meta else {
                 continue;
             };
             let syn::Expr::Lit(syn::ExprLit {
                 lit: syn::Lit::Str(text),
                 ..
-            }) = &said.value
+            }) = &line.value
             else {
                 continue;
             };
-            let text = text.value();
-            if attribute.path().is_ident("doc") && RULES.iter().any(|rule| names(&text, rule)) {
-                self.0.push(text);
+            if attribute.path().is_ident("doc") {
+                said += &text.value();
+                said += "\n";
             }
         }
+        if !said.is_empty() {
+            self.0.push(said);
+        }
     }
+}
+
+/// What is said of the public items of a module's file.
+pub(crate) fn said_in(items: &[syn::Item]) -> Vec<String> {
+    let mut said = Said::default();
+    for item in items {
+        said.visit_item(item);
+    }
+    said.0
 }
 
 /// Whether a text has an id of this kind, such as `SIO5-EVT-01`, outside a link.
@@ -46,7 +58,7 @@ const fn is_public(visibility: &syn::Visibility) -> bool {
     matches!(visibility, syn::Visibility::Public(_))
 }
 
-impl<'ast> Visit<'ast> for Ids {
+impl<'ast> Visit<'ast> for Said {
     fn visit_item_struct(&mut self, item: &'ast syn::ItemStruct) {
         if is_public(&item.vis) {
             self.look(&item.attrs);
@@ -112,14 +124,13 @@ impl<'ast> Visit<'ast> for Ids {
     }
 }
 
+/// What is said of public items and names a rule by its id, which only a reader of the specification can look up. A rule's id stands in a
+/// comment below instead.
 fn found_in(sources: &Sources) -> Vec<String> {
-    let mut ids = Ids::default();
-    for module in sources.modules.iter().filter(|module| !module.is_hidden) {
-        for item in &module.items {
-            ids.visit_item(item);
-        }
-    }
-    ids.0
+    let shown = sources.modules.iter().filter(|module| !module.is_hidden);
+    let said = shown.flat_map(|module| said_in(&module.items));
+    said.filter(|text| RULES.iter().any(|rule| names(text, rule)))
+        .collect()
 }
 
 #[test]

@@ -21,7 +21,14 @@ const SHOWN: [(&str, &[Of]); 3] = [
             ("bytes", &["Bytes"]),
             (
                 "http",
-                &["HeaderMap", "Method", "Request", "Response", "StatusCode"],
+                &[
+                    "Extensions",
+                    "HeaderMap",
+                    "Method",
+                    "Request",
+                    "Response",
+                    "StatusCode",
+                ],
             ),
             ("http_body", &["Body"]),
             ("hyper", &["Service"]),
@@ -36,6 +43,7 @@ const SHOWN: [(&str, &[Of]); 3] = [
                     "UnixStream",
                 ],
             ),
+            ("tokio_rustls", &["Error", "ServerConfig"]),
             ("tower_layer", &["Layer"]),
             ("tower_service", &["Service"]),
         ],

@@ -650,6 +650,17 @@ fn further() -> Vec<Fault> {
             }
             keep(packet)
         }),
+        Fault::new(
+            "a long namespace ends the connection",
+            Matrix,
+            "SIO5-LIM-03",
+        )
+        .packets_in(|_, packet| {
+            if packet.len() > 4_000 && packet.starts_with("40/nnn") {
+                return vec!["4x".to_owned()];
+            }
+            keep(packet)
+        }),
         Fault::new("long names are no names", Matrix, "SIO5-LIM-04").packets_in(|_, packet| {
             if packet.len() > 50_000 && packet.starts_with("42[\"nnn") {
                 return vec!["4x".to_owned()];

@@ -12,9 +12,9 @@ pub enum SameSite {
     /// Sent on top-level navigation from elsewhere.
     #[default]
     Lax,
-    /// Never sent from elsewhere.
+    /// Not sent from elsewhere.
     Strict,
-    /// Always sent; browsers require `secure` with it.
+    /// Sent from anywhere; browsers require `secure` with it.
     None,
 }
 

@@ -25,12 +25,15 @@ pub(crate) struct Caller {
     pub(crate) peer: Option<SocketAddr>,
     /// The connection is one of TLS.
     pub(crate) is_secure: bool,
+    /// The connection came to a Unix socket.
+    pub(crate) is_unix: bool,
 }
 
 impl Caller {
     pub(crate) const UNKNOWN: Self = Self {
         peer: None,
         is_secure: false,
+        is_unix: false,
     };
 }
 
@@ -42,7 +45,7 @@ impl Caller {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Forwarded {
-    client: IpAddr,
+    client: Option<IpAddr>,
     is_secure: bool,
 }
 
@@ -50,9 +53,20 @@ impl Forwarded {
     /// A client with this address, whose connection is not secured.
     #[must_use]
     pub fn new(client: IpAddr) -> Self {
-        let client = client.to_canonical();
-        let is_secure = false;
-        Self { client, is_secure }
+        Self {
+            client: Some(client.to_canonical()),
+            ..Self::unknown()
+        }
+    }
+
+    /// A client whose address the proxy does not tell, and whose connection is not secured. Its
+    /// [`peer`](RequestView::peer) is none.
+    #[must_use]
+    pub fn unknown() -> Self {
+        Self {
+            client: None,
+            is_secure: false,
+        }
     }
 
     /// Whether the client's own connection, to the proxy, is secured by TLS; it is not by default.
@@ -220,7 +234,7 @@ impl<'a> RequestView<'a> {
     }
 
     /// Every header, its name in lower case. They come in the order in which they were sent, or grouped by name behind a
-    /// server that groups them; the values of one name are in order always.
+    /// server that groups them; the values of one name keep their order.
     pub fn headers(&self) -> impl Iterator<Item = (&'a str, &'a [u8])> + use<'a> {
         let text = |name| std::str::from_utf8(name).unwrap_or_default();
         self.header_fields()
@@ -279,8 +293,14 @@ impl<'a> RequestView<'a> {
     /// user, an id of the request. Nothing on connections that the engine accepts itself.
     #[must_use]
     pub fn extension<T: Send + Sync + 'static>(&self) -> Option<&'a T> {
+        self.extensions()?.get()
+    }
+
+    /// All of what [`extension`](Self::extension) finds one in.
+    #[must_use]
+    pub fn extensions(&self) -> Option<&'a Extensions> {
         match self.headers {
-            Headers::Map(_, extensions) => extensions?.get(),
+            Headers::Map(_, extensions) => extensions,
             Headers::Read(..) => None,
         }
     }
@@ -291,8 +311,15 @@ impl<'a> RequestView<'a> {
     pub fn peer(&self) -> Option<SocketAddr> {
         match self.forwarded {
             None => self.caller.peer,
-            Some(forwarded) => Some(SocketAddr::new(forwarded.client, 0)),
+            Some(forwarded) => forwarded.client.map(|client| SocketAddr::new(client, 0)),
         }
+    }
+
+    /// True when the connection came to a Unix socket, as far as the front door knows: from a program of this machine that may
+    /// write to it, a proxy for instance. It has no address.
+    #[must_use]
+    pub fn is_unix(&self) -> bool {
+        self.caller.is_unix
     }
 
     /// The address of the proxy that speaks for the client, where [`Config::forwarded`](crate::Config::forwarded) says that
@@ -474,6 +501,7 @@ mod tests {
         let caller = Caller {
             peer: Some(([10, 0, 0, 1], 4000).into()),
             is_secure: true,
+            is_unix: false,
         };
         let view = RequestView::new(&Method::GET, "/", Headers::Map(&headers, None), &caller);
         assert_eq!((view.peer(), view.proxy()), (caller.peer, None));
@@ -483,6 +511,9 @@ mod tests {
         assert_eq!(view.peer(), Some(([192, 0, 2, 1], 0).into()));
         assert_eq!(view.proxy(), caller.peer);
         assert!(!view.is_secure(), "the client's own connection is not");
+        let view = view.forwarded(Some(Forwarded::unknown().secure(true)));
+        assert_eq!((view.peer(), view.proxy()), (None, caller.peer));
+        assert!(view.is_secure());
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! engine                                                     what an application holds
-//! door/       listener http1 service …                       where requests come in
+//! door/       listener http1 service tls …                   where requests come in
 //! exchange/   answer open origin respond                     from a request to an answer
 //! transport/  websocket polling upgrade              drain   how a session is reached, and how all are closed
 //! session/    shared sending connection ready handler …      one session
@@ -33,6 +33,8 @@ mod transport;
 pub use door::layer::{EitherBody, EitherFuture, EngineBefore, EngineLayer};
 pub use door::listener::{Accepted, Listener};
 pub use door::service::{EngineService, PeerAddr};
+#[cfg(feature = "tls")]
+pub use door::tls::{Certificates, TlsError, TlsListener};
 pub use engine::Engine;
 pub use hub::counters::Stats;
 pub use session::connection::{Connection, SendError};

@@ -135,17 +135,7 @@ impl Drop for Server {
 
 impl Server {
     pub(crate) async fn start(door: Door, config: Config) -> Self {
-        let (events, reported) = unbounded_channel();
-        let (connections, opened) = unbounded_channel();
-        let script = Script {
-            events,
-            connections,
-        };
-        let engine = Engine::new(config, script).unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let addr = listener.local_addr().unwrap();
-        let served = engine.clone();
-        let accepting = spawn(async move {
+        Self::serving(config, |served: Engine<()>, listener| async move {
             if door == Door::Own {
                 let _ = served.serve(listener).await;
                 return;
@@ -163,7 +153,28 @@ impl Server {
                         .await;
                 });
             }
-        });
+        })
+        .await
+    }
+
+    /// An engine that is served in any way.
+    pub(crate) async fn serving<F>(
+        config: Config,
+        serve: impl FnOnce(Engine<()>, TcpListener) -> F,
+    ) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let (events, reported) = unbounded_channel();
+        let (connections, opened) = unbounded_channel();
+        let script = Script {
+            events,
+            connections,
+        };
+        let engine = Engine::new(config, script).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let accepting = spawn(serve(engine.clone(), listener));
         Self {
             addr,
             engine,
@@ -208,6 +219,11 @@ impl Server {
         socket.send("4well?").await;
         assert_eq!(socket.text().await, "4well?");
         drop(socket);
+        self.until_gone().await;
+    }
+
+    /// Waits until neither a session nor a connection is left.
+    pub(crate) async fn until_gone(&self) {
         self.until_empty().await;
         within(async {
             while self.connection_count() > 0 {

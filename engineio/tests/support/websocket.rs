@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::http::Response;
@@ -10,8 +10,8 @@ use super::within;
 
 const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 
-pub(crate) struct WebSocket {
-    pub(crate) stream: TcpStream,
+pub(crate) struct WebSocket<S = TcpStream> {
+    pub(crate) stream: S,
     pub(crate) handshake: Response,
     read: Vec<u8>,
 }
@@ -23,8 +23,43 @@ impl WebSocket {
         target: &str,
         headers: &str,
     ) -> Result<Self, Response> {
+        let stream = within(TcpStream::connect(addr)).await.unwrap();
+        Self::try_over(stream, target, headers).await
+    }
+
+    pub(crate) async fn open(addr: SocketAddr, target: &str) -> Self {
+        match Self::try_open(addr, target, "").await {
+            Ok(socket) => socket,
+            Err(response) => panic!("refused: {response:?}"),
+        }
+    }
+
+    /// A frame with any first byte.
+    pub(crate) fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+        let mut frame = vec![first];
+        if payload.len() < 126 {
+            frame.push(0x80 | payload.len() as u8);
+        } else if let Ok(length) = u16::try_from(payload.len()) {
+            frame.push(0xfe);
+            frame.extend_from_slice(&length.to_be_bytes());
+        } else {
+            frame.push(0xff);
+            frame.extend_from_slice(&(payload.len() as u64).to_be_bytes());
+        }
+        frame.extend_from_slice(&KEY);
+        frame.extend(payload.iter().zip(KEY.iter().cycle()).map(|(a, b)| a ^ b));
+        frame
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
+    /// The same on a connection that is there.
+    pub(crate) async fn try_over(
+        mut stream: S,
+        target: &str,
+        headers: &str,
+    ) -> Result<Self, Response> {
         within(async {
-            let mut stream = TcpStream::connect(addr).await.unwrap();
             let request = format!(
                 "GET {target} HTTP/1.1\r\nHost: t\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
                  Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{headers}\r\n"
@@ -51,40 +86,17 @@ impl WebSocket {
         .await
     }
 
-    pub(crate) async fn open(addr: SocketAddr, target: &str) -> Self {
-        match Self::try_open(addr, target, "").await {
-            Ok(socket) => socket,
-            Err(response) => panic!("refused: {response:?}"),
-        }
-    }
-
-    /// A frame with any first byte.
-    pub(crate) fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
-        let mut frame = vec![first];
-        if payload.len() < 126 {
-            frame.push(0x80 | payload.len() as u8);
-        } else if let Ok(length) = u16::try_from(payload.len()) {
-            frame.push(0xfe);
-            frame.extend_from_slice(&length.to_be_bytes());
-        } else {
-            frame.push(0xff);
-            frame.extend_from_slice(&(payload.len() as u64).to_be_bytes());
-        }
-        frame.extend_from_slice(&KEY);
-        frame.extend(payload.iter().zip(KEY.iter().cycle()).map(|(a, b)| a ^ b));
-        frame
-    }
-
     pub(crate) async fn send_bytes(&mut self, bytes: &[u8]) {
         within(self.stream.write_all(bytes)).await.unwrap();
     }
 
     pub(crate) async fn send(&mut self, text: &str) {
-        self.send_bytes(&Self::frame(0x81, text.as_bytes())).await;
+        self.send_bytes(&WebSocket::frame(0x81, text.as_bytes()))
+            .await;
     }
 
     pub(crate) async fn send_binary(&mut self, data: &[u8]) {
-        self.send_bytes(&Self::frame(0x82, data)).await;
+        self.send_bytes(&WebSocket::frame(0x82, data)).await;
     }
 
     /// The next frame: its first byte and its payload; `None` at the end of the stream.

@@ -112,11 +112,16 @@ fn forwarded_by(
     proxies: &TrustedProxies,
     request: &engineio::RequestView<'_>,
 ) -> Option<Forwarded> {
-    let peer = request.peer()?.ip();
-    if !proxies.contains(peer) {
-        return None;
-    }
-    let client = proxies.client_address(peer, &Opening(request));
+    let peer = request.peer().map(|peer| peer.ip().to_canonical());
+    let client = match peer {
+        Some(peer) if proxies.contains(peer) => {
+            Some(proxies.client_address(peer, &Opening(request)))
+        }
+        None if request.is_unix() && proxies.trusts_unix_sockets() => {
+            proxies.client_address_on_unix(&Opening(request))
+        }
+        Some(_) | None => return None,
+    };
     let said = request.header_values("x-forwarded-proto").last();
     // Of several words the last is that of the proxy next to us; the client may have written the others.
     let said = said.and_then(|protocols| protocols.rsplit(|&byte| byte == b',').next());
@@ -125,9 +130,10 @@ fn forwarded_by(
         None => request.is_secure(),
     };
     // A proxy on the client's own machine names its own address: it speaks for a client all the same.
-    let is_named = request.header("x-forwarded-for").is_some();
-    let is_as_seen = !is_named && client == peer.to_canonical() && is_secure == request.is_secure();
-    (!is_as_seen).then(|| Forwarded::new(client).secure(is_secure))
+    let is_named = client.is_some() && request.header("x-forwarded-for").is_some();
+    let is_as_seen = !is_named && client == peer && is_secure == request.is_secure();
+    let forwarded = || client.map_or_else(Forwarded::unknown, Forwarded::new);
+    (!is_as_seen).then(|| forwarded().secure(is_secure))
 }
 
 impl Authority {

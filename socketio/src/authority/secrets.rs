@@ -1,5 +1,6 @@
 //! The parts of opening requests that carry credentials.
 
+use std::any::Any;
 use std::net::SocketAddr;
 
 use socketio_auth::{
@@ -88,5 +89,9 @@ impl RequestSource for Opening<'_> {
 
     fn peer(&self) -> Option<SocketAddr> {
         self.0.peer()
+    }
+
+    fn extensions(&self) -> Option<&dyn Any> {
+        self.0.extensions().map(|extensions| extensions as _)
     }
 }

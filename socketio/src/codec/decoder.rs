@@ -1,11 +1,13 @@
 //! The messages of one connection, put together to packets.
 
 use std::fmt;
+use std::sync::Arc;
 
 use engineio::{Payload, Protocol};
 
 use super::error::PacketError;
 use super::json::{self, Incomplete};
+use super::kind::PacketKind;
 use super::limits::PacketLimits;
 use super::msgpack;
 use super::packet::Packet;
@@ -34,7 +36,8 @@ impl fmt::Debug for Decoder {
 impl Decoder {
     /// Takes the next message. `Ok(None)` means that the packet needs more messages.
     ///
-    /// After an error nothing is kept; the connection is to be closed, unless it was [past a limit](Self::past_limit).
+    /// After an error nothing is kept; the connection is to be closed, unless it was [past a limit](Self::past_limit) or asks
+    /// for [a name that is too long](Self::unknown_name).
     //= SIO5-INV-01
     #[inline]
     pub(crate) fn decode<'a>(
@@ -129,6 +132,25 @@ impl Decoder {
             }
             _ => Err(error),
         }
+    }
+
+    /// The namespace that a message asked for, where its name is longer than any that this server has, so that the CONNECT
+    /// alone can be refused. The name is no longer than the message.
+    #[cold]
+    pub(crate) fn unknown_name(
+        error: PacketError,
+        codec: &Codec,
+        message: Payload<'_>,
+        protocol: Protocol,
+        limits: &PacketLimits,
+    ) -> Option<Arc<str>> {
+        if error != PacketError::NamespaceTooLong {
+            return None;
+        }
+        let limits = limits.max_namespace_len(usize::MAX);
+        let decoded = Self::default().decode(codec, message, protocol, &limits);
+        let packet = decoded.ok().flatten()?;
+        (packet.kind() == PacketKind::Connect).then(|| packet.namespace().into())
     }
 
     /// True while a packet needs more messages; the caller bounds for how long.

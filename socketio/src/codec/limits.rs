@@ -8,7 +8,8 @@ pub(crate) const DEEPEST: u32 = 1_024;
 /// [`max_depth`](Self::max_depth) or [`max_values`](Self::max_values), and come as JSON, the event alone is refused: it is
 /// acknowledged with `{"error":"too_deep"}` or `{"error":"too_many_values"}`, and
 /// [`on_invalid`](crate::NamespaceBuilder::on_invalid) is told. Arguments that are no JSON behind the limit are an invalid
-/// packet all the same.
+/// packet all the same. A CONNECT for a name past [`max_namespace_len`](Self::max_namespace_len) is refused as one for a
+/// namespace that is not open.
 ///
 /// ```
 /// let limits = socketio::parser::PacketLimits::default().max_attachments(2);
@@ -44,6 +45,9 @@ pub struct PacketLimits {
     pub max_values: usize,
     /// How many bytes the name of a namespace may have; 256 by default. The query of a protocol 4 CONNECT is
     /// not counted.
+    ///
+    /// The answer to a CONNECT past it repeats the name, so it is as long as what was sent. No predicate of a dynamic
+    /// namespace is asked about it.
     pub max_namespace_len: usize,
     /// How many bytes the query of a protocol 4 CONNECT may have; 8,192 by default.
     ///

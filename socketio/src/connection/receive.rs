@@ -157,6 +157,17 @@ impl Client {
             }
             //= SIO5-INV-01
             &Err(error) => {
+                let unknown = Decoder::unknown_name(
+                    error,
+                    &self.server.codec,
+                    message.payload(),
+                    connection.protocol(),
+                    &self.server.settings.packets,
+                );
+                if let Some(name) = unknown.filter(|_| !was_waiting) {
+                    self.feed_at(connection, now, Input::ConnectUnknown(name));
+                    return Flow::Continue;
+                }
                 self.server.meter.packet_invalid();
                 trace::debug!(%error, "a packet cannot be decoded");
                 let past_limit = Decoder::past_limit(

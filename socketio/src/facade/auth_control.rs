@@ -41,7 +41,8 @@ impl<D> SocketIoBuilder<D> {
     ///
     /// The client is the last entry of `X-Forwarded-For` that no trusted proxy has added. `X-Forwarded-Proto` counts as the
     /// proxy next to the server has it; without it, how that proxy came counts. Trusting a proxy that passes on what clients
-    /// write lets them choose their address. It is [`Config::forwarded`](engineio::Config::forwarded) of the engine, and
+    /// write lets them choose their address. A proxy that connects to a Unix socket is named by
+    /// [`TrustedProxies::unix_sockets`]. It is [`Config::forwarded`](engineio::Config::forwarded) of the engine, and
     /// takes the place of what was set there.
     ///
     /// ```

@@ -11,7 +11,7 @@ use crate::live::listeners::{Lasts, ListenerId, OwnHook};
 
 impl<D> Socket<D> {
     /// Adds a handler of an event to this socket alone, called after those of the namespace. It lives until it is
-    /// removed or the socket leaves. One of a reserved event is never called.
+    /// removed or the socket leaves. One of a reserved event is not called.
     pub fn on<T, F, Fut>(&self, event: &str, handler: F) -> ListenerId
     where
         D: Send + Sync + 'static,

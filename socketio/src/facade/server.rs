@@ -190,7 +190,7 @@ impl<D> SocketIoBuilder<D> {
     /// [`on_invalid`](crate::NamespaceBuilder::on_invalid) was told
     /// [`InboxFull`](crate::namespace::Invalid::InboxFull).
     ///
-    /// A client that never acknowledges what it was asked makes use of this bound instead of the other; the memory that a
+    /// A client that does not acknowledge what it was asked makes use of this bound instead of the other; the memory that a
     /// hostile one can take is this.
     pub fn inbox_overflow_bytes(mut self, bytes: usize) -> Self {
         self.settings.inbox.overflow_bytes = bytes;
@@ -564,6 +564,13 @@ impl SocketIoService {
     #[must_use]
     pub fn secure(self, is_secure: bool) -> Self {
         Self(self.0.secure(is_secure))
+    }
+
+    /// Marks the connection as one to a Unix socket, which a proxy on this machine may be
+    /// [trusted](crate::SocketIoBuilder::trusted_proxies) on.
+    #[must_use]
+    pub fn unix(self, is_unix: bool) -> Self {
+        Self(self.0.unix(is_unix))
     }
 }
 

@@ -239,7 +239,7 @@ impl<D> Socket<D> {
 }
 
 impl<D: Send + Sync + 'static> Socket<D> {
-    /// What authentication produced, as it is now: a renewal replaces it. It is read, never set: what the application
+    /// What authentication produced, as it is now: a renewal replaces it. It is read, not set: what the application
     /// itself keeps with a socket, as Node's `socket.data` does, is in its [`extensions`](Self::extensions).
     ///
     /// # Panics
@@ -253,7 +253,7 @@ impl<D: Send + Sync + 'static> Socket<D> {
         }
     }
 
-    /// Whether the authorizer of the namespace allows an action; always without one. Connects and events are asked
+    /// Whether the authorizer of the namespace allows an action; without one each is allowed. Connects and events are asked
     /// about by the server, a room that the client names has to be asked about by the handler that joins it.
     ///
     /// ```

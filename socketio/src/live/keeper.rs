@@ -25,7 +25,7 @@ use crate::proto::room::Selection;
 /// client came. Clients do not take it away: a listener of the official JavaScript client gets it behind
 /// the arguments that were sent, and sees it where it counts or collects its arguments. That client takes *any* last
 /// argument that is a string for it: a volatile event that ends in a string spoils a later recovery. Who
-/// was never sent such an event has nothing to name, and is a stranger. Events reach
+/// was not sent such an event has nothing to name, and is a stranger. Events reach
 /// a client in the order of their offsets, whichever threads they are emitted on: those of one namespace wait for each
 /// other to be queued.
 ///

@@ -59,6 +59,8 @@ pub(crate) enum Input<A: Application> {
         /// The namespace of this name, if it is known already.
         found: Option<A::Space>,
     },
+    /// CONNECT for a name that no namespace can have.
+    ConnectUnknown(Arc<str>),
     /// The namespace exists, and `socket` will be the client's socket there.
     Found {
         ticket: Ticket,
@@ -313,6 +315,11 @@ impl<A: Application> Client<A> {
                 is_implied,
                 found,
             } => self.on_connect(limits, name, payload, is_implied, found),
+            Input::ConnectUnknown(name) => self.outputs.push_back(Output::Refuse {
+                name,
+                socket: None,
+                refusal: Refusal::InvalidNamespace,
+            }),
             Input::Found {
                 ticket,
                 socket,

@@ -233,6 +233,27 @@ async fn row_17_an_address_that_failed_is_locked_out_and_the_proxy_is_not() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_is_nowhere_and_at_no_unix_socket_speaks_for_nobody() {
+    let proxies = TrustedProxies::default().unix_sockets(true);
+    let io = SocketIo::builder()
+        .trusted_proxies(proxies)
+        .build()
+        .unwrap();
+    let space = io.namespace("/").open().unwrap();
+    let said = [
+        ("x-forwarded-for", "192.0.2.1"),
+        ("x-forwarded-proto", "https"),
+    ];
+    let mut client = TestClient::open_from(&io, None, "", &said).await;
+    client.join("/").await;
+    let [socket] = &space.sockets()[..] else {
+        panic!("one is in");
+    };
+    let handshake = socket.handshake();
+    assert_eq!((handshake.peer(), handshake.is_secure()), (None, false));
+}
+
+#[tokio::test(start_paused = true)]
 async fn row_17_failures_of_an_address_use_up_its_bucket() {
     let mut limits = auth::limits::AuthLimits::default();
     limits.failures_per_address = Some(auth::limits::Rate::new(1, 2));

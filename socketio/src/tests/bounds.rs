@@ -79,8 +79,20 @@ async fn the_name_of_a_namespace_has_a_longest_form() {
     let mut client = joined(&io).await;
     let refused = client.join("/2345678").await;
     assert_eq!(refused, r#"44/2345678,{"message":"Invalid namespace"}"#);
-    client.send("40/23456789,").await;
-    assert_eq!(client.next().await, Received::Closed);
+    for asked in ["40/23456789,", r#"40/23456789,{"token":"x"}"#] {
+        client.send(asked).await;
+        let refused = client.next_text().await;
+        assert_eq!(refused, r#"44/23456789,{"message":"Invalid namespace"}"#);
+    }
+    let stats = io.stats();
+    assert_eq!((stats.connects_rejected, stats.packets_invalid), (3, 0));
+    // What is no CONNECT, or not even one of a name that is allowed, stays what it was.
+    for invalid in [r#"42/23456789,["n"]"#, "41/23456789,", "40/23456789,]"] {
+        let mut client = joined(&io).await;
+        client.send(invalid).await;
+        assert_eq!(client.next().await, Received::Closed, "{invalid}");
+    }
+    assert_eq!(asked(&mut client, r#"421["n"]"#).await, "431[]");
 }
 
 #[tokio::test(start_paused = true)]

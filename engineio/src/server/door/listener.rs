@@ -50,10 +50,12 @@ impl Accepted {
     /// A connection to a Unix socket.
     #[must_use]
     pub fn unix(stream: UnixStream) -> Self {
-        Self::new(Stream::Unix(stream))
+        let mut accepted = Self::new(Stream::Unix(stream));
+        accepted.caller.is_unix = true;
+        accepted
     }
 
-    /// A connection of any other kind, TLS for example.
+    /// A connection of any other kind: the TLS of another library for example, after its handshake.
     pub fn stream<S: ForeignStream>(stream: S) -> Self {
         Self::new(Stream::Foreign(Box::new(stream)))
     }

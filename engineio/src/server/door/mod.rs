@@ -9,3 +9,5 @@ pub(crate) mod listener;
 pub(crate) mod nodes;
 mod response;
 pub(crate) mod service;
+#[cfg(feature = "tls")]
+pub(crate) mod tls;

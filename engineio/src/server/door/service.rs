@@ -140,6 +140,13 @@ impl<D> EngineService<D> {
         self.caller.is_secure = is_secure;
         self
     }
+
+    /// Marks the connection as one to a Unix socket, as [`RequestView::is_unix`] tells hooks and handlers.
+    #[must_use]
+    pub fn unix(mut self, is_unix: bool) -> Self {
+        self.caller.is_unix = is_unix;
+        self
+    }
 }
 
 impl<D, B> hyper::service::Service<http::Request<B>> for EngineService<D>

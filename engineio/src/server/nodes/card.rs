@@ -12,8 +12,10 @@ use crate::nodes::Nodes;
 const PASS: HeaderName = HeaderName::from_static("x-engineio-node");
 const CARD: HeaderName = HeaderName::from_static("x-engineio-client");
 
-/// What stands for what is not known.
+/// What stands for what is not known, or for nobody.
 const UNKNOWN: &str = "-";
+/// Stands for a client whose address its proxy did not tell.
+const UNTOLD: &str = "?";
 
 /// Who asks.
 #[derive(Clone, Copy, Debug)]
@@ -29,12 +31,17 @@ pub(crate) fn is_ours(name: &HeaderName) -> bool {
 
 /// Adds what another node is to know of who asks.
 pub(crate) fn write(nodes: &Nodes, request: &RequestView<'_>, headers: &mut HeaderMap) {
+    let client = request.peer();
     let (peer, client) = match request.proxy() {
-        Some(proxy) => (Some(proxy), request.peer().map(|peer| peer.ip())),
-        None => (request.peer(), None),
+        Some(proxy) => {
+            let told = client.map(|client| client.ip().to_string());
+            (Some(proxy), told.unwrap_or_else(|| UNTOLD.to_owned()))
+        }
+        None => (client, UNKNOWN.to_owned()),
     };
     let is_secure = u8::from(request.is_secure());
-    let card = format!("{};{};{is_secure}", known(peer), known(client));
+    let is_unix = u8::from(request.is_unix());
+    let card = format!("{};{client};{is_secure};{is_unix}", known(peer));
     // Both are of digits, letters and punctuation.
     let values = [
         HeaderValue::from_str(nodes.pass()),
@@ -58,11 +65,19 @@ pub(crate) fn take(nodes: &Nodes, headers: &mut HeaderMap) -> Option<Card> {
     let card = headers.remove(CARD)?;
     let mut fields = card.to_str().ok()?.split(';');
     let mut field = || fields.next();
-    let (peer, client) = (read(field()?)?, read(field()?)?);
-    let is_secure = field()? == "1";
+    let peer = read(field()?)?;
+    let forwarded = match field()? {
+        UNTOLD => Some(Forwarded::unknown()),
+        client => read(client)?.map(Forwarded::new),
+    };
+    let (is_secure, is_unix) = (field()? == "1", field()? == "1");
     Some(Card {
-        caller: Caller { peer, is_secure },
-        forwarded: client.map(|client| Forwarded::new(client).secure(is_secure)),
+        caller: Caller {
+            peer,
+            is_secure,
+            is_unix,
+        },
+        forwarded: forwarded.map(|forwarded| forwarded.secure(is_secure)),
     })
 }
 
@@ -102,11 +117,16 @@ mod tests {
             None,
             Some(Forwarded::new([192, 0, 2, 1].into())),
             Some(Forwarded::new("2001:db8::2".parse().unwrap()).secure(true)),
+            Some(Forwarded::unknown().secure(true)),
         ];
         for peer in peers {
             for is_secure in [false, true] {
                 for forwarded in clients {
-                    let caller = Caller { peer, is_secure };
+                    let caller = Caller {
+                        peer,
+                        is_secure,
+                        is_unix: peer.is_none(),
+                    };
                     let card = passed(caller, forwarded, 7).unwrap();
                     let none = HeaderMap::new();
                     let headers = Headers::Map(&none, None);
@@ -117,6 +137,7 @@ mod tests {
                     assert_eq!(there.peer(), here.peer());
                     assert_eq!(there.proxy(), here.proxy());
                     assert_eq!(there.is_secure(), here.is_secure());
+                    assert_eq!(there.is_unix(), here.is_unix());
                 }
             }
         }
@@ -126,7 +147,7 @@ mod tests {
     fn who_does_not_know_the_secret_says_nothing() {
         assert!(passed(Caller::UNKNOWN, None, 8).is_none());
         let mut headers = HeaderMap::new();
-        headers.insert(CARD, HeaderValue::from_static("-;0;-;0"));
+        headers.insert(CARD, HeaderValue::from_static("-;-;0;0"));
         assert!(take(&Nodes::new(1, [7; 32]).unwrap(), &mut headers).is_none());
     }
 }

@@ -16,7 +16,7 @@ use crate::codec::outgoing;
 ///
 /// A tuple of `n` takes what it is sent: `n` arguments, or one that is an array of `n`. So a handler that takes
 /// `(i64, i64)` understands both `emit("add", 1, 2)` and `emit("add", [1, 2])`; one that takes `Args<(i64, i64)>`
-/// understands the first alone, and is never in doubt where an element can itself be an array. What is *emitted* has no
+/// understands the first alone, and is in no doubt where an element can itself be an array. What is *emitted* has no
 /// choice: a tuple is one array, and [`Args`] are several arguments.
 ///
 /// ```

@@ -367,6 +367,33 @@ fn namespaces_have_a_longest_name() {
     );
 }
 
+#[test]
+fn of_a_connect_for_a_name_that_is_too_long_the_name_is_known() {
+    let limits = limits(|limits| {
+        limits.max_namespace_len = 3;
+        limits.max_query_len = 5;
+    });
+    let unknown = |codec: &Codec, protocol, message| {
+        let error = PacketError::NamespaceTooLong;
+        Decoder::unknown_name(error, codec, message, protocol, &limits)
+    };
+    for (protocol, text, name) in [
+        (Protocol::V4, "0/abc,", Some("/abc")),
+        (Protocol::V4, "0/abc,{}", Some("/abc")),
+        (Protocol::V4, "0/abc,[", None),
+        (Protocol::V4, r#"2/abc,["n"]"#, None),
+        (Protocol::V4, "1/abc,", None),
+        (Protocol::V3, "0/abc?a=b?c,", Some("/abc")),
+        (Protocol::V3, "0/abc?a=b?cd,", None),
+    ] {
+        let found = unknown(&Codec::json(), protocol, Payload::Text(text));
+        assert_eq!(found.as_deref(), name, "{text}");
+    }
+    let message = Payload::Binary(b"\x82\xa4type\x00\xa3nsp\xa4/abc");
+    let found = unknown(&Codec::msgpack(), Protocol::V4, message);
+    assert_eq!(found.as_deref(), Some("/abc"));
+}
+
 //= SIO4-CON-03 test
 //= SIO4-PKT-03 test
 #[test]

@@ -204,6 +204,18 @@ fn accepted_as(epoch: u32, subject: &'static str) -> auth::Input<Kept, &'static 
 //= SIO5-CON-01 test
 //= SIO5-EVT-02 test
 #[test]
+fn a_name_that_no_namespace_can_have_is_refused_and_nothing_else() {
+    let mut bench = Bench::new();
+    let unknown = || Input::ConnectUnknown("/long".into());
+    assert_eq!(bench.feed(unknown()), ["refuse /long: invalid"]);
+    // It has no place among those that are being joined.
+    assert_eq!(bench.connect("/"), ["find /"]);
+    assert_eq!(bench.feed(unknown()), ["refuse /long: invalid"]);
+    assert_eq!(bench.feed(Input::GiveUp).last().unwrap(), "close");
+    assert_eq!(bench.feed(unknown()), [""; 0]);
+}
+
+#[test]
 fn nothing_is_joined_before_connect_and_after_disconnect() {
     let mut bench = Bench::new();
     assert_eq!(bench.client.route("/"), Route::Violation);
