@@ -52,10 +52,11 @@
 //! Where nothing follows, [`expect_silence`](TestClient::expect_silence) waits, on a virtual clock at no cost.
 
 mod builder;
+mod refused;
 mod typed;
 
 pub use self::builder::TestClientBuilder;
-pub use self::typed::Refused;
+pub use self::refused::Refused;
 pub use crate::clock::set_wall_clock;
 
 use std::collections::VecDeque;

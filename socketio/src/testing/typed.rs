@@ -1,50 +1,14 @@
 //! Typed events and acknowledgements of a client in memory.
 
-use std::fmt;
-
 use engineio::{Payload, Protocol};
 use serde::Serialize;
 use serde_json::Value;
 
+use super::refused::Refused;
 use super::{Received, TestClient, unexpected};
 use crate::codec::kind::PacketKind;
 use crate::codec::packet::Packet;
 use crate::codec::{Codec, Decoder, FromArgs, OwnedArgs, PacketLimits};
-
-/// Why a namespace was not joined, as a client reads it in `connect_error`.
-///
-/// ```
-/// use socketio::auth::{AuthContext, Code, Credential, Grant, InHandshake, Outcome, auth_fn};
-/// use socketio::{SocketIo, testing::TestClient};
-///
-/// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() -> Result<(), socketio::BuildError> {
-/// let nobody = auth_fn(|_: AuthContext, _: Credential| async {
-///     Outcome::<()>::Reject(Code::InvalidToken.into())
-/// });
-/// let io = SocketIo::builder().authenticate(InHandshake::new(nobody)).build()?;
-/// io.namespace("/").open()?;
-/// let mut client = TestClient::open(&io).await;
-/// let refused = client.try_connect("/", &serde_json::json!({ "token": "x" })).await.unwrap_err();
-/// assert_eq!(refused.data["code"], "invalid_token");
-/// # Ok(()) }
-/// ```
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct Refused {
-    /// The `message` of the error.
-    pub message: String,
-    /// Its `data`; null where there is none.
-    pub data: Value,
-}
-
-impl fmt::Display for Refused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
-impl std::error::Error for Refused {}
 
 /// The typed level. It speaks for the namespace that was [connected](Self::connect) last.
 impl TestClient {
