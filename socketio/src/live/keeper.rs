@@ -15,7 +15,12 @@ use crate::lock::Lock;
 use crate::proto::recovery::{Bounds, Log, Offset, Session};
 use crate::proto::room::Selection;
 
-/// How clients that lost their connection get back what they had: their id, their rooms, and the events they missed.
+/// How clients that lost their connection get back what they had: their id, their rooms, what the application
+/// [keeps](crate::Socket::extensions) with them, and the events they missed.
+///
+/// Connect middleware is passed over for them, unless [`skip_middleware(false)`](Self::skip_middleware) has it asked: what it would put into
+/// the extensions is there from the first time. [`on_connect`](crate::NamespaceBuilder::on_connect) runs, and tells them apart by
+/// [`is_recovered`](crate::Socket::is_recovered).
 ///
 /// Changed with [`SocketIoBuilder::recovery`](crate::SocketIoBuilder::recovery); off without it. All namespaces of the
 /// server share the bounds. When one is reached the oldest is forgotten. A client that missed something of it is
