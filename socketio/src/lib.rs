@@ -251,7 +251,7 @@ pub mod args {
 pub mod metrics {
     //! What a server has done, in numbers: what [`SocketIo::stats`](crate::SocketIo::stats) gives.
 
-    pub use crate::facade::stats::{NamespaceStats, ServerStats};
+    pub use crate::facade::stats::{ClusterStats, NamespaceStats, ServerStats};
 }
 
 pub mod namespace {

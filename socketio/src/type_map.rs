@@ -43,6 +43,16 @@ impl TypeMap {
     }
 }
 
+/// The very same values.
+impl PartialEq for TypeMap {
+    fn eq(&self, other: &Self) -> bool {
+        let (own, others) = (self.0.iter(), other.0.iter());
+        self.0.len() == other.0.len() && own.zip(others).all(|(own, other)| Arc::ptr_eq(own, other))
+    }
+}
+
+impl Eq for TypeMap {}
+
 impl fmt::Debug for TypeMap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "TypeMap({})", self.0.len())

@@ -224,7 +224,9 @@ async fn fetched_sockets_are_acted_upon_wherever_they_are_and_rooms_are_those_of
         (io, space)
     };
     let ((here, mine), (there, theirs)) = (open(), open());
-    while mine.server_count().await.unwrap() < 2 || theirs.server_count().await.unwrap() < 2 {
+    while mine.server_count().await.unwrap().get() < 2
+        || theirs.server_count().await.unwrap().get() < 2
+    {
         tokio::task::yield_now().await;
     }
     let (mut one, mut two) = (

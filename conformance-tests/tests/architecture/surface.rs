@@ -101,6 +101,7 @@ const SHOWN: [(&str, &[Of]); 3] = [
                     "BoxFuture",
                     "ErasedIdentity",
                     "Grant",
+                    "GrantFacts",
                     "Lockout",
                     "Policy",
                     "Revocation",

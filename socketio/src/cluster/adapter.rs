@@ -1,15 +1,16 @@
 //! The seam to other servers: what an adapter must do, and what it is told.
 
-use std::error::Error;
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use socketio_auth::BoxFuture;
 
+use super::error::AdapterError;
 use super::handle::ClusterHandle;
-use crate::codec::EncodeError;
+use super::log::SharedLog;
 use crate::proto::cluster::message::ClusterMessage;
+use crate::proto::cluster::requests::ServerCount;
+use crate::proto::room::Room;
 
 /// Carries messages between the servers of a cluster, so that a broadcast reaches the clients of all of them.
 ///
@@ -19,8 +20,9 @@ use crate::proto::cluster::message::ClusterMessage;
 ///
 /// What it must promise:
 ///
-/// * Every other server gets each message at least once. Twice does no harm where
-///   [`ClusterMessage::number`] travels with it; a sender's own messages and those of other namespaces do none either.
+/// * Every other server gets each message at least once, or the one that it is [to](ClusterMessage::to). Twice does no harm
+///   where [`ClusterMessage::number`] travels with it; a sender's own messages, those of other namespaces and those that are to
+///   others do none either.
 /// * [`publish`](Self::publish) is called in the order in which a thread emits, and its future is polled once before
 ///   the next call. What has been polled once must not overtake or be overtaken.
 /// * Nothing it hands to [`ClusterHandle::deliver`] is trusted, but the bus must be: who can write to it can send to
@@ -56,30 +58,75 @@ use crate::proto::cluster::message::ClusterMessage;
 /// let news = io.namespace("/news").open()?;
 /// news.to("sports").emit("score", &3)?;
 /// let last = recorder.0.lock().unwrap().pop().unwrap();
-/// assert_eq!((&*last.nsp, last.body.wire_type()), ("/news", Some(3)));
+/// assert_eq!((last.scope.name(), last.body.wire_type()), (Some("/news"), Some(3)));
 /// # Ok(()) }
 /// ```
 //= CLA-03
 pub trait Adapter: Send + Sync + 'static {
     /// Called once, when the server is built. What arrives from now on goes to
-    /// [`ClusterHandle::deliver`]; tasks that this takes belong on [`ClusterHandle::spawn`].
+    /// [`ClusterHandle::deliver`]; tasks that this takes belong on [`ClusterHandle::spawn`]. What is about whole servers
+    /// ([`Scope::Server`](crate::cluster::Scope::Server)) is to be heard from here on.
+    ///
+    /// A bus that cannot be reached is better waited for in a task than an error here: the adapter is not started again.
     fn start(&self, server: ClusterHandle) -> BoxFuture<'_, Result<(), AdapterError>>;
 
-    /// Sends a message to every other server. An error is told to
+    /// Resolves when what the server has opened so far is heard: subscriptions confirmed, for example. It is asked once all of
+    /// it was opened, and before clients are taken ([`SocketIo::ready`](crate::SocketIo::ready)); at once by default.
+    //= RDS-08
+    fn ready(&self) -> BoxFuture<'_, Result<(), AdapterError>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    /// Sends a message to every other server, or to the one that it is [to](ClusterMessage::to). An error is told to
     /// [`on_adapter_error`](crate::SocketIoBuilder::on_adapter_error); what was sent locally stays sent.
     fn publish(&self, message: ClusterMessage) -> BoxFuture<'_, Result<(), AdapterError>>;
 
     /// Called before a namespace takes clients, for adapters with a channel for each.
-    /// [`ClusterMessage::SERVER_WIDE`] counts as one.
     fn open_namespace(&self, nsp: &str) -> BoxFuture<'_, Result<(), AdapterError>> {
         let _ = nsp;
         Box::pin(async { Ok(()) })
     }
 
-    /// Called when a namespace is gone.
+    /// Called when a namespace is gone, and its rooms with it.
     fn close_namespace(&self, nsp: &str) -> BoxFuture<'_, Result<(), AdapterError>> {
         let _ = nsp;
         Box::pin(async { Ok(()) })
+    }
+
+    /// Of which rooms [`room_changed`](Self::room_changed) is told; asked once, when the server is built. None by default,
+    /// and then it costs nothing.
+    fn wanted_rooms(&self) -> WantedRooms {
+        WantedRooms::default()
+    }
+
+    /// Whether a room has a member on this server has changed, for adapters with a channel for each room.
+    ///
+    /// The calls for one namespace come one after the other. A room that changes faster than they return is told of once, as it
+    /// is then: the last call is right, and it may say what was said before. No lock is held; it must not block.
+    ///
+    /// ```
+    /// use std::collections::BTreeSet;
+    /// use std::sync::Mutex;
+    /// use socketio::Room;
+    ///
+    /// /// What is to be subscribed; a task brings the bus to it.
+    /// #[derive(Default)]
+    /// struct Wanted(Mutex<BTreeSet<(String, Room)>>);
+    ///
+    /// impl Wanted {
+    ///     fn room_changed(&self, nsp: &str, room: &Room, is_open: bool) {
+    ///         let channel = (nsp.to_owned(), room.clone());
+    ///         let mut wanted = self.0.lock().unwrap();
+    ///         if is_open { wanted.insert(channel) } else { wanted.remove(&channel) };
+    ///     }
+    /// }
+    /// # let wanted = Wanted::default();
+    /// # wanted.room_changed("/", &"a".into(), true);
+    /// # assert_eq!(wanted.0.lock().unwrap().len(), 1);
+    /// ```
+    //= SHD-07
+    fn room_changed(&self, nsp: &str, room: &Room, is_open: bool) {
+        let _ = (nsp, room, is_open);
     }
 
     /// How the servers know of each other. [`Membership::Heartbeats`] by default: nothing but
@@ -89,10 +136,28 @@ pub trait Adapter: Send + Sync + 'static {
     }
 
     /// How many servers have the namespace open, this one included; asked for
-    /// [`Membership::Counted`] only.
-    fn server_count(&self, nsp: &str) -> BoxFuture<'_, Result<usize, AdapterError>> {
+    /// [`Membership::Counted`] only, when somebody wants to know and at the beginning of each question.
+    ///
+    /// An adapter that has lost its bus and come back waits here until the others can be back too, or says
+    /// [`AtLeast`](ServerCount::AtLeast): a number that is too low would make a part of the answers look like all of them.
+    /// The question waits no longer than its own time limit.
+    //= RDS-07
+    fn server_count(&self, nsp: &str) -> BoxFuture<'_, Result<ServerCount, AdapterError>> {
         let _ = nsp;
-        Box::pin(async { Ok(1) })
+        Box::pin(async { Ok(ServerCount::Exactly(1)) })
+    }
+
+    /// Whether every server of the cluster may be asked for its rooms with
+    /// [`AllRooms`](crate::cluster::ClusterBody::AllRooms); true by default. If not, their sockets are asked for, which takes
+    /// longer: for formats that have no such question, where it would wait for an answer in vain.
+    fn asks_rooms(&self) -> bool {
+        true
+    }
+
+    /// The log that the servers share, if this adapter has one, for [`recovery`](crate::SocketIoBuilder::recovery) that survives
+    /// a server; asked once, when the server is built. None by default.
+    fn log(&self) -> Option<Arc<dyn SharedLog>> {
+        None
     }
 
     /// Called once, when the server closes and has said so to the others.
@@ -127,51 +192,16 @@ impl Default for Membership {
     }
 }
 
-/// Why the other servers of a cluster were not reached, or not all.
-#[derive(Clone, Debug)]
+/// Of which rooms an adapter is told that they come and go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum AdapterError {
-    /// The bus failed.
-    Bus(Arc<dyn Error + Send + Sync>),
-    /// What was to be said cannot be encoded.
-    Encode(EncodeError),
-    /// As many messages wait to be published as may ([`max_publishing`](crate::cluster::ClusterSettings::max_publishing)).
-    TooManyPublishing,
-    /// As many questions are open, or being answered, as may be
-    /// ([`max_requests`](crate::cluster::ClusterSettings::max_requests)).
-    TooManyRequests,
-    /// The server or the adapter is closed.
-    Closed,
-    /// The adapter panicked.
-    Panicked,
-}
-
-impl AdapterError {
-    /// The bus failed.
-    pub fn bus(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self::Bus(error.into().into())
-    }
-}
-
-impl fmt::Display for AdapterError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Bus(_) => "the bus of the cluster failed",
-            Self::Encode(_) => "the message cannot be encoded",
-            Self::TooManyPublishing => "too many messages wait to be published",
-            Self::TooManyRequests => "too many questions to the cluster are open",
-            Self::Closed => "the adapter is closed",
-            Self::Panicked => "the adapter panicked",
-        })
-    }
-}
-
-impl Error for AdapterError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Bus(error) => Some(&**error),
-            Self::Encode(error) => Some(error),
-            _ => None,
-        }
-    }
+pub enum WantedRooms {
+    /// Of none.
+    #[default]
+    None,
+    /// Of those that sockets join.
+    //= SHD-03
+    Joined,
+    /// Of those, and of the room of each socket's own id, which it is in while it is in the namespace.
+    All,
 }

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use super::adapter::AdapterError;
+use super::error::AdapterError;
 use super::question::Question;
 use super::seat::Heard;
 use crate::codec::{ArgsError, FromArgs};
@@ -31,6 +31,7 @@ use crate::time_limit::TimeLimit;
 pub struct Gathered<T> {
     items: Vec<T>,
     missing_servers: usize,
+    is_count_unknown: bool,
     failure: Option<AdapterError>,
 }
 
@@ -52,6 +53,7 @@ impl<T> Gathered<T> {
         Gathered {
             items: change(self.items),
             missing_servers: self.missing_servers,
+            is_count_unknown: self.is_count_unknown,
             failure: self.failure,
         }
     }
@@ -59,14 +61,21 @@ impl<T> Gathered<T> {
     /// True when every server was asked and has answered, or left.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.missing_servers == 0 && self.failure.is_none()
+        self.missing_servers == 0 && !self.is_count_unknown && self.failure.is_none()
     }
 
-    /// How many servers had not answered when the time was up. With an adapter that cannot say how many there are it is at
-    /// least so many.
+    /// How many of the servers that were known of had not answered when the time was up.
     #[must_use]
     pub fn missing_servers(&self) -> usize {
         self.missing_servers
+    }
+
+    /// True when there may be servers that were not known of, and so are missing too: the adapter could not say how many there
+    /// are ([`ServerCount::AtLeast`](crate::cluster::ServerCount::AtLeast)). The time was waited out then.
+    //= RDS-07
+    #[must_use]
+    pub fn is_count_unknown(&self) -> bool {
+        self.is_count_unknown
     }
 
     /// Why the other servers could not be asked, if so.
@@ -110,9 +119,9 @@ impl<R: FromArgs> ServerAnswer<R> {
 
 /// Waits for the answers of the servers of a cluster.
 ///
-/// The question was asked when this was made. The time limit, 5 s unless set otherwise, runs from the first
-/// poll, which must happen inside a tokio runtime; what came by then is the outcome. Dropping the future gives the
-/// question up. Cancel-safe.
+/// The question was asked when this was made, and the time limit, 5 s unless set otherwise, runs from then, whatever the
+/// adapter waits for; what came by then is the outcome. It is to be polled inside a tokio runtime. Dropping the future gives
+/// the question up. Cancel-safe.
 //= CLA-07
 #[must_use = "the answers come only to whoever awaits them"]
 pub struct Gathering<T> {
@@ -141,7 +150,7 @@ impl<T> Gathering<T> {
             items,
             question,
             failure,
-            limit: TimeLimit::new(timeout),
+            limit: TimeLimit::from_now(timeout),
             take: Box::new(take),
         }
     }
@@ -149,9 +158,11 @@ impl<T> Gathering<T> {
     fn finish(&mut self) -> Gathered<T> {
         let question = self.question.take();
         let lacking = question.map(|question| question.give_up());
+        let lacking = lacking.unwrap_or_default();
         Gathered {
             items: std::mem::take(&mut self.items),
-            missing_servers: lacking.unwrap_or_default().servers,
+            missing_servers: lacking.servers,
+            is_count_unknown: lacking.unknown_servers,
             failure: self.failure.take(),
         }
     }
@@ -176,6 +187,7 @@ impl<T> Future for Gathering<T> {
                     this.failure = Some(error);
                     break;
                 }
+                Poll::Ready(Some(Heard::Uncounted(error))) => this.failure = Some(error),
                 Poll::Ready(None) => break,
                 Poll::Pending if this.limit.poll(cx).is_ready() => break,
                 Poll::Pending => return Poll::Pending,

@@ -7,6 +7,8 @@ use std::sync::Weak;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
+use super::error::AdapterError;
+use crate::proto::cluster::entry::EntryId;
 use crate::proto::cluster::message::{ClusterMessage, ServerId};
 use crate::running::until_stopped;
 
@@ -14,6 +16,18 @@ use crate::running::until_stopped;
 pub(crate) trait Hearing: Send + Sync {
     /// Acts on a message of another server, here and now.
     fn hear(&self, message: ClusterMessage);
+
+    /// Acts on an entry of the log that the servers share.
+    fn hear_entry(&self, id: EntryId, message: ClusterMessage);
+
+    /// The log is heard from here on.
+    fn begin_log(&self, at: EntryId);
+
+    /// Hears of what the adapter could not do.
+    fn report(&self, error: &AdapterError);
+
+    /// The bus was reached, or lost.
+    fn set_connected(&self, is_connected: bool);
 
     /// A second or so has passed.
     fn tick(&self);
@@ -66,10 +80,50 @@ impl ClusterHandle {
     }
 
     /// Hands over a message of another server. It is acted on here and now, on the caller's thread. What is not for this
-    /// server, or makes no sense, is ignored.
+    /// server, or makes no sense, is ignored. An answer whose sender is not known is
+    /// [`ANONYMOUS`](ServerId::ANONYMOUS).
     pub fn deliver(&self, message: ClusterMessage) {
         if let Some(server) = self.server.upgrade() {
             server.hear(message);
+        }
+    }
+
+    /// Says from which entry of its [log](super::Adapter::log) on the adapter reads: every later one is handed over. To be said when
+    /// reading begins, and again when it goes on elsewhere because entries were lost.
+    pub fn begin_log(&self, at: EntryId) {
+        if let Some(server) = self.server.upgrade() {
+            server.begin_log(at);
+        }
+    }
+
+    /// Hands over an entry of the log: each, whichever server wrote it, one after the other and in the order of the log. It is
+    /// acted on here and now, on the caller's thread. One that comes again is ignored.
+    //= STR-04
+    pub fn deliver_entry(&self, id: EntryId, message: ClusterMessage) {
+        if let Some(server) = self.server.upgrade() {
+            server.hear_entry(id, message);
+        }
+    }
+
+    /// Tells the server of something that went wrong beside what its calls return: it goes to
+    /// [`on_adapter_error`](crate::SocketIoBuilder::on_adapter_error) and is counted.
+    /// [`AdapterError::ignored`] is for what arrived and made no sense.
+    //= RDS-02
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "who reports an error has no more use for it"
+    )]
+    pub fn report(&self, error: AdapterError) {
+        if let Some(server) = self.server.upgrade() {
+            server.report(&error);
+        }
+    }
+
+    /// Says whether the bus is reached, for [`SocketIo::is_cluster_connected`](crate::SocketIo::is_cluster_connected). True from
+    /// the beginning, so an adapter that does not say it is taken for connected.
+    pub fn set_connected(&self, is_connected: bool) {
+        if let Some(server) = self.server.upgrade() {
+            server.set_connected(is_connected);
         }
     }
 

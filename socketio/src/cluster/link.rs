@@ -10,14 +10,16 @@ use socketio_auth::revocation::Revocation;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
-use super::adapter::{Adapter, AdapterError, Membership};
+use super::adapter::{Adapter, Membership, WantedRooms};
+use super::error::AdapterError;
 use super::handle::{ClusterHandle, Hearing, Tasks};
+use super::log::SharedLog;
 use super::settings::ClusterSettings;
 use crate::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use crate::clock::now;
 use crate::error::BuildError;
 use crate::lock::Lock;
-use crate::proto::cluster::message::{ClusterBody, ClusterMessage, RequestId, ServerId};
+use crate::proto::cluster::message::{ClusterBody, ClusterMessage, RequestId, Scope, ServerId};
 use crate::proto::cluster::node::{Input, Node, Output, Rhythm};
 use crate::running::{Guarded, guard, poll_now};
 use crate::trace;
@@ -50,7 +52,15 @@ pub(crate) struct Cluster {
     /// Where the server was built. Emits come from any thread.
     pub(crate) tasks: Tasks,
     pub(crate) rhythm: Option<Rhythm>,
+    pub(crate) wanted_rooms: WantedRooms,
+    pub(crate) asks_rooms: bool,
+    pub(crate) log: Option<Arc<dyn SharedLog>>,
     pub(crate) settings: ClusterSettings,
+    /// How much is being opened, and so not heard of yet.
+    opening: watch::Sender<usize>,
+    is_connected: AtomicBool,
+    errors: AtomicU64,
+    ignored: AtomicU64,
     publishing: Slots,
     answering: Slots,
     on_error: Option<ErrorHook>,
@@ -80,10 +90,17 @@ impl Cluster {
             Membership::Counted => None,
         };
         let uid = ServerId::of_number(number);
-        let nsp = Arc::from(ClusterMessage::SERVER_WIDE);
+        let server_wide = Node::new(now(), uid.clone(), Scope::Server, None, 0, 0);
         Ok(Some(Arc::new(Self {
-            server_wide: Lock::new(Node::new(now(), uid.clone(), nsp, None, 0, 0)),
+            server_wide: Lock::new(server_wide),
+            wanted_rooms: adapter.wanted_rooms(),
+            asks_rooms: adapter.asks_rooms(),
+            log: adapter.log(),
             adapter,
+            opening: watch::Sender::new(0),
+            is_connected: AtomicBool::new(true),
+            errors: AtomicU64::new(0),
+            ignored: AtomicU64::new(0),
             uid,
             next_request: AtomicU64::new(number),
             opened: AtomicU64::new(0),
@@ -101,13 +118,65 @@ impl Cluster {
     pub(crate) fn start(self: &Arc<Self>, server: &Weak<dyn Hearing>) {
         let handle = ClusterHandle::new(Weak::clone(server), self.tasks.clone(), self.uid.clone());
         let cluster = Arc::clone(self);
-        self.publish_in_order(async move {
-            cluster.adapter.start(handle).await?;
-            let nsp = ClusterMessage::SERVER_WIDE;
-            cluster.adapter.open_namespace(nsp).await
-        });
-        if self.rhythm.is_some() {
+        self.open_in_order(async move { cluster.adapter.start(handle).await });
+        if self.rhythm.is_some() || self.log.is_some() {
             self.tasks.spawn(keep_time(Weak::clone(server)));
+        }
+    }
+
+    /// Does what must be done before clients are taken.
+    pub(crate) fn open_in_order<F>(self: &Arc<Self>, work: F)
+    where
+        F: Future<Output = Result<(), AdapterError>> + Send + 'static,
+    {
+        let opening = Opening::new(self);
+        self.publish_in_order(async move {
+            let outcome = work.await;
+            drop(opening);
+            outcome
+        });
+    }
+
+    /// Resolves when what was opened is heard, or the time for it is up.
+    //= RDS-08
+    pub(crate) async fn ready(self: &Arc<Self>) -> Result<(), AdapterError> {
+        let cluster = Arc::clone(self);
+        let getting_ready = Guarded(Box::pin(async move {
+            let mut opening = cluster.opening.subscribe();
+            // The sender is in the cluster.
+            let _ = opening.wait_for(|opening| *opening == 0).await;
+            cluster.adapter.ready().await
+        }));
+        match tokio::time::timeout(self.settings.ready_timeout, getting_ready).await {
+            Ok(ready) => ready.unwrap_or(Err(AdapterError::Panicked)),
+            Err(_) => Err(AdapterError::TimedOut),
+        }
+    }
+
+    pub(crate) fn is_connected(&self) -> bool {
+        self.is_connected.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn set_connected(&self, is_connected: bool) {
+        self.is_connected.store(is_connected, Ordering::Release);
+    }
+
+    #[cfg(feature = "metrics")]
+    pub(crate) fn counts(&self) -> Counts {
+        Counts {
+            errors: self.errors.load(Ordering::Relaxed),
+            ignored: self.ignored.load(Ordering::Relaxed),
+            publishing: self.publishing.taken.load(Ordering::Relaxed),
+            answering: self.answering.taken.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Why something that was to be published was dropped.
+    pub(crate) fn why_dropped(&self) -> AdapterError {
+        if self.has_left.load(Ordering::Acquire) {
+            AdapterError::Closed
+        } else {
+            AdapterError::TooManyPublishing
         }
     }
 
@@ -135,9 +204,28 @@ impl Cluster {
         let _ = tokio::time::timeout(time_limit, Guarded(leaving)).await;
     }
 
+    /// Publishes what own clients hear when it is read back. `miss` is called if that will not be.
+    //= STR-07
+    pub(crate) fn publish_kept(
+        self: &Arc<Self>,
+        message: ClusterMessage,
+        miss: impl FnOnce() + Send + 'static,
+    ) {
+        let missed = Missed(Some(Box::new(miss)));
+        if self.has_left.load(Ordering::Acquire) {
+            return self.report(&AdapterError::Closed);
+        }
+        let cluster = Arc::clone(self);
+        self.publish_in_order(async move {
+            cluster.adapter.publish(message).await?;
+            missed.spare();
+            Ok(())
+        });
+    }
+
     pub(crate) fn publish(self: &Arc<Self>, message: ClusterMessage) {
         if self.has_left.load(Ordering::Acquire) {
-            return self.tell(&AdapterError::Closed);
+            return self.report(&AdapterError::Closed);
         }
         let cluster = Arc::clone(self);
         self.publish_in_order(async move { cluster.adapter.publish(message).await });
@@ -188,7 +276,7 @@ impl Cluster {
         };
         match polled {
             Poll::Ready(outcome) => self.ended(outcome.unwrap_or(Err(AdapterError::Panicked))),
-            Poll::Pending if !slots(self).take() => self.tell(too_many),
+            Poll::Pending if !slots(self).take() => self.report(too_many),
             Poll::Pending => {
                 let cluster = Arc::clone(self);
                 self.tasks.spawn(async move {
@@ -202,14 +290,20 @@ impl Cluster {
 
     pub(crate) fn ended(&self, outcome: Result<(), AdapterError>) {
         if let Err(error) = outcome {
-            self.tell(&error);
+            self.report(&error);
         }
     }
 
     /// Tells the application. A hook that panics changes nothing. What lies behind an error of the bus may name hosts and
     /// passwords, so the log has it without its source.
-    fn tell(&self, error: &AdapterError) {
-        trace::warn!(%error, "the cluster was not reached");
+    pub(crate) fn report(&self, error: &AdapterError) {
+        if matches!(error, AdapterError::Ignored(_)) {
+            self.ignored.fetch_add(1, Ordering::Relaxed);
+            trace::debug!(%error, "a message of the cluster was ignored");
+        } else {
+            self.errors.fetch_add(1, Ordering::Relaxed);
+            trace::warn!(%error, "the cluster was not reached");
+        }
         if let Some(hook) = &self.on_error {
             let _ = guard(|| hook(error));
         }
@@ -231,7 +325,10 @@ impl Cluster {
         node.handle_input(now(), Input::Received(message));
         let outputs = std::iter::from_fn(|| node.poll_output());
         let revocations = outputs.filter_map(|output| match output {
-            Output::Apply(ClusterBody::Revoked { revocation }) => Some(revocation),
+            Output::Apply {
+                body: ClusterBody::Revoked { revocation },
+                ..
+            } => Some(revocation),
             _ => None,
         });
         revocations.collect()
@@ -247,6 +344,51 @@ async fn keep_time(server: Weak<dyn Hearing>) {
         };
         server.tick();
     }
+}
+
+/// What is done where an event was not published, whatever the reason.
+struct Missed(Option<Box<dyn FnOnce() + Send>>);
+
+impl Missed {
+    /// It was published.
+    fn spare(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Missed {
+    fn drop(&mut self) {
+        if let Some(miss) = self.0.take() {
+            let _ = guard(miss);
+        }
+    }
+}
+
+/// Something that is being opened.
+struct Opening(Arc<Cluster>);
+
+impl Opening {
+    fn new(cluster: &Arc<Cluster>) -> Self {
+        let count = |opening: &mut usize| *opening = opening.saturating_add(1);
+        cluster.opening.send_modify(count);
+        Self(Arc::clone(cluster))
+    }
+}
+
+impl Drop for Opening {
+    fn drop(&mut self) {
+        let count = |opening: &mut usize| *opening = opening.saturating_sub(1);
+        self.0.opening.send_modify(count);
+    }
+}
+
+/// What is counted of a cluster.
+#[cfg(feature = "metrics")]
+pub(crate) struct Counts {
+    pub(crate) errors: u64,
+    pub(crate) ignored: u64,
+    pub(crate) publishing: usize,
+    pub(crate) answering: usize,
 }
 
 /// How many tasks of one sort may wait.

@@ -9,8 +9,11 @@ use std::task::Poll;
 use socketio_auth::BoxFuture;
 use tokio::sync::mpsc::{self, error::TrySendError};
 
-use super::adapter::{Adapter, AdapterError};
+use super::adapter::Adapter;
+use super::error::AdapterError;
 use super::handle::ClusterHandle;
+use super::local_log::{LocalLog, LocalLogBounds};
+use super::log::SharedLog;
 use crate::lock::Lock;
 use crate::proto::cluster::message::{ClusterMessage, ServerId};
 
@@ -47,6 +50,7 @@ const QUEUE_MESSAGES: usize = 1024;
 #[derive(Clone, Default)]
 pub struct LocalBus {
     links: Arc<Lock<Vec<Link>>>,
+    log: Option<Arc<LocalLog>>,
 }
 
 #[derive(Clone)]
@@ -60,6 +64,33 @@ impl LocalBus {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// A bus with a log, so that with [`recovery`](crate::SocketIoBuilder::recovery) a client gets back what it had, and what it
+    /// missed, on whichever of the servers it comes back to, also when its own is gone.
+    ///
+    /// ```
+    /// use socketio::SocketIo;
+    /// use socketio::cluster::{LocalBus, LocalLogBounds};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let bus = LocalBus::with_log(LocalLogBounds::default());
+    /// for _ in 0..2 {
+    ///     let io = SocketIo::builder()
+    ///         .adapter(bus.adapter())
+    ///         .recovery(|defaults| defaults)
+    ///         .build()?;
+    ///     io.namespace("/").open()?;
+    /// }
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn with_log(bounds: LocalLogBounds) -> Self {
+        Self {
+            links: Arc::default(),
+            log: Some(Arc::new(LocalLog::new(bounds))),
+        }
     }
 
     /// The adapter of one more server. Each takes its own.
@@ -108,15 +139,40 @@ impl Adapter for LocalAdapter {
                 deliver.deliver(message);
             }
         });
+        if let Some(log) = &self.bus.log {
+            let (log, reader) = (Arc::clone(log), server.clone());
+            let mut written = log.written();
+            // From here on, whenever the task runs.
+            let mut last = log.end();
+            server.begin_log(last);
+            server.spawn(async move {
+                loop {
+                    last = log.deliver(&reader, last);
+                    if written.changed().await.is_err() {
+                        return;
+                    }
+                }
+            });
+        }
         Box::pin(async { Ok(()) })
     }
 
+    fn log(&self) -> Option<Arc<dyn SharedLog>> {
+        let log = self.bus.log.as_ref()?;
+        Some(Arc::clone(log) as _)
+    }
+
     fn publish(&self, message: ClusterMessage) -> BoxFuture<'_, Result<(), AdapterError>> {
+        if let Some(log) = self.bus.log.as_ref().filter(|_| message.is_kept()) {
+            log.append(message);
+            return Box::pin(async { Ok(()) });
+        }
         let links = self.bus.links.lock().clone();
         let mut waiting = Vec::new();
         let mut has_lost = false;
         for link in links {
-            if link.server == message.uid {
+            let is_meant = message.to.as_ref().is_none_or(|to| *to == link.server);
+            if link.server == message.uid || !is_meant {
                 continue;
             }
             match link.queue.try_send(message.clone()) {

@@ -12,19 +12,27 @@
 
 pub(crate) mod adapter;
 pub(crate) mod answers;
+pub(crate) mod error;
 pub(crate) mod handle;
 pub(crate) mod link;
 pub(crate) mod local;
+pub(crate) mod local_log;
+pub(crate) mod log;
 pub(crate) mod question;
 pub(crate) mod seat;
 pub(crate) mod settings;
 
+pub use crate::proto::cluster::entry::{EntryId, NoEntryId};
 pub use crate::proto::cluster::message::{
-    ClusterBody, ClusterFlags, ClusterMessage, ClusterOptions, RequestId, ServerId,
+    ClusterBody, ClusterFlags, ClusterMessage, ClusterOptions, RequestId, Scope, ServerId,
 };
 pub use crate::proto::cluster::remote::RemoteSocket;
-pub use adapter::{Adapter, AdapterError, Membership};
+pub use crate::proto::cluster::requests::ServerCount;
+pub use adapter::{Adapter, Membership, WantedRooms};
 pub use answers::{Gathered, Gathering, ServerAnswer};
+pub use error::AdapterError;
 pub use handle::ClusterHandle;
 pub use local::{LocalAdapter, LocalBus};
+pub use local_log::LocalLogBounds;
+pub use log::{LogBounds, LogRead, SharedLog, SharedSession};
 pub use settings::ClusterSettings;

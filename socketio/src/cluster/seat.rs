@@ -5,21 +5,29 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use super::adapter::AdapterError;
+use super::adapter::WantedRooms;
+use super::error::AdapterError;
 use super::link::Cluster;
 use crate::clock::now;
 use crate::codec::{OwnedArgs, RawArgs};
+use crate::id::SocketId;
 use crate::lock::Lock;
-use crate::proto::cluster::message::{ClusterBody, ClusterMessage, RequestId, ServerId};
+use crate::proto::cluster::message::{ClusterBody, ClusterMessage, RequestId, Scope, ServerId};
 use crate::proto::cluster::node::{Input, Node, Output};
+use crate::proto::cluster::requests::ServerCount;
+use crate::proto::cluster::room_changes::RoomChanges;
+use crate::proto::room::Room;
+use crate::running::{Guarded, guard};
 
 /// What comes back to a question. No more comes than the machine lets through, so the channel is bounded by its bounds.
 pub(crate) enum Heard {
     Answer(ServerId, ClusterBody),
     /// So many clients went with their server before they had answered.
     Lost(u64),
-    /// The question was not asked, or not of all.
+    /// The question was not asked.
     Failed(AdapterError),
+    /// It was, and of how many is not known.
+    Uncounted(AdapterError),
 }
 
 /// Who waits for the answers to a question.
@@ -30,6 +38,8 @@ pub(crate) struct Seat {
     pub(crate) cluster: Arc<Cluster>,
     nsp: Arc<str>,
     pub(super) node: Lock<Node<Waiter>>,
+    /// What the adapter is to be told of rooms.
+    rooms: Lock<RoomChanges>,
 }
 
 impl Seat {
@@ -37,7 +47,7 @@ impl Seat {
         let node = Node::new(
             now(),
             cluster.uid.clone(),
-            Arc::clone(nsp),
+            Scope::Namespace(Arc::clone(nsp)),
             cluster.rhythm,
             cluster.settings.max_requests,
             cluster.first_number(),
@@ -46,6 +56,7 @@ impl Seat {
             cluster: Arc::clone(cluster),
             nsp: Arc::clone(nsp),
             node: Lock::new(node),
+            rooms: Lock::new(RoomChanges::default()),
         }
     }
 
@@ -54,11 +65,11 @@ impl Seat {
         let (cluster, nsp) = (Arc::clone(&self.cluster), Arc::clone(&self.nsp));
         // It may be closed again before the adapter is done.
         let seat = Arc::downgrade(self);
-        self.cluster.publish_in_order(async move {
+        self.cluster.open_in_order(async move {
             cluster.adapter.open_namespace(&nsp).await?;
             if let Some(seat) = seat.upgrade() {
                 // Nobody has heard of it yet, so nobody wants anything of it.
-                seat.feed(Input::Opened, |_| {});
+                seat.feed(Input::Opened, |_, _| {});
             }
             Ok(())
         });
@@ -86,10 +97,66 @@ impl Seat {
         self.cluster.publish(message);
     }
 
-    /// Answers another server; of several arguments the first (CLA-04).
-    pub(crate) fn answer_server(&self, request_id: RequestId, args: RawArgs<'_>) {
+    /// The same of an event that is kept: own clients get it when it is read back, or by `miss` if that will not be.
+    pub(crate) fn publish_kept(&self, body: ClusterBody, miss: impl FnOnce() + Send + 'static) {
+        let message = self.stamp(body);
+        self.cluster.publish_kept(message, miss);
+    }
+
+    /// Answers the server that asked.
+    pub(crate) fn answer(&self, asker: &ServerId, body: ClusterBody) {
+        let message = self.node.lock().answer(now(), asker, body);
+        self.cluster.publish(message);
+    }
+
+    /// Answers it with what a handler says; of several arguments the first (CLA-04).
+    pub(crate) fn answer_event(&self, asker: &ServerId, request_id: RequestId, args: RawArgs<'_>) {
         let packet = first_of(args);
-        self.publish(ClusterBody::ServerSideEmitResponse { request_id, packet });
+        self.answer(
+            asker,
+            ClusterBody::ServerSideEmitResponse { request_id, packet },
+        );
+    }
+
+    /// A room that sockets join has come or gone. `is_open` says which it is when the adapter is told, outside its lock.
+    pub(crate) fn joined_room_changed(
+        &self,
+        room: &Room,
+        is_open: impl Fn(&Room, WantedRooms) -> bool,
+    ) {
+        if self.cluster.wanted_rooms != WantedRooms::None {
+            self.room_changed(room, is_open);
+        }
+    }
+
+    /// The same of the room of a socket's own id.
+    pub(crate) fn own_room_changed(
+        &self,
+        id: &SocketId,
+        is_open: impl Fn(&Room, WantedRooms) -> bool,
+    ) {
+        if self.cluster.wanted_rooms == WantedRooms::All {
+            self.room_changed(&Room::from(id), is_open);
+        }
+    }
+
+    fn room_changed(&self, room: &Room, is_open: impl Fn(&Room, WantedRooms) -> bool) {
+        if !self.rooms.lock().mark(room) {
+            return;
+        }
+        // Who marks meanwhile leaves the telling to this thread, which looks at the rooms behind each mark.
+        loop {
+            let Some(rooms) = self.rooms.lock().take() else {
+                return;
+            };
+            for room in rooms {
+                let is_open = is_open(&room, self.cluster.wanted_rooms);
+                let adapter = &self.cluster.adapter;
+                if guard(|| adapter.room_changed(&self.nsp, &room, is_open)).is_err() {
+                    self.cluster.report(&AdapterError::Panicked);
+                }
+            }
+        }
     }
 
     fn stamp(&self, body: ClusterBody) -> ClusterMessage {
@@ -97,7 +164,7 @@ impl Seat {
     }
 
     /// Feeds the machine, and does what it says; `apply` does what another server wants of the namespace.
-    pub(crate) fn feed(&self, input: Input, apply: impl Fn(ClusterBody)) {
+    pub(crate) fn feed(&self, input: Input, apply: impl Fn(ServerId, ClusterBody)) {
         let outputs: Vec<_> = {
             let mut node = self.node.lock();
             node.handle_input(now(), input);
@@ -106,7 +173,7 @@ impl Seat {
         for output in outputs {
             match output {
                 Output::Publish(message) => self.cluster.publish(message),
-                Output::Apply(body) => apply(body),
+                Output::Apply { from, body } => apply(from, body),
                 // Whoever asked may have stopped waiting.
                 Output::Answer { waiter, from, body } => {
                     let _ = waiter.send(Heard::Answer(from, body));
@@ -124,15 +191,20 @@ impl Seat {
     }
 
     /// How many servers have the namespace open, as far as can be known.
-    pub(crate) async fn server_count(&self) -> Result<usize, AdapterError> {
+    pub(crate) async fn server_count(self: &Arc<Self>) -> Result<ServerCount, AdapterError> {
         if self.cluster.rhythm.is_some() {
-            return Ok(self.node.lock().server_count());
+            return Ok(ServerCount::Exactly(self.node.lock().server_count()));
         }
-        self.adapter_count().await
+        let seat = Arc::clone(self);
+        let counting = Guarded(Box::pin(async move { seat.adapter_count().await }));
+        match tokio::time::timeout(self.request_timeout(), counting).await {
+            Ok(counted) => counted.unwrap_or(Err(AdapterError::Panicked)),
+            Err(_) => Err(AdapterError::TimedOut),
+        }
     }
 
     /// The same as the adapter says it.
-    pub(super) async fn adapter_count(&self) -> Result<usize, AdapterError> {
+    pub(super) async fn adapter_count(&self) -> Result<ServerCount, AdapterError> {
         self.cluster.adapter.server_count(&self.nsp).await
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 #[must_use = "settings hold once the builder has them"]
 pub struct ClusterSettings {
     pub(crate) request_timeout: Duration,
+    pub(crate) ready_timeout: Duration,
     pub(crate) max_requests: usize,
     pub(crate) max_publishing: usize,
 }
@@ -16,6 +17,7 @@ impl Default for ClusterSettings {
     fn default() -> Self {
         Self {
             request_timeout: Duration::from_secs(5),
+            ready_timeout: Duration::from_secs(10),
             max_requests: 1024,
             max_publishing: 1024,
         }
@@ -23,11 +25,19 @@ impl Default for ClusterSettings {
 }
 
 impl ClusterSettings {
-    /// How long other servers, and the acknowledgements of their clients, are waited for unless a call says otherwise;
-    /// 5 s by default.
+    /// How long other servers, and the acknowledgements of their clients, are waited for unless a call says otherwise, from
+    /// the call that asks; 5 s by default.
     //= CLA-07
     pub fn request_timeout(mut self, timeout: Duration) -> Self {
         self.request_timeout = timeout;
+        self
+    }
+
+    /// How long [`serve`](crate::SocketIo::serve) and [`ready`](crate::SocketIo::ready) wait for the adapter; 10 s by default.
+    /// Raising it keeps clients away longer while the bus cannot be reached.
+    //= RDS-08
+    pub fn ready_timeout(mut self, timeout: Duration) -> Self {
+        self.ready_timeout = timeout;
         self
     }
 

@@ -87,9 +87,36 @@ impl Client {
         self.ask(connection, now, about);
     }
 
-    /// Asks connect middleware, one after the other, unless there is none or what is recovered was let in before.
+    /// Finds out whether the client comes back, then asks connect middleware.
     pub(super) fn ask(&self, connection: &Connection<Self>, now: Instant, about: Asked) {
-        let skips = about.answers_connect && about.socket.identify();
+        if !about.answers_connect {
+            return self.ask_unless(false, connection, now, about);
+        }
+        let Some(restoring) = about.socket.restoring() else {
+            let skips = about.socket.identify(None);
+            return self.ask_unless(skips, connection, now, about);
+        };
+        let (socket, epoch) = (Arc::clone(&about.socket), about.epoch);
+        self.run_unless_cancelled(
+            connection,
+            now,
+            &socket,
+            epoch,
+            restoring,
+            move |client, connection, now, ended| {
+                // Whoever cannot wait for it is a stranger.
+                let restored = match ended {
+                    Ended::Said(restored) => restored.ok().flatten(),
+                    Ended::Crowded(_) => None,
+                };
+                let skips = about.socket.identify(restored);
+                client.ask_unless(skips, connection, now, about);
+            },
+        );
+    }
+
+    /// Asks connect middleware, one after the other, unless there is none or what is recovered was let in before.
+    fn ask_unless(&self, skips: bool, connection: &Connection<Self>, now: Instant, about: Asked) {
         if skips || about.socket.space.handlers.middleware.is_empty() {
             let input = about.answer(Ok(()));
             return self.pump(connection, now, input);

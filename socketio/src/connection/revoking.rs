@@ -64,6 +64,9 @@ impl Server {
         // does so by coming back.
         if let (Some(keeper), None) = (&self.recovery, margin) {
             keeper.revoke(is_meant);
+            if let Some(shared) = keeper.shared() {
+                shared.withdraw(revocation.clone());
+            }
         }
         ended
     }

@@ -11,22 +11,34 @@ use serde_json::{Map, Value};
 use super::builder::{Decided, NamespaceBuilder};
 use super::handler::{IntoAck, Typed};
 use super::namespace::Namespace;
-use super::server::SocketIoBuilder;
+use super::server::{SocketIo, SocketIoBuilder};
 use super::socket::Socket;
-use crate::cluster::adapter::{Adapter, AdapterError};
+use crate::cluster::adapter::Adapter;
 use crate::cluster::answers::{Gathered, Gathering, ServerAnswer};
+use crate::cluster::error::AdapterError;
 use crate::cluster::question::Question;
 use crate::cluster::settings::ClusterSettings;
 use crate::codec::{EncodeError, FromArgs};
 use crate::error::EmitError;
 use crate::event::Event;
 use crate::proto::cluster::message::ClusterBody;
-use crate::proto::cluster::requests::Kind;
+use crate::proto::cluster::requests::{Kind, ServerCount};
 use crate::proto::room::Room;
 use crate::sending::fetched::FetchedSocket;
 
-/// Events between servers that the reference would take for its own.
-const RESERVED_BETWEEN_SERVERS: [&str; 3] = ["connect", "connection", "new_namespace"];
+/// Events between servers that the reference would take for its own, or the application for the library's: neither sent nor
+/// heard.
+//= RED-RQ-09
+pub(super) const RESERVED_BETWEEN_SERVERS: [&str; 8] = [
+    "connect",
+    "connect_error",
+    "connection",
+    "disconnect",
+    "disconnecting",
+    "newListener",
+    "new_namespace",
+    "removeListener",
+];
 
 impl<D> SocketIoBuilder<D> {
     /// Joins a cluster: broadcasts, joins and disconnects by room, and events between servers reach the other servers
@@ -61,6 +73,45 @@ impl<D> SocketIoBuilder<D> {
     ) -> Self {
         self.cluster.on_error = Some(Box::new(hook));
         self
+    }
+}
+
+impl<D: Send + Sync + 'static> SocketIo<D> {
+    /// Resolves when the adapter hears what the namespaces that are open need, so that no broadcast of another server is missed
+    /// by the first clients; at once without a cluster. [`serve`](Self::serve) waits for it; whoever serves in another way is to
+    /// do so before taking clients.
+    ///
+    /// ```
+    /// use socketio::SocketIo;
+    /// use socketio::cluster::LocalBus;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let io = SocketIo::builder().adapter(LocalBus::new().adapter()).build()?;
+    /// io.namespace("/").open()?;
+    /// io.ready().await?;
+    /// // Now `axum::serve`, or whatever takes connections.
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The adapter cannot get ready, or not within the [`ready_timeout`](ClusterSettings::ready_timeout). The server works all
+    /// the same, for its own clients at least.
+    //= RDS-08
+    pub async fn ready(&self) -> Result<(), AdapterError> {
+        match &self.server.cluster {
+            None => Ok(()),
+            Some(cluster) => cluster.ready().await,
+        }
+    }
+
+    /// Whether the bus of the cluster is reached, as far as the adapter says so; true without a cluster. For health checks:
+    /// a server that has lost the others still serves its own clients.
+    #[must_use]
+    pub fn is_cluster_connected(&self) -> bool {
+        let cluster = self.server.cluster.as_ref();
+        cluster.is_none_or(|cluster| cluster.is_connected())
     }
 }
 
@@ -160,8 +211,12 @@ impl<D> Namespace<D> {
     }
 
     /// The rooms that a socket of any server of the cluster is in, each once and in order, those of single sockets left out;
-    /// this server's alone are [`rooms`](Self::rooms). Every server describes all its sockets for it, so it is for a look now
-    /// and then. A time limit and what is missing are as with [`fetch_sockets`](Self::fetch_sockets).
+    /// this server's alone are [`rooms`](Self::rooms). The time limit is the
+    /// [`request_timeout`](ClusterSettings::request_timeout), and what is missing then is as with
+    /// [`fetch_sockets`](Self::fetch_sockets).
+    ///
+    /// With an adapter that cannot [ask for rooms](Adapter::asks_rooms) every server describes all its sockets for it, so it is for
+    /// a look now and then.
     ///
     /// ```
     /// # async fn list(chat: socketio::Namespace<()>) {
@@ -170,24 +225,42 @@ impl<D> Namespace<D> {
     /// }
     /// # }
     /// ```
+    //= RED-RQ-07
     pub async fn fetch_rooms(&self) -> Gathered<Room> {
-        let found = self.fetch_sockets().await;
-        found.map(|sockets| {
-            let rooms = sockets.iter().flat_map(|socket| socket.rooms());
-            let distinct: BTreeSet<&Room> = rooms.collect();
-            distinct.into_iter().cloned().collect()
+        let seat = self.space.cluster.as_ref();
+        if seat.is_some_and(|seat| !seat.cluster.asks_rooms) {
+            return self.fetch_sockets().await.map(|sockets| rooms_of(&sockets));
+        }
+        let timeout = seat.map(|seat| seat.request_timeout());
+        let question = seat.map(|seat| {
+            Question::ask(seat, Kind::Rooms, timeout, |request_id| {
+                ClusterBody::AllRooms {
+                    with_own: false,
+                    request_id,
+                }
+            })
+        });
+        let take = |_, body| match body {
+            ClusterBody::AllRoomsResponse { rooms, .. } => rooms,
+            _ => Vec::new(),
+        };
+        let found = Gathering::new(self.rooms(), question, timeout, take).await;
+        found.map(|mut rooms| {
+            rooms.sort_unstable();
+            rooms.dedup();
+            rooms
         })
     }
 
     /// How many servers of the cluster have the namespace open, this one included; 1 without a cluster. A server that
-    /// has just come is known once it was heard of.
+    /// has just come is known once it was heard of. It is at least so many where the adapter is not sure.
     ///
     /// # Errors
     ///
-    /// The adapter cannot tell.
-    pub async fn server_count(&self) -> Result<usize, AdapterError> {
+    /// The adapter cannot tell, or not within the [`request_timeout`](ClusterSettings::request_timeout).
+    pub async fn server_count(&self) -> Result<ServerCount, AdapterError> {
         match &self.space.cluster {
-            None => Ok(1),
+            None => Ok(ServerCount::Exactly(1)),
             Some(seat) => seat.server_count().await,
         }
     }
@@ -197,8 +270,9 @@ impl<D> Namespace<D> {
     ///
     /// # Errors
     ///
-    /// When the arguments cannot be serialized, or the event is one that the reference takes for its own: `connect`,
-    /// `connection`, `new_namespace`.
+    /// When the arguments cannot be serialized, or the event is one that the reference or a socket takes for its own: `connect`,
+    /// `connect_error`, `connection`, `disconnect`, `disconnecting`, `new_namespace`, `newListener`, `removeListener`. What
+    /// another server sends under such a name is ignored.
     pub fn server_side_emit<A: Serialize + ?Sized>(
         &self,
         event: &str,
@@ -234,19 +308,28 @@ impl<D> Namespace<D> {
         args: &(impl Serialize + ?Sized),
     ) -> Gathering<ServerAnswer<R>> {
         let seat = self.space.cluster.as_ref();
+        let timeout = seat.map(|seat| seat.request_timeout());
         let question = match (server_event(event, args), seat) {
             (Err(error), _) => Some(Err(AdapterError::Encode(error))),
             (Ok(_), None) => None,
-            (Ok(packet), Some(seat)) => Some(Question::ask(seat, Kind::ServerSide, |request| {
-                ClusterBody::ServerSideEmit {
-                    packet,
-                    request_id: Some(request),
-                }
-            })),
+            (Ok(packet), Some(seat)) => {
+                Some(Question::ask(seat, Kind::ServerSide, timeout, |request| {
+                    ClusterBody::ServerSideEmit {
+                        packet,
+                        request_id: Some(request),
+                    }
+                }))
+            }
         };
-        let timeout = seat.map(|seat| seat.request_timeout());
         Gathering::new(Vec::new(), question, timeout, ServerAnswer::of)
     }
+}
+
+/// The rooms that these sockets have joined, each once and in order.
+fn rooms_of(sockets: &[FetchedSocket]) -> Vec<Room> {
+    let rooms = sockets.iter().flat_map(|socket| socket.rooms());
+    let distinct: BTreeSet<&Room> = rooms.collect();
+    distinct.into_iter().cloned().collect()
 }
 
 fn server_event<A: Serialize + ?Sized>(event: &str, args: &A) -> Result<Event, EncodeError> {

@@ -20,8 +20,9 @@ pub struct Extensions<'a> {
 
 impl<D> Socket<D> {
     /// What the application keeps with this socket, by type: from the first connect middleware on, through every event, to
-    /// the last disconnect handler. It is what Node's server has as `socket.data`, and is gone with the socket: a client
-    /// that comes back begins without, recovered or not.
+    /// the last disconnect handler. It is what Node's server has as `socket.data`, and is gone with the socket. A client that
+    /// is [recovered](crate::Recovery) gets it back, the very same values, as long as it comes back to this process; what
+    /// it shares of it is [told](Self::recovered_data) elsewhere. So they live for as long as it may be away.
     ///
     /// It is the application's own. What the authenticator said of the client is [`data`](Self::data), what all sockets
     /// share is [`state`](Self::state), and what the HTTP request brought is in the [`handshake`](Self::handshake).

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::cluster::adapter::AdapterError;
+use super::cluster_control::RESERVED_BETWEEN_SERVERS;
+use crate::cluster::error::AdapterError;
 use crate::cluster::handle::Hearing;
 use crate::cluster::seat::{Seat, first_of};
 use crate::codec::OwnedArgs;
@@ -10,16 +11,19 @@ use crate::event::Event;
 use crate::live::handlers::{AckSender, Running};
 use crate::live::server::Server;
 use crate::live::space::Space;
-use crate::proto::cluster::message::{ClusterBody, ClusterMessage, ClusterOptions, RequestId};
+use crate::proto::cluster::entry::EntryId;
+use crate::proto::cluster::message::{
+    ClusterBody, ClusterMessage, ClusterOptions, RequestId, Scope, ServerId,
+};
 use crate::proto::cluster::node::Input;
 use crate::running::{Guarded, Panicked, guard};
 use crate::sending::broadcast::Broadcast;
 
 impl Hearing for Server {
     fn hear(&self, message: ClusterMessage) {
-        if &*message.nsp != ClusterMessage::SERVER_WIDE {
-            if let Some(space) = self.spaces.find(&message.nsp) {
-                feed(&space, Input::Received(message));
+        if let Some(name) = message.scope.name() {
+            if let Some(space) = self.spaces.find(name) {
+                feed(&space, None, Input::Received(message));
             }
         } else if let Some(cluster) = &self.cluster {
             for revocation in cluster.hear_server_wide(message) {
@@ -28,21 +32,81 @@ impl Hearing for Server {
         }
     }
 
+    fn hear_entry(&self, id: EntryId, message: ClusterMessage) {
+        let name = message.scope.name().unwrap_or_default();
+        let space = self.spaces.find(name);
+        let keeper = self
+            .recovery
+            .as_deref()
+            .filter(|keeper| keeper.shared().is_some());
+        let Some(keeper) = keeper else {
+            // Own events were sent when they were emitted.
+            return self.hear(message);
+        };
+        match space {
+            Some(space) if space.recovery.is_some() => {
+                feed(&space, Some(id), Input::Entry(id, message));
+                keeper.pass(id.offset());
+            }
+            _ if message.scope == Scope::Server => self.hear(message),
+            Some(_) => {
+                self.hear(message);
+                keeper.pass(id.offset());
+            }
+            // Somebody may yet come to it who has missed this.
+            None if message.is_kept() => keeper.miss(&Arc::from(name), id.offset()),
+            None => keeper.pass(id.offset()),
+        }
+    }
+
+    fn begin_log(&self, at: EntryId) {
+        if let Some(keeper) = self
+            .recovery
+            .as_deref()
+            .filter(|keeper| keeper.shared().is_some())
+        {
+            keeper.begin(at.offset());
+        }
+    }
+
+    fn report(&self, error: &AdapterError) {
+        if let Some(cluster) = &self.cluster {
+            cluster.report(error);
+        }
+    }
+
+    fn set_connected(&self, is_connected: bool) {
+        if let Some(cluster) = &self.cluster {
+            cluster.set_connected(is_connected);
+        }
+    }
+
     fn tick(&self) {
         for space in self.spaces.all() {
-            feed(&space, Input::Timeout);
+            feed(&space, None, Input::Timeout);
+        }
+        let keeper = self.recovery.as_deref();
+        if let Some(shared) = keeper.and_then(|keeper| keeper.shared()) {
+            shared.save_due();
         }
     }
 }
 
-fn feed(space: &Arc<Space>, input: Input) {
+/// `entry` is where the input stands in the log that servers share.
+fn feed(space: &Arc<Space>, entry: Option<EntryId>, input: Input) {
     if let Some(seat) = &space.cluster {
-        seat.feed(input, |body| apply(space, seat, body));
+        seat.feed(input, |from, body| apply(space, seat, from, entry, body));
     }
 }
 
 //= CLA-03
-fn apply(space: &Arc<Space>, seat: &Arc<Seat>, body: ClusterBody) {
+fn apply(
+    space: &Arc<Space>,
+    seat: &Arc<Seat>,
+    from: ServerId,
+    entry: Option<EntryId>,
+    body: ClusterBody,
+) {
     match body {
         ClusterBody::Broadcast {
             packet,
@@ -50,6 +114,9 @@ fn apply(space: &Arc<Space>, seat: &Arc<Seat>, body: ClusterBody) {
             request_id: None,
         } => {
             let (name, args) = packet.into_parts();
+            if let Some(entry) = entry {
+                return to(space, &opts).emit_entry(entry, &name, &args);
+            }
             // What cannot be sent here was the sender's to refuse.
             let _ = to(space, &opts).emit(&name, &args);
         }
@@ -57,7 +124,7 @@ fn apply(space: &Arc<Space>, seat: &Arc<Seat>, body: ClusterBody) {
             packet,
             opts,
             request_id: Some(request),
-        } => collect_acks(space, seat, packet, &opts, request),
+        } => collect_acks(space, seat, from, packet, &opts, request),
         ClusterBody::SocketsJoin { opts, rooms } => {
             for room in rooms {
                 to(space, &opts).join(room);
@@ -72,13 +139,29 @@ fn apply(space: &Arc<Space>, seat: &Arc<Seat>, body: ClusterBody) {
         ClusterBody::DisconnectSockets { opts, close: true } => to(space, &opts).close(),
         ClusterBody::FetchSockets { opts, request_id } => {
             let sockets = to(space, &opts).describe();
-            seat.publish(ClusterBody::FetchSocketsResponse {
+            let answer = ClusterBody::FetchSocketsResponse {
                 request_id,
                 sockets,
-            });
+            };
+            seat.answer(&from, answer);
+        }
+        ClusterBody::AllRooms {
+            with_own,
+            request_id,
+        } => {
+            let rooms = space.rooms.lock().names(with_own);
+            seat.answer(&from, ClusterBody::AllRoomsResponse { request_id, rooms });
+        }
+        ClusterBody::Returned { socket } => {
+            let socket = space.rooms.lock().get(&socket);
+            if let Some(socket) = socket {
+                socket.give_way();
+            }
         }
         ClusterBody::ServerSideEmit { packet, request_id } => {
-            call_handlers(space, seat, &packet, request_id);
+            let ack =
+                request_id.map(|request| AckSender::to_server(Arc::clone(seat), from, request));
+            call_handlers(space, seat, &packet, ack.as_ref());
         }
         // The machine keeps what it understands itself; what is new to this version means nothing to it.
         _ => {}
@@ -94,6 +177,7 @@ fn to(space: &Arc<Space>, opts: &ClusterOptions) -> Broadcast {
 fn collect_acks(
     space: &Arc<Space>,
     seat: &Arc<Seat>,
+    asker: ServerId,
     packet: Event,
     opts: &ClusterOptions,
     request: RequestId,
@@ -102,36 +186,43 @@ fn collect_acks(
     let timeout = seat.cluster.settings.request_timeout;
     let broadcast = to(space, opts).timeout(opts.flags.timeout.unwrap_or(timeout));
     let mut acks = broadcast.emit_with_ack::<OwnedArgs>(&name, &args);
-    seat.publish(ClusterBody::BroadcastClientCount {
+    let count = ClusterBody::BroadcastClientCount {
         request_id: request.clone(),
         client_count: u64::try_from(acks.target_count()).unwrap_or(u64::MAX),
-    });
+    };
+    seat.answer(&asker, count);
     let publisher = Arc::clone(seat);
     seat.cluster.answer(async move {
         while let Some((socket, answer)) = acks.next().await {
             // The reference has no word for an acknowledgement that does not come.
             if let Ok(args) = answer {
-                publisher.publish(ClusterBody::BroadcastAck {
+                let ack = ClusterBody::BroadcastAck {
                     request_id: request.clone(),
                     packet: first_of(args.as_raw()),
                     socket: socket.map(|id| id.as_str().into()),
-                });
+                };
+                publisher.answer(&asker, ack);
             }
         }
         Ok(())
     });
 }
 
-fn call_handlers(space: &Arc<Space>, seat: &Arc<Seat>, packet: &Event, request: Option<RequestId>) {
-    let ack = request.map(|request| AckSender::to_server(Arc::clone(seat), request));
+fn call_handlers(space: &Arc<Space>, seat: &Arc<Seat>, packet: &Event, ack: Option<&AckSender>) {
+    //= RED-RQ-09
+    if RESERVED_BETWEEN_SERVERS.contains(&packet.name()) {
+        return seat.cluster.report(&AdapterError::ignored(
+            "an event between servers has a reserved name",
+        ));
+    }
     for (name, handler) in &space.handlers.server_side {
         if **name != *packet.name() {
             continue;
         }
-        match guard(|| handler.start(space, packet.args(), ack.clone())) {
-            Ok(Ok(running)) => seat.cluster.answer(run(running, ack.clone())),
-            Ok(Err(_)) => fail(ack.clone(), "invalid_arguments"),
-            Err(Panicked) => fail(ack.clone(), "internal"),
+        match guard(|| handler.start(space, packet.args(), ack.cloned())) {
+            Ok(Ok(running)) => seat.cluster.answer(run(running, ack.cloned())),
+            Ok(Err(_)) => fail(ack.cloned(), "invalid_arguments"),
+            Err(Panicked) => fail(ack.cloned(), "internal"),
         }
     }
 }

@@ -55,7 +55,7 @@ impl<D> Namespace<D> {
     /// The rooms that have a member, those of single sockets left out.
     #[must_use]
     pub fn rooms(&self) -> Vec<Room> {
-        self.space.rooms.lock().names()
+        self.space.rooms.lock().names(false)
     }
 
     /// Everyone in the namespace.

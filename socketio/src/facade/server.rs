@@ -251,11 +251,14 @@ impl<D> SocketIoBuilder<D> {
         let engine = self.auth.see_through_proxies(self.engine);
         let cluster_stop = watch::Sender::new(false);
         let cluster = Cluster::new(self.cluster, cluster_stop.subscribe())?;
+        let log = cluster.as_ref().and_then(|cluster| cluster.log.clone());
+        let recovery = self.recovery.as_ref();
+        let recovery = recovery.map(|recovery| Keeper::new(recovery, log));
         let server = Arc::new(Server::new(
             self.codec,
             self.settings,
             Authority::new(self.policy.clone(), self.auth),
-            self.recovery.as_ref().map(Keeper::new),
+            recovery,
             cluster,
             cluster_stop,
             &Drive,
@@ -420,10 +423,16 @@ impl<D: Send + Sync + 'static> SocketIo<D> {
 
     /// Accepts connections until accepting fails for good. Requests outside the path are answered 404.
     ///
+    /// In a cluster the adapter is waited for first, see [`ready`](Self::ready). When that fails,
+    /// [`on_adapter_error`](SocketIoBuilder::on_adapter_error) is told, and the clients are served without the others.
+    ///
     /// # Errors
     ///
     /// When the listener cannot accept any more.
     pub async fn serve<L: Listener>(&self, listener: L) -> io::Result<()> {
+        if let Some(cluster) = &self.server.cluster {
+            cluster.ended(cluster.ready().await);
+        }
         self.engine.serve(listener).await
     }
 

@@ -97,6 +97,27 @@ impl<D> Socket<D> {
         self.core.is_resumed()
     }
 
+    /// What [`share_data`](crate::NamespaceBuilder::share_data) told of the socket when it was saved, if it was recovered by a
+    /// [log](crate::cluster::Adapter::log) that servers share, perhaps on another server. What the application
+    /// [keeps](Self::extensions) with it comes back by itself within one process only.
+    ///
+    /// ```
+    /// # fn handlers(chat: socketio::NamespaceBuilder<(), socketio::namespace::Decided>) {
+    /// struct Name(String);
+    ///
+    /// chat.share_data(|socket| socket.extensions().get::<Name>().map(|name| name.0.clone()))
+    ///     .on_connect(|socket| async move {
+    ///         if let Some(name) = socket.recovered_data().and_then(|data| data.as_str()) {
+    ///             socket.extensions().insert(Name(name.to_owned()));
+    ///         }
+    ///     });
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn recovered_data(&self) -> Option<&Value> {
+        self.core.recovered_data()
+    }
+
     /// The protocol the client speaks.
     #[must_use]
     pub fn protocol(&self) -> Protocol {

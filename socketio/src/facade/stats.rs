@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::cluster::link::Cluster;
 use crate::live::server::Server;
 
 /// A snapshot of a server's counters, made by [`SocketIo::stats`](crate::SocketIo::stats).
@@ -35,6 +36,8 @@ pub struct ServerStats {
     pub acks_pending: usize,
     /// Handlers and event middleware that have started and wait for something.
     pub handlers_in_flight: usize,
+    /// The part in a cluster; `None` without an adapter.
+    pub cluster: Option<ClusterStats>,
 }
 
 impl ServerStats {
@@ -61,6 +64,7 @@ impl ServerStats {
             connects_rejected: counts.connects_rejected,
             acks_pending: counts.acks_pending,
             handlers_in_flight: counts.handlers_in_flight,
+            cluster: server.cluster.as_deref().map(ClusterStats::of),
         }
     }
 
@@ -68,6 +72,35 @@ impl ServerStats {
     #[must_use]
     pub fn socket_count(&self) -> usize {
         self.namespaces.iter().map(|space| space.sockets).sum()
+    }
+}
+
+/// A server's part in a cluster, in a snapshot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ClusterStats {
+    /// Whether the bus is reached, as far as the adapter says so.
+    pub is_connected: bool,
+    /// Messages that wait to be published.
+    pub publishing: usize,
+    /// Questions of other servers that wait for clients or handlers.
+    pub answering: usize,
+    /// What the adapter could not do, from the server's beginning.
+    pub errors: u64,
+    /// What arrived and was ignored because it made no sense, from the server's beginning.
+    pub ignored: u64,
+}
+
+impl ClusterStats {
+    fn of(cluster: &Cluster) -> Self {
+        let counts = cluster.counts();
+        Self {
+            is_connected: cluster.is_connected(),
+            publishing: counts.publishing,
+            answering: counts.answering,
+            errors: counts.errors,
+            ignored: counts.ignored,
+        }
     }
 }
 

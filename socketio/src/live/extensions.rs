@@ -5,7 +5,7 @@ use std::any::TypeId;
 use super::candidate::Candidate;
 use super::core::Core;
 use crate::running::guard;
-use crate::type_map::{AnyValue, Changes};
+use crate::type_map::{AnyValue, Changes, TypeMap};
 
 impl Core {
     /// The value of a type, as a candidate sees it if there is one.
@@ -47,6 +47,7 @@ impl Core {
     }
 
     fn set_own(&self, of: TypeId, value: Option<AnyValue>) -> Option<AnyValue> {
+        self.has_changed();
         let mut state = self.state.lock();
         match value {
             Some(value) => {
@@ -78,6 +79,21 @@ impl Core {
         }
         extensions.insert(value.clone());
         value
+    }
+
+    /// All that is kept with the socket, shared.
+    pub(super) fn extensions(&self) -> TypeMap {
+        let state = self.state.lock();
+        let extra = state.extra.as_ref();
+        let extensions = extra.and_then(|extra| extra.extensions.as_deref());
+        extensions.cloned().unwrap_or_default()
+    }
+
+    /// What was kept with it before it lost its connection. User code has not seen it since.
+    pub(super) fn restore_extensions(&self, extensions: TypeMap) {
+        if !extensions.is_empty() {
+            self.state.lock().extra().extensions = Some(Box::new(extensions));
+        }
     }
 
     pub(crate) fn forget_extensions(&self) {

@@ -18,7 +18,7 @@ use crate::cluster::seat::Seat;
 use crate::codec::{ArgsError, OwnedArgs, RawArgs};
 use crate::error::{ConnectError, DisconnectReason};
 use crate::event::{ChangeKind, Event, Invalid};
-use crate::proto::cluster::message::RequestId;
+use crate::proto::cluster::message::{RequestId, ServerId};
 use crate::proto::rooms::RoomEvent;
 
 /// A running handler.
@@ -41,15 +41,31 @@ pub struct AckSender {
 /// Who asked for an acknowledgement.
 #[derive(Clone)]
 enum Asker {
-    Client { socket: Arc<Core>, id: u64 },
-    Server { seat: Arc<Seat>, request: RequestId },
+    Client {
+        socket: Arc<Core>,
+        id: u64,
+    },
+    /// In a box, for it is rare.
+    Server(Box<ServerAsker>),
+}
+
+/// The server that asked.
+#[derive(Clone)]
+struct ServerAsker {
+    seat: Arc<Seat>,
+    server: ServerId,
+    request: RequestId,
 }
 
 impl AckSender {
     /// The answer to another server of the cluster.
-    pub(crate) fn to_server(seat: Arc<Seat>, request: RequestId) -> Self {
+    pub(crate) fn to_server(seat: Arc<Seat>, server: ServerId, request: RequestId) -> Self {
         Self {
-            asker: Asker::Server { seat, request },
+            asker: Asker::Server(Box::new(ServerAsker {
+                seat,
+                server,
+                request,
+            })),
             is_spent: Some(Arc::new(AtomicBool::new(false))),
         }
     }
@@ -72,10 +88,15 @@ impl AckSender {
         }
         match self.asker {
             Asker::Client { socket, id } => socket.acknowledge(id, args),
-            Asker::Server { seat, request } => {
+            Asker::Server(asker) => {
+                let ServerAsker {
+                    seat,
+                    server,
+                    request,
+                } = *asker;
                 // An answer that cannot be serialized is none; the other server's time limit ends the wait.
                 if let Ok(args) = OwnedArgs::new(args) {
-                    seat.answer_server(request, args.as_raw());
+                    seat.answer_event(&server, request, args.as_raw());
                 }
             }
         }
@@ -91,7 +112,7 @@ impl fmt::Debug for AckSender {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.asker {
             Asker::Client { id, .. } => write!(f, "AckSender({id})"),
-            Asker::Server { request, .. } => write!(f, "AckSender({request:?})"),
+            Asker::Server(asker) => write!(f, "AckSender({:?})", asker.request),
         }
     }
 }

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use super::candidate::Candidate;
 use super::core::{Core, Phase};
+use super::recovering::Inserted;
 use crate::atomic::Ordering;
 use crate::authority::authority::Place;
+use crate::cluster::adapter::WantedRooms;
 use crate::error::JoinError;
 use crate::proto::room::Room;
 use crate::proto::rooms::{Emptied, Joined, RoomEvent};
@@ -14,9 +16,15 @@ use crate::running::guard;
 impl Core {
     /// Lets the socket in, with the rooms it joined before.
     pub(crate) fn enter(self: &Arc<Self>) {
-        for (room, joined) in &self.insert() {
+        let Inserted { left, joined } = self.insert();
+        self.tell_cluster_of_own();
+        for (room, emptied) in left {
+            self.tell_left(&room, emptied);
+        }
+        for (room, joined) in &joined {
             self.tell_joined(room, *joined);
         }
+        self.hold();
         let staged = {
             let mut state = self.state.lock();
             // From here on rooms are joined at once; what was staged before is taken with it.
@@ -57,7 +65,11 @@ impl Core {
     /// Takes the socket out of the namespace and its rooms.
     pub(crate) fn go(&self) {
         let before = self.phase.swap(Phase::Gone as u8, Ordering::AcqRel);
-        let left = self.space.rooms.lock().remove(self.id());
+        // Its client may have come back meanwhile, as another socket of the same id.
+        let is_it = |there: &Arc<Self>| std::ptr::eq(Arc::as_ptr(there), self);
+        let left = self.space.rooms.lock().remove(self.id(), is_it);
+        // One that was never in is told of as well: it is not open.
+        self.tell_cluster_of_own();
         for (room, emptied) in left {
             self.tell_left(&room, emptied);
         }
@@ -199,6 +211,7 @@ impl Core {
 
     fn tell_joined(&self, room: &Room, joined: Joined) {
         if joined == Joined::Created {
+            self.tell_cluster(room);
             self.tell_room(RoomEvent::Created { room });
         }
         if joined != Joined::Already {
@@ -211,7 +224,30 @@ impl Core {
         let socket = self.id();
         self.tell_room(RoomEvent::Left { room, socket });
         if emptied == Emptied::Yes {
+            self.tell_cluster(room);
             self.tell_room(RoomEvent::Deleted { room });
+        }
+    }
+
+    /// Has the adapter hear that a room came or went.
+    fn tell_cluster(&self, room: &Room) {
+        if let Some(seat) = &self.space.cluster {
+            seat.joined_room_changed(room, |room, wanted| self.is_open(room, wanted));
+        }
+    }
+
+    /// The same of the room of the socket's id.
+    fn tell_cluster_of_own(&self) {
+        if let Some(seat) = &self.space.cluster {
+            seat.own_room_changed(self.id(), |room, wanted| self.is_open(room, wanted));
+        }
+    }
+
+    fn is_open(&self, room: &Room, wanted: WantedRooms) -> bool {
+        let rooms = self.space.rooms.lock();
+        match wanted {
+            WantedRooms::All => rooms.is_open(room),
+            _ => rooms.is_joined(room),
         }
     }
 

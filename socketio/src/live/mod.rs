@@ -23,7 +23,8 @@ pub(crate) mod meter;
 #[path = "meter/absent.rs"]
 pub(crate) mod meter;
 pub(crate) mod owed;
-mod recovering;
+pub(crate) mod recovering;
+mod restoring;
 pub(crate) mod server;
 pub(crate) mod settings;
 pub(crate) mod space;

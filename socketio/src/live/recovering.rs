@@ -3,50 +3,91 @@
 use std::sync::Arc;
 
 use engineio::{Protocol, SendOptions};
+use serde_json::Value;
 
 use super::core::Core;
-use super::keeper::{Claim, Keeper, Kept, Recoverable, Resumed};
+use super::keeper::{Claim, Fetched, Held, Keeper, Kept, Recoverable, Resumed};
 use crate::atomic::{AtomicBool, Ordering};
-use crate::authority::revoked::RecentRevocations;
+use crate::authority::revoked::{Mark, RecentRevocations};
+use crate::clock::wall_clock;
 use crate::error::DisconnectReason;
 use crate::proto::recovery::{Offset, Session};
 use crate::proto::room::Room;
-use crate::proto::rooms::{Joined, Rooms};
+use crate::proto::rooms::{Emptied, Joined, Rooms};
+
+/// What was found for a client that comes back.
+pub(crate) struct Restored {
+    pub(super) pid: Arc<str>,
+    pub(super) session: Session,
+    pub(super) after: Offset,
+    pub(super) mark: Mark,
+    pub(super) fetched: Option<Box<Fetched>>,
+}
+
+/// What became of rooms when a socket came in.
+#[derive(Default)]
+pub(super) struct Inserted {
+    /// Those that its former self was in.
+    pub(super) left: Vec<(Room, Emptied)>,
+    pub(super) joined: Vec<(Room, Joined)>,
+}
 
 impl Core {
     pub(crate) fn set_claim(&self, claim: Box<Claim>) {
         self.state.lock().extra().claim = Some(claim);
     }
 
-    /// Gives the socket its private id, and back what it had when it lost its connection. To be called when it has
-    /// its grant. True when connect middleware is to be passed over.
+    pub(super) fn take_claim(&self) -> Option<Box<Claim>> {
+        let mut state = self.state.lock();
+        state.extra.as_mut().and_then(|extra| extra.claim.take())
+    }
+
+    /// Gives the socket its private id, and back what it had when it lost its connection: `restored` is what was found of it
+    /// where servers share that. To be called when it has its grant. True when connect middleware is to be passed over.
     //= SIO5-CSR-01
     //= SIO5-CSR-09
-    pub(crate) fn identify(&self) -> bool {
+    pub(crate) fn identify(&self, restored: Option<Restored>) -> bool {
         let Some(keeper) = &self.space.recovery else {
             return false;
         };
         if self.connection.protocol() == Protocol::V3 {
             return false;
         }
-        let claim = self
-            .state
-            .lock()
-            .extra
-            .as_mut()
-            .and_then(|extra| extra.claim.take());
-        let subject = self.subject();
-        let mark = self.revocations().mark();
-        let resumed = claim.and_then(|claim| {
-            let (session, after) = keeper.resume(&claim, &self.space.name, subject.as_ref())?;
+        let shared = keeper.shared().map(|_| {
+            Box::new(Held {
+                granted_at: wall_clock(),
+                is_over: AtomicBool::new(false),
+                is_removed: AtomicBool::new(false),
+            })
+        });
+        let restored = restored.or_else(|| {
+            let claim = self.take_claim()?;
+            let subject = self.subject();
+            let mark = self.revocations().mark();
+            let (mut session, after) = keeper.resume(&claim, &self.space.name, subject.as_ref())?;
             // A list may have heard of it elsewhere.
             let grant = session.grant.as_ref();
             let is_held = grant.is_none_or(|facts| self.space.check_lists(facts).is_ok());
-            is_held.then_some((claim.pid, (session, after)))
-        });
-        let recoverable = match resumed {
-            Some((pid, (mut session, after))) => {
+            if is_held {
                 self.withhold(&mut session, keeper);
+            }
+            is_held.then_some(Restored {
+                pid: claim.pid,
+                session,
+                after,
+                mark,
+                fetched: None,
+            })
+        });
+        let recoverable = match restored {
+            Some(Restored {
+                pid,
+                mut session,
+                after,
+                mark,
+                fetched,
+            }) => {
+                self.restore_extensions(std::mem::take(&mut session.extensions));
                 Recoverable {
                     pid,
                     since: session.since,
@@ -54,8 +95,10 @@ impl Core {
                         session,
                         after,
                         mark,
+                        shared: fetched,
                     }),
                     is_forfeit: AtomicBool::new(false),
+                    shared,
                 }
             }
             // Without random bytes the socket is one that cannot be recovered.
@@ -65,6 +108,7 @@ impl Core {
                     since: keeper.end(),
                     resumed: None,
                     is_forfeit: AtomicBool::new(false),
+                    shared,
                 },
                 Err(_) => return false,
             },
@@ -76,7 +120,7 @@ impl Core {
     }
 
     /// Takes a session the rooms that the grant of today does not allow.
-    fn withhold(&self, session: &mut Session, keeper: &Keeper) {
+    pub(super) fn withhold(&self, session: &mut Session, keeper: &Keeper) {
         let mut refused = session.all_rooms();
         refused.retain(|room| !self.may_be_in(room));
         session.withhold(&refused, keeper.end());
@@ -93,7 +137,7 @@ impl Core {
         }
     }
 
-    fn revocations(&self) -> &RecentRevocations {
+    pub(super) fn revocations(&self) -> &RecentRevocations {
         &self.connection.data().server.authority.revoked
     }
 
@@ -116,7 +160,13 @@ impl Core {
         if grant.is_some_and(|facts| self.revocations().check(resumed.mark, facts).is_err()) {
             return false;
         }
-        let Some((missed, end)) = keeper.missed(&self.space.name, resumed, resumed.after) else {
+        let mut after = resumed.after;
+        let fetched = resumed.shared.as_deref();
+        if let Some((fetched, end)) = fetched.and_then(|fetched| fetched.missed.lock().take()) {
+            self.replay(&fetched);
+            after = end;
+        }
+        let Some((missed, end)) = keeper.missed(&self.space.name, resumed, after) else {
             return false;
         };
         self.replay(&missed);
@@ -136,7 +186,7 @@ impl Core {
 
     /// Puts the socket among those of the namespace, a resumed one with its rooms and in the same moment in which it has
     /// all that was kept: what is sent from here on reaches it directly.
-    pub(super) fn insert(self: &Arc<Self>) -> Vec<(Room, Joined)> {
+    pub(super) fn insert(self: &Arc<Self>) -> Inserted {
         let (replayed_to, tag) = {
             let mut state = self.state.lock();
             let extra = state.extra.as_mut();
@@ -148,7 +198,7 @@ impl Core {
         else {
             let mut rooms = self.space.rooms.lock();
             rooms.insert(self.id().clone(), Arc::clone(self), tag);
-            return Vec::new();
+            return Inserted::default();
         };
         // Each time around sends what came during the last, which is ever less.
         let _order = loop {
@@ -168,10 +218,29 @@ impl Core {
                 }
             }
         };
+        if let Some(fetched) = &resumed.shared {
+            fetched.sent_to.store(from.to_bits(), Ordering::Release);
+        }
         let mut rooms = self.space.rooms.lock();
         let bounds = self.space.settings.rooms;
         let socket = Arc::clone(self);
-        rooms.resume(&resumed.session, socket, tag, bounds, keeper.end())
+        // Its former self may not have noticed yet that its connection is lost.
+        let left = rooms.remove(self.id(), |_| true);
+        let joined = rooms.resume(&resumed.session, socket, tag, bounds, keeper.end());
+        Inserted { left, joined }
+    }
+
+    /// Whether it was sent this entry of a shared log when it came back.
+    //= STR-08
+    pub(crate) fn was_sent(&self, entry: Offset) -> bool {
+        let resumed = self.resumed();
+        let fetched = resumed.and_then(|resumed| resumed.shared.as_deref());
+        fetched.is_some_and(|fetched| entry.to_bits() <= fetched.sent_to.load(Ordering::Acquire))
+    }
+
+    /// What other servers had shared of it when it came back.
+    pub(crate) fn recovered_data(&self) -> Option<&Value> {
+        Some(&self.resumed()?.shared.as_deref()?.data)
     }
 
     /// Changes the rooms of the socket. Where that is to be known when it comes back, no event is sent meanwhile, and the
@@ -184,14 +253,29 @@ impl Core {
         else {
             return change(&mut self.space.rooms.lock(), None);
         };
-        let _order = self.space.order.lock();
-        let mut rooms = self.space.rooms.lock();
-        let end = keeper.end();
-        change(&mut rooms, Some(end).filter(|&end| end > recoverable.since))
+        let changed = {
+            let _order = self.space.order.lock();
+            let mut rooms = self.space.rooms.lock();
+            let end = keeper.end();
+            change(&mut rooms, Some(end).filter(|&end| end > recoverable.since))
+        };
+        self.has_changed();
+        changed
     }
 
     /// Where an event for this socket is to be kept.
     pub(crate) fn keeper(&self, id: Option<u64>, options: SendOptions) -> Option<&Keeper> {
+        let keeper = self.any_keeper(id, options)?;
+        keeper.shared().is_none().then_some(keeper)
+    }
+
+    /// Whether an event for this socket goes by the log that servers share.
+    pub(crate) fn follows_log(&self, id: Option<u64>, options: SendOptions) -> bool {
+        let keeper = self.any_keeper(id, options);
+        keeper.is_some_and(|keeper| keeper.shared().is_some()) && self.is_joined()
+    }
+
+    fn any_keeper(&self, id: Option<u64>, options: SendOptions) -> Option<&Keeper> {
         let keeper = self.space.recovery.as_deref()?;
         self.recoverable.get()?;
         (id.is_none() && !options.is_volatile()).then_some(keeper)
@@ -199,11 +283,14 @@ impl Core {
 
     /// Saves what the socket has, if it may come back for it. To be called while it is in its rooms.
     //= SIO5-CSR-08
-    pub(crate) fn save(&self, reason: DisconnectReason) {
+    pub(crate) fn save(self: &Arc<Self>, reason: DisconnectReason) {
         let (Some(keeper), Some(recoverable)) = (&self.space.recovery, self.recoverable.get())
         else {
             return;
         };
+        if keeper.shared().is_some() {
+            return self.save_shared(reason);
+        }
         if !reason.is_recoverable() {
             return;
         }
@@ -217,6 +304,7 @@ impl Core {
             rooms,
             stays,
             since: recoverable.since,
+            extensions: self.extensions(),
         };
         keeper.save(&recoverable.pid, &self.space.name, session);
         // A revocation marks the sockets that it finds, then looks for what is saved. Whichever way that falls between

@@ -7,7 +7,9 @@
 
 mod cost;
 mod forgotten;
+pub(crate) mod leases;
 mod offset;
+pub(crate) mod returning;
 mod stays;
 #[cfg(test)]
 mod tests;
@@ -26,6 +28,7 @@ pub(crate) use self::stays::Stays;
 use super::room::{Room, Selection};
 use crate::id::SocketId;
 use crate::tables::shrink_map;
+use crate::type_map::TypeMap;
 
 /// The part of all bytes that the names of the rooms may take of which packets were forgotten.
 const FORGOTTEN_SHARE: usize = 4;
@@ -49,10 +52,12 @@ pub(crate) struct Session {
     pub(crate) stays: Stays,
     /// Where the log ended when the socket came; nothing up to there is replayed, whatever offset it names.
     pub(crate) since: Offset,
+    /// What the application kept with the socket.
+    pub(crate) extensions: TypeMap,
 }
 
 impl Session {
-    fn subject(&self) -> Option<&Subject> {
+    pub(crate) fn subject(&self) -> Option<&Subject> {
         self.grant.as_ref().map(GrantFacts::subject)
     }
 
@@ -118,6 +123,10 @@ pub(crate) struct Log<M> {
     next_serial: u64,
     /// Of the packets and the sessions.
     bytes: usize,
+    /// Nothing up to there is known of, though it may have been sent.
+    known_from: Offset,
+    /// What was kept with sessions that are gone.
+    left_over: Vec<TypeMap>,
 }
 
 impl<M: Clone> Log<M> {
@@ -133,7 +142,65 @@ impl<M: Clone> Log<M> {
             pids: BTreeMap::new(),
             next_serial: 0,
             bytes: 0,
+            known_from: Offset::FIRST,
+            left_over: Vec::new(),
         }
+    }
+
+    /// What is the application's and is to be dropped where its code may run.
+    pub(crate) fn take_left_over(&mut self) -> Vec<TypeMap> {
+        std::mem::take(&mut self.left_over)
+    }
+
+    /// Of a log that servers share, what is behind this entry comes here from now on; nothing yet for
+    /// [`NEVER`](Offset::NEVER).
+    pub(crate) fn begin(&mut self, at: Offset) {
+        self.known_from = at;
+        if at != Offset::NEVER {
+            self.known_from = at.max(self.end);
+            self.end = self.known_from;
+        }
+    }
+
+    /// Whether anything is known of what is behind.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.known_from != Offset::NEVER
+    }
+
+    /// An entry has gone by that nobody here may miss.
+    pub(crate) fn pass(&mut self, entry: Offset) {
+        self.end = self.end.max(entry);
+    }
+
+    /// An entry has gone by that was not kept, for whoever in its namespace.
+    pub(crate) fn miss(&mut self, namespace: &Arc<str>, entry: Offset) {
+        self.forgotten.add(namespace, Selection::default(), entry);
+        self.pass(entry);
+    }
+
+    /// Keeps an entry of `size` bytes. One that comes behind later ones has no place here: then nothing up to those is
+    /// known of any more.
+    pub(crate) fn append_entry(
+        &mut self,
+        now: Instant,
+        entry: Offset,
+        namespace: &Arc<str>,
+        selection: Selection,
+        message: M,
+        size: usize,
+    ) {
+        if entry > self.end {
+            self.append(now, entry, namespace, selection, message, size);
+        } else {
+            self.known_from = self.end;
+        }
+    }
+
+    /// Whether all is here that a socket was sent behind an entry.
+    pub(crate) fn covers(&self, namespace: &str, session: &Session, after: Offset) -> bool {
+        after >= self.known_from
+            && after <= self.end
+            && self.missed(namespace, session, after).is_some()
     }
 
     /// A new offset, whatever the clock does. `millis` is the time since the Unix epoch.
@@ -235,7 +302,17 @@ impl<M: Clone> Log<M> {
         if *saved.namespace != *namespace || saved.session.subject() != subject {
             return None;
         }
-        let session = self.forget_session(pid)?.session;
+        let session = self.take_session(pid)?.session;
+        let resumed = self.resume_behind(namespace, &session, offset);
+        if resumed.is_none() {
+            self.leave_over(session);
+            return None;
+        }
+        resumed.map(|after| (session, after))
+    }
+
+    /// The last packet that the owner of a session has.
+    fn resume_behind(&self, namespace: &str, session: &Session, offset: &str) -> Option<Offset> {
         let offset: Offset = offset.parse().ok()?;
         // Clients take any text at the end of an event for an offset (SIO5-CSR-12). What was not given out here says
         // nothing about what they have.
@@ -247,7 +324,7 @@ impl<M: Clone> Log<M> {
         let own = Room::from(&session.id);
         let presence = Presence::new(&own, &session.rooms, &session.stays, after)?;
         let is_whole = !self.forgotten.is_missed_by(namespace, &presence);
-        is_whole.then_some((session, after))
+        is_whole.then_some(after)
     }
 
     /// What a socket was sent behind `after`, in order; `None` when some of it is not kept any more.
@@ -260,7 +337,7 @@ impl<M: Clone> Log<M> {
     ) -> Option<Vec<M>> {
         let own = Room::from(&session.id);
         let presence = Presence::new(&own, &session.rooms, &session.stays, after)?;
-        if self.forgotten.is_missed_by(namespace, &presence) {
+        if after < self.known_from || self.forgotten.is_missed_by(namespace, &presence) {
             return None;
         }
         let Some(index) = self.indexes.get(namespace) else {
@@ -373,7 +450,20 @@ impl<M: Clone> Log<M> {
         self.forget_session(pid);
     }
 
-    fn forget_session(&mut self, pid: &str) -> Option<Saved> {
+    fn forget_session(&mut self, pid: &str) {
+        if let Some(saved) = self.take_session(pid) {
+            self.leave_over(saved.session);
+        }
+    }
+
+    /// What the application kept with it is not dropped here.
+    fn leave_over(&mut self, session: Session) {
+        if !session.extensions.is_empty() {
+            self.left_over.push(session.extensions);
+        }
+    }
+
+    fn take_session(&mut self, pid: &str) -> Option<Saved> {
         let saved = self.sessions.remove(pid)?;
         shrink_map(&mut self.sessions);
         self.pids.remove(&saved.serial);

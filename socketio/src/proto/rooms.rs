@@ -1,5 +1,6 @@
 //! Who is in which room of one namespace. Pure bookkeeping over any kind of member.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
 use super::grant_tag::{GrantTag, MeantTags};
@@ -143,11 +144,20 @@ impl<S: Clone> Rooms<S> {
         found.map(|member| member.socket.clone()).collect()
     }
 
-    /// Takes the socket out of the namespace and of all its rooms; which those were, and whether each is empty now.
-    pub(crate) fn remove(&mut self, id: &SocketId) -> Vec<(Room, Emptied)> {
-        let Some(member) = self.members.remove(id) else {
+    /// Takes the socket out of the namespace and of all its rooms, if it is the one of this id; which those were, and whether
+    /// each is empty now.
+    pub(crate) fn remove(
+        &mut self,
+        id: &SocketId,
+        is_it: impl FnOnce(&S) -> bool,
+    ) -> Vec<(Room, Emptied)> {
+        let Entry::Occupied(member) = self.members.entry(id.clone()) else {
             return Vec::new();
         };
+        if !is_it(&member.get().socket) {
+            return Vec::new();
+        }
+        let member = member.remove();
         if !self.stays.is_empty() {
             self.stays.remove(id);
             shrink_map(&mut self.stays);
@@ -234,9 +244,21 @@ impl<S: Clone> Rooms<S> {
         Emptied::Yes
     }
 
-    /// The rooms that have a member, those of single sockets left out.
-    pub(crate) fn names(&self) -> Vec<Room> {
-        self.rooms.keys().cloned().collect()
+    /// The rooms that have a member, those of single sockets only where wanted.
+    pub(crate) fn names(&self, with_own: bool) -> Vec<Room> {
+        let own = self.members.keys().filter(|_| with_own).map(Room::from);
+        let own = own.filter(|room| !self.rooms.contains_key(room));
+        self.rooms.keys().cloned().chain(own).collect()
+    }
+
+    /// Whether a socket has joined a room.
+    pub(crate) fn is_joined(&self, room: &Room) -> bool {
+        self.rooms.contains_key(room)
+    }
+
+    /// Whether a room has a member, if only the socket whose id it is.
+    pub(crate) fn is_open(&self, room: &Room) -> bool {
+        self.is_joined(room) || self.members.contains_key(room.as_str())
     }
 
     /// The rooms of a socket, the one of its own id left out.
@@ -391,10 +413,10 @@ mod tests {
         let mut rooms = rooms();
         let left = [("x", Emptied::No), ("y", Emptied::No)];
         assert_eq!(
-            rooms.remove(&id("b")),
+            rooms.remove(&id("b"), |_| true),
             left.map(|(room, emptied)| (Room::from(room), emptied))
         );
-        assert_eq!(rooms.remove(&id("b")), []);
+        assert_eq!(rooms.remove(&id("b"), |_| true), []);
         assert_eq!(select(&rooms, &["x", "y"], &[]), ["a", "c"]);
         assert_eq!(
             rooms.leave(&id("a"), &Room::from("x"), None),
@@ -409,6 +431,18 @@ mod tests {
             Err(JoinError::Disconnected),
             "who has left joins nothing"
         );
+    }
+
+    #[test]
+    fn a_socket_whose_id_another_has_meanwhile_takes_nothing_along() {
+        let mut rooms = rooms();
+        assert_eq!(
+            rooms.remove(&id("a"), |there| *there == "its former self"),
+            []
+        );
+        assert_eq!(select(&rooms, &["x"], &[]), ["a", "b"]);
+        let is_it = |there: &&str| *there == "a";
+        assert_eq!(rooms.remove(&id("a"), is_it).len(), 1);
     }
 
     #[test]

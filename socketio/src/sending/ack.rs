@@ -11,7 +11,7 @@ use std::time::Duration;
 use futures_core::Stream;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::cluster::adapter::AdapterError;
+use crate::cluster::error::AdapterError;
 use crate::cluster::question::Question;
 use crate::cluster::seat::Heard;
 use crate::codec::{FromArgs, OwnedArgs};
@@ -118,7 +118,7 @@ fn decode<R: FromArgs>(args: &OwnedArgs) -> Result<R, AckError> {
 ///
 /// Of the clients of other servers only the first argument arrives. There is no id where their server does not
 /// tell it, as the reference does not, nor of those that were late or left with their server. The time limit runs from
-/// the first poll, which must happen inside a tokio runtime.
+/// the first poll, which must happen inside a tokio runtime; where other servers are asked it runs from the call.
 ///
 /// ```
 /// # async fn ask(board: socketio::Namespace<()>) {
@@ -153,6 +153,7 @@ struct Elsewhere {
     /// The same of those that did not come in time.
     late: u64,
     missing_servers: usize,
+    is_count_unknown: bool,
     failure: Option<AdapterError>,
 }
 
@@ -176,6 +177,10 @@ impl Elsewhere {
                     self.failure = Some(error);
                     self.give_up();
                     break;
+                }
+                Some(Heard::Uncounted(error)) => {
+                    self.failure = Some(error);
+                    continue;
                 }
                 None => {
                     self.question = None;
@@ -213,6 +218,7 @@ impl Elsewhere {
             let lacking = question.give_up();
             self.late = lacking.acks;
             self.missing_servers = lacking.servers;
+            self.is_count_unknown = lacking.unknown_servers;
         }
     }
 }
@@ -245,7 +251,12 @@ impl<R> AckStream<R> {
     }
 
     /// The same with the clients of other servers, who were asked as well.
-    pub(crate) fn with_cluster(mut self, question: Result<Question, AdapterError>) -> Self {
+    pub(crate) fn with_cluster(
+        mut self,
+        question: Result<Question, AdapterError>,
+        timeout: Duration,
+    ) -> Self {
+        self.limit = TimeLimit::from_now(Some(timeout));
         match question {
             Ok(question) => self.elsewhere.question = Some(question),
             Err(error) => self.elsewhere.failure = Some(error),
@@ -264,6 +275,13 @@ impl<R> AckStream<R> {
     #[must_use]
     pub fn missing_servers(&self) -> usize {
         self.elsewhere.missing_servers
+    }
+
+    /// True when there may have been other servers that were not known of; see
+    /// [`Gathered::is_count_unknown`](crate::cluster::Gathered::is_count_unknown). Known at the end.
+    #[must_use]
+    pub fn is_count_unknown(&self) -> bool {
+        self.elsewhere.is_count_unknown
     }
 
     /// Why the other servers could not be asked, if so. Known at the end.

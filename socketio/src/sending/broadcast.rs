@@ -5,14 +5,14 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use engineio::{EncodedMessage, OverflowPolicy, Sent};
+use engineio::{EncodedMessage, OverflowPolicy, SendOptions, Sent};
 use serde::Serialize;
 use tokio::sync::mpsc;
 
 use super::ack::AckStream;
 use super::describe::describe;
 use super::options::{Sending, best};
-use crate::cluster::adapter::AdapterError;
+use crate::cluster::error::AdapterError;
 use crate::cluster::question::Question;
 use crate::cluster::seat::Seat;
 use crate::codec::{EncodeError, FromArgs, OutgoingEvent, OwnedArgs};
@@ -22,6 +22,7 @@ use crate::live::core::Core;
 use crate::live::keeper::Keeper;
 use crate::live::owed::Awaited;
 use crate::live::space::Space;
+use crate::proto::cluster::entry::EntryId;
 use crate::proto::cluster::message::{ClusterBody, ClusterOptions, RequestId};
 use crate::proto::cluster::remote::RemoteSocket;
 use crate::proto::cluster::requests::Kind;
@@ -124,6 +125,10 @@ impl Broadcast {
             return self.emit_here(event, args);
         };
         let args = OwnedArgs::new(args)?;
+        if self.follows_log() {
+            let seat = Arc::clone(seat);
+            return self.emit_by_log(&seat, event, args);
+        }
         //= CLA-03
         let sent = self.emit_here(event, &args)?;
         seat.publish(ClusterBody::Broadcast {
@@ -135,9 +140,9 @@ impl Broadcast {
     }
 
     fn emit_here<A: Serialize + ?Sized>(&self, event: &str, args: &A) -> Result<Sent, EmitError> {
-        let keeper = self.space.recovery.as_deref();
-        if let Some(keeper) = keeper.filter(|_| !self.sending.options.is_volatile()) {
-            return self.emit_kept(keeper, event, &OwnedArgs::new(args)?);
+        let keeper = self.keeper().filter(|keeper| keeper.shared().is_none());
+        if let Some(keeper) = keeper {
+            return self.emit_kept(keeper, None, event, &OwnedArgs::new(args)?);
         }
         let message = self.encode(None, event, args, None)?;
         let shown = self.shown(args)?;
@@ -155,9 +160,66 @@ impl Broadcast {
         Ok(sent)
     }
 
-    /// Sends an event that is kept, in the order in which it is.
+    /// Where the event is to be kept, if it is.
+    fn keeper(&self) -> Option<&Keeper> {
+        let keeper = self.space.recovery.as_deref();
+        keeper.filter(|_| !self.sending.options.is_volatile())
+    }
+
+    /// Whether it goes by the log that servers share.
+    fn follows_log(&self) -> bool {
+        self.keeper()
+            .is_some_and(|keeper| keeper.shared().is_some())
+    }
+
+    /// Has the log bring it to the clients, own ones too, so that all hear one order. If it cannot, own ones get it without a
+    /// name.
+    //= STR-07
+    fn emit_by_log(
+        self,
+        seat: &Arc<Seat>,
+        event: &str,
+        args: OwnedArgs,
+    ) -> Result<Sent, EmitError> {
+        // What cannot be sent is refused here and not where it is read.
+        drop(self.encode(None, event, &args, None)?);
+        let body = ClusterBody::Broadcast {
+            packet: OwnedEvent::from_parts(event, args.clone()),
+            opts: self.cluster_options(),
+            request_id: None,
+        };
+        let name = event.to_owned();
+        seat.publish_kept(body, move || {
+            // It was encoded before.
+            let _ = self.emit_here(&name, &args);
+        });
+        Ok(Sent::Queued)
+    }
+
+    /// Sends what was read of the log that servers share.
+    pub(crate) fn emit_entry(&self, entry: EntryId, event: &str, args: &OwnedArgs) {
+        let outcome = match self.keeper() {
+            Some(keeper) => self.emit_kept(keeper, Some(entry), event, args),
+            None => self.emit_here(event, args),
+        };
+        // What cannot be sent here was the sender's to refuse.
+        drop(outcome);
+    }
+
+    pub(super) fn with_options(mut self, options: SendOptions) -> Self {
+        self.sending.options = options;
+        self
+    }
+
+    /// Sends an event that is kept, in the order in which it is; `entry` is where, if servers share the log.
     //= SIO5-CSR-02
-    fn emit_kept(&self, keeper: &Keeper, event: &str, args: &OwnedArgs) -> Result<Sent, EmitError> {
+    fn emit_kept(
+        &self,
+        keeper: &Keeper,
+        entry: Option<EntryId>,
+        event: &str,
+        args: &OwnedArgs,
+    ) -> Result<Sent, EmitError> {
         let space = &self.space;
         let has_authorizer = space.has_authorizer();
         let mut asked = HashMap::new();
@@ -178,12 +240,17 @@ impl Broadcast {
                 asked.insert(socket.id().clone(), socket.may_receive(event));
             }
         };
-        let message = keeper.keep(&space.name, self.selection.clone(), event, |offset| {
-            self.encode(None, event, args, Some(offset))
-        })?;
+        let encode = |offset: &str| self.encode(None, event, args, Some(offset));
+        let selection = self.selection.clone();
+        let message = match entry {
+            None => keeper.keep(&space.name, selection, event, encode)?,
+            Some(entry) => keeper.keep_entry(&space.name, selection, event, entry, encode)?,
+        };
+        let was_sent = |socket: &Core| entry.is_some_and(|entry| socket.was_sent(entry.offset()));
         let is_allowed = |socket: &Core| asked.get(socket.id()).copied().unwrap_or(true);
-        let is_meant =
-            |socket: &&Arc<Core>| !socket.has_left() && (!has_authorizer || is_allowed(socket));
+        let is_meant = |socket: &&Arc<Core>| {
+            !socket.has_left() && (!has_authorizer || is_allowed(socket)) && !was_sent(socket)
+        };
         let queued: Vec<_> = targets
             .iter()
             .filter(is_meant)
@@ -233,12 +300,14 @@ impl Broadcast {
         let here = self.ask_here(event, &args, Some(timeout))?;
         let mut opts = self.cluster_options();
         opts.flags.timeout = Some(timeout);
-        let question = Question::ask(seat, Kind::Acks, |request| ClusterBody::Broadcast {
-            packet: OwnedEvent::from_parts(event, args),
-            opts,
-            request_id: Some(request),
+        let question = Question::ask(seat, Kind::Acks, Some(timeout), |request| {
+            ClusterBody::Broadcast {
+                packet: OwnedEvent::from_parts(event, args),
+                opts,
+                request_id: Some(request),
+            }
         });
-        Ok(here.with_cluster(question))
+        Ok(here.with_cluster(question, timeout))
     }
 
     fn ask_here<R: FromArgs>(
@@ -278,10 +347,16 @@ impl Broadcast {
         body: impl FnOnce(ClusterOptions, RequestId) -> ClusterBody,
     ) -> (Option<Result<Question, AdapterError>>, Option<Duration>) {
         let seat = self.seat();
-        let question = seat
-            .map(|seat| Question::ask(seat, kind, |request| body(self.cluster_options(), request)));
         let default = seat.map(|seat| seat.request_timeout());
-        (question, self.sending.timeout.or(default))
+        let timeout = self.sending.timeout.or(default);
+        let question = seat.map(|seat| {
+            Question::ask(seat, kind, timeout, |request| {
+                let mut opts = self.cluster_options();
+                opts.flags.timeout = self.sending.timeout;
+                body(opts, request)
+            })
+        });
+        (question, timeout)
     }
 
     pub(super) fn space(&self) -> &Arc<Space> {

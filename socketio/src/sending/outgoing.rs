@@ -6,6 +6,7 @@ use engineio::{EncodedMessage, MessageBuffer, Queued, SendOptions, Sent};
 use serde::Serialize;
 use tokio::sync::oneshot;
 
+use super::broadcast::Broadcast;
 use crate::codec::{OutgoingEvent, OwnedArgs, RawArgs};
 use crate::error::EmitError;
 use crate::live::client::Client;
@@ -66,9 +67,29 @@ impl Core {
         args: &A,
         options: SendOptions,
     ) -> Result<Sent, EmitError> {
+        if self.follows_log(id, options) {
+            self.check_receiver(event)?;
+            return self.hand_over(event, &OwnedArgs::new(args)?, options);
+        }
         let sent = self.send_event(event, id, args, options);
         self.space.meter.sent(sent.as_ref().copied());
         sent
+    }
+
+    /// Has the log that servers share bring it to the socket, wherever that is by then.
+    //= STR-07
+    fn hand_over(
+        self: &Arc<Self>,
+        event: &str,
+        args: &OwnedArgs,
+        options: SendOptions,
+    ) -> Result<Sent, EmitError> {
+        let selection = Selection {
+            rooms: vec![Room::from(self.id())],
+            except: Vec::new(),
+        };
+        let broadcast = Broadcast::new(Arc::clone(&self.space), selection);
+        broadcast.with_options(options).emit(event, args)
     }
 
     fn send_event<A: Serialize + ?Sized>(
@@ -136,7 +157,10 @@ impl Core {
         args: &A,
         options: SendOptions,
     ) -> Result<Prepared, EmitError> {
-        let form = if self.keeper(None, options).is_some() {
+        let form = if self.follows_log(None, options) {
+            self.check_receiver(event)?;
+            Form::Args(OwnedArgs::new(args)?)
+        } else if self.keeper(None, options).is_some() {
             self.check_receiver(event)?;
             let args = OwnedArgs::new(args)?;
             self.show_outgoing(event, args.as_raw());
@@ -151,7 +175,7 @@ impl Core {
         })
     }
 
-    pub(crate) fn send_prepared(&self, prepared: &Prepared) -> Result<Sent, EmitError> {
+    pub(crate) fn send_prepared(self: &Arc<Self>, prepared: &Prepared) -> Result<Sent, EmitError> {
         if self.has_left() {
             return Err(EmitError::Disconnected);
         }
@@ -166,8 +190,8 @@ impl Core {
                 let sent = self.connection.send_as(message, *options);
                 sent.map_err(EmitError::from)
             }
-            // It was kept when it was prepared, and that does not change.
-            (Form::Args(_), None) => Err(EmitError::Disconnected),
+            // It was to be kept when it was prepared, and that does not change.
+            (Form::Args(args), None) => return self.hand_over(event, args, *options),
         };
         self.space.meter.sent(sent.as_ref().copied());
         sent

@@ -1,7 +1,9 @@
 mod faults;
 mod links;
 mod questions;
+mod recovery;
 mod revocation;
+mod seam;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -10,6 +12,7 @@ use socketio_auth::BoxFuture;
 
 use crate::cluster::{
     Adapter, AdapterError, ClusterHandle, ClusterMessage, LocalAdapter, LocalBus, Membership,
+    ServerCount,
 };
 use crate::testing::TestClient;
 use crate::tests::sid_of;
@@ -84,7 +87,7 @@ impl Adapter for Faulty {
         }
     }
 
-    fn server_count(&self, _: &str) -> BoxFuture<'_, Result<usize, AdapterError>> {
+    fn server_count(&self, _: &str) -> BoxFuture<'_, Result<ServerCount, AdapterError>> {
         let count = self
             .count
             .as_ref()
@@ -92,7 +95,7 @@ impl Adapter for Faulty {
         Box::pin(async move {
             match count {
                 Some(0) | None => Err(AdapterError::bus("nobody can be counted")),
-                Some(count) => Ok(count),
+                Some(count) => Ok(ServerCount::Exactly(count)),
             }
         })
     }
@@ -177,7 +180,7 @@ impl Server {
     }
 
     async fn knows(&self, servers: usize) {
-        until(async || self.space.server_count().await.unwrap() == servers).await;
+        until(async || self.space.server_count().await.unwrap().get() == servers).await;
     }
 }
 

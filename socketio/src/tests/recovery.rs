@@ -1,5 +1,6 @@
 mod order;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -145,6 +146,35 @@ async fn a_client_gets_back_its_id_its_rooms_and_what_it_missed_before_the_answe
     assert!(socket.is_recovered());
     space.to("r").emit("live", &()).unwrap();
     assert_eq!(without_offset(&client.next_text().await), r#"42["live"]"#);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_application_keeps_with_a_socket_comes_back_with_it_and_goes_when_it_does_not() {
+    let (io, space) = server(Recovery::new().max_disconnection(Duration::from_secs(5)));
+    let kept = Arc::new("kept");
+    for comes_back in [true, false] {
+        let member = Member::join(&io, &space).await;
+        member.socket.extensions().insert(Arc::clone(&kept));
+        let auth = member.vanish().await;
+        assert_eq!(Arc::strong_count(&kept), 2, "the session has it");
+        if !comes_back {
+            tokio::time::advance(Duration::from_secs(6)).await;
+        }
+        let (client, received) = come_back(&io, &auth).await;
+        let socket = space.socket(&sid_of(received.last().unwrap())).unwrap();
+        let found = socket.extensions().get::<Arc<&str>>();
+        assert_eq!(found.is_some(), comes_back);
+        drop((found, socket, client));
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        if comes_back {
+            // The connection that was lost again has saved it anew.
+            tokio::time::advance(Duration::from_secs(6)).await;
+            let stranger = Member::join(&io, &space).await;
+            let auth = stranger.vanish().await;
+            come_back(&io, &auth).await;
+        }
+        assert_eq!(Arc::strong_count(&kept), 1, "nobody has it any more");
+    }
 }
 
 //= SIO5-CSR-07 test

@@ -91,13 +91,13 @@ impl Members {
 
 /// The numbers heard among the last [`REPEAT_WINDOW`]: a ring of bits behind the highest.
 #[derive(Default)]
-struct Numbers {
+pub(super) struct Numbers {
     highest: Option<u64>,
     heard: [u64; WORDS],
 }
 
 impl Numbers {
-    fn hear(&mut self, number: u64) -> Heard {
+    pub(super) fn hear(&mut self, number: u64) -> Heard {
         let first_new = self
             .highest
             .map_or(number, |highest| highest.wrapping_add(1));

@@ -13,44 +13,90 @@ use crate::proto::room::{Room, Selection};
 
 /// The id of one server of a cluster: 16 lower-case hexadecimal digits for those of this library, any text for others.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ServerId(Arc<str>);
+pub struct ServerId(Option<Arc<str>>);
 
 impl ServerId {
     /// The id under which a process speaks that only sends and is no server.
     //= CLA-05
     pub const EMITTER: &str = "emitter";
 
-    /// An id as another server wrote it.
+    /// The sender of a message that does not say whose it is, as answers in the format of the classic Redis adapter do
+    /// not. Each of its answers to a question counts as that of one more server, for whether it comes twice cannot be
+    /// told; it is no member of the cluster.
+    //= RED-RQ-04
+    pub const ANONYMOUS: Self = Self(None);
+
+    /// An id as another server wrote it. The empty one is [`ANONYMOUS`](Self::ANONYMOUS).
     pub fn new(id: impl Into<Arc<str>>) -> Self {
-        Self(id.into())
+        Self(Some(id.into()).filter(|id| !id.is_empty()))
     }
 
     pub(crate) fn of_number(number: u64) -> Self {
-        Self(format!("{number:016x}").into())
+        Self(Some(format!("{number:016x}").into()))
     }
 
-    /// The id as text.
+    /// The id as text, empty for an anonymous sender.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        self.0.as_deref().unwrap_or_default()
     }
 
     /// True for a sender that is no server.
     #[must_use]
     pub fn is_emitter(&self) -> bool {
-        &*self.0 == Self::EMITTER
+        self.as_str() == Self::EMITTER
+    }
+
+    /// True for a sender that did not say who it is.
+    #[must_use]
+    pub const fn is_anonymous(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// Whether it names a server, which can be counted and answered.
+    pub(crate) fn is_server(&self) -> bool {
+        !self.is_anonymous() && !self.is_emitter()
     }
 }
 
 impl fmt::Display for ServerId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }
 
 impl fmt::Debug for ServerId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ServerId({})", self.0)
+        write!(f, "ServerId({})", self.as_str())
+    }
+}
+
+/// What a [`ClusterMessage`] is about: one namespace, or whole servers.
+///
+/// A namespace of any name is no [`Server`](Self::Server): a message of that scope belongs on a channel of its own, whose name no
+/// pattern for namespaces matches. On a bus with the reference's channels that is one outside `<key>#*`.
+//= RDS-09
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Scope {
+    /// Whole servers, whatever namespaces they have. Only servers of this library say something of it.
+    Server,
+    /// The namespace of this name.
+    Namespace(Arc<str>),
+}
+
+impl Scope {
+    /// A namespace.
+    pub fn namespace(name: impl Into<Arc<str>>) -> Self {
+        Self::Namespace(name.into())
+    }
+
+    /// The name of the namespace; `None` for whole servers.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        match self {
+            Self::Server => None,
+            Self::Namespace(name) => Some(name),
+        }
     }
 }
 
@@ -89,8 +135,12 @@ impl fmt::Debug for RequestId {
 pub struct ClusterMessage {
     /// Who sends it.
     pub uid: ServerId,
-    /// The namespace it is about; [`SERVER_WIDE`](Self::SERVER_WIDE) for none.
-    pub nsp: Arc<str>,
+    /// Whom it is for; `None` for every other server. Answers go to who asked. Whoever gets what is for another ignores it,
+    /// so an adapter need not have a channel for each server.
+    //= CLA-09
+    pub to: Option<ServerId>,
+    /// The namespace it is about, or the whole server.
+    pub scope: Scope,
     /// What it says.
     pub body: ClusterBody,
     /// Its place among the sender's messages about this namespace, from which a receiver knows that it had it before.
@@ -99,16 +149,36 @@ pub struct ClusterMessage {
 }
 
 impl ClusterMessage {
-    /// The `nsp` of what concerns whole servers. No namespace can have this name.
-    pub const SERVER_WIDE: &str = "*";
-
-    /// A message without a number.
-    pub fn new(uid: ServerId, nsp: impl Into<Arc<str>>, body: ClusterBody) -> Self {
+    /// A message without a number, for everybody.
+    #[must_use]
+    pub fn new(uid: ServerId, scope: Scope, body: ClusterBody) -> Self {
         Self {
             uid,
-            nsp: nsp.into(),
+            to: None,
+            scope,
             body,
             number: None,
+        }
+    }
+
+    /// The same message for one server alone.
+    #[must_use]
+    pub fn with_addressee(mut self, to: ServerId) -> Self {
+        self.to = Some(to);
+        self
+    }
+
+    /// Whether a log that servers share has it: an event for clients, neither volatile nor to be acknowledged.
+    //= STR-01
+    #[must_use]
+    pub fn is_kept(&self) -> bool {
+        match &self.body {
+            ClusterBody::Broadcast {
+                opts,
+                request_id: None,
+                ..
+            } => !opts.flags.volatile,
+            _ => false,
         }
     }
 
@@ -210,6 +280,28 @@ pub enum ClusterBody {
     },
     /// Type 13: a server goes.
     AdapterClose,
+    /// Which rooms are there? Type 1 of the requests of the classic Redis adapter; the common format does not know it.
+    //= RED-RQ-07
+    AllRooms {
+        /// Whether the rooms of single sockets, named by their ids, are wanted as well. The reference wants them.
+        with_own: bool,
+        /// What the answers repeat.
+        request_id: RequestId,
+    },
+    /// The answer to [`AllRooms`](Self::AllRooms).
+    AllRoomsResponse {
+        /// The id of the question.
+        request_id: RequestId,
+        /// The rooms that have a member on the server that answers, each once. The reference's have the rooms of single sockets
+        /// among them whatever was wanted: an adapter leaves them out where it can tell.
+        rooms: Vec<Room>,
+    },
+    /// A client has come back to another server: whoever still has a socket of this id has it for nothing. Unknown to the
+    /// reference.
+    Returned {
+        /// Its id.
+        socket: Box<str>,
+    },
     /// Grants were revoked on one server, and sockets of others that hold them must end. Unknown to the reference.
     Revoked {
         /// Which grants.
@@ -218,6 +310,31 @@ pub enum ClusterBody {
 }
 
 impl ClusterBody {
+    /// The question that this answers; `None` for what is no answer.
+    #[must_use]
+    pub const fn answered(&self) -> Option<&RequestId> {
+        match self {
+            Self::FetchSocketsResponse { request_id, .. }
+            | Self::ServerSideEmitResponse { request_id, .. }
+            | Self::BroadcastClientCount { request_id, .. }
+            | Self::BroadcastAck { request_id, .. }
+            | Self::AllRoomsResponse { request_id, .. } => Some(request_id),
+            _ => None,
+        }
+    }
+
+    /// What is to be done about it where nobody is to be answered; `None` for what only asks.
+    pub(crate) fn without_question(mut self) -> Option<Self> {
+        match &mut self {
+            Self::Broadcast { request_id, .. } | Self::ServerSideEmit { request_id, .. } => {
+                *request_id = None;
+            }
+            Self::FetchSockets { .. } | Self::AllRooms { .. } => return None,
+            _ => {}
+        }
+        Some(self)
+    }
+
     /// The number of the type on the wire of the reference (PROTOCOL.md §6.3); `None` for what it does not know.
     #[must_use]
     pub const fn wire_type(&self) -> Option<u8> {
@@ -235,7 +352,10 @@ impl ClusterBody {
             Self::BroadcastClientCount { .. } => 11,
             Self::BroadcastAck { .. } => 12,
             Self::AdapterClose => 13,
-            Self::Revoked { .. } => return None,
+            Self::AllRooms { .. }
+            | Self::AllRoomsResponse { .. }
+            | Self::Returned { .. }
+            | Self::Revoked { .. } => return None,
         })
     }
 }

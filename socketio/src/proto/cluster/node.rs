@@ -13,12 +13,12 @@
 //! counts servers itself it is complete after as many answers. Nothing here is sent or applied: outputs say what is to be done.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::members::Members;
-use super::message::{ClusterBody, ClusterMessage, RequestId, ServerId};
-use super::requests::{Kind, Lacking, Lost, Requests, TooManyRequests, Waited};
+use super::entry::EntryId;
+use super::members::{Members, Numbers};
+use super::message::{ClusterBody, ClusterMessage, RequestId, Scope, ServerId};
+use super::requests::{Kind, Lacking, Lost, Requests, ServerCount, TooManyRequests, Waited};
 
 /// When servers say that they are there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +32,8 @@ pub(crate) enum Input {
     /// The namespace was opened.
     Opened,
     Received(ClusterMessage),
+    /// Read of the log that the servers share: one's own as well, once each.
+    Entry(EntryId, ClusterMessage),
     /// A second or so has passed.
     Timeout,
 }
@@ -40,8 +42,11 @@ pub(crate) enum Input {
 #[derive(Debug)]
 pub(crate) enum Output<W> {
     Publish(ClusterMessage),
-    /// Another server wants something of ours.
-    Apply(ClusterBody),
+    /// Another server wants something of ours. An answer goes to `from`.
+    Apply {
+        from: ServerId,
+        body: ClusterBody,
+    },
     /// Another server answers.
     Answer {
         waiter: W,
@@ -60,13 +65,17 @@ pub(crate) enum Output<W> {
 /// The machine. It is a server's seat in a cluster, for one namespace.
 pub(crate) struct Node<W> {
     own: ServerId,
-    nsp: Arc<str>,
+    scope: Scope,
     /// `None` when the adapter counts the servers.
     rhythm: Option<Rhythm>,
     published_at: Instant,
     /// Higher than any of an earlier machine of the same server and namespace.
     next_number: u64,
     members: Members,
+    /// The last that was read of the log.
+    last_entry: EntryId,
+    /// Which of one's own messages were read there.
+    read_back: Numbers,
     requests: Requests<W>,
     outputs: VecDeque<Output<W>>,
 }
@@ -75,18 +84,20 @@ impl<W: Clone> Node<W> {
     pub(crate) fn new(
         now: Instant,
         own: ServerId,
-        nsp: Arc<str>,
+        scope: Scope,
         rhythm: Option<Rhythm>,
         max_requests: usize,
         first_number: u64,
     ) -> Self {
         Self {
             own,
-            nsp,
+            scope,
             rhythm,
             published_at: now,
             next_number: first_number,
             members: Members::default(),
+            last_entry: EntryId::FIRST,
+            read_back: Numbers::default(),
             requests: Requests::new(max_requests),
             outputs: VecDeque::new(),
         }
@@ -100,6 +111,7 @@ impl<W: Clone> Node<W> {
                 }
             }
             Input::Received(message) => self.receive(now, message),
+            Input::Entry(id, message) => self.read(now, id, message),
             Input::Timeout => self.keep_time(now),
         }
     }
@@ -114,7 +126,22 @@ impl<W: Clone> Node<W> {
         self.published_at = now;
         let number = self.next_number;
         self.next_number = number.wrapping_add(1);
-        ClusterMessage::new(self.own.clone(), Arc::clone(&self.nsp), body).with_number(number)
+        ClusterMessage::new(self.own.clone(), self.scope.clone(), body).with_number(number)
+    }
+
+    /// The same for the one server that asked, if it said who it is.
+    //= CLA-09
+    pub(crate) fn answer(
+        &mut self,
+        now: Instant,
+        asker: &ServerId,
+        body: ClusterBody,
+    ) -> ClusterMessage {
+        let message = self.publish(now, body);
+        if asker.is_anonymous() {
+            return message;
+        }
+        message.with_addressee(asker.clone())
     }
 
     /// Opens a question to every server known now, or to as many as [`expect`](Self::expect) will say.
@@ -126,7 +153,7 @@ impl<W: Clone> Node<W> {
     ) -> Result<(), TooManyRequests> {
         let waited = match self.rhythm {
             Some(_) => Waited::Known(self.members.ids().cloned().collect()),
-            None => Waited::Unknown,
+            None => Waited::UNKNOWN,
         };
         self.requests.open(request, kind, waited, waiter)?;
         self.settle(request);
@@ -134,8 +161,8 @@ impl<W: Clone> Node<W> {
     }
 
     /// How many other servers will answer.
-    pub(crate) fn expect(&mut self, request: &RequestId, server_count: usize) {
-        self.requests.expect(request, server_count);
+    pub(crate) fn expect(&mut self, request: &RequestId, others: ServerCount) {
+        self.requests.expect(request, others);
         self.settle(request);
     }
 
@@ -150,19 +177,38 @@ impl<W: Clone> Node<W> {
         self.members.ids().count().saturating_add(1)
     }
 
+    fn read(&mut self, now: Instant, id: EntryId, message: ClusterMessage) {
+        if id <= self.last_entry || message.scope != self.scope {
+            return;
+        }
+        self.last_entry = id;
+        if message.uid != self.own {
+            return self.receive(now, message);
+        }
+        // Nothing else of one's own waits for being read back. A bus that was in doubt may have written it twice.
+        let mut is_repeat = |number| self.read_back.hear(number).is_repeat();
+        if message.is_kept() && message.number.is_none_or(|number| !is_repeat(number)) {
+            let ClusterMessage { uid, body, .. } = message;
+            self.outputs.push_back(Output::Apply { from: uid, body });
+        }
+    }
+
     fn receive(&mut self, now: Instant, message: ClusterMessage) {
         let ClusterMessage {
             uid,
-            nsp,
+            to,
+            scope,
             body,
             number,
         } = message;
         //= CLA-02
-        if uid == self.own || nsp != self.nsp {
+        //= CLA-09
+        let is_for_others = to.is_some_and(|to| to != self.own);
+        if uid == self.own || scope != self.scope || is_for_others {
             return;
         }
         //= CLA-05
-        if !uid.is_emitter() && self.members.hear(now, &uid, number).is_repeat() {
+        if uid.is_server() && self.members.hear(now, &uid, number).is_repeat() {
             return;
         }
         match body {
@@ -171,19 +217,27 @@ impl<W: Clone> Node<W> {
                 self.say(now, ClusterBody::Heartbeat);
             }
             ClusterBody::InitialHeartbeat | ClusterBody::Heartbeat => {}
-            ClusterBody::AdapterClose => {
+            ClusterBody::AdapterClose if uid.is_server() => {
                 self.members.remove(&uid);
                 self.has_left(&uid);
             }
-            ClusterBody::FetchSocketsResponse { .. }
-            | ClusterBody::ServerSideEmitResponse { .. }
-            | ClusterBody::BroadcastClientCount { .. }
-            | ClusterBody::BroadcastAck { .. } => self.answered(uid, body),
-            body => self.outputs.push_back(Output::Apply(body)),
+            ClusterBody::AdapterClose => {}
+            body if body.answered().is_some() => self.answered(uid, body),
+            // Nobody is there to hear an answer.
+            //= EMT-01
+            body if uid.is_emitter() => {
+                let unasked = body.without_question();
+                let apply = unasked.map(|body| Output::Apply { from: uid, body });
+                self.outputs.extend(apply);
+            }
+            body => self.outputs.push_back(Output::Apply { from: uid, body }),
         }
     }
 
     fn answered(&mut self, from: ServerId, body: ClusterBody) {
+        if from.is_emitter() {
+            return;
+        }
         let Some((request, waiter)) = self.requests.answer(&from, &body) else {
             return;
         };

@@ -21,13 +21,72 @@ pub(crate) enum Kind {
     ServerSide,
     /// A number of each server, and as many acknowledgements.
     Acks,
+    /// One answer of each server, its rooms.
+    Rooms,
+}
+
+impl Kind {
+    /// Whether the question is an event too, which goes out whoever is there, and in order with others.
+    pub(crate) const fn is_event(self) -> bool {
+        matches!(self, Self::ServerSide | Self::Acks)
+    }
+
+    const fn of_answer(body: &ClusterBody) -> Option<Self> {
+        Some(match body {
+            ClusterBody::FetchSocketsResponse { .. } => Self::Sockets,
+            ClusterBody::ServerSideEmitResponse { .. } => Self::ServerSide,
+            ClusterBody::BroadcastClientCount { .. } | ClusterBody::BroadcastAck { .. } => {
+                Self::Acks
+            }
+            ClusterBody::AllRoomsResponse { .. } => Self::Rooms,
+            _ => return None,
+        })
+    }
+}
+
+/// How many servers there are, as far as is known.
+///
+/// A number that may be too low is said to be: what counts on it would take a part for the whole.
+//= RDS-07
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ServerCount {
+    /// So many.
+    Exactly(usize),
+    /// So many are known, and there may be more: after a bus was away, for example, until all can be back.
+    AtLeast(usize),
+}
+
+impl ServerCount {
+    /// The number that is known.
+    #[must_use]
+    pub const fn get(self) -> usize {
+        match self {
+            Self::Exactly(count) | Self::AtLeast(count) => count,
+        }
+    }
+
+    /// Whether there are no more.
+    #[must_use]
+    pub const fn is_exact(self) -> bool {
+        matches!(self, Self::Exactly(_))
+    }
+
+    /// The same without this server.
+    pub(crate) const fn others(self) -> Self {
+        match self {
+            Self::Exactly(count) => Self::Exactly(count.saturating_sub(1)),
+            Self::AtLeast(count) => Self::AtLeast(count.saturating_sub(1)),
+        }
+    }
 }
 
 /// What is lacking of a question that is given up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Lacking {
-    /// Servers that have not answered.
+    /// Servers that have not answered, of those that are known.
     pub(crate) servers: usize,
+    /// There may be more, which were not known of.
+    pub(crate) unknown_servers: bool,
     /// Acknowledgements that were announced and have not come.
     pub(crate) acks: u64,
 }
@@ -36,10 +95,13 @@ pub(crate) struct Lacking {
 pub(super) enum Waited {
     /// Those of these servers.
     Known(HashSet<ServerId>),
-    /// Those of so many.
-    Count(usize),
+    /// Those of so many others.
+    Count(ServerCount),
+}
+
+impl Waited {
     /// The adapter has not said yet.
-    Unknown,
+    pub(super) const UNKNOWN: Self = Self::Count(ServerCount::AtLeast(0));
 }
 
 /// How far a server has answered.
@@ -57,6 +119,39 @@ impl Progress {
     }
 }
 
+/// How far those have answered that do not say who they are.
+#[derive(Default)]
+struct Anonymous {
+    /// How many answers there were, each of another server as far as can be told.
+    servers: usize,
+    announced: u64,
+    acks: u64,
+}
+
+impl Anonymous {
+    /// Notes an answer; false when it is too much.
+    fn hear(&mut self, body: &ClusterBody, is_any_missing: bool) -> bool {
+        if matches!(body, ClusterBody::BroadcastAck { .. }) {
+            let early = if is_any_missing { MAX_EARLY_ACKS } else { 0 };
+            let is_taken = self.acks < self.announced.saturating_add(early);
+            self.acks = self.acks.saturating_add(u64::from(is_taken));
+            return is_taken;
+        }
+        if self.servers >= MAX_SERVERS {
+            return false;
+        }
+        self.servers = self.servers.saturating_add(1);
+        if let ClusterBody::BroadcastClientCount { client_count, .. } = body {
+            self.announced = self.announced.saturating_add(*client_count);
+        }
+        true
+    }
+
+    fn missing_acks(&self) -> u64 {
+        self.announced.saturating_sub(self.acks)
+    }
+}
+
 /// What a question lost with a server that had begun to answer it.
 pub(super) struct Lost<W> {
     pub(super) waiter: W,
@@ -70,6 +165,7 @@ struct Request<W> {
     kind: Kind,
     waited: Waited,
     answers: HashMap<ServerId, Progress>,
+    anonymous: Anonymous,
     waiter: W,
 }
 
@@ -100,34 +196,33 @@ impl<W: Clone> Requests<W> {
             kind,
             waited,
             answers: HashMap::new(),
+            anonymous: Anonymous::default(),
             waiter,
         };
         self.open.insert(id.clone(), request);
         Ok(())
     }
 
-    pub(super) fn expect(&mut self, id: &RequestId, server_count: usize) {
+    pub(super) fn expect(&mut self, id: &RequestId, others: ServerCount) {
         if let Some(request) = self.open.get_mut(id) {
-            request.waited = Waited::Count(server_count);
+            request.waited = Waited::Count(others);
         }
     }
 
     /// Notes an answer; to which question it is, and who waits for it. `None` when nobody does: it comes too late, twice,
     /// or was never asked for.
     pub(super) fn answer(&mut self, from: &ServerId, body: &ClusterBody) -> Option<(RequestId, W)> {
-        let (id, kind) = match body {
-            ClusterBody::FetchSocketsResponse { request_id, .. } => (request_id, Kind::Sockets),
-            ClusterBody::ServerSideEmitResponse { request_id, .. } => {
-                (request_id, Kind::ServerSide)
-            }
-            ClusterBody::BroadcastClientCount { request_id, .. }
-            | ClusterBody::BroadcastAck { request_id, .. } => (request_id, Kind::Acks),
-            _ => return None,
-        };
+        let (id, kind) = (body.answered()?, Kind::of_answer(body)?);
         let request = self.open.get_mut(id)?;
-        let is_new_past_bound =
-            request.answers.len() >= MAX_SERVERS && !request.answers.contains_key(from);
-        if request.kind != kind || is_new_past_bound {
+        if request.kind != kind {
+            return None;
+        }
+        if from.is_anonymous() {
+            let is_any_missing = request.missing_servers() != Some(0);
+            let is_taken = request.anonymous.hear(body, is_any_missing);
+            return is_taken.then(|| (id.clone(), request.waiter.clone()));
+        }
+        if request.answers.len() >= MAX_SERVERS && !request.answers.contains_key(from) {
             return None;
         }
         let progress = request.answers.entry(from.clone()).or_default();
@@ -174,7 +269,7 @@ impl<W: Clone> Requests<W> {
         self.open.get(id).is_some_and(|request| {
             let missing = request.missing_servers();
             let is_each_done = request.answers.values().all(Progress::is_done);
-            missing == Some(0) && is_each_done
+            missing == Some(0) && is_each_done && request.anonymous.missing_acks() == 0
         })
     }
 
@@ -182,8 +277,8 @@ impl<W: Clone> Requests<W> {
     pub(super) fn close(&mut self, id: &RequestId) -> Option<(W, Lacking)> {
         let request = self.open.remove(id)?;
         let lacking = Lacking {
-            // At least one, where nobody can say how many there are.
-            servers: request.missing_servers().unwrap_or(1),
+            servers: request.silent_servers(),
+            unknown_servers: !request.is_number_known(),
             acks: request.missing_acks(),
         };
         Some((request.waiter, lacking))
@@ -199,8 +294,9 @@ impl<W> Request<W> {
                 Waited::Known(servers) => {
                     servers.remove(server);
                 }
-                Waited::Count(count) => *count = count.saturating_sub(1),
-                Waited::Unknown => {}
+                // It may be one of those that have answered.
+                Waited::Count(_) if self.anonymous.servers > 0 => {}
+                Waited::Count(count) => *count = count.others(),
             }
             return None;
         };
@@ -217,20 +313,30 @@ impl<W> Request<W> {
 
     /// How many servers have said nothing; `None` when it is not known of how many.
     fn missing_servers(&self) -> Option<usize> {
+        self.is_number_known().then(|| self.silent_servers())
+    }
+
+    fn is_number_known(&self) -> bool {
+        match &self.waited {
+            Waited::Known(_) => true,
+            Waited::Count(count) => count.is_exact(),
+        }
+    }
+
+    /// How many of the servers that are known have said nothing.
+    fn silent_servers(&self) -> usize {
         let has_spoken = |server: &ServerId| {
             let progress = self.answers.get(server);
             progress.is_some_and(|progress| progress.announced.is_some())
         };
-        match &self.waited {
-            Waited::Known(servers) => {
-                Some(servers.iter().filter(|server| !has_spoken(server)).count())
-            }
+        let silent = match &self.waited {
+            Waited::Known(servers) => servers.iter().filter(|server| !has_spoken(server)).count(),
             Waited::Count(count) => {
                 let spoken = self.answers.keys().filter(|server| has_spoken(server));
-                Some(count.saturating_sub(spoken.count()))
+                count.get().saturating_sub(spoken.count())
             }
-            Waited::Unknown => None,
-        }
+        };
+        silent.saturating_sub(self.anonymous.servers)
     }
 
     fn missing_acks(&self) -> u64 {
@@ -238,6 +344,6 @@ impl<W> Request<W> {
             let announced = progress.announced.unwrap_or_default();
             announced.saturating_sub(progress.acks)
         });
-        missing.fold(0, u64::saturating_add)
+        missing.fold(self.anonymous.missing_acks(), u64::saturating_add)
     }
 }

@@ -1,9 +1,9 @@
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::message::{ClusterBody, ClusterMessage, ClusterOptions, RequestId, ServerId};
+use super::entry::EntryId;
+use super::message::{ClusterBody, ClusterMessage, ClusterOptions, RequestId, Scope, ServerId};
 use super::node::{Input, Node, Output, Rhythm};
-use super::requests::{self, Kind, Lacking, TooManyRequests};
+use super::requests::{self, Kind, Lacking, ServerCount, TooManyRequests};
 use crate::codec::OwnedArgs;
 
 const RHYTHM: Rhythm = Rhythm {
@@ -63,9 +63,9 @@ impl Seat {
     #[expect(clippy::disallowed_methods, reason = "some moment to begin with")]
     fn new(rhythm: Option<Rhythm>) -> Self {
         let now = Instant::now();
-        let nsp = Arc::from("/");
+        let scope = Scope::namespace("/");
         Self {
-            node: Node::new(now, id("own"), nsp, rhythm, MAX_REQUESTS, 0),
+            node: Node::new(now, id("own"), scope, rhythm, MAX_REQUESTS, 0),
             now,
         }
     }
@@ -84,7 +84,7 @@ impl Seat {
     }
 
     fn hear(&mut self, from: &str, body: ClusterBody) -> Vec<String> {
-        self.hear_message(ClusterMessage::new(id(from), "/", body))
+        self.hear_message(ClusterMessage::new(id(from), Scope::namespace("/"), body))
     }
 
     fn hear_message(&mut self, message: ClusterMessage) -> Vec<String> {
@@ -108,7 +108,7 @@ impl Seat {
                 Output::Publish(message) => {
                     format!("publish {}", message.body.wire_type().unwrap())
                 }
-                Output::Apply(body) => format!("apply {}", body.wire_type().unwrap()),
+                Output::Apply { body, .. } => format!("apply {}", body.wire_type().unwrap()),
                 Output::Answer { waiter, from, body } => {
                     format!("{waiter} <- {from}: {}", body.wire_type().unwrap())
                 }
@@ -167,10 +167,28 @@ fn a_server_has_left_one_past_the_longest_silence_and_any_message_is_a_sign_of_l
 fn ones_own_messages_and_those_of_other_namespaces_are_ignored() {
     let mut seat = Seat::new(Some(RHYTHM));
     assert_eq!(seat.hear("own", join()), [""; 0]);
-    let other = ClusterMessage::new(id("a"), "/other", join());
+    let other = ClusterMessage::new(id("a"), Scope::namespace("/other"), join());
     assert_eq!(seat.hear_message(other), [""; 0]);
     assert_eq!(seat.node.server_count(), 1);
     assert_eq!(seat.hear("a", join()), ["apply 4"]);
+    let server_wide = ClusterMessage::new(id("a"), Scope::Server, join());
+    assert_eq!(seat.hear_message(server_wide), [""; 0]);
+}
+
+//= CLA-09 test
+#[test]
+fn an_answer_goes_to_who_asked_and_what_is_for_another_is_ignored() {
+    let mut seat = Seat::of_three();
+    let answer = seat.node.answer(seat.now, &id("a"), count("q", 0));
+    assert_eq!(answer.to, Some(id("a")));
+    let answer = seat
+        .node
+        .answer(seat.now, &ServerId::ANONYMOUS, count("q", 0));
+    assert_eq!(answer.to, None, "everybody hears what cannot be addressed");
+    let to =
+        |name| ClusterMessage::new(id("a"), Scope::namespace("/"), join()).with_addressee(id(name));
+    assert_eq!(seat.hear_message(to("b")), [""; 0]);
+    assert_eq!(seat.hear_message(to("own")), ["apply 4"]);
 }
 
 //= CLA-05 test
@@ -182,10 +200,45 @@ fn an_emitter_is_obeyed_and_not_counted() {
     assert_eq!(seat.node.server_count(), 1);
 }
 
+//= EMT-01 test
+#[test]
+fn an_emitter_is_not_answered() {
+    let mut seat = Seat::of_three();
+    let fetch = ClusterBody::FetchSockets {
+        opts: options(),
+        request_id: request("q"),
+    };
+    assert_eq!(seat.hear("a", fetch.clone()), ["apply 7"]);
+    assert_eq!(seat.hear(ServerId::EMITTER, fetch), [""; 0]);
+    let event = ClusterBody::ServerSideEmit {
+        packet: crate::Event::new("x", &1).unwrap(),
+        request_id: Some(request("q")),
+    };
+    let message = ClusterMessage::new(id(ServerId::EMITTER), Scope::namespace("/"), event);
+    seat.node.handle_input(seat.now, Input::Received(message));
+    let output = seat.node.poll_output();
+    assert!(
+        matches!(
+            output,
+            Some(Output::Apply {
+                body: ClusterBody::ServerSideEmit {
+                    request_id: None,
+                    ..
+                },
+                ..
+            })
+        ),
+        "{output:?}"
+    );
+    seat.ask("q", Kind::Sockets);
+    assert_eq!(seat.hear(ServerId::EMITTER, sockets("q")), [""; 0]);
+}
+
 #[test]
 fn a_numbered_message_that_comes_twice_is_heard_once() {
     let mut seat = Seat::new(Some(RHYTHM));
-    let message = |number| ClusterMessage::new(id("a"), "/", join()).with_number(number);
+    let message =
+        |number| ClusterMessage::new(id("a"), Scope::namespace("/"), join()).with_number(number);
     assert_eq!(seat.hear_message(message(1)), ["apply 4"]);
     assert_eq!(seat.hear_message(message(1)), [""; 0]);
     assert_eq!(
@@ -193,10 +246,41 @@ fn a_numbered_message_that_comes_twice_is_heard_once() {
         ["apply 4"],
         "late, not twice"
     );
-    let of_b = ClusterMessage::new(id("b"), "/", join()).with_number(1);
+    let of_b = ClusterMessage::new(id("b"), Scope::namespace("/"), join()).with_number(1);
     assert_eq!(seat.hear_message(of_b), ["apply 4"]);
     let numbers = [0, 1].map(|_| seat.node.publish(seat.now, join()).number);
     assert_eq!(numbers, [Some(0), Some(1)]);
+}
+
+//= STR-04 test
+//= STR-07 test
+#[test]
+fn an_entry_of_a_log_is_acted_on_once_and_ones_own_only_if_it_is_kept() {
+    let mut seat = Seat::new(Some(RHYTHM));
+    let at = |number| EntryId::new(1, number).unwrap();
+    let event = |is_volatile| {
+        let mut opts = options();
+        opts.flags.volatile = is_volatile;
+        ClusterBody::Broadcast {
+            packet: crate::Event::new("x", &1).unwrap(),
+            opts,
+            request_id: None,
+        }
+    };
+    let of = |from, body| ClusterMessage::new(id(from), Scope::namespace("/"), body);
+    let mut read = |at, message| seat.input(Input::Entry(at, message));
+    let own = |number| of("own", event(false)).with_number(number);
+    assert_eq!(read(at(1), own(0)), ["apply 3"]);
+    assert_eq!(read(at(1), own(1)), [""; 0], "the same place");
+    assert_eq!(read(at(2), own(0)), [""; 0], "written twice");
+    assert_eq!(read(at(3), of("own", event(true)).with_number(2)), [""; 0]);
+    assert_eq!(read(at(4), of("own", join()).with_number(3)), [""; 0]);
+    assert_eq!(read(at(5), own(1)), ["apply 3"], "late, not twice");
+    let others = |number| of("a", event(false)).with_number(number);
+    assert_eq!(read(at(6), others(7)), ["apply 3"]);
+    assert_eq!(read(at(7), others(7)), [""; 0]);
+    assert_eq!(read(at(8), of("a", join())), ["apply 4"]);
+    assert_eq!(read(at(0), others(8)), [""; 0], "an earlier place");
 }
 
 #[test]
@@ -244,13 +328,93 @@ fn an_adapter_that_counts_completes_after_as_many_servers() {
     assert_eq!(seat.input(Input::Opened), [""; 0], "it has no heartbeats");
     seat.ask("q", Kind::Sockets);
     assert_eq!(seat.hear("a", sockets("q")), ["q <- a: 8"]);
-    seat.node.expect(&request("q"), 2);
+    seat.node.expect(&request("q"), ServerCount::Exactly(2));
     assert_eq!(seat.outputs(), [""; 0]);
     assert_eq!(seat.hear("a", sockets("q")), [""; 0], "twice is one");
     assert_eq!(seat.hear("b", sockets("q")), ["q <- b: 8", "q complete"]);
     seat.ask("none", Kind::Sockets);
-    seat.node.expect(&request("none"), 0);
+    seat.node.expect(&request("none"), ServerCount::Exactly(0));
     assert_eq!(seat.outputs(), ["none complete"]);
+}
+
+//= RED-RQ-04 test
+#[test]
+fn answers_without_a_sender_count_one_each_and_their_sender_is_no_member() {
+    let mut seat = Seat::new(None);
+    seat.ask("q", Kind::Sockets);
+    seat.node.expect(&request("q"), ServerCount::Exactly(3));
+    assert_eq!(seat.hear("", sockets("q")), ["q <- : 8"]);
+    assert_eq!(seat.hear("a", sockets("q")), ["q <- a: 8"]);
+    assert_eq!(seat.hear("", sockets("q")), ["q <- : 8", "q complete"]);
+    assert_eq!(seat.node.server_count(), 2, "the one with a name");
+    assert_eq!(seat.hear("", join()), ["apply 4"]);
+    assert_eq!(seat.hear("", join()), ["apply 4"], "nothing is a repeat");
+
+    seat.ask("q", Kind::Sockets);
+    seat.node.expect(&request("q"), ServerCount::Exactly(2));
+    assert_eq!(seat.hear("", sockets("q")), ["q <- : 8"]);
+    assert_eq!(seat.hear("", ClusterBody::AdapterClose), [""; 0]);
+    assert_eq!(
+        seat.hear("a", ClusterBody::AdapterClose),
+        [""; 0],
+        "it may be the one that has answered"
+    );
+}
+
+//= RED-RQ-05 test
+#[test]
+fn acknowledgements_without_a_sender_are_complete_with_the_sum_of_the_counts() {
+    let mut seat = Seat::new(None);
+    seat.ask("q", Kind::Acks);
+    seat.node.expect(&request("q"), ServerCount::Exactly(2));
+    assert_eq!(seat.hear("", count("q", 2)), ["q <- : 11"]);
+    for _ in 0..3 {
+        assert_eq!(seat.hear("", ack("q")), ["q <- : 12"], "one is early");
+    }
+    assert_eq!(seat.hear("", count("q", 2)), ["q <- : 11"]);
+    let lacking = Lacking {
+        servers: 0,
+        unknown_servers: false,
+        acks: 1,
+    };
+    assert_eq!(seat.hear("", ack("q")), ["q <- : 12", "q complete"]);
+    assert_eq!(seat.hear("", ack("q")), [""; 0]);
+
+    seat.ask("q", Kind::Acks);
+    seat.node.expect(&request("q"), ServerCount::Exactly(1));
+    seat.hear("", count("q", 1));
+    assert_eq!(seat.node.forget(&request("q")), Some(("q", lacking)));
+
+    seat.ask("q", Kind::Acks);
+    for _ in 0..requests::MAX_EARLY_ACKS {
+        assert_eq!(seat.hear("", ack("q")).len(), 1, "at the bound");
+    }
+    assert_eq!(seat.hear("", ack("q")), [""; 0], "one past it");
+}
+
+//= RDS-07 test
+#[test]
+fn a_number_that_may_be_too_low_completes_nothing() {
+    let mut seat = Seat::new(None);
+    seat.ask("q", Kind::Rooms);
+    seat.node.expect(&request("q"), ServerCount::AtLeast(1));
+    let rooms = ClusterBody::AllRoomsResponse {
+        request_id: request("q"),
+        rooms: Vec::new(),
+    };
+    seat.node.handle_input(
+        seat.now,
+        Input::Received(ClusterMessage::new(id("a"), Scope::namespace("/"), rooms)),
+    );
+    let answer = seat.node.poll_output();
+    assert!(matches!(answer, Some(Output::Answer { .. })), "{answer:?}");
+    assert_eq!(seat.outputs(), [""; 0]);
+    let lacking = Lacking {
+        servers: 0,
+        unknown_servers: true,
+        acks: 0,
+    };
+    assert_eq!(seat.node.forget(&request("q")), Some(("q", lacking)));
 }
 
 //= CLA-04 test
@@ -283,7 +447,7 @@ fn acknowledgements_that_went_with_their_server_are_told_and_do_not_come_later()
     );
     let mut seat = Seat::new(None);
     seat.ask("q", Kind::Acks);
-    seat.node.expect(&request("q"), 2);
+    seat.node.expect(&request("q"), ServerCount::Exactly(2));
     seat.hear("a", count("q", 1));
     assert_eq!(seat.hear("a", ClusterBody::AdapterClose), ["q lost 1"]);
     assert_eq!(
@@ -301,6 +465,7 @@ fn what_is_lacking_of_a_question_that_is_given_up_is_told() {
     seat.hear("a", ack("q"));
     let lacking = Lacking {
         servers: 1,
+        unknown_servers: false,
         acks: 2,
     };
     assert_eq!(seat.node.forget(&request("q")), Some(("q", lacking)));

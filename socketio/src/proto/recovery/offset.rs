@@ -15,20 +15,39 @@ const MAX_DIGITS: usize = 8;
 /// The name of a kept packet: a time in milliseconds and a count within it, in one number, so that of two offsets the
 /// smaller is that of the packet that was sent first. The default comes before all.
 //= SIO5-CSR-05
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Offset(u64);
 
 impl Offset {
     /// Before all packets.
-    pub(super) const FIRST: Self = Self(0);
+    pub(crate) const FIRST: Self = Self(0);
+
+    /// Behind all packets.
+    pub(crate) const NEVER: Self = Self(u64::MAX);
 
     /// The first of a millisecond since the Unix epoch; it carries no suffix.
-    pub(super) fn at(millis: u64) -> Self {
+    pub(crate) fn at(millis: u64) -> Self {
         Self(millis.min(MAX_MILLIS) << REPEAT_BITS)
     }
 
+    /// The name of an entry of a log that servers share; `None` for a number that is too large.
+    pub(crate) fn of_entry(millis: u64, sequence: u64) -> Option<Self> {
+        let fits = millis <= MAX_MILLIS && sequence <= MAX_REPEAT;
+        fits.then_some(Self(millis << REPEAT_BITS | sequence))
+    }
+
+    /// The two numbers of such an entry.
+    pub(crate) fn entry(self) -> (u64, u64) {
+        (self.0 >> REPEAT_BITS, self.0 & MAX_REPEAT)
+    }
+
+    /// As one number, to be kept in an atomic.
+    pub(crate) fn to_bits(self) -> u64 {
+        self.0
+    }
+
     /// The one behind this. Where a millisecond is used up, the next one is drawn on.
-    pub(super) fn next(self) -> Self {
+    pub(crate) fn next(self) -> Self {
         Self(self.0.saturating_add(1))
     }
 }

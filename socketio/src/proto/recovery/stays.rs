@@ -173,6 +173,15 @@ impl<'a> Presence<'a> {
         })
     }
 
+    /// Whether what was said to these rooms then is for the client.
+    pub(super) fn hears_any(&self, rooms: &[Room], offset: Offset) -> bool {
+        let mut spans = rooms
+            .iter()
+            .filter_map(|room| self.rooms.get(room))
+            .flatten();
+        spans.any(|(span, is_withheld)| !is_withheld && span.has(offset))
+    }
+
     /// Whether it was in one of the rooms when this was said.
     pub(super) fn was_in_any(&self, rooms: &[Room], offset: Offset) -> bool {
         self.has_span(rooms, |span| span.has(offset))

@@ -66,6 +66,7 @@ impl Fixture {
             rooms: rooms(joined),
             stays: self.stays.clone(),
             since,
+            extensions: TypeMap::default(),
         };
         self.log
             .save(self.now, &pid.into(), &self.namespace, session);
@@ -412,6 +413,7 @@ fn a_replay_that_is_not_whole_any_more_is_none() {
         rooms: Vec::new(),
         stays: Stays::default(),
         since: after,
+        extensions: TypeMap::default(),
     };
     assert_eq!(fixture.log.missed("/", &session, after), Some(vec![1]));
     fixture.sleep(121);

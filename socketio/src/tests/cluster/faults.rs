@@ -3,7 +3,7 @@
 use super::{Kind, World, received, servers, settle};
 use crate::cluster::handle::Hearing;
 use crate::cluster::{
-    AdapterError, ClusterBody, ClusterMessage, ClusterOptions, RequestId, ServerId,
+    AdapterError, ClusterBody, ClusterMessage, ClusterOptions, RequestId, Scope, ServerId,
 };
 use crate::{Event, OwnedArgs};
 
@@ -127,15 +127,21 @@ async fn what_makes_no_sense_is_ignored() {
             opts: opts(),
             rooms: vec!["x".repeat(5_000).into()],
         },
+        ClusterBody::AllRoomsResponse {
+            request_id: id(),
+            rooms: Vec::new(),
+        },
         ClusterBody::AdapterClose,
     ];
     for body in bodies {
-        for nsp in ["/", "/nowhere", ClusterMessage::SERVER_WIDE, ""] {
-            let message = ClusterMessage::new(ServerId::new(""), nsp, body.clone());
-            one.io.server.hear(message.with_number(u64::MAX));
-            one.io
-                .server
-                .hear(ClusterMessage::new(ServerId::new("x"), nsp, body.clone()));
+        let names = ["/", "/nowhere", "*", ""].map(Scope::namespace);
+        for scope in names.into_iter().chain([Scope::Server]) {
+            for sender in ["", "x"] {
+                let sender = ServerId::new(sender);
+                let message = ClusterMessage::new(sender, scope.clone(), body.clone());
+                one.io.server.hear(message.clone().with_number(u64::MAX));
+                one.io.server.hear(message);
+            }
         }
     }
     settle().await;
@@ -151,7 +157,7 @@ async fn a_process_that_only_sends_is_heard_and_not_counted() {
     let (mut client, _) = one.client().await;
     one.io.server.hear(ClusterMessage::new(
         ServerId::new(ServerId::EMITTER),
-        "/",
+        Scope::namespace("/"),
         ClusterBody::Broadcast {
             packet: Event::new("news", &1).unwrap(),
             opts: ClusterOptions::default(),
@@ -159,5 +165,5 @@ async fn a_process_that_only_sends_is_heard_and_not_counted() {
         },
     ));
     assert_eq!(received(&mut client).await, [r#"42["news",1]"#]);
-    assert_eq!(one.space.server_count().await.unwrap(), 1);
+    assert_eq!(one.space.server_count().await.unwrap().get(), 1);
 }

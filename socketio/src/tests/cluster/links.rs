@@ -128,14 +128,14 @@ async fn servers_are_counted_for_each_namespace_while_they_are_there() {
     let [one, two] = servers(&world).await;
     let chat = one.io.namespace("/chat").open().unwrap();
     settle().await;
-    assert_eq!(chat.server_count().await.unwrap(), 1);
+    assert_eq!(chat.server_count().await.unwrap().get(), 1);
     let other = two.io.namespace("/chat").open().unwrap();
     settle().await;
-    assert_eq!(chat.server_count().await.unwrap(), 2);
-    assert_eq!(other.server_count().await.unwrap(), 2);
+    assert_eq!(chat.server_count().await.unwrap().get(), 2);
+    assert_eq!(other.server_count().await.unwrap().get(), 2);
     other.close();
     settle().await;
-    assert_eq!(chat.server_count().await.unwrap(), 1);
+    assert_eq!(chat.server_count().await.unwrap().get(), 1);
     two.io.close();
     one.knows(1).await;
     tokio::time::sleep(std::time::Duration::from_secs(60)).await;
@@ -148,8 +148,8 @@ async fn heartbeats_keep_quiet_servers_known() {
     let world = World::new();
     let [one, two] = servers(&world).await;
     tokio::time::sleep(std::time::Duration::from_secs(60)).await;
-    assert_eq!(one.space.server_count().await.unwrap(), 2);
-    assert_eq!(two.space.server_count().await.unwrap(), 2);
+    assert_eq!(one.space.server_count().await.unwrap().get(), 2);
+    assert_eq!(two.space.server_count().await.unwrap().get(), 2);
 }
 
 #[tokio::test(start_paused = true)]
@@ -165,14 +165,14 @@ async fn dynamic_namespaces_come_and_go_in_the_cluster() {
     a.join("/room-1").await;
     b.join("/room-1").await;
     let space = rooms_one.namespace("/room-1").unwrap();
-    until(async || space.server_count().await.unwrap() == 2).await;
+    until(async || space.server_count().await.unwrap().get() == 2).await;
     space.emit("hi", &()).unwrap();
     assert_eq!(b.next_text().await, r#"42/room-1,["hi"]"#);
     b.send("41/room-1,").await;
-    until(async || space.server_count().await.unwrap() == 1).await;
+    until(async || space.server_count().await.unwrap().get() == 1).await;
     // The second life of the namespace is heard, though the first was.
     b.join("/room-1").await;
-    until(async || space.server_count().await.unwrap() == 2).await;
+    until(async || space.server_count().await.unwrap().get() == 2).await;
     let again = two_rooms.namespace("/room-1").unwrap();
     again.emit("hi", &2).unwrap();
     assert_eq!(a.next_text().await, r#"42/room-1,["hi"]"#);
