@@ -82,6 +82,11 @@ impl engineio::Handler for Shell {
         client.feed(connection, Input::Timeout);
     }
 
+    fn on_upgrade(&self, connection: &Connection<Client>) {
+        let client = connection.data();
+        client.tell_all(|socket| &socket.space.handlers.upgraded);
+    }
+
     fn on_slow(&self, connection: &Connection<Client>) {
         let client = connection.data();
         client.tell_all(|socket| &socket.space.handlers.slow);
@@ -188,8 +193,20 @@ impl Client {
 
     /// Calls hooks for every joined socket.
     fn tell_all(&self, hooks: impl Fn(&Core) -> &[SocketHook]) {
+        let to_tell: Vec<Arc<Core>> = {
+            let state = self.state.lock();
+            let joined = state.machine.joined();
+            // Most namespaces have no such hook: then nothing is allocated.
+            joined
+                .filter(|socket| !hooks(socket).is_empty())
+                .cloned()
+                .collect()
+        };
+        if to_tell.is_empty() {
+            return;
+        }
         let _entered = self.runtime.enter();
-        for socket in self.joined() {
+        for socket in to_tell {
             for hook in hooks(&socket) {
                 if guard(|| hook(&socket)).is_err() {
                     socket.disconnect();

@@ -46,7 +46,8 @@ pub struct NoAck;
 #[diagnostic::on_unimplemented(
     message = "an event handler must return `()`, `Ack<T>`, `NoAck`, `Sent` or a `Result` of these, not `{Self}`",
     label = "what this handler returns is no acknowledgement",
-    note = "wrap what the client shall get: `Ack(value)`"
+    note = "wrap what the client shall get: `Ack(value)`",
+    note = "an error is told to the client too, so it must be `serde::Serialize`: `.map_err(|error| error.to_string())?` makes it text"
 )]
 pub trait IntoAck: sealed::Answer {}
 
@@ -54,17 +55,22 @@ impl IntoAck for () {}
 impl<T: Serialize> IntoAck for Ack<T> {}
 impl IntoAck for NoAck {}
 impl IntoAck for Sent {}
+// What is missing is told of the whole of it: that some error is not `Serialize` does not say where to go from there.
+#[diagnostic::do_not_recommend]
 impl<A: IntoAck, E: Serialize> IntoAck for Result<A, E> {}
 
-/// What a handler of connects or of changes of the holder may return. An error disconnects the socket.
+/// What a handler of connects or of changes of the holder may return. An error of any type disconnects the socket; nobody
+/// is told what it was.
 #[diagnostic::on_unimplemented(
-    message = "a connect handler must return `()`, `Sent` or a `Result` of these whose error is a `std::error::Error`, not `{Self}`"
+    message = "a connect handler must return `()`, `Sent` or a `Result` of these, not `{Self}`",
+    label = "nobody is told what this handler returns",
+    note = "what the client shall get is emitted: `socket.emit(\"welcome\", &value)`"
 )]
 pub trait IntoConnect: sealed::Accept {}
 
 impl IntoConnect for () {}
 impl IntoConnect for Sent {}
-impl<A: IntoConnect, E: std::error::Error> IntoConnect for Result<A, E> {}
+impl<A: IntoConnect, E> IntoConnect for Result<A, E> {}
 
 /// What the two traits do. It is none of the application's, so that it may change.
 mod sealed {
@@ -123,7 +129,7 @@ mod sealed {
         }
     }
 
-    impl<A: IntoConnect, E: std::error::Error> Accept for Result<A, E> {
+    impl<A: IntoConnect, E> Accept for Result<A, E> {
         fn accept(self) -> bool {
             self.is_ok_and(Accept::accept)
         }
@@ -261,17 +267,15 @@ where
     }
 }
 
-impl<D, F, Fut, E> Middleware for Typed<D, F>
+impl<D, F, Fut> Middleware for Typed<D, F>
 where
     D: Send + Sync + 'static,
     F: Fn(Socket<D>) -> Fut + Send + Sync,
-    Fut: Future<Output = Result<(), E>> + Send + 'static,
-    E: Into<ConnectError>,
+    Fut: Future<Output = Result<(), ConnectError>> + Send + 'static,
 {
     fn start(&self, socket: &Arc<Core>, candidate: Option<&Arc<Candidate>>) -> Admission {
         let socket = Socket::asked_about(Arc::clone(socket), candidate.cloned());
-        let started = (self.call)(socket);
-        Box::pin(async move { started.await.map_err(Into::into) })
+        Box::pin((self.call)(socket))
     }
 }
 

@@ -192,7 +192,7 @@ pub(crate) type InvalidHook = Box<dyn Fn(&Arc<Core>, Invalid<'_>) + Send + Sync>
 /// A hook that hears of rooms.
 pub(crate) type RoomHook = Box<dyn Fn(RoomEvent<'_>) + Send + Sync>;
 
-/// A hook that hears of a slow client, or of one that has caught up.
+/// A hook that hears of a slow client, of one that has caught up, or of one that moved to another transport.
 pub(crate) type SocketHook = Box<dyn Fn(&Arc<Core>) + Send + Sync>;
 
 /// A hook that is called and done.
@@ -231,6 +231,7 @@ pub(crate) struct Handlers {
     pub(crate) room: Vec<RoomHook>,
     pub(crate) slow: Vec<SocketHook>,
     pub(crate) drained: Vec<SocketHook>,
+    pub(crate) upgraded: Vec<SocketHook>,
     pub(crate) disconnecting: Vec<Hook>,
     pub(crate) disconnect: Vec<Box<dyn DisconnectHandler>>,
     /// Those of events of other servers, by name, in the order in which they were added.
