@@ -68,6 +68,12 @@ impl<T> Queue<T> {
         }
     }
 
+    /// Whether there is anything to [`release`](Self::release), or something waits.
+    #[inline]
+    pub(crate) fn has_memory(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// Gives the memory back if nothing waits.
     pub(crate) fn release(&mut self) {
         // As a rule it has none.

@@ -144,6 +144,13 @@ pub(crate) struct State {
 }
 
 impl State {
+    /// Ends the calls behind an event, as nearly always: nothing else came up, and no memory is to be given back. False
+    /// when it has to be looked at closely.
+    #[inline]
+    pub(crate) fn end_calls_quietly(&mut self) -> bool {
+        !self.inputs.has_memory() && !self.machine.has_memory() && self.inbox.end_quietly()
+    }
+
     /// Gives the memory back that nothing waits in.
     pub(crate) fn release(&mut self) {
         self.inputs.release();

@@ -1,6 +1,7 @@
 //! The handlers of a namespace, with their types erased, and the right to acknowledge an event.
 
 use std::any::TypeId;
+use std::cmp::Ordering;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -13,7 +14,7 @@ use super::candidate::Candidate;
 use super::core::Core;
 use super::matcher::Pattern;
 use super::space::Space;
-use crate::atomic::{AtomicBool, Ordering};
+use crate::atomic::{self, AtomicBool};
 use crate::cluster::seat::Seat;
 use crate::codec::{ArgsError, OwnedArgs, RawArgs};
 use crate::error::{ConnectError, DisconnectReason};
@@ -66,7 +67,7 @@ impl AckSender {
         let is_first = self
             .is_spent
             .as_ref()
-            .is_none_or(|spent| !spent.swap(true, Ordering::AcqRel));
+            .is_none_or(|spent| !spent.swap(true, atomic::Ordering::AcqRel));
         if !is_first {
             return;
         }
@@ -182,6 +183,8 @@ pub(crate) type ShareHook = Box<dyn Fn(&Arc<Core>) -> serde_json::Value + Send +
 
 /// The handlers of one event.
 struct Named {
+    /// Of its name.
+    key: EventKey,
     name: Box<str>,
     handlers: Vec<Box<dyn EventHandler>>,
 }
@@ -231,6 +234,7 @@ impl Handlers {
             Err(place) => self.events.insert(
                 place,
                 Named {
+                    key: EventKey::of(name),
                     name: name.into(),
                     handlers: vec![handler],
                 },
@@ -246,10 +250,73 @@ impl Handlers {
             .map_or(&[], |event| &event.handlers)
     }
 
-    /// Where the handlers of an event are, or belong. Lengths are compared first: most names are told apart by them.
+    /// Where the handlers of an event are, or belong. Keys are compared first, and names only where those are equal: half
+    /// of the instructions of comparing names.
     fn place_of(&self, name: &str) -> Result<usize, usize> {
-        let key = (name.len(), name);
-        self.events
-            .binary_search_by(|event| (event.name.len(), &*event.name).cmp(&key))
+        let key = EventKey::of(name);
+        self.events.binary_search_by(|event| {
+            let by_key = event.key.cmp(&key);
+            by_key.then_with(|| match name.len() {
+                // It is all in the key.
+                ..=EventKey::FRONT_BYTES => Ordering::Equal,
+                _ => (*event.name).cmp(name),
+            })
+        })
+    }
+}
+
+/// The length of an event's name, up to 255, and its first seven bytes: most names are told apart by it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct EventKey(u64);
+
+impl EventKey {
+    const FRONT_BYTES: usize = 7;
+
+    fn of(name: &str) -> Self {
+        let bytes = name.as_bytes();
+        let len = u64::from(u8::try_from(bytes.len()).unwrap_or(u8::MAX));
+        let front = match (bytes.first_chunk(), bytes.first_chunk(), bytes.last_chunk()) {
+            (Some(eight), _, _) => u64::from_le_bytes(*eight),
+            // Two halves, which overlap where there are less than eight bytes: no loop over them.
+            (None, Some(first), Some(last)) => {
+                let (first, last) = (u32::from_le_bytes(*first), u32::from_le_bytes(*last));
+                u64::from(first) | u64::from(last) << (8 * (len - 4))
+            }
+            _ => bytes
+                .iter()
+                .rev()
+                .fold(0, |front, &byte| front << 8 | u64::from(byte)),
+        };
+        // The eighth byte has no place beside the length.
+        Self(front << 8 | len)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::EventKey;
+
+    #[test]
+    fn a_key_is_the_length_and_the_first_seven_bytes_of_a_name() {
+        let long = "x".repeat(300);
+        for name in [
+            "",
+            "a",
+            "ab",
+            "abc",
+            "abcd",
+            "abcdef",
+            "abcdefg",
+            "abcdefgh",
+            "abcdefghi",
+            &long,
+        ] {
+            let mut bytes = [0; 8];
+            bytes[0] = u8::try_from(name.len()).unwrap_or(u8::MAX);
+            for (place, byte) in bytes[1..].iter_mut().zip(name.bytes()) {
+                *place = byte;
+            }
+            assert_eq!(EventKey::of(name).0, u64::from_le_bytes(bytes), "{name}");
+        }
     }
 }

@@ -360,6 +360,12 @@ impl<A: Application> Client<A> {
         self.outputs.pop_front()
     }
 
+    /// Whether there is anything to [`release`](Self::release).
+    #[inline]
+    pub(crate) fn has_memory(&self) -> bool {
+        self.outputs.has_memory()
+    }
+
     /// Gives the memory back that no output waits in.
     pub(crate) fn release(&mut self) {
         self.outputs.release();

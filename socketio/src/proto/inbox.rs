@@ -89,6 +89,15 @@ impl<E: Waiting, C> Inbox<E, C> {
         !std::mem::replace(&mut self.is_calling, true)
     }
 
+    /// Gives the right to call back if nothing is left to do for whoever had it: no call waits, no memory is kept for one, and
+    /// nobody waits to read on. False when the right is kept, for [`next`](Self::next).
+    #[inline]
+    pub(crate) fn end_quietly(&mut self) -> bool {
+        let is_quiet = !self.is_paused && !self.events.has_memory() && !self.others.has_memory();
+        self.is_calling &= !is_quiet;
+        is_quiet
+    }
+
     /// The next call to make, or, when there is none now, gives the right to call back.
     pub(crate) fn next(&mut self, bounds: &Bounds) -> Option<Next<E, C>> {
         // As behind nearly every event.
