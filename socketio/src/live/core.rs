@@ -226,7 +226,7 @@ impl Core {
     /// The handlers that only this socket has for an event; `None` when it has none at all.
     #[inline]
     pub(crate) fn listeners_of(&self, event: &str) -> Option<Vec<Arc<dyn EventHandler>>> {
-        if !self.has_listeners.load(Ordering::Acquire) {
+        if !self.has_listeners() {
             return None;
         }
         let mut state = self.state.lock();
@@ -234,15 +234,21 @@ impl Core {
         Some(listeners.take(event))
     }
 
-    /// What sees every event of this socket alone; `None` when it never had listeners of its own, as most.
+    /// False when it never had listeners of its own, as most.
     #[inline]
-    pub(crate) fn watchers(&self) -> Option<Watchers> {
-        if !self.has_listeners.load(Ordering::Acquire) {
-            return None;
+    pub(crate) fn has_listeners(&self) -> bool {
+        self.has_listeners.load(Ordering::Acquire)
+    }
+
+    /// What sees every event of this socket alone.
+    pub(crate) fn watchers(&self) -> Watchers {
+        if !self.has_listeners() {
+            return Watchers::default();
         }
         let state = self.state.lock();
-        let listeners = state.extra.as_ref()?.listeners.as_ref()?;
-        Some(listeners.watchers())
+        let extra = state.extra.as_ref();
+        let listeners = extra.and_then(|extra| extra.listeners.as_ref());
+        listeners.map_or_else(Watchers::default, |listeners| listeners.watchers())
     }
 
     /// What sees all that is sent to this socket alone.
