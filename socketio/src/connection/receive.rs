@@ -109,15 +109,27 @@ impl engineio::Handler for Shell {
 /// What came in.
 impl Client {
     fn receive(&self, connection: &Connection<Self>, message: Message<'_>) -> Flow {
-        let (size, now) = (message.as_bytes().len(), message.read_at());
         let was_waiting = self.is_waiting.load(Ordering::Relaxed);
         let settings = &self.server.settings;
         if !was_waiting
             && let Some(packet) =
                 Decoder::plain_event(&self.server.codec, message.payload(), &settings.packets)
         {
+            let now = message.read_at();
             return self.take_event(connection, self.state.lock(), now, &packet);
         }
+        self.receive_any(connection, message, was_waiting)
+    }
+
+    /// The long way, by itself: what it needs of the stack would be made room for on the short one too.
+    #[inline(never)]
+    fn receive_any(
+        &self,
+        connection: &Connection<Self>,
+        message: Message<'_>,
+        was_waiting: bool,
+    ) -> Flow {
+        let (size, now) = (message.as_bytes().len(), message.read_at());
         let mut decoder = if was_waiting {
             std::mem::take(&mut self.state.lock().decoder)
         } else {

@@ -103,10 +103,19 @@ impl OwnedArgs {
 impl RawArgs<'_> {
     /// A copy to keep, or to send on as it is.
     #[must_use]
+    #[inline]
     pub fn to_owned(self) -> OwnedArgs {
         let count = self.count;
         match (self.owner, self.form) {
             (Some(owner), _) => OwnedArgs::stored(owner.clone(), count),
+            // As most: there is nothing to put in order.
+            (
+                None,
+                Form::Json {
+                    text,
+                    attachments: [],
+                },
+            ) => OwnedArgs::stored(Stored::Json(text.into()), count),
             (None, Form::Json { text, attachments }) => OwnedArgs::json(text, attachments, count),
             (None, Form::Msgpack(bytes)) => OwnedArgs::stored(Stored::Msgpack(bytes.into()), count),
         }
