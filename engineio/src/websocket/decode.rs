@@ -119,9 +119,10 @@ impl Decoder {
 
     /// The next event, and the input behind it; `None` when the input holds no further whole frame. All of the
     /// input is consumed then.
+    #[inline]
     pub(crate) fn decode<'d, 'i: 'd>(
         &'d mut self,
-        mut input: &'i mut [u8],
+        input: &'i mut [u8],
     ) -> Result<Option<(Event<'d>, &'i mut [u8])>, Fault> {
         if self.filled == 0 {
             self.kept = Vec::new();
@@ -135,7 +136,20 @@ impl Decoder {
                 };
                 return Ok(Some((event, rest)));
             }
+            // As behind the last frame of nearly every read.
+            if input.is_empty() {
+                return Ok(None);
+            }
         }
+        self.decode_any(input)
+    }
+
+    /// The long way, by itself: what it needs of the stack would be made room for on the short one too.
+    #[inline(never)]
+    fn decode_any<'d, 'i: 'd>(
+        &'d mut self,
+        mut input: &'i mut [u8],
+    ) -> Result<Option<(Event<'d>, &'i mut [u8])>, Fault> {
         loop {
             if self.is_over {
                 return Ok(None);

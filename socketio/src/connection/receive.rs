@@ -354,6 +354,20 @@ impl Client {
             }
             return Flow::Continue;
         }
+        self.set_event_aside(connection, state, now, socket, packet)
+    }
+
+    /// An event that has to wait for its turn.
+    #[inline(never)]
+    fn set_event_aside(
+        &self,
+        connection: &Connection<Self>,
+        mut state: MutexGuard<'_, State>,
+        now: Instant,
+        socket: Arc<Core>,
+        packet: &Packet<'_>,
+    ) -> Flow {
+        let settings = &self.server.settings;
         let held = HeldPacket::new(packet);
         state.inbox.push_event(HeldEvent { socket, held });
         let reading = state.inbox.reading(&settings.inbox, self.is_awaited());

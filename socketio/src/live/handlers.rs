@@ -260,10 +260,14 @@ impl Handlers {
 
     /// Where the handlers of an event are, or belong: in the order of their keys, then of their names. A search among
     /// numbers takes half of the instructions of one among names, which are then compared only where keys are equal.
-    #[inline(always)]
+    #[inline]
     fn place_of(&self, name: &str) -> Result<usize, usize> {
         let key = EventKey::of(name);
-        let mut place = self.keys.partition_point(|known| *known < key);
+        let mut place = match self.keys.len() {
+            // A loop of three instructions beats halving.
+            ..=FEW_EVENTS => self.keys.iter().take_while(|known| **known < key).count(),
+            _ => self.keys.partition_point(|known| *known < key),
+        };
         while self.keys.get(place) == Some(&key) {
             let found = self.events.get(place).map_or("", |event| &event.name);
             // A short name is all in the key.
@@ -277,6 +281,9 @@ impl Handlers {
         Err(place)
     }
 }
+
+/// So many events are looked through one by one.
+const FEW_EVENTS: usize = 16;
 
 /// The length of an event's name, up to 255, and its first seven bytes: most names are told apart by it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -461,22 +461,23 @@ mod tests {
         let plain = r#"1-["ab",{"_placeholder":true,"num":0}]"#;
         let mut short_count = 0;
         let tight = [
-            limits.clone(),
-            limits.clone().max_attachments(0),
-            limits.clone().max_depth(1),
-            limits.clone().max_depth(2),
-            limits.clone().max_values(PLACEHOLDER_VALUES),
-            limits.clone().max_values(PLACEHOLDER_VALUES + 1),
+            limits,
+            limits.max_attachments(0),
+            limits.max_depth(1),
+            limits.max_depth(2),
+            limits.max_values(PLACEHOLDER_VALUES),
+            limits.max_values(PLACEHOLDER_VALUES + 1),
         ];
         for limits in &tight {
             // The message itself, and with every byte left out, doubled, or another.
             let mut messages = vec![plain.to_owned(), plain.replace("ab", "connect")];
-            for (at, _) in plain.char_indices() {
+            for (at, one) in plain.char_indices() {
                 let (before, behind) = plain.split_at(at);
-                messages.push(format!("{before}{}", &behind[1..]));
-                messages.push(format!("{before}{}{behind}", &behind[..1]));
+                let after = behind.strip_prefix(one).unwrap_or_default();
+                messages.push(format!("{before}{after}"));
+                messages.push(format!("{before}{one}{behind}"));
                 for other in ['0', '2', '"', '\\', '\u{1}', ' ', '/', ',', 'é'] {
-                    messages.push(format!("{before}{other}{}", &behind[1..]));
+                    messages.push(format!("{before}{other}{after}"));
                 }
             }
             for message in messages {
