@@ -3,10 +3,12 @@
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll, ready};
 
 use engineio::Sent;
+use pin_project_lite::pin_project;
 use sealed::{Accept as _, Answer as _};
 use serde::Serialize;
 
@@ -171,6 +173,34 @@ impl<A, F> Typed<A, F> {
     }
 }
 
+pin_project! {
+    /// A handler that runs, and the right to acknowledge with what it returns. An `async` block that awaits the handler would
+    /// keep it twice, and move it from one place to the other.
+    struct Acknowledging<Fut> {
+        #[pin]
+        handler: Fut,
+        ack: Option<AckSender>,
+    }
+}
+
+impl<Fut> Future for Acknowledging<Fut>
+where
+    Fut: Future,
+    Fut::Output: IntoAck,
+{
+    type Output = ();
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.project();
+        let answer = ready!(this.handler.poll(cx));
+        if let Some(sender) = this.ack.take() {
+            answer.answer(sender);
+        }
+        Poll::Ready(())
+    }
+}
+
 impl<D, T, F, Fut> EventHandler for Typed<(D, T), F>
 where
     D: Send + Sync + 'static,
@@ -186,13 +216,8 @@ where
         ack: Option<AckSender>,
     ) -> Result<Option<Running>, ArgsError> {
         let args = T::from_args(args)?;
-        let answer = (self.call)(Socket::new(Arc::clone(socket)), args);
-        let mut running = Box::pin(async move {
-            let answer = answer.await;
-            if let Some(sender) = ack {
-                answer.answer(sender);
-            }
-        });
+        let handler = (self.call)(Socket::new(Arc::clone(socket)), args);
+        let mut running = Box::pin(Acknowledging { handler, ack });
         // While its type is known, which most handlers do not outlive.
         Ok(match poll_unguarded(running.as_mut()) {
             Poll::Ready(()) => None,
