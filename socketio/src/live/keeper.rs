@@ -81,6 +81,10 @@ pub struct Recovery {
     sharing: Sharing,
 }
 
+/// How long behind the first time a bus that is in doubt may write an event again. It is a repeat for who comes back between the
+/// two as well.
+const LOOK_BACK: Duration = Duration::from_secs(10);
+
 /// What is waited for and kept where servers share a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Sharing {
@@ -112,6 +116,7 @@ impl Recovery {
                 replay: LogBounds {
                     max_entries: 10_000,
                     max_bytes: 16 * 1024 * 1024,
+                    look_back: LOOK_BACK,
                 },
                 restore_timeout: Duration::from_secs(5),
             },

@@ -31,6 +31,9 @@ use crate::running::guard;
 /// How many sockets of a server are saved at once, each second.
 const MAX_SAVED_AT_ONCE: usize = 10_000;
 
+/// How often a log is read once more for a client that comes back, because its server has read on meanwhile.
+const MAX_READS: usize = 8;
+
 /// What a room counts beside its name.
 const ROOM_COST_BYTES: usize = 16;
 
@@ -252,11 +255,21 @@ async fn restore(
     }
     socket.withhold(&mut session, keeper);
     let after = heard.offset().max(session.since);
-    let fetched = if keeper.covers(&space.name, &session, after) {
+    let from = heard.before(shared.sharing.replay.look_back);
+    let fetched = if keeper.covers(&space.name, &session, after) && seat.knows_from(from) {
         None
     } else {
-        let read = shared.log.read(&space.name, heard, shared.sharing.replay);
-        let read = read.await.map_err(told).ok()??;
+        // What it hears from now on is told from what was written before, which this server may not have read.
+        let mut reads_left = MAX_READS;
+        let read = loop {
+            let read = shared.log.read(&space.name, heard, shared.sharing.replay);
+            let read = read.await.map_err(told).ok()??;
+            let passed = || EntryId::of_offset(keeper.end());
+            if seat.note_written(from, &read, passed) {
+                break read;
+            }
+            reads_left = usize::checked_sub(reads_left, 1)?;
+        };
         Some(encode(socket, &session, after, &read))
     };
     let is_taken = shared.log.take_session(&claim.pid).await;

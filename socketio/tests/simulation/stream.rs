@@ -229,7 +229,7 @@ impl StreamAdapter {
                     return;
                 }
                 let mut entries = stream.behind(last);
-                if rng.one_in(400) {
+                if rng.one_in(1500) {
                     // It was away for too long.
                     for (id, _) in &entries {
                         let entry = entry_of(*id);
@@ -407,7 +407,11 @@ impl SharedLog for StreamAdapter {
         let (pause, is_lost) = self.store(50);
         Box::pin(async move {
             sleep(pause / 2).await;
-            let mut entries = self.stream.behind(after);
+            let mut entries = self.stream.behind(EntryId::FIRST);
+            entries.retain(|(id, _)| {
+                let look_back = bounds.look_back.as_millis() as u64;
+                *id > after || id.millis() + look_back >= after.millis()
+            });
             let end = self.stream.end();
             self.stream.history.add(What::Fetched {
                 server: self.server,

@@ -202,7 +202,9 @@ impl World {
                         self.fault(wire, Fate::Cut, "cut all");
                     }
                 }
-                _ if rng.one_in(4) => self.end_server(bus.as_ref(), &mut rng),
+                _ if rng.one_in(if self.follows_log { 2 } else { 4 }) => {
+                    self.end_server(bus.as_ref(), &mut rng)
+                }
                 _ => {}
             }
         }
