@@ -204,6 +204,13 @@ impl LocalLog {
         let ends_at = now.checked_add(lifetime).unwrap_or(now);
         let gone = {
             let mut state = self.state.lock();
+            let of_later = |saved: &Saved| saved.session.life > session.life && saved.ends_at > now;
+            if state.sessions.get(pid).is_some_and(of_later) {
+                // Of a server that has not noticed yet that its client is elsewhere.
+                drop(state);
+                let _ = guard(|| drop(session));
+                return;
+            }
             let mut gone: Vec<_> = state.remove(pid).into_iter().collect();
             let (pid, serial): (Arc<str>, _) = (pid.into(), state.next_serial);
             state.next_serial = serial.saturating_add(1);
@@ -423,6 +430,23 @@ mod tests {
         assert_eq!(read(9, 9, 9 * cost), 1 + 4);
         assert_eq!(read(9, 3, 9 * cost), 3, "at the bound");
         assert_eq!(read(9, 9, 3 * cost), 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_session_of_an_earlier_life_does_not_replace_one_of_a_later() {
+        let log = LocalLog::new(bounds());
+        let save = |life, room: &str| {
+            let mut session = SharedSession::new("a", vec![room.into()]);
+            session.life = life;
+            log.save("a", session, Duration::from_secs(60));
+            log.find("a").unwrap().rooms[0].as_str().to_owned()
+        };
+        assert_eq!(save(1, "r"), "r");
+        assert_eq!(save(0, "old"), "r");
+        assert_eq!(save(1, "s"), "s");
+        assert_eq!(save(2, "t"), "t");
+        tokio::time::advance(Duration::from_secs(60)).await;
+        assert_eq!(save(0, "anew"), "anew", "that one has ended");
     }
 
     #[tokio::test(start_paused = true)]

@@ -34,7 +34,8 @@ use crate::type_map::TypeMap;
 /// ```
 pub trait SharedLog: Send + Sync + 'static {
     /// Keeps a session in the place of an older one of this private id, for as long as `lifetime`. It is called in order, and the
-    /// future polled once before the next call: what was polled once must not be overtaken.
+    /// future polled once before the next call: what was polled once must not be overtaken. Where it can be told, one of an
+    /// earlier [life](SharedSession::life) does not take the place of one of a later.
     fn save_session(
         &self,
         pid: &str,
@@ -103,6 +104,9 @@ pub struct SharedSession {
     pub grant: Option<GrantFacts>,
     /// When that was granted; what was revoked since then does not come back.
     pub granted_at: SystemTime,
+    /// Which life of the socket it is: 0 for the first, and a greater number each time that its client came back. One that does not
+    /// travel is 0.
+    pub life: u64,
     /// Where the log ended when the socket came. Nothing up to there is replayed.
     pub since: EntryId,
     /// When it came into its rooms, and which it had left. Where it is not known, it was in them all the time.
@@ -122,6 +126,7 @@ impl SharedSession {
             data: Value::Object(Map::new()),
             grant: None,
             granted_at: SystemTime::UNIX_EPOCH,
+            life: 0,
             since: EntryId::FIRST,
             stays: Stays::default(),
             extensions: TypeMap::default(),

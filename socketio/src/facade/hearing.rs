@@ -160,10 +160,10 @@ fn apply(
             let rooms = space.rooms.lock().names(with_own);
             seat.answer(&from, ClusterBody::AllRoomsResponse { request_id, rooms });
         }
-        ClusterBody::Returned { socket } => {
+        ClusterBody::Returned { socket, life } => {
             let socket = space.rooms.lock().get(&socket);
             if let Some(socket) = socket {
-                socket.give_way();
+                socket.has_returned(life);
             }
         }
         ClusterBody::ServerSideEmit { packet, request_id } => {

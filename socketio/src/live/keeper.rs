@@ -222,6 +222,8 @@ pub(crate) struct Recoverable {
 /// What is kept of a socket where servers share a log.
 pub(super) struct Held {
     pub(super) granted_at: SystemTime,
+    /// See [`SharedSession::life`](crate::cluster::SharedSession::life).
+    pub(super) life: u64,
     /// Nothing of it is saved any more.
     pub(super) is_over: AtomicBool,
     /// What was saved is removed.
@@ -245,6 +247,7 @@ pub(crate) struct Fetched {
     pub(super) missed: Lock<Option<(Vec<Kept>, Offset)>>,
     /// Up to which entry it was sent everything when it came in, which may be further than this server has read.
     pub(super) sent_to: AtomicU64,
+    pub(super) life: u64,
     pub(crate) data: Value,
 }
 

@@ -53,9 +53,12 @@ impl Core {
         if self.connection.protocol() == Protocol::V3 {
             return false;
         }
+        let fetched = restored.as_ref().and_then(|found| found.fetched.as_ref());
+        let life = fetched.map_or(0, |fetched| fetched.life);
         let shared = keeper.shared().map(|_| {
             Box::new(Held {
                 granted_at: wall_clock(),
+                life,
                 is_over: AtomicBool::new(false),
                 is_removed: AtomicBool::new(false),
             })

@@ -111,8 +111,15 @@ impl Core {
         }
     }
 
+    /// A later life of it has begun, here or elsewhere.
+    pub(crate) fn has_returned(&self, life: u64) {
+        if self.held().is_none_or(|held| held.life < life) {
+            self.give_way();
+        }
+    }
+
     /// Its client is elsewhere, with what it had.
-    pub(crate) fn give_way(&self) {
+    fn give_way(&self) {
         if let Some((shared, _, pid)) = self.sharing() {
             shared.leases.lock().release(pid);
             if let Some(held) = self.held() {
@@ -133,7 +140,7 @@ impl Core {
         if held.is_over.load(Ordering::Acquire) {
             return;
         }
-        let session = self.shared_session(held.granted_at);
+        let session = self.shared_session(held);
         if cost_of(&session) > shared.sharing.max_session_bytes {
             return seat.cluster.report(&AdapterError::SessionTooLarge);
         }
@@ -147,7 +154,7 @@ impl Core {
         }
     }
 
-    fn shared_session(self: &Arc<Self>, granted_at: SystemTime) -> SharedSession {
+    fn shared_session(self: &Arc<Self>, held: &Held) -> SharedSession {
         let space = &self.space;
         let mut rooms = vec![Room::from(self.id())];
         let stays = {
@@ -164,7 +171,8 @@ impl Core {
             rooms,
             data: data.unwrap_or_else(|| Value::Object(Map::new())),
             grant: self.grant().map(|grant| grant.facts().clone()),
-            granted_at,
+            granted_at: held.granted_at,
+            life: held.life,
             since: EntryId::of_offset(since.unwrap_or_default()),
             stays,
             extensions: self.extensions(),
@@ -186,6 +194,12 @@ impl Core {
             tokio::time::timeout(limit, restoring).await.ok().flatten()
         }))
     }
+}
+
+/// Later than the last, also where several servers begin one from the same session, of which one was saved too late.
+fn next_life(last: u64, now: SystemTime) -> u64 {
+    let millis = u64::try_from(unix_time(now).as_millis()).unwrap_or(u64::MAX);
+    last.saturating_add(1).max(millis)
 }
 
 fn unix_time(time: SystemTime) -> UnixTime {
@@ -231,10 +245,12 @@ async fn restore(
         data,
         grant,
         granted_at,
+        life,
         since,
         stays,
         extensions,
     } = found;
+    let life = next_life(life, wall_clock());
     let mut session = Session {
         rooms: joined(&id, rooms),
         id,
@@ -283,6 +299,7 @@ async fn restore(
     }
     seat.publish(ClusterBody::Returned {
         socket: session.id.as_str().into(),
+        life,
     });
     Some(Restored {
         pid: Arc::clone(&claim.pid),
@@ -292,6 +309,7 @@ async fn restore(
         fetched: Some(Box::new(Fetched {
             missed: Lock::new(fetched),
             sent_to: AtomicU64::new(0),
+            life,
             data,
         })),
     })

@@ -338,8 +338,14 @@ impl SharedLog for StreamAdapter {
         if self.is_dead() {
             return Box::pin(async { Ok(()) });
         }
+        let now = Instant::now();
         let replaced = {
-            let ends_at = Instant::now() + lifetime;
+            let ends_at = now + lifetime;
+            let mut state = lock(&self.stream.state);
+            let saved = state.sessions.get(pid);
+            if saved.is_some_and(|(ends, of)| of.life > session.life && *ends > now) {
+                return Box::pin(async { Ok(()) });
+            }
             if session.nsp.as_deref() == Some("/") {
                 self.stream.history.add(What::Saved {
                     server: self.server,
@@ -347,7 +353,6 @@ impl SharedLog for StreamAdapter {
                     rooms: crate::node::numbers_of(&session.rooms),
                 });
             }
-            let mut state = lock(&self.stream.state);
             state.sessions.insert(pid.to_owned(), (ends_at, session))
         };
         drop(replaced);
