@@ -213,7 +213,7 @@ pub(crate) struct Recoverable {
     pub(crate) pid: Arc<str>,
     pub(crate) since: Offset,
     pub(crate) resumed: Option<Resumed>,
-    /// What let the socket in was revoked.
+    /// What let the socket in was revoked, or what it had is lost.
     pub(crate) is_forfeit: AtomicBool,
     /// What is shared of it; in a box, for most servers share nothing.
     pub(super) shared: Option<Box<Held>>,

@@ -133,8 +133,9 @@ impl Core {
         self.recoverable.get().map(|found| &*found.pid)
     }
 
-    /// What let the socket in was revoked: it does not come back, even if its connection is being lost just now.
-    pub(super) fn forfeit(&self) {
+    /// What let the socket in was revoked, or what it had is lost: it does not come back, even if its connection is being lost
+    /// just now.
+    pub(crate) fn forfeit(&self) {
         if let Some(recoverable) = self.recoverable.get() {
             recoverable.is_forfeit.store(true, Ordering::Release);
         }
