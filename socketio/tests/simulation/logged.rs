@@ -260,6 +260,15 @@ impl Checker<'_> {
         }
     }
 
+    /// Whether the server has the socket go in the moment in which it came.
+    fn goes_at_once(&self, index: usize, who: SocketNo) -> bool {
+        let at = self.records[index].at;
+        let now = self.records[index..].iter().take_while(|it| it.at == at);
+        now.into_iter().any(|record| {
+            matches!(&record.what, What::Gone { socket, reason, .. } if *socket == who && reason == "forced close")
+        })
+    }
+
     /// The lives of the sockets, and what is wrong with their coming and going.
     fn read_books(&mut self) -> Books {
         let mut books = Books::default();
@@ -324,8 +333,10 @@ impl Checker<'_> {
                             self.fail(at, format!("socket {socket} recovered from nothing"));
                             continue;
                         };
-                        if save.rooms != rooms {
-                            let had = save.rooms;
+                        // Who lost something while it was let in has nothing, and is put out.
+                        let is_put_out = rooms.is_empty() && self.goes_at_once(index, *socket);
+                        if save.rooms != rooms && !is_put_out {
+                            let had = &save.rooms;
                             self.fail(at, format!("socket {socket} had {had:?}, got {rooms:?}"));
                         }
                         let saver = &books.lives[save.life];
@@ -334,6 +345,12 @@ impl Checker<'_> {
                         let kept = saver.states.iter();
                         let kept = kept.take_while(|place| place.state.index < save.index);
                         states.extend(kept.map(Place::copy));
+                        if save.rooms != rooms {
+                            let rooms = rooms.clone();
+                            let state = State { index, at, rooms };
+                            let sure = from;
+                            states.push(Place { from, sure, state });
+                        }
                     } else {
                         let is_known = books.lives.iter().any(|life| life.socket == *socket);
                         if is_known || !rooms.is_empty() {
