@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value};
-use socketio_auth::BoxFuture;
+use socketio_auth::{BoxFuture, Subject};
 
 use engineio::Protocol;
 
 use super::core::Core;
 use super::keeper::{Claim, Fetched, Held, Keeper, Kept, Shared};
 use super::recovering::Restored;
+use super::space::Space;
 use crate::atomic::{AtomicU64, Ordering};
 use crate::authority::revoked::Mark;
 use crate::clock::{now, wall_clock};
@@ -221,6 +222,13 @@ fn cost_of(session: &SharedSession) -> usize {
     rooms.fold(data, usize::saturating_add)
 }
 
+/// Whether the application gives a session that names nobody to this subject.
+fn adopts(space: &Space, subject: &Subject, session: &SharedSession) -> bool {
+    let hook = space.handlers.adopts_session.as_ref();
+    let asked = hook.filter(|_| session.grant.is_none());
+    asked.is_some_and(|is_whose| guard(|| is_whose(subject, session)).unwrap_or(false))
+}
+
 /// What a client gets back. Until it is taken at the end, a session stays for whoever it is for.
 //= STR-06
 async fn restore(
@@ -238,6 +246,10 @@ async fn restore(
     }
     let found = shared.log.find_session(&claim.pid).await;
     let found = found.map_err(told).ok()??;
+    let subject = socket.subject();
+    let is_adopted = subject
+        .as_ref()
+        .is_some_and(|subject| adopts(space, subject, &found));
     let SharedSession {
         socket: id,
         nsp,
@@ -259,8 +271,8 @@ async fn restore(
         since: since.offset(),
         extensions,
     };
-    let subject = socket.subject();
-    if !is_owner(&session, nsp.as_deref(), &space.name, subject.as_ref()) {
+    let owner = subject.as_ref().filter(|_| !is_adopted);
+    if !is_owner(&session, nsp.as_deref(), &space.name, owner) {
         return None;
     }
     if let Some(facts) = &session.grant {

@@ -458,6 +458,10 @@ async fn a_client_may_come_back_before_its_server_knows_that_it_is_gone() {
 }
 
 fn guarded(bus: &LocalBus) -> Node<()> {
+    guarded_by(bus, |io| io.namespace("/").open().unwrap())
+}
+
+fn guarded_by(bus: &LocalBus, open: impl FnOnce(&SocketIo) -> Namespace<()>) -> Node<()> {
     let (builder, adapter) = builder(bus);
     let policy = InHandshake::new(auth_fn(
         |_: AuthContext, credential: Credential| async move {
@@ -467,8 +471,58 @@ fn guarded(bus: &LocalBus) -> Node<()> {
         },
     ));
     let io = builder.authenticate(policy).build().unwrap();
-    let space = io.namespace("/").open().unwrap();
+    let space = open(&io);
     Node { io, space, adapter }
+}
+
+//= SIO5-CSR-07 test
+#[tokio::test(start_paused = true)]
+async fn a_session_without_a_subject_goes_to_whom_the_application_says_and_else_to_nobody() {
+    let bus = bus();
+    let (none, asked, panics) = (
+        guarded(&bus),
+        guarded_by(&bus, |io| {
+            let adopts = io
+                .namespace("/")
+                .adopt_session(|subject, session| session.data == subject.id());
+            adopts.open().unwrap()
+        }),
+        guarded_by(&bus, |io| {
+            let adopts = io
+                .namespace("/")
+                .adopt_session(|_, _| panic!("of the application"));
+            adopts.open().unwrap()
+        }),
+    );
+    let mut member = Member::join(&none, r#"{"token":"ann.1"}"#).await;
+    let save = async |subject: Option<&str>| {
+        let mut session = SharedSession::new(&member.id, vec!["r".into()]);
+        session.data = "ann".into();
+        session.life = u64::MAX;
+        session.grant = subject.map(|subject| Grant::new((), subject).into_parts().1);
+        let (store, lifetime) = (none.adapter.store(), Duration::from_secs(60));
+        let saved = store.save_session(&member.pid, session, lifetime).await;
+        saved.unwrap();
+    };
+    save(None).await;
+    let mut clients = Vec::new();
+    for (node, token, is_theirs) in [
+        (&none, "ann.1", false),
+        (&panics, "ann.1", false),
+        (&asked, "eve.1", false),
+        (&asked, "ann.1", true),
+    ] {
+        let mut client = TestClient::open(&node.io).await;
+        client.send(&format!("40{}", member.claim(token))).await;
+        let reply = client.next_text().await;
+        assert_eq!(sid_of(&reply) == member.id, is_theirs, "{token}");
+        clients.push(client);
+    }
+    save(Some("eve")).await;
+    assert!(
+        !member.come_back(&asked, "ann.1").await.0,
+        "it names somebody"
+    );
 }
 
 //= SIO5-CSR-07 test
