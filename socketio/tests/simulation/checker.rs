@@ -157,10 +157,10 @@ pub(crate) struct State {
 
 impl Chain {
     /// One that is in these rooms now.
-    pub(crate) fn standing(home: usize, index: usize, at: u64, rooms: BTreeSet<u8>) -> Self {
+    pub(crate) fn standing(home: usize, state: State) -> Self {
         Self {
             home,
-            states: vec![State { index, at, rooms }],
+            states: vec![state],
             is_connected: true,
             received: Vec::new(),
         }

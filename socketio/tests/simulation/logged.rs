@@ -4,6 +4,7 @@
 //! what was saved of another: with its rooms as they were then, whatever became of them later on the server it was on.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::ops::Bound;
 
 use crate::bus::MAX_DELAY_MS;
 use crate::checker::{Chain, Checker, Due, Emission, State, is_meant};
@@ -25,21 +26,12 @@ struct Life {
 }
 
 /// What a socket was in behind an entry.
+#[derive(Clone)]
 struct Place {
     from: Entry,
     /// Behind this one for certain.
     sure: Entry,
     state: State,
-}
-
-impl Place {
-    fn copy(&self) -> Self {
-        Self {
-            from: self.from,
-            sure: self.sure,
-            state: self.state.clone(),
-        }
-    }
 }
 
 impl Life {
@@ -97,9 +89,20 @@ struct Books {
     /// Where each event was written first.
     written: HashMap<(Origin, u32), Entry>,
     unwritten: HashSet<(Origin, u32)>,
+    killed: HashSet<usize>,
 }
 
 impl Books {
+    fn has_read(&mut self, server: usize, entry: Entry) {
+        let read = self.read.entry(server).or_insert(entry);
+        *read = entry.max(*read);
+    }
+
+    /// How far the server has come.
+    fn place_of(&self, server: usize) -> Entry {
+        self.read.get(&server).copied().unwrap_or_default()
+    }
+
     fn last_life(&self, server: usize, socket: SocketNo) -> Option<usize> {
         let is_it = |life: &Life| life.server == server && life.socket == socket;
         self.lives.iter().rposition(is_it)
@@ -118,18 +121,38 @@ struct Listening {
     heard: Entry,
 }
 
+/// What was sent, and where it stands in the log.
+struct Sent<'a> {
+    by_key: HashMap<(Origin, u32), &'a Emission>,
+    log: BTreeMap<Entry, &'a Emission>,
+}
+
+impl Sent<'_> {
+    /// What stands between two entries.
+    fn between(&self, after: Entry, end: Entry) -> impl Iterator<Item = (Entry, &Emission)> {
+        let range = (Bound::Excluded(after), Bound::Excluded(end));
+        let found = (after < end).then(|| self.log.range(range));
+        found
+            .into_iter()
+            .flatten()
+            .map(|(entry, emission)| (*entry, *emission))
+    }
+}
+
 impl Checker<'_> {
     pub(crate) fn judge_log(&mut self) {
         let books = self.read_books();
         let emissions = self.emissions();
-        let by_key: HashMap<_, _> = emissions.iter().map(|found| (found.key, found)).collect();
-        if by_key.len() != emissions.len() {
+        let mut sent = Sent {
+            by_key: emissions.iter().map(|found| (found.key, found)).collect(),
+            log: BTreeMap::new(),
+        };
+        if sent.by_key.len() != emissions.len() {
             self.fail(0, "an event was handled twice");
         }
-        let mut log: BTreeMap<Entry, &Emission> = BTreeMap::new();
         for emission in &emissions {
             if let Some(entry) = books.written.get(&emission.key) {
-                log.insert(*entry, emission);
+                sent.log.insert(*entry, emission);
             } else if emission.kind == Kind::Kept && !books.unwritten.contains(&emission.key) {
                 let end = self.ends.get(&emission.server);
                 if end.is_none_or(|end| emission.at + MAX_DELAY_MS < *end) {
@@ -137,19 +160,23 @@ impl Checker<'_> {
                 }
             }
         }
+        self.judge_clients(&books, &sent);
+    }
+
+    fn judge_clients(&mut self, books: &Books, sent: &Sent<'_>) {
         let mut servers: HashMap<(Origin, u32), usize> = HashMap::new();
         let mut listening: HashMap<Origin, Listening> = HashMap::new();
         let mut heard: HashMap<SocketNo, Entry> = HashMap::new();
         let mut seen: HashSet<(SocketNo, (Origin, u32))> = HashSet::new();
         for (index, Record { at, what }) in self.records.iter().enumerate() {
-            match what {
+            match *what {
                 What::Opened {
                     who,
                     connection,
                     server,
                     ..
                 } => {
-                    servers.insert((*who, *connection), *server);
+                    servers.insert((who, connection), server);
                 }
                 What::Connected {
                     who,
@@ -158,23 +185,21 @@ impl Checker<'_> {
                     is_recovered,
                     ..
                 } => {
-                    let server = servers[&(*who, *connection)];
+                    let server = servers[&(who, connection)];
                     let is_it = |life: &Life| {
-                        life.server == server && life.socket == *socket && life.start < index
+                        life.server == server && life.socket == socket && life.start < index
                     };
                     let Some(life) = books.lives.iter().rposition(is_it) else {
                         self.fail(*at, format!("socket {socket} did not enter"));
                         continue;
                     };
-                    let known = heard.get(socket).copied().filter(|_| *is_recovered);
-                    listening.insert(
-                        *who,
-                        Listening {
-                            life,
-                            socket: *socket,
-                            heard: known.unwrap_or(FIRST),
-                        },
-                    );
+                    let known = heard.get(&socket).copied().filter(|_| is_recovered);
+                    let client = Listening {
+                        life,
+                        socket,
+                        heard: known.unwrap_or(FIRST),
+                    };
+                    listening.insert(who, client);
                 }
                 What::Got {
                     who,
@@ -183,79 +208,85 @@ impl Checker<'_> {
                     number,
                 } => {
                     self.counts.deliveries += 1;
-                    let key = (*origin, *number);
-                    let Some(emission) = by_key.get(&key) else {
-                        self.fail(*at, format!("{who} got {key:?}, which nobody sent"));
-                        continue;
-                    };
-                    let Some(client) = listening.get_mut(who) else {
-                        continue;
-                    };
-                    if client.socket != *socket {
-                        self.fail(*at, format!("{who} got {key:?} for socket {socket}"));
-                    }
-                    if !seen.insert((*socket, key)) {
+                    let key = (origin, number);
+                    if !seen.insert((socket, key)) {
                         self.fail(*at, format!("socket {socket} got {key:?} twice"));
                         continue;
                     }
-                    let life = &books.lives[client.life];
-                    if emission.server != life.server {
-                        self.counts.crossings += 1;
-                    }
-                    let Some(entry) = books.written.get(&key) else {
-                        // It is heard where it was sent, or by the bus, at once.
-                        let mut lives = books.lives.iter();
-                        let is_in = lives.any(|life| {
-                            let end = emission.at + MAX_DELAY_MS;
-                            life.socket == *socket
-                                && life.is_in_between(emission.target, emission.at, end)
-                        });
-                        if !is_in || emission.except == Some(*socket) {
-                            self.fail(*at, format!("socket {socket} got {key:?} in passing"));
+                    match listening.get_mut(&who) {
+                        Some(client) if client.socket == socket => {
+                            self.judge_event(*at, books, sent, client, key);
+                            heard.insert(socket, client.heard);
                         }
-                        continue;
-                    };
-                    if *entry <= client.heard {
-                        let heard = client.heard;
-                        let text =
-                            format!("socket {socket} got {key:?} of {entry:?}, at {heard:?}");
-                        self.fail(*at, text);
-                        continue;
+                        _ => self.fail(*at, format!("{who} got {key:?} for socket {socket}")),
                     }
-                    if due(&books, life, *entry, emission) == Due::Never {
-                        let text = format!("socket {socket} got {key:?}, which is not for it");
-                        self.fail(*at, text);
-                    }
-                    let passed = log
-                        .range(client.heard..*entry)
-                        .skip_while(|(at, _)| **at == client.heard);
-                    for (at_entry, passed) in passed {
-                        if due(&books, life, *at_entry, passed) == Due::Must {
-                            let text =
-                                format!("socket {socket} has lost {:?}, {at_entry:?}", passed.key);
-                            self.fail(*at, text);
-                        }
-                    }
-                    client.heard = *entry;
-                    heard.insert(*socket, *entry);
                 }
-                What::IsIn { who, socket, .. } => {
-                    let Some(client) = listening.get(who) else {
-                        continue;
-                    };
-                    let life = &books.lives[client.life];
-                    let rest = log
-                        .range(client.heard..)
-                        .skip_while(|(at, _)| **at == client.heard);
-                    for (entry, emission) in rest {
-                        if due(&books, life, *entry, emission) == Due::Must {
-                            let text =
-                                format!("socket {socket} lacks {:?}, {entry:?}", emission.key);
-                            self.fail(*at, text);
-                        }
+                What::IsIn { who, .. } => {
+                    if let Some(client) = listening.get(&who) {
+                        self.judge_gap_of_log(*at, books, sent, client, (u64::MAX, 0));
                     }
                 }
                 _ => {}
+            }
+        }
+    }
+
+    fn judge_event(
+        &mut self,
+        at: u64,
+        books: &Books,
+        sent: &Sent<'_>,
+        client: &mut Listening,
+        key: (Origin, u32),
+    ) {
+        let socket = client.socket;
+        let Some(emission) = sent.by_key.get(&key) else {
+            return self.fail(
+                at,
+                format!("socket {socket} got {key:?}, which nobody sent"),
+            );
+        };
+        let life = &books.lives[client.life];
+        self.counts.crossings += usize::from(emission.server != life.server);
+        let Some(entry) = books.written.get(&key).copied() else {
+            // It is heard where it was sent, or by the bus, at once.
+            let end = emission.at + MAX_DELAY_MS;
+            let mut lives = books.lives.iter().filter(|life| life.socket == socket);
+            let is_in = lives.any(|life| life.is_in_between(emission.target, emission.at, end));
+            if !is_in || emission.except == Some(socket) {
+                self.fail(at, format!("socket {socket} got {key:?} in passing"));
+            }
+            return;
+        };
+        if entry <= client.heard {
+            let heard = client.heard;
+            let text = format!("socket {socket} got {key:?} of {entry:?}, at {heard:?}");
+            return self.fail(at, text);
+        }
+        if due(books, life, entry, emission) == Due::Never {
+            self.fail(
+                at,
+                format!("socket {socket} got {key:?}, which is not for it"),
+            );
+        }
+        self.judge_gap_of_log(at, books, sent, client, entry);
+        client.heard = entry;
+    }
+
+    /// Nothing of what was passed over may have been due.
+    fn judge_gap_of_log(
+        &mut self,
+        at: u64,
+        books: &Books,
+        sent: &Sent<'_>,
+        client: &Listening,
+        end: Entry,
+    ) {
+        let (socket, life) = (client.socket, &books.lives[client.life]);
+        for (entry, passed) in sent.between(client.heard, end) {
+            if due(books, life, entry, passed) == Due::Must {
+                let text = format!("socket {socket} has lost {:?}, {entry:?}", passed.key);
+                self.fail(at, text);
             }
         }
     }
@@ -272,9 +303,7 @@ impl Checker<'_> {
     /// The lives of the sockets, and what is wrong with their coming and going.
     fn read_books(&mut self) -> Books {
         let mut books = Books::default();
-        let mut killed = HashSet::new();
         for (index, Record { at, what }) in self.records.iter().enumerate() {
-            let at = *at;
             match what {
                 What::Written { entry, key, .. } => {
                     let first = *books.written.entry(*key).or_insert(*entry);
@@ -283,170 +312,179 @@ impl Checker<'_> {
                 What::Unwritten { key } => {
                     books.unwritten.insert(*key);
                 }
-                What::Read { server, entry } | What::Missed { server, entry } => {
-                    let read = books.read.entry(*server).or_insert(*entry);
-                    *read = *entry.max(read);
-                    if matches!(what, What::Missed { .. }) {
-                        books.missed.insert((*server, *entry));
-                    }
+                What::Read { server, entry } => books.has_read(*server, *entry),
+                What::Missed { server, entry } => {
+                    books.has_read(*server, *entry);
+                    books.missed.insert((*server, *entry));
                 }
                 What::Fetched { server, entry } => {
                     let fetched = books.fetched.entry(*server).or_insert(*entry);
                     *fetched = *entry.max(fetched);
-                }
-                What::Saved {
-                    server,
-                    socket,
-                    rooms,
-                } => {
-                    let Some(life) = books.last_life(*server, *socket) else {
-                        self.fail(
-                            at,
-                            format!("socket {socket} is saved by {server}, unknown there"),
-                        );
-                        continue;
-                    };
-                    let rooms: BTreeSet<u8> = rooms.iter().copied().collect();
-                    let had = books.lives[life].rooms();
-                    if rooms != had && !books.is_open_twice(*server, *socket) {
-                        self.fail(at, format!("socket {socket} has {had:?}, saved {rooms:?}"));
-                    }
-                    books.saved.insert(*socket, Save { index, life, rooms });
                 }
                 What::Found { server, socket } => {
                     if let Some(save) = books.saved.get(socket) {
                         books.found.insert((*server, *socket), save.clone());
                     }
                 }
-                What::Entered {
-                    server,
-                    socket,
-                    is_recovered,
-                    rooms,
-                    ..
-                } => {
-                    let rooms: BTreeSet<u8> = rooms.iter().copied().collect();
-                    let from = books.read.get(server).copied().unwrap_or_default();
-                    let mut states = Vec::new();
-                    if *is_recovered {
-                        let Some(save) = books.found.remove(&(*server, *socket)) else {
-                            self.fail(at, format!("socket {socket} recovered from nothing"));
-                            continue;
-                        };
-                        // Who lost something while it was let in has nothing, and is put out.
-                        let is_put_out = rooms.is_empty() && self.goes_at_once(index, *socket);
-                        if save.rooms != rooms && !is_put_out {
-                            let had = &save.rooms;
-                            self.fail(at, format!("socket {socket} had {had:?}, got {rooms:?}"));
-                        }
-                        let saver = &books.lives[save.life];
-                        self.counts.elsewhere += usize::from(saver.server != *server);
-                        self.counts.survivors += usize::from(killed.contains(&saver.server));
-                        let kept = saver.states.iter();
-                        let kept = kept.take_while(|place| place.state.index < save.index);
-                        states.extend(kept.map(Place::copy));
-                        if save.rooms != rooms {
-                            let rooms = rooms.clone();
-                            let state = State { index, at, rooms };
-                            let sure = from;
-                            states.push(Place { from, sure, state });
-                        }
-                    } else {
-                        let is_known = books.lives.iter().any(|life| life.socket == *socket);
-                        if is_known || !rooms.is_empty() {
-                            self.fail(at, format!("new socket {socket} is in {rooms:?}"));
-                        }
-                        states.push(Place {
-                            from,
-                            sure: from,
-                            state: State {
-                                index,
-                                at,
-                                rooms: rooms.clone(),
-                            },
-                        });
-                    }
-                    let fetched = books.fetched.get(server).copied().unwrap_or_default();
-                    books.lives.push(Life {
-                        server: *server,
-                        socket: *socket,
-                        start: index,
-                        is_open: true,
-                        fetched: if *is_recovered { fetched } else { FIRST },
-                        states,
-                    });
-                    self.chains
-                        .insert(*socket, Chain::standing(*server, index, at, rooms));
-                }
-                What::Joined {
-                    server,
-                    socket,
-                    room,
-                }
-                | What::LeftRoom {
-                    server,
-                    socket,
-                    room,
-                } => {
-                    let from = books.read.get(server).copied().unwrap_or_default();
-                    let Some(life) = books.last_life(*server, *socket) else {
-                        continue;
-                    };
-                    let is_last =
-                        books.lives.iter().rposition(|it| it.socket == *socket) == Some(life);
-                    let life = &mut books.lives[life];
-                    let mut rooms = life.rooms();
-                    if matches!(what, What::Joined { .. }) {
-                        rooms.insert(*room);
-                    } else {
-                        rooms.remove(room);
-                    }
-                    let sure = from.max(life.fetched);
-                    let state = State {
-                        index,
-                        at,
-                        rooms: rooms.clone(),
-                    };
-                    life.states.push(Place { from, sure, state });
-                    if is_last {
-                        self.chains
-                            .insert(*socket, Chain::standing(*server, index, at, rooms));
-                    }
-                }
-                What::Gone {
-                    server,
-                    socket,
-                    rooms,
-                    ..
-                } => {
-                    let is_twice = books.is_open_twice(*server, *socket);
-                    let is_it = |life: &&mut Life| {
-                        life.server == *server && life.socket == *socket && life.is_open
-                    };
-                    let Some(life) = books.lives.iter_mut().find(is_it) else {
-                        self.fail(at, format!("socket {socket} left twice"));
-                        continue;
-                    };
-                    life.is_open = false;
-                    let rooms: BTreeSet<u8> = rooms.iter().copied().collect();
-                    if rooms != life.rooms() && !is_twice {
-                        let had = life.rooms();
-                        self.fail(
-                            at,
-                            format!("socket {socket} leaves from {rooms:?}, had {had:?}"),
-                        );
-                    }
-                }
+                What::Saved { .. }
+                | What::Entered { .. }
+                | What::Joined { .. }
+                | What::LeftRoom { .. }
+                | What::Gone { .. } => self.read_life(&mut books, index, *at, what),
                 What::ServerEnds { server, how } => {
-                    self.ended(*server, at);
+                    self.ended(*server, *at);
                     if *how == "killed" {
-                        killed.insert(*server);
+                        books.killed.insert(*server);
                     }
                 }
-                _ => self.note(at, what),
+                _ => self.note(*at, what),
             }
         }
         books
+    }
+
+    fn read_life(&mut self, books: &mut Books, index: usize, at: u64, what: &What) {
+        match what {
+            What::Saved {
+                server,
+                socket,
+                rooms,
+            } => {
+                let Some(life) = books.last_life(*server, *socket) else {
+                    let text = format!("socket {socket} is saved by {server}, unknown there");
+                    return self.fail(at, text);
+                };
+                let rooms: BTreeSet<u8> = rooms.iter().copied().collect();
+                let had = books.lives[life].rooms();
+                if rooms != had && !books.is_open_twice(*server, *socket) {
+                    self.fail(at, format!("socket {socket} has {had:?}, saved {rooms:?}"));
+                }
+                books.saved.insert(*socket, Save { index, life, rooms });
+            }
+            What::Entered {
+                server,
+                socket,
+                is_recovered,
+                rooms,
+                ..
+            } => {
+                let now = State {
+                    index,
+                    at,
+                    rooms: rooms.iter().copied().collect(),
+                };
+                self.read_entry(books, *server, *socket, *is_recovered, &now);
+            }
+            What::Joined {
+                server,
+                socket,
+                room,
+            }
+            | What::LeftRoom {
+                server,
+                socket,
+                room,
+            } => {
+                let Some(life) = books.last_life(*server, *socket) else {
+                    return;
+                };
+                let from = books.place_of(*server);
+                let is_last = books.lives.iter().rposition(|it| it.socket == *socket);
+                let is_last = is_last == Some(life);
+                let life = &mut books.lives[life];
+                let mut rooms = life.rooms();
+                if matches!(what, What::Joined { .. }) {
+                    rooms.insert(*room);
+                } else {
+                    rooms.remove(room);
+                }
+                let sure = from.max(life.fetched);
+                let state = State { index, at, rooms };
+                if is_last {
+                    self.stands(*server, *socket, &state);
+                }
+                life.states.push(Place { from, sure, state });
+            }
+            What::Gone {
+                server,
+                socket,
+                rooms,
+                ..
+            } => {
+                let is_twice = books.is_open_twice(*server, *socket);
+                let is_it = |life: &&mut Life| {
+                    life.server == *server && life.socket == *socket && life.is_open
+                };
+                let Some(life) = books.lives.iter_mut().find(is_it) else {
+                    return self.fail(at, format!("socket {socket} left twice"));
+                };
+                life.is_open = false;
+                let (rooms, had): (BTreeSet<u8>, _) =
+                    (rooms.iter().copied().collect(), life.rooms());
+                if rooms != had && !is_twice {
+                    let text = format!("socket {socket} leaves from {rooms:?}, had {had:?}");
+                    self.fail(at, text);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// A life begins.
+    fn read_entry(
+        &mut self,
+        books: &mut Books,
+        server: usize,
+        socket: SocketNo,
+        is_recovered: bool,
+        now: &State,
+    ) {
+        let (at, from) = (now.at, books.place_of(server));
+        let sure = from;
+        let mut states = Vec::new();
+        let mut fetched = FIRST;
+        self.stands(server, socket, now);
+        if is_recovered {
+            let Some(save) = books.found.remove(&(server, socket)) else {
+                return self.fail(at, format!("socket {socket} recovered from nothing"));
+            };
+            fetched = books.fetched.get(&server).copied().unwrap_or_default();
+            let saver = &books.lives[save.life];
+            self.counts.elsewhere += usize::from(saver.server != server);
+            self.counts.survivors += usize::from(books.killed.contains(&saver.server));
+            let kept = saver.states.iter();
+            states.extend(kept.take_while(|it| it.state.index < save.index).cloned());
+            if save.rooms != now.rooms {
+                // Who lost something while it was let in has nothing, and is put out.
+                if !now.rooms.is_empty() || !self.goes_at_once(now.index, socket) {
+                    let (had, got) = (&save.rooms, &now.rooms);
+                    self.fail(at, format!("socket {socket} had {had:?}, got {got:?}"));
+                }
+                let state = now.clone();
+                states.push(Place { from, sure, state });
+            }
+        } else {
+            let is_known = books.lives.iter().any(|life| life.socket == socket);
+            if is_known || !now.rooms.is_empty() {
+                let rooms = &now.rooms;
+                self.fail(at, format!("new socket {socket} is in {rooms:?}"));
+            }
+            let state = now.clone();
+            states.push(Place { from, sure, state });
+        }
+        books.lives.push(Life {
+            server,
+            socket,
+            start: now.index,
+            is_open: true,
+            fetched,
+            states,
+        });
+    }
+
+    fn stands(&mut self, server: usize, socket: SocketNo, state: &State) {
+        let chain = Chain::standing(server, state.clone());
+        self.chains.insert(socket, chain);
     }
 }
 

@@ -203,7 +203,7 @@ impl World {
                     }
                 }
                 _ if rng.one_in(if self.follows_log { 2 } else { 4 }) => {
-                    self.end_server(bus.as_ref(), &mut rng)
+                    self.end_server(bus.as_ref(), &mut rng);
                 }
                 _ => {}
             }
