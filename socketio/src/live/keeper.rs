@@ -41,6 +41,9 @@ use crate::running::guard;
 /// yet. Of each client the last 64 rooms that it left are remembered; one that missed something and has heard nothing since
 /// it left an earlier one is connected anew.
 ///
+/// Without a log that servers share, what a client had is saved when its connection is lost, as with the reference: one who is
+/// back before the server has noticed that is a stranger.
+///
 /// Where the adapter of a cluster has a [log](crate::cluster::Adapter::log) that the servers share, a client gets all that on
 /// whichever of them it comes to. Events go by the log then, each named by its entry there; those of one namespace are heard
 /// in one order by the clients of all servers. `emit` returns before its clients have the event, so one who leaves a room,
