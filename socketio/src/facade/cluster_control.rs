@@ -211,7 +211,7 @@ impl<D: Send + Sync + 'static, S, K> NamespaceBuilder<D, S, K> {
     ///
     /// It is asked about whoever has authenticated and presents the private id of the session. A session with a subject goes to
     /// that one alone, whatever this says, and one without to a guest only where guests are let in. Of the rooms those are
-    /// left out that the [authorizer](crate::auth::Policy::authorize) does not allow. If it panics, the answer is no.
+    /// left out that the [authorizer](crate::auth::authorize::Authorizer) does not allow. If it panics, the answer is no.
     ///
     /// ```
     /// use socketio::SocketIo;
