@@ -204,6 +204,13 @@ impl LocalLog {
         let ends_at = now.checked_add(lifetime).unwrap_or(now);
         let gone = {
             let mut state = self.state.lock();
+            let of_later = |saved: &Saved| saved.session.life > session.life && saved.ends_at > now;
+            if state.sessions.get(pid).is_some_and(of_later) {
+                // Of a server that has not noticed yet that its client is elsewhere.
+                drop(state);
+                let _ = guard(|| drop(session));
+                return;
+            }
             let mut gone: Vec<_> = state.remove(pid).into_iter().collect();
             let (pid, serial): (Arc<str>, _) = (pid.into(), state.next_serial);
             state.next_serial = serial.saturating_add(1);
@@ -244,13 +251,33 @@ impl LocalLog {
         let bytes = behind.clone().map(|(_, _, cost)| *cost);
         let is_within = behind.len() <= bounds.max_entries
             && bytes.fold(0, usize::saturating_add) <= bounds.max_bytes;
-        let of_it = behind.filter(|(_, message, _)| message.scope.name() == Some(nsp));
+        let first = state.first_before(after, bounds);
+        let all = state.entries.range(first..);
+        let of_it = all.filter(|(_, message, _)| message.scope.name() == Some(nsp));
         is_within.then(|| LogRead {
             entries: of_it
                 .map(|(id, message, _)| (*id, message.clone()))
                 .collect(),
             end: state.end,
         })
+    }
+}
+
+impl State {
+    /// From which on is read for those behind an entry, as far as these leave room.
+    fn first_before(&self, after: EntryId, bounds: LogBounds) -> usize {
+        let behind = self.first_behind(after);
+        let costs = self.entries.range(behind..).map(|(_, _, cost)| *cost);
+        let mut bytes = costs.fold(0, usize::saturating_add);
+        let mut count = self.entries.len().saturating_sub(behind);
+        let earliest = after.before(bounds.look_back);
+        let before = self.entries.range(..behind).rev();
+        let fits = before.take_while(|(id, _, cost)| {
+            bytes = bytes.saturating_add(*cost);
+            count = count.saturating_add(1);
+            *id >= earliest && count <= bounds.max_entries && bytes <= bounds.max_bytes
+        });
+        behind.saturating_sub(fits.count())
     }
 }
 
@@ -326,6 +353,7 @@ mod tests {
         let all = LogBounds {
             max_entries: usize::MAX,
             max_bytes: usize::MAX,
+            look_back: Duration::ZERO,
         };
         let read = log.read_behind("/", after, all)?;
         assert_eq!(read.end, log.end());
@@ -371,10 +399,54 @@ mod tests {
             let bounds = LogBounds {
                 max_entries,
                 max_bytes,
+                look_back: Duration::ZERO,
             };
             let found = log.read_behind("/", EntryId::FIRST, bounds);
             assert_eq!(found.is_some(), is_read);
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_stands_shortly_before_is_read_as_far_as_there_is_room() {
+        crate::clock::set_wall_clock(UNIX_EPOCH);
+        let log = LocalLog::new(bounds());
+        for _ in 0..5 {
+            log.append(event());
+            tokio::time::advance(Duration::from_secs(1)).await;
+        }
+        let cost = cost_of(&event());
+        let ids: Vec<_> = log.state.lock().entries.iter().map(|it| it.0).collect();
+        let read = |look_back, max_entries, max_bytes| {
+            let bounds = LogBounds {
+                max_entries,
+                max_bytes,
+                look_back: Duration::from_secs(look_back),
+            };
+            let read = log.read_behind("/", ids[3], bounds).unwrap();
+            read.entries.len()
+        };
+        assert_eq!(read(0, 9, 9 * cost), 1 + 1, "the one that is asked from");
+        assert_eq!(read(2, 9, 9 * cost), 1 + 3);
+        assert_eq!(read(9, 9, 9 * cost), 1 + 4);
+        assert_eq!(read(9, 3, 9 * cost), 3, "at the bound");
+        assert_eq!(read(9, 9, 3 * cost), 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_session_of_an_earlier_life_does_not_replace_one_of_a_later() {
+        let log = LocalLog::new(bounds());
+        let save = |life, room: &str| {
+            let mut session = SharedSession::new("a", vec![room.into()]);
+            session.life = life;
+            log.save("a", session, Duration::from_secs(60));
+            log.find("a").unwrap().rooms[0].as_str().to_owned()
+        };
+        assert_eq!(save(1, "r"), "r");
+        assert_eq!(save(0, "old"), "r");
+        assert_eq!(save(1, "s"), "s");
+        assert_eq!(save(2, "t"), "t");
+        tokio::time::advance(Duration::from_secs(60)).await;
+        assert_eq!(save(0, "anew"), "anew", "that one has ended");
     }
 
     #[tokio::test(start_paused = true)]

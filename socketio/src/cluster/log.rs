@@ -21,8 +21,8 @@ use crate::type_map::TypeMap;
 ///
 /// * Events that are [kept](ClusterMessage::is_kept) are published and not sent; each server sends them to its clients when its
 ///   adapter [reads them back](super::ClusterHandle::deliver_entry), its own too. So all clients hear one order, and the name
-///   of the entry goes with each event. By [`ClusterMessage::number`], where it travels, a server knows its own that was
-///   written twice. One that cannot be published is sent to the server's own clients without a name.
+///   of the entry goes with each event. By [`ClusterMessage::number`], where it travels, a server knows what was written
+///   twice within [ten seconds](LogBounds::look_back), also by others, and before it read the log. One that cannot be published is sent to the server's own clients without a name.
 /// * What a socket has is saved shortly after it came and after changes, renewed while it lives, and saved for the last
 ///   time when it loses its connection. It is removed when the client leaves or is put out.
 /// * Whoever comes back names an entry. What the server has itself is replayed; what it has not is [read](Self::read). Then
@@ -34,7 +34,8 @@ use crate::type_map::TypeMap;
 /// ```
 pub trait SharedLog: Send + Sync + 'static {
     /// Keeps a session in the place of an older one of this private id, for as long as `lifetime`. It is called in order, and the
-    /// future polled once before the next call: what was polled once must not be overtaken.
+    /// future polled once before the next call: what was polled once must not be overtaken. Where it can be told, one of an
+    /// earlier [life](SharedSession::life) does not take the place of one of a later.
     fn save_session(
         &self,
         pid: &str,
@@ -52,7 +53,8 @@ pub trait SharedLog: Send + Sync + 'static {
     fn take_session(&self, pid: &str) -> BoxFuture<'_, Result<bool, AdapterError>>;
 
     /// The entries of a namespace behind another, up to the end of the log. `None` when that other is not in the log, or when there
-    /// are more than [`LogBounds`] let pass.
+    /// are more than [`LogBounds`] let pass. Those shortly [before](LogBounds::look_back) are to be among them as far as they
+    /// are still there and the bounds leave room.
     //= STR-06
     fn read(
         &self,
@@ -70,12 +72,15 @@ pub struct LogBounds {
     pub max_entries: usize,
     /// How many bytes those may have, as they lie in the log.
     pub max_bytes: usize,
+    /// How long before the entry that is asked from others are read too, whose [numbers](ClusterMessage::number) tell what was
+    /// written twice: 10 s.
+    pub look_back: Duration,
 }
 
 /// What was read of a log.
 #[derive(Clone, Debug, Default)]
 pub struct LogRead {
-    /// The entries of the namespace, in order; others than events that are kept are ignored.
+    /// The entries of the namespace, in order; of others than events that are kept only the number counts.
     pub entries: Vec<(EntryId, ClusterMessage)>,
     /// The last entry that was looked at, of whatever namespace.
     pub end: EntryId,
@@ -99,6 +104,9 @@ pub struct SharedSession {
     pub grant: Option<GrantFacts>,
     /// When that was granted; what was revoked since then does not come back.
     pub granted_at: SystemTime,
+    /// Which life of the socket it is: 0 for the first, and a greater number each time that its client came back. One that does not
+    /// travel is 0.
+    pub life: u64,
     /// Where the log ended when the socket came. Nothing up to there is replayed.
     pub since: EntryId,
     /// When it came into its rooms, and which it had left. Where it is not known, it was in them all the time.
@@ -118,6 +126,7 @@ impl SharedSession {
             data: Value::Object(Map::new()),
             grant: None,
             granted_at: SystemTime::UNIX_EPOCH,
+            life: 0,
             since: EntryId::FIRST,
             stays: Stays::default(),
             extensions: TypeMap::default(),

@@ -8,10 +8,12 @@ use tokio::sync::mpsc;
 use super::adapter::WantedRooms;
 use super::error::AdapterError;
 use super::link::Cluster;
+use super::log::LogRead;
 use crate::clock::now;
 use crate::codec::{OwnedArgs, RawArgs};
 use crate::id::SocketId;
 use crate::lock::Lock;
+use crate::proto::cluster::entry::EntryId;
 use crate::proto::cluster::message::{ClusterBody, ClusterMessage, RequestId, Scope, ServerId};
 use crate::proto::cluster::node::{Input, Node, Output};
 use crate::proto::cluster::requests::ServerCount;
@@ -101,6 +103,32 @@ impl Seat {
     pub(crate) fn publish_kept(&self, body: ClusterBody, miss: impl FnOnce() + Send + 'static) {
         let message = self.stamp(body);
         self.cluster.publish_kept(message, miss);
+    }
+
+    /// The log is heard from elsewhere on.
+    pub(crate) fn begin_log(&self) {
+        self.node.lock().begin_log();
+    }
+
+    /// Whether all is known that was written behind an entry.
+    pub(crate) fn knows_from(&self, entry: EntryId) -> bool {
+        self.node.lock().knows_from(entry)
+    }
+
+    /// Notes what was written, as `read` has it, where nothing behind `passed` has gone by. False if it has to be read again.
+    pub(crate) fn note_written(
+        &self,
+        from: EntryId,
+        read: &LogRead,
+        passed: impl FnOnce() -> EntryId,
+    ) -> bool {
+        let entries = read.entries.iter();
+        let entries = entries.filter_map(|(id, message)| {
+            let number = message.number.filter(|_| message.uid.is_server())?;
+            Some((*id, &message.uid, number))
+        });
+        let mut node = self.node.lock();
+        node.note_written((from, read.end, passed()), entries)
     }
 
     /// Answers the server that asked.

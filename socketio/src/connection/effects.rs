@@ -195,6 +195,7 @@ impl Client {
                 let extra = auth::connect_reply_auth(expires_in);
                 if !socket.send_missed() {
                     // It was told that nothing is lost. On its next attempt it is a stranger.
+                    socket.forfeit();
                     connection.close();
                 }
                 send_connected(connection, &socket, extra.as_deref());

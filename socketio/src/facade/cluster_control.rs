@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::{Map, Value};
+use socketio_auth::Subject;
 
 use super::builder::{Decided, NamespaceBuilder};
 use super::handler::{IntoAck, Typed};
@@ -16,6 +17,7 @@ use super::socket::Socket;
 use crate::cluster::adapter::Adapter;
 use crate::cluster::answers::{Gathered, Gathering, ServerAnswer};
 use crate::cluster::error::AdapterError;
+use crate::cluster::log::SharedSession;
 use crate::cluster::question::Question;
 use crate::cluster::settings::ClusterSettings;
 use crate::codec::{EncodeError, FromArgs};
@@ -200,6 +202,37 @@ impl<D: Send + Sync + 'static, S, K> NamespaceBuilder<D, S, K> {
                 |found| serde_json::to_value(&*found).unwrap_or_default(),
             )
         }));
+        self.retype()
+    }
+
+    /// Lets the application say who gets back a session that a [log](crate::cluster::Adapter::log) keeps without a subject, in a
+    /// namespace that authenticates; nobody does without it. The servers of the reference write such sessions, of clients
+    /// that they let in by rules of their own: while a cluster is moved, [`data`](SharedSession::data) may tell whose they are.
+    ///
+    /// It is asked about whoever has authenticated and presents the private id of the session. A session with a subject goes to
+    /// that one alone, whatever this says, and one without to a guest only where guests are let in. Of the rooms those are
+    /// left out that the [authorizer](crate::auth::authorize::Authorizer) does not allow. If it panics, the answer is no.
+    ///
+    /// ```
+    /// use socketio::SocketIo;
+    /// # use socketio::auth::{AuthContext, Credential, Grant, InHandshake, Outcome, auth_fn};
+    ///
+    /// # fn main() -> Result<(), socketio::BuildError> {
+    /// # let policy = InHandshake::new(auth_fn(|_: AuthContext, credential: Credential| async move {
+    /// #     Outcome::Accept(Grant::new((), credential.token()))
+    /// # }));
+    /// let io = SocketIo::builder().authenticate(policy).build()?;
+    /// io.namespace("/")
+    ///     .adopt_session(|subject, session| session.data["user"] == subject.id())
+    ///     .open()?;
+    /// # Ok(()) }
+    /// ```
+    //= SIO5-CSR-07
+    pub fn adopt_session<F>(mut self, is_whose: F) -> NamespaceBuilder<D, Decided, K>
+    where
+        F: Fn(&Subject, &SharedSession) -> bool + Send + Sync + 'static,
+    {
+        self.handlers.adopts_session = Some(Box::new(is_whose));
         self.retype()
     }
 }

@@ -39,27 +39,35 @@ impl Hearing for Server {
             .recovery
             .as_deref()
             .filter(|keeper| keeper.shared().is_some());
-        let Some(keeper) = keeper else {
-            // Own events were sent when they were emitted.
-            return self.hear(message);
-        };
-        match space {
-            Some(space) if space.recovery.is_some() => {
+        let is_own = self
+            .cluster
+            .as_ref()
+            .is_some_and(|cluster| cluster.uid == message.uid);
+        match (space, keeper) {
+            _ if message.scope == Scope::Server => return self.hear(message),
+            (Some(space), Some(_)) if space.recovery.is_some() => {
                 feed(&space, Some(id), Input::Entry(id, message));
-                keeper.pass(id.offset());
             }
-            _ if message.scope == Scope::Server => self.hear(message),
-            Some(_) => {
-                self.hear(message);
-                keeper.pass(id.offset());
-            }
+            // Own events were sent when they were emitted.
+            (Some(_), _) if is_own => {}
+            (Some(space), _) => feed(&space, None, Input::Entry(id, message)),
             // Somebody may yet come to it who has missed this.
-            None if message.is_kept() => keeper.miss(&Arc::from(name), id.offset()),
-            None => keeper.pass(id.offset()),
+            (None, Some(keeper)) if message.is_kept() => {
+                keeper.miss(&Arc::from(name), id.offset());
+            }
+            (None, _) => {}
+        }
+        if let Some(keeper) = keeper {
+            keeper.pass(id.offset());
         }
     }
 
     fn begin_log(&self, at: EntryId) {
+        for space in self.spaces.all() {
+            if let Some(seat) = &space.cluster {
+                seat.begin_log();
+            }
+        }
         if let Some(keeper) = self
             .recovery
             .as_deref()
@@ -152,10 +160,10 @@ fn apply(
             let rooms = space.rooms.lock().names(with_own);
             seat.answer(&from, ClusterBody::AllRoomsResponse { request_id, rooms });
         }
-        ClusterBody::Returned { socket } => {
+        ClusterBody::Returned { socket, life } => {
             let socket = space.rooms.lock().get(&socket);
             if let Some(socket) = socket {
-                socket.give_way();
+                socket.has_returned(life);
             }
         }
         ClusterBody::ServerSideEmit { packet, request_id } => {

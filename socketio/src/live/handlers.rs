@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use serde::Serialize;
+use socketio_auth::Subject;
 use socketio_auth::server::ErasedIdentity;
 
 use super::candidate::Candidate;
@@ -14,6 +15,7 @@ use super::core::Core;
 use super::matcher::Pattern;
 use super::space::Space;
 use crate::atomic::{AtomicBool, Ordering};
+use crate::cluster::log::SharedSession;
 use crate::cluster::seat::Seat;
 use crate::codec::{ArgsError, OwnedArgs, RawArgs};
 use crate::error::{ConnectError, DisconnectReason};
@@ -201,6 +203,9 @@ pub(crate) type Hook = Box<dyn Fn(&Arc<Core>, DisconnectReason) + Send + Sync>;
 /// What is told of a socket to whoever fetches it.
 pub(crate) type ShareHook = Box<dyn Fn(&Arc<Core>) -> serde_json::Value + Send + Sync>;
 
+/// Whether a session that names nobody goes to a subject.
+pub(crate) type AdoptHook = Box<dyn Fn(&Subject, &SharedSession) -> bool + Send + Sync>;
+
 /// The handlers of one event.
 struct Named {
     name: Box<str>,
@@ -239,6 +244,7 @@ pub(crate) struct Handlers {
     /// Those of events of other servers, by name, in the order in which they were added.
     pub(crate) server_side: Vec<(Box<str>, Box<dyn ServerHandler>)>,
     pub(crate) share_data: Option<ShareHook>,
+    pub(crate) adopts_session: Option<AdoptHook>,
 }
 
 impl Handlers {

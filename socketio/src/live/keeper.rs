@@ -46,6 +46,9 @@ use crate::running::guard;
 /// yet. Of each client the last 64 rooms that it left are remembered; one that missed something and has heard nothing since
 /// it left an earlier one is connected anew.
 ///
+/// Without a log that servers share, what a client had is saved when its connection is lost, as with the reference: one who is
+/// back before the server has noticed that is a stranger.
+///
 /// Where the adapter of a cluster has a [log](crate::cluster::Adapter::log) that the servers share, a client gets all that on
 /// whichever of them it comes to, and of its extensions what was shared, as [`recovered_data`](crate::Socket::recovered_data). Events go by the log then, each named by its entry there; those of one namespace are heard
 /// in one order by the clients of all servers. `emit` returns before its clients have the event, so one who leaves a room,
@@ -86,6 +89,10 @@ pub struct Recovery {
     sharing: Sharing,
 }
 
+/// How long behind the first time a bus that is in doubt may write an event again. It is a repeat for who comes back between the
+/// two as well.
+const LOOK_BACK: Duration = Duration::from_secs(10);
+
 /// What is waited for and kept where servers share a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Sharing {
@@ -117,6 +124,7 @@ impl Recovery {
                 replay: LogBounds {
                     max_entries: 10_000,
                     max_bytes: 16 * 1024 * 1024,
+                    look_back: LOOK_BACK,
                 },
                 restore_timeout: Duration::from_secs(5),
             },
@@ -213,7 +221,7 @@ pub(crate) struct Recoverable {
     pub(crate) pid: Arc<str>,
     pub(crate) since: Offset,
     pub(crate) resumed: Option<Resumed>,
-    /// What let the socket in was revoked.
+    /// What let the socket in was revoked, or what it had is lost.
     pub(crate) is_forfeit: AtomicBool,
     /// What is shared of it; in a box, for most servers share nothing.
     pub(super) shared: Option<Box<Held>>,
@@ -222,6 +230,8 @@ pub(crate) struct Recoverable {
 /// What is kept of a socket where servers share a log.
 pub(super) struct Held {
     pub(super) granted_at: SystemTime,
+    /// See [`SharedSession::life`](crate::cluster::SharedSession::life).
+    pub(super) life: u64,
     /// Nothing of it is saved any more.
     pub(super) is_over: AtomicBool,
     /// What was saved is removed.
@@ -245,6 +255,7 @@ pub(crate) struct Fetched {
     pub(super) missed: Lock<Option<(Vec<Kept>, Offset)>>,
     /// Up to which entry it was sent everything when it came in, which may be further than this server has read.
     pub(super) sent_to: AtomicU64,
+    pub(super) life: u64,
     pub(crate) data: Value,
 }
 

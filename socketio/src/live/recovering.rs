@@ -53,9 +53,12 @@ impl Core {
         if self.connection.protocol() == Protocol::V3 {
             return false;
         }
+        let fetched = restored.as_ref().and_then(|found| found.fetched.as_ref());
+        let life = fetched.map_or(0, |fetched| fetched.life);
         let shared = keeper.shared().map(|_| {
             Box::new(Held {
                 granted_at: wall_clock(),
+                life,
                 is_over: AtomicBool::new(false),
                 is_removed: AtomicBool::new(false),
             })
@@ -130,8 +133,9 @@ impl Core {
         self.recoverable.get().map(|found| &*found.pid)
     }
 
-    /// What let the socket in was revoked: it does not come back, even if its connection is being lost just now.
-    pub(super) fn forfeit(&self) {
+    /// What let the socket in was revoked, or what it had is lost: it does not come back, even if its connection is being lost
+    /// just now.
+    pub(crate) fn forfeit(&self) {
         if let Some(recoverable) = self.recoverable.get() {
             recoverable.is_forfeit.store(true, Ordering::Release);
         }

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value};
-use socketio_auth::BoxFuture;
+use socketio_auth::{BoxFuture, Subject};
 
 use engineio::Protocol;
 
 use super::core::Core;
 use super::keeper::{Claim, Fetched, Held, Keeper, Kept, Shared};
 use super::recovering::Restored;
+use super::space::Space;
 use crate::atomic::{AtomicU64, Ordering};
 use crate::authority::revoked::Mark;
 use crate::clock::{now, wall_clock};
@@ -30,6 +31,9 @@ use crate::running::guard;
 
 /// How many sockets of a server are saved at once, each second.
 const MAX_SAVED_AT_ONCE: usize = 10_000;
+
+/// How often a log is read once more for a client that comes back, because its server has read on meanwhile.
+const MAX_READS: usize = 8;
 
 /// What a room counts beside its name.
 const ROOM_COST_BYTES: usize = 16;
@@ -108,8 +112,15 @@ impl Core {
         }
     }
 
+    /// A later life of it has begun, here or elsewhere.
+    pub(crate) fn has_returned(&self, life: u64) {
+        if self.held().is_none_or(|held| held.life < life) {
+            self.give_way();
+        }
+    }
+
     /// Its client is elsewhere, with what it had.
-    pub(crate) fn give_way(&self) {
+    fn give_way(&self) {
         if let Some((shared, _, pid)) = self.sharing() {
             shared.leases.lock().release(pid);
             if let Some(held) = self.held() {
@@ -130,7 +141,7 @@ impl Core {
         if held.is_over.load(Ordering::Acquire) {
             return;
         }
-        let session = self.shared_session(held.granted_at);
+        let session = self.shared_session(held);
         if cost_of(&session) > shared.sharing.max_session_bytes {
             return seat.cluster.report(&AdapterError::SessionTooLarge);
         }
@@ -144,7 +155,7 @@ impl Core {
         }
     }
 
-    fn shared_session(self: &Arc<Self>, granted_at: SystemTime) -> SharedSession {
+    fn shared_session(self: &Arc<Self>, held: &Held) -> SharedSession {
         let space = &self.space;
         let mut rooms = vec![Room::from(self.id())];
         let stays = {
@@ -161,7 +172,8 @@ impl Core {
             rooms,
             data: data.unwrap_or_else(|| Value::Object(Map::new())),
             grant: self.grant().map(|grant| grant.facts().clone()),
-            granted_at,
+            granted_at: held.granted_at,
+            life: held.life,
             since: EntryId::of_offset(since.unwrap_or_default()),
             stays,
             extensions: self.extensions(),
@@ -185,6 +197,12 @@ impl Core {
     }
 }
 
+/// Later than the last, also where several servers begin one from the same session, of which one was saved too late.
+fn next_life(last: u64, now: SystemTime) -> u64 {
+    let millis = u64::try_from(unix_time(now).as_millis()).unwrap_or(u64::MAX);
+    last.saturating_add(1).max(millis)
+}
+
 fn unix_time(time: SystemTime) -> UnixTime {
     time.duration_since(UNIX_EPOCH).unwrap_or_default()
 }
@@ -204,6 +222,13 @@ fn cost_of(session: &SharedSession) -> usize {
     rooms.fold(data, usize::saturating_add)
 }
 
+/// Whether the application gives a session that names nobody to this subject.
+fn adopts(space: &Space, subject: &Subject, session: &SharedSession) -> bool {
+    let hook = space.handlers.adopts_session.as_ref();
+    let asked = hook.filter(|_| session.grant.is_none());
+    asked.is_some_and(|is_whose| guard(|| is_whose(subject, session)).unwrap_or(false))
+}
+
 /// What a client gets back. Until it is taken at the end, a session stays for whoever it is for.
 //= STR-06
 async fn restore(
@@ -221,6 +246,10 @@ async fn restore(
     }
     let found = shared.log.find_session(&claim.pid).await;
     let found = found.map_err(told).ok()??;
+    let subject = socket.subject();
+    let is_adopted = subject
+        .as_ref()
+        .is_some_and(|subject| adopts(space, subject, &found));
     let SharedSession {
         socket: id,
         nsp,
@@ -228,10 +257,12 @@ async fn restore(
         data,
         grant,
         granted_at,
+        life,
         since,
         stays,
         extensions,
     } = found;
+    let life = next_life(life, wall_clock());
     let mut session = Session {
         rooms: joined(&id, rooms),
         id,
@@ -240,8 +271,8 @@ async fn restore(
         since: since.offset(),
         extensions,
     };
-    let subject = socket.subject();
-    if !is_owner(&session, nsp.as_deref(), &space.name, subject.as_ref()) {
+    let owner = subject.as_ref().filter(|_| !is_adopted);
+    if !is_owner(&session, nsp.as_deref(), &space.name, owner) {
         return None;
     }
     if let Some(facts) = &session.grant {
@@ -252,11 +283,21 @@ async fn restore(
     }
     socket.withhold(&mut session, keeper);
     let after = heard.offset().max(session.since);
-    let fetched = if keeper.covers(&space.name, &session, after) {
+    let from = heard.before(shared.sharing.replay.look_back);
+    let fetched = if keeper.covers(&space.name, &session, after) && seat.knows_from(from) {
         None
     } else {
-        let read = shared.log.read(&space.name, heard, shared.sharing.replay);
-        let read = read.await.map_err(told).ok()??;
+        // What it hears from now on is told from what was written before, which this server may not have read.
+        let mut reads_left = MAX_READS;
+        let read = loop {
+            let read = shared.log.read(&space.name, heard, shared.sharing.replay);
+            let read = read.await.map_err(told).ok()??;
+            let passed = || EntryId::of_offset(keeper.end());
+            if seat.note_written(from, &read, passed) {
+                break read;
+            }
+            reads_left = usize::checked_sub(reads_left, 1)?;
+        };
         Some(encode(socket, &session, after, &read))
     };
     let is_taken = shared.log.take_session(&claim.pid).await;
@@ -270,6 +311,7 @@ async fn restore(
     }
     seat.publish(ClusterBody::Returned {
         socket: session.id.as_str().into(),
+        life,
     });
     Some(Restored {
         pid: Arc::clone(&claim.pid),
@@ -279,6 +321,7 @@ async fn restore(
         fetched: Some(Box::new(Fetched {
             missed: Lock::new(fetched),
             sent_to: AtomicU64::new(0),
+            life,
             data,
         })),
     })

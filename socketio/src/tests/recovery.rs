@@ -1,6 +1,6 @@
 mod order;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -260,6 +260,40 @@ async fn middleware_is_passed_over_unless_it_is_to_be_asked_again() {
         };
         assert_eq!(log.take(), expected);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_lost_something_while_middleware_was_asked_comes_back_as_a_stranger() {
+    let bytes = 64 * 1024;
+    let recovery = Recovery::new().skip_middleware(false).max_bytes(bytes);
+    let io = SocketIo::builder().recovery(|_| recovery).build().unwrap();
+    let opened = Arc::new(OnceLock::<Namespace<()>>::new());
+    let asked = Arc::clone(&opened);
+    let space = io
+        .namespace("/")
+        .middleware(move |socket| {
+            if let Some(space) = asked.get().filter(|_| socket.is_recovered()) {
+                for _ in 0..bytes / 1024 {
+                    let _ = space.to("r").emit("n", &"x".repeat(1024));
+                }
+            }
+            async { Ok(()) }
+        })
+        .open()
+        .unwrap();
+    opened.set(space.clone()).ok();
+    let member = Member::join(&io, &space).await;
+    member.socket.join("r").unwrap();
+    let id = member.socket.id().clone();
+    let auth = member.vanish().await;
+    let mut client = TestClient::open(&io).await;
+    client.send(&format!("40{auth}")).await;
+    while client.next().await != Received::Closed {}
+    while space.socket(id.as_str()).is_some() {
+        tokio::task::yield_now().await;
+    }
+    let (_client, received) = come_back(&io, &auth).await;
+    assert_ne!(sid_of(received.last().unwrap()), id.as_str());
 }
 
 #[tokio::test(start_paused = true)]

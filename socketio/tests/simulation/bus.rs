@@ -12,9 +12,19 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::{Instant, sleep_until};
 
 use crate::rng::Rng;
+use crate::stream::Stream;
 
 /// How long a message may be under way.
 pub(crate) const MAX_DELAY_MS: u64 = 80;
+
+/// What links the servers of a run.
+#[derive(Clone)]
+pub(crate) enum Bus {
+    /// Each hears of the others' events, and sends its own at once.
+    Plain(LocalBus),
+    /// They share a log, and events are heard by it.
+    Logged(Stream),
+}
 
 /// One server's way to the bus.
 pub(crate) struct SlowAdapter {

@@ -15,6 +15,9 @@ pub(crate) type Origin = u32;
 /// The first server among the origins.
 pub(crate) const SERVERS: Origin = 1000;
 
+/// The name of an entry of a log that servers share, which are in its order.
+pub(crate) type Entry = (u64, u64);
+
 /// The rooms of the simulation. `None` is everybody.
 pub(crate) type Target = Option<u8>;
 
@@ -39,14 +42,17 @@ pub(crate) enum What {
         rooms: Vec<u8>,
     },
     Joined {
+        server: usize,
         socket: SocketNo,
         room: u8,
     },
     LeftRoom {
+        server: usize,
         socket: SocketNo,
         room: u8,
     },
     Gone {
+        server: usize,
         socket: SocketNo,
         reason: String,
         rooms: Vec<u8>,
@@ -113,6 +119,45 @@ pub(crate) enum What {
     },
     /// The servers go on in another, with what is left of them.
     RuntimeEnds,
+    // What a log that the servers share has.
+    /// There is one, and events are heard by it.
+    FollowsLog,
+    /// A server has written an event, or has again.
+    Written {
+        server: usize,
+        entry: Entry,
+        key: (Origin, u32),
+    },
+    /// A server could not write an event.
+    Unwritten {
+        key: (Origin, u32),
+    },
+    /// An entry comes to a server.
+    Read {
+        server: usize,
+        entry: Entry,
+    },
+    /// An entry will never come to a server.
+    Missed {
+        server: usize,
+        entry: Entry,
+    },
+    /// A server has looked at all up to this entry, for somebody who comes back.
+    Fetched {
+        server: usize,
+        entry: Entry,
+    },
+    /// What a socket has is kept, in the place of what was.
+    Saved {
+        server: usize,
+        socket: SocketNo,
+        rooms: Vec<u8>,
+    },
+    /// That is looked at for somebody who comes back.
+    Found {
+        server: usize,
+        socket: SocketNo,
+    },
     // What the clients saw.
     Opened {
         who: Origin,
@@ -328,7 +373,10 @@ impl History {
         let is_closing = |record: &Record| {
             matches!(
                 record.what,
-                What::Gone { .. } | What::VaultGone { .. } | What::Answered { answer: Err(_), .. }
+                What::Gone { .. }
+                    | What::Saved { .. }
+                    | What::VaultGone { .. }
+                    | What::Answered { answer: Err(_), .. }
             )
         };
         for run in records

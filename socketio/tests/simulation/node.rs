@@ -10,19 +10,19 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use futures_core::Stream;
-use socketio::cluster::LocalBus;
 use socketio::engineio::{Accepted, Listener};
 use socketio::{
     Ack, Args, Binary, Broadcast, DisconnectReason, Namespace, Recovery, Room, Socket, SocketIo,
 };
 use tokio::time::{Instant, sleep};
 
-use crate::bus::SlowAdapter;
+use crate::bus::{Bus, SlowAdapter};
 use crate::executor::spawn;
 use crate::history::{Kind, Origin, SERVERS, SocketNo, Target, What};
 use crate::net::End;
 use crate::person::event_of;
 use crate::rng::Rng;
+use crate::stream::StreamAdapter;
 use crate::vault::{self, Visitor};
 use crate::world::{ROOMS, Stage, World, blob_length};
 
@@ -83,7 +83,7 @@ const EMFILE: i32 = 24;
 type Said = Args<(Origin, u32, u8)>;
 
 impl Node {
-    pub(crate) fn start(world: &Arc<World>, bus: Option<&LocalBus>, index: usize) -> Arc<Self> {
+    pub(crate) fn start(world: &Arc<World>, bus: Option<&Bus>, index: usize) -> Arc<Self> {
         let mut rng = Rng::new(world.seed, 10_000 + index as u64);
         let is_dead = Arc::default();
         // Unless they are passed over, middleware may hold up those that come back.
@@ -101,9 +101,17 @@ impl Node {
                     .upgrade_timeout(Duration::from_secs(5))
                     .max_queued_bytes(256 * 1024)
             });
-        if let Some(bus) = bus {
-            let adapter = SlowAdapter::new(bus, Rng::new(rng.next(), 1), Arc::clone(&is_dead));
-            builder = builder.adapter(adapter);
+        match bus {
+            None => {}
+            Some(Bus::Plain(bus)) => {
+                let adapter = SlowAdapter::new(bus, Rng::new(rng.next(), 1), Arc::clone(&is_dead));
+                builder = builder.adapter(adapter);
+            }
+            Some(Bus::Logged(stream)) => {
+                let rng = Rng::new(rng.next(), 1);
+                let adapter = StreamAdapter::new(index, stream, rng, Arc::clone(&is_dead));
+                builder = builder.adapter(adapter);
+            }
         }
         let node = Arc::new(Self {
             world: Arc::clone(world),
@@ -223,16 +231,24 @@ impl Node {
         .on("join", move |socket, Args((who, number, room)): Said| {
             join.handled(&socket, who, number);
             if socket.join(name_of(room)).is_ok() {
-                let socket = join.number_of(&socket);
-                join.world.history.add(What::Joined { socket, room });
+                let (server, socket) = (join.index, join.number_of(&socket));
+                join.world.history.add(What::Joined {
+                    server,
+                    socket,
+                    room,
+                });
             }
             async move { Ack(number) }
         })
         .on("leave", move |socket, Args((who, number, room)): Said| {
             leave.handled(&socket, who, number);
             socket.leave(name_of(room));
-            let socket = leave.number_of(&socket);
-            leave.world.history.add(What::LeftRoom { socket, room });
+            let (server, socket) = (leave.index, leave.number_of(&socket));
+            leave.world.history.add(What::LeftRoom {
+                server,
+                socket,
+                room,
+            });
             async move { Ack(number) }
         })
         .on("echo", move |socket, Args((who, number, _)): Said| {
@@ -276,6 +292,7 @@ impl Node {
 
     fn leaves(&self, socket: &Socket, reason: DisconnectReason) {
         self.world.history.add(What::Gone {
+            server: self.index,
             socket: self.number_of(socket),
             reason: reason.to_string(),
             rooms: numbers_of(&socket.rooms()),
@@ -520,7 +537,7 @@ fn name_of(room: u8) -> String {
     format!("r{room}")
 }
 
-fn numbers_of(rooms: &[Room]) -> Vec<u8> {
+pub(crate) fn numbers_of(rooms: &[Room]) -> Vec<u8> {
     let number = |room: &Room| room.as_str().strip_prefix('r')?.parse().ok();
     let mut numbers: Vec<u8> = rooms.iter().filter_map(number).collect();
     numbers.sort_unstable();

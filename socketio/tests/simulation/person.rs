@@ -143,7 +143,14 @@ impl Person {
         let alive = self.world.alive();
         let known = self.memory.claim.as_ref().map(|claim| claim.server);
         match known.filter(|server| alive.contains(server)) {
-            Some(server) if !self.memory.rng.one_in(8) => Some(server),
+            Some(server)
+                if !self
+                    .memory
+                    .rng
+                    .one_in(if self.world.follows_log { 2 } else { 8 }) =>
+            {
+                Some(server)
+            }
             _ if alive.is_empty() => None,
             _ => Some(alive[self.memory.rng.below(alive.len())]),
         }
@@ -490,6 +497,8 @@ impl Person {
                 &mut self.memory.claim,
             ) {
                 (Some(offset), Some(claim)) => claim.offset = Some(offset.to_owned()),
+                // What could not be written to the log has none.
+                _ if self.world.follows_log => {}
                 _ => return self.wrong(format!("{} without an offset", event.name)),
             }
         }

@@ -34,6 +34,12 @@ pub(crate) fn is_allowed(who: Origin, room: u8) -> bool {
 /// What the time of day is when a run begins.
 pub(crate) const DAWN: SystemTime = SystemTime::UNIX_EPOCH;
 
+/// What the clock says so long after the run began, in milliseconds since the epoch.
+pub(crate) fn millis_of_day(since: Duration) -> u64 {
+    let dawn = DAWN.duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    (dawn + since).as_millis() as u64
+}
+
 /// Says who comes, by which login, and until which millisecond of the run that holds.
 pub(crate) fn token(who: Origin, login: u32, ends: Option<u64>) -> String {
     let ends = ends.map(|ends| ends.to_string()).unwrap_or_default();

@@ -10,12 +10,14 @@ use socketio::cluster::LocalBus;
 use tokio::runtime::Runtime;
 use tokio::time::{Instant, sleep};
 
+use crate::bus::Bus;
 use crate::executor::{Executor, spawn};
 use crate::history::{History, Origin, Record, SocketNo, What};
 use crate::net::{End, Fate, Wire};
 use crate::node::Node;
 use crate::person::{Memory, Person};
 use crate::rng::Rng;
+use crate::stream::Stream;
 use crate::vault;
 
 pub(crate) const ROOMS: u8 = 4;
@@ -38,6 +40,8 @@ pub(crate) struct World {
     /// How long a client waits between two things it does, on average.
     pub(crate) pace_ms: u64,
     people: Origin,
+    /// The servers share a log, by which clients come back to any of them.
+    pub(crate) follows_log: bool,
     stage: AtomicU8,
     nodes: Mutex<Vec<Arc<Node>>>,
     wires: Mutex<Vec<(usize, Wire)>>,
@@ -59,6 +63,7 @@ impl World {
         let server_count = rng.between(1, 3) as usize;
         // The servers of a cluster end with the runtime that they were built on.
         let outlives_its_runtime = server_count == 1 && rng.one_in(2);
+        let follows_log = server_count > 1 && Rng::new(seed, 3).one_in(2);
         let runtime = runtime();
         let (world, left) = runtime.block_on(async {
             socketio::testing::set_wall_clock(vault::DAWN);
@@ -68,6 +73,7 @@ impl World {
                 history: History::start(),
                 pace_ms: rng.between(50, 1500),
                 people: rng.between(2, 9) as Origin,
+                follows_log,
                 stage: AtomicU8::new(Stage::Running as u8),
                 nodes: Mutex::default(),
                 wires: Mutex::default(),
@@ -78,7 +84,7 @@ impl World {
                 present: Mutex::default(),
             });
             let main = async {
-                let bus = (server_count > 1).then(LocalBus::new);
+                let bus = (server_count > 1).then(|| world.link());
                 for index in 0..server_count {
                     world.start_server(bus.as_ref(), index);
                 }
@@ -109,8 +115,16 @@ impl World {
         world.history.take()
     }
 
+    fn link(&self) -> Bus {
+        if !self.follows_log {
+            return Bus::Plain(LocalBus::new());
+        }
+        self.history.add(What::FollowsLog);
+        Bus::Logged(Stream::new(&self.history))
+    }
+
     /// Servers and clients go about, and things break.
-    async fn live(self: &Arc<Self>, bus: Option<LocalBus>, rng: &mut Rng) {
+    async fn live(self: &Arc<Self>, bus: Option<Bus>, rng: &mut Rng) {
         if self.alive().is_empty() {
             // The one that was to take the place of the last has ended with its runtime.
             let next = self.nodes().len();
@@ -153,7 +167,7 @@ impl World {
         }
     }
 
-    async fn break_things(self: Arc<Self>, bus: Option<LocalBus>, mut rng: Rng) {
+    async fn break_things(self: Arc<Self>, bus: Option<Bus>, mut rng: Rng) {
         let pace = rng.between(200, 6000);
         loop {
             sleep(Duration::from_millis(rng.between(1, 2 * pace))).await;
@@ -188,7 +202,9 @@ impl World {
                         self.fault(wire, Fate::Cut, "cut all");
                     }
                 }
-                _ if rng.one_in(4) => self.end_server(bus.as_ref(), &mut rng),
+                _ if rng.one_in(if self.follows_log { 2 } else { 4 }) => {
+                    self.end_server(bus.as_ref(), &mut rng);
+                }
                 _ => {}
             }
         }
@@ -242,14 +258,16 @@ impl World {
     }
 
     /// One server ends in one way or another, and another takes its place.
-    fn end_server(self: &Arc<Self>, bus: Option<&LocalBus>, rng: &mut Rng) {
+    fn end_server(self: &Arc<Self>, bus: Option<&Bus>, rng: &mut Rng) {
         let open = self.open_nodes();
         if open.is_empty() {
             return;
         }
         let node = Arc::clone(&open[rng.below(open.len())]);
+        // Who can come back to another server is to be killed more often.
+        let is_killed = self.follows_log && rng.one_in(3);
         match rng.below(3) {
-            0 => {
+            how if how == 0 || is_killed => {
                 node.ends("killed");
                 node.dies();
                 for (server, wire) in self.wires().iter() {
@@ -281,7 +299,7 @@ impl World {
         .detach();
     }
 
-    fn start_server(self: &Arc<Self>, bus: Option<&LocalBus>, index: usize) {
+    fn start_server(self: &Arc<Self>, bus: Option<&Bus>, index: usize) {
         let node = Node::start(self, bus, index);
         self.nodes().push(node);
     }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use crate::proto::recovery::Offset;
 
@@ -34,6 +35,12 @@ impl EntryId {
     /// The first name in a millisecond, or the one behind another, whichever is later.
     pub(crate) fn behind(last: Self, millis: u64) -> Self {
         Self(last.0.next().max(Offset::at(millis)))
+    }
+
+    /// The first name of a time so long before that of this one.
+    pub(crate) fn before(self, time: Duration) -> Self {
+        let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        Self(Offset::at(self.millis().saturating_sub(millis)))
     }
 
     /// The time, in milliseconds since the Unix epoch.

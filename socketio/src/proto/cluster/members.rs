@@ -70,6 +70,11 @@ impl Members {
         self.known.remove(server);
     }
 
+    /// Notes a sign of life of a server that is known, or comes anew.
+    pub(super) fn is_alive(&mut self, now: Instant, server: &ServerId) {
+        self.hear(now, server, None);
+    }
+
     /// Forgets those that have been silent for longer.
     pub(super) fn take_silent(&mut self, now: Instant, max_silence: Duration) -> Vec<ServerId> {
         let silent: Vec<_> = self
@@ -86,6 +91,54 @@ impl Members {
 
     pub(super) fn ids(&self) -> impl Iterator<Item = &ServerId> {
         self.known.keys()
+    }
+}
+
+/// Which entries of a log that servers share were read, of each sender, be it there or not. What comes by a bus beside the log
+/// may be far ahead of it, and is no measure of it.
+#[derive(Default)]
+pub(super) struct Written {
+    known: HashMap<ServerId, Sender>,
+    /// How often something was noted.
+    noted: u64,
+}
+
+#[derive(Default)]
+struct Sender {
+    noted_at: u64,
+    numbers: Numbers,
+    /// It has said farewell, maybe ahead of what it had written.
+    has_left: bool,
+}
+
+impl Written {
+    /// Notes an entry.
+    pub(super) fn hear(&mut self, sender: &ServerId, number: u64) -> Heard {
+        self.sender(sender).numbers.hear(number)
+    }
+
+    pub(super) fn set_left(&mut self, sender: &ServerId, has_left: bool) {
+        if has_left || self.known.contains_key(sender) {
+            self.sender(sender).has_left = has_left;
+        }
+    }
+
+    pub(super) fn has_left(&self, sender: &ServerId) -> bool {
+        self.known.get(sender).is_some_and(|known| known.has_left)
+    }
+
+    /// One more than [`MAX_SERVERS`] takes the place of the one of which nothing was noted for longest.
+    fn sender(&mut self, sender: &ServerId) -> &mut Sender {
+        if self.known.len() >= MAX_SERVERS && !self.known.contains_key(sender) {
+            let longest = self.known.iter().min_by_key(|(_, known)| known.noted_at);
+            if let Some(id) = longest.map(|(id, _)| id.clone()) {
+                self.known.remove(&id);
+            }
+        }
+        self.noted = self.noted.saturating_add(1);
+        let known = self.known.entry(sender.clone()).or_default();
+        known.noted_at = self.noted;
+        known
     }
 }
 
@@ -177,6 +230,19 @@ mod tests {
         assert_eq!(numbers.hear(u64::MAX), Heard::First);
         assert_eq!(numbers.hear(u64::MAX - 1), Heard::First);
         assert_eq!(numbers.hear(12), Heard::Repeat);
+    }
+
+    #[test]
+    fn of_so_many_senders_is_known_what_they_wrote() {
+        let mut written = Written::default();
+        for number in 0..MAX_SERVERS {
+            assert_eq!(written.hear(&server(number), 1), Heard::First);
+        }
+        assert_eq!(written.hear(&server(0), 1), Heard::Repeat, "at the bound");
+        assert_eq!(written.hear(&server(MAX_SERVERS), 1), Heard::First);
+        assert_eq!(written.known.len(), MAX_SERVERS);
+        assert_eq!(written.hear(&server(0), 1), Heard::Repeat);
+        assert_eq!(written.hear(&server(1), 1), Heard::First, "one past it");
     }
 
     #[test]

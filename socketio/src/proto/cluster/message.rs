@@ -296,11 +296,13 @@ pub enum ClusterBody {
         /// among them whatever was wanted: an adapter leaves them out where it can tell.
         rooms: Vec<Room>,
     },
-    /// A client has come back to another server: whoever still has a socket of this id has it for nothing. Unknown to the
-    /// reference.
+    /// A client has come back to another server: whoever still has a socket of this id, and of an earlier life, has it for
+    /// nothing. Unknown to the reference.
     Returned {
         /// Its id.
         socket: Box<str>,
+        /// Which of its [lives](crate::cluster::SharedSession::life) began there.
+        life: u64,
     },
     /// Grants were revoked on one server, and sockets of others that hold them must end. Unknown to the reference.
     Revoked {

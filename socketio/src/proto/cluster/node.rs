@@ -16,7 +16,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::entry::EntryId;
-use super::members::{Members, Numbers};
+use super::members::{Members, Written};
 use super::message::{ClusterBody, ClusterMessage, RequestId, Scope, ServerId};
 use super::requests::{Kind, Lacking, Lost, Requests, ServerCount, TooManyRequests, Waited};
 
@@ -32,7 +32,7 @@ pub(crate) enum Input {
     /// The namespace was opened.
     Opened,
     Received(ClusterMessage),
-    /// Read of the log that the servers share: one's own as well, once each.
+    /// Read of the log that the servers share: one's own as well.
     Entry(EntryId, ClusterMessage),
     /// A second or so has passed.
     Timeout,
@@ -74,8 +74,10 @@ pub(crate) struct Node<W> {
     members: Members,
     /// The last that was read of the log.
     last_entry: EntryId,
-    /// Which of one's own messages were read there.
-    read_back: Numbers,
+    /// From which on all was read, or is known from elsewhere.
+    known_from: Option<EntryId>,
+    /// Whose messages were read there, one's own among them.
+    written: Written,
     requests: Requests<W>,
     outputs: VecDeque<Output<W>>,
 }
@@ -97,7 +99,8 @@ impl<W: Clone> Node<W> {
             next_number: first_number,
             members: Members::default(),
             last_entry: EntryId::FIRST,
-            read_back: Numbers::default(),
+            known_from: None,
+            written: Written::default(),
             requests: Requests::new(max_requests),
             outputs: VecDeque::new(),
         }
@@ -177,39 +180,84 @@ impl<W: Clone> Node<W> {
         self.members.ids().count().saturating_add(1)
     }
 
+    /// The log is heard from elsewhere on.
+    pub(crate) fn begin_log(&mut self) {
+        self.known_from = None;
+    }
+
+    /// Whether all is known that was written behind an entry, so that what is written again is told from it.
+    pub(crate) fn knows_from(&self, entry: EntryId) -> bool {
+        self.known_from.is_some_and(|from| from <= entry)
+    }
+
+    /// Notes what was written from `from` up to `end`. What of it went by unread is not behind `passed`. False if one of those
+    /// was written again and that read here, maybe behind `end`: then it has to be looked at as well.
+    pub(crate) fn note_written<'a>(
+        &mut self,
+        (from, end, passed): (EntryId, EntryId, EntryId),
+        entries: impl IntoIterator<Item = (EntryId, &'a ServerId, u64)>,
+    ) -> bool {
+        let is_unread = |id: EntryId| self.known_from.map_or(id <= passed, |known| id < known);
+        let mut has_repeat = false;
+        for (_, sender, number) in entries.into_iter().filter(|(id, ..)| is_unread(*id)) {
+            has_repeat |= self.written.hear(sender, number).is_repeat();
+        }
+        let is_whole = !has_repeat || self.last_entry <= end;
+        if is_whole {
+            self.known_from = Some(self.known_from.map_or(from, |known| known.min(from)));
+        }
+        is_whole
+    }
+
     fn read(&mut self, now: Instant, id: EntryId, message: ClusterMessage) {
         if id <= self.last_entry || message.scope != self.scope {
             return;
         }
         self.last_entry = id;
-        if message.uid != self.own {
-            return self.receive(now, message);
+        self.known_from.get_or_insert(id);
+        // A bus that was in doubt may have written it twice.
+        //= CLA-05
+        let number = message.number.filter(|_| message.uid.is_server());
+        if number.is_some_and(|number| self.written.hear(&message.uid, number).is_repeat()) {
+            return;
         }
-        // Nothing else of one's own waits for being read back. A bus that was in doubt may have written it twice.
-        let mut is_repeat = |number| self.read_back.hear(number).is_repeat();
-        if message.is_kept() && message.number.is_none_or(|number| !is_repeat(number)) {
-            let ClusterMessage { uid, body, .. } = message;
-            self.outputs.push_back(Output::Apply { from: uid, body });
+        if message.uid == self.own {
+            // Nothing else of one's own waits for being read back.
+            if message.is_kept() {
+                let ClusterMessage { uid, body, .. } = message;
+                self.outputs.push_back(Output::Apply { from: uid, body });
+            }
+        } else if !self.is_for_others(&message) {
+            if message.uid.is_server() && !self.written.has_left(&message.uid) {
+                self.members.is_alive(now, &message.uid);
+            }
+            self.act(now, message.uid, message.body);
         }
     }
 
+    //= CLA-09
+    fn is_for_others(&self, message: &ClusterMessage) -> bool {
+        message.to.as_ref().is_some_and(|to| *to != self.own)
+    }
+
     fn receive(&mut self, now: Instant, message: ClusterMessage) {
-        let ClusterMessage {
-            uid,
-            to,
-            scope,
-            body,
-            number,
-        } = message;
         //= CLA-02
-        //= CLA-09
-        let is_for_others = to.is_some_and(|to| to != self.own);
-        if uid == self.own || scope != self.scope || is_for_others {
+        if message.uid == self.own || message.scope != self.scope || self.is_for_others(&message) {
             return;
         }
+        let ClusterMessage {
+            uid, body, number, ..
+        } = message;
         //= CLA-05
         if uid.is_server() && self.members.hear(now, &uid, number).is_repeat() {
             return;
+        }
+        self.act(now, uid, body);
+    }
+
+    fn act(&mut self, now: Instant, uid: ServerId, body: ClusterBody) {
+        if matches!(body, ClusterBody::InitialHeartbeat) {
+            self.written.set_left(&uid, false);
         }
         match body {
             //= CLA-06
@@ -219,6 +267,7 @@ impl<W: Clone> Node<W> {
             ClusterBody::InitialHeartbeat | ClusterBody::Heartbeat => {}
             ClusterBody::AdapterClose if uid.is_server() => {
                 self.members.remove(&uid);
+                self.written.set_left(&uid, true);
                 self.has_left(&uid);
             }
             ClusterBody::AdapterClose => {}

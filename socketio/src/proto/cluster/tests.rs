@@ -283,6 +283,78 @@ fn an_entry_of_a_log_is_acted_on_once_and_ones_own_only_if_it_is_kept() {
     assert_eq!(read(at(0), others(8)), [""; 0], "an earlier place");
 }
 
+fn event() -> ClusterBody {
+    ClusterBody::Broadcast {
+        packet: crate::Event::new("x", &1).unwrap(),
+        opts: options(),
+        request_id: None,
+    }
+}
+
+fn written(from: &str, number: u64) -> ClusterMessage {
+    ClusterMessage::new(id(from), Scope::namespace("/"), event()).with_number(number)
+}
+
+fn place(number: u64) -> EntryId {
+    EntryId::new(1, number).unwrap()
+}
+
+#[test]
+fn an_entry_that_comes_long_behind_what_was_said_beside_the_log_is_acted_on() {
+    let mut seat = Seat::new(Some(RHYTHM));
+    let said = ClusterMessage::new(id("a"), Scope::namespace("/"), join()).with_number(9_000);
+    assert_eq!(seat.input(Input::Received(said)), ["apply 4"]);
+    let late = Input::Entry(place(1), written("a", 1));
+    assert_eq!(seat.input(late), ["apply 3"]);
+}
+
+#[test]
+fn what_a_server_wrote_before_it_left_does_not_bring_it_back() {
+    let mut seat = Seat::of_three();
+    let known = seat.node.server_count();
+    seat.input(Input::Entry(place(1), written("c", 1)));
+    assert_eq!(
+        seat.node.server_count(),
+        known + 1,
+        "it writes, so it is there"
+    );
+    seat.hear("c", ClusterBody::AdapterClose);
+    seat.hear("a", ClusterBody::AdapterClose);
+    for (at, from) in [(2, "c"), (3, "a")] {
+        let read = seat.input(Input::Entry(place(at), written(from, 2)));
+        assert_eq!(read, ["apply 3"]);
+    }
+    assert_eq!(seat.node.server_count(), known - 1);
+    seat.hear("a", ClusterBody::InitialHeartbeat);
+    seat.input(Input::Entry(place(4), written("a", 3)));
+    assert_eq!(seat.node.server_count(), known);
+}
+
+//= CLA-05 test
+#[test]
+fn what_was_written_before_the_log_was_read_here_is_told_from_its_repeat() {
+    let mut seat = Seat::new(Some(RHYTHM));
+    let (a, from, end) = (id("a"), place(1), place(3));
+    seat.input(Input::Entry(place(3), written("a", 3)));
+    assert!(!seat.node.knows_from(from));
+    let entries = || [(place(1), &a, 1), (place(2), &a, 2), (place(3), &a, 3)];
+    assert!(seat.node.note_written((from, end, end), entries()));
+    assert!(seat.node.knows_from(from));
+    let mut read = |at, number| seat.input(Input::Entry(place(at), written("a", number)));
+    assert_eq!(read(4, 2), [""; 0], "written twice");
+    assert_eq!(read(5, 4), ["apply 3"], "not read twice");
+
+    // The repeat was read here first, and is not known to whoever asks.
+    let mut seat = Seat::new(Some(RHYTHM));
+    seat.input(Input::Entry(place(4), written("a", 2)));
+    assert!(!seat.node.note_written((from, end, end), entries()));
+    assert!(!seat.node.knows_from(from));
+    let again = entries().into_iter().chain([(place(4), &a, 2)]);
+    assert!(seat.node.note_written((from, place(4), end), again));
+    seat.node.begin_log();
+    assert!(!seat.node.knows_from(from), "it is read from elsewhere on");
+}
+
 #[test]
 fn a_question_is_complete_when_all_servers_have_answered_once() {
     let mut seat = Seat::of_three();

@@ -12,8 +12,8 @@ use crate::auth::{
     AuthContext, Credential, Grant, InHandshake, Outcome, auth_fn, revocation::Revocation,
 };
 use crate::cluster::{
-    Adapter, AdapterError, ClusterHandle, ClusterMessage, EntryId, LocalAdapter, LocalBus,
-    LocalLogBounds, LogBounds, LogRead, SharedLog, SharedSession,
+    Adapter, AdapterError, ClusterBody, ClusterHandle, ClusterMessage, EntryId, LocalAdapter,
+    LocalBus, LocalLogBounds, LogBounds, LogRead, Scope, ServerId, SharedLog, SharedSession,
 };
 use crate::testing::TestClient;
 use crate::tests::sid_of;
@@ -25,6 +25,8 @@ struct Mortal(Arc<Inner>);
 
 struct Inner {
     adapter: LocalAdapter,
+    /// What was published last of what is kept.
+    last: Mutex<Option<ClusterMessage>>,
     is_dead: AtomicBool,
     is_failing: AtomicBool,
     /// The store answers nothing.
@@ -37,6 +39,7 @@ impl Mortal {
     fn new(bus: &LocalBus) -> Self {
         Self(Arc::new(Inner {
             adapter: bus.adapter(),
+            last: Mutex::default(),
             is_dead: AtomicBool::new(false),
             is_failing: AtomicBool::new(false),
             is_hanging: AtomicBool::new(false),
@@ -64,6 +67,9 @@ impl Adapter for Mortal {
         }
         if self.is_dead() {
             return Box::pin(async { Ok(()) });
+        }
+        if message.is_kept() {
+            *self.0.last.lock().unwrap() = Some(message.clone());
         }
         self.0.adapter.publish(message)
     }
@@ -370,6 +376,60 @@ async fn what_is_read_of_the_log_and_what_comes_live_is_heard_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn word_of_an_earlier_return_that_comes_late_ends_no_later_life() {
+    let bus = bus();
+    let (one, two) = (node(&bus), node(&bus));
+    let mut member = Member::join(&one, "{}").await;
+    let mut lives = Vec::new();
+    for back_to in [&two, &one, &two] {
+        saved().await;
+        assert!(member.come_back(back_to, "").await.0);
+        saved().await;
+        let session = one.adapter.find_session(&member.pid).await.unwrap();
+        lives.push(session.unwrap().life);
+    }
+    assert!(lives.is_sorted_by(|one, next| one < next), "{lives:?}");
+    let returned = async |life| {
+        let body = ClusterBody::Returned {
+            socket: member.id.as_str().into(),
+            life,
+        };
+        let late = ClusterMessage::new(ServerId::new("late"), Scope::namespace("/"), body);
+        one.adapter.publish(late).await.unwrap();
+        settle().await;
+    };
+    for life in &lives {
+        returned(*life).await;
+        assert!(two.space.socket(&member.id).is_some());
+    }
+    returned(lives[2] + 1).await;
+    until(async || two.space.socket(&member.id).is_none()).await;
+}
+
+//= CLA-05 test
+#[tokio::test(start_paused = true)]
+async fn what_is_written_again_is_heard_once_by_who_comes_to_a_server_that_began_meanwhile() {
+    for is_before in [true, false] {
+        let bus = bus();
+        let one = node(&bus);
+        let mut member = Member::join(&one, "{}").await;
+        saved().await;
+        one.space.emit("n", &1).unwrap();
+        assert_eq!(member.hear().await, 1);
+        let message = one.adapter.0.last.lock().unwrap().clone().unwrap();
+        one.kill();
+        let two = node(&bus);
+        if is_before {
+            two.adapter.publish(message.clone()).await.unwrap();
+        }
+        assert_eq!(member.come_back(&two, "").await, (true, vec![]));
+        two.adapter.publish(message).await.unwrap();
+        two.space.emit("n", &2).unwrap();
+        assert_eq!(member.hear().await, 2, "nothing in between");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_client_may_come_back_before_its_server_knows_that_it_is_gone() {
     let bus = bus();
     let (one, two) = (node(&bus), node(&bus));
@@ -398,6 +458,10 @@ async fn a_client_may_come_back_before_its_server_knows_that_it_is_gone() {
 }
 
 fn guarded(bus: &LocalBus) -> Node<()> {
+    guarded_by(bus, |io| io.namespace("/").open().unwrap())
+}
+
+fn guarded_by(bus: &LocalBus, open: impl FnOnce(&SocketIo) -> Namespace<()>) -> Node<()> {
     let (builder, adapter) = builder(bus);
     let policy = InHandshake::new(auth_fn(
         |_: AuthContext, credential: Credential| async move {
@@ -407,8 +471,58 @@ fn guarded(bus: &LocalBus) -> Node<()> {
         },
     ));
     let io = builder.authenticate(policy).build().unwrap();
-    let space = io.namespace("/").open().unwrap();
+    let space = open(&io);
     Node { io, space, adapter }
+}
+
+//= SIO5-CSR-07 test
+#[tokio::test(start_paused = true)]
+async fn a_session_without_a_subject_goes_to_whom_the_application_says_and_else_to_nobody() {
+    let bus = bus();
+    let (none, asked, panics) = (
+        guarded(&bus),
+        guarded_by(&bus, |io| {
+            let adopts = io
+                .namespace("/")
+                .adopt_session(|subject, session| session.data == subject.id());
+            adopts.open().unwrap()
+        }),
+        guarded_by(&bus, |io| {
+            let adopts = io
+                .namespace("/")
+                .adopt_session(|_, _| panic!("of the application"));
+            adopts.open().unwrap()
+        }),
+    );
+    let mut member = Member::join(&none, r#"{"token":"ann.1"}"#).await;
+    let save = async |subject: Option<&str>| {
+        let mut session = SharedSession::new(&member.id, vec!["r".into()]);
+        session.data = "ann".into();
+        session.life = u64::MAX;
+        session.grant = subject.map(|subject| Grant::new((), subject).into_parts().1);
+        let (store, lifetime) = (none.adapter.store(), Duration::from_secs(60));
+        let saved = store.save_session(&member.pid, session, lifetime).await;
+        saved.unwrap();
+    };
+    save(None).await;
+    let mut clients = Vec::new();
+    for (node, token, is_theirs) in [
+        (&none, "ann.1", false),
+        (&panics, "ann.1", false),
+        (&asked, "eve.1", false),
+        (&asked, "ann.1", true),
+    ] {
+        let mut client = TestClient::open(&node.io).await;
+        client.send(&format!("40{}", member.claim(token))).await;
+        let reply = client.next_text().await;
+        assert_eq!(sid_of(&reply) == member.id, is_theirs, "{token}");
+        clients.push(client);
+    }
+    save(Some("eve")).await;
+    assert!(
+        !member.come_back(&asked, "ann.1").await.0,
+        "it names somebody"
+    );
 }
 
 //= SIO5-CSR-07 test

@@ -170,6 +170,7 @@ pub fn decode_request(payload: &[u8], nsp: &str) -> Result<ClusterMessage, Ignor
         7 => read_acknowledged(&mut request, nsp)?,
         envelope::RETURNED => ClusterBody::Returned {
             socket: request.need_str("socket")?.into(),
+            life: request.need_u64("life")?,
         },
         _ => return Err(Ignored::UnknownType),
     };
@@ -366,10 +367,11 @@ fn encode_request(message: &ClusterMessage) -> Result<Option<Vec<u8>>, EncodeErr
             ("number", number),
         ]),
         // Unknown to the reference, and a map, as all that it ignores there must be (RDS-04).
-        ClusterBody::Returned { socket } => Value::map([
+        ClusterBody::Returned { socket, life } => Value::map([
             ("uid", uid),
             ("type", kind(envelope::RETURNED)),
             ("socket", Some(Value::str(&**socket))),
+            ("life", Some(Value::Unsigned(*life))),
             ("number", number),
         ]),
         _ => return Ok(None),

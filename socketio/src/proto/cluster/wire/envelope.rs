@@ -214,6 +214,7 @@ pub(super) fn read_body(
         },
         RETURNED => ClusterBody::Returned {
             socket: data.need_str("socket")?.into(),
+            life: data.need_u64("life")?,
         },
         _ => read_revocation(data)?,
     })
@@ -295,7 +296,10 @@ pub(super) fn data(body: &ClusterBody) -> Result<Option<Value<'_>>, EncodeError>
             ("requestId", parts::id(request_id)),
             ("rooms", parts::rooms(rooms)),
         ]),
-        ClusterBody::Returned { socket } => Value::map([("socket", Some(Value::str(&**socket)))]),
+        ClusterBody::Returned { socket, life } => Value::map([
+            ("socket", Some(Value::str(&**socket))),
+            ("life", Some(Value::Unsigned(*life))),
+        ]),
         ClusterBody::Revoked { revocation } => {
             Value::map([("revocation", Some(Value::of(revocation)?))])
         }

@@ -153,6 +153,7 @@ impl Random {
             },
             10 => ClusterBody::Returned {
                 socket: self.id().into(),
+                life: self.below(1 << 40),
             },
             11 => ClusterBody::BroadcastClientCount {
                 request_id: self.request(),
