@@ -40,8 +40,11 @@ mod classic;
 mod emitter;
 mod error;
 mod link;
+mod reader;
 mod sharded;
+mod streams;
 mod subscriptions;
+mod unread;
 
 use std::time::Duration;
 
@@ -49,6 +52,7 @@ pub use classic::Classic;
 pub use emitter::{EmitError, Emitter, Target};
 pub use error::{InvalidUrl, Refused, TooMuchWaiting};
 pub use sharded::{RoomChannels, Sharded};
+pub use streams::Streams;
 
 /// As long as questions to the cluster take by default.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
@@ -75,5 +79,14 @@ impl RedisAdapter {
     /// The address is none. Whether somebody is there is not asked yet.
     pub fn sharded(url: &str) -> Result<Sharded, InvalidUrl> {
         Sharded::new(url)
+    }
+
+    /// The streams adapter, for the same addresses.
+    ///
+    /// # Errors
+    ///
+    /// The address is none. Whether somebody is there is not asked yet.
+    pub fn streams(url: &str) -> Result<Streams, InvalidUrl> {
+        Streams::new(url)
     }
 }
