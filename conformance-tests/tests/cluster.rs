@@ -102,6 +102,7 @@ fn start(
 fn run(script: &str, kinds: [Kind; 2], adapter: &str, environment: &[(&str, &str)]) {
     let redis = Redis::start();
     let [first, second] = kinds;
+    let second_kind = format!("{second:?}");
     let first = start(first, adapter, &redis, "first", environment);
     let second = start(second, adapter, &redis, "second", environment);
     let told = [
@@ -109,6 +110,8 @@ fn run(script: &str, kinds: [Kind; 2], adapter: &str, environment: &[(&str, &str
         ("SECOND", &*second.address),
         ("REDIS_URL", &*redis.url),
         ("ADAPTER", adapter),
+        ("SECOND_KIND", &*second_kind),
+        ("FIRST_PID", &*first.process.id().to_string()),
     ];
     let environment = told.into_iter().chain(environment.iter().copied());
     let script = format!("clients/{script}.test.mjs");
@@ -172,4 +175,74 @@ fn a_redis_that_goes_and_comes_back_with_the_classic_adapter() {
 #[test]
 fn a_redis_that_goes_and_comes_back_with_the_sharded_adapter() {
     run("cluster-outage", [Rust, Rust], "redis-sharded", &[]);
+}
+
+#[test]
+fn ours_with_ours_over_the_streams_adapter() {
+    run(
+        "cluster",
+        [Rust, Rust],
+        "redis-streams",
+        &[("GARBAGE", "1")],
+    );
+}
+
+#[test]
+fn ours_tells_node_over_the_streams_adapter() {
+    run("cluster", [Rust, Node], "redis-streams", &[]);
+}
+
+#[test]
+fn node_tells_ours_over_the_streams_adapter() {
+    run("cluster", [Node, Rust], "redis-streams", &[]);
+}
+
+/// Of which the reference does not read some (STR-03).
+#[test]
+fn several_streams_and_sharded_channels_work() {
+    let environment = [("STREAMS", "3"), ("SHARDED_PUBSUB", "1"), ("PREFIX", "s")];
+    run("cluster", [Rust, Rust], "redis-streams", &environment);
+}
+
+#[test]
+fn a_redis_that_goes_and_comes_back_with_the_streams_adapter() {
+    run("cluster-outage", [Rust, Rust], "redis-streams", &[]);
+}
+
+#[test]
+fn a_reader_that_is_cut_off_loses_nothing_and_repeats_nothing() {
+    run("cluster-cut", [Rust, Rust], "redis-streams", &[]);
+}
+
+#[test]
+fn a_client_of_a_killed_node_gets_back_what_it_had_and_missed() {
+    let environment = [("SIGNAL", "SIGKILL"), ("SESSION_PREFIX", "kept:")];
+    run(
+        "cluster-recovery",
+        [Rust, Rust],
+        "redis-streams",
+        &environment,
+    );
+}
+
+#[test]
+fn node_restores_what_ours_stored_at_an_orderly_end() {
+    let environment = [("SIGNAL", "SIGTERM")];
+    run(
+        "cluster-recovery",
+        [Rust, Node],
+        "redis-streams",
+        &environment,
+    );
+}
+
+#[test]
+fn ours_restores_what_node_stored_at_an_orderly_end() {
+    let environment = [("SIGNAL", "SIGTERM")];
+    run(
+        "cluster-recovery",
+        [Node, Rust],
+        "redis-streams",
+        &environment,
+    );
 }
