@@ -102,7 +102,7 @@ fn start(
 fn run(script: &str, kinds: [Kind; 2], adapter: &str, environment: &[(&str, &str)]) {
     let redis = Redis::start();
     let [first, second] = kinds;
-    let second_kind = format!("{second:?}");
+    let [first_kind, second_kind] = kinds.map(|kind| format!("{kind:?}"));
     let first = start(first, adapter, &redis, "first", environment);
     let second = start(second, adapter, &redis, "second", environment);
     let told = [
@@ -110,6 +110,7 @@ fn run(script: &str, kinds: [Kind; 2], adapter: &str, environment: &[(&str, &str
         ("SECOND", &*second.address),
         ("REDIS_URL", &*redis.url),
         ("ADAPTER", adapter),
+        ("FIRST_KIND", &*first_kind),
         ("SECOND_KIND", &*second_kind),
         ("FIRST_PID", &*first.process.id().to_string()),
     ];
