@@ -38,10 +38,15 @@ struct Redis {
 
 impl Redis {
     fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    fn start_with(settings: &[&str]) -> Self {
         let port = free_port();
         let mut process = Command::new("redis-server")
             .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
             .args(["--save", ""])
+            .args(settings)
             .stdout(Stdio::piped())
             .spawn()
             .expect("redis-server is there; run scripts/setup");
@@ -79,7 +84,7 @@ fn scripts() -> PathBuf {
 fn start(
     kind: Kind,
     adapter: &str,
-    redis: &Redis,
+    redis: &str,
     name: &str,
     environment: &[(&str, &str)],
 ) -> Listening {
@@ -93,7 +98,7 @@ fn start(
     };
     command
         .args(["--profile", "cluster", "--port", "0", "--name", name])
-        .args(["--adapter", adapter, "--redis", &redis.url])
+        .args(["--adapter", adapter, "--redis", redis])
         .env("REQUEST_TIMEOUT", REQUEST_TIMEOUT)
         .envs(environment.iter().copied());
     Listening::start(&mut command)
@@ -101,10 +106,22 @@ fn start(
 
 fn run(script: &str, kinds: [Kind; 2], adapter: &str, environment: &[(&str, &str)]) {
     let redis = Redis::start();
+    run_over(&redis, &redis.url, script, kinds, adapter, environment);
+}
+
+/// `url` is where the nodes find it.
+fn run_over(
+    redis: &Redis,
+    url: &str,
+    script: &str,
+    kinds: [Kind; 2],
+    adapter: &str,
+    environment: &[(&str, &str)],
+) {
     let [first, second] = kinds;
     let [first_kind, second_kind] = kinds.map(|kind| format!("{kind:?}"));
-    let first = start(first, adapter, &redis, "first", environment);
-    let second = start(second, adapter, &redis, "second", environment);
+    let first = start(first, adapter, url, "first", environment);
+    let second = start(second, adapter, url, "second", environment);
     let told = [
         ("FIRST", &*first.address),
         ("SECOND", &*second.address),
@@ -245,5 +262,43 @@ fn ours_restores_what_node_stored_at_an_orderly_end() {
         [Node, Rust],
         "redis-streams",
         &environment,
+    );
+}
+
+/// Plays the tests with a user of Redis who may do this and nothing else.
+fn run_allowed(adapter: &str, rules: &str) {
+    let rules = format!("app on >secret -@all +hello +auth +client +ping {rules}");
+    let settings: Vec<_> = ["--user"].into_iter().chain(rules.split(' ')).collect();
+    let redis = Redis::start_with(&settings);
+    let url = redis.url.replace("redis://", "redis://app:secret@");
+    run_over(&redis, &url, "cluster", [Rust, Rust], adapter, &[]);
+}
+
+//= RDS-11 test
+#[test]
+fn the_access_that_the_page_names_is_enough_for_the_classic_adapter() {
+    run_allowed(
+        "redis",
+        "+psubscribe +punsubscribe +subscribe +unsubscribe +publish +pubsub &socket.io#* &socket.io-request#* \
+         &socket.io-response#* &socket.io-server# &socket.io#/#* &socket.io#/custom#* &socket.io#/dyn-7#*",
+    );
+}
+
+//= RDS-11 test
+#[test]
+fn the_access_that_the_page_names_is_enough_for_the_sharded_adapter() {
+    run_allowed(
+        "redis-sharded",
+        "+ssubscribe +sunsubscribe +spublish +pubsub &socket.io#* &socket.io-server#",
+    );
+}
+
+//= RDS-11 test
+#[test]
+fn the_access_that_the_page_names_is_enough_for_the_streams_adapter() {
+    run_allowed(
+        "redis-streams",
+        "+xadd +xread +xrange +xrevrange +get +set +del +subscribe +unsubscribe +publish +pubsub ~socket.io* \
+         ~sio:session:* &socket.io#* &socket.io-server#",
     );
 }
