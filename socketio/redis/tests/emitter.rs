@@ -1,6 +1,10 @@
 //! What an emitter says, as a subscriber of a real Redis hears it. `scripts/setup` installs what this needs.
 
-#![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a helper that fails fails its test"
+)]
 
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
