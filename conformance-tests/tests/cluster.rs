@@ -38,10 +38,15 @@ struct Redis {
 
 impl Redis {
     fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    fn start_with(settings: &[&str]) -> Self {
         let port = free_port();
         let mut process = Command::new("redis-server")
             .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
             .args(["--save", ""])
+            .args(settings)
             .stdout(Stdio::piped())
             .spawn()
             .expect("redis-server is there; run scripts/setup");
@@ -79,7 +84,7 @@ fn scripts() -> PathBuf {
 fn start(
     kind: Kind,
     adapter: &str,
-    redis: &Redis,
+    redis: &str,
     name: &str,
     environment: &[(&str, &str)],
 ) -> Listening {
@@ -93,7 +98,7 @@ fn start(
     };
     command
         .args(["--profile", "cluster", "--port", "0", "--name", name])
-        .args(["--adapter", adapter, "--redis", &redis.url])
+        .args(["--adapter", adapter, "--redis", redis])
         .env("REQUEST_TIMEOUT", REQUEST_TIMEOUT)
         .envs(environment.iter().copied());
     Listening::start(&mut command)
@@ -101,14 +106,30 @@ fn start(
 
 fn run(script: &str, kinds: [Kind; 2], adapter: &str, environment: &[(&str, &str)]) {
     let redis = Redis::start();
+    run_over(&redis, &redis.url, script, kinds, adapter, environment);
+}
+
+/// `url` is where the nodes find it.
+fn run_over(
+    redis: &Redis,
+    url: &str,
+    script: &str,
+    kinds: [Kind; 2],
+    adapter: &str,
+    environment: &[(&str, &str)],
+) {
     let [first, second] = kinds;
-    let first = start(first, adapter, &redis, "first", environment);
-    let second = start(second, adapter, &redis, "second", environment);
+    let [first_kind, second_kind] = kinds.map(|kind| format!("{kind:?}"));
+    let first = start(first, adapter, url, "first", environment);
+    let second = start(second, adapter, url, "second", environment);
     let told = [
         ("FIRST", &*first.address),
         ("SECOND", &*second.address),
         ("REDIS_URL", &*redis.url),
         ("ADAPTER", adapter),
+        ("FIRST_KIND", &*first_kind),
+        ("SECOND_KIND", &*second_kind),
+        ("FIRST_PID", &*first.process.id().to_string()),
     ];
     let environment = told.into_iter().chain(environment.iter().copied());
     let script = format!("clients/{script}.test.mjs");
@@ -172,4 +193,112 @@ fn a_redis_that_goes_and_comes_back_with_the_classic_adapter() {
 #[test]
 fn a_redis_that_goes_and_comes_back_with_the_sharded_adapter() {
     run("cluster-outage", [Rust, Rust], "redis-sharded", &[]);
+}
+
+#[test]
+fn ours_with_ours_over_the_streams_adapter() {
+    run(
+        "cluster",
+        [Rust, Rust],
+        "redis-streams",
+        &[("GARBAGE", "1")],
+    );
+}
+
+#[test]
+fn ours_tells_node_over_the_streams_adapter() {
+    run("cluster", [Rust, Node], "redis-streams", &[]);
+}
+
+#[test]
+fn node_tells_ours_over_the_streams_adapter() {
+    run("cluster", [Node, Rust], "redis-streams", &[]);
+}
+
+/// Of which the reference does not read some (STR-03).
+#[test]
+fn several_streams_and_sharded_channels_work() {
+    let environment = [("STREAMS", "3"), ("SHARDED_PUBSUB", "1"), ("PREFIX", "s")];
+    run("cluster", [Rust, Rust], "redis-streams", &environment);
+}
+
+#[test]
+fn a_redis_that_goes_and_comes_back_with_the_streams_adapter() {
+    run("cluster-outage", [Rust, Rust], "redis-streams", &[]);
+}
+
+#[test]
+fn a_reader_that_is_cut_off_loses_nothing_and_repeats_nothing() {
+    run("cluster-cut", [Rust, Rust], "redis-streams", &[]);
+}
+
+#[test]
+fn a_client_of_a_killed_node_gets_back_what_it_had_and_missed() {
+    let environment = [("SIGNAL", "SIGKILL"), ("SESSION_PREFIX", "kept:")];
+    run(
+        "cluster-recovery",
+        [Rust, Rust],
+        "redis-streams",
+        &environment,
+    );
+}
+
+#[test]
+fn node_restores_what_ours_stored_at_an_orderly_end() {
+    let environment = [("SIGNAL", "SIGTERM")];
+    run(
+        "cluster-recovery",
+        [Rust, Node],
+        "redis-streams",
+        &environment,
+    );
+}
+
+#[test]
+fn ours_restores_what_node_stored_at_an_orderly_end() {
+    let environment = [("SIGNAL", "SIGTERM")];
+    run(
+        "cluster-recovery",
+        [Node, Rust],
+        "redis-streams",
+        &environment,
+    );
+}
+
+/// Plays the tests with a user of Redis who may do this and nothing else.
+fn run_allowed(adapter: &str, rules: &str) {
+    let rules = format!("app on >secret -@all +hello +auth +client +ping {rules}");
+    let settings: Vec<_> = ["--user"].into_iter().chain(rules.split(' ')).collect();
+    let redis = Redis::start_with(&settings);
+    let url = redis.url.replace("redis://", "redis://app:secret@");
+    run_over(&redis, &url, "cluster", [Rust, Rust], adapter, &[]);
+}
+
+//= RDS-11 test
+#[test]
+fn the_access_that_the_page_names_is_enough_for_the_classic_adapter() {
+    run_allowed(
+        "redis",
+        "+psubscribe +punsubscribe +subscribe +unsubscribe +publish +pubsub &socket.io#* &socket.io-request#* \
+         &socket.io-response#* &socket.io-server# &socket.io#/#* &socket.io#/custom#* &socket.io#/dyn-7#*",
+    );
+}
+
+//= RDS-11 test
+#[test]
+fn the_access_that_the_page_names_is_enough_for_the_sharded_adapter() {
+    run_allowed(
+        "redis-sharded",
+        "+ssubscribe +sunsubscribe +spublish +pubsub &socket.io#* &socket.io-server#",
+    );
+}
+
+//= RDS-11 test
+#[test]
+fn the_access_that_the_page_names_is_enough_for_the_streams_adapter() {
+    run_allowed(
+        "redis-streams",
+        "+xadd +xread +xrange +xrevrange +get +set +del +subscribe +unsubscribe +publish +pubsub ~socket.io* \
+         ~sio:session:* &socket.io#* &socket.io-server#",
+    );
 }

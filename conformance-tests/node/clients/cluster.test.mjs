@@ -208,7 +208,7 @@ describe("garbage on every channel", { skip: !process.env.GARBAGE }, () => {
             `${PREFIX}-server#`,
           ]
         : [`${PREFIX}#/#`, `${PREFIX}#/#${room}#`, `${PREFIX}-server#`];
-    const command = ADAPTER === "redis" ? "PUBLISH" : "SPUBLISH";
+    const command = ADAPTER === "redis-sharded" ? "SPUBLISH" : "PUBLISH";
     const types = [...Array(16).keys(), 101, 103];
     const texts = [
       "",
@@ -236,6 +236,20 @@ describe("garbage on every channel", { skip: !process.env.GARBAGE }, () => {
     ];
     for (const channel of channels) {
       await Promise.all(payloads.map((payload) => own.sendCommand([command, channel, payload])));
+    }
+    if (ADAPTER === "redis-streams") {
+      const data = [...payloads, ...payloads.map((payload) => payload.toString("base64")), '{"opts":{},"packet":[]}'];
+      const entries = [
+        ["k", "v"],
+        ["nsp", "/"],
+        ["nsp", "/", "type", "3"],
+        ["uid", "u", "type", "3", "data", "{}"],
+        ["uid", Buffer.from([0xff]), "nsp", Buffer.from([0xff]), "type", "x", "data", ""],
+        ...data.flatMap((data) =>
+          [...types, "three"].map((type) => ["uid", "u", "nsp", "/", "type", String(type), "data", data]),
+        ),
+      ];
+      await Promise.all(entries.map((entry) => own.sendCommand(["XADD", PREFIX, "*", ...entry])));
     }
     const heard = new Inbox(b, "x");
     await call(a, "tell", { rooms: [room] }, "x", "room");

@@ -32,11 +32,9 @@ pub(crate) fn query(tokens: Tokens) -> Result<SocketIo<Value>, BuildError> {
     let io = server(policy.missing(refused))?;
     io.namespace("/")
         .middleware(|socket: Socket<Value>| async move {
-            let is_banned = socket.data()["banned"] == true; // from here on as before
-            if is_banned {
-                Err("banned".into())
-            } else {
-                Ok(())
+            match socket.data()["banned"] == true {
+                true => Err("banned".into()),
+                false => Ok(()), // from here on as before
             }
         })
         .on("whoami", whoami)
@@ -69,7 +67,7 @@ pub(crate) fn jwt_auth(tokens: Tokens) -> Result<SocketIo<User>, BuildError> {
 /// The handshake for the whole server, and otherwise for one namespace.
 //= coming_from: `namespace` per `authorize`
 //= coming_from: an `auth` extractor or middleware per namespace
-//= coming_from: `socket.extensions`
+//= coming_from: `socket.extensions` with the user in it
 pub(crate) fn handshake(tokens: Tokens) -> Result<SocketIo<Value>, BuildError> {
     let admins = tokens.clone().check(only_admins);
     let sources = || AuthField("token").or(BearerHeader).or(Query("token")); // the last for Socket.IO 2

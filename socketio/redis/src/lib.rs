@@ -17,6 +17,22 @@
 //! |---|---|---|
 //! | [`classic`](RedisAdapter::classic) | `createAdapter` of `@socket.io/redis-adapter`, [`Emitter`] | there are servers of Node with it, or emitters |
 //! | [`sharded`](RedisAdapter::sharded) | `createShardedAdapter` of the same package | there is Redis 7, and rooms are many and small |
+//! | [`streams`](RedisAdapter::streams) | `@socket.io/redis-streams-adapter` | clients are to get back what they had and missed on any server, also when theirs was killed |
+//!
+//! # Streams
+//!
+//! Events, and what moves and disconnects sockets, are entries of a stream, which each server reads from where it ended when the server
+//! came. A reader that lost its connection goes on where it was, so nothing is lost and nothing comes twice, unless Redis gave
+//! entries up meanwhile ([`Streams::max_len`]): that is told. With [`recovery`](socketio::SocketIoBuilder::recovery) all clients hear the
+//! events of a namespace in the order of the stream, own ones of the sender too, which takes a trip to Redis.
+//!
+//! While Redis is away a server's own clients get its events at once, without a name: one that moves to another server
+//! right then may be sent such an event again.
+//!
+//! What a socket has is kept as Node's adapter does it, so that servers of both kinds restore each other's. Those of Node do not
+//! say their namespace, nor whose they are: they are restored in the namespace that is asked for, where that takes strangers, and
+//! nowhere for a client that has a subject. Those of this library say both, which Node ignores: with servers of Node in the cluster a
+//! client that knows a private id gets its session there without being asked who it is.
 //!
 //! # While Redis is away
 //!
@@ -31,7 +47,9 @@
 //! A user needs `+hello +auth +client +ping`, and for the classic adapter `+psubscribe +punsubscribe +subscribe +unsubscribe
 //! +publish +pubsub &<prefix>#* &<prefix>-request#* &<prefix>-response#* &<prefix>-server#`, and `&<prefix>#<namespace>#*`
 //! literally for each namespace. For the sharded one it is `+ssubscribe +sunsubscribe +spublish +pubsub &<prefix>#*
-//! &<prefix>-server#`. What is refused is told as [`Refused`], and tried again.
+//! &<prefix>-server#`. For
+//! streams it is `+xadd +xread +xrange +xrevrange +get +set +del +subscribe +unsubscribe +publish +pubsub ~<stream>* ~<session prefix>*
+//! &<prefix>#* &<prefix>-server#`, or the sharded commands of those names. What is refused is told as [`Refused`], and tried again.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![deny(clippy::indexing_slicing, clippy::string_slice, clippy::as_conversions)]
@@ -40,8 +58,11 @@ mod classic;
 mod emitter;
 mod error;
 mod link;
+mod reader;
 mod sharded;
+mod streams;
 mod subscriptions;
+mod unread;
 
 use std::time::Duration;
 
@@ -49,6 +70,7 @@ pub use classic::Classic;
 pub use emitter::{EmitError, Emitter, Target};
 pub use error::{InvalidUrl, Refused, TooMuchWaiting};
 pub use sharded::{RoomChannels, Sharded};
+pub use streams::Streams;
 
 /// As long as questions to the cluster take by default.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
@@ -75,5 +97,14 @@ impl RedisAdapter {
     /// The address is none. Whether somebody is there is not asked yet.
     pub fn sharded(url: &str) -> Result<Sharded, InvalidUrl> {
         Sharded::new(url)
+    }
+
+    /// The streams adapter, for the same addresses.
+    ///
+    /// # Errors
+    ///
+    /// The address is none. Whether somebody is there is not asked yet.
+    pub fn streams(url: &str) -> Result<Streams, InvalidUrl> {
+        Streams::new(url)
     }
 }

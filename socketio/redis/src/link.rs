@@ -1,9 +1,11 @@
 //! The two connections to Redis: one that hears, one that speaks. Both are made again when they are lost.
 //!
+//! A third reads streams, where there are some (`reader.rs`).
+//!
 //! What is spoken waits in one queue, which is the order of everything that this server says (RDS-01). While Redis is away it
 //! fills up to its bounds; what is on its way when a connection is lost may or may not have arrived, and is not said twice.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
@@ -16,7 +18,9 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 use crate::error::{Refused, TooMuchWaiting};
+use crate::reader::{self, Streams};
 use crate::subscriptions::{Subscription, Table};
+use crate::unread::Unread;
 
 /// How long a connection may take to be made.
 const CONNECT_LIMIT: Duration = Duration::from_secs(3);
@@ -64,18 +68,47 @@ pub(crate) trait Ears: Send + Sync + 'static {
     ) -> Option<Result<ClusterMessage, Ignored>>;
 }
 
+/// A command, and what is told of it when it is refused.
+pub(crate) struct Command {
+    words: redis::Cmd,
+    name: &'static str,
+    about: String,
+    bytes: usize,
+}
+
+impl Command {
+    /// `about` is told when it is refused: the channel or key.
+    pub(crate) fn new(name: &'static str, about: impl Into<String>) -> Self {
+        Self {
+            words: redis::cmd(name),
+            name,
+            about: about.into(),
+            bytes: 0,
+        }
+    }
+
+    pub(crate) fn arg(mut self, word: impl AsRef<[u8]>) -> Self {
+        let word = word.as_ref();
+        self.bytes = self.bytes.saturating_add(word.len());
+        self.words.arg(word);
+        self
+    }
+
+    fn refused(self, error: redis::ServerError) -> AdapterError {
+        AdapterError::bus(Refused::new(self.name, self.about, error.into()))
+    }
+}
+
 /// Something to say.
 enum Job {
-    Publish {
-        command: &'static str,
-        channel: String,
-        payload: Vec<u8>,
+    Say {
+        command: Command,
+        /// Whose own clients wait for it to be read back.
+        kept: Option<Box<ClusterMessage>>,
     },
-    /// `PUBSUB NUMSUB` or its like.
-    Count {
-        command: &'static str,
-        channel: String,
-        answer: oneshot::Sender<Result<usize, AdapterError>>,
+    Ask {
+        command: Command,
+        answer: oneshot::Sender<Result<Value, AdapterError>>,
     },
     /// Tells when all before it was said.
     Flush(oneshot::Sender<()>),
@@ -84,10 +117,8 @@ enum Job {
 impl Job {
     fn bytes(&self) -> usize {
         match self {
-            Self::Publish {
-                channel, payload, ..
-            } => channel.len().saturating_add(payload.len()),
-            _ => 0,
+            Self::Say { command, .. } | Self::Ask { command, .. } => command.bytes,
+            Self::Flush(_) => 0,
         }
     }
 }
@@ -98,23 +129,27 @@ struct Condition {
     /// All that is wanted is subscribed.
     is_hearing: bool,
     is_speaking: bool,
+    /// There are streams, and they are not read.
+    misses_streams: bool,
 }
 
 impl Condition {
     const fn is_ready(self) -> bool {
-        self.is_hearing && self.is_speaking
+        self.is_hearing && self.is_speaking && !self.misses_streams
     }
 }
 
-struct Shared {
+pub(crate) struct Shared {
     client: Client,
     table: Mutex<Table<Instant>>,
     changed: Notify,
     condition: watch::Sender<Condition>,
+    waiting: AtomicUsize,
     waiting_bytes: AtomicUsize,
     limits: QueueLimits,
     server: OnceLock<ClusterHandle>,
     counts: Mutex<Counts>,
+    unread: Mutex<Unread>,
 }
 
 /// How many servers there were.
@@ -128,23 +163,26 @@ struct Counts {
 /// The link of an adapter to Redis.
 pub(crate) struct Link {
     shared: Arc<Shared>,
-    jobs: mpsc::Sender<Job>,
+    /// Bounded by what is counted.
+    jobs: mpsc::UnboundedSender<Job>,
     /// Until it is started.
-    waiting: Mutex<Option<mpsc::Receiver<Job>>>,
+    waiting: Mutex<Option<mpsc::UnboundedReceiver<Job>>>,
 }
 
 impl Link {
     pub(crate) fn new(client: Client, limits: QueueLimits) -> Self {
-        let (jobs, waiting) = mpsc::channel(limits.messages.max(1));
+        let (jobs, waiting) = mpsc::unbounded_channel();
         let shared = Shared {
             client,
             table: Mutex::default(),
             changed: Notify::new(),
             condition: watch::Sender::new(Condition::default()),
+            waiting: AtomicUsize::new(0),
             waiting_bytes: AtomicUsize::new(0),
             limits,
             server: OnceLock::new(),
             counts: Mutex::default(),
+            unread: Mutex::default(),
         };
         Self {
             shared: Arc::new(shared),
@@ -188,6 +226,13 @@ impl Link {
         self.shared.changed.notify_one();
     }
 
+    /// Reads streams as well, in a task of the server.
+    pub(crate) fn read(&self, server: &ClusterHandle, streams: Streams) {
+        self.shared
+            .change(|condition| condition.misses_streams = true);
+        server.spawn(reader::read(Arc::clone(&self.shared), streams));
+    }
+
     /// Puts a message in the queue.
     pub(crate) fn publish(
         &self,
@@ -195,27 +240,73 @@ impl Link {
         channel: String,
         payload: Vec<u8>,
     ) -> Result<(), AdapterError> {
-        self.put(Job::Publish {
+        let words = Command::new(command, &*channel).arg(channel).arg(payload);
+        self.say(words)
+    }
+
+    /// Puts a command in the queue.
+    pub(crate) fn say(&self, command: Command) -> Result<(), AdapterError> {
+        self.put(Job::Say {
             command,
-            channel,
-            payload,
+            kept: None,
         })
+    }
+
+    /// The same of an event that own clients hear when it is read back. While Redis is away they hear it at once.
+    //= STR-07
+    //= RDS-07
+    pub(crate) fn say_kept(
+        &self,
+        command: Command,
+        message: ClusterMessage,
+    ) -> Result<(), AdapterError> {
+        let shared = &self.shared;
+        let is_away = {
+            // Held meanwhile: whoever loses the connection behind this finds the job in the queue.
+            let condition = shared.condition.borrow();
+            let is_away = !condition.is_speaking;
+            lock(&shared.unread).wait_for(&message, is_away);
+            let kept = (!is_away).then(|| Box::new(message.clone()));
+            if let Err(error) = self.put(Job::Say { command, kept }) {
+                // The server sends it, as it knows of the error.
+                lock(&shared.unread).forget(&message);
+                return Err(error);
+            }
+            is_away
+        };
+        if is_away && let Some(server) = shared.server.get() {
+            server.deliver_unwritten(message);
+        }
+        Ok(())
+    }
+
+    /// A namespace is gone.
+    pub(crate) fn forget_unread(&self, nsp: &str) {
+        lock(&self.shared.unread).forget_all(nsp);
+    }
+
+    /// Asks behind all that was said before.
+    pub(crate) async fn ask(&self, command: Command) -> Result<Value, AdapterError> {
+        let (answer, answered) = oneshot::channel();
+        self.put(Job::Ask { command, answer })?;
+        // The connection was lost, or the server closed.
+        answered.await.map_err(|_| AdapterError::bus(Lost))?
     }
 
     fn put(&self, job: Job) -> Result<(), AdapterError> {
         let shared = &self.shared;
         let bytes = job.bytes();
+        let waiting = shared.waiting.fetch_add(1, Ordering::AcqRel);
         let before = shared.waiting_bytes.fetch_add(bytes, Ordering::AcqRel);
-        let put = if before.saturating_add(bytes) > shared.limits.bytes {
+        let is_too_much =
+            waiting >= shared.limits.messages || before.saturating_add(bytes) > shared.limits.bytes;
+        let put = if is_too_much {
             Err(AdapterError::bus(TooMuchWaiting))
         } else {
-            self.jobs.try_send(job).map_err(|error| match error {
-                mpsc::error::TrySendError::Full(_) => AdapterError::bus(TooMuchWaiting),
-                mpsc::error::TrySendError::Closed(_) => AdapterError::Closed,
-            })
+            self.jobs.send(job).map_err(|_| AdapterError::Closed)
         };
         if put.is_err() {
-            shared.waiting_bytes.fetch_sub(bytes, Ordering::AcqRel);
+            shared.said(1, bytes);
         }
         put
     }
@@ -230,14 +321,8 @@ impl Link {
         grace: Duration,
     ) -> Result<ServerCount, AdapterError> {
         self.ready().await?;
-        let (answer, counted) = oneshot::channel();
-        self.put(Job::Count {
-            command,
-            channel: channel.clone(),
-            answer,
-        })?;
-        // The connection was lost, or the server closed.
-        let counted = counted.await.map_err(|_| AdapterError::bus(Lost))??;
+        let words = Command::new("PUBSUB", &*channel).arg(command).arg(&channel);
+        let counted = count_in(&self.ask(words).await?).unwrap_or_default();
         let mut counts = lock(&self.shared.counts);
         let is_settling = counts.back_at.is_some_and(|at| at.elapsed() < grace);
         let known = counts.known.entry(channel).or_default();
@@ -279,6 +364,47 @@ impl std::fmt::Debug for Link {
 }
 
 impl Shared {
+    /// So much does not wait any more.
+    fn said(&self, messages: usize, bytes: usize) {
+        self.waiting.fetch_sub(messages, Ordering::AcqRel);
+        self.waiting_bytes.fetch_sub(bytes, Ordering::AcqRel);
+    }
+
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    pub(crate) fn server(&self) -> Option<&ClusterHandle> {
+        self.server.get()
+    }
+
+    /// Whether streams are read.
+    pub(crate) fn set_reading(&self, is_reading: bool) {
+        self.change(|condition| condition.misses_streams = !is_reading);
+        self.tell_connected();
+    }
+
+    /// An own entry was read. False if own clients had it before.
+    pub(crate) fn is_first(&self, message: &ClusterMessage) -> bool {
+        lock(&self.unread).read(message)
+    }
+
+    /// Own clients wait no longer for what was perhaps not written.
+    fn give_back(&self, message: ClusterMessage) {
+        let is_waited_for = lock(&self.unread).give_up(&message);
+        if let Some(server) = self.server.get().filter(|_| is_waited_for) {
+            server.deliver_unwritten(message);
+        }
+    }
+
+    /// The same of what was refused.
+    fn give_back_refused(&self, message: ClusterMessage) {
+        let is_waited_for = lock(&self.unread).forget(&message);
+        if let Some(server) = self.server.get().filter(|_| is_waited_for) {
+            server.deliver_unwritten(message);
+        }
+    }
+
     fn change(&self, change: impl FnOnce(&mut Condition)) {
         self.condition.send_if_modified(|condition| {
             let before = *condition;
@@ -294,7 +420,7 @@ impl Shared {
         }
     }
 
-    fn report(&self, error: AdapterError) {
+    pub(crate) fn report(&self, error: AdapterError) {
         if let Some(server) = self.server.get() {
             server.report(error);
         }
@@ -307,7 +433,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// The connection was lost.
 #[derive(Debug)]
-struct Lost;
+pub(crate) struct Lost;
 
 impl std::fmt::Display for Lost {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -368,6 +494,23 @@ fn text(value: &Value) -> Option<&str> {
     }
 }
 
+/// How a connection is made over which Redis may take so much longer to answer.
+fn config(longer: Duration) -> AsyncConnectionConfig {
+    AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(CONNECT_LIMIT))
+        .set_response_timeout(Some(ANSWER_LIMIT.saturating_add(longer)))
+}
+
+/// A connection that hears nothing by itself.
+pub(crate) async fn connect_to(
+    client: &Client,
+    longer: Duration,
+) -> Result<MultiplexedConnection, RedisError> {
+    client
+        .get_multiplexed_async_connection_with_config(&config(longer))
+        .await
+}
+
 async fn connect(
     shared: &Arc<Shared>,
     ears: Option<Arc<dyn Ears>>,
@@ -378,10 +521,7 @@ async fn connect(
         ears,
         lost: Arc::clone(lost),
     };
-    let config = AsyncConnectionConfig::new()
-        .set_connection_timeout(Some(CONNECT_LIMIT))
-        .set_response_timeout(Some(ANSWER_LIMIT))
-        .set_push_sender(pushes);
+    let config = config(Duration::ZERO).set_push_sender(pushes);
     let client = &shared.client;
     client
         .get_multiplexed_async_connection_with_config(&config)
@@ -410,17 +550,20 @@ fn lost_connection() -> RedisError {
 
 /// The pauses between attempts to connect, and what is told of them: not the same twice.
 #[derive(Default)]
-struct Attempts {
+pub(crate) struct Attempts {
     pause: Option<Duration>,
     told: Option<String>,
 }
 
 impl Attempts {
-    fn succeeded(&mut self) {
+    pub(crate) fn succeeded(&mut self) {
         *self = Self::default();
     }
 
-    async fn failed(&mut self, shared: &Shared, error: RedisError) {
+    pub(crate) async fn failed<E>(&mut self, shared: &Shared, error: E)
+    where
+        E: std::error::Error + Send + Sync + 'static,
+    {
         let text = error.to_string();
         if self.told.as_ref() != Some(&text) {
             self.told = Some(text);
@@ -433,8 +576,10 @@ impl Attempts {
 }
 
 /// Keeps the connection that speaks.
-async fn speak(shared: Arc<Shared>, mut jobs: mpsc::Receiver<Job>) {
+async fn speak(shared: Arc<Shared>, mut jobs: mpsc::UnboundedReceiver<Job>) {
     let mut attempts = Attempts::default();
+    // What waited when the connection was lost.
+    let mut backlog = VecDeque::new();
     loop {
         let lost = Arc::new(Notify::new());
         let error = match connect(&shared, None, &lost).await {
@@ -442,7 +587,8 @@ async fn speak(shared: Arc<Shared>, mut jobs: mpsc::Receiver<Job>) {
                 attempts.succeeded();
                 shared.change(|condition| condition.is_speaking = true);
                 shared.tell_connected();
-                match say_all(&shared, &mut connection, &mut jobs, &lost).await {
+                let said = say_all(&shared, &mut connection, &mut backlog, &mut jobs, &lost);
+                match said.await {
                     Some(error) => error,
                     None => return,
                 }
@@ -451,6 +597,14 @@ async fn speak(shared: Arc<Shared>, mut jobs: mpsc::Receiver<Job>) {
         };
         shared.change(|condition| condition.is_speaking = false);
         shared.tell_connected();
+        backlog.extend(std::iter::from_fn(|| jobs.try_recv().ok()));
+        for job in &mut backlog {
+            if let Job::Say { kept, .. } = job
+                && let Some(kept) = kept.take()
+            {
+                shared.give_back(*kept);
+            }
+        }
         attempts.failed(&shared, error).await;
     }
 }
@@ -459,11 +613,20 @@ async fn speak(shared: Arc<Shared>, mut jobs: mpsc::Receiver<Job>) {
 async fn say_all(
     shared: &Shared,
     connection: &mut MultiplexedConnection,
-    jobs: &mut mpsc::Receiver<Job>,
+    backlog: &mut VecDeque<Job>,
+    jobs: &mut mpsc::UnboundedReceiver<Job>,
     lost: &Notify,
 ) -> Option<RedisError> {
     let mut batch = Vec::new();
     loop {
+        let waiting = backlog.len().min(MAX_BATCH);
+        if waiting > 0 {
+            batch.extend(backlog.drain(..waiting));
+            if let Err(error) = say(shared, connection, std::mem::take(&mut batch)).await {
+                return Some(error);
+            }
+            continue;
+        }
         tokio::select! {
             biased;
             () = lost.notified() => return Some(lost_connection()),
@@ -487,26 +650,14 @@ async fn say_all(
 async fn say(
     shared: &Shared,
     connection: &mut MultiplexedConnection,
-    batch: Vec<Job>,
+    mut batch: Vec<Job>,
 ) -> Result<(), RedisError> {
     let mut commands = redis::pipe();
     let mut bytes = 0_usize;
-    for job in &batch {
+    for job in &mut batch {
         bytes = bytes.saturating_add(job.bytes());
-        match job {
-            Job::Publish {
-                command,
-                channel,
-                payload,
-            } => {
-                commands.cmd(command).arg(channel).arg(payload);
-            }
-            Job::Count {
-                command, channel, ..
-            } => {
-                commands.cmd("PUBSUB").arg(command).arg(channel);
-            }
-            Job::Flush(_) => {}
+        if let Job::Say { command, .. } | Job::Ask { command, .. } = job {
+            commands.add_command(std::mem::take(&mut command.words));
         }
     }
     let sent = if commands.is_empty() {
@@ -514,32 +665,40 @@ async fn say(
     } else {
         send(connection, &commands).await
     };
-    shared.waiting_bytes.fetch_sub(bytes, Ordering::AcqRel);
-    let mut answers = sent?.into_iter();
-    for job in batch {
-        match job {
-            Job::Publish {
-                command, channel, ..
-            } => {
-                if let Some(Value::ServerError(error)) = answers.next() {
-                    let refused = Refused::new(command, channel, error.into());
-                    shared.report(AdapterError::bus(refused));
+    shared.said(batch.len(), bytes);
+    let mut answers = match sent {
+        Ok(answers) => answers.into_iter(),
+        Err(error) => {
+            // It may or may not have arrived.
+            shared.change(|condition| condition.is_speaking = false);
+            for job in batch {
+                if let Job::Say {
+                    kept: Some(kept), ..
+                } = job
+                {
+                    shared.give_back(*kept);
                 }
             }
-            Job::Count {
-                command,
-                channel,
-                answer,
-            } => {
-                let counted = match answers.next() {
-                    Some(Value::ServerError(error)) => {
-                        let refused = Refused::new(command, channel, error.into());
-                        Err(AdapterError::bus(refused))
+            return Err(error);
+        }
+    };
+    for job in batch {
+        match job {
+            Job::Say { command, kept } => {
+                if let Some(Value::ServerError(error)) = answers.next() {
+                    shared.report(command.refused(error));
+                    if let Some(kept) = kept {
+                        shared.give_back_refused(*kept);
                     }
-                    value => Ok(value.as_ref().and_then(count_in).unwrap_or_default()),
+                }
+            }
+            Job::Ask { command, answer } => {
+                let answered = match answers.next() {
+                    Some(Value::ServerError(error)) => Err(command.refused(error)),
+                    value => value.ok_or_else(|| AdapterError::bus(Lost)),
                 };
                 // Whoever asked may have stopped waiting.
-                let _ = answer.send(counted);
+                let _ = answer.send(answered);
             }
             Job::Flush(said) => {
                 let _ = said.send(());

@@ -20,6 +20,9 @@ pub(crate) trait Hearing: Send + Sync {
     /// Acts on an entry of the log that the servers share.
     fn hear_entry(&self, id: EntryId, message: ClusterMessage);
 
+    /// Acts on an own event that the log does not have.
+    fn hear_unwritten(&self, message: ClusterMessage);
+
     /// The log is heard from here on.
     fn begin_log(&self, at: EntryId);
 
@@ -102,6 +105,16 @@ impl ClusterHandle {
     pub fn deliver_entry(&self, id: EntryId, message: ClusterMessage) {
         if let Some(server) = self.server.upgrade() {
             server.hear_entry(id, message);
+        }
+    }
+
+    /// Gives back an own event that was taken over to be written to the [log](super::Adapter::log), and is not there or will not be
+    /// for now: the server's own clients, if they wait for it to be read back, get it without a name. Such an entry must not be
+    /// handed over as well.
+    //= STR-07
+    pub fn deliver_unwritten(&self, message: ClusterMessage) {
+        if let Some(server) = self.server.upgrade() {
+            server.hear_unwritten(message);
         }
     }
 

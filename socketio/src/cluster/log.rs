@@ -22,7 +22,8 @@ use crate::type_map::TypeMap;
 /// * Events that are [kept](ClusterMessage::is_kept) are published and not sent; each server sends them to its clients when its
 ///   adapter [reads them back](super::ClusterHandle::deliver_entry), its own too. So all clients hear one order, and the name
 ///   of the entry goes with each event. By [`ClusterMessage::number`], where it travels, a server knows what was written
-///   twice within [ten seconds](LogBounds::look_back), also by others, and before it read the log. One that cannot be published is sent to the server's own clients without a name.
+///   twice within [ten seconds](LogBounds::look_back), also by others, and before it read the log. One that cannot be published, or is
+///   [given back](super::ClusterHandle::deliver_unwritten), is sent to the server's own clients without a name.
 /// * What a socket has is saved shortly after it came and after changes, renewed while it lives, and saved for the last
 ///   time when it loses its connection. It is removed when the client leaves or is put out.
 /// * Whoever comes back names an entry. What the server has itself is replayed; what it has not is [read](Self::read). Then

@@ -62,6 +62,20 @@ impl Hearing for Server {
         }
     }
 
+    fn hear_unwritten(&self, message: ClusterMessage) {
+        let name = message.scope.name().unwrap_or_default();
+        let Some(space) = self.spaces.find(name).filter(|_| message.is_kept()) else {
+            return;
+        };
+        let keeper = space.recovery.as_deref();
+        let waits = keeper.is_some_and(|keeper| keeper.shared().is_some());
+        if let (true, ClusterBody::Broadcast { packet, opts, .. }) = (waits, message.body) {
+            let (name, args) = packet.into_parts();
+            // It was encoded before.
+            let _ = to(&space, &opts).emit_here(&name, &args);
+        }
+    }
+
     fn begin_log(&self, at: EntryId) {
         for space in self.spaces.all() {
             if let Some(seat) = &space.cluster {

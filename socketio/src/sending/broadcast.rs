@@ -139,7 +139,12 @@ impl Broadcast {
         Ok(sent)
     }
 
-    fn emit_here<A: Serialize + ?Sized>(&self, event: &str, args: &A) -> Result<Sent, EmitError> {
+    /// Sends the event to the clients of this server, and does not name it where servers share a log.
+    pub(crate) fn emit_here<A: Serialize + ?Sized>(
+        &self,
+        event: &str,
+        args: &A,
+    ) -> Result<Sent, EmitError> {
         let keeper = self.keeper().filter(|keeper| keeper.shared().is_none());
         if let Some(keeper) = keeper {
             return self.emit_kept(keeper, None, event, &OwnedArgs::new(args)?);

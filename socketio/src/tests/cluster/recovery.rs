@@ -1,7 +1,7 @@
 //! Clients that come back to another server than theirs.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -29,6 +29,8 @@ struct Inner {
     last: Mutex<Option<ClusterMessage>>,
     is_dead: AtomicBool,
     is_failing: AtomicBool,
+    gives_back: AtomicBool,
+    server: OnceLock<ClusterHandle>,
     /// The store answers nothing.
     is_hanging: AtomicBool,
     /// Called before the log is read next.
@@ -42,6 +44,8 @@ impl Mortal {
             last: Mutex::default(),
             is_dead: AtomicBool::new(false),
             is_failing: AtomicBool::new(false),
+            gives_back: AtomicBool::new(false),
+            server: OnceLock::new(),
             is_hanging: AtomicBool::new(false),
             on_read: Mutex::default(),
         }))
@@ -58,6 +62,7 @@ impl Mortal {
 
 impl Adapter for Mortal {
     fn start(&self, server: ClusterHandle) -> BoxFuture<'_, Result<(), AdapterError>> {
+        let _ = self.0.server.set(server.clone());
         self.0.adapter.start(server)
     }
 
@@ -70,6 +75,10 @@ impl Adapter for Mortal {
         }
         if message.is_kept() {
             *self.0.last.lock().unwrap() = Some(message.clone());
+        }
+        if self.0.gives_back.load(Ordering::SeqCst) {
+            self.0.server.get().unwrap().deliver_unwritten(message);
+            return Box::pin(async { Ok(()) });
         }
         self.0.adapter.publish(message)
     }
@@ -302,6 +311,24 @@ async fn an_event_that_cannot_be_published_reaches_own_clients_without_a_name() 
     one.adapter.0.is_failing.store(false, Ordering::SeqCst);
     one.space.emit("n", &2).unwrap();
     assert_eq!((a.hear().await, b.hear().await), (2.into(), 2.into()));
+}
+
+//= STR-07 test
+#[tokio::test(start_paused = true)]
+async fn an_event_that_is_given_back_reaches_own_clients_once_and_without_a_name() {
+    let bus = bus();
+    let one = node(&bus);
+    let mut a = Member::join(&one, "{}").await;
+    one.adapter.0.gives_back.store(true, Ordering::SeqCst);
+    one.space.emit("n", &1).unwrap();
+    assert_eq!(a.client.next_text().await, r#"42["n",1]"#);
+    // Own clients had this one when it was sent.
+    one.space.everyone().volatile().emit("v", &2).unwrap();
+    assert_eq!(a.client.next_text().await, r#"42["v",2]"#);
+    one.space.to("nobody").emit("n", &3).unwrap();
+    one.adapter.0.gives_back.store(false, Ordering::SeqCst);
+    one.space.emit("n", &4).unwrap();
+    assert_eq!(a.hear().await, 4);
 }
 
 //= STR-06 test

@@ -9,6 +9,7 @@ use super::ignored::Ignored;
 use super::parts;
 use super::value::Value;
 use crate::codec::EncodeError;
+use crate::proto::cluster::entry::EntryId;
 use crate::proto::cluster::message::{ClusterBody, ClusterMessage, Scope, ServerId};
 use crate::proto::room::Room;
 
@@ -24,6 +25,8 @@ pub struct Entry<'a> {
     pub kind: Option<&'a [u8]>,
     /// The field `data`: JSON, or msgpack in base64.
     pub data: Option<&'a [u8]>,
+    /// The field `number`, in digits: [`ClusterMessage::number`]. The reference has none.
+    pub number: Option<&'a [u8]>,
 }
 
 impl<'a> Entry<'a> {
@@ -37,6 +40,7 @@ impl<'a> Entry<'a> {
                 b"nsp" => entry.nsp = Some(value),
                 b"type" => entry.kind = Some(value),
                 b"data" => entry.data = Some(value),
+                b"number" => entry.number = Some(value),
                 _ => {}
             }
         }
@@ -65,11 +69,11 @@ pub fn decode(entry: &Entry<'_>) -> Result<ClusterMessage, Ignored> {
             envelope::read_body(kind, Some(super::read(&bytes)?), Nil::Nothing)
         }
     };
-    Ok(ClusterMessage::new(
-        ServerId::new(uid),
-        Scope::namespace(nsp),
-        body?,
-    ))
+    let mut message = ClusterMessage::new(ServerId::new(uid), Scope::namespace(nsp), body?);
+    //= RDS-04
+    let number = entry.number.and_then(|it| std::str::from_utf8(it).ok());
+    message.number = number.and_then(|number| number.parse().ok());
+    Ok(message)
 }
 
 fn text<'a>(field: Option<&'a [u8]>, name: &'static str) -> Result<&'a str, Ignored> {
@@ -120,6 +124,9 @@ pub fn encode(message: &ClusterMessage) -> Result<Vec<(&'static str, Vec<u8>)>, 
         };
         fields.push(("data", written));
     }
+    if let Some(number) = message.number {
+        fields.push(("number", number.to_string().into()));
+    }
     Ok(fields)
 }
 
@@ -149,11 +156,17 @@ pub struct Session {
     pub rooms: Vec<Room>,
     /// What other servers may know of it.
     pub data: Json,
-    /// Whose it is. The reference knows nothing of it and keeps it out of what it writes.
+    /// Its namespace. The reference knows nothing of this and what follows, and keeps it out of what it writes.
+    pub nsp: Option<String>,
+    /// The last entry before it came.
+    pub since: Option<EntryId>,
+    /// Which of its lives it is, see [`SharedSession::life`](crate::cluster::SharedSession::life).
+    pub life: u64,
+    /// Whose it is.
     pub holder: Option<Holder>,
 }
 
-/// Whose a [`Session`] is.
+/// Whose a [`Session`] is, and by what a revocation knows it. Times are in milliseconds since the Unix epoch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Holder {
@@ -161,6 +174,18 @@ pub struct Holder {
     pub subject: String,
     /// Whose name that is, if it was said.
     pub issuer: Option<String>,
+    /// When it was let in.
+    pub granted_at: Option<u64>,
+    /// When the credential was issued.
+    pub issued_at: Option<u64>,
+    /// By how much the issuer's clock may be ahead, in seconds.
+    pub leeway: Option<u64>,
+    /// The key that signed the credential.
+    pub key_id: Option<String>,
+    /// The token.
+    pub token_id: Option<String>,
+    /// The login session.
+    pub session_id: Option<String>,
 }
 
 impl Holder {
@@ -170,6 +195,7 @@ impl Holder {
         Self {
             subject: subject.into(),
             issuer,
+            ..Self::default()
         }
     }
 }
@@ -183,6 +209,9 @@ impl Session {
             pid: pid.into(),
             rooms,
             data,
+            nsp: None,
+            since: None,
+            life: 0,
             holder: None,
         }
     }
@@ -211,11 +240,18 @@ impl Session {
             None => None,
         };
         let data = session.take("data");
+        let since = match optional_text(&mut session, "since")? {
+            Some(since) => Some(since.parse().map_err(|_| Ignored::Mistyped("since"))?),
+            None => None,
+        };
         Ok(Self {
             sid: session.need_str("sid")?.into(),
             pid: session.need_str("pid")?.into(),
             rooms: parts::read_rooms(session.need_array("rooms")?, "rooms")?,
             data: data.map_or_else(|| Json::Object(serde_json::Map::new()), Value::into_json),
+            nsp: optional_text(&mut session, "nsp")?,
+            since,
+            life: optional_number(&mut session, "life")?.unwrap_or_default(),
             holder,
         })
     }
@@ -227,28 +263,65 @@ impl Session {
     /// The data is nested too deep.
     //= STR-05
     pub fn encode(&self) -> Result<String, EncodeError> {
-        let holder = self.holder.as_ref().map(|holder| {
-            Value::map([
-                ("subject", Some(Value::str(&*holder.subject))),
-                ("issuer", holder.issuer.as_deref().map(Value::str)),
-            ])
-        });
+        let since = self.since.map(|since| since.to_string());
         let session = Value::map([
             ("sid", Some(Value::str(&*self.sid))),
             ("pid", Some(Value::str(&*self.pid))),
             ("rooms", parts::rooms(&self.rooms)),
             ("data", Some(Value::of(&self.data)?)),
-            ("holder", holder),
+            ("nsp", self.nsp.as_deref().map(Value::str)),
+            ("since", since.as_deref().map(Value::str)),
+            (
+                "life",
+                (self.life > 0).then_some(Value::Unsigned(self.life)),
+            ),
+            ("holder", self.holder.as_ref().map(Holder::value)),
         ]);
         Ok(STANDARD.encode(super::write_msgpack(&session)?))
     }
 }
 
+impl Holder {
+    fn value(&self) -> Value<'_> {
+        fn text(text: Option<&String>) -> Option<Value<'_>> {
+            text.map(|text| Value::str(&**text))
+        }
+        Value::map([
+            ("subject", Some(Value::str(&*self.subject))),
+            ("issuer", text(self.issuer.as_ref())),
+            ("grantedAt", self.granted_at.map(Value::Unsigned)),
+            ("issuedAt", self.issued_at.map(Value::Unsigned)),
+            ("leeway", self.leeway.map(Value::Unsigned)),
+            ("keyId", text(self.key_id.as_ref())),
+            ("tokenId", text(self.token_id.as_ref())),
+            ("sessionId", text(self.session_id.as_ref())),
+        ])
+    }
+}
+
 fn read_holder(mut holder: Value<'_>) -> Result<Holder, Ignored> {
-    let issuer = match holder.take("issuer") {
-        Some(issuer) => Some(issuer.into_str().ok_or(Ignored::Mistyped("issuer"))?.into()),
-        None => None,
-    };
-    let subject = holder.need_str("subject")?.into();
-    Ok(Holder { subject, issuer })
+    Ok(Holder {
+        subject: holder.need_str("subject")?.into(),
+        issuer: optional_text(&mut holder, "issuer")?,
+        granted_at: optional_number(&mut holder, "grantedAt")?,
+        issued_at: optional_number(&mut holder, "issuedAt")?,
+        leeway: optional_number(&mut holder, "leeway")?,
+        key_id: optional_text(&mut holder, "keyId")?,
+        token_id: optional_text(&mut holder, "tokenId")?,
+        session_id: optional_text(&mut holder, "sessionId")?,
+    })
+}
+
+fn optional_text(value: &mut Value<'_>, name: &'static str) -> Result<Option<String>, Ignored> {
+    match value.take(name) {
+        Some(text) => Ok(Some(text.into_str().ok_or(Ignored::Mistyped(name))?.into())),
+        None => Ok(None),
+    }
+}
+
+fn optional_number(value: &mut Value<'_>, name: &'static str) -> Result<Option<u64>, Ignored> {
+    match value.take(name) {
+        Some(number) => Ok(Some(number.as_u64().ok_or(Ignored::Mistyped(name))?)),
+        None => Ok(None),
+    }
 }

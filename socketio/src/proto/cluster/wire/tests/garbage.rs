@@ -291,8 +291,17 @@ fn in_streams() {
         nsp: Some(b"/"),
         kind: Some(b"3"),
         data: Some(br#"{"packet":{"type":2,"data":["x"]},"opts":{"rooms":[]}}"#),
+        number: Some(b"7"),
     };
-    assert!(stream::decode(&good).is_ok());
+    assert_eq!(stream::decode(&good).unwrap().number, Some(7));
+    // An extra member that makes no sense is none.
+    for number in [b"x".as_slice(), b"-1", b"\xff", b""] {
+        let odd = Entry {
+            number: Some(number),
+            ..good
+        };
+        assert_eq!(stream::decode(&odd).unwrap().number, None);
+    }
     for (entry, why) in [
         (Entry { uid: None, ..good }, Missing("uid")),
         (Entry { nsp: None, ..good }, Missing("nsp")),

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::{scope, told};
+use crate::proto::cluster::entry::EntryId;
 use crate::proto::cluster::message::{ClusterBody, ClusterMessage};
 use crate::proto::cluster::wire::envelope::{self, Encoding};
 use crate::proto::cluster::wire::stream::{self, Entry, Holder, Session};
@@ -166,13 +167,21 @@ fn bytes_and_flags_arrive() {
 
 #[test]
 fn a_session_keeps_whose_it_is() {
-    let holder = Holder::new("user-7", Some("https://a.example".into()));
+    let mut holder = Holder::new("user-7", Some("https://a.example".into()));
+    holder.granted_at = Some(1_700_000_000_000);
+    holder.issued_at = Some(1);
+    holder.leeway = Some(30);
+    holder.key_id = Some("key".into());
+    holder.token_id = Some("token".into());
+    holder.session_id = Some("login".into());
     let session = Session::new("sid", "pid", vec!["r".into()], json!({"k": 1}));
     assert_eq!(
         Session::decode(session.encode().unwrap().as_bytes()),
         Ok(session.clone())
     );
-    let session = session.with_holder(holder);
+    let mut session = session.with_holder(holder);
+    session.nsp = Some("/a".into());
+    session.since = EntryId::new(7, 1);
     assert_eq!(
         Session::decode(session.encode().unwrap().as_bytes()),
         Ok(session)

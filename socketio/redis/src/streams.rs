@@ -1,0 +1,711 @@
+//! The streams adapter: `XADD` and `XREAD` for events, `PUBLISH` for questions, and sessions beside them.
+
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use redis::Value;
+use redis::aio::MultiplexedConnection;
+use socketio::auth::{BoxFuture, Grant, GrantFacts, Subject};
+use socketio::cluster::wire::Ignored;
+use socketio::cluster::wire::envelope::{self, Channels, Encoding};
+use socketio::cluster::wire::stream::{self, Holder, Session};
+use socketio::cluster::{
+    Adapter, AdapterError, ClusterBody, ClusterHandle, ClusterMessage, EntryId, LogBounds, LogRead,
+    Membership, Scope, ServerCount, ServerId, SharedLog, SharedSession,
+};
+
+use crate::error::{self, InvalidUrl};
+use crate::link::{Command, Ears, Link, QueueLimits, connect_to};
+use crate::reader::{self, Place, Streams as Reading};
+use crate::subscriptions::{Kind, Subscription};
+
+/// How many entries are asked for at once when a client comes back.
+//= STR-06
+const REPLAY_COUNT: usize = 100;
+
+/// More than the sessions of a server that are saved at once.
+const MAX_WAITING: usize = 32_768;
+
+/// Speaks with `@socket.io/redis-streams-adapter`. With [`recovery`](socketio::SocketIoBuilder::recovery) clients get back what
+/// they had on any server, also when theirs was killed.
+#[derive(Clone, Debug)]
+#[must_use = "a server is given it by its builder"]
+pub struct Streams {
+    client: redis::Client,
+    stream: String,
+    stream_count: u32,
+    max_len: u64,
+    read_count: usize,
+    block_time: Duration,
+    session_prefix: String,
+    channels: Channels,
+    is_sharded: bool,
+    request_timeout: Duration,
+    limits: QueueLimits,
+    running: Arc<OnceLock<Running>>,
+}
+
+#[derive(Debug)]
+struct Running {
+    link: Link,
+    routes: Arc<Routes>,
+    own: ServerId,
+    /// What is read for clients that come back does not hold up what is said.
+    looking: tokio::sync::Mutex<Option<MultiplexedConnection>>,
+}
+
+impl Streams {
+    pub(crate) fn new(url: &str) -> Result<Self, InvalidUrl> {
+        Ok(Self {
+            client: error::client(url)?,
+            stream: "socket.io".into(),
+            stream_count: 1,
+            max_len: 10_000,
+            read_count: 100,
+            block_time: Duration::from_secs(2),
+            session_prefix: "sio:session:".into(),
+            channels: Channels::new("socket.io"),
+            is_sharded: false,
+            request_timeout: crate::REQUEST_TIMEOUT,
+            limits: QueueLimits {
+                messages: MAX_WAITING,
+                ..QueueLimits::default()
+            },
+            running: Arc::default(),
+        })
+    }
+
+    /// The name of the stream, `socket.io` by default; the reference calls it `streamName`. All servers of a cluster need the
+    /// same.
+    pub fn stream(mut self, name: impl Into<String>) -> Self {
+        self.stream = name.into();
+        self
+    }
+
+    /// Over how many streams namespaces are spread, 1 by default and at least; the reference calls it `streamCount`. All servers of a
+    /// cluster need the same. Servers of Node do not hear some namespaces with more than one: they do not read the streams
+    /// whose numbers are below zero.
+    //= STR-03
+    pub fn stream_count(mut self, count: u32) -> Self {
+        self.stream_count = count.max(1);
+        self
+    }
+
+    /// How many entries a stream has at least before Redis gives up older ones; 10,000 by default; the reference calls it
+    /// `maxLen`. Who was away for longer than those last is connected anew. Raising it takes memory of Redis.
+    //= STR-01
+    pub fn max_len(mut self, entries: u64) -> Self {
+        self.max_len = entries;
+        self
+    }
+
+    /// How many entries of a stream are read at once, 100 by default and 1 at least; the reference calls it `readCount`.
+    pub fn read_count(mut self, entries: usize) -> Self {
+        self.read_count = entries.max(1);
+        self
+    }
+
+    /// For how long Redis waits for an entry before it says that there is none, 2 s by default and 1 ms at least; the reference
+    /// calls it `blockTimeInMs`. A connection that says nothing for 3 s longer counts as lost.
+    pub fn block_time(mut self, time: Duration) -> Self {
+        self.block_time = time.max(Duration::from_millis(1));
+        self
+    }
+
+    /// What the keys of sessions begin with, `sio:session:` by default; the reference calls it `sessionKeyPrefix`.
+    //= STR-05
+    pub fn session_prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.session_prefix = prefix.into();
+        self
+    }
+
+    /// What the names of the channels of questions begin with, `socket.io` by default; the reference calls it `channelPrefix`. All
+    /// servers of a cluster need the same.
+    //= STR-02
+    pub fn channel_prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.channels = Channels::new(prefix);
+        self
+    }
+
+    /// Whether questions go over sharded channels, for which Redis 7 is needed; false by default; the reference calls it
+    /// `useShardedPubSub`. All servers of a cluster need the same.
+    //= STR-02
+    pub fn sharded_channels(mut self, sharded: bool) -> Self {
+        self.is_sharded = sharded;
+        self
+    }
+
+    /// For how long after a lost connection a number of servers that is lower than before is doubted; 5 s by default. Set it to
+    /// the time limit of questions to the cluster.
+    //= RDS-07
+    pub fn request_timeout(mut self, timeout: Duration) -> Self {
+        self.request_timeout = timeout;
+        self
+    }
+
+    /// How many messages and sessions may wait to be written while Redis is away, and how many bytes they may have; 32,768 and
+    /// 64 MiB by default. One more is not written, which
+    /// [`on_adapter_error`](socketio::SocketIoBuilder::on_adapter_error) is told.
+    pub fn max_waiting(mut self, messages: usize, bytes: usize) -> Self {
+        self.limits = QueueLimits { messages, bytes };
+        self
+    }
+
+    fn running(&self) -> Result<&Running, AdapterError> {
+        self.running.get().ok_or(AdapterError::Closed)
+    }
+
+    //= STR-03
+    fn name_of(&self, index: i64) -> String {
+        if self.stream_count == 1 {
+            self.stream.clone()
+        } else {
+            format!("{}-{index}", self.stream)
+        }
+    }
+
+    fn stream_of(&self, nsp: &str) -> String {
+        self.name_of(stream::index(nsp, self.stream_count))
+    }
+
+    /// All that somebody may write to.
+    fn names(&self) -> Vec<String> {
+        let count = i64::from(self.stream_count);
+        let indexes = count.saturating_neg().saturating_add(1)..count;
+        indexes.map(|index| self.name_of(index)).collect()
+    }
+
+    fn say(&self, mut message: ClusterMessage) -> Result<(), AdapterError> {
+        let running = self.running()?;
+        //= CLA-10
+        if let ClusterBody::InitialHeartbeat | ClusterBody::Heartbeat | ClusterBody::AdapterClose =
+            message.body
+        {
+            return Ok(());
+        }
+        match message.scope.name() {
+            Some(nsp) if stream::is_entry(&message.body) => {
+                let name = self.stream_of(nsp);
+                self.write(running, name, message)
+            }
+            nsp => {
+                let to = message.to.as_ref().filter(|to| !to.is_anonymous());
+                let channel = match (nsp, to) {
+                    (None, _) => self.channels.server(),
+                    //= CLA-09
+                    (Some(nsp), Some(to)) => self.channels.inner(nsp, to.as_str()),
+                    (Some(nsp), None) => self.channels.main(nsp),
+                };
+                // The channel says whom it is to, and Redis repeats nothing.
+                message.to = None;
+                message.number = None;
+                let payload = envelope::encode(&message, Encoding::Msgpack);
+                let payload = payload.map_err(AdapterError::Encode)?;
+                let command = if self.is_sharded {
+                    "SPUBLISH"
+                } else {
+                    "PUBLISH"
+                };
+                running.link.publish(command, channel, payload)
+            }
+        }
+    }
+
+    //= STR-01
+    fn write(
+        &self,
+        running: &Running,
+        name: String,
+        mut message: ClusterMessage,
+    ) -> Result<(), AdapterError> {
+        let is_kept = message.is_kept();
+        if !is_kept {
+            message.number = None;
+        }
+        let fields = stream::encode(&message).map_err(AdapterError::Encode)?;
+        let mut command = Command::new("XADD", &*name).arg(name);
+        for word in ["MAXLEN", "~", &self.max_len.to_string(), "*"] {
+            command = command.arg(word);
+        }
+        for (field, value) in fields {
+            command = command.arg(field).arg(value);
+        }
+        if is_kept {
+            running.link.say_kept(command, message)
+        } else {
+            running.link.say(command)
+        }
+    }
+
+    fn subscription(&self, channel: String) -> Subscription {
+        let kind = if self.is_sharded {
+            Kind::Sharded
+        } else {
+            Kind::Channel
+        };
+        Subscription::new(kind, channel)
+    }
+
+    fn subscriptions(&self, nsp: &str, own: &ServerId) -> [Subscription; 2] {
+        let main = self.channels.main(nsp);
+        [main, self.channels.inner(nsp, own.as_str())].map(|name| self.subscription(name))
+    }
+
+    fn key(&self, pid: &str) -> String {
+        format!("{}{pid}", self.session_prefix)
+    }
+
+    async fn look(&self, commands: &redis::Pipeline) -> Result<Vec<Value>, AdapterError> {
+        let running = self.running()?;
+        let mut connection = {
+            let mut looking = running.looking.lock().await;
+            match &*looking {
+                Some(connection) => connection.clone(),
+                None => {
+                    let made = connect_to(&self.client, Duration::ZERO).await;
+                    let made = made.map_err(AdapterError::bus)?;
+                    looking.insert(made).clone()
+                }
+            }
+        };
+        let count = commands.len();
+        let answers = connection.send_packed_commands(commands, 0, count).await;
+        match answers {
+            Ok(answers) => answers
+                .into_iter()
+                .map(|answer| match answer {
+                    Value::ServerError(error) => {
+                        Err(AdapterError::bus(redis::RedisError::from(error)))
+                    }
+                    value => Ok(value),
+                })
+                .collect(),
+            Err(error) => {
+                // The next one makes another.
+                *running.looking.lock().await = None;
+                Err(AdapterError::bus(error))
+            }
+        }
+    }
+
+    //= STR-06
+    async fn read_behind(
+        &self,
+        nsp: &str,
+        after: EntryId,
+        bounds: LogBounds,
+    ) -> Result<Option<LogRead>, AdapterError> {
+        let name = self.stream_of(nsp);
+        let mut first = redis::pipe();
+        let id = after.to_string();
+        first.cmd("XRANGE").arg(&name).arg(&id).arg(&id);
+        let named = self.look(&first).await?.pop();
+        if named.is_none_or(|named| reader::entries_in(named).is_empty()) {
+            return Ok(None);
+        }
+        let mut read = LogRead {
+            entries: Vec::new(),
+            end: after,
+        };
+        let (mut place, mut looked_at, mut bytes) = (Place::of(after), 0_usize, 0_usize);
+        loop {
+            let mut next = redis::pipe();
+            next.cmd("XRANGE")
+                .arg(&name)
+                .arg(place.next().to_string())
+                .arg("+")
+                .arg("COUNT")
+                .arg(REPLAY_COUNT);
+            let found = self.look(&next).await?.pop();
+            let found = found.map(reader::entries_in).unwrap_or_default();
+            let is_last = found.len() < REPLAY_COUNT;
+            for found in found {
+                place = found.at;
+                looked_at = looked_at.saturating_add(1);
+                bytes = bytes.saturating_add(found.bytes());
+                if looked_at > bounds.max_entries || bytes > bounds.max_bytes {
+                    return Ok(None);
+                }
+                let Some(id) = place.entry_id() else {
+                    continue;
+                };
+                read.end = id;
+                let entry = found.entry();
+                if entry.nsp != Some(nsp.as_bytes()) {
+                    continue;
+                }
+                if let Ok(message) = stream::decode(&entry) {
+                    read.entries.push((id, message));
+                }
+            }
+            if is_last {
+                break;
+            }
+        }
+        let room = bounds.max_entries.saturating_sub(looked_at);
+        let mut before = self
+            .read_before(&name, nsp, after, bounds.look_back, room)
+            .await?;
+        before.append(&mut read.entries);
+        read.entries = before;
+        Ok(Some(read))
+    }
+
+    /// The entries shortly before one, as many as there is room for, the last of them: their numbers tell what was written twice.
+    async fn read_before(
+        &self,
+        stream: &str,
+        nsp: &str,
+        before: EntryId,
+        look_back: Duration,
+        room: usize,
+    ) -> Result<Vec<(EntryId, ClusterMessage)>, AdapterError> {
+        if room == 0 {
+            return Ok(Vec::new());
+        }
+        let look_back = u64::try_from(look_back.as_millis()).unwrap_or(u64::MAX);
+        let begins = before.millis().saturating_sub(look_back);
+        let mut range = redis::pipe();
+        range
+            .cmd("XREVRANGE")
+            .arg(stream)
+            .arg(format!("({before}"))
+            .arg(begins)
+            .arg("COUNT")
+            .arg(room.min(REPLAY_COUNT));
+        let found = self.look(&range).await?.pop();
+        let found = found.map(reader::entries_in).unwrap_or_default();
+        let read = found.iter().rev().filter_map(|found| {
+            let entry = found.entry();
+            let message = stream::decode(&entry).ok()?;
+            (entry.nsp == Some(nsp.as_bytes())).then_some((found.at.entry_id()?, message))
+        });
+        Ok(read.collect())
+    }
+}
+
+impl Adapter for Streams {
+    fn start(&self, server: ClusterHandle) -> BoxFuture<'_, Result<(), AdapterError>> {
+        let own = server.server_id().clone();
+        let routes = Arc::new(Routes::default());
+        let running = Running {
+            link: Link::new(self.client.clone(), self.limits),
+            routes: Arc::clone(&routes),
+            own,
+            looking: tokio::sync::Mutex::default(),
+        };
+        let everywhere = self.subscription(self.channels.server());
+        routes.open(&everywhere, Scope::Server);
+        running.link.want([everywhere]);
+        let started = running.link.start(&server, routes).and_then(|()| {
+            let reading = Reading {
+                names: self.names(),
+                count: self.read_count,
+                block: self.block_time,
+            };
+            running.link.read(&server, reading);
+            let set = self.running.set(running);
+            set.map_err(|_| AdapterError::Closed)
+        });
+        Box::pin(async { started })
+    }
+
+    fn ready(&self) -> BoxFuture<'_, Result<(), AdapterError>> {
+        Box::pin(async { self.running()?.link.ready().await })
+    }
+
+    fn publish(&self, message: ClusterMessage) -> BoxFuture<'_, Result<(), AdapterError>> {
+        let said = self.say(message);
+        Box::pin(async { said })
+    }
+
+    fn open_namespace(&self, nsp: &str) -> BoxFuture<'_, Result<(), AdapterError>> {
+        let opened = self.running().map(|running| {
+            let subscriptions = self.subscriptions(nsp, &running.own);
+            for subscription in &subscriptions {
+                running.routes.open(subscription, Scope::namespace(nsp));
+            }
+            running.link.want(subscriptions);
+        });
+        Box::pin(async { opened })
+    }
+
+    fn close_namespace(&self, nsp: &str) -> BoxFuture<'_, Result<(), AdapterError>> {
+        let closed = self.running().map(|running| {
+            let subscriptions = self.subscriptions(nsp, &running.own);
+            for subscription in &subscriptions {
+                running.routes.close(subscription);
+            }
+            running.link.give_up(subscriptions);
+            running.link.forget_count(&self.channels.main(nsp));
+            running.link.forget_unread(nsp);
+        });
+        Box::pin(async { closed })
+    }
+
+    fn membership(&self) -> Membership {
+        Membership::Counted
+    }
+
+    fn server_count(&self, nsp: &str) -> BoxFuture<'_, Result<ServerCount, AdapterError>> {
+        let channel = self.channels.main(nsp);
+        let command = if self.is_sharded {
+            "SHARDNUMSUB"
+        } else {
+            "NUMSUB"
+        };
+        Box::pin(async move {
+            let link = &self.running()?.link;
+            link.count(command, channel, self.request_timeout).await
+        })
+    }
+
+    /// The common format has no such question.
+    fn asks_rooms(&self) -> bool {
+        false
+    }
+
+    fn log(&self) -> Option<Arc<dyn SharedLog>> {
+        Some(Arc::new(self.clone()))
+    }
+
+    fn close(&self) -> BoxFuture<'_, Result<(), AdapterError>> {
+        Box::pin(async { self.running()?.link.flush().await })
+    }
+}
+
+impl SharedLog for Streams {
+    //= STR-05
+    fn save_session(
+        &self,
+        pid: &str,
+        session: SharedSession,
+        lifetime: Duration,
+    ) -> BoxFuture<'_, Result<(), AdapterError>> {
+        let key = self.key(pid);
+        let millis = lifetime.as_millis().clamp(1, u128::from(u64::MAX / 4));
+        let saved = self.running().and_then(|running| {
+            let kept = written(pid, session).encode();
+            let kept = kept.map_err(AdapterError::Encode)?;
+            // The key has the private id in it, which is nobody's business.
+            let set = Command::new("SET", &*self.session_prefix)
+                .arg(key)
+                .arg(kept);
+            running.link.say(set.arg("PX").arg(millis.to_string()))
+        });
+        Box::pin(async { saved })
+    }
+
+    fn find_session(
+        &self,
+        pid: &str,
+    ) -> BoxFuture<'_, Result<Option<SharedSession>, AdapterError>> {
+        // Behind what was saved before.
+        let get = Command::new("GET", &*self.session_prefix).arg(self.key(pid));
+        let pid = pid.to_owned();
+        Box::pin(async move {
+            let Value::BulkString(kept) = self.running()?.link.ask(get).await? else {
+                return Ok(None);
+            };
+            let session = Session::decode(&kept).map_err(AdapterError::ignored)?;
+            if session.pid != pid {
+                return Err(AdapterError::ignored(Ignored::Mistyped("pid")));
+            }
+            Ok(Some(read(session)))
+        })
+    }
+
+    fn take_session(&self, pid: &str) -> BoxFuture<'_, Result<bool, AdapterError>> {
+        let del = Command::new("DEL", &*self.session_prefix).arg(self.key(pid));
+        // In its place among what is saved, though nobody waits for the answer.
+        let running = self.running();
+        let asked = running.map(|running| running.link.ask(del));
+        Box::pin(async move { Ok(asked?.await? == Value::Int(1)) })
+    }
+
+    fn read(
+        &self,
+        nsp: &str,
+        after: EntryId,
+        bounds: LogBounds,
+    ) -> BoxFuture<'_, Result<Option<LogRead>, AdapterError>> {
+        let nsp = nsp.to_owned();
+        Box::pin(async move { self.read_behind(&nsp, after, bounds).await })
+    }
+}
+
+fn millis_of(time: SystemTime) -> Option<u64> {
+    let since = time.duration_since(UNIX_EPOCH).ok()?;
+    u64::try_from(since.as_millis()).ok()
+}
+
+/// `None` for a time that is too far off for the clock.
+fn time_of(millis: u64) -> Option<SystemTime> {
+    UNIX_EPOCH.checked_add(Duration::from_millis(millis))
+}
+
+fn written(pid: &str, session: SharedSession) -> Session {
+    let SharedSession {
+        socket,
+        nsp,
+        rooms,
+        data,
+        grant,
+        granted_at,
+        since,
+        life,
+        ..
+    } = session;
+    let mut written = Session::new(socket.as_str(), pid, rooms, data);
+    written.nsp = nsp.map(|nsp| (*nsp).to_owned());
+    written.since = Some(since);
+    written.life = life;
+    written.holder = grant.map(|grant| holder(&grant, granted_at));
+    written
+}
+
+fn holder(grant: &GrantFacts, granted_at: SystemTime) -> Holder {
+    let text = |text: Option<&str>| text.map(ToOwned::to_owned);
+    let mut holder = Holder::new(grant.subject().id(), text(grant.issuer()));
+    holder.granted_at = millis_of(granted_at);
+    holder.issued_at = grant.issued_at().and_then(millis_of);
+    holder.leeway = Some(grant.clock_leeway().as_secs());
+    holder.key_id = text(grant.key_id());
+    holder.token_id = text(grant.token_id());
+    holder.session_id = text(grant.session_id());
+    holder
+}
+
+fn read(session: Session) -> SharedSession {
+    let Session {
+        sid,
+        rooms,
+        data,
+        nsp,
+        since,
+        life,
+        holder,
+        ..
+    } = session;
+    let mut read = SharedSession::new(&sid, rooms);
+    read.nsp = nsp.map(Into::into);
+    read.data = data;
+    read.since = since.unwrap_or_default();
+    read.life = life;
+    if let Some(holder) = holder {
+        // What does not say when is as old as can be: whatever was revoked, was later.
+        read.granted_at = holder.granted_at.and_then(time_of).unwrap_or(UNIX_EPOCH);
+        read.grant = Some(facts(holder));
+    }
+    read
+}
+
+fn facts(holder: Holder) -> GrantFacts {
+    let mut grant = Grant::new((), Subject::new(holder.subject));
+    if let Some(issuer) = holder.issuer {
+        grant = grant.with_issuer(issuer);
+    }
+    if let Some(issued_at) = holder.issued_at.and_then(time_of) {
+        grant = grant.with_issued_at(issued_at);
+    }
+    if let Some(leeway) = holder.leeway {
+        grant = grant.with_clock_leeway(Duration::from_secs(leeway));
+    }
+    if let Some(id) = holder.key_id {
+        grant = grant.with_key_id(id);
+    }
+    if let Some(id) = holder.token_id {
+        grant = grant.with_token_id(id);
+    }
+    if let Some(id) = holder.session_id {
+        grant = grant.with_session_id(id);
+    }
+    grant.into_parts().1
+}
+
+/// Which channel belongs to which namespace.
+#[derive(Debug, Default)]
+struct Routes {
+    table: RwLock<HashMap<String, Scope>>,
+}
+
+impl Routes {
+    fn open(&self, subscription: &Subscription, scope: Scope) {
+        let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
+        table.insert(subscription.name.clone(), scope);
+    }
+
+    fn close(&self, subscription: &Subscription) {
+        let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
+        table.remove(&subscription.name);
+    }
+}
+
+impl Ears for Routes {
+    fn read(
+        &self,
+        _: Option<&str>,
+        channel: &str,
+        payload: &[u8],
+    ) -> Option<Result<ClusterMessage, Ignored>> {
+        let scope = {
+            let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
+            table.get(channel)?.clone()
+        };
+        Some(envelope::decode(payload, &scope))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    //= STR-03 test
+    #[test]
+    fn every_stream_that_somebody_writes_to_is_read() {
+        let one = Streams::new("redis://localhost").unwrap().stream("s");
+        assert_eq!(one.names(), ["s"]);
+        assert_eq!(one.stream_of("/notifications"), "s");
+        let three = one.stream_count(3);
+        assert_eq!(three.names(), ["s--2", "s--1", "s-0", "s-1", "s-2"]);
+        assert_eq!(three.stream_of("/notifications"), "s--2");
+    }
+
+    //= STR-05 test
+    #[test]
+    fn a_session_comes_back_with_whose_it_is() {
+        let granted_at = UNIX_EPOCH + Duration::from_millis(1_700_000_000_001);
+        let grant = Grant::new((), "user-7")
+            .with_issuer("https://a.example")
+            .with_issued_at(UNIX_EPOCH + Duration::from_secs(5))
+            .with_clock_leeway(Duration::from_secs(30))
+            .with_key_id("key")
+            .with_token_id("token")
+            .with_session_id("login");
+        let mut session = SharedSession::new("sid", vec!["sid".into(), "room".into()]);
+        session.nsp = Some("/a".into());
+        session.data = serde_json::json!({"k": [1]});
+        session.since = EntryId::new(7, 1).unwrap();
+        session.life = 3;
+        session.granted_at = granted_at;
+        session.grant = Some(grant.into_parts().1);
+        let kept = written("pid", session.clone()).encode().unwrap();
+        let back = read(Session::decode(kept.as_bytes()).unwrap());
+        assert_eq!((&back.socket, back.life), (&session.socket, 3));
+        assert_eq!(back.nsp, session.nsp);
+        assert_eq!(back.rooms, session.rooms);
+        assert_eq!(back.data, session.data);
+        assert_eq!(back.since, session.since);
+        assert_eq!(back.granted_at, granted_at);
+        let (back, grant) = (back.grant.unwrap(), session.grant.unwrap());
+        assert_eq!(back.subject(), grant.subject());
+        assert_eq!(back.issued_at(), grant.issued_at());
+        assert_eq!(back.clock_leeway(), grant.clock_leeway());
+        let ids = |facts: &GrantFacts| {
+            [facts.key_id(), facts.token_id(), facts.session_id()]
+                .map(|id| id.map(ToOwned::to_owned))
+        };
+        assert_eq!(ids(&back), ids(&grant));
+    }
+}
