@@ -7,13 +7,20 @@
 mod node;
 #[path = "support/process.rs"]
 mod process;
+#[path = "support/redis.rs"]
+mod redis;
 
-use std::io::{BufRead as _, BufReader};
-use std::net::TcpListener;
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use process::Listening;
+use redis::Redis;
+use socketio::SocketIo;
+use socketio::cluster::AdapterError;
+use socketio_redis::{RedisAdapter, Refused};
 
 /// No run takes half of this on a busy machine.
 const LIMIT_SECONDS: &str = "240";
@@ -30,48 +37,6 @@ enum Kind {
 
 use Kind::{Node, Rust};
 
-/// A Redis server of its own, without anything on disk, which ends with the value.
-struct Redis {
-    process: Child,
-    url: String,
-}
-
-impl Redis {
-    fn start() -> Self {
-        let port = free_port();
-        let mut process = Command::new("redis-server")
-            .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
-            .args(["--save", ""])
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("redis-server is there; run scripts/setup");
-        let said = process.stdout.take().expect("it is piped");
-        let mut lines = BufReader::new(said).lines().map_while(Result::ok);
-        let is_ready = lines.any(|line| line.contains("Ready to accept connections"));
-        assert!(is_ready, "redis-server did not start");
-        // What it says later is nobody's, but must not fill the pipe.
-        std::thread::spawn(move || lines.for_each(drop));
-        Self {
-            process,
-            url: format!("redis://127.0.0.1:{port}"),
-        }
-    }
-}
-
-impl Drop for Redis {
-    fn drop(&mut self) {
-        // A script may have ended it.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-/// A port that nobody has, for a program that does not say which it chose.
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("there is a port");
-    listener.local_addr().expect("it is bound").port()
-}
-
 fn scripts() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("node")
 }
@@ -79,7 +44,7 @@ fn scripts() -> PathBuf {
 fn start(
     kind: Kind,
     adapter: &str,
-    redis: &Redis,
+    redis: &str,
     name: &str,
     environment: &[(&str, &str)],
 ) -> Listening {
@@ -93,7 +58,7 @@ fn start(
     };
     command
         .args(["--profile", "cluster", "--port", "0", "--name", name])
-        .args(["--adapter", adapter, "--redis", &redis.url])
+        .args(["--adapter", adapter, "--redis", redis])
         .env("REQUEST_TIMEOUT", REQUEST_TIMEOUT)
         .envs(environment.iter().copied());
     Listening::start(&mut command)
@@ -101,9 +66,21 @@ fn start(
 
 fn run(script: &str, kinds: [Kind; 2], adapter: &str, environment: &[(&str, &str)]) {
     let redis = Redis::start();
+    run_as(&redis, &redis.url, script, kinds, adapter, environment);
+}
+
+/// The nodes come to Redis by an address of their own.
+fn run_as(
+    redis: &Redis,
+    address: &str,
+    script: &str,
+    kinds: [Kind; 2],
+    adapter: &str,
+    environment: &[(&str, &str)],
+) {
     let [first, second] = kinds;
-    let first = start(first, adapter, &redis, "first", environment);
-    let second = start(second, adapter, &redis, "second", environment);
+    let first = start(first, adapter, address, "first", environment);
+    let second = start(second, adapter, address, "second", environment);
     let told = [
         ("FIRST", &*first.address),
         ("SECOND", &*second.address),
@@ -172,4 +149,145 @@ fn a_redis_that_goes_and_comes_back_with_the_classic_adapter() {
 #[test]
 fn a_redis_that_goes_and_comes_back_with_the_sharded_adapter() {
     run("cluster-outage", [Rust, Rust], "redis-sharded", &[]);
+}
+
+/// The line of the guide's access control list that is for this adapter, with the namespaces of the fixture.
+fn acl(adapter: &str) -> String {
+    let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("../socketio/src/guide");
+    let guide = fs::read_to_string(guide.join("several_servers.md")).expect("the guide is there");
+    let lines: Vec<&str> = guide
+        .lines()
+        .filter(|line| line.starts_with("user chat "))
+        .collect();
+    let [classic, sharded] = lines[..] else {
+        panic!("{lines:?}");
+    };
+    let own = "&socket.io#/chat#*";
+    assert!(classic.ends_with(own), "{classic}");
+    match adapter {
+        "redis" => classic.replace(own, "&socket.io#/custom#* &socket.io#/dyn-7#*"),
+        _ => sharded.to_owned(),
+    }
+}
+
+/// A Redis with this user beside the one who may do all, and his address.
+fn redis_with(user: &str) -> (Redis, String) {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let file = folder.join(format!("users-{}-{number}.acl", std::process::id()));
+    let list = format!("user default on nopass ~* &* +@all\n{user}\n");
+    fs::write(&file, list).expect("our own folder");
+    let redis = Redis::with(&["--aclfile", file.to_str().expect("a name of our own")]);
+    fs::remove_file(&file).expect("our own file");
+    let address = redis.url.replace("redis://", "redis://chat:secret@");
+    (redis, address)
+}
+
+/// Has the cluster's script pass where the nodes may do no more than the guide says.
+fn run_with_acl(adapter: &str, kinds: [Kind; 2]) {
+    let (redis, address) = redis_with(&acl(adapter));
+    run_as(&redis, &address, "cluster", kinds, adapter, &[]);
+}
+
+#[test]
+fn the_guides_access_control_list_is_enough_for_the_classic_adapter() {
+    run_with_acl("redis", [Rust, Rust]);
+    run_with_acl("redis", [Rust, Node]);
+}
+
+#[test]
+fn the_guides_access_control_list_is_enough_for_the_sharded_adapter() {
+    run_with_acl("redis-sharded", [Rust, Rust]);
+    run_with_acl("redis-sharded", [Node, Rust]);
+}
+
+/// Without each of these words, this command is refused.
+const NEEDED: [(&str, &[(&str, &str)]); 2] = [
+    (
+        "redis",
+        &[
+            ("+psubscribe", "PSUBSCRIBE"),
+            ("+subscribe", "SUBSCRIBE"),
+            ("+publish", "PUBLISH"),
+            ("+pubsub", "NUMSUB"),
+            ("&socket.io-request#*", "PUBLISH"),
+            ("&socket.io-response#*", "SUBSCRIBE"),
+            ("&socket.io-server#", "SUBSCRIBE"),
+            ("&socket.io#/#*", "PSUBSCRIBE"),
+            ("&socket.io#/custom#*", "PSUBSCRIBE"),
+        ],
+    ),
+    (
+        "redis-sharded",
+        &[
+            ("+ssubscribe", "SSUBSCRIBE"),
+            ("+spublish", "SPUBLISH"),
+            ("+pubsub", "SHARDNUMSUB"),
+            ("&socket.io#*", "SPUBLISH"),
+            ("&socket.io-server#", "SSUBSCRIBE"),
+        ],
+    ),
+];
+
+#[test]
+fn what_lacks_in_the_guides_access_control_list_is_told() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let runtime = runtime.expect("a runtime");
+    for (adapter, words) in NEEDED {
+        for (word, command) in words {
+            let line = acl(adapter);
+            let kept = line.split(' ').filter(|other| other != word);
+            let kept: Vec<&str> = kept.collect();
+            assert!(kept.len() < line.split(' ').count(), "{word}: {line}");
+            let (_redis, address) = redis_with(&kept.join(" "));
+            let told = runtime.block_on(async {
+                let told = refused(adapter, &address, command);
+                tokio::time::timeout(Duration::from_secs(20), told).await
+            });
+            assert!(
+                told.is_ok(),
+                "{adapter} without {word}: {command} was not refused"
+            );
+        }
+    }
+}
+
+/// Returns when the application was told that this command is not allowed.
+async fn refused(adapter: &str, address: &str, command: &str) {
+    let (telling, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let builder = SocketIo::builder().on_adapter_error(move |error: &AdapterError| {
+        let source = std::error::Error::source(error);
+        if let Some(refused) = source.and_then(|source| source.downcast_ref::<Refused>()) {
+            let _ = telling.send((refused.command().to_owned(), refused.to_string()));
+        }
+    });
+    let builder = match adapter {
+        "redis" => builder.adapter(RedisAdapter::classic(address).expect("an address")),
+        _ => builder.adapter(RedisAdapter::sharded(address).expect("an address")),
+    };
+    let io = builder.build().expect("the options are sound");
+    let here = io.namespace("/").open().expect("the first");
+    let _other = io.namespace("/custom").open().expect("the second");
+    here.emit("x", &()).expect("it can be encoded");
+    here.server_side_emit("note", &())
+        .expect("it can be encoded");
+    let asking = async {
+        let _ = here.everyone().fetch_sockets().await;
+        std::future::pending::<()>().await;
+    };
+    let hearing = async {
+        while let Some((which, text)) = told.recv().await {
+            if which.starts_with(command) {
+                assert!(text.to_uppercase().contains("NOPERM"), "{text}");
+                return;
+            }
+        }
+    };
+    tokio::select! {
+        () = asking => {}
+        () = hearing => {}
+    }
 }

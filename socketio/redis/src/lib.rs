@@ -77,3 +77,8 @@ impl RedisAdapter {
         Sharded::new(url)
     }
 }
+
+/// What the crate's first page and the guide show, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;
