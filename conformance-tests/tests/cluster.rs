@@ -151,6 +151,79 @@ fn a_redis_that_goes_and_comes_back_with_the_sharded_adapter() {
     run("cluster-outage", [Rust, Rust], "redis-sharded", &[]);
 }
 
+/// The rules of clusters hold between nodes of these kinds, as the suite's own command sees it; each kind of report has the profile's name.
+fn conforms(kinds: &[Kind], adapter: &str) {
+    let redis = Redis::start();
+    let nodes: Vec<Listening> = kinds
+        .iter()
+        .zip(["one", "two", "three"])
+        .map(|(&kind, name)| start(kind, adapter, &redis.url, name, &[]))
+        .collect();
+    let urls: Vec<String> = nodes
+        .iter()
+        .map(|node| format!("http://{}", node.address))
+        .collect();
+    let mut suite = Command::new(env!("CARGO_BIN_EXE_conformance-tests"));
+    let output = suite
+        .args(["--cluster", &urls.join(",")])
+        .output()
+        .expect("the suite's binary runs");
+    let report = String::from_utf8_lossy(&output.stdout).into_owned();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        output.status.success(),
+        "{kinds:?} with {adapter}: {said}{report}"
+    );
+    assert!(
+        report.contains("(cluster)") && report.contains(" 0 not run"),
+        "{report}"
+    );
+}
+
+#[test]
+fn the_rules_of_clusters_hold_between_servers_of_ours() {
+    conforms(&[Rust, Rust, Rust], "redis");
+    conforms(&[Rust, Rust], "redis-sharded");
+}
+
+#[test]
+fn the_rules_of_clusters_hold_between_ours_and_the_reference() {
+    conforms(&[Rust, Node], "redis");
+    conforms(&[Node, Rust], "redis-sharded");
+}
+
+#[test]
+fn the_rules_of_clusters_hold_between_servers_of_the_reference() {
+    conforms(&[Node, Node], "redis");
+    conforms(&[Node, Node], "redis-sharded");
+}
+
+/// A rule that nobody can break says nothing.
+#[test]
+fn servers_that_do_not_know_each_other_break_the_rules_of_clusters() {
+    let (first, second) = (Redis::start(), Redis::start());
+    let one = start(Rust, "redis", &first.url, "one", &[]);
+    let two = start(Rust, "redis", &second.url, "two", &[]);
+    let urls = format!("http://{},http://{}", one.address, two.address);
+    let mut suite = Command::new(env!("CARGO_BIN_EXE_conformance-tests"));
+    let output = suite
+        .args(["--cluster", &urls])
+        .output()
+        .expect("the suite's binary runs");
+    assert_eq!(output.status.code(), Some(1));
+    let report = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(
+        report.contains("FAILED MUST cluster/each-node-is-counted-once"),
+        "{report}"
+    );
+    assert!(report.contains("from http://"), "{report}");
+    let output = Command::new(env!("CARGO_BIN_EXE_conformance-tests"))
+        .args(["--cluster", &format!("http://{}", one.address)])
+        .output()
+        .expect("the suite's binary runs");
+    assert_eq!(output.status.code(), Some(2));
+}
+
 /// The line of the guide's access control list that is for this adapter, with the namespaces of the fixture.
 fn acl(adapter: &str) -> String {
     let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("../socketio/src/guide");
