@@ -6,14 +6,17 @@
 //!     cargo run --release -p benches -- list
 //!
 //! `compare` builds and starts every server, runs the scenarios with the servers taking turns, and prints medians,
-//! ratios and the machine. `instructions` counts those of user space under valgrind. `load` plays one scenario against a server that is running already.
+//! ratios and the machine. `instructions` counts those of user space under valgrind, and
+//! `budgets` fails where ours takes more than it may. `load` plays one scenario against a server that is running already.
 
 use std::error::Error;
 use std::io::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
-use benches::compare::{Options, SCENARIOS, ServerKind, compare, instructions, token};
+use benches::compare::{
+    Options, SCENARIOS, ServerKind, check_budgets, compare, instructions, token,
+};
 use benches::load::{self, Dialect, Target, trusting};
 use benches::process::Process;
 use benches::sys;
@@ -21,6 +24,7 @@ use benches::sys;
 const USAGE: &str = "usage: benches compare [--only NAME,..] [--servers NAME,..] [--rounds N] [--millis N] [--profile socket|engine]
        benches load --scenario NAME --address IP:PORT --pid PID [--millis N] [--profile socket|engine] [--auth JSON] [--tls ROOT.pem]
        benches instructions [--only NAME,..] [--servers NAME,..] [--profile socket|engine]
+       benches budgets
        benches token SECRET
        benches list";
 
@@ -31,6 +35,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         "compare" => compare(&parse_compare(rest)?)?,
         "load" => load_one(rest)?,
         "instructions" => count_instructions(&parse_compare(rest)?)?,
+        "budgets" => check_budgets()?,
         "token" => say(&token(rest.first().ok_or(USAGE)?))?,
         "list" => {
             for scenario in &SCENARIOS {

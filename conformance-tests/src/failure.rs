@@ -37,6 +37,14 @@ impl Failure {
         }
     }
 
+    /// A namespace does not let anybody in who has nothing to show.
+    pub(crate) fn refused(namespace: &str, answer: impl fmt::Display) -> Self {
+        Self {
+            kind: Kind::Unmet,
+            message: cut(format!("`{namespace}` refuses the CONNECT with {answer}")),
+        }
+    }
+
     pub(crate) fn unreachable(server: impl fmt::Display, error: &io::Error) -> Self {
         Self {
             kind: Kind::Unreachable,

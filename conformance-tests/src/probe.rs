@@ -20,7 +20,7 @@ use crate::trace::Trace;
 const WORD: &str = "is-this-the-fixture";
 
 /// Characters of an answer that are shown; its beginning says what it is.
-const BRIEF_CHARACTERS: usize = 120;
+const BRIEF_CHARACTERS: usize = 240;
 
 /// Packets that are read before it is given up that one of them is the answer.
 const MAX_PACKETS: usize = 16;
@@ -140,7 +140,7 @@ async fn answers(context: &Context, profile: Profile, transport: Transport) -> V
             if !is_eio3 {
                 link.send("40").await?;
             }
-            link.next("an answer to CONNECT").await?;
+            is_let_in(&link.next("an answer to CONNECT").await?, "/")?;
             let asked = [
                 format!(r#"42["message","{WORD}"]"#),
                 format!(r#"421["message-with-ack","{WORD}"]"#),
@@ -170,10 +170,19 @@ async fn answers(context: &Context, profile: Profile, transport: Transport) -> V
                 context.request(request).await?.is_status(200)?;
             }
             link.send("40/public,").await?;
-            link.next("an answer to CONNECT").await?;
+            is_let_in(&link.next("an answer to CONNECT").await?, "/public")?;
             link.send(r#"42/public,1["whoami"]"#).await?;
             hears(&mut link, |packet| packet.contains("\"sub\"")).await
         }
+    }
+}
+
+/// The answer to CONNECT is not that nobody comes in: whoever goes on regardless loses the connection, which says nothing
+/// about why.
+fn is_let_in(answer: &str, namespace: &str) -> Verdict {
+    match answer.starts_with("44") {
+        true => Err(Failure::refused(namespace, answer)),
+        false => Ok(()),
     }
 }
 
@@ -198,7 +207,10 @@ async fn says_it_in_msgpack(link: &mut Link) -> Verdict {
     };
     link.send_binary(&packet(0, Packed::Map(Vec::new())))
         .await?;
-    link.next_binary().await?;
+    let answer = Packed::decode(&link.next_binary().await?)?;
+    if answer.get("type") == Some(&Packed::Int(4)) {
+        return Err(Failure::refused("/", format_args!("{answer:?}")));
+    }
     let event = Packed::List(vec![Packed::text("message"), Packed::text(WORD)]);
     link.send_binary(&packet(2, event)).await?;
     for _ in 0..MAX_PACKETS {

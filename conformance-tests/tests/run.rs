@@ -8,6 +8,8 @@ use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
 use conformance_tests::{Options, Outcome, Profile, Status};
+use socketio::SocketIo;
+use socketio::auth::{self, AuthContext, Code, Credential, InHandshake, auth_fn};
 use support::{Server, Start, alone, check, table};
 
 fn cli(arguments: &[&str]) -> Output {
@@ -103,6 +105,59 @@ fn a_right_server_that_is_not_the_fixture_is_told_so_in_one_sentence() {
         }
         assert!(since.elapsed() < Duration::from_secs(15), "{profile}");
     }
+}
+
+/// Whatever the profile joins needs no credential there.
+#[test]
+fn a_server_that_lets_nobody_in_is_told_so_and_with_what_it_refuses() {
+    let _alone = alone();
+    let (url, profiles) = guarded();
+    for profile in profiles {
+        let output = cli(&["--url", &url, "--profile", profile]);
+        let told = errors(&output);
+        assert_eq!(output.status.code(), Some(2), "{profile}: {told}");
+        assert_eq!(told.lines().count(), 1, "{told}");
+        for part in [
+            "spec/FIXTURE.md",
+            "refuses the CONNECT with 44",
+            "credentials_required",
+        ] {
+            assert!(told.contains(part), "{profile} {part}: {told}");
+        }
+    }
+}
+
+/// A server all of whose namespaces are guarded, and the profiles to ask it with.
+fn guarded() -> (String, [&'static str; 3]) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let address = listener.local_addr().expect("it is bound");
+    listener.set_nonblocking(true).expect("it is a socket");
+    // Until the test's process ends.
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .expect("threads can be started");
+        runtime.block_on(async {
+            let nobody = auth_fn(|_: AuthContext, _: Credential| async {
+                auth::Outcome::<()>::Reject(Code::InvalidToken.into())
+            });
+            let io = SocketIo::builder()
+                .engine(|engine| engine.allow_eio3(true))
+                .authenticate(InHandshake::new(nobody))
+                .build()
+                .expect("the options do not contradict themselves");
+            for name in ["/", "/public"] {
+                io.namespace(name).open().expect("it is not open yet");
+            }
+            let listener = tokio::net::TcpListener::from_std(listener);
+            io.serve(listener.expect("it does not block")).await
+        })
+    });
+    (
+        format!("http://{address}/socket.io/"),
+        ["socket", "socket-eio3", "auth"],
+    )
 }
 
 #[test]

@@ -162,3 +162,30 @@ fn case_ids_are_unique() {
         assert_eq!(earlier, None, "{} is used twice", case.id());
     }
 }
+
+/// What the table of the README says of each profile's number of cases, which grows: within a tenth.
+#[test]
+fn the_readme_counts_the_cases_of_each_profile() {
+    let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
+    let readme = std::fs::read_to_string(readme).unwrap();
+    let mut said = BTreeMap::new();
+    for row in readme.lines().filter_map(|line| line.strip_prefix("| `")) {
+        let mut cells = row.split(" | ");
+        let (Some(names), Some(counts)) = (cells.next(), cells.next()) else {
+            continue;
+        };
+        let counts = counts.split(", ").filter_map(|count| count.parse().ok());
+        let names = names.split(", ").map(|name| name.trim_matches('`'));
+        said.extend(names.map(str::to_owned).zip(counts));
+    }
+    for profile in Profile::ALL {
+        let cases = conformance_tests::cases();
+        let count = cases.iter().filter(|case| case.profile() == profile);
+        let (count, said): (usize, usize) = (count.count(), said[profile.name()]);
+        assert!(
+            count.abs_diff(said) * 10 <= count,
+            "{}: {count}, not {said}",
+            profile.name()
+        );
+    }
+}

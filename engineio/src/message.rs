@@ -9,6 +9,9 @@ use bytes::Bytes;
 use crate::buffers;
 use crate::websocket::{self, Settings};
 
+/// What a text message begins with: room for its frame's header, and its type.
+const TEXT_PREFIX: [u8; websocket::HEADER_ROOM + 1] = [0, 0, b'4'];
+
 /// The content of a [`Message`].
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -153,8 +156,7 @@ impl MessageBuffer {
         write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
     ) -> Result<(), E> {
         let start = self.frames.len();
-        self.frames.extend_from_slice(&[0; websocket::HEADER_ROOM]);
-        self.frames.push(b'4');
+        self.frames.extend_from_slice(&TEXT_PREFIX);
         match write(&mut self.frames) {
             Ok(()) => {
                 websocket::finish_text_frame(&mut self.frames, start);

@@ -1,5 +1,6 @@
 //! What a session runs on, and the times it lives by.
 
+use std::fmt;
 use std::time::Duration;
 
 /// The transport a session is on.
@@ -13,13 +14,19 @@ pub enum Transport {
 }
 
 impl Transport {
-    /// The name used in the `transport` query parameter.
+    /// The name used in the `transport` query parameter, which `Display` shows too.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Polling => "polling",
             Self::WebSocket => "websocket",
         }
+    }
+}
+
+impl fmt::Display for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
     }
 }
 

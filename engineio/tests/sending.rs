@@ -179,10 +179,12 @@ async fn draining_refuses_new_sessions_and_ends_within_its_deadline() {
     // A polling client that never comes back must not hold it up.
     server.handshake().await;
     let engine = server.engine.clone();
+    assert!(!engine.is_draining());
     let draining = spawn(async move { engine.drain(Duration::from_secs(1)).await });
     for mut socket in sockets {
         assert_eq!(socket.close_frame().await, b"");
     }
+    assert!(server.engine.is_draining());
     let refused = get(server.addr, POLLING).await;
     assert_eq!(refused.status, 503);
     let wait: u64 = refused.header("retry-after").unwrap().parse().unwrap();

@@ -134,6 +134,25 @@ impl From<String> for ConnectError {
     }
 }
 
+/// Its text is what the client reads, as of the errors below, so that middleware may use `?`.
+impl From<JoinError> for ConnectError {
+    fn from(error: JoinError) -> Self {
+        Self::new(error.to_string())
+    }
+}
+
+impl From<EmitError> for ConnectError {
+    fn from(error: EmitError) -> Self {
+        Self::new(error.to_string())
+    }
+}
+
+impl From<AckError> for ConnectError {
+    fn from(error: AckError) -> Self {
+        Self::new(error.to_string())
+    }
+}
+
 /// Why a room was not joined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -23,8 +23,8 @@
 //! # Ok(()) }
 //! ```
 //!
-//! [`SocketIo::serve`] owns its listener. [`SocketIo::service`] goes behind a hyper server, and with feature `tower`
-//! into an axum router: `Router::new().route_service("/socket.io/", io.service())`.
+//! [`SocketIo::serve`] owns its listener. [`SocketIo::service`] goes behind a hyper server, and with feature `tower` a
+//! layer goes around the routes of axum: `Router::new().layer(io.layer())`.
 //!
 //! # Handlers
 //!

@@ -15,6 +15,11 @@ enum Items<T> {
 }
 
 impl<T> Queue<T> {
+    /// An empty one.
+    pub(crate) const fn new() -> Self {
+        Self(None)
+    }
+
     pub(crate) fn push_back(&mut self, item: T) {
         match self.0.as_deref_mut() {
             None => self.0 = Some(Box::new(Items::One(item))),
@@ -68,6 +73,29 @@ impl<T> Queue<T> {
         }
     }
 
+    /// Whether there is anything to [`release`](Self::release), or something waits.
+    #[inline]
+    pub(crate) fn has_memory(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Takes the memory of a queue in which nothing waits, for another to [`borrow`](Self::borrow). `None` if there is none,
+    /// or more than one item has room in it: that is given back.
+    pub(crate) fn take_memory(&mut self) -> Option<Self> {
+        if !self.is_empty() {
+            return None;
+        }
+        let memory = self.0.take()?;
+        matches!(*memory, Items::None).then_some(Self(Some(memory)))
+    }
+
+    /// Uses the memory that another has left, if it has none.
+    pub(crate) fn borrow(&mut self, memory: Self) {
+        if self.0.is_none() && memory.is_empty() {
+            self.0 = memory.0;
+        }
+    }
+
     /// Gives the memory back if nothing waits.
     pub(crate) fn release(&mut self) {
         // As a rule it has none.
@@ -79,13 +107,31 @@ impl<T> Queue<T> {
 
 impl<T> Default for Queue<T> {
     fn default() -> Self {
-        Self(None)
+        Self::new()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn memory_goes_to_another_when_nothing_waits_in_it_and_it_is_small() {
+        let (mut one, mut other) = (Queue::default(), Queue::default());
+        assert!(one.take_memory().is_none());
+        one.push_back(1);
+        assert!(one.take_memory().is_none(), "it is in use");
+        one.pop_front();
+        let memory = one.take_memory().unwrap();
+        assert!(!one.has_memory());
+        other.borrow(memory);
+        assert!(other.has_memory() && other.is_empty());
+        other.push_back(2);
+        other.push_back(3);
+        assert_eq!((other.pop_front(), other.pop_front()), (Some(2), Some(3)));
+        assert!(other.take_memory().is_none(), "it has room for many");
+        assert!(!other.has_memory());
+    }
 
     #[test]
     fn items_leave_in_order_and_none_leaves_memory_behind() {

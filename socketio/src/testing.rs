@@ -29,7 +29,7 @@
 //!
 //! # Levels
 //!
-//! * *Typed*: [`connect`](TestClient::connect), [`emit`](TestClient::emit),
+//! * *Typed*: [`connect`](TestClient::connect), [`try_connect`](TestClient::try_connect), [`emit`](TestClient::emit),
 //!   [`emit_with_ack`](TestClient::emit_with_ack), [`expect_event`](TestClient::expect_event),
 //!   [`answer`](TestClient::answer). Arguments are what handlers take and emit: any serde type,
 //!   [`Args`](crate::Args) for several, [`Binary`](crate::Binary) for bytes.
@@ -52,15 +52,22 @@
 //! Where nothing follows, [`expect_silence`](TestClient::expect_silence) waits, on a virtual clock at no cost.
 
 mod builder;
+mod refused;
 mod typed;
 
 pub use self::builder::TestClientBuilder;
+pub use self::refused::Refused;
 pub use crate::clock::set_wall_clock;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use http::Extensions;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
+use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
 use crate::facade::server::SocketIo;
@@ -87,7 +94,14 @@ impl TestClientBuilder {
     ///
     /// When the server refuses it.
     pub async fn open<D: Send + Sync + 'static>(self, io: &SocketIo<D>) -> TestClient {
-        TestClient::open_request(io, self.peer, &self.request()).await
+        let (stream, far) = tokio::io::duplex(PIPE_BYTES);
+        let request = self.request();
+        if self.extensions.is_empty() {
+            serve(io.clone(), far, self.peer);
+        } else {
+            serve_behind_a_layer(io, far, self.peer, self.extensions);
+        }
+        TestClient::open_request(stream, &request).await
     }
 }
 
@@ -145,14 +159,8 @@ impl TestClient {
         TestClientBuilder::new()
     }
 
-    /// Serves the other end of a pipe and speaks the opening request.
-    async fn open_request<D: Send + Sync + 'static>(
-        io: &SocketIo<D>,
-        peer: Option<SocketAddr>,
-        request: &str,
-    ) -> Self {
-        let (stream, far) = tokio::io::duplex(PIPE_BYTES);
-        serve(io.clone(), far, peer);
+    /// Speaks the opening request to whoever serves the other end of the pipe.
+    async fn open_request(stream: DuplexStream, request: &str) -> Self {
         let mut client = Self {
             stream,
             unread: Vec::new(),
@@ -340,6 +348,29 @@ fn serve<D: Send + Sync + 'static>(
     peer: Option<SocketAddr>,
 ) {
     tokio::spawn(async move { io.serve_stream(stream, peer).await });
+}
+
+/// The same behind a hyper server, with a layer that puts these into each request: the engine's own door knows of none.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the server's side of one test; ends with the client"
+)]
+fn serve_behind_a_layer<D: Send + Sync + 'static>(
+    io: &SocketIo<D>,
+    stream: DuplexStream,
+    peer: Option<SocketAddr>,
+    extensions: Extensions,
+) {
+    let service = match peer {
+        Some(peer) => io.service().peer(peer),
+        None => io.service(),
+    };
+    let layered = service_fn(move |mut request: http::Request<Incoming>| {
+        request.extensions_mut().extend(extensions.clone());
+        service.call(request)
+    });
+    let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), layered);
+    tokio::spawn(connection.with_upgrades());
 }
 
 /// A frame of a client, masked with zeros.

@@ -11,7 +11,7 @@ use socketio::auth::{AuthContext, Credential, Grant, InHandshake, Outcome, auth_
 use socketio::cluster::LocalBus;
 use socketio::namespace::NamespaceEvent;
 use socketio::testing::TestClient;
-use socketio::{Ack, BuildError, ConnectError, JoinError, Socket, SocketIo};
+use socketio::{Ack, BuildError, JoinError, Socket, SocketIo};
 
 use support::{Flavor, Server, WebSocket, within};
 
@@ -144,7 +144,7 @@ async fn a_socket_leaves_all_rooms_at_once_also_those_it_is_yet_to_join() {
             socket.join("lobby").unwrap();
             socket.leave_all();
             socket.join("hall").unwrap();
-            Ok::<_, ConnectError>(())
+            Ok(())
         })
         .on("leave", |socket, (): ()| async move {
             socket.join("stage")?;

@@ -130,6 +130,55 @@ async fn fifty_thousand_echoes_come_back_in_order_during_an_upgrade() {
     }
 }
 
+/// Each of two namespaces hears of it, once, before the event behind the packet that switches; one that is joined later
+/// does not.
+#[tokio::test]
+async fn sockets_hear_that_their_client_has_moved_before_anything_that_comes_over_the_new_transport()
+ {
+    for flavor in Flavor::ALL {
+        let log = Log::default();
+        let io = builder().build().unwrap();
+        for name in ["/", "/other", "/later"] {
+            let (hook, handler) = (log.clone(), log.clone());
+            io.namespace(name)
+                .on_upgrade(move |socket, transport| {
+                    let line = format!("{} is on {transport}", socket.namespace_name());
+                    hook.lock().unwrap().push(line);
+                })
+                .on("say", move |socket, text: String| {
+                    handler.lock().unwrap().push(text);
+                    std::future::ready(Ack(socket.transport().as_str()))
+                })
+                .open()
+                .unwrap();
+        }
+        let server = Server::start(flavor, &io);
+        let client = Polling::join(server.address).await;
+        client.post(&["40/other,".to_owned()]).await;
+        assert!(client.get().await[0].starts_with("40/other,{"));
+        client.post(&[r#"421["say","before"]"#.to_owned()]).await;
+        assert_eq!(client.get().await, [r#"431["polling"]"#]);
+        let mut candidate = WebSocket::candidate(server.address, &client.sid).await;
+        candidate.writer.send("2probe").await;
+        assert_eq!(candidate.reader.text().await, "3probe");
+        candidate.writer.push("5");
+        candidate.writer.push(r#"422["say","after"]"#);
+        candidate.writer.push("40/later,");
+        candidate.writer.flush().await;
+        assert_eq!(candidate.reader.text().await, r#"432["websocket"]"#);
+        assert!(candidate.reader.text().await.starts_with("40/later,{"));
+        let mut log = std::mem::take(&mut *log.lock().unwrap());
+        log[1..3].sort();
+        let moved = [
+            "before",
+            "/ is on websocket",
+            "/other is on websocket",
+            "after",
+        ];
+        assert_eq!(log, moved);
+    }
+}
+
 /// Far more of them than may wait at once, so that reading stops and goes on again and again.
 //= SRV-ORD-02 test
 #[tokio::test]

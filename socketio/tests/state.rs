@@ -43,7 +43,7 @@ fn counting() -> (SocketIo, mpsc::UnboundedReceiver<(u32, u32)>) {
         .middleware(|socket: Socket| async move {
             let number = socket.state::<Arrivals>().0.fetch_add(1, Ordering::Relaxed);
             socket.extensions().insert(Profile { number });
-            Ok::<_, ConnectError>(())
+            Ok(())
         })
         .on("number", |socket, (): ()| async move {
             Ack(socket.extensions().get::<Profile>().unwrap().number)

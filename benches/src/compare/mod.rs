@@ -1,5 +1,6 @@
 //! Side by side: the servers take turns at every scenario, so that whatever else the machine does meets all alike.
 
+mod budgets;
 mod instructions;
 mod machine;
 mod options;
@@ -11,6 +12,7 @@ mod token;
 use std::error::Error;
 use std::io::Write as _;
 
+pub use budgets::check_budgets;
 pub use instructions::instructions;
 pub use options::Options;
 pub use scenarios::{SCENARIOS, Spec};

@@ -5,6 +5,7 @@
 mod claims;
 mod docs;
 mod floors;
+mod names;
 mod sources;
 mod surface;
 

@@ -189,6 +189,12 @@ impl<D: Send + Sync + 'static> Engine<D> {
         drain::run(&self.hub, deadline).await;
     }
 
+    /// True from the beginning of [`drain`](Self::drain) or [`close`](Self::close) on: new sessions are refused.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        *self.hub.is_draining.lock()
+    }
+
     /// The engine's counters.
     #[must_use]
     pub fn stats(&self) -> Stats {

@@ -14,12 +14,6 @@ const OWN_BUFFER_MIN_BYTES: usize = 16 * 1024;
 /// A buffer grows by at most this much ahead of the bytes that have really come.
 const GROWTH_MAX_BYTES: usize = 256 * 1024;
 
-/// The length of a payload that is told by the second byte alone.
-const SHORT_MAX_BYTES: usize = 125;
-
-/// The header of a frame with such a payload, its mask included.
-const SHORT_HEADER_BYTES: usize = 6;
-
 /// What a client sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Event<'a> {
@@ -125,23 +119,37 @@ impl Decoder {
 
     /// The next event, and the input behind it; `None` when the input holds no further whole frame. All of the
     /// input is consumed then.
+    #[inline]
     pub(crate) fn decode<'d, 'i: 'd>(
         &'d mut self,
-        mut input: &'i mut [u8],
+        input: &'i mut [u8],
     ) -> Result<Option<(Event<'d>, &'i mut [u8])>, Fault> {
         if self.filled == 0 {
             self.kept = Vec::new();
-            if let Some((opcode, mask, length)) = self.short_message(input) {
-                let (frame, rest) = input.split_at_mut(SHORT_HEADER_BYTES.saturating_add(length));
-                let payload = frame.get_mut(SHORT_HEADER_BYTES..).unwrap_or_default();
-                mask::apply(payload, mask);
-                let event = match opcode {
+            if let Some(header) = self.whole_message(input) {
+                let (frame, rest) = input.split_at_mut(header.frame_bytes());
+                let payload = frame.get_mut(header.header_bytes..).unwrap_or_default();
+                mask::apply(payload, header.mask);
+                let event = match header.opcode {
                     Opcode::Text => Event::Text(self.text(payload)?),
                     _ => Event::Binary(payload),
                 };
                 return Ok(Some((event, rest)));
             }
+            // As behind the last frame of nearly every read.
+            if input.is_empty() {
+                return Ok(None);
+            }
         }
+        self.decode_any(input)
+    }
+
+    /// The long way, by itself: what it needs of the stack would be made room for on the short one too.
+    #[inline(never)]
+    fn decode_any<'d, 'i: 'd>(
+        &'d mut self,
+        mut input: &'i mut [u8],
+    ) -> Result<Option<(Event<'d>, &'i mut [u8])>, Fault> {
         loop {
             if self.is_over {
                 return Ok(None);
@@ -213,24 +221,41 @@ impl Decoder {
         }
     }
 
-    /// The kind, the mask and the length of a whole message of at most 125 bytes that the input begins with, neither in
-    /// fragments nor compressed. Nearly all are such, and of these two bytes tell all that has to be checked; anything else is
-    /// [`parse_header`](Self::parse_header)'s.
+    /// The header of a whole message of less than 64 KiB that the input begins with, neither in fragments nor compressed.
+    /// Nearly all are such, and of these two bytes tell all that has to be checked; anything else is
+    /// [`parse_header`](Self::parse_header)'s, which takes a hundred instructions more.
     #[inline]
-    fn short_message(&self, input: &[u8]) -> Option<(Opcode, [u8; 4], usize)> {
-        let &[first, second, a, b, c, d, ref behind @ ..] = input else {
-            return None;
-        };
+    fn whole_message(&self, input: &[u8]) -> Option<Header> {
+        let (&[first, second], behind) = input.split_first_chunk()?;
         let opcode = match first {
             0x81 => Opcode::Text,
             0x82 => Opcode::Binary,
             _ => return None,
         };
-        let length = usize::from(second & 0x7f);
-        let is_short = second >= 0x80 && length <= SHORT_MAX_BYTES && length <= behind.len();
+        // The second begins with the bit that says that there is a mask.
+        let (length, header_bytes, mask, payload) = match second {
+            0x80..=0xfd => {
+                let (mask, payload) = behind.split_first_chunk()?;
+                (usize::from(second & 0x7f), 6, *mask, payload)
+            }
+            0xfe => {
+                let (length, behind) = behind.split_first_chunk()?;
+                let (mask, payload) = behind.split_first_chunk()?;
+                (usize::from(u16::from_be_bytes(*length)), 8, *mask, payload)
+            }
+            _ => return None,
+        };
+        let is_whole = length <= payload.len();
         let is_welcome =
             length <= self.max_message_bytes && self.fragments.is_none() && !self.is_over;
-        (is_short && is_welcome).then_some((opcode, [a, b, c, d], length))
+        (is_whole && is_welcome).then_some(Header {
+            opcode,
+            is_final: true,
+            is_compressed: false,
+            mask,
+            length,
+            header_bytes,
+        })
     }
 
     /// Moves bytes into the partial frame: first until its header is whole, then until it is.

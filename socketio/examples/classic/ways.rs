@@ -33,7 +33,11 @@ pub(crate) fn query(tokens: Tokens) -> Result<SocketIo<Value>, BuildError> {
     io.namespace("/")
         .middleware(|socket: Socket<Value>| async move {
             let is_banned = socket.data()["banned"] == true; // from here on as before
-            if is_banned { Err("banned") } else { Ok(()) }
+            if is_banned {
+                Err("banned".into())
+            } else {
+                Ok(())
+            }
         })
         .on("whoami", whoami)
         .open()?;

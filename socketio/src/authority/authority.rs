@@ -107,7 +107,7 @@ impl AuthOptions {
     }
 }
 
-/// Whom a trusted proxy speaks for. `None` where the peer itself is the client.
+/// Whom a trusted proxy speaks for. `None` where the peer itself is the client, or nothing says otherwise.
 fn forwarded_by(
     proxies: &TrustedProxies,
     request: &engineio::RequestView<'_>,
@@ -129,7 +129,9 @@ fn forwarded_by(
         Some(said) => said.eq_ignore_ascii_case(b"https") || said.eq_ignore_ascii_case(b"wss"),
         None => request.is_secure(),
     };
-    let is_as_seen = client == peer && is_secure == request.is_secure();
+    // A proxy on the client's own machine names its own address: it speaks for a client all the same.
+    let is_named = client.is_some() && request.header("x-forwarded-for").is_some();
+    let is_as_seen = !is_named && client == peer && is_secure == request.is_secure();
     let forwarded = || client.map_or_else(Forwarded::unknown, Forwarded::new);
     (!is_as_seen).then(|| forwarded().secure(is_secure))
 }

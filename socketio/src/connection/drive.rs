@@ -83,6 +83,7 @@ impl Client {
         state.is_pumping = true;
         // The first does not pass through the queue, which therefore seldom needs memory.
         loop {
+            state.make_output_room();
             state.machine.handle_input(now, limits, input);
             while let Some(output) = state.machine.poll_output() {
                 drop(state);
@@ -120,6 +121,6 @@ impl Client {
     }
 
     pub(super) fn push(&self, call: Call) {
-        self.state.lock().inbox.push(call);
+        self.state.lock().push_call(call);
     }
 }

@@ -82,6 +82,11 @@ impl engineio::Handler for Shell {
         client.feed(connection, Input::Timeout);
     }
 
+    fn on_upgrade(&self, connection: &Connection<Client>) {
+        let client = connection.data();
+        client.tell_all(|socket| &socket.space.handlers.upgraded);
+    }
+
     fn on_slow(&self, connection: &Connection<Client>) {
         let client = connection.data();
         client.tell_all(|socket| &socket.space.handlers.slow);
@@ -109,15 +114,27 @@ impl engineio::Handler for Shell {
 /// What came in.
 impl Client {
     fn receive(&self, connection: &Connection<Self>, message: Message<'_>) -> Flow {
-        let (size, now) = (message.as_bytes().len(), message.read_at());
         let was_waiting = self.is_waiting.load(Ordering::Relaxed);
         let settings = &self.server.settings;
         if !was_waiting
             && let Some(packet) =
                 Decoder::plain_event(&self.server.codec, message.payload(), &settings.packets)
         {
+            let now = message.read_at();
             return self.take_event(connection, self.state.lock(), now, &packet);
         }
+        self.receive_any(connection, message, was_waiting)
+    }
+
+    /// The long way, by itself: what it needs of the stack would be made room for on the short one too.
+    #[inline(never)]
+    fn receive_any(
+        &self,
+        connection: &Connection<Self>,
+        message: Message<'_>,
+        was_waiting: bool,
+    ) -> Flow {
+        let (size, now) = (message.as_bytes().len(), message.read_at());
         let mut decoder = if was_waiting {
             std::mem::take(&mut self.state.lock().decoder)
         } else {
@@ -188,8 +205,20 @@ impl Client {
 
     /// Calls hooks for every joined socket.
     fn tell_all(&self, hooks: impl Fn(&Core) -> &[SocketHook]) {
+        let to_tell: Vec<Arc<Core>> = {
+            let state = self.state.lock();
+            let joined = state.machine.joined();
+            // Most namespaces have no such hook: then nothing is allocated.
+            joined
+                .filter(|socket| !hooks(socket).is_empty())
+                .cloned()
+                .collect()
+        };
+        if to_tell.is_empty() {
+            return;
+        }
         let _entered = self.runtime.enter();
-        for socket in self.joined() {
+        for socket in to_tell {
             for hook in hooks(&socket) {
                 if guard(|| hook(&socket)).is_err() {
                     socket.disconnect();
@@ -335,9 +364,27 @@ impl Client {
         if state.inbox.begin_event(&settings.inbox) {
             drop(state);
             self.dispatch(connection, &socket, packet);
-            self.call_on(connection, now);
+            // A third of the instructions of `call_on`, which would do the same.
+            let is_over = self.state.lock().end_calls_quietly();
+            if !is_over {
+                self.call_on(connection, now);
+            }
             return Flow::Continue;
         }
+        self.set_event_aside(connection, state, now, socket, packet)
+    }
+
+    /// An event that has to wait for its turn.
+    #[inline(never)]
+    fn set_event_aside(
+        &self,
+        connection: &Connection<Self>,
+        mut state: MutexGuard<'_, State>,
+        now: Instant,
+        socket: Arc<Core>,
+        packet: &Packet<'_>,
+    ) -> Flow {
+        let settings = &self.server.settings;
         let held = HeldPacket::new(packet);
         state.inbox.push_event(HeldEvent { socket, held });
         let reading = state.inbox.reading(&settings.inbox, self.is_awaited());

@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use engineio::OverflowPolicy;
+use engineio::{OverflowPolicy, Transport};
 use socketio_auth::{Policy, server::DynPolicy};
 
 use super::handler::{IdentityChange, IntoAck, IntoConnect, Typed};
@@ -288,6 +288,30 @@ impl<D: Send + Sync + 'static, S, K> NamespaceBuilder<D, S, K> {
         self.retype()
     }
 
+    /// Adds a hook that hears when a client has moved to another transport, from long-polling to WebSocket: each socket that
+    /// is in then, before anything that comes over the new one. It must not block. A socket that comes in later is on it
+    /// already, as [`Socket::transport`] says.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), socketio::BuildError> {
+    /// let io = socketio::SocketIo::new();
+    /// io.namespace("/")
+    ///     .on_upgrade(|socket, transport| println!("{} is on {transport}", socket.id()))
+    ///     .open()?;
+    /// # Ok(()) }
+    /// ```
+    pub fn on_upgrade<F>(mut self, hook: F) -> NamespaceBuilder<D, Decided, K>
+    where
+        F: Fn(&Socket<D>, Transport) + Send + Sync + 'static,
+    {
+        let upgraded = &mut self.handlers.upgraded;
+        upgraded.push(Box::new(move |socket| {
+            let transport = socket.connection.transport();
+            hook(&Socket::new(Arc::clone(socket)), transport);
+        }));
+        self.retype()
+    }
+
     /// Adds connect middleware: it decides, after authentication, whether a client may join, and the client waits
     /// meanwhile. Several are asked one after the other; an error ends the attempt and is sent to the client.
     ///
@@ -298,12 +322,27 @@ impl<D: Send + Sync + 'static, S, K> NamespaceBuilder<D, S, K> {
     /// What the socket joins here takes effect when the client is let in; what is emitted to it precedes the answer to
     /// its CONNECT. Middleware is dropped when the client leaves, and where there is a policy after its
     /// [`middleware_timeout`](socketio_auth::NamespacePolicy::middleware_timeout). A panic refuses with `internal error`.
+    ///
+    /// The error is a [`ConnectError`], which text and the errors of joining and emitting become: by `?`, or by `.into()`.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), socketio::BuildError> {
+    /// let io = socketio::SocketIo::new();
+    /// io.namespace("/")
+    ///     .middleware(|socket| async move {
+    ///         let auth = socket.auth();
+    ///         let team = auth["team"].as_str().ok_or("which team?")?;
+    ///         socket.join(format!("team:{team}"))?;
+    ///         Ok(())
+    ///     })
+    ///     .open()?;
+    /// # Ok(()) }
+    /// ```
     //= SRV-ORD-04
-    pub fn middleware<F, Fut, E>(mut self, middleware: F) -> NamespaceBuilder<D, Decided, K>
+    pub fn middleware<F, Fut>(mut self, middleware: F) -> NamespaceBuilder<D, Decided, K>
     where
         F: Fn(Socket<D>) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Result<(), E>> + Send + 'static,
-        E: Into<ConnectError> + 'static,
+        Fut: Future<Output = Result<(), ConnectError>> + Send + 'static,
     {
         let middleware = Box::new(Typed::<D, _>::new(middleware));
         self.handlers.middleware.push(middleware);
@@ -312,7 +351,8 @@ impl<D: Send + Sync + 'static, S, K> NamespaceBuilder<D, S, K> {
 
     /// Adds a handler that is called when a socket has joined, after its CONNECT was answered.
     ///
-    /// An error, or a panic, disconnects the socket. Events do not wait for a connect handler that waits.
+    /// An error of any type, or a panic, disconnects the socket. Events do not wait for a connect handler that waits: what
+    /// their handlers need is loaded in [`middleware`](Self::middleware), where the client waits.
     pub fn on_connect<F, Fut>(mut self, handler: F) -> NamespaceBuilder<D, Decided, K>
     where
         F: Fn(Socket<D>) -> Fut + Send + Sync + 'static,

@@ -327,10 +327,7 @@ impl<D> Namespace<D> {
 
 /// The rooms that these sockets have joined, each once and in order.
 fn rooms_of(sockets: &[FetchedSocket]) -> Vec<Room> {
-    let rooms = sockets.iter().flat_map(|socket| {
-        let is_own = |room: &&Room| room.as_str() == socket.id().as_str();
-        socket.rooms().iter().filter(move |room| !is_own(room))
-    });
+    let rooms = sockets.iter().flat_map(|socket| socket.rooms());
     let distinct: BTreeSet<&Room> = rooms.collect();
     distinct.into_iter().cloned().collect()
 }

@@ -35,7 +35,7 @@ impl<D> Socket<D> {
     ///
     /// ```
     /// use std::sync::atomic::{AtomicU32, Ordering};
-    /// use socketio::{Ack, ConnectError, Socket, SocketIo};
+    /// use socketio::{Ack, Socket, SocketIo};
     ///
     /// struct Locale(String);
     /// #[derive(Default)]
@@ -47,7 +47,7 @@ impl<D> Socket<D> {
     ///     .middleware(|socket: Socket| async move {
     ///         let locale = socket.handshake().query_value("locale").unwrap_or("en".into());
     ///         socket.extensions().insert(Locale(locale.into_owned()));
-    ///         Ok::<_, ConnectError>(())
+    ///         Ok(())
     ///     })
     ///     .on("click", |socket, (): ()| async move {
     ///         let clicks = socket.extensions().get_or_insert_with(Clicks::default);

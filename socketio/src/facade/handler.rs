@@ -3,10 +3,12 @@
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll, ready};
 
 use engineio::Sent;
+use pin_project_lite::pin_project;
 use sealed::{Accept as _, Answer as _};
 use serde::Serialize;
 
@@ -46,7 +48,8 @@ pub struct NoAck;
 #[diagnostic::on_unimplemented(
     message = "an event handler must return `()`, `Ack<T>`, `NoAck`, `Sent` or a `Result` of these, not `{Self}`",
     label = "what this handler returns is no acknowledgement",
-    note = "wrap what the client shall get: `Ack(value)`"
+    note = "wrap what the client shall get: `Ack(value)`",
+    note = "an error is told to the client too, so it must be `serde::Serialize`: `.map_err(|error| error.to_string())?` makes it text"
 )]
 pub trait IntoAck: sealed::Answer {}
 
@@ -54,17 +57,22 @@ impl IntoAck for () {}
 impl<T: Serialize> IntoAck for Ack<T> {}
 impl IntoAck for NoAck {}
 impl IntoAck for Sent {}
+// What is missing is told of the whole of it: that some error is not `Serialize` does not say where to go from there.
+#[diagnostic::do_not_recommend]
 impl<A: IntoAck, E: Serialize> IntoAck for Result<A, E> {}
 
-/// What a handler of connects or of changes of the holder may return. An error disconnects the socket.
+/// What a handler of connects or of changes of the holder may return. An error of any type disconnects the socket; nobody
+/// is told what it was.
 #[diagnostic::on_unimplemented(
-    message = "a connect handler must return `()`, `Sent` or a `Result` of these whose error is a `std::error::Error`, not `{Self}`"
+    message = "a connect handler must return `()`, `Sent` or a `Result` of these, not `{Self}`",
+    label = "nobody is told what this handler returns",
+    note = "what the client shall get is emitted: `socket.emit(\"welcome\", &value)`"
 )]
 pub trait IntoConnect: sealed::Accept {}
 
 impl IntoConnect for () {}
 impl IntoConnect for Sent {}
-impl<A: IntoConnect, E: std::error::Error> IntoConnect for Result<A, E> {}
+impl<A: IntoConnect, E> IntoConnect for Result<A, E> {}
 
 /// What the two traits do. It is none of the application's, so that it may change.
 mod sealed {
@@ -123,7 +131,7 @@ mod sealed {
         }
     }
 
-    impl<A: IntoConnect, E: std::error::Error> Accept for Result<A, E> {
+    impl<A: IntoConnect, E> Accept for Result<A, E> {
         fn accept(self) -> bool {
             self.is_ok_and(Accept::accept)
         }
@@ -165,6 +173,34 @@ impl<A, F> Typed<A, F> {
     }
 }
 
+pin_project! {
+    /// A handler that runs, and the right to acknowledge with what it returns. An `async` block that awaits the handler would
+    /// keep it twice, and move it from one place to the other.
+    struct Acknowledging<Fut> {
+        #[pin]
+        handler: Fut,
+        ack: Option<AckSender>,
+    }
+}
+
+impl<Fut> Future for Acknowledging<Fut>
+where
+    Fut: Future,
+    Fut::Output: IntoAck,
+{
+    type Output = ();
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.project();
+        let answer = ready!(this.handler.poll(cx));
+        if let Some(sender) = this.ack.take() {
+            answer.answer(sender);
+        }
+        Poll::Ready(())
+    }
+}
+
 impl<D, T, F, Fut> EventHandler for Typed<(D, T), F>
 where
     D: Send + Sync + 'static,
@@ -180,13 +216,8 @@ where
         ack: Option<AckSender>,
     ) -> Result<Option<Running>, ArgsError> {
         let args = T::from_args(args)?;
-        let answer = (self.call)(Socket::new(Arc::clone(socket)), args);
-        let mut running = Box::pin(async move {
-            let answer = answer.await;
-            if let Some(sender) = ack {
-                answer.answer(sender);
-            }
-        });
+        let handler = (self.call)(Socket::new(Arc::clone(socket)), args);
+        let mut running = Box::pin(Acknowledging { handler, ack });
         // While its type is known, which most handlers do not outlive.
         Ok(match poll_unguarded(running.as_mut()) {
             Poll::Ready(()) => None,
@@ -261,17 +292,15 @@ where
     }
 }
 
-impl<D, F, Fut, E> Middleware for Typed<D, F>
+impl<D, F, Fut> Middleware for Typed<D, F>
 where
     D: Send + Sync + 'static,
     F: Fn(Socket<D>) -> Fut + Send + Sync,
-    Fut: Future<Output = Result<(), E>> + Send + 'static,
-    E: Into<ConnectError>,
+    Fut: Future<Output = Result<(), ConnectError>> + Send + 'static,
 {
     fn start(&self, socket: &Arc<Core>, candidate: Option<&Arc<Candidate>>) -> Admission {
         let socket = Socket::asked_about(Arc::clone(socket), candidate.cloned());
-        let started = (self.call)(socket);
-        Box::pin(async move { started.await.map_err(Into::into) })
+        Box::pin((self.call)(socket))
     }
 }
 

@@ -52,7 +52,7 @@ impl<D> SocketIoBuilder<D> {
     /// the same.
     ///
     /// ```
-    /// use socketio::{ConnectError, Socket, SocketIo};
+    /// use socketio::{Socket, SocketIo};
     ///
     /// /// What a layer of the application puts into requests.
     /// #[derive(Clone)]
@@ -64,10 +64,9 @@ impl<D> SocketIoBuilder<D> {
     /// let io = SocketIo::builder().keep_extension::<CurrentUser>().build()?;
     /// io.namespace("/")
     ///     .middleware(|socket: Socket| async move {
-    ///         match socket.handshake().extension::<CurrentUser>() {
-    ///             Some(user) => Ok(socket.join(format!("user:{}", user.name)).unwrap_or_default()),
-    ///             None => Err(ConnectError::new("log in first")),
-    ///         }
+    ///         let user = socket.handshake().extension::<CurrentUser>().ok_or("log in first")?;
+    ///         socket.join(format!("user:{}", user.name))?;
+    ///         Ok(())
     ///     })
     ///     .open()?;
     /// # Ok(()) }

@@ -464,6 +464,13 @@ impl<D: Send + Sync + 'static> SocketIo<D> {
         self.engine.serve_tcp(stream, peer).await;
     }
 
+    /// True from the beginning of [`drain`](Self::drain) or [`close`](Self::close) on: new clients are refused, and a health
+    /// check should fail.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.engine.is_draining()
+    }
+
     /// Closes every connection at once and refuses new ones; the reason that handlers see is
     /// [`ServerShuttingDown`](crate::DisconnectReason::ServerShuttingDown). Handlers that wait are
     /// dropped.
@@ -533,7 +540,7 @@ impl SocketIoService {
     ///
     /// let io = socketio::SocketIo::new();
     /// let service = io.service().peer_from(|ConnectInfo(peer): &ConnectInfo<SocketAddr>| *peer);
-    /// let app: Router = Router::new().route_service("/socket.io/", service);
+    /// let app: Router = Router::new().layer(service.into_layer());
     /// // Only this has axum say it.
     /// let app = app.into_make_service_with_connect_info::<SocketAddr>();
     /// # let _ = app;

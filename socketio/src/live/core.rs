@@ -226,7 +226,7 @@ impl Core {
     /// The handlers that only this socket has for an event; `None` when it has none at all.
     #[inline]
     pub(crate) fn listeners_of(&self, event: &str) -> Option<Vec<Arc<dyn EventHandler>>> {
-        if !self.has_listeners.load(Ordering::Acquire) {
+        if !self.has_listeners() {
             return None;
         }
         let mut state = self.state.lock();
@@ -234,10 +234,15 @@ impl Core {
         Some(listeners.take(event))
     }
 
-    /// What sees every event of this socket alone.
+    /// False when it never had listeners of its own, as most.
     #[inline]
+    pub(crate) fn has_listeners(&self) -> bool {
+        self.has_listeners.load(Ordering::Acquire)
+    }
+
+    /// What sees every event of this socket alone.
     pub(crate) fn watchers(&self) -> Watchers {
-        if !self.has_listeners.load(Ordering::Acquire) {
+        if !self.has_listeners() {
             return Watchers::default();
         }
         let state = self.state.lock();

@@ -21,7 +21,12 @@ use crate::proto::recovery::{Bounds, Log, Offset, Session};
 use crate::proto::room::Selection;
 use crate::running::guard;
 
-/// How clients that lost their connection get back what they had: their id, their rooms, and the events they missed.
+/// How clients that lost their connection get back what they had: their id, their rooms, the events they missed, and
+/// in the same process what the application [keeps](crate::Socket::extensions) with them.
+///
+/// Connect middleware is passed over for them, unless [`skip_middleware(false)`](Self::skip_middleware) has it asked: what it would put into
+/// the extensions is there from the first time. [`on_connect`](crate::NamespaceBuilder::on_connect) runs, and tells them apart by
+/// [`is_recovered`](crate::Socket::is_recovered).
 ///
 /// Changed with [`SocketIoBuilder::recovery`](crate::SocketIoBuilder::recovery); off without it. All namespaces of the
 /// server share the bounds. When one is reached the oldest is forgotten. A client that missed something of it is
@@ -42,7 +47,7 @@ use crate::running::guard;
 /// it left an earlier one is connected anew.
 ///
 /// Where the adapter of a cluster has a [log](crate::cluster::Adapter::log) that the servers share, a client gets all that on
-/// whichever of them it comes to. Events go by the log then, each named by its entry there; those of one namespace are heard
+/// whichever of them it comes to, and of its extensions what was shared, as [`recovered_data`](crate::Socket::recovered_data). Events go by the log then, each named by its entry there; those of one namespace are heard
 /// in one order by the clients of all servers. `emit` returns before its clients have the event, so one who leaves a room,
 /// or is disconnected, right behind it may miss it, and events that are volatile, local, or to be acknowledged may overtake it; [`overflow`](crate::Broadcast::overflow) and
 /// [`conflate`](crate::Broadcast::conflate) do not hold for it. The rooms of a client are those that were saved last. Where an adapter

@@ -53,6 +53,9 @@ pub(crate) struct Space {
     pub(crate) nobody: ErasedIdentity,
     /// How events are sent unless a call says otherwise.
     pub(crate) options: SendOptions,
+    /// As the engine does by default, and no hook of the namespace looks at them: found out once, since it is asked for
+    /// each event.
+    sends_plainly: bool,
     ack_ids: AtomicU64,
     is_closed: AtomicBool,
     directory: Weak<Directory<Self>>,
@@ -83,6 +86,12 @@ impl Space {
         !self.handlers.any_outgoing.is_empty() || !self.outgoing_hooks.is_empty()
     }
 
+    /// Whether events are sent in the engine's default way, with nobody looking at them.
+    #[inline]
+    pub(crate) fn sends_plainly(&self) -> bool {
+        self.sends_plainly && self.outgoing_hooks.is_empty()
+    }
+
     pub(crate) fn new(
         server: &Server,
         name: Arc<str>,
@@ -101,6 +110,8 @@ impl Space {
             rooms: Lock::new(Rooms::new()),
             waiting: Lock::new(SocketMap::default()),
             options: handlers.options,
+            sends_plainly: handlers.options == SendOptions::new()
+                && handlers.any_outgoing.is_empty(),
             order: Lock::new(()),
             handlers,
             outgoing_hooks: OutgoingHooks::default(),

@@ -360,6 +360,22 @@ impl<A: Application> Client<A> {
         self.outputs.pop_front()
     }
 
+    /// Whether there is anything to [`release`](Self::release).
+    #[inline]
+    pub(crate) fn has_memory(&self) -> bool {
+        self.outputs.has_memory()
+    }
+
+    /// Uses the memory that another machine has left, for its next output.
+    pub(crate) fn borrow_room(&mut self, room: Queue<Output<A>>) {
+        self.outputs.borrow(room);
+    }
+
+    /// The memory of an output, for another machine; `None` if there is none, or it is in use.
+    pub(crate) fn take_room(&mut self) -> Option<Queue<Output<A>>> {
+        self.outputs.take_memory()
+    }
+
     /// Gives the memory back that no output waits in.
     pub(crate) fn release(&mut self) {
         self.outputs.release();

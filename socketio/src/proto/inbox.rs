@@ -55,6 +55,22 @@ pub(crate) struct Inbox<E, C> {
     is_paused: bool,
 }
 
+/// Memory for one call, without a call.
+pub(crate) struct CallRoom<C>(Queue<Numbered<C>>);
+
+impl<C> CallRoom<C> {
+    /// No memory yet.
+    pub(crate) const fn new() -> Self {
+        Self(Queue::new())
+    }
+}
+
+impl<C> Default for CallRoom<C> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 /// With its place in the order of all.
 struct Numbered<T> {
     number: u64,
@@ -87,6 +103,15 @@ impl<E: Waiting, C> Inbox<E, C> {
     /// Takes the right to call.
     pub(crate) fn begin(&mut self) -> bool {
         !std::mem::replace(&mut self.is_calling, true)
+    }
+
+    /// Gives the right to call back if nothing is left to do for whoever had it: no call waits, no memory is kept for one, and
+    /// nobody waits to read on. False when the right is kept, for [`next`](Self::next).
+    #[inline]
+    pub(crate) fn end_quietly(&mut self) -> bool {
+        let is_quiet = !self.is_paused && !self.events.has_memory() && !self.others.has_memory();
+        self.is_calling &= !is_quiet;
+        is_quiet
     }
 
     /// The next call to make, or, when there is none now, gives the right to call back.
@@ -176,6 +201,21 @@ impl<E: Waiting, C> Inbox<E, C> {
     /// A handler that waited has ended.
     pub(crate) fn end_flight(&mut self) {
         self.in_flight = self.in_flight.saturating_sub(1);
+    }
+
+    /// Whether no call that is no event has room.
+    pub(crate) fn needs_call_room(&self) -> bool {
+        !self.others.has_memory()
+    }
+
+    /// Uses the room that another inbox has left, for the next call.
+    pub(crate) fn borrow_call_room(&mut self, room: CallRoom<C>) {
+        self.others.borrow(room.0);
+    }
+
+    /// The room of a call, for another inbox; `None` if there is none, or it is in use.
+    pub(crate) fn take_call_room(&mut self) -> Option<CallRoom<C>> {
+        self.others.take_memory().map(CallRoom)
     }
 
     /// Gives the memory back that nothing waits in.

@@ -61,7 +61,10 @@ impl Broadcast {
 
 impl FetchedSocket {
     fn new(remote: RemoteSocket, space: Arc<Space>) -> Self {
-        Self { remote, space }
+        Self {
+            remote: remote.without_own_room(),
+            space,
+        }
     }
 
     /// The data alone.

@@ -37,10 +37,7 @@ impl Core {
         args: &A,
     ) -> Result<Sent, EmitError> {
         let space = &self.space;
-        let is_plain = space.options == SendOptions::new()
-            && !space.shows_outgoing()
-            && self.recoverable.get().is_none();
-        if !is_plain {
+        if !space.sends_plainly() || self.recoverable.get().is_some() {
             return self.emit_as(event, None, args, space.options);
         }
         self.check_receiver(event)?;

@@ -2,6 +2,8 @@
 
 use std::net::SocketAddr;
 
+use http::Extensions;
+
 /// How a [`TestClient`](super::TestClient) opens its connection.
 ///
 /// ```
@@ -25,6 +27,7 @@ pub struct TestClientBuilder {
     query: String,
     headers: String,
     pub(super) peer: Option<SocketAddr>,
+    pub(super) extensions: Extensions,
 }
 
 impl TestClientBuilder {
@@ -34,6 +37,7 @@ impl TestClientBuilder {
             query: String::new(),
             headers: String::new(),
             peer: None,
+            extensions: Extensions::new(),
         }
     }
 
@@ -58,6 +62,33 @@ impl TestClientBuilder {
     /// The address the connection comes from; none by default.
     pub fn peer(mut self, peer: SocketAddr) -> Self {
         self.peer = Some(peer);
+        self
+    }
+
+    /// Adds what a layer around the server would put into the request's extensions: a session, a user. It is what
+    /// [`keep_extension`](crate::SocketIoBuilder::keep_extension) keeps, and what authenticators and hooks see.
+    ///
+    /// ```
+    /// use socketio::{Ack, SocketIo, testing::TestClient};
+    ///
+    /// #[derive(Clone)]
+    /// struct User(String);
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), socketio::BuildError> {
+    /// let io = SocketIo::builder().keep_extension::<User>().build()?;
+    /// io.namespace("/")
+    ///     .on("whoami", |socket, (): ()| async move {
+    ///         Ack(socket.handshake().extension::<User>().map(|user| user.0.clone()))
+    ///     })
+    ///     .open()?;
+    /// let mut ann = TestClient::builder().extension(User("ann".to_owned())).open(&io).await;
+    /// ann.connect("/", &()).await;
+    /// assert_eq!(ann.emit_with_ack::<String>("whoami", &()).await, "ann");
+    /// # Ok(()) }
+    /// ```
+    pub fn extension<T: Clone + Send + Sync + 'static>(mut self, value: T) -> Self {
+        self.extensions.insert(value);
         self
     }
 

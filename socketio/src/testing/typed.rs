@@ -2,7 +2,9 @@
 
 use engineio::{Payload, Protocol};
 use serde::Serialize;
+use serde_json::Value;
 
+use super::refused::Refused;
 use super::{Received, TestClient, unexpected};
 use crate::codec::kind::PacketKind;
 use crate::codec::packet::Packet;
@@ -15,21 +17,50 @@ impl TestClient {
     ///
     /// # Panics
     ///
-    /// When the server refuses; [`join_with`](Self::join_with) gives its answer.
+    /// When the server refuses; [`try_connect`](Self::try_connect) says with what.
     pub async fn connect<A: Serialize + ?Sized>(&mut self, namespace: &str, auth: &A) -> String {
+        let joined = self.try_connect(namespace, auth).await;
+        joined.unwrap_or_else(|refused| unexpected(&format!("to join {namespace}"), &refused))
+    }
+
+    /// Joins a namespace as [`connect`](Self::connect) does, which may be refused.
+    ///
+    /// # Errors
+    ///
+    /// What a client reads in `connect_error`.
+    ///
+    /// # Panics
+    ///
+    /// When the server answers neither way.
+    pub async fn try_connect<A: Serialize + ?Sized>(
+        &mut self,
+        namespace: &str,
+        auth: &A,
+    ) -> Result<String, Refused> {
         let auth = arguments(auth);
         let auth = auth.as_raw().as_json().unwrap_or_default().to_owned();
         let answer = self.join_with(namespace, &auth).await;
-        let packet = decode(&[Received::Packet(answer.clone())]);
-        let accepted = packet.filter(|packet| packet.kind() == PacketKind::Connect);
-        let sid = accepted
-            .and_then(|packet| packet.args().deserialize::<serde_json::Value>().ok())
-            .and_then(|reply| Some(reply.get("sid")?.as_str()?.to_owned()));
-        let Some(sid) = sid else {
-            unexpected(&format!("to join {namespace}"), &answer)
-        };
-        self.speak_for(namespace);
-        sid
+        let reply = decode(&[Received::Packet(answer.clone())]).and_then(|packet| {
+            let reply: Value = packet.args().deserialize().ok()?;
+            Some((packet.kind(), reply))
+        });
+        let text = |reply: &Value, member: &str| Some(reply.get(member)?.as_str()?.to_owned());
+        match &reply {
+            Some((PacketKind::Connect, reply)) => {
+                if let Some(sid) = text(reply, "sid") {
+                    self.speak_for(namespace);
+                    return Ok(sid);
+                }
+            }
+            Some((PacketKind::ConnectError, reply)) => {
+                if let Some(message) = text(reply, "message") {
+                    let data = reply.get("data").cloned().unwrap_or_default();
+                    return Err(Refused { message, data });
+                }
+            }
+            _ => {}
+        }
+        unexpected(&format!("an answer to CONNECT of {namespace}"), &answer)
     }
 
     /// Has the typed methods speak for a namespace that was joined before.
@@ -140,7 +171,7 @@ impl TestClient {
             text.push(',');
         }
         text.extend(id.map(|id| id.to_string()));
-        let event = event.map(|event| serde_json::Value::from(event).to_string());
+        let event = event.map(|event| Value::from(event).to_string());
         let values = raw.as_json().filter(|values| !values.is_empty());
         let elements: Vec<&str> = event.as_deref().into_iter().chain(values).collect();
         text.push_str(&format!("[{}]", elements.join(",")));

@@ -534,7 +534,7 @@ async fn who_is_judged_at_once_needs_no_place_to_wait_in() {
     )
     .middleware(|_| async {
         tokio::time::sleep(Duration::from_secs(1)).await;
-        Ok::<(), ConnectError>(())
+        Ok(())
     })
     .open()
     .unwrap();

@@ -21,7 +21,7 @@ fn slow_to_admit<S>(builder: NamespaceBuilder<User, S, One>, log: &Log) -> Names
     builder
         .middleware(|_: Socket<User>| async {
             tokio::time::sleep(Duration::from_secs(1)).await;
-            Ok::<_, ConnectError>(())
+            Ok(())
         })
         .on_connect(move |_| {
             log.add("connected");
@@ -45,7 +45,7 @@ async fn a_grant_that_ends_while_middleware_waits_refuses_the_connect() {
         io.namespace("/")
             .middleware(|_: Socket<User>| async {
                 tokio::time::sleep(Duration::from_secs(10)).await;
-                Ok::<_, ConnectError>(())
+                Ok(())
             })
             .on_connect(move |_| {
                 connected.add("connected");
@@ -273,7 +273,7 @@ async fn who_was_turned_away_is_not_kicked_for_it() {
     let io = SocketIo::new();
     io.namespace("/")
         .authenticate(TwoRoundTrip::new(users()))
-        .middleware(|_: Socket<User>| async { Err::<(), _>(ConnectError::new("no")) })
+        .middleware(|_: Socket<User>| async { Err(ConnectError::new("no")) })
         .on("x", |_, (): ()| async {})
         .open()
         .unwrap();

@@ -1,6 +1,6 @@
 //! The books, the bounds over all clients, and the control of the server.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -421,4 +421,42 @@ async fn a_payload_that_is_too_long_is_told_with_the_limit() {
     let told = entries(&log).pop().unwrap();
     assert!(told.contains("detail=\"the CONNECT payload has"), "{told}");
     assert!(told.contains("max_payload_bytes is 16384"), "{told}");
+}
+
+/// Proxy and client on one machine, or one trusted network: whether there is TLS makes no difference to who is told.
+#[tokio::test(start_paused = true)]
+async fn a_client_with_a_trusted_address_is_shown_behind_its_proxy_as_any_other() {
+    let proxies = TrustedProxies::new(["10.0.0.0/8"]).unwrap();
+    let io = SocketIo::builder().trusted_proxies(proxies);
+    let io = io.build().unwrap();
+    let space = io.namespace("/").open().unwrap();
+    let proxy = SocketAddr::from(([10, 0, 0, 1], 5000));
+    for (forwarded, protocol, client) in [
+        ("203.0.113.5", "http", "203.0.113.5"),
+        ("10.1.2.3", "http", "10.1.2.3"),
+        ("10.1.2.3", "https", "10.1.2.3"),
+        ("10.9.9.9, 10.1.2.3", "http", "10.9.9.9"),
+        ("10.0.0.1", "http", "10.0.0.1"),
+        ("10.0.0.1", "https", "10.0.0.1"),
+    ] {
+        let headers = [
+            ("x-forwarded-for", forwarded),
+            ("x-forwarded-proto", protocol),
+        ];
+        let mut opened = TestClient::open_from(&io, Some(proxy), "", &headers).await;
+        let id = opened.connect("/", &()).await;
+        let socket = space.socket(&id).unwrap();
+        let seen = socket.handshake();
+        let client = SocketAddr::new(client.parse().unwrap(), 0);
+        let case = format!("{forwarded} {protocol}");
+        assert_eq!(seen.peer(), Some(client), "{case}");
+        assert_eq!(seen.proxy(), Some(proxy), "{case}");
+        assert_eq!(seen.is_secure(), protocol == "https", "{case}");
+    }
+    // Nothing is said: the proxy speaks for itself.
+    let mut direct = TestClient::open_from(&io, Some(proxy), "", &[]).await;
+    let id = direct.connect("/", &()).await;
+    let socket = space.socket(&id).unwrap();
+    let seen = socket.handshake();
+    assert_eq!((seen.peer(), seen.proxy()), (Some(proxy), None));
 }

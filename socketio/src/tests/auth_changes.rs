@@ -148,7 +148,7 @@ async fn a_handler_of_changes_that_fails_or_panics_disconnects() {
             .namespace("/")
             .on_identity_change(move |_: Socket<User>, change| async move {
                 assert!(!panics, "{:?}", change.kind);
-                Err::<(), _>(ConnectError::new("no"))
+                Err::<(), _>("no")
             })
             .open()
             .unwrap();
@@ -286,7 +286,7 @@ async fn a_handle_that_middleware_keeps_is_good_for_whom_it_was_asked_about() {
             keep.lock().unwrap().push(socket);
             async move {
                 if is_mallory {
-                    return Err("no");
+                    return Err("no".into());
                 }
                 Ok(())
             }
@@ -324,7 +324,7 @@ async fn middleware_has_its_time_and_no_more() {
             .authenticate(TwoRoundTrip::new(users()))
             .middleware(move |_: Socket<User>| async move {
                 tokio::time::sleep(Duration::from_secs(45) - late_by).await;
-                Ok::<(), ConnectError>(())
+                Ok(())
             })
             .open()
             .unwrap();

@@ -15,7 +15,7 @@ use crate::auth::{
 };
 use crate::namespace::{Decided, One};
 use crate::testing::{Received, TestClient};
-use crate::{Ack, BuildError, ConnectError, Namespace, NamespaceBuilder, Socket, SocketIo};
+use crate::{Ack, BuildError, Namespace, NamespaceBuilder, Socket, SocketIo};
 
 /// A namespace that logs whatever of the application's runs.
 fn watched(io: &SocketIo, name: &str, log: &Log) -> Namespace<User> {
@@ -556,7 +556,7 @@ async fn asking_to_be_a_guest_meanwhile_does_not_hide_from_middleware_who_is_ver
             async move {
                 tokio::time::sleep(Duration::from_secs(1)).await;
                 seen.add(socket.data().0.clone());
-                Ok::<_, ConnectError>(())
+                Ok(())
             }
         })
         .on("x", |_, (): ()| async {})
@@ -584,7 +584,7 @@ async fn row_21_middleware_is_asked_about_one_guest_at_a_time() {
             asked.add("asked");
             async {
                 tokio::time::sleep(Duration::from_secs(2)).await;
-                Ok::<_, ConnectError>(())
+                Ok(())
             }
         })
         .on_connect(move |_| {

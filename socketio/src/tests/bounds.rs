@@ -8,7 +8,7 @@ use tokio::time::{Instant, advance};
 
 use crate::testing::{Received, TestClient};
 use crate::tests::{Log, sid_of};
-use crate::{Ack, ConnectError, JoinError, SocketIo, SocketIoBuilder};
+use crate::{Ack, JoinError, SocketIo, SocketIoBuilder};
 
 /// A server with these options, whose `/` and `/b` acknowledge `n`.
 fn server(change: impl FnOnce(SocketIoBuilder) -> SocketIoBuilder) -> SocketIo {
@@ -58,7 +58,7 @@ async fn so_many_connects_wait_for_their_answer_at_once() {
                 let open = Arc::clone(&open);
                 async move {
                     let _permit = open.acquire().await;
-                    Ok::<(), ConnectError>(())
+                    Ok(())
                 }
             })
             .open()
@@ -212,7 +212,7 @@ async fn rooms_joined_before_the_answer_to_connect_are_bounded_too() {
             for room in ["1", "2", "2", "3"] {
                 told.add(format!("{:?}", socket.join(room)));
             }
-            async { Ok::<(), ConnectError>(()) }
+            async { Ok(()) }
         })
         .open()
         .unwrap();

@@ -84,7 +84,7 @@ async fn middleware_refuses_with_message_and_data_one_after_the_other() {
             let log = second.clone();
             async move {
                 log.add("second");
-                Ok::<(), ConnectError>(())
+                Ok(())
             }
         })
         .open()
@@ -109,7 +109,7 @@ async fn a_panic_in_middleware_refuses_and_nothing_else() {
     io.namespace("/")
         .middleware(|socket| async move {
             assert!(socket.auth()["ok"] == true);
-            Ok::<(), ConnectError>(())
+            Ok(())
         })
         .open()
         .unwrap();
@@ -134,7 +134,7 @@ async fn what_middleware_emits_precedes_the_answer_and_its_joins_take_effect_wit
             socket.join("room").map_err(|error| error.to_string())?;
             match socket.auth()["ok"] == true {
                 true => Ok(()),
-                false => Err("no".to_owned()),
+                false => Err("no".to_owned().into()),
             }
         })
         .open()
@@ -235,4 +235,56 @@ async fn clients_of_protocol_4_join_the_root_by_themselves_and_others_with_a_que
         client.next_text().await,
         r#"44/nope,{"message":"Invalid namespace"}"#
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_middleware_passes_on_by_a_question_mark_is_what_the_client_reads() {
+    let io = SocketIo::builder().max_rooms_per_socket(1).build().unwrap();
+    io.namespace("/")
+        .middleware(|socket| async move {
+            let auth = socket.auth();
+            let rooms = auth["rooms"].as_array().ok_or("which rooms?")?;
+            for room in rooms {
+                socket.join(room.as_str().unwrap_or_default())?;
+            }
+            Ok(())
+        })
+        .middleware(|socket| async move {
+            socket.emit("hello", &())?;
+            Ok(())
+        })
+        .open()
+        .unwrap();
+    let mut client = TestClient::open(&io).await;
+    for (auth, message) in [
+        ("", "which rooms?"),
+        (r#"{"rooms":["a","b"]}"#, "there are too many rooms"),
+    ] {
+        let refused = client.join_with("/", auth).await;
+        assert_eq!(refused, format!(r#"44{{"message":"{message}"}}"#));
+    }
+    client.send(r#"40{"rooms":["a"]}"#).await;
+    client.expect(r#"42["hello"]"#).await;
+    assert!(client.next_text().await.starts_with("40{"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_of_any_type_of_a_connect_handler_disconnects() {
+    let io = SocketIo::new();
+    io.namespace("/text")
+        .on_connect(|_| async { Err::<(), _>("no") })
+        .open()
+        .unwrap();
+    io.namespace("/boxed")
+        .on_connect(|_| async {
+            let _: u32 = "x".parse()?;
+            Ok::<_, Box<dyn std::error::Error>>(())
+        })
+        .open()
+        .unwrap();
+    let mut client = TestClient::open(&io).await;
+    for namespace in ["/text", "/boxed"] {
+        client.join(namespace).await;
+        client.expect(&format!("41{namespace},")).await;
+    }
 }

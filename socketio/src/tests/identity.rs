@@ -17,7 +17,7 @@ use crate::auth::{
 };
 use crate::testing::TestClient;
 use crate::tests::sid_of;
-use crate::{ConnectError, Namespace, Socket, SocketIo};
+use crate::{Namespace, Socket, SocketIo};
 
 /// The words behind it explain the cells.
 const GUIDE: &str = include_str!("../guide/identity.md");
@@ -372,7 +372,7 @@ fn opened(
             *seen.lock().unwrap() = Some(socket);
             async move {
                 tokio::time::sleep(Duration::from_secs(u64::from(is_slow))).await;
-                Ok::<_, ConnectError>(())
+                Ok(())
             }
         })
         .on_connect(move |socket: Socket<User>| {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::testing::TestClient;
 use crate::tests::polling::Polling;
-use crate::{ConnectError, Namespace, SocketIo};
+use crate::{Namespace, SocketIo};
 
 /// What goes wrong, and in whose code.
 #[derive(Clone, Copy, Debug)]
@@ -46,7 +46,7 @@ fn server(trouble: Trouble, held: &Arc<()>) -> (SocketIo, Namespace<()>) {
             async move {
                 let _ = socket.join("staged");
                 trouble.strike("middleware").await;
-                Ok::<(), ConnectError>(())
+                Ok(())
             }
         })
         .on_connect(move |socket| {

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::testing::{Received, TestClient};
 use crate::tests::{Log, sid_of};
-use crate::{Args, Binary, ConnectError, Namespace, Recovery, Socket, SocketIo};
+use crate::{Args, Binary, Namespace, Recovery, Socket, SocketIo};
 
 fn server(recovery: Recovery) -> (SocketIo, Namespace<()>) {
     let io = SocketIo::builder().recovery(|_| recovery).build().unwrap();
@@ -247,7 +247,7 @@ async fn middleware_is_passed_over_unless_it_is_to_be_asked_again() {
             .namespace("/")
             .middleware(move |socket| {
                 asked.add(format!("{}", socket.is_recovered()));
-                async { Ok::<(), ConnectError>(()) }
+                async { Ok(()) }
             })
             .open()
             .unwrap();

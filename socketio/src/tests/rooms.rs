@@ -3,7 +3,7 @@ use std::time::Duration;
 use crate::namespace::RoomEvent;
 use crate::testing::TestClient;
 use crate::tests::{Log, sid_of};
-use crate::{Args, ConnectError, JoinError, Namespace, Room, Socket, SocketIo};
+use crate::{Args, JoinError, Namespace, Room, Socket, SocketIo};
 
 fn server() -> (SocketIo, Namespace<()>) {
     let io = SocketIo::builder().max_rooms_per_socket(2).build().unwrap();
@@ -168,7 +168,7 @@ async fn who_is_let_into_a_namespace_that_was_closed_meanwhile_leaves_at_once() 
         .namespace("/")
         .middleware(|_| async {
             tokio::time::sleep(Duration::from_secs(1)).await;
-            Ok::<(), ConnectError>(())
+            Ok(())
         })
         .open()
         .unwrap();

@@ -164,10 +164,12 @@ async fn who_leaves_by_himself_during_a_drain_is_not_shut_down() {
 async fn a_server_that_drains_or_is_closed_refuses_whoever_comes() {
     let (io, space) = server(&Log::default());
     assert_eq!(handshake(&io).await, (200, None));
+    assert!(!io.is_draining());
     let mut client = TestClient::open(&io).await;
     client.join("/").await;
     let mut draining = Box::pin(io.drain(DEADLINE));
     assert!(crate::running::poll_now(draining.as_mut()).is_pending());
+    assert!(io.is_draining());
     let (status, seconds) = handshake(&io).await;
     assert_eq!(status, 503);
     assert!(seconds.is_some_and(|seconds| seconds > 0), "{seconds:?}");
@@ -177,6 +179,7 @@ async fn a_server_that_drains_or_is_closed_refuses_whoever_comes() {
 
     let (io, _space) = server(&Log::default());
     io.close();
+    assert!(io.is_draining());
     assert_eq!(handshake(&io).await.0, 503);
 }
 

@@ -13,8 +13,7 @@ use futures_core::Stream;
 use socketio::cluster::LocalBus;
 use socketio::engineio::{Accepted, Listener};
 use socketio::{
-    Ack, Args, Binary, Broadcast, ConnectError, DisconnectReason, Namespace, Recovery, Room,
-    Socket, SocketIo,
+    Ack, Args, Binary, Broadcast, DisconnectReason, Namespace, Recovery, Room, Socket, SocketIo,
 };
 use tokio::time::{Instant, sleep};
 
@@ -188,7 +187,7 @@ impl Node {
                     if wait > 0 {
                         sleep(Duration::from_millis(wait)).await;
                     }
-                    Ok::<_, ConnectError>(())
+                    Ok(())
                 }
             })
             .on_connect(move |socket| {

@@ -24,7 +24,7 @@ use crate::server::clock;
 use crate::server::exchange::answer::{self, Answer};
 use crate::server::session::shared::HubOf;
 use crate::server::stream::Stream;
-use crate::server::stream::patience::Patience;
+use crate::server::stream::patience::{Idle, Patience};
 use crate::server::transport::websocket::Task;
 use crate::trace;
 
@@ -167,12 +167,18 @@ async fn answer_requests<D: Send + Sync + 'static>(
     mut next: Next<D>,
 ) -> Option<Became<D>> {
     let limit = hub.config.write_timeout;
+    let idle = hub.config.keep_alive_timeout;
+    let mut idle = Idle::new(idle.saturating_add(KEEP_ALIVE_GRACE));
     loop {
         let owed = hub.answers.owe();
         let (head, answer) = match next {
             Next::Request(head) => {
                 let answer;
-                (line, answer) = answer_request(&hub, line, caller, &head).await;
+                if let Some(length) = whole_content(&line, &head) {
+                    answer = answer_whole(&hub, &mut line, caller, &head, length).await;
+                } else {
+                    (line, answer) = answer_request(&hub, line, caller, &head).await;
+                }
                 // The client has left.
                 (head, answer?)
             }
@@ -225,11 +231,44 @@ async fn answer_requests<D: Send + Sync + 'static>(
             }
             Sent::Failed => return None,
         }
-        next = next_head(&hub, &mut line, caller).await;
+        next = next_head(&hub, &mut line, caller, &mut idle).await;
     }
 }
 
-/// Answers the request with this head; `None` when the client does not wait for it.
+/// How long the content of a request is, if it is here as a whole.
+fn whole_content(line: &Line, head: &Head) -> Option<usize> {
+    let Framing::Length(length) = head.message.framing else {
+        return None;
+    };
+    let here = line.read.len().saturating_sub(head.length);
+    usize::try_from(length)
+        .ok()
+        .filter(|&length| length <= here)
+}
+
+/// Answers the request with this head, whose content is here as a whole; `None` when the client does not wait for it.
+async fn answer_whole<D: Send + Sync + 'static>(
+    hub: &Arc<HubOf<D>>,
+    line: &mut Line,
+    caller: Caller,
+    head: &Head,
+    length: usize,
+) -> Option<Answer<D>> {
+    line.rest = Rest::Length(0);
+    line.leave = b"";
+    let read = Bytes::from(std::mem::take(&mut line.read));
+    let end = head.length + length;
+    line.read
+        .extend_from_slice(read.get(end..).unwrap_or_default());
+    let view = hub.identify(head.view(&read, &caller));
+    if !hub.path.matches(view.path()) {
+        return Some(not_found());
+    }
+    let content = Body::full(read.slice(head.length..end));
+    while_connected(line, answer::answer(hub, &view, content)).await
+}
+
+/// Answers the request with this head; `None` when the client does not wait for it. Its content is read meanwhile.
 async fn answer_request<D: Send + Sync + 'static>(
     hub: &Arc<HubOf<D>>,
     mut line: Line,
@@ -238,25 +277,6 @@ async fn answer_request<D: Send + Sync + 'static>(
 ) -> (Line, Option<Answer<D>>) {
     line.rest = Rest::new(head.message.framing);
     line.leave = b"";
-    let here = line.read.len().saturating_sub(head.length);
-    let whole = line
-        .rest
-        .length()
-        .and_then(|length| usize::try_from(length).ok());
-    if let Some(length) = whole.filter(|&length| length <= here) {
-        let read = Bytes::from(std::mem::take(&mut line.read));
-        let end = head.length + length;
-        line.read
-            .extend_from_slice(read.get(end..).unwrap_or_default());
-        line.rest = Rest::Length(0);
-        let view = hub.identify(head.view(&read, &caller));
-        if !hub.path.matches(view.path()) {
-            return (line, Some(not_found()));
-        }
-        let content = Body::full(read.slice(head.length..end));
-        let answer = while_connected(&mut line, answer::answer(hub, &view, content)).await;
-        return (line, answer);
-    }
     let behind = line.read.split_off(head.length);
     let read = std::mem::replace(&mut line.read, behind);
     let view = hub.identify(head.view(&read, &caller));
@@ -314,15 +334,16 @@ async fn next_head<D: Send + Sync + 'static>(
     hub: &Arc<HubOf<D>>,
     line: &mut Line,
     caller: Caller,
+    idle: &mut Idle,
 ) -> Next<D> {
     if line.read.is_empty() {
-        let idle = hub
-            .config
-            .keep_alive_timeout
-            .saturating_add(KEEP_ALIVE_GRACE);
-        match timeout(idle, poll_fn(|cx| line.poll_read(cx))).await {
-            Ok(Ok(count)) if count > 0 => {}
-            Ok(_) | Err(_) => return Next::End,
+        idle.begin();
+        let read = poll_fn(|cx| match line.poll_read(cx) {
+            Poll::Pending => idle.poll_over(cx).map(|()| None),
+            Poll::Ready(read) => Poll::Ready(read.ok()),
+        });
+        if read.await.unwrap_or(0) == 0 {
+            return Next::End;
         }
     }
     timely_head(hub, &mut line.stream, &mut line.read, caller).await

@@ -43,7 +43,7 @@ pub(crate) fn write(
     out.push(b' ');
     out.extend_from_slice(status.canonical_reason().unwrap_or_default().as_bytes());
     out.extend_from_slice(b"\r\n");
-    let mut is_close_said = false;
+    let (mut is_close_said, mut is_dated) = (false, false);
     for (name, value) in &parts.headers {
         // How long the body is, and how long the connection stays, is not for hooks to say; but they may end it.
         if name == header::CONTENT_LENGTH
@@ -56,6 +56,7 @@ pub(crate) fn write(
             persistence = Persistence::Close;
             is_close_said = true;
         }
+        is_dated |= name == header::DATE;
         write_header(out, name.as_str(), value.as_bytes());
     }
     let mut digits = [0; 20];
@@ -70,7 +71,7 @@ pub(crate) fn write(
         }
         Persistence::Close | Persistence::KeepAlive(_) => {}
     }
-    if !parts.headers.contains_key(header::DATE) {
+    if !is_dated {
         write_header(out, "date", &date(now));
     }
     let is_bodiless = matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
@@ -84,7 +85,10 @@ pub(crate) fn write(
     Some(persistence)
 }
 
+#[inline]
 fn write_header(out: &mut Vec<u8>, name: &str, value: &[u8]) {
+    // Once for all four parts.
+    out.reserve(name.len() + value.len() + 4);
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(b": ");
     out.extend_from_slice(value);

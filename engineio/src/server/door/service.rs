@@ -303,6 +303,15 @@ fn is_extended_connect(parts: &http::request::Parts) -> bool {
 
 /// Takes the raw stream back from hyper, so that nothing of hyper stays with an idle connection.
 fn into_stream(upgraded: Upgraded) -> (Stream, Vec<u8>) {
+    let (stream, read) = taken_back(upgraded);
+    // Not every server says so, and small packets must not wait for the acknowledgement of earlier ones.
+    if let Stream::Tcp(stream) = &stream {
+        let _ = stream.set_nodelay(true);
+    }
+    (stream, read)
+}
+
+fn taken_back(upgraded: Upgraded) -> (Stream, Vec<u8>) {
     let upgraded = match upgraded.downcast::<TokioIo<TcpStream>>() {
         Ok(parts) => return (Stream::Tcp(parts.io.into_inner()), parts.read_buf.to_vec()),
         Err(upgraded) => upgraded,
@@ -317,5 +326,46 @@ fn into_stream(upgraded: Upgraded) -> (Stream, Vec<u8>) {
             Stream::Foreign(Box::new(TokioIo::new(upgraded))),
             Vec::new(),
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::service::service_fn;
+    use tokio::io::AsyncWriteExt as _;
+    use tokio::net::TcpListener;
+    use tokio::sync::mpsc::unbounded_channel;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_websocket_behind_a_server_that_leaves_nagle_on_has_it_off() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap())
+            .await
+            .unwrap();
+        let request = b"GET / HTTP/1.1\r\nHost: t\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n";
+        client.write_all(request).await.unwrap();
+        let (accepted, _) = listener.accept().await.unwrap();
+        assert!(!accepted.nodelay().unwrap());
+        let (upgrades, mut upgraded) = unbounded_channel();
+        let service = service_fn(move |mut request: http::Request<hyper::body::Incoming>| {
+            let _ = upgrades.send(hyper::upgrade::on(&mut request));
+            let mut response = empty(StatusCode::SWITCHING_PROTOCOLS);
+            let headers = response.headers_mut();
+            headers.insert(header::UPGRADE, HeaderValue::from_static("x"));
+            headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+            std::future::ready(Ok::<_, Infallible>(response))
+        });
+        hyper::server::conn::http1::Builder::new()
+            .serve_connection(TokioIo::new(accepted), service)
+            .with_upgrades()
+            .await
+            .unwrap();
+        let on_upgrade: OnUpgrade = upgraded.recv().await.unwrap();
+        match into_stream(on_upgrade.await.unwrap()) {
+            (Stream::Tcp(stream), _) => assert!(stream.nodelay().unwrap()),
+            _ => panic!("it was TCP"),
+        }
     }
 }

@@ -39,8 +39,7 @@ pub(crate) fn routes(io: &SocketIo<Claims>, tokens: Arc<Tokens>, hall: Arc<Hall>
         .route("/login", post(login))
         .route("/renew", post(renew))
         .with_state(Desk { tokens, hall })
-        .route_service("/socket.io/", io.service())
-        .route_service("/socket.io/{file}", io.service())
+        .layer(io.layer())
 }
 
 async fn file(kind: &'static str, content: &'static str) -> impl IntoResponse {

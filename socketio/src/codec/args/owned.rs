@@ -1,5 +1,6 @@
 //! Arguments that are kept, inside a packet or by the application.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -61,14 +62,15 @@ impl OwnedArgs {
 
     /// JSON arguments whose placeholders name every attachment once and in order.
     fn numbered(
-        text: impl Into<Arc<str>> + Into<Box<str>>,
+        text: impl Into<Arc<str>> + Into<String>,
         attachments: Vec<Bytes>,
         count: usize,
     ) -> Self {
         let stored = if attachments.is_empty() {
             Stored::Json(text.into())
         } else {
-            let attached = Attached::new(text.into(), Attachments::Several(attachments));
+            let text = Cow::Owned(text.into());
+            let attached = Attached::new(text, Attachments::Several(attachments));
             Stored::Attached(Arc::new(attached))
         };
         Self::stored(stored, count)
@@ -101,10 +103,19 @@ impl OwnedArgs {
 impl RawArgs<'_> {
     /// A copy to keep, or to send on as it is.
     #[must_use]
+    #[inline]
     pub fn to_owned(self) -> OwnedArgs {
         let count = self.count;
         match (self.owner, self.form) {
             (Some(owner), _) => OwnedArgs::stored(owner.clone(), count),
+            // As most: there is nothing to put in order.
+            (
+                None,
+                Form::Json {
+                    text,
+                    attachments: [],
+                },
+            ) => OwnedArgs::stored(Stored::Json(text.into()), count),
             (None, Form::Json { text, attachments }) => OwnedArgs::json(text, attachments, count),
             (None, Form::Msgpack(bytes)) => OwnedArgs::stored(Stored::Msgpack(bytes.into()), count),
         }

@@ -1,5 +1,6 @@
 //! In what form arguments are kept and lent.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -41,7 +42,7 @@ impl Stored {
 
 /// JSON text with the attachments of its packet; they are shared together.
 pub(crate) struct Attached {
-    pub(super) text: Box<str>,
+    pub(super) text: Cow<'static, str>,
     attachments: Attachments,
 }
 
@@ -52,7 +53,7 @@ pub(in crate::codec) enum Attachments {
 }
 
 impl Attached {
-    pub(in crate::codec) fn new(text: Box<str>, attachments: Attachments) -> Self {
+    pub(in crate::codec) fn new(text: Cow<'static, str>, attachments: Attachments) -> Self {
         Self { text, attachments }
     }
 

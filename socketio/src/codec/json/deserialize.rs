@@ -18,9 +18,19 @@ use serde_json::de::{Read, StrRead};
 use socketio_auth::server::lenient_json;
 
 use super::placeholder::Places;
+use super::plain::plain_len;
 use super::scan::split_first;
 use crate::codec::args::{ARRAY, Argument};
 use crate::codec::key::{Key, Name};
+
+macro_rules! not_here {
+    ($($method:ident($($value:ty),*))*) => {$(
+        #[inline]
+        fn $method<V: Visitor<'de>>(self, $(_: $value,)* _: V) -> Result<V::Value, NotHere> {
+            Err(NotHere)
+        }
+    )*};
+}
 
 /// The first value of some JSON text that was scanned before.
 #[inline]
@@ -28,8 +38,77 @@ pub(in crate::codec) fn deserialize<T: DeserializeOwned>(
     text: &str,
     attachments: &[Bytes],
 ) -> Result<T, serde_json::Error> {
+    // A string without escapes, if the type asks for one, is what it reads as: half the instructions of what follows.
+    if let Some(plain) = PlainString::of(text)
+        && let Ok(value) = T::deserialize(plain)
+    {
+        return Ok(value);
+    }
     let mut json = serde_json::Deserializer::from_str(text);
     read(&mut json, attachments).or_else(|error| deserialize_mended(error, text, attachments))
+}
+
+/// The content of a string that is all of some JSON text and has no escapes. To a type that asks for a string, or for
+/// whatever there is, it says what serde_json would; others it does not know.
+struct PlainString<'de>(&'de str);
+
+impl<'de> PlainString<'de> {
+    #[inline]
+    fn of(text: &'de str) -> Option<Self> {
+        let content = text.strip_prefix('"')?.strip_suffix('"')?;
+        (plain_len(content.as_bytes()) == content.len()).then_some(Self(content))
+    }
+}
+
+/// The type is not known here, or refuses the string: what is said of that is for serde_json.
+#[derive(Debug)]
+struct NotHere;
+
+impl fmt::Display for NotHere {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not read here")
+    }
+}
+
+impl std::error::Error for NotHere {}
+
+impl Error for NotHere {
+    fn custom<T: fmt::Display>(_: T) -> Self {
+        Self
+    }
+}
+
+impl<'de> Deserializer<'de> for PlainString<'de> {
+    type Error = NotHere;
+
+    #[inline]
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, NotHere> {
+        visitor.visit_borrowed_str(self.0)
+    }
+
+    #[inline]
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, NotHere> {
+        visitor.visit_borrowed_str(self.0)
+    }
+
+    #[inline]
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, NotHere> {
+        visitor.visit_borrowed_str(self.0)
+    }
+
+    #[inline]
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, NotHere> {
+        visitor.visit_some(self)
+    }
+
+    not_here! {
+        deserialize_unit() deserialize_bool() deserialize_i8() deserialize_i16() deserialize_i32() deserialize_i64() deserialize_i128()
+        deserialize_u8() deserialize_u16() deserialize_u32() deserialize_u64() deserialize_u128() deserialize_f32()
+        deserialize_f64() deserialize_char() deserialize_bytes() deserialize_byte_buf() deserialize_seq() deserialize_map()
+        deserialize_identifier() deserialize_ignored_any() deserialize_unit_struct(&'static str)
+        deserialize_newtype_struct(&'static str) deserialize_tuple(usize) deserialize_tuple_struct(&'static str, usize)
+        deserialize_struct(&'static str, &'static [&'static str]) deserialize_enum(&'static str, &'static [&'static str])
+    }
 }
 
 /// The same of what serde_json does not take as it is.
@@ -474,5 +553,64 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for BytesVisitor<'_, V> {
         }
         let attachment = find(self.0.attachments, placeholder.num)?;
         self.0.inner.visit_byte_buf(attachment.to_vec())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, PartialEq, Deserialize)]
+    enum Named {
+        Plain,
+    }
+
+    #[derive(Debug, PartialEq, Deserialize)]
+    struct Wrapped(String);
+
+    #[derive(Debug, PartialEq, Deserialize)]
+    #[serde(untagged)]
+    enum Either {
+        Number(u8),
+        Text(String),
+    }
+
+    /// What a string reads as, which is what serde_json alone reads.
+    fn agrees<T: DeserializeOwned + PartialEq + fmt::Debug>() {
+        for text in [
+            r#""Plain""#,
+            r#""""#,
+            r#""é""#,
+            r#""\u0041""#,
+            r#""a" "#,
+            r#""a","b""#,
+            "7",
+            "null",
+            "\"",
+        ] {
+            let mut json = serde_json::Deserializer::from_str(text);
+            let expected = T::deserialize(Argument(&mut json)).map_err(|error| error.to_string());
+            let read = deserialize::<T>(text, &[]).map_err(|error| error.to_string());
+            assert_eq!(read, expected, "{text} as {}", std::any::type_name::<T>());
+        }
+    }
+
+    #[test]
+    fn a_plain_string_reads_as_serde_json_reads_it() {
+        agrees::<String>();
+        agrees::<Box<str>>();
+        agrees::<Option<String>>();
+        agrees::<Value>();
+        agrees::<()>();
+        agrees::<Option<()>>();
+        agrees::<char>();
+        agrees::<u8>();
+        agrees::<Bytes>();
+        agrees::<Named>();
+        agrees::<Wrapped>();
+        agrees::<Either>();
+        agrees::<Vec<u8>>();
     }
 }

@@ -123,6 +123,16 @@ impl Placeholders {
 }
 
 impl References {
+    /// One attachment, which is named once.
+    pub(super) fn of_one() -> Self {
+        Self {
+            attachment_count: 1,
+            in_order_count: 1,
+            counts: Vec::new(),
+            has_stray: false,
+        }
+    }
+
     pub(super) fn attachment_count(&self) -> usize {
         self.attachment_count
     }

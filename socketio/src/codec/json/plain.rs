@@ -6,6 +6,8 @@ const BLOCK: usize = 32;
 /// Bytes looked at together, as one number, where a block is not plain or not full.
 const WORD: usize = 8;
 
+const HALF_WORD: usize = WORD / 2;
+
 /// One in every byte of a word.
 const ONES: u64 = 0x0101_0101_0101_0101;
 
@@ -39,12 +41,17 @@ pub(super) fn plain_len(bytes: &[u8]) -> usize {
         let before = plain_in(*word).unwrap_or(WORD);
         return bytes.len().saturating_sub(WORD).saturating_add(before);
     }
-    // A single word that is not full is filled up with what is plain.
-    let mut word = [b' '; WORD];
-    for (place, byte) in word.iter_mut().zip(bytes) {
-        *place = *byte;
+    // Less than a word: its first half and its last, which overlap, if it has as much. A name of four to seven bytes is
+    // looked at in every event that leaves, and byte by byte that took 50 instructions more.
+    if let (Some(&[a, b, c, d]), Some(&[e, f, g, h])) = (
+        bytes.first_chunk::<HALF_WORD>(),
+        bytes.last_chunk::<HALF_WORD>(),
+    ) && plain_in([a, b, c, d, e, f, g, h]).is_none()
+    {
+        return bytes.len();
     }
-    plain_in(word).unwrap_or(bytes.len())
+    let is_plain = |&&byte: &&u8| byte != b'"' && byte != b'\\' && byte >= b' ';
+    bytes.iter().take_while(is_plain).count()
 }
 
 fn offset(bytes: &[u8], rest: &[u8]) -> usize {

@@ -28,7 +28,7 @@ pub(super) trait Observer {
 impl Observer for () {}
 
 /// What a placeholder counts beside itself: its flag and its number.
-const PLACEHOLDER_VALUES: usize = 2;
+pub(super) const PLACEHOLDER_VALUES: usize = 2;
 
 /// A string as written between its quotes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -42,10 +42,16 @@ impl RemoteSocket {
         &self.handshake
     }
 
-    /// The rooms the socket is in, the one of its own id included, as on the wire.
+    /// The rooms the socket was in when it was asked. As everywhere, the one of its own id is left out; only an adapter sees
+    /// it here, since between servers it is named.
     #[must_use]
     pub fn rooms(&self) -> &[Room] {
         &self.rooms
+    }
+
+    pub(crate) fn without_own_room(mut self) -> Self {
+        self.rooms.retain(|room| room.as_str() != self.id.as_str());
+        self
     }
 
     /// What [`share_data`](crate::NamespaceBuilder::share_data) tells of the socket; `{}` without it.

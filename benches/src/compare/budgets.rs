@@ -1,0 +1,89 @@
+//! How many instructions a unit of a scenario may take. Past a budget the command fails; the aim is what is still to be reached.
+
+use std::error::Error;
+use std::io::Write as _;
+
+use super::instructions::instructions;
+use super::scenarios::SCENARIOS;
+use super::servers::ServerKind;
+use crate::load::Dialect;
+
+/// The bounds of one scenario, in instructions of user space for each unit: profile `measured`, glibc's allocator, valgrind
+/// on x86-64. Counts of two runs differ by less than one in a hundred.
+struct Budget {
+    scenario: &'static str,
+    /// What was reached, and one in fifty.
+    most: f64,
+    aim: f64,
+}
+
+const BUDGETS: [Budget; 7] = [
+    Budget {
+        scenario: "echo16x4",
+        most: 2_790.0,
+        aim: 2_600.0,
+    },
+    Budget {
+        scenario: "echo16x1",
+        most: 4_510.0,
+        aim: 4_200.0,
+    },
+    Budget {
+        scenario: "binary128x4",
+        most: 4_570.0,
+        aim: 4_400.0,
+    },
+    Budget {
+        scenario: "broadcast",
+        most: 361.0,
+        aim: 360.0,
+    },
+    Budget {
+        scenario: "connect",
+        most: 34_200.0,
+        aim: 29_000.0,
+    },
+    Budget {
+        scenario: "connect-jwt",
+        most: 71_300.0,
+        aim: 56_000.0,
+    },
+    Budget {
+        scenario: "polling",
+        most: 29_100.0,
+        aim: 26_000.0,
+    },
+];
+
+/// Counts every scenario that has a budget, on the engine's own listener, and prints a line for each.
+///
+/// # Errors
+///
+/// When a count is past its budget, valgrind is not installed, or the server cannot be built or started.
+pub fn check_budgets() -> Result<(), Box<dyn Error>> {
+    // Else it would count what an earlier build left there.
+    ServerKind::Ours.build()?;
+    let mut past = Vec::new();
+    for Budget {
+        scenario,
+        most,
+        aim,
+    } in &BUDGETS
+    {
+        let spec = SCENARIOS.iter().find(|spec| spec.name == *scenario);
+        let spec = spec.ok_or(format!("there is no scenario {scenario}"))?;
+        let count = instructions(ServerKind::Ours, spec, Dialect::Socket)?;
+        writeln!(
+            std::io::stdout(),
+            "{scenario:12} {count:7.0} of {most:6.0}, aim {aim:6.0}"
+        )?;
+        if count > *most {
+            past.push(*scenario);
+        }
+    }
+    if past.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("past the budget: {}", past.join(", ")).into())
+    }
+}
