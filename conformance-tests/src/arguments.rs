@@ -8,12 +8,16 @@ pub(crate) const HELP: &str = "\
 Checks an Engine.IO or Socket.IO server against the protocol's rules.
 
     conformance-tests --url http://localhost:3000 [options]
+    conformance-tests --cluster http://localhost:3001,http://localhost:3002 [options]
     conformance-tests --compare a.json --compare b.json --out report.html
 
 The server must behave as spec/FIXTURE.md says for the profile.
 
     --url URL        http://host:port, optionally with the server's path
     --profile NAME   engine (default), engine-eio3, socket, socket-eio3, socket-msgpack, matrix, auth, auth-eio3
+    --cluster URL,URL[,...]
+                     the rules of clusters, from each of these nodes to each other; spec/FIXTURE-CLUSTER.md says how they
+                     behave
     --only PREFIX    only cases whose rule or id starts so; may be repeated
     --format NAME    table (default), json, junit, html
     --out FILE       write there instead of to standard output
@@ -53,6 +57,7 @@ pub(crate) struct Arguments {
 impl Arguments {
     pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Self, String> {
         let (mut url, mut profile, mut format) = (None, Profile::Engine, Format::Table);
+        let mut nodes: Option<String> = None;
         let (mut only, mut compared) = (Vec::new(), Vec::new());
         let (mut out, mut name, mut pid, mut parallel, mut offset) = (None, None, None, None, None);
         let (mut is_help, mut is_without_polling, mut is_quick) = (false, false, false);
@@ -62,6 +67,7 @@ impl Arguments {
             match word.as_str() {
                 "--help" | "-h" => is_help = true,
                 "--url" => url = Some(value()?),
+                "--cluster" => nodes = Some(value()?),
                 "--profile" => {
                     let value = value()?;
                     profile =
@@ -84,7 +90,17 @@ impl Arguments {
                 _ => return Err(format!("unknown option {word}; --help lists them")),
             }
         }
-        let mut options = only.into_iter().fold(Options::new(profile), Options::only);
+        let mut options = Options::new(profile);
+        if let Some(nodes) = nodes {
+            let mut nodes = nodes.split(',').map(str::to_owned);
+            url = nodes.next();
+            let others: Vec<String> = nodes.collect();
+            if others.is_empty() {
+                return Err("--cluster needs the URLs of two nodes or more".to_owned());
+            }
+            options = Options::cluster(others);
+        }
+        options = only.into_iter().fold(options, Options::only);
         if let Some(pid) = pid {
             options = options.pid(pid);
         }

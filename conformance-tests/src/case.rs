@@ -56,10 +56,12 @@ pub enum Profile {
     Auth,
     /// `--profile auth` with `EIO3=1`.
     AuthEio3,
+    /// `--profile cluster`, several times behind one broker: `spec/FIXTURE-CLUSTER.md`.
+    Cluster,
 }
 
 impl Profile {
-    /// Every profile, in the order of `spec/FIXTURE.md`.
+    /// Every profile of one server, in the order of `spec/FIXTURE.md`.
     pub const ALL: [Self; 8] = [
         Self::Engine,
         Self::EngineEio3,
@@ -83,10 +85,11 @@ impl Profile {
             Self::Matrix => "matrix",
             Self::Auth => "auth",
             Self::AuthEio3 => "auth-eio3",
+            Self::Cluster => "cluster",
         }
     }
 
-    /// The profile of that name.
+    /// The profile of one server of that name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|profile| profile.name() == name)
@@ -100,6 +103,7 @@ impl Profile {
             Self::Socket | Self::SocketEio3 | Self::SocketMsgpack => "socket",
             Self::Matrix => "matrix",
             Self::Auth | Self::AuthEio3 => "auth",
+            Self::Cluster => "cluster",
         }
     }
 
@@ -109,7 +113,7 @@ impl Profile {
         match self {
             Self::EngineEio3 | Self::SocketEio3 | Self::AuthEio3 => &[("EIO3", "1")],
             Self::SocketMsgpack => &[("PARSER", "msgpack")],
-            Self::Engine | Self::Socket | Self::Matrix | Self::Auth => &[],
+            Self::Engine | Self::Socket | Self::Matrix | Self::Auth | Self::Cluster => &[],
         }
     }
 

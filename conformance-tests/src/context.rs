@@ -27,6 +27,8 @@ pub(crate) struct Context {
     trace: Trace,
     connections: Arc<AtomicU32>,
     patience: Duration,
+    /// The other nodes of the server's cluster.
+    others: Arc<[Target]>,
 }
 
 /// The server's open packet.
@@ -74,7 +76,35 @@ impl Context {
             trace,
             connections: Arc::default(),
             patience: PATIENCE,
+            others: Arc::default(),
         }
+    }
+
+    /// The same case, with these other nodes of the cluster.
+    pub(crate) fn beside(self, others: Arc<[Target]>) -> Self {
+        Self { others, ..self }
+    }
+
+    /// The same case at each node with each other one, in either order.
+    pub(crate) fn pairs(&self) -> Vec<[Self; 2]> {
+        let nodes: Vec<&Target> = std::iter::once(&self.target).chain(&*self.others).collect();
+        let at = |target: &Target| Self {
+            target: target.clone(),
+            ..self.clone()
+        };
+        let pairs = nodes.iter().enumerate().flat_map(|(number, from)| {
+            let others = nodes
+                .iter()
+                .enumerate()
+                .filter(move |(other, _)| *other != number);
+            others.map(move |(_, to)| [at(from), at(to)])
+        });
+        pairs.collect()
+    }
+
+    /// How long each answer is waited for.
+    pub(crate) fn patience(&self) -> Duration {
+        self.patience
     }
 
     /// The same case, waiting longer or shorter for each answer.

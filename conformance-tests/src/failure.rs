@@ -67,6 +67,14 @@ impl Failure {
         }
     }
 
+    /// The same, with where it happened.
+    pub(crate) fn at(self, place: impl fmt::Display) -> Self {
+        Self {
+            message: format!("{place}: {}", self.message),
+            ..self
+        }
+    }
+
     pub(crate) fn kind(&self) -> Kind {
         self.kind
     }

@@ -25,6 +25,8 @@ pub struct Options {
     pub(crate) patience: Duration,
     pub(crate) return_limit: Duration,
     pub(crate) port_offset: Option<u16>,
+    /// The other nodes of the cluster.
+    pub(crate) others: Vec<String>,
 }
 
 impl Options {
@@ -43,6 +45,24 @@ impl Options {
             patience: Duration::from_secs(3),
             return_limit: Duration::from_secs(60),
             port_offset: None,
+            others: Vec::new(),
+        }
+    }
+
+    /// The rules of clusters, for the server of the run and these others, each of which is started as
+    /// `spec/FIXTURE-CLUSTER.md` says. Each case holds from every one of them to every other.
+    ///
+    /// ```
+    /// use conformance_tests::Options;
+    ///
+    /// let options = Options::cluster(["http://127.0.0.1:3001", "http://127.0.0.1:3002"]);
+    /// # let _ = options;
+    /// ```
+    #[must_use]
+    pub fn cluster(others: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Self {
+            others: others.into_iter().map(Into::into).collect(),
+            ..Self::new(Profile::Cluster)
         }
     }
 

@@ -96,8 +96,12 @@ pub(crate) async fn is_fixture(target: &Target, options: &Options) -> Result<(),
         }
     };
     Err(format!(
-        "{target} opens sessions but does not behave as conformance-tests/spec/FIXTURE.md asks of a server for the profile \
+        "{target} opens sessions but does not behave as conformance-tests/spec/{} asks of a server for the profile \
          {}{started}: {} did not get an answer{why}",
+        match profile {
+            Profile::Cluster => "FIXTURE-CLUSTER.md",
+            _ => "FIXTURE.md",
+        },
         profile.name(),
         asked(profile),
     ))
@@ -114,6 +118,7 @@ fn asked(profile: Profile) -> &'static str {
         Profile::SocketMsgpack => "the event `message` in `/`, in msgpack,",
         Profile::Socket | Profile::Matrix => "the events `message` and `message-with-ack` in `/`",
         Profile::Auth => "the event `whoami` in `/public`",
+        Profile::Cluster => "the event `me` in `/`",
         Profile::AuthEio3 => "a handshake of protocol 3, or the event `whoami` in `/public`,",
     }
 }
@@ -146,6 +151,15 @@ async fn answers(context: &Context, profile: Profile, transport: Transport) -> V
             // A server that sends back whatever comes is another profile's.
             hears(&mut link, |packet| {
                 packet.contains(WORD) && asked.iter().all(|event| event != packet)
+            })
+            .await
+        }
+        Profile::Cluster => {
+            link.send("40").await?;
+            link.next("an answer to CONNECT").await?;
+            link.send(r#"421["me"]"#).await?;
+            hears(&mut link, |packet| {
+                packet.starts_with("431[") && packet.contains("\"node\"")
             })
             .await
         }

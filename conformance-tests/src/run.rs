@@ -61,7 +61,10 @@ impl std::error::Error for RunError {}
 /// When the run cannot begin: a bad URL, no case selected, no server that opens a session there, or one that does nothing
 /// of what its profile's fixture does. What the server does wrong is not an error but in the report.
 pub async fn run(url: &str, options: Options) -> Result<Report, RunError> {
-    let target = Target::parse(url, options.profile.default_path()).map_err(RunError::Url)?;
+    let path = options.profile.default_path();
+    let target = Target::parse(url, path).map_err(RunError::Url)?;
+    let others = options.others.iter().map(|url| Target::parse(url, path));
+    let others: Arc<[Target]> = others.collect::<Result<_, _>>().map_err(RunError::Url)?;
     let selected: Vec<Case> = cases::all()
         .into_iter()
         .filter(|case| options.selects(case))
@@ -69,8 +72,9 @@ pub async fn run(url: &str, options: Options) -> Result<Report, RunError> {
     if selected.is_empty() {
         return Err(RunError::Nothing);
     }
-    for offset in ports(&selected, &options) {
-        let target = target.at_offset(offset);
+    let offsets = ports(&selected, &options).into_iter();
+    let asked = offsets.map(|offset| target.at_offset(offset));
+    for target in asked.chain(others.iter().cloned()) {
         probe::serves(&target).await.map_err(RunError::NotServing)?;
         probe::is_fixture(&target, &options)
             .await
@@ -83,6 +87,7 @@ pub async fn run(url: &str, options: Options) -> Result<Report, RunError> {
     let began_at = Instant::now();
     let runner = Arc::new(Runner {
         target,
+        others,
         ends_at: began_at + options.limit,
         options: options.clone(),
         is_gone: std::sync::OnceLock::new(),
@@ -115,6 +120,8 @@ fn ports(cases: &[Case], options: &Options) -> Vec<u16> {
 
 struct Runner {
     target: Target,
+    /// The other nodes of its cluster.
+    others: Arc<[Target]>,
     ends_at: Instant,
     options: Options,
     /// Why the server no longer answers at all, once that was seen.
@@ -175,6 +182,12 @@ impl Runner {
         outcomes
     }
 
+    /// How often a case does what it does: for each node with each other one, where there are several.
+    fn pairs(&self) -> u32 {
+        let others = u32::try_from(self.others.len()).unwrap_or(u32::MAX);
+        others.saturating_add(1).saturating_mul(others).max(1)
+    }
+
     async fn one(&self, case: &Case) -> Outcome {
         if let Some(reason) = self.is_gone.get() {
             return Outcome::new(case, Status::not_run(reason));
@@ -183,11 +196,14 @@ impl Runner {
         if left.is_zero() {
             return Outcome::new(case, Status::not_run("the run's time limit was reached"));
         }
+        let limit = left.min(case.limit * self.pairs());
         let trace = Trace::new();
         let target = self.target.at_offset(self.options.shift(case));
         let started = Instant::now();
-        let context = Context::new(target.clone(), trace.clone()).patient(self.options.patience);
-        let status = match timeout(case.limit.min(left), case.run(context)).await {
+        let context = Context::new(target.clone(), trace.clone())
+            .patient(self.options.patience)
+            .beside(Arc::clone(&self.others));
+        let status = match timeout(limit, case.run(context)).await {
             Ok(Ok(())) if case.is_hostile => match health::serves(&target).await {
                 Ok(()) => Status::Passed,
                 Err(failure) => Status::failed(&format!("afterwards {failure}"), &trace),
@@ -195,7 +211,7 @@ impl Runner {
             Ok(Ok(())) => Status::Passed,
             Ok(Err(failure)) => self.failed(&target, &failure, &trace).await,
             Err(_) => {
-                let limit = format!("{:?}", case.limit.min(left));
+                let limit = format!("{limit:?}");
                 self.failed(&target, &Failure::unfinished(limit), &trace)
                     .await
             }

@@ -7,13 +7,20 @@
 mod node;
 #[path = "support/process.rs"]
 mod process;
+#[path = "support/redis.rs"]
+mod redis;
 
-use std::io::{BufRead as _, BufReader};
-use std::net::TcpListener;
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use process::Listening;
+use redis::Redis;
+use socketio::SocketIo;
+use socketio::cluster::AdapterError;
+use socketio_redis::{RedisAdapter, Refused};
 
 /// No run takes half of this on a busy machine.
 const LIMIT_SECONDS: &str = "240";
@@ -29,53 +36,6 @@ enum Kind {
 }
 
 use Kind::{Node, Rust};
-
-/// A Redis server of its own, without anything on disk, which ends with the value.
-struct Redis {
-    process: Child,
-    url: String,
-}
-
-impl Redis {
-    fn start() -> Self {
-        Self::start_with(&[])
-    }
-
-    fn start_with(settings: &[&str]) -> Self {
-        let port = free_port();
-        let mut process = Command::new("redis-server")
-            .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
-            .args(["--save", ""])
-            .args(settings)
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("redis-server is there; run scripts/setup");
-        let said = process.stdout.take().expect("it is piped");
-        let mut lines = BufReader::new(said).lines().map_while(Result::ok);
-        let is_ready = lines.any(|line| line.contains("Ready to accept connections"));
-        assert!(is_ready, "redis-server did not start");
-        // What it says later is nobody's, but must not fill the pipe.
-        std::thread::spawn(move || lines.for_each(drop));
-        Self {
-            process,
-            url: format!("redis://127.0.0.1:{port}"),
-        }
-    }
-}
-
-impl Drop for Redis {
-    fn drop(&mut self) {
-        // A script may have ended it.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-/// A port that nobody has, for a program that does not say which it chose.
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("there is a port");
-    listener.local_addr().expect("it is bound").port()
-}
 
 fn scripts() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("node")
@@ -106,13 +66,13 @@ fn start(
 
 fn run(script: &str, kinds: [Kind; 2], adapter: &str, environment: &[(&str, &str)]) {
     let redis = Redis::start();
-    run_over(&redis, &redis.url, script, kinds, adapter, environment);
+    run_as(&redis, &redis.url, script, kinds, adapter, environment);
 }
 
-/// `url` is where the nodes find it.
-fn run_over(
+/// The nodes come to Redis by an address of their own.
+fn run_as(
     redis: &Redis,
-    url: &str,
+    address: &str,
     script: &str,
     kinds: [Kind; 2],
     adapter: &str,
@@ -120,8 +80,8 @@ fn run_over(
 ) {
     let [first, second] = kinds;
     let [first_kind, second_kind] = kinds.map(|kind| format!("{kind:?}"));
-    let first = start(first, adapter, url, "first", environment);
-    let second = start(second, adapter, url, "second", environment);
+    let first = start(first, adapter, address, "first", environment);
+    let second = start(second, adapter, address, "second", environment);
     let told = [
         ("FIRST", &*first.address),
         ("SECOND", &*second.address),
@@ -193,6 +153,220 @@ fn a_redis_that_goes_and_comes_back_with_the_classic_adapter() {
 #[test]
 fn a_redis_that_goes_and_comes_back_with_the_sharded_adapter() {
     run("cluster-outage", [Rust, Rust], "redis-sharded", &[]);
+}
+
+/// The rules of clusters hold between nodes of these kinds, as the suite's own command sees it; each kind of report has the profile's name.
+fn conforms(kinds: &[Kind], adapter: &str) {
+    let redis = Redis::start();
+    let nodes: Vec<Listening> = kinds
+        .iter()
+        .zip(["one", "two", "three"])
+        .map(|(&kind, name)| start(kind, adapter, &redis.url, name, &[]))
+        .collect();
+    let urls: Vec<String> = nodes
+        .iter()
+        .map(|node| format!("http://{}", node.address))
+        .collect();
+    let mut suite = Command::new(env!("CARGO_BIN_EXE_conformance-tests"));
+    let output = suite
+        .args(["--cluster", &urls.join(",")])
+        .output()
+        .expect("the suite's binary runs");
+    let report = String::from_utf8_lossy(&output.stdout).into_owned();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        output.status.success(),
+        "{kinds:?} with {adapter}: {said}{report}"
+    );
+    assert!(
+        report.contains("(cluster)") && report.contains(" 0 not run"),
+        "{report}"
+    );
+}
+
+#[test]
+fn the_rules_of_clusters_hold_between_servers_of_ours() {
+    conforms(&[Rust, Rust, Rust], "redis");
+    conforms(&[Rust, Rust], "redis-sharded");
+}
+
+#[test]
+fn the_rules_of_clusters_hold_between_ours_and_the_reference() {
+    conforms(&[Rust, Node], "redis");
+    conforms(&[Node, Rust], "redis-sharded");
+}
+
+#[test]
+fn the_rules_of_clusters_hold_between_servers_of_the_reference() {
+    conforms(&[Node, Node], "redis");
+    conforms(&[Node, Node], "redis-sharded");
+}
+
+/// A rule that nobody can break says nothing.
+#[test]
+fn servers_that_do_not_know_each_other_break_the_rules_of_clusters() {
+    let (first, second) = (Redis::start(), Redis::start());
+    let one = start(Rust, "redis", &first.url, "one", &[]);
+    let two = start(Rust, "redis", &second.url, "two", &[]);
+    let urls = format!("http://{},http://{}", one.address, two.address);
+    let mut suite = Command::new(env!("CARGO_BIN_EXE_conformance-tests"));
+    let output = suite
+        .args(["--cluster", &urls])
+        .output()
+        .expect("the suite's binary runs");
+    assert_eq!(output.status.code(), Some(1));
+    let report = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(
+        report.contains("FAILED MUST cluster/each-node-is-counted-once"),
+        "{report}"
+    );
+    assert!(report.contains("from http://"), "{report}");
+    let output = Command::new(env!("CARGO_BIN_EXE_conformance-tests"))
+        .args(["--cluster", &format!("http://{}", one.address)])
+        .output()
+        .expect("the suite's binary runs");
+    assert_eq!(output.status.code(), Some(2));
+}
+
+/// The line of the guide's access control list that is for this adapter, with the namespaces of the fixture.
+fn acl(adapter: &str) -> String {
+    let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("../socketio/src/guide");
+    let guide = fs::read_to_string(guide.join("several_servers.md")).expect("the guide is there");
+    let lines: Vec<&str> = guide
+        .lines()
+        .filter(|line| line.starts_with("user chat "))
+        .collect();
+    let [classic, sharded] = lines[..] else {
+        panic!("{lines:?}");
+    };
+    let own = "&socket.io#/chat#*";
+    assert!(classic.ends_with(own), "{classic}");
+    match adapter {
+        "redis" => classic.replace(own, "&socket.io#/custom#* &socket.io#/dyn-7#*"),
+        _ => sharded.to_owned(),
+    }
+}
+
+/// A Redis with this user beside the one who may do all, and his address.
+fn redis_with(user: &str) -> (Redis, String) {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let file = folder.join(format!("users-{}-{number}.acl", std::process::id()));
+    let list = format!("user default on nopass ~* &* +@all\n{user}\n");
+    fs::write(&file, list).expect("our own folder");
+    let redis = Redis::with(&["--aclfile", file.to_str().expect("a name of our own")]);
+    fs::remove_file(&file).expect("our own file");
+    let address = redis.url.replace("redis://", "redis://chat:secret@");
+    (redis, address)
+}
+
+/// Has the cluster's script pass where the nodes may do no more than the guide says.
+fn run_with_acl(adapter: &str, kinds: [Kind; 2]) {
+    let (redis, address) = redis_with(&acl(adapter));
+    run_as(&redis, &address, "cluster", kinds, adapter, &[]);
+}
+
+#[test]
+fn the_guides_access_control_list_is_enough_for_the_classic_adapter() {
+    run_with_acl("redis", [Rust, Rust]);
+    run_with_acl("redis", [Rust, Node]);
+}
+
+#[test]
+fn the_guides_access_control_list_is_enough_for_the_sharded_adapter() {
+    run_with_acl("redis-sharded", [Rust, Rust]);
+    run_with_acl("redis-sharded", [Node, Rust]);
+}
+
+/// Without each of these words, this command is refused.
+const NEEDED: [(&str, &[(&str, &str)]); 2] = [
+    (
+        "redis",
+        &[
+            ("+psubscribe", "PSUBSCRIBE"),
+            ("+subscribe", "SUBSCRIBE"),
+            ("+publish", "PUBLISH"),
+            ("+pubsub", "NUMSUB"),
+            ("&socket.io-request#*", "PUBLISH"),
+            ("&socket.io-response#*", "SUBSCRIBE"),
+            ("&socket.io-server#", "SUBSCRIBE"),
+            ("&socket.io#/#*", "PSUBSCRIBE"),
+            ("&socket.io#/custom#*", "PSUBSCRIBE"),
+        ],
+    ),
+    (
+        "redis-sharded",
+        &[
+            ("+ssubscribe", "SSUBSCRIBE"),
+            ("+spublish", "SPUBLISH"),
+            ("+pubsub", "SHARDNUMSUB"),
+            ("&socket.io#*", "SPUBLISH"),
+            ("&socket.io-server#", "SSUBSCRIBE"),
+        ],
+    ),
+];
+
+#[test]
+fn what_lacks_in_the_guides_access_control_list_is_told() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let runtime = runtime.expect("a runtime");
+    for (adapter, words) in NEEDED {
+        for (word, command) in words {
+            let line = acl(adapter);
+            let kept = line.split(' ').filter(|other| other != word);
+            let kept: Vec<&str> = kept.collect();
+            assert!(kept.len() < line.split(' ').count(), "{word}: {line}");
+            let (_redis, address) = redis_with(&kept.join(" "));
+            let told = runtime.block_on(async {
+                let told = refused(adapter, &address, command);
+                tokio::time::timeout(Duration::from_secs(20), told).await
+            });
+            assert!(
+                told.is_ok(),
+                "{adapter} without {word}: {command} was not refused"
+            );
+        }
+    }
+}
+
+/// Returns when the application was told that this command is not allowed.
+async fn refused(adapter: &str, address: &str, command: &str) {
+    let (telling, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let builder = SocketIo::builder().on_adapter_error(move |error: &AdapterError| {
+        let source = std::error::Error::source(error);
+        if let Some(refused) = source.and_then(|source| source.downcast_ref::<Refused>()) {
+            let _ = telling.send((refused.command().to_owned(), refused.to_string()));
+        }
+    });
+    let builder = match adapter {
+        "redis" => builder.adapter(RedisAdapter::classic(address).expect("an address")),
+        _ => builder.adapter(RedisAdapter::sharded(address).expect("an address")),
+    };
+    let io = builder.build().expect("the options are sound");
+    let here = io.namespace("/").open().expect("the first");
+    let _other = io.namespace("/custom").open().expect("the second");
+    here.emit("x", &()).expect("it can be encoded");
+    here.server_side_emit("note", &())
+        .expect("it can be encoded");
+    let asking = async {
+        let _ = here.everyone().fetch_sockets().await;
+        std::future::pending::<()>().await;
+    };
+    let hearing = async {
+        while let Some((which, text)) = told.recv().await {
+            if which.starts_with(command) {
+                assert!(text.to_uppercase().contains("NOPERM"), "{text}");
+                return;
+            }
+        }
+    };
+    tokio::select! {
+        () = asking => {}
+        () = hearing => {}
+    }
 }
 
 #[test]
@@ -269,28 +443,9 @@ fn ours_restores_what_node_stored_at_an_orderly_end() {
 fn run_allowed(adapter: &str, rules: &str) {
     let rules = format!("app on >secret -@all +hello +auth +client +ping {rules}");
     let settings: Vec<_> = ["--user"].into_iter().chain(rules.split(' ')).collect();
-    let redis = Redis::start_with(&settings);
+    let redis = Redis::with(&settings);
     let url = redis.url.replace("redis://", "redis://app:secret@");
-    run_over(&redis, &url, "cluster", [Rust, Rust], adapter, &[]);
-}
-
-//= RDS-11 test
-#[test]
-fn the_access_that_the_page_names_is_enough_for_the_classic_adapter() {
-    run_allowed(
-        "redis",
-        "+psubscribe +punsubscribe +subscribe +unsubscribe +publish +pubsub &socket.io#* &socket.io-request#* \
-         &socket.io-response#* &socket.io-server# &socket.io#/#* &socket.io#/custom#* &socket.io#/dyn-7#*",
-    );
-}
-
-//= RDS-11 test
-#[test]
-fn the_access_that_the_page_names_is_enough_for_the_sharded_adapter() {
-    run_allowed(
-        "redis-sharded",
-        "+ssubscribe +sunsubscribe +spublish +pubsub &socket.io#* &socket.io-server#",
-    );
+    run_as(&redis, &url, "cluster", [Rust, Rust], adapter, &[]);
 }
 
 //= RDS-11 test

@@ -7,6 +7,8 @@
 mod node;
 #[path = "support/process.rs"]
 mod process;
+#[path = "support/redis.rs"]
+mod redis;
 
 use std::fs;
 use std::net::TcpListener;
@@ -14,24 +16,25 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 
 use process::Listening;
+use redis::Redis;
 use socketio::auth::limits::TrustedProxies;
 
 /// Where the servers and the proxy listen in the guide.
-const SERVERS: [&str; 2] = ["127.0.0.1:3000", "127.0.0.1:3001"];
+const SERVERS: [&str; 3] = ["127.0.0.1:3000", "127.0.0.1:3001", "127.0.0.1:3002"];
 
 /// No run takes half of this on a busy machine.
 const LIMIT_SECONDS: &str = "240";
 
 #[test]
 fn clients_are_served_through_nginx() {
-    let [one, several, _] = shown("nginx");
+    let [one, several, _] = shown("reverse_proxies", "nginx");
     Nginx::serves(&one, "one");
     Nginx::serves(&several, "several");
 }
 
 #[test]
 fn a_client_behind_nginx_and_a_unix_socket_has_its_own_address() {
-    let [_, _, unix] = shown("nginx");
+    let [_, _, unix] = shown("reverse_proxies", "nginx");
     // A folder of the target directory may be too long for the name of a socket.
     let path = std::env::temp_dir().join(format!("socketio-proxies-{}", std::process::id()));
     for door in [UnixDoor::Own, UnixDoor::Axum] {
@@ -88,14 +91,14 @@ fn serve_unix(path: &Path, door: UnixDoor) -> tokio::runtime::Runtime {
 
 #[test]
 fn clients_are_served_through_haproxy() {
-    let [one, several] = shown("haproxy");
+    let [one, several] = shown("reverse_proxies", "haproxy");
     Haproxy::serves(&one, "one");
     Haproxy::serves(&several, "several");
 }
 
 #[test]
 fn clients_are_served_through_caddy() {
-    let [one, several] = shown("caddy");
+    let [one, several] = shown("reverse_proxies", "caddy");
     Caddy::serves(&one, "one");
     Caddy::serves(&several, "several");
 }
@@ -103,43 +106,43 @@ fn clients_are_served_through_caddy() {
 /// Three servers, each request at the next: the official clients notice nothing.
 #[test]
 fn nodes_that_know_each_other_need_no_sticky_sessions() {
-    let [_, several, _] = shown("nginx");
-    for replaced in ["    ip_hash;\n", "/socket.io/", "    keepalive"] {
-        assert!(several.contains(replaced), "{several}");
-    }
-    let addresses = [1, 2, 3].map(|number| format!("{number}={}", free_address()));
-    let nodes = addresses.join(",");
-    let servers = ["1", "2", "3"].map(|number| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_fixture"));
-        command.args(["--profile", "engine", "--port", "0"]).envs([
-            ("EIO3", "1"),
-            ("PING_INTERVAL", "25000"),
-            ("PING_TIMEOUT", "20000"),
-            ("NODE", number),
-            ("NODES", &nodes),
-        ]);
-        Listening::start(&mut command)
-    });
-    let third = format!("    server {};\n    keepalive", servers[2].address);
-    let configuration = several
-        .replace("    ip_hash;\n", "")
-        .replace("/socket.io/", "/engine.io/")
-        .replace("    keepalive", &third)
-        .replace(SERVERS[0], &servers[0].address)
-        .replace(SERVERS[1], &servers[1].address);
-    let address = free_address();
-    let mut program = Nginx::start(&configuration, &address, &folder("nginx-nodes"));
-    wait_for(&address, &mut program);
-    let said = run_script("clients/engine.test.mjs", &address);
-    let _ = program.kill();
-    let _ = program.wait();
-    said.unwrap_or_else(|said| panic!("{said}"));
+    let [nginx] = shown("several_servers", "nginx");
+    assert!(nginx.contains("/socket.io/"), "{nginx}");
+    let nginx = nginx.replace("/socket.io/", "/engine.io/");
+    let environment = [("PING_INTERVAL", "25000"), ("PING_TIMEOUT", "20000")];
+    let servers = nodes("engine", &environment);
+    Nginx::spreads(&nginx, &servers, "nodes", "clients/engine.test.mjs");
 }
 
-/// What the guide shows in this language: for one server, for several, and what else there is.
-fn shown<const COUNT: usize>(language: &str) -> [String; COUNT] {
+/// The same for rooms and broadcasts, which go by Redis.
+#[test]
+fn nodes_that_share_a_redis_as_well_are_one_server_to_clients() {
+    let redis = Redis::start();
+    let servers = nodes("socket", &[("FIXTURE_REDIS_URL", &redis.url)]);
+    let [nginx] = shown("several_servers", "nginx");
+    Nginx::spreads(&nginx, &servers, "cluster", "clients/socket.test.mjs");
+    let [haproxy] = shown("several_servers", "haproxy");
+    Haproxy::spreads(&haproxy, &servers, "cluster", "clients/socket.test.mjs");
+}
+
+/// Three servers that pass requests on to each other.
+fn nodes(profile: &str, environment: &[(&str, &str)]) -> [Listening; 3] {
+    let addresses = [1, 2, 3].map(|number| format!("{number}={}", free_address()));
+    let nodes = addresses.join(",");
+    ["1", "2", "3"].map(|number| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_fixture"));
+        command
+            .args(["--profile", profile, "--port", "0"])
+            .envs([("EIO3", "1"), ("NODE", number), ("NODES", &nodes)])
+            .envs(environment.iter().copied());
+        Listening::start(&mut command)
+    })
+}
+
+/// What a chapter of the guide shows in this language: for one server, for several, and what else there is.
+fn shown<const COUNT: usize>(chapter: &str, language: &str) -> [String; COUNT] {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let guide = here.join("../socketio/src/guide/reverse_proxies.md");
+    let guide = here.join(format!("../socketio/src/guide/{chapter}.md"));
     let guide = fs::read_to_string(guide).expect("the guide is there");
     let fence = format!("```{language}\n");
     let blocks = guide.split(&fence).skip(1);
@@ -154,13 +157,19 @@ trait Proxy {
     const LISTENS: &'static str;
     fn start(configuration: &str, address: &str, folder: &Path) -> Child;
 
+    /// The official clients of both generations are served, by polling, by WebSocket and by an upgrade.
     fn serves(shown: &str, name: &str) {
         let servers = SERVERS.map(|_| fixture());
+        Self::spreads(shown, &servers, name, "clients/socket.test.mjs");
+    }
+
+    /// The script passes behind this configuration, with these servers in the place of the guide's.
+    fn spreads(shown: &str, servers: &[Listening; 3], name: &str, script: &str) {
         let mut configuration = shown.to_owned();
-        for (shown, server) in SERVERS.iter().zip(&servers) {
+        for (shown, server) in SERVERS.iter().zip(servers) {
             configuration = configuration.replace(shown, &server.address);
         }
-        assert!(!configuration.contains(":3000"), "{configuration}");
+        assert!(!configuration.contains(":300"), "{configuration}");
         assert!(configuration.contains(Self::LISTENS), "{configuration}");
         let address = free_address();
         let folder = folder(&format!(
@@ -169,7 +178,7 @@ trait Proxy {
         ));
         let mut program = Self::start(&configuration, &address, &folder);
         wait_for(&address, &mut program);
-        let said = run_clients(&address);
+        let said = run_script(script, &address);
         let _ = program.kill();
         let _ = program.wait();
         said.unwrap_or_else(|said| panic!("{name}: {said}"));
@@ -272,11 +281,6 @@ fn wait_for(address: &str, program: &mut Child) {
         assert!(ended.is_none(), "the proxy ended: {ended:?}");
         std::thread::yield_now();
     }
-}
-
-/// The official clients of both generations, by polling, by WebSocket and by an upgrade.
-fn run_clients(address: &str) -> Result<(), String> {
-    run_script("clients/socket.test.mjs", address)
 }
 
 fn run_script(script: &str, address: &str) -> Result<(), String> {

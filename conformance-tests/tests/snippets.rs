@@ -48,6 +48,27 @@ fn what_cannot_be_read_is_noticed() {
     assert!(!PYTHON.reads("def f(:"));
 }
 
+/// The crate `socketio` has no adapter for Redis, so its guide cannot have compiled what it shows of them: the page that does has it too.
+#[test]
+fn what_the_guides_show_of_redis_is_compiled_elsewhere() {
+    let page = fs::read_to_string(root().join("socketio/redis/README.md")).unwrap();
+    let compiled: String = snippets(&page, "rust,no_run").collect();
+    let mut count = 0;
+    for guide in guides() {
+        let text = fs::read_to_string(&guide).unwrap();
+        let shown = snippets(&text, "text").filter(|shown| shown.contains("adapter"));
+        for snippet in shown {
+            assert!(
+                compiled.contains(snippet),
+                "{}:\n{snippet}",
+                guide.display()
+            );
+            count += 1;
+        }
+    }
+    assert!(count >= 2, "{count}");
+}
+
 impl Language {
     /// There are at least so many, or the search for them is broken.
     fn reads_every_snippet(&self, expected_count: usize) {

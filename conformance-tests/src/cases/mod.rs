@@ -47,6 +47,7 @@ areas![
     srv_room,
     auth_handshake,
     auth_two_trip,
+    cluster,
 ];
 
 /// Tells apart cases whose names differ in punctuation only.

@@ -5,6 +5,7 @@
 pub(crate) mod eio3;
 pub(crate) mod http;
 mod link;
+mod member;
 pub(crate) mod msgpack;
 mod packet;
 mod polling;
@@ -14,6 +15,7 @@ pub(crate) mod websocket;
 mod wire;
 
 pub(crate) use link::{Link, Transport, sid_of};
+pub(crate) use member::Member;
 pub(crate) use packet::is_same_packet;
 pub(crate) use polling::Polling;
 pub(crate) use target::Target;

@@ -147,7 +147,8 @@ impl<'a> Page<'a> {
             }
             let outcomes = report.outcomes.iter();
             let has = |profile: &str| outcomes.clone().any(|one| one.profile == profile);
-            let names = Profile::ALL.into_iter().map(Profile::name);
+            let all = Profile::ALL.into_iter().chain([Profile::Cluster]);
+            let names = all.map(Profile::name);
             let profiles: Vec<&str> = names.filter(|name| has(name)).collect();
             let _ = write!(
                 self.out,

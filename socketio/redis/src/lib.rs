@@ -108,3 +108,8 @@ impl RedisAdapter {
         Streams::new(url)
     }
 }
+
+/// What the crate's first page and the guide show, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;
