@@ -287,7 +287,7 @@ const NEEDED: [(&str, &[(&str, &str)]); 2] = [
             ("+psubscribe", "PSUBSCRIBE"),
             ("+subscribe", "SUBSCRIBE"),
             ("+publish", "PUBLISH"),
-            ("+pubsub", "NUMSUB"),
+            ("+pubsub", "PUBSUB"),
             ("&socket.io-request#*", "PUBLISH"),
             ("&socket.io-response#*", "SUBSCRIBE"),
             ("&socket.io-server#", "SUBSCRIBE"),
@@ -300,7 +300,7 @@ const NEEDED: [(&str, &[(&str, &str)]); 2] = [
         &[
             ("+ssubscribe", "SSUBSCRIBE"),
             ("+spublish", "SPUBLISH"),
-            ("+pubsub", "SHARDNUMSUB"),
+            ("+pubsub", "PUBSUB"),
             ("&socket.io#*", "SPUBLISH"),
             ("&socket.io-server#", "SSUBSCRIBE"),
         ],
