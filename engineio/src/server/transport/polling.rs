@@ -146,10 +146,12 @@ where
             return Posted::Incomplete;
         }
     };
-    guard.outcome = Input::PostDone;
     shared.hub.counters.received(0, bytes.len());
     shared.handle(clock::now(), Input::PostRead);
+    // A client that leaves before all its packets are handed over has lost those: the session cannot go on without them, and
+    // one that paused at them would wait for somebody who is not there.
     dispatch(shared, &bytes, content).await;
+    guard.outcome = Input::PostDone;
     Posted::Ok
 }
 
@@ -347,6 +349,22 @@ mod tests {
         }
         assert_eq!(posting.as_mut().poll(&mut cx), Poll::Ready(Posted::Ok));
         assert_eq!(told.take().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_client_that_leaves_before_its_packets_are_handed_over_ends_the_session() {
+        let (shared, told) = opened(Transport::Polling);
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(shared.begin_turn());
+        {
+            let mut posting = pin!(post(&shared, Body::full("4lost"), PostContent::Text));
+            assert!(posting.as_mut().poll(&mut cx).is_pending());
+        }
+        shared.end_turn(clock::now());
+        assert_eq!(told.take(), ["close"]);
+        let (shared, told) = opened(Transport::Polling);
+        let posted = post(&shared, Body::full("4hi"), PostContent::Text).await;
+        assert_eq!((posted, told.take()), (Posted::Ok, vec!["hi".to_owned()]));
     }
 
     #[tokio::test]
