@@ -6,50 +6,18 @@
     reason = "a helper that fails fails its test"
 )]
 
-use std::io::{BufRead as _, BufReader};
+#[path = "../../../conformance-tests/tests/support/redis.rs"]
+mod server;
+
 use std::net::TcpListener;
-use std::process::{Child, Command, Stdio};
 
 use redis::{AsyncConnectionConfig, Client, PushInfo, PushKind, Value};
+use server::Redis;
 use socketio::Args;
 use socketio::cluster::wire::classic;
 use socketio::cluster::{ClusterBody, ClusterMessage};
 use socketio_redis::Emitter;
 use tokio::sync::mpsc;
-
-/// A Redis server of its own, which ends with the value.
-struct Redis {
-    process: Child,
-    url: String,
-}
-
-impl Redis {
-    fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        drop(listener);
-        let mut process = Command::new("redis-server")
-            .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
-            .args(["--save", ""])
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("redis-server is there; run scripts/setup");
-        let said = BufReader::new(process.stdout.take().unwrap());
-        let mut lines = said.lines().map_while(Result::ok);
-        assert!(lines.any(|line| line.contains("Ready to accept connections")));
-        Self {
-            process,
-            url: format!("redis://127.0.0.1:{port}"),
-        }
-    }
-}
-
-impl Drop for Redis {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
 
 /// Everything that is published.
 async fn listen(
