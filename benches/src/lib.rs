@@ -8,7 +8,9 @@
 )]
 
 pub mod allocations;
+pub mod cluster;
 pub mod compare;
+mod listening;
 pub mod load;
 pub mod process;
 pub mod sys;

@@ -1,6 +1,7 @@
 //! The load generator: a minimal client, cheaper than any server, and the scenarios it plays.
 
 mod broadcast;
+pub(crate) mod cluster;
 mod connect;
 mod echo;
 mod idle;
