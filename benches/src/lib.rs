@@ -13,5 +13,6 @@ pub mod compare;
 mod listening;
 pub mod load;
 pub mod process;
+pub mod storm;
 pub mod sys;
 pub mod wire;

@@ -10,6 +10,7 @@ mod net;
 mod polling;
 mod scenario;
 mod session;
+pub(crate) mod storm;
 mod target;
 
 use std::time::Duration;
