@@ -27,6 +27,9 @@ const MOVING: usize = 500;
 /// After this, each client has been pinged once, on a clock that passes while nothing is to be done.
 const PING_INTERVAL: Duration = Duration::from_secs(25);
 
+/// Of a token: longer than all heartbeats of a run.
+const LIFETIME: Duration = Duration::from_secs(30 * 24 * 3600);
+
 const TEXT: &str = "sixteen letters.";
 
 /// What is counted.
@@ -129,7 +132,8 @@ impl Crowd {
             let coming = COMING.min(members - self.mouths.len());
             let all = self.mouths.len() + coming;
             for number in self.mouths.len()..all {
-                let token = self.mint.token(&format!("user-{number}")).sign();
+                let token = self.mint.token(&format!("user-{number}"));
+                let token = token.expires_in(LIFETIME).sign();
                 let joining = format!("40{{\"token\":\"{token}\"}}");
                 let mouth = Mouth::default();
                 mouth.say(&request);
@@ -173,7 +177,7 @@ impl Crowd {
     pub(crate) fn work(&self, work: Work, units: usize) -> Result<u64, Box<dyn Error>> {
         match work {
             Work::Event => Ok(self.runtime.block_on(self.send_events(units))),
-            Work::Heartbeat => Ok(self.runtime.block_on(self.wait_for_pings(units))),
+            Work::Heartbeat => self.runtime.block_on(self.wait_for_pings(units)),
             Work::Delivery => self.runtime.block_on(self.broadcast(units)),
             Work::InCrowd => self.leave_and_join(units),
             Work::OwnRoom => self.join_and_leave(units),
@@ -201,13 +205,20 @@ impl Crowd {
         sent as u64
     }
 
-    async fn wait_for_pings(&self, units: usize) -> u64 {
+    async fn wait_for_pings(&self, units: usize) -> Result<u64, Box<dyn Error>> {
+        // Each turn ends between two heartbeats, and not in the midst of one.
+        tokio::time::sleep(PING_INTERVAL / 2).await;
         let before = PINGS.load(Ordering::Relaxed);
-        let heard = || PINGS.load(Ordering::Relaxed) - before;
-        while heard() < units as u64 {
+        let mut heard = 0;
+        while heard < units as u64 {
             tokio::time::sleep(PING_INTERVAL).await;
+            let more = PINGS.load(Ordering::Relaxed) - before;
+            if more < heard + self.mouths.len() as u64 / 2 {
+                return Err("clients are not pinged any more".into());
+            }
+            heard = more;
         }
-        heard()
+        Ok(heard)
     }
 
     async fn broadcast(&self, units: usize) -> Result<u64, Box<dyn Error>> {
