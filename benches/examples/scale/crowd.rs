@@ -1,16 +1,20 @@
 //! A server with as many clients as are wanted, all of whom have come with a token, and what is done with them.
 
 use std::error::Error;
+use std::io;
 use std::sync::atomic::Ordering;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use benches::wire::{self, opcode};
 use serde::Deserialize;
 use socketio::auth::InHandshake;
+use socketio::engineio::{Accepted, Listener};
 use socketio::{Namespace, OwnedArgs, Socket, SocketIo};
 use socketio_auth::jwt::{Algorithm, JwtAuthenticator};
 use socketio_auth::testing::TokenMint;
 use tokio::runtime::Runtime;
+use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::task::JoinSet;
 
 use crate::member::{MESSAGES, Member, Mouth, PINGS};
@@ -75,13 +79,25 @@ pub(crate) struct User {
     sub: Box<str>,
 }
 
+/// Where members come in.
+struct Door(UnboundedReceiver<Member>);
+
+impl Listener for Door {
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Accepted>> {
+        match ready!(self.0.poll_recv(cx)) {
+            Some(member) => Poll::Ready(Ok(Accepted::stream(member))),
+            None => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
+        }
+    }
+}
+
 /// The server and its clients.
 pub(crate) struct Crowd {
     runtime: Runtime,
-    io: SocketIo<User>,
     space: Namespace<User>,
     mint: TokenMint,
-    serving: JoinSet<()>,
+    _serving: JoinSet<()>,
+    coming: UnboundedSender<Member>,
     mouths: Vec<Mouth>,
     in_rooms: usize,
     /// Some of the sockets, from all ages.
@@ -113,12 +129,19 @@ impl Crowd {
                 let _ = socket.emit("message-back", &args);
             })
             .open()?;
+        let (coming, door) = mpsc::unbounded_channel();
+        let mut serving = JoinSet::new();
+        let served = async move {
+            // It ends with the crowd.
+            let _ = io.serve(Door(door)).await;
+        };
+        serving.spawn_on(served, runtime.handle());
         Ok(Self {
             runtime,
-            io,
             space,
             mint,
-            serving: JoinSet::new(),
+            _serving: serving,
+            coming,
             mouths: Vec::new(),
             in_rooms: 0,
             moving: Vec::new(),
@@ -126,7 +149,7 @@ impl Crowd {
     }
 
     /// Lets clients come until there are so many; nobody is in a room then who was not before.
-    pub(crate) fn grow_to(&mut self, members: usize) {
+    pub(crate) fn grow_to(&mut self, members: usize) -> Result<(), Box<dyn Error>> {
         let request = wire::upgrade_request("/socket.io/?EIO=4&transport=websocket");
         while self.mouths.len() < members {
             let coming = COMING.min(members - self.mouths.len());
@@ -138,9 +161,7 @@ impl Crowd {
                 let mouth = Mouth::default();
                 mouth.say(&request);
                 mouth.say(&wire::frame(opcode::TEXT, joining.as_bytes()));
-                let (io, member) = (self.io.clone(), Member(mouth.clone()));
-                let serving = async move { io.serve_stream(member, None).await };
-                self.serving.spawn_on(serving, self.runtime.handle());
+                self.coming.send(Member(mouth.clone()))?;
                 self.mouths.push(mouth);
             }
             let space = &self.space;
@@ -150,6 +171,7 @@ impl Crowd {
                 }
             });
         }
+        Ok(())
     }
 
     /// Has everyone join the room of all and one of its own.
