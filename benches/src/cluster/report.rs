@@ -35,11 +35,13 @@ impl Figures {
     }
 }
 
+type OfRound = fn(&Round) -> f64;
+
 type Line<'o> = (String, Box<dyn Fn(&Figures) -> String + 'o>);
 
 fn lines(options: &Options) -> Vec<Line<'_>> {
     let members = options.members;
-    let costs: [(String, fn(&Round) -> f64); 5] = [
+    let costs: [(String, OfRound); 5] = [
         ("the sender, for each broadcast".into(), |round| {
             round.heard.first()
         }),

@@ -101,7 +101,11 @@ fn run_scenario(
 }
 
 fn start(options: &Options, spec: &Spec, kind: ServerKind) -> Result<Running, Box<dyn Error>> {
-    sys::pin_to(SERVER_CORE)?;
+    if kind.has_threads() {
+        sys::pin_to_all(&[SERVER_CORE, LOAD_CORE])?;
+    } else {
+        sys::pin_to(SERVER_CORE)?;
+    }
     let started = kind.start(spec.profile(options.dialect), SECRET);
     sys::pin_to(LOAD_CORE)?;
     started.map_err(|error| format!("{} does not start: {error}", kind.name()).into())

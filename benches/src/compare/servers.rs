@@ -22,6 +22,10 @@ pub enum ServerKind {
     OursHyper,
     /// The fixture behind axum.
     OursAxum,
+    /// The fixture on two current-thread runtimes that share the port.
+    OursShards,
+    /// The fixture on the multi-thread runtime, with two threads.
+    OursMulti,
     /// The yardstick.
     Floor,
     /// socketioxide behind hyper.
@@ -32,11 +36,13 @@ pub enum ServerKind {
     Bun,
 }
 
-const ALL: [ServerKind; 8] = [
+const ALL: [ServerKind; 10] = [
     ServerKind::Ours,
     ServerKind::OursTls,
     ServerKind::OursHyper,
     ServerKind::OursAxum,
+    ServerKind::OursShards,
+    ServerKind::OursMulti,
     ServerKind::Floor,
     ServerKind::Socketioxide,
     ServerKind::Node,
@@ -65,6 +71,8 @@ impl ServerKind {
             Self::OursTls => "ours-tls",
             Self::OursHyper => "ours-hyper",
             Self::OursAxum => "ours-axum",
+            Self::OursShards => "ours-shards",
+            Self::OursMulti => "ours-multi",
             Self::Floor => "floor",
             Self::Socketioxide => "socketioxide",
             Self::Node => "node",
@@ -73,10 +81,24 @@ impl ServerKind {
     }
 
     pub(super) fn is_ours(self) -> bool {
-        matches!(
+        !matches!(
             self,
-            Self::Ours | Self::OursTls | Self::OursHyper | Self::OursAxum
+            Self::Floor | Self::Socketioxide | Self::Node | Self::Bun
         )
+    }
+
+    /// Whether it wants a core for each of its threads, and so shares one with the load.
+    pub(super) fn has_threads(self) -> bool {
+        self.flavor_max().is_some()
+    }
+
+    /// How many times what one thread costs a message may cost with more.
+    pub(super) fn flavor_max(self) -> Option<f64> {
+        match self {
+            Self::OursShards => Some(1.05),
+            Self::OursMulti => Some(1.25),
+            _ => None,
+        }
     }
 
     /// Builds it, or installs what it needs, where that has not been done.
@@ -86,9 +108,12 @@ impl ServerKind {
     /// When cargo or npm cannot be run, or fails.
     pub fn build(self) -> Result<(), Box<dyn Error>> {
         match self {
-            Self::Ours | Self::OursTls | Self::OursHyper | Self::OursAxum => {
-                build_measured("conformance-tests", &["--bin", "fixture"])
-            }
+            Self::Ours
+            | Self::OursTls
+            | Self::OursHyper
+            | Self::OursAxum
+            | Self::OursShards
+            | Self::OursMulti => build_measured("conformance-tests", &["--bin", "fixture"]),
             Self::Floor => build_measured("benches", &["--bin", "floor"]),
             Self::Socketioxide => done(
                 Command::new("cargo")
@@ -123,6 +148,16 @@ impl ServerKind {
             }
             Self::OursHyper => fixture("hyper"),
             Self::OursAxum => fixture("axum"),
+            Self::OursShards => {
+                let mut command = fixture("own");
+                command.args(["--flavor", "shards"]);
+                command
+            }
+            Self::OursMulti => {
+                let mut command = fixture("own");
+                command.args(["--flavor", "multi"]);
+                command
+            }
             Self::Floor => {
                 let mut command = Command::new(measured("floor"));
                 command.args(["--port", "0"]);

@@ -31,7 +31,7 @@ pub enum Algorithm {
 
 /// What signs.
 enum Signer {
-    Secret(hmac::Key),
+    Secret(Box<hmac::Key>),
     Rsa(Box<RsaKeyPair>),
     Curve(EcdsaKeyPair),
 }
@@ -75,10 +75,10 @@ impl Algorithm {
 
     fn signer(self) -> Result<Signer, Box<dyn Error>> {
         if self == Self::Hs256 {
-            return Ok(Signer::Secret(hmac::Key::new(
+            return Ok(Signer::Secret(Box::new(hmac::Key::new(
                 hmac::HMAC_SHA256,
                 SECRET.as_bytes(),
-            )));
+            ))));
         }
         let text = fs::read_to_string(self.pem(".pem"))?;
         let lines = text.lines().filter(|line| !line.starts_with('-'));
