@@ -55,6 +55,7 @@
 #![deny(clippy::indexing_slicing, clippy::string_slice, clippy::as_conversions)]
 
 mod classic;
+mod common;
 mod emitter;
 mod error;
 mod link;
@@ -64,16 +65,11 @@ mod streams;
 mod subscriptions;
 mod unread;
 
-use std::time::Duration;
-
 pub use classic::Classic;
 pub use emitter::{EmitError, Emitter, Target};
 pub use error::{InvalidUrl, Refused, TooMuchWaiting};
 pub use sharded::{RoomChannels, Sharded};
 pub use streams::Streams;
-
-/// As long as questions to the cluster take by default.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The adapters, by the format that they speak.
 #[derive(Clone, Copy, Debug)]

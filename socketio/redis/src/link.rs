@@ -13,6 +13,7 @@ use std::time::Duration;
 use redis::aio::{AsyncPushSender, MultiplexedConnection, SendError};
 use redis::{AsyncConnectionConfig, Client, PushInfo, PushKind, RedisError, Value};
 use socketio::cluster::wire::Ignored;
+use socketio::cluster::wire::envelope::{self, Encoding};
 use socketio::cluster::{AdapterError, ClusterHandle, ClusterMessage, ServerCount};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::Instant;
@@ -195,7 +196,7 @@ impl Link {
     pub(crate) fn start(
         &self,
         server: &ClusterHandle,
-        ears: Arc<dyn Ears>,
+        ears: Arc<impl Ears>,
     ) -> Result<(), AdapterError> {
         let waiting = lock(&self.waiting).take().ok_or(AdapterError::Closed)?;
         server.set_connected(false);
@@ -242,6 +243,21 @@ impl Link {
     ) -> Result<(), AdapterError> {
         let words = Command::new(command, &*channel).arg(channel).arg(payload);
         self.say(words)
+    }
+
+    /// The same of the common format, on a channel that says whom it is to.
+    pub(crate) fn publish_envelope(
+        &self,
+        command: &'static str,
+        channel: String,
+        mut message: ClusterMessage,
+        encoding: Encoding,
+    ) -> Result<(), AdapterError> {
+        message.to = None;
+        // Redis repeats nothing.
+        message.number = None;
+        let payload = envelope::encode(&message, encoding).map_err(AdapterError::Encode)?;
+        self.publish(command, channel, payload)
     }
 
     /// Puts a command in the queue.

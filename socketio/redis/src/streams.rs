@@ -1,22 +1,22 @@
 //! The streams adapter: `XADD` and `XREAD` for events, `PUBLISH` for questions, and sessions beside them.
 
-use std::collections::HashMap;
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use redis::Value;
 use redis::aio::MultiplexedConnection;
 use socketio::auth::{BoxFuture, Grant, GrantFacts, Subject};
 use socketio::cluster::wire::Ignored;
-use socketio::cluster::wire::envelope::{self, Channels, Encoding};
+use socketio::cluster::wire::envelope::{Channels, Encoding};
 use socketio::cluster::wire::stream::{self, Holder, Session};
 use socketio::cluster::{
     Adapter, AdapterError, ClusterBody, ClusterHandle, ClusterMessage, EntryId, LogBounds, LogRead,
     Membership, Scope, ServerCount, ServerId, SharedLog, SharedSession,
 };
 
-use crate::error::{self, InvalidUrl};
-use crate::link::{Command, Ears, Link, QueueLimits, connect_to};
+use crate::common::{Common, Envelopes, Running};
+use crate::error::InvalidUrl;
+use crate::link::{Command, QueueLimits, connect_to};
 use crate::reader::{self, Place, Streams as Reading};
 use crate::subscriptions::{Kind, Subscription};
 
@@ -32,7 +32,7 @@ const MAX_WAITING: usize = 32_768;
 #[derive(Clone, Debug)]
 #[must_use = "a server is given it by its builder"]
 pub struct Streams {
-    client: redis::Client,
+    common: Common<Envelopes>,
     stream: String,
     stream_count: u32,
     max_len: u64,
@@ -41,24 +41,16 @@ pub struct Streams {
     session_prefix: String,
     channels: Channels,
     is_sharded: bool,
-    request_timeout: Duration,
-    limits: QueueLimits,
-    running: Arc<OnceLock<Running>>,
-}
-
-#[derive(Debug)]
-struct Running {
-    link: Link,
-    routes: Arc<Routes>,
-    own: ServerId,
     /// What is read for clients that come back does not hold up what is said.
-    looking: tokio::sync::Mutex<Option<MultiplexedConnection>>,
+    looking: Arc<tokio::sync::Mutex<Option<MultiplexedConnection>>>,
 }
 
 impl Streams {
     pub(crate) fn new(url: &str) -> Result<Self, InvalidUrl> {
+        let mut common = Common::new(url)?;
+        common.limits.messages = MAX_WAITING;
         Ok(Self {
-            client: error::client(url)?,
+            common,
             stream: "socket.io".into(),
             stream_count: 1,
             max_len: 10_000,
@@ -67,12 +59,7 @@ impl Streams {
             session_prefix: "sio:session:".into(),
             channels: Channels::new("socket.io"),
             is_sharded: false,
-            request_timeout: crate::REQUEST_TIMEOUT,
-            limits: QueueLimits {
-                messages: MAX_WAITING,
-                ..QueueLimits::default()
-            },
-            running: Arc::default(),
+            looking: Arc::default(),
         })
     }
 
@@ -140,7 +127,7 @@ impl Streams {
     /// the time limit of questions to the cluster.
     //= RDS-07
     pub fn request_timeout(mut self, timeout: Duration) -> Self {
-        self.request_timeout = timeout;
+        self.common.request_timeout = timeout;
         self
     }
 
@@ -148,12 +135,8 @@ impl Streams {
     /// 64 MiB by default. One more is not written, which
     /// [`on_adapter_error`](socketio::SocketIoBuilder::on_adapter_error) is told.
     pub fn max_waiting(mut self, messages: usize, bytes: usize) -> Self {
-        self.limits = QueueLimits { messages, bytes };
+        self.common.limits = QueueLimits { messages, bytes };
         self
-    }
-
-    fn running(&self) -> Result<&Running, AdapterError> {
-        self.running.get().ok_or(AdapterError::Closed)
     }
 
     //= STR-03
@@ -176,8 +159,8 @@ impl Streams {
         indexes.map(|index| self.name_of(index)).collect()
     }
 
-    fn say(&self, mut message: ClusterMessage) -> Result<(), AdapterError> {
-        let running = self.running()?;
+    fn say(&self, message: ClusterMessage) -> Result<(), AdapterError> {
+        let running = self.common.running()?;
         //= CLA-10
         if let ClusterBody::InitialHeartbeat | ClusterBody::Heartbeat | ClusterBody::AdapterClose =
             message.body
@@ -197,17 +180,13 @@ impl Streams {
                     (Some(nsp), Some(to)) => self.channels.inner(nsp, to.as_str()),
                     (Some(nsp), None) => self.channels.main(nsp),
                 };
-                // The channel says whom it is to, and Redis repeats nothing.
-                message.to = None;
-                message.number = None;
-                let payload = envelope::encode(&message, Encoding::Msgpack);
-                let payload = payload.map_err(AdapterError::Encode)?;
                 let command = if self.is_sharded {
                     "SPUBLISH"
                 } else {
                     "PUBLISH"
                 };
-                running.link.publish(command, channel, payload)
+                let link = &running.link;
+                link.publish_envelope(command, channel, message, Encoding::Msgpack)
             }
         }
     }
@@ -215,7 +194,7 @@ impl Streams {
     //= STR-01
     fn write(
         &self,
-        running: &Running,
+        running: &Running<Envelopes>,
         name: String,
         mut message: ClusterMessage,
     ) -> Result<(), AdapterError> {
@@ -257,13 +236,12 @@ impl Streams {
     }
 
     async fn look(&self, commands: &redis::Pipeline) -> Result<Vec<Value>, AdapterError> {
-        let running = self.running()?;
         let mut connection = {
-            let mut looking = running.looking.lock().await;
+            let mut looking = self.looking.lock().await;
             match &*looking {
                 Some(connection) => connection.clone(),
                 None => {
-                    let made = connect_to(&self.client, Duration::ZERO).await;
+                    let made = connect_to(&self.common.client, Duration::ZERO).await;
                     let made = made.map_err(AdapterError::bus)?;
                     looking.insert(made).clone()
                 }
@@ -283,7 +261,7 @@ impl Streams {
                 .collect(),
             Err(error) => {
                 // The next one makes another.
-                *running.looking.lock().await = None;
+                *self.looking.lock().await = None;
                 Err(AdapterError::bus(error))
             }
         }
@@ -387,32 +365,22 @@ impl Streams {
 
 impl Adapter for Streams {
     fn start(&self, server: ClusterHandle) -> BoxFuture<'_, Result<(), AdapterError>> {
-        let own = server.server_id().clone();
-        let routes = Arc::new(Routes::default());
-        let running = Running {
-            link: Link::new(self.client.clone(), self.limits),
-            routes: Arc::clone(&routes),
-            own,
-            looking: tokio::sync::Mutex::default(),
-        };
+        let routes = Envelopes::default();
         let everywhere = self.subscription(self.channels.server());
         routes.open(&everywhere, Scope::Server);
-        running.link.want([everywhere]);
-        let started = running.link.start(&server, routes).and_then(|()| {
-            let reading = Reading {
-                names: self.names(),
-                count: self.read_count,
-                block: self.block_time,
-            };
-            running.link.read(&server, reading);
-            let set = self.running.set(running);
-            set.map_err(|_| AdapterError::Closed)
+        let reading = Reading {
+            names: self.names(),
+            count: self.read_count,
+            block: self.block_time,
+        };
+        let started = self.common.start(&server, routes, everywhere, |link| {
+            link.read(&server, reading);
         });
         Box::pin(async { started })
     }
 
     fn ready(&self) -> BoxFuture<'_, Result<(), AdapterError>> {
-        Box::pin(async { self.running()?.link.ready().await })
+        Box::pin(self.common.ready())
     }
 
     fn publish(&self, message: ClusterMessage) -> BoxFuture<'_, Result<(), AdapterError>> {
@@ -421,7 +389,7 @@ impl Adapter for Streams {
     }
 
     fn open_namespace(&self, nsp: &str) -> BoxFuture<'_, Result<(), AdapterError>> {
-        let opened = self.running().map(|running| {
+        let opened = self.common.running().map(|running| {
             let subscriptions = self.subscriptions(nsp, &running.own);
             for subscription in &subscriptions {
                 running.routes.open(subscription, Scope::namespace(nsp));
@@ -432,10 +400,10 @@ impl Adapter for Streams {
     }
 
     fn close_namespace(&self, nsp: &str) -> BoxFuture<'_, Result<(), AdapterError>> {
-        let closed = self.running().map(|running| {
+        let closed = self.common.running().map(|running| {
             let subscriptions = self.subscriptions(nsp, &running.own);
             for subscription in &subscriptions {
-                running.routes.close(subscription);
+                running.routes.close(&subscription.name);
             }
             running.link.give_up(subscriptions);
             running.link.forget_count(&self.channels.main(nsp));
@@ -455,10 +423,7 @@ impl Adapter for Streams {
         } else {
             "NUMSUB"
         };
-        Box::pin(async move {
-            let link = &self.running()?.link;
-            link.count(command, channel, self.request_timeout).await
-        })
+        Box::pin(self.common.count(command, channel))
     }
 
     /// The common format has no such question.
@@ -471,7 +436,7 @@ impl Adapter for Streams {
     }
 
     fn close(&self) -> BoxFuture<'_, Result<(), AdapterError>> {
-        Box::pin(async { self.running()?.link.flush().await })
+        Box::pin(self.common.close())
     }
 }
 
@@ -485,7 +450,7 @@ impl SharedLog for Streams {
     ) -> BoxFuture<'_, Result<(), AdapterError>> {
         let key = self.key(pid);
         let millis = lifetime.as_millis().clamp(1, u128::from(u64::MAX / 4));
-        let saved = self.running().and_then(|running| {
+        let saved = self.common.running().and_then(|running| {
             let kept = written(pid, session).encode();
             let kept = kept.map_err(AdapterError::Encode)?;
             // The key has the private id in it, which is nobody's business.
@@ -505,7 +470,7 @@ impl SharedLog for Streams {
         let get = Command::new("GET", &*self.session_prefix).arg(self.key(pid));
         let pid = pid.to_owned();
         Box::pin(async move {
-            let Value::BulkString(kept) = self.running()?.link.ask(get).await? else {
+            let Value::BulkString(kept) = self.common.running()?.link.ask(get).await? else {
                 return Ok(None);
             };
             let session = Session::decode(&kept).map_err(AdapterError::ignored)?;
@@ -519,7 +484,7 @@ impl SharedLog for Streams {
     fn take_session(&self, pid: &str) -> BoxFuture<'_, Result<bool, AdapterError>> {
         let del = Command::new("DEL", &*self.session_prefix).arg(self.key(pid));
         // In its place among what is saved, though nobody waits for the answer.
-        let running = self.running();
+        let running = self.common.running();
         let asked = running.map(|running| running.link.ask(del));
         Box::pin(async move { Ok(asked?.await? == Value::Int(1)) })
     }
@@ -622,39 +587,6 @@ fn facts(holder: Holder) -> GrantFacts {
         grant = grant.with_session_id(id);
     }
     grant.into_parts().1
-}
-
-/// Which channel belongs to which namespace.
-#[derive(Debug, Default)]
-struct Routes {
-    table: RwLock<HashMap<String, Scope>>,
-}
-
-impl Routes {
-    fn open(&self, subscription: &Subscription, scope: Scope) {
-        let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
-        table.insert(subscription.name.clone(), scope);
-    }
-
-    fn close(&self, subscription: &Subscription) {
-        let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
-        table.remove(&subscription.name);
-    }
-}
-
-impl Ears for Routes {
-    fn read(
-        &self,
-        _: Option<&str>,
-        channel: &str,
-        payload: &[u8],
-    ) -> Option<Result<ClusterMessage, Ignored>> {
-        let scope = {
-            let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
-            table.get(channel)?.clone()
-        };
-        Some(envelope::decode(payload, &scope))
-    }
 }
 
 #[cfg(test)]
