@@ -144,6 +144,8 @@ pub(crate) struct Shared {
     client: Client,
     table: Mutex<Table<Instant>>,
     changed: Notify,
+    /// Subscriptions were confirmed, refused or given up, or the connection was lost.
+    confirmed: watch::Sender<()>,
     condition: watch::Sender<Condition>,
     waiting: AtomicUsize,
     waiting_bytes: AtomicUsize,
@@ -177,6 +179,7 @@ impl Link {
             client,
             table: Mutex::default(),
             changed: Notify::new(),
+            confirmed: watch::Sender::default(),
             condition: watch::Sender::new(Condition::default()),
             waiting: AtomicUsize::new(0),
             waiting_bytes: AtomicUsize::new(0),
@@ -225,6 +228,27 @@ impl Link {
         }
         drop(table);
         self.shared.changed.notify_one();
+        self.shared.confirmed.send_replace(());
+    }
+
+    /// Wants these, at once. The future resolves when they are confirmed, or there is nothing to wait for: Redis is away, or
+    /// does not allow them.
+    //= RDS-08
+    pub(crate) fn subscribe<const N: usize>(
+        &self,
+        subscriptions: [Subscription; N],
+    ) -> impl Future<Output = Result<(), AdapterError>> + Send + '_ {
+        let mut confirmed = self.shared.confirmed.subscribe();
+        self.want(subscriptions.clone());
+        async move {
+            for subscription in subscriptions {
+                while lock(&self.shared.table).is_awaited(&subscription) {
+                    // Its sender is here.
+                    let _ = confirmed.changed().await;
+                }
+            }
+            Ok(())
+        }
     }
 
     /// Reads streams as well, in a task of the server.
@@ -751,12 +775,13 @@ async fn hear(shared: Arc<Shared>, ears: Arc<dyn Ears>) {
         let error = match connect(&shared, Some(Arc::clone(&ears)), &lost).await {
             Ok(mut connection) => {
                 attempts.succeeded();
-                lock(&shared.table).disconnected();
+                lock(&shared.table).connected();
                 subscribe_all(&shared, &mut connection, &lost).await
             }
             Err(error) => error,
         };
         lock(&shared.table).disconnected();
+        shared.confirmed.send_replace(());
         shared.change(|condition| condition.is_hearing = false);
         shared.tell_connected();
         lock(&shared.counts).back_at = None;
@@ -796,6 +821,7 @@ async fn subscribe_all(
                 let refused = Refused::new(command, step.subscription.name, error.into());
                 shared.report(AdapterError::bus(refused));
             }
+            shared.confirmed.send_replace(());
             continue;
         }
         let (is_settled, retry) = {
@@ -806,8 +832,11 @@ async fn subscribe_all(
             }
             (table.is_settled(), table.next_retry())
         };
-        if is_settled && std::mem::take(&mut is_back) {
-            lock(&shared.counts).back_at = Some(Instant::now());
+        if is_settled {
+            if std::mem::take(&mut is_back) {
+                lock(&shared.counts).back_at = Some(Instant::now());
+            }
+            // Who lost another connection while something was not confirmed yet has told that none is there.
             shared.tell_connected();
         }
         let wake = retry.map_or(next_ping, |retry| retry.min(next_ping));

@@ -78,6 +78,7 @@ pub(crate) struct Table<T> {
     refused: HashMap<Subscription, T>,
     /// How many are wanted and not confirmed.
     missing: usize,
+    is_connected: bool,
 }
 
 impl<T> Default for Table<T> {
@@ -87,6 +88,7 @@ impl<T> Default for Table<T> {
             due: BTreeSet::new(),
             refused: HashMap::new(),
             missing: 0,
+            is_connected: false,
         }
     }
 }
@@ -189,8 +191,15 @@ impl<T: Copy + Ord> Table<T> {
         self.settle(&step.subscription);
     }
 
+    /// There is a connection, over which nothing is subscribed yet.
+    pub(crate) fn connected(&mut self) {
+        self.disconnected();
+        self.is_connected = true;
+    }
+
     /// Nothing is subscribed any more.
     pub(crate) fn disconnected(&mut self) {
+        self.is_connected = false;
         self.refused.clear();
         self.due.clear();
         self.entries.retain(|_, entry| entry.is_wanted);
@@ -204,6 +213,15 @@ impl<T: Copy + Ord> Table<T> {
     /// True when all that is wanted is confirmed.
     pub(crate) const fn is_settled(&self) -> bool {
         self.missing == 0
+    }
+
+    /// Whether there is anything to wait for before it is confirmed: neither without a connection, nor when it was refused or is
+    /// not wanted any more.
+    pub(crate) fn is_awaited(&self, subscription: &Subscription) -> bool {
+        let entry = self.entries.get(subscription);
+        self.is_connected
+            && entry.is_some_and(|entry| entry.is_wanted && entry.state != State::Present)
+            && !self.refused.contains_key(subscription)
     }
 
     /// When something that was refused is to be tried again.
@@ -248,6 +266,32 @@ mod tests {
             table.entries.is_empty() && table.is_settled(),
             "nothing is kept"
         );
+    }
+
+    //= RDS-08 test
+    #[test]
+    fn a_subscription_is_awaited_over_a_connection_until_it_is_confirmed_refused_or_given_up() {
+        let mut table = Table::<u32>::default();
+        table.want(&room());
+        assert!(!table.is_awaited(&room()), "there is no connection");
+        table.connected();
+        assert!(table.is_awaited(&room()));
+        assert_eq!(table.take(0, 9), [step(true)]);
+        assert!(table.is_awaited(&room()), "it is not confirmed");
+        table.finish(&step(true), Ok(()));
+        assert!(!table.is_awaited(&room()));
+        table.connected();
+        assert!(table.is_awaited(&room()), "another connection");
+        assert_eq!(table.take(0, 9), [step(true)]);
+        table.finish(&step(true), Err(5));
+        assert!(!table.is_awaited(&room()), "it was refused");
+        assert_eq!(table.take(5, 9), [step(true)]);
+        assert!(table.is_awaited(&room()), "it is tried again");
+        table.disconnected();
+        assert!(!table.is_awaited(&room()), "the connection was lost");
+        table.connected();
+        table.give_up(&room());
+        assert!(!table.is_awaited(&room()), "nobody wants it");
     }
 
     #[test]

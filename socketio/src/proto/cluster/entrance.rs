@@ -101,6 +101,11 @@ mod tests {
     const LIMIT: Duration = Duration::from_secs(10);
     const NOBODY: [u32; 0] = [];
 
+    #[expect(clippy::disallowed_methods, reason = "some moment to begin with")]
+    fn start() -> Instant {
+        Instant::now()
+    }
+
     fn enter(waiter: u32, is_connected: bool) -> Input<u32> {
         Input::Enter {
             waiter,
@@ -131,7 +136,7 @@ mod tests {
     //= RDS-08 test
     #[test]
     fn clients_wait_until_it_is_settled_or_the_bus_is_lost() {
-        let now = Instant::now();
+        let now = start();
         for input in [Input::Settled, Input::Lost] {
             let mut entrance = closed(now);
             assert_eq!(feed(&mut entrance, now, input), [1, 2], "in order");
@@ -144,7 +149,7 @@ mod tests {
     //= RDS-08 test
     #[test]
     fn no_client_waits_for_longer_than_the_time_limit_from_the_opening_on() {
-        let now = Instant::now();
+        let now = start();
         let mut entrance = closed(now);
         assert_eq!(entrance.poll_timeout(), Some(now + LIMIT));
         let early = now + LIMIT - Duration::from_nanos(1);
@@ -163,7 +168,7 @@ mod tests {
     //= RDS-08 test
     #[test]
     fn without_a_bus_nobody_waits() {
-        let now = Instant::now();
+        let now = start();
         let mut entrance = Entrance::new(now, LIMIT);
         assert_eq!(feed(&mut entrance, now, enter(1, false)), [1]);
         // Who is in is missed anyway.
