@@ -34,6 +34,9 @@
 //! nowhere for a client that has a subject. Those of this library say both, which Node ignores: with servers of Node in the cluster a
 //! client that knows a private id gets its session there without being asked who it is.
 //!
+//! A server that has not noticed that its client is elsewhere keeps what it had, until it hears of it. By a script (`EVAL`), what
+//! it keeps does not take the place of what its client has now.
+//!
 //! # While Redis is away
 //!
 //! Every server goes on with its own clients. What it says to the others waits, in bounds ([`Classic::max_waiting`]); what does not fit is
@@ -48,7 +51,7 @@
 //! +publish +pubsub &<prefix>#* &<prefix>-request#* &<prefix>-response#* &<prefix>-server#`, and `&<prefix>#<namespace>#*`
 //! literally for each namespace. For the sharded one it is `+ssubscribe +sunsubscribe +spublish +pubsub &<prefix>#*
 //! &<prefix>-server#`. For
-//! streams it is `+xadd +xread +xrange +xrevrange +get +set +del +subscribe +unsubscribe +publish +pubsub ~<stream>* ~<session prefix>*
+//! streams it is `+xadd +xread +xrange +xrevrange +eval +get +set +del +subscribe +unsubscribe +publish +pubsub ~<stream>* ~<session prefix>*
 //! &<prefix>#* &<prefix>-server#`, or the sharded commands of those names. What is refused is told as [`Refused`], and tried again.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
