@@ -10,8 +10,8 @@ use socketio::cluster::{
     AdapterError, ClusterHandle, ClusterMessage, Scope, ServerCount, ServerId,
 };
 
-use crate::error::{self, InvalidUrl};
-use crate::link::{Ears, Link, QueueLimits};
+use crate::deployment::Deployment;
+use crate::link::{Ears, Link, QueueLimits, Reach};
 use crate::subscriptions::Subscription;
 
 /// As long as questions to the cluster take by default.
@@ -20,7 +20,8 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 /// What is common to all adapters, whatever `R` makes of what is heard. Clones are the same adapter.
 #[derive(Debug)]
 pub(crate) struct Common<R> {
-    pub(crate) client: redis::Client,
+    pub(crate) deployment: Deployment,
+    reach: Reach,
     pub(crate) request_timeout: Duration,
     pub(crate) limits: QueueLimits,
     running: Arc<OnceLock<Running<R>>>,
@@ -37,7 +38,7 @@ pub(crate) struct Running<R> {
 impl<R> Clone for Common<R> {
     fn clone(&self) -> Self {
         Self {
-            client: self.client.clone(),
+            deployment: self.deployment.clone(),
             running: Arc::clone(&self.running),
             ..*self
         }
@@ -45,13 +46,14 @@ impl<R> Clone for Common<R> {
 }
 
 impl<R: Ears> Common<R> {
-    pub(crate) fn new(url: &str) -> Result<Self, InvalidUrl> {
-        Ok(Self {
-            client: error::client(url)?,
+    pub(crate) fn new(deployment: Deployment, reach: Reach) -> Self {
+        Self {
+            deployment,
+            reach,
             request_timeout: REQUEST_TIMEOUT,
             limits: QueueLimits::default(),
             running: Arc::default(),
-        })
+        }
     }
 
     /// Connects, and hears what is for all servers. `begun` is told of the link before anybody else is.
@@ -63,7 +65,7 @@ impl<R: Ears> Common<R> {
         begun: impl FnOnce(&Link),
     ) -> Result<(), AdapterError> {
         let running = Running {
-            link: Link::new(self.client.clone(), self.limits),
+            link: Link::new(self.deployment.clone(), self.reach, self.limits),
             routes: Arc::new(routes),
             own: server.server_id().clone(),
         };

@@ -59,18 +59,27 @@
 
 mod classic;
 mod common;
+mod connect;
+mod deployment;
 mod emitter;
 mod error;
+mod hear;
 mod link;
+mod map;
+mod outbox;
+mod places;
 mod reader;
 mod sharded;
+mod slots;
+mod speak;
 mod streams;
 mod subscriptions;
 mod unread;
 
 pub use classic::Classic;
+pub use deployment::Deployment;
 pub use emitter::{EmitError, Emitter, Target};
-pub use error::{InvalidUrl, Refused, TooMuchWaiting};
+pub use error::{InvalidUrl, Refused, StreamsApart, TooMuchWaiting};
 pub use sharded::{RoomChannels, Sharded};
 pub use streams::Streams;
 
@@ -80,31 +89,43 @@ pub use streams::Streams;
 pub struct RedisAdapter;
 
 impl RedisAdapter {
-    /// The classic adapter, for `redis://[user:password@]host[:port][/database]`.
+    /// The classic adapter, for `redis://[user:password@]host[:port][/database]` or another [`Deployment`].
     ///
     /// # Errors
     ///
     /// The address is none. Whether somebody is there is not asked yet.
-    pub fn classic(url: &str) -> Result<Classic, InvalidUrl> {
-        Classic::new(url)
+    pub fn classic<D>(deployment: D) -> Result<Classic, InvalidUrl>
+    where
+        D: TryInto<Deployment>,
+        InvalidUrl: From<D::Error>,
+    {
+        Ok(Classic::new(deployment.try_into()?))
     }
 
-    /// The sharded adapter, for the same addresses.
+    /// The sharded adapter, for the same.
     ///
     /// # Errors
     ///
     /// The address is none. Whether somebody is there is not asked yet.
-    pub fn sharded(url: &str) -> Result<Sharded, InvalidUrl> {
-        Sharded::new(url)
+    pub fn sharded<D>(deployment: D) -> Result<Sharded, InvalidUrl>
+    where
+        D: TryInto<Deployment>,
+        InvalidUrl: From<D::Error>,
+    {
+        Ok(Sharded::new(deployment.try_into()?))
     }
 
-    /// The streams adapter, for the same addresses.
+    /// The streams adapter, for the same.
     ///
     /// # Errors
     ///
     /// The address is none. Whether somebody is there is not asked yet.
-    pub fn streams(url: &str) -> Result<Streams, InvalidUrl> {
-        Streams::new(url)
+    pub fn streams<D>(deployment: D) -> Result<Streams, InvalidUrl>
+    where
+        D: TryInto<Deployment>,
+        InvalidUrl: From<D::Error>,
+    {
+        Ok(Streams::new(deployment.try_into()?))
     }
 }
 

@@ -11,8 +11,8 @@ use socketio::cluster::{
 };
 
 use crate::common::{Common, Envelopes};
-use crate::error::InvalidUrl;
-use crate::link::QueueLimits;
+use crate::deployment::Deployment;
+use crate::link::{QueueLimits, Reach};
 use crate::subscriptions::{Kind, Subscription};
 
 /// How many letters a socket id has, by which the reference tells it from other rooms.
@@ -63,12 +63,12 @@ pub struct Sharded {
 }
 
 impl Sharded {
-    pub(crate) fn new(url: &str) -> Result<Self, InvalidUrl> {
-        Ok(Self {
-            common: Common::new(url)?,
+    pub(crate) fn new(deployment: Deployment) -> Self {
+        Self {
+            common: Common::new(deployment, Reach::All),
             channels: Channels::new("socket.io"),
             room_channels: RoomChannels::default(),
-        })
+        }
     }
 
     /// What the names of all channels begin with, `socket.io` by default; the reference calls it `channelPrefix`. All servers of

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use redis::Value;
-use redis::aio::MultiplexedConnection;
 use socketio::auth::{BoxFuture, Grant, GrantFacts, Subject};
 use socketio::cluster::wire::Ignored;
 use socketio::cluster::wire::envelope::{Channels, Encoding};
@@ -15,14 +14,20 @@ use socketio::cluster::{
 };
 
 use crate::common::{Common, Envelopes, Running};
-use crate::error::InvalidUrl;
-use crate::link::{Command, QueueLimits, connect_to};
+use crate::connect::{self, Connection};
+use crate::deployment::{Deployment, Failure};
+use crate::error::StreamsApart;
+use crate::link::{Command, QueueLimits, Reach};
 use crate::reader::{self, Place, Streams as Reading};
+use crate::slots::{Node, Remedy, Topology, slot_of};
 use crate::subscriptions::{Kind, Subscription};
 
 /// How many entries are asked for at once when a client comes back.
 //= STR-06
 const REPLAY_COUNT: usize = 100;
+
+/// How often a question is sent on from server to server.
+const MAX_REDIRECTS: usize = 5;
 
 /// More than the sessions of a server that are saved at once.
 const MAX_WAITING: usize = 32_768;
@@ -47,14 +52,14 @@ pub struct Streams {
     channels: Channels,
     is_sharded: bool,
     /// What is read for clients that come back does not hold up what is said.
-    looking: Arc<tokio::sync::Mutex<Option<MultiplexedConnection>>>,
+    looking: Arc<tokio::sync::Mutex<Option<(Node, Connection)>>>,
 }
 
 impl Streams {
-    pub(crate) fn new(url: &str) -> Result<Self, InvalidUrl> {
-        let mut common = Common::new(url)?;
+    pub(crate) fn new(deployment: Deployment) -> Self {
+        let mut common = Common::new(deployment, Reach::All);
         common.limits.messages = MAX_WAITING;
-        Ok(Self {
+        Self {
             common,
             stream: "socket.io".into(),
             stream_count: 1,
@@ -65,7 +70,7 @@ impl Streams {
             channels: Channels::new("socket.io"),
             is_sharded: false,
             looking: Arc::default(),
-        })
+        }
     }
 
     /// The name of the stream, `socket.io` by default; the reference calls it `streamName`. All servers of a cluster need the
@@ -208,7 +213,7 @@ impl Streams {
             message.number = None;
         }
         let fields = stream::encode(&message).map_err(AdapterError::Encode)?;
-        let mut command = Command::new("XADD", &*name).arg(name);
+        let mut command = Command::new("XADD", &*name).key(name);
         for word in ["MAXLEN", "~", &self.max_len.to_string(), "*"] {
             command = command.arg(word);
         }
@@ -240,36 +245,52 @@ impl Streams {
         format!("{}{pid}", self.session_prefix)
     }
 
-    async fn look(&self, commands: &redis::Pipeline) -> Result<Vec<Value>, AdapterError> {
-        let mut connection = {
-            let mut looking = self.looking.lock().await;
-            match &*looking {
-                Some(connection) => connection.clone(),
-                None => {
-                    let made = connect_to(&self.common.client, Duration::ZERO).await;
-                    let made = made.map_err(AdapterError::bus)?;
-                    looking.insert(made).clone()
+    /// Reads what is in a stream, wherever that is now.
+    async fn look(&self, stream: &str, command: &redis::Cmd) -> Result<Value, AdapterError> {
+        let shared = self.common.running()?.link.shared();
+        let mut guest = None;
+        for _ in 0..MAX_REDIRECTS {
+            let owner = || shared.owner(stream);
+            let node = guest.clone().or_else(owner);
+            let node = node.ok_or_else(|| AdapterError::bus("no Redis server has the stream"))?;
+            let mut connection = self.looking_at(&node).await.map_err(AdapterError::bus)?;
+            let answer = connect::ask(&mut connection, command, guest.is_some()).await;
+            let error = match answer {
+                Ok(Value::ServerError(error)) => error,
+                Ok(value) => return Ok(value),
+                Err(error) => {
+                    // The next one makes another.
+                    *self.looking.lock().await = None;
+                    return Err(AdapterError::bus(error));
+                }
+            };
+            match Remedy::of(error.code(), error.details(), &node) {
+                Remedy::Moved(slot, owner) => {
+                    shared.moved(slot, owner);
+                    guest = None;
+                }
+                Remedy::Ask(node) => guest = Some(node),
+                Remedy::Wait | Remedy::Reconnect | Remedy::Tell => {
+                    return Err(AdapterError::bus(redis::RedisError::from(error)));
                 }
             }
-        };
-        let count = commands.len();
-        let answers = connection.send_packed_commands(commands, 0, count).await;
-        match answers {
-            Ok(answers) => answers
-                .into_iter()
-                .map(|answer| match answer {
-                    Value::ServerError(error) => {
-                        Err(AdapterError::bus(redis::RedisError::from(error)))
-                    }
-                    value => Ok(value),
-                })
-                .collect(),
-            Err(error) => {
-                // The next one makes another.
-                *self.looking.lock().await = None;
-                Err(AdapterError::bus(error))
-            }
         }
+        Err(AdapterError::bus(
+            "the stream was sent from server to server",
+        ))
+    }
+
+    /// A connection for looking, kept for the next time.
+    async fn looking_at(&self, node: &Node) -> Result<Connection, Failure> {
+        let mut looking = self.looking.lock().await;
+        if let Some((at, connection)) = &*looking
+            && at == node
+        {
+            return Ok(connection.clone());
+        }
+        let made = connect::to(&self.common.deployment, node, Duration::ZERO).await?;
+        *looking = Some((node.clone(), made.clone()));
+        Ok(made)
     }
 
     //= STR-06
@@ -280,11 +301,10 @@ impl Streams {
         bounds: LogBounds,
     ) -> Result<Option<LogRead>, AdapterError> {
         let name = self.stream_of(nsp);
-        let mut first = redis::pipe();
         let id = after.to_string();
-        first.cmd("XRANGE").arg(&name).arg(&id).arg(&id);
-        let named = self.look(&first).await?.pop();
-        if named.is_none_or(|named| reader::entries_in(named).is_empty()) {
+        let mut first = redis::cmd("XRANGE");
+        first.arg(&name).arg(&id).arg(&id);
+        if reader::entries_in(self.look(&name, &first).await?).is_empty() {
             return Ok(None);
         }
         let mut read = LogRead {
@@ -293,15 +313,13 @@ impl Streams {
         };
         let (mut place, mut looked_at, mut bytes) = (Place::of(after), 0_usize, 0_usize);
         loop {
-            let mut next = redis::pipe();
-            next.cmd("XRANGE")
-                .arg(&name)
+            let mut next = redis::cmd("XRANGE");
+            next.arg(&name)
                 .arg(place.next().to_string())
                 .arg("+")
                 .arg("COUNT")
                 .arg(REPLAY_COUNT);
-            let found = self.look(&next).await?.pop();
-            let found = found.map(reader::entries_in).unwrap_or_default();
+            let found = reader::entries_in(self.look(&name, &next).await?);
             let is_last = found.len() < REPLAY_COUNT;
             for found in found {
                 place = found.at;
@@ -349,16 +367,14 @@ impl Streams {
         }
         let look_back = u64::try_from(look_back.as_millis()).unwrap_or(u64::MAX);
         let begins = before.millis().saturating_sub(look_back);
-        let mut range = redis::pipe();
+        let mut range = redis::cmd("XREVRANGE");
         range
-            .cmd("XREVRANGE")
             .arg(stream)
             .arg(format!("({before}"))
             .arg(begins)
             .arg("COUNT")
             .arg(room.min(REPLAY_COUNT));
-        let found = self.look(&range).await?.pop();
-        let found = found.map(reader::entries_in).unwrap_or_default();
+        let found = reader::entries_in(self.look(stream, &range).await?);
         let read = found.iter().rev().filter_map(|found| {
             let entry = found.entry();
             let message = stream::decode(&entry).ok()?;
@@ -370,11 +386,18 @@ impl Streams {
 
 impl Adapter for Streams {
     fn start(&self, server: ClusterHandle) -> BoxFuture<'_, Result<(), AdapterError>> {
+        let names = self.names();
+        let mut slots = names.iter().map(|name| slot_of(name.as_bytes()));
+        let first = slots.next();
+        let is_apart = slots.any(|slot| Some(slot) != first);
+        if is_apart && self.common.deployment.topology() != Topology::Sole {
+            return Box::pin(async { Err(AdapterError::bus(StreamsApart)) });
+        }
         let routes = Envelopes::default();
         let everywhere = self.subscription(self.channels.server());
         routes.open(&everywhere, Scope::Server);
         let reading = Reading {
-            names: self.names(),
+            names,
             count: self.read_count,
             block: self.block_time,
         };
@@ -462,7 +485,7 @@ impl SharedLog for Streams {
             // The key has the private id in it, which is nobody's business. The script goes along each time: a Redis that has
             // forgotten it would refuse it by its name, when what comes behind it is on its way already.
             let save = Command::new("EVAL", &*self.session_prefix);
-            let save = save.arg(SAVE_SESSION).arg("1").arg(key);
+            let save = save.arg(SAVE_SESSION).arg("1").key(key);
             running
                 .link
                 .say(save.arg(kept).arg(millis.to_string()).arg(life))
@@ -475,7 +498,7 @@ impl SharedLog for Streams {
         pid: &str,
     ) -> BoxFuture<'_, Result<Option<SharedSession>, AdapterError>> {
         // Behind what was saved before.
-        let get = Command::new("GET", &*self.session_prefix).arg(self.key(pid));
+        let get = Command::new("GET", &*self.session_prefix).key(self.key(pid));
         let pid = pid.to_owned();
         Box::pin(async move {
             let Value::BulkString(kept) = self.common.running()?.link.ask(get).await? else {
@@ -490,7 +513,7 @@ impl SharedLog for Streams {
     }
 
     fn take_session(&self, pid: &str) -> BoxFuture<'_, Result<bool, AdapterError>> {
-        let del = Command::new("DEL", &*self.session_prefix).arg(self.key(pid));
+        let del = Command::new("DEL", &*self.session_prefix).key(self.key(pid));
         // In its place among what is saved, though nobody waits for the answer.
         let running = self.common.running();
         let asked = running.map(|running| running.link.ask(del));
@@ -604,7 +627,8 @@ mod tests {
     //= STR-03 test
     #[test]
     fn every_stream_that_somebody_writes_to_is_read() {
-        let one = Streams::new("redis://localhost").unwrap().stream("s");
+        let redis = Deployment::standalone("redis://localhost").unwrap();
+        let one = Streams::new(redis).stream("s");
         assert_eq!(one.names(), ["s"]);
         assert_eq!(one.stream_of("/notifications"), "s");
         let three = one.stream_count(3);

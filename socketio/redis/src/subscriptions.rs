@@ -58,8 +58,12 @@ impl Step {
 enum State {
     Absent,
     Present,
-    /// A command was sent and is not confirmed.
-    Busy,
+    /// A command was sent and is not confirmed: to subscribe, or to unsubscribe.
+    Busy {
+        subscribe: bool,
+    },
+    /// The same to subscribe, and it was lost again before that was known.
+    Lost,
 }
 
 #[derive(Debug)]
@@ -78,7 +82,6 @@ pub(crate) struct Table<T> {
     refused: HashMap<Subscription, T>,
     /// How many are wanted and not confirmed.
     missing: usize,
-    is_connected: bool,
 }
 
 impl<T> Default for Table<T> {
@@ -88,7 +91,6 @@ impl<T> Default for Table<T> {
             due: BTreeSet::new(),
             refused: HashMap::new(),
             missing: 0,
-            is_connected: false,
         }
     }
 }
@@ -127,7 +129,7 @@ impl<T: Copy + Ord> Table<T> {
             return;
         };
         let is_due = match entry.state {
-            State::Busy => false,
+            State::Busy { .. } | State::Lost => false,
             State::Absent => entry.is_wanted && !self.refused.contains_key(subscription),
             State::Present => !entry.is_wanted && !self.refused.contains_key(subscription),
         };
@@ -157,7 +159,7 @@ impl<T: Copy + Ord> Table<T> {
             };
             if let Some(entry) = self.entries.get_mut(&subscription) {
                 let subscribe = entry.is_wanted;
-                entry.state = State::Busy;
+                entry.state = State::Busy { subscribe };
                 steps.push(Step {
                     subscription,
                     subscribe,
@@ -173,7 +175,7 @@ impl<T: Copy + Ord> Table<T> {
             return;
         };
         let is_there = match outcome {
-            Ok(()) => step.subscribe,
+            Ok(()) => step.subscribe && entry.state != State::Lost,
             Err(_) => !step.subscribe,
         };
         entry.state = if is_there {
@@ -191,15 +193,32 @@ impl<T: Copy + Ord> Table<T> {
         self.settle(&step.subscription);
     }
 
-    /// There is a connection, over which nothing is subscribed yet.
-    pub(crate) fn connected(&mut self) {
-        self.disconnected();
-        self.is_connected = true;
+    /// Redis ended a subscription by itself, as when a slot goes elsewhere. False if it was asked to, or there is none.
+    pub(crate) fn lost(&mut self, subscription: &Subscription) -> bool {
+        let Some(entry) = self.entries.get_mut(subscription) else {
+            return false;
+        };
+        entry.state = match entry.state {
+            State::Present => State::Absent,
+            State::Busy { subscribe: true } => State::Lost,
+            State::Busy { subscribe: false } | State::Absent | State::Lost => return false,
+        };
+        if entry.state == State::Absent && entry.is_wanted {
+            self.missing = self.missing.saturating_add(1);
+        }
+        self.refused.remove(subscription);
+        self.settle(subscription);
+        true
+    }
+
+    /// All that is wanted.
+    pub(crate) fn wanted(&self) -> impl Iterator<Item = &Subscription> {
+        let wanted = self.entries.iter().filter(|(_, entry)| entry.is_wanted);
+        wanted.map(|(subscription, _)| subscription)
     }
 
     /// Nothing is subscribed any more.
     pub(crate) fn disconnected(&mut self) {
-        self.is_connected = false;
         self.refused.clear();
         self.due.clear();
         self.entries.retain(|_, entry| entry.is_wanted);
@@ -215,12 +234,10 @@ impl<T: Copy + Ord> Table<T> {
         self.missing == 0
     }
 
-    /// Whether there is anything to wait for before it is confirmed: neither without a connection, nor when it was refused or is
-    /// not wanted any more.
+    /// Whether it is to be confirmed, and was not refused.
     pub(crate) fn is_awaited(&self, subscription: &Subscription) -> bool {
         let entry = self.entries.get(subscription);
-        self.is_connected
-            && entry.is_some_and(|entry| entry.is_wanted && entry.state != State::Present)
+        entry.is_some_and(|entry| entry.is_wanted && entry.state != State::Present)
             && !self.refused.contains_key(subscription)
     }
 
@@ -266,32 +283,6 @@ mod tests {
             table.entries.is_empty() && table.is_settled(),
             "nothing is kept"
         );
-    }
-
-    //= RDS-08 test
-    #[test]
-    fn a_subscription_is_awaited_over_a_connection_until_it_is_confirmed_refused_or_given_up() {
-        let mut table = Table::<u32>::default();
-        table.want(&room());
-        assert!(!table.is_awaited(&room()), "there is no connection");
-        table.connected();
-        assert!(table.is_awaited(&room()));
-        assert_eq!(table.take(0, 9), [step(true)]);
-        assert!(table.is_awaited(&room()), "it is not confirmed");
-        table.finish(&step(true), Ok(()));
-        assert!(!table.is_awaited(&room()));
-        table.connected();
-        assert!(table.is_awaited(&room()), "another connection");
-        assert_eq!(table.take(0, 9), [step(true)]);
-        table.finish(&step(true), Err(5));
-        assert!(!table.is_awaited(&room()), "it was refused");
-        assert_eq!(table.take(5, 9), [step(true)]);
-        assert!(table.is_awaited(&room()), "it is tried again");
-        table.disconnected();
-        assert!(!table.is_awaited(&room()), "the connection was lost");
-        table.connected();
-        table.give_up(&room());
-        assert!(!table.is_awaited(&room()), "nobody wants it");
     }
 
     #[test]
@@ -359,6 +350,30 @@ mod tests {
         table.finish(&lost[0], Ok(()));
         table.finish(&again[0], Ok(()));
         assert!(table.is_settled());
+    }
+
+    #[test]
+    fn what_redis_ends_by_itself_is_subscribed_again() {
+        let mut table = Table::<u32>::default();
+        assert!(!table.lost(&room()), "there is none");
+        table.want(&room());
+        let subscribe = table.take(0, 9);
+        // Before it was known that it was there.
+        assert!(table.lost(&room()));
+        table.finish(&subscribe[0], Ok(()));
+        assert!(!table.is_settled());
+        assert_eq!(table.take(0, 9), [step(true)]);
+        table.finish(&step(true), Ok(()));
+        assert!(table.is_settled());
+        assert!(table.lost(&room()));
+        assert!(!table.is_settled());
+        assert_eq!(table.take(0, 9), [step(true)]);
+        table.finish(&step(true), Ok(()));
+        table.give_up(&room());
+        assert_eq!(table.take(0, 9), [step(false)]);
+        assert!(!table.lost(&room()), "as it was asked to");
+        table.finish(&step(false), Ok(()));
+        assert!(table.is_settled() && table.entries.is_empty());
     }
 
     #[test]
