@@ -39,14 +39,14 @@ fn run(
 ) -> Result<(u64, u64), Box<dyn Error>> {
     let server = kind.start_counted(spec.profile(dialect), SECRET)?;
     let target = Target {
-        address: server.address,
+        address: server.server.address,
         process: server.process(),
         dialect,
         auth: spec.auth(),
         tls: server.tls()?,
     };
     let sample = load::play(&target, spec.scenario, time)?;
-    let said = server.end()?;
+    let said = server.server.end()?;
     let collected = said
         .lines()
         .find_map(|line| line.split_once("Collected : "))

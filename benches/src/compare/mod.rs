@@ -2,11 +2,11 @@
 
 mod budgets;
 mod instructions;
-mod machine;
+pub(crate) mod machine;
 mod options;
-mod report;
+pub(crate) mod report;
 mod scenarios;
-mod servers;
+pub(crate) mod servers;
 mod token;
 
 use std::error::Error;
@@ -26,10 +26,10 @@ use servers::Running;
 use token::SECRET;
 
 /// The core that servers run on.
-const SERVER_CORE: usize = 0;
+pub(crate) const SERVER_CORE: usize = 0;
 
 /// The core that the load comes from.
-const LOAD_CORE: usize = 1;
+pub(crate) const LOAD_CORE: usize = 1;
 
 /// Builds the servers, runs the scenarios and prints the report.
 ///
@@ -57,7 +57,7 @@ pub fn compare(options: &Options) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn note(line: &str) {
+pub(crate) fn note(line: &str) {
     // Progress; nobody depends on it.
     let _ = writeln!(std::io::stderr(), "· {line}");
 }
@@ -109,7 +109,7 @@ fn start(options: &Options, spec: &Spec, kind: ServerKind) -> Result<Running, Bo
 
 fn play(options: &Options, spec: &Spec, server: &Running) -> Result<Sample, load::Failure> {
     let target = Target {
-        address: server.address,
+        address: server.server.address,
         process: server.process(),
         dialect: options.dialect,
         auth: spec.auth(),

@@ -1,17 +1,15 @@
 //! The servers that take part: how each is built, started and ended.
 
 use std::error::Error;
-use std::io::{self, BufRead as _, BufReader, Read as _};
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use tokio_rustls::rustls::ClientConfig;
 
+use crate::listening::Listening;
 use crate::load::{Failure, trusting};
 use crate::process::Process;
-use crate::sys;
 
 /// Who takes part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,10 +47,7 @@ const ALL: [ServerKind; 8] = [
 #[derive(Debug)]
 pub(super) struct Running {
     pub(super) kind: ServerKind,
-    pub(super) address: SocketAddr,
-    child: Child,
-    /// Kept, so that a server that says more than one line does not fail.
-    _stdout: BufReader<ChildStdout>,
+    pub(super) server: Listening,
 }
 
 impl ServerKind {
@@ -90,19 +85,15 @@ impl ServerKind {
     ///
     /// When cargo or npm cannot be run, or fails.
     pub fn build(self) -> Result<(), Box<dyn Error>> {
-        let cargo = || {
-            let mut cargo = Command::new("cargo");
-            cargo.args(["build", "--profile", "measured", "--quiet"]);
-            cargo
-        };
         match self {
             Self::Ours | Self::OursTls | Self::OursHyper | Self::OursAxum => {
-                done(cargo().args(["-p", "conformance-tests", "--bin", "fixture"]))
+                build_measured("conformance-tests", &["--bin", "fixture"])
             }
-            Self::Floor => done(cargo().args(["-p", "benches", "--bin", "floor"])),
+            Self::Floor => build_measured("benches", &["--bin", "floor"]),
             Self::Socketioxide => done(
-                cargo()
-                    .args(["--locked", "--manifest-path"])
+                Command::new("cargo")
+                    .args(["build", "--profile", "measured", "--quiet", "--locked"])
+                    .arg("--manifest-path")
                     .arg(peer("socketioxide").join("Cargo.toml"))
                     .env("CARGO_TARGET_DIR", root().join("target/peers")),
             ),
@@ -117,9 +108,8 @@ impl ServerKind {
     }
 
     fn command(self, profile: &str) -> Command {
-        let measured = |name: &str| Command::new(root().join("target/measured").join(name));
         let fixture = |listener: &str| {
-            let mut command = measured("fixture");
+            let mut command = Command::new(measured("fixture"));
             command.args(["--profile", profile, "--listener", listener, "--port", "0"]);
             command
         };
@@ -134,7 +124,7 @@ impl ServerKind {
             Self::OursHyper => fixture("hyper"),
             Self::OursAxum => fixture("axum"),
             Self::Floor => {
-                let mut command = measured("floor");
+                let mut command = Command::new(measured("floor"));
                 command.args(["--port", "0"]);
                 command
             }
@@ -176,36 +166,16 @@ impl ServerKind {
     }
 
     fn launch(self, mut command: Command, secret: &str) -> Result<Running, Box<dyn Error>> {
-        let mut child = command
+        command
             .env("NO_AUTH_EVENT", "1")
             .env("PING_INTERVAL", "25000")
             .env("PING_TIMEOUT", "20000")
             .env("JWT_SECRET", secret)
-            .env("RUST_LOG", "off")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let stdout = child.stdout.take().ok_or("no output to read")?;
-        let mut stdout = BufReader::new(stdout);
-        let mut line = String::new();
-        stdout.read_line(&mut line)?;
-        match line
-            .trim()
-            .strip_prefix("listening on ")
-            .map(str::parse::<SocketAddr>)
-        {
-            Some(Ok(address)) => Ok(Running {
-                kind: self,
-                address,
-                child,
-                _stdout: stdout,
-            }),
-            _ => {
-                child.kill()?;
-                child.wait()?;
-                Err(format!("it says {line:?}").into())
-            }
-        }
+            .env("RUST_LOG", "off");
+        Ok(Running {
+            kind: self,
+            server: Listening::start(&mut command)?,
+        })
     }
 }
 
@@ -226,29 +196,12 @@ impl Running {
     }
 
     pub(super) fn process(&self) -> Process {
-        Process(self.child.id())
-    }
-
-    /// Ends it; what it said on standard error, where that is kept.
-    pub(super) fn end(mut self) -> io::Result<String> {
-        sys::terminate(self.child.id())?;
-        let mut said = String::new();
-        if let Some(mut stderr) = self.child.stderr.take() {
-            stderr.read_to_string(&mut said)?;
-        }
-        Ok(said)
+        self.server.process()
     }
 }
 
-impl Drop for Running {
-    fn drop(&mut self) {
-        // It may have ended already.
-        let _ = sys::terminate(self.child.id());
-        let _ = self.child.wait();
-    }
-}
-
-fn done(command: &mut Command) -> Result<(), Box<dyn Error>> {
+/// Runs it in the workspace until it ends well.
+pub(crate) fn done(command: &mut Command) -> Result<(), Box<dyn Error>> {
     let status = command.current_dir(root()).status()?;
     if status.success() {
         Ok(())
@@ -257,8 +210,20 @@ fn done(command: &mut Command) -> Result<(), Box<dyn Error>> {
     }
 }
 
+/// Builds a program of the workspace as it is measured.
+pub(crate) fn build_measured(package: &str, what: &[&str]) -> Result<(), Box<dyn Error>> {
+    let mut cargo = Command::new("cargo");
+    cargo.args(["build", "--profile", "measured", "--quiet", "-p", package]);
+    done(cargo.args(what))
+}
+
+/// Where [`build_measured`] puts what it builds.
+pub(crate) fn measured(name: &str) -> PathBuf {
+    root().join("target/measured").join(name)
+}
+
 /// The workspace.
-fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     package.parent().unwrap_or(package).to_owned()
 }

@@ -1,6 +1,7 @@
 //! The load generator: a minimal client, cheaper than any server, and the scenarios it plays.
 
 mod broadcast;
+pub(crate) mod cluster;
 mod connect;
 mod echo;
 mod idle;
@@ -9,6 +10,7 @@ mod net;
 mod polling;
 mod scenario;
 mod session;
+pub(crate) mod storm;
 mod target;
 
 use std::time::Duration;
