@@ -98,6 +98,15 @@ pub fn compressed_frame(opcode: u8, payload: &[u8]) -> Vec<u8> {
     out
 }
 
+/// The request that opens a WebSocket and offers these extensions.
+#[must_use]
+pub fn upgrade_request_with(target: &str, extensions: &str) -> Vec<u8> {
+    let mut request = upgrade_request(target);
+    request.truncate(request.len().saturating_sub(2));
+    request.extend_from_slice(format!("Sec-WebSocket-Extensions: {extensions}\r\n\r\n").as_bytes());
+    request
+}
+
 /// The request that opens a WebSocket: about what a browser sends, at most 300 bytes of it.
 #[must_use]
 pub fn upgrade_request(target: &str) -> Vec<u8> {

@@ -57,9 +57,7 @@ impl Client {
             decompress: Decompress::new(false),
             is_contextless: false,
         };
-        let mut request = wire::upgrade_request(TARGET);
-        request.truncate(request.len() - 2);
-        write!(request, "Sec-WebSocket-Extensions: {OFFER}\r\n\r\n").unwrap();
+        let request = wire::upgrade_request_with(TARGET, OFFER);
         client.stream.write_all(&request).unwrap();
         while wire::read_response(&client.heard).is_none() {
             client.listen();
