@@ -159,11 +159,17 @@ impl Report {
                 None => write!(out, " – |"),
             };
         }
+        let within = |kind, most| ratio(&ours, &values(kind)).map(|it| it <= most);
         let (target, reached) = match measure.goal {
             Goal::Floor(most) => (format!("≤ {most} × floor"), to_floor.map(|it| it <= most)),
             Goal::Socketioxide(most) => (
                 format!("≤ {most} × socketioxide"),
                 to_peer.map(|it| it <= most),
+            ),
+            Goal::Node(most) => (format!("≤ {most} × node"), within(ServerKind::Node, most)),
+            Goal::Nginx(most) => (
+                format!("≤ {most} × behind nginx"),
+                within(ServerKind::OursNginx, most),
             ),
             Goal::Absolute(most) => (
                 format!("≤ {most} {}", measure.unit),
@@ -211,7 +217,7 @@ fn sorted(values: &[f64]) -> Vec<f64> {
     sorted
 }
 
-fn median(values: &[f64]) -> Option<f64> {
+pub(crate) fn median(values: &[f64]) -> Option<f64> {
     let sorted = sorted(values);
     let upper = *sorted.get(sorted.len() / 2)?;
     let lower = *sorted.get(sorted.len().saturating_sub(1) / 2)?;
@@ -232,7 +238,7 @@ fn ratio(values: &[f64], to: &[f64]) -> Option<f64> {
     median(&ratios)
 }
 
-fn digits(value: f64) -> String {
+pub(crate) fn digits(value: f64) -> String {
     match value {
         _ if value >= 100.0 => format!("{value:.0}"),
         _ if value >= 10.0 => format!("{value:.1}"),

@@ -1,17 +1,16 @@
 //! The servers that take part: how each is built, started and ended.
 
 use std::error::Error;
-use std::io::{self, BufRead as _, BufReader, Read as _};
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use tokio_rustls::rustls::ClientConfig;
 
-use crate::load::{Failure, trusting};
-use crate::process::Process;
-use crate::sys;
+use super::nginx::Nginx;
+use super::scenarios::{Layer, Spec};
+use crate::listening::Listening;
+use crate::load::{Dialect, Failure, Target, trusting};
 
 /// Who takes part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +19,8 @@ pub enum ServerKind {
     Ours,
     /// The same with TLS.
     OursTls,
+    /// The fixture on the engine's own listener, behind nginx that ends TLS.
+    OursNginx,
     /// The fixture behind hyper.
     OursHyper,
     /// The fixture behind axum.
@@ -34,9 +35,10 @@ pub enum ServerKind {
     Bun,
 }
 
-const ALL: [ServerKind; 8] = [
+const ALL: [ServerKind; 9] = [
     ServerKind::Ours,
     ServerKind::OursTls,
+    ServerKind::OursNginx,
     ServerKind::OursHyper,
     ServerKind::OursAxum,
     ServerKind::Floor,
@@ -49,10 +51,9 @@ const ALL: [ServerKind; 8] = [
 #[derive(Debug)]
 pub(super) struct Running {
     pub(super) kind: ServerKind,
-    pub(super) address: SocketAddr,
-    child: Child,
-    /// Kept, so that a server that says more than one line does not fail.
-    _stdout: BufReader<ChildStdout>,
+    pub(super) server: Listening,
+    nginx: Option<Nginx>,
+    is_secured: bool,
 }
 
 impl ServerKind {
@@ -68,6 +69,7 @@ impl ServerKind {
         match self {
             Self::Ours => "ours",
             Self::OursTls => "ours-tls",
+            Self::OursNginx => "ours-nginx",
             Self::OursHyper => "ours-hyper",
             Self::OursAxum => "ours-axum",
             Self::Floor => "floor",
@@ -80,7 +82,7 @@ impl ServerKind {
     pub(super) fn is_ours(self) -> bool {
         matches!(
             self,
-            Self::Ours | Self::OursTls | Self::OursHyper | Self::OursAxum
+            Self::Ours | Self::OursTls | Self::OursNginx | Self::OursHyper | Self::OursAxum
         )
     }
 
@@ -90,19 +92,19 @@ impl ServerKind {
     ///
     /// When cargo or npm cannot be run, or fails.
     pub fn build(self) -> Result<(), Box<dyn Error>> {
-        let cargo = || {
-            let mut cargo = Command::new("cargo");
-            cargo.args(["build", "--profile", "measured", "--quiet"]);
-            cargo
-        };
         match self {
             Self::Ours | Self::OursTls | Self::OursHyper | Self::OursAxum => {
-                done(cargo().args(["-p", "conformance-tests", "--bin", "fixture"]))
+                build_measured("conformance-tests", &["--bin", "fixture"])
             }
-            Self::Floor => done(cargo().args(["-p", "benches", "--bin", "floor"])),
+            Self::OursNginx => {
+                Nginx::find()?;
+                Self::Ours.build()
+            }
+            Self::Floor => build_measured("benches", &["--bin", "floor"]),
             Self::Socketioxide => done(
-                cargo()
-                    .args(["--locked", "--manifest-path"])
+                Command::new("cargo")
+                    .args(["build", "--profile", "measured", "--quiet", "--locked"])
+                    .arg("--manifest-path")
                     .arg(peer("socketioxide").join("Cargo.toml"))
                     .env("CARGO_TARGET_DIR", root().join("target/peers")),
             ),
@@ -116,25 +118,20 @@ impl ServerKind {
         }
     }
 
-    fn command(self, profile: &str) -> Command {
-        let measured = |name: &str| Command::new(root().join("target/measured").join(name));
+    fn command(self, profile: &str, layer: Layer) -> Command {
         let fixture = |listener: &str| {
-            let mut command = measured("fixture");
+            let mut command = Command::new(measured("fixture"));
             command.args(["--profile", profile, "--listener", listener, "--port", "0"]);
             command
         };
         match self {
-            Self::Ours => fixture("own"),
-            Self::OursTls => {
-                let mut command = fixture("tls");
-                command.env("TLS_CHAIN", pem("first.pem"));
-                command.env("TLS_KEY", pem("first.key.pem"));
-                command
-            }
+            Self::Ours if layer == Layer::Tls => fixture("tls"),
+            Self::Ours | Self::OursNginx => fixture("own"),
+            Self::OursTls => fixture("tls"),
             Self::OursHyper => fixture("hyper"),
             Self::OursAxum => fixture("axum"),
             Self::Floor => {
-                let mut command = measured("floor");
+                let mut command = Command::new(measured("floor"));
                 command.args(["--port", "0"]);
                 command
             }
@@ -155,100 +152,103 @@ impl ServerKind {
     }
 
     /// Starts it on a free port, on the core that this process is on.
-    pub(super) fn start(self, profile: &str, secret: &str) -> Result<Running, Box<dyn Error>> {
-        self.launch(self.command(profile), secret)
+    pub(super) fn start(
+        self,
+        profile: &str,
+        layer: Layer,
+        secret: &str,
+    ) -> Result<Running, Box<dyn Error>> {
+        self.launch(self.command(profile, layer), layer, secret)
     }
 
     /// Starts it under valgrind, which says at the end how many instructions it took.
     pub(super) fn start_counted(
         self,
         profile: &str,
+        layer: Layer,
         secret: &str,
     ) -> Result<Running, Box<dyn Error>> {
-        let plain = self.command(profile);
+        let plain = self.command(profile, layer);
         let mut counted = Command::new("valgrind");
         counted
             .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
             .arg(plain.get_program())
             .args(plain.get_args())
             .stderr(Stdio::piped());
-        self.launch(counted, secret)
+        self.launch(counted, layer, secret)
     }
 
-    fn launch(self, mut command: Command, secret: &str) -> Result<Running, Box<dyn Error>> {
-        let mut child = command
+    fn launch(
+        self,
+        mut command: Command,
+        layer: Layer,
+        secret: &str,
+    ) -> Result<Running, Box<dyn Error>> {
+        let is_secured = match self {
+            Self::OursNginx => false,
+            Self::OursTls => true,
+            _ => layer == Layer::Tls,
+        };
+        if is_secured {
+            command.env("TLS_CHAIN", pem("first.pem"));
+            command.env("TLS_KEY", pem("first.key.pem"));
+        }
+        if layer.offer().is_some() {
+            command.env("DEFLATE_THRESHOLD", "1024");
+        }
+        command
             .env("NO_AUTH_EVENT", "1")
             .env("PING_INTERVAL", "25000")
             .env("PING_TIMEOUT", "20000")
             .env("JWT_SECRET", secret)
-            .env("RUST_LOG", "off")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let stdout = child.stdout.take().ok_or("no output to read")?;
-        let mut stdout = BufReader::new(stdout);
-        let mut line = String::new();
-        stdout.read_line(&mut line)?;
-        match line
-            .trim()
-            .strip_prefix("listening on ")
-            .map(str::parse::<SocketAddr>)
-        {
-            Some(Ok(address)) => Ok(Running {
-                kind: self,
-                address,
-                child,
-                _stdout: stdout,
-            }),
-            _ => {
-                child.kill()?;
-                child.wait()?;
-                Err(format!("it says {line:?}").into())
-            }
-        }
+            .env("RUST_LOG", "off");
+        let server = Listening::start(&mut command)?;
+        let nginx = match self {
+            Self::OursNginx => Some(Nginx::start(server.address)?),
+            _ => None,
+        };
+        Ok(Running {
+            kind: self,
+            is_secured: is_secured || nginx.is_some(),
+            nginx,
+            server,
+        })
     }
 }
 
 /// A file that the tests of TLS have.
-fn pem(name: &str) -> PathBuf {
+pub(super) fn pem(name: &str) -> PathBuf {
     root().join("engineio/tests/pem").join(name)
 }
 
 impl Running {
     /// How its TLS is spoken with.
-    pub(super) fn tls(&self) -> Result<Option<Arc<ClientConfig>>, Failure> {
-        match self.kind {
-            ServerKind::OursTls => trusting(&pem("root.pem"))
-                .map(Some)
-                .map_err(|error| Failure::Wrong(error.to_string())),
-            _ => Ok(None),
+    fn tls(&self) -> Result<Option<Arc<ClientConfig>>, Failure> {
+        if !self.is_secured {
+            return Ok(None);
         }
+        trusting(&pem("root.pem"))
+            .map(Some)
+            .map_err(|error| Failure::Wrong(error.to_string()))
     }
 
-    pub(super) fn process(&self) -> Process {
-        Process(self.child.id())
-    }
-
-    /// Ends it; what it said on standard error, where that is kept.
-    pub(super) fn end(mut self) -> io::Result<String> {
-        sys::terminate(self.child.id())?;
-        let mut said = String::new();
-        if let Some(mut stderr) = self.child.stderr.take() {
-            stderr.read_to_string(&mut said)?;
-        }
-        Ok(said)
+    /// It, as the load sees it.
+    pub(super) fn target(&self, spec: &Spec, dialect: Dialect) -> Result<Target, Failure> {
+        let nginx = self.nginx.as_ref();
+        Ok(Target {
+            address: nginx.map_or(self.server.address, |nginx| nginx.address),
+            process: self.server.process(),
+            dialect,
+            auth: spec.auth(),
+            tls: self.tls()?,
+            deflate: spec.layer.offer(),
+            proxy: nginx.map(Nginx::process),
+        })
     }
 }
 
-impl Drop for Running {
-    fn drop(&mut self) {
-        // It may have ended already.
-        let _ = sys::terminate(self.child.id());
-        let _ = self.child.wait();
-    }
-}
-
-fn done(command: &mut Command) -> Result<(), Box<dyn Error>> {
+/// Runs it in the workspace until it ends well.
+pub(crate) fn done(command: &mut Command) -> Result<(), Box<dyn Error>> {
     let status = command.current_dir(root()).status()?;
     if status.success() {
         Ok(())
@@ -257,8 +257,20 @@ fn done(command: &mut Command) -> Result<(), Box<dyn Error>> {
     }
 }
 
+/// Builds a program of the workspace as it is measured.
+pub(crate) fn build_measured(package: &str, what: &[&str]) -> Result<(), Box<dyn Error>> {
+    let mut cargo = Command::new("cargo");
+    cargo.args(["build", "--profile", "measured", "--quiet", "-p", package]);
+    done(cargo.args(what))
+}
+
+/// Where [`build_measured`] puts what it builds.
+pub(crate) fn measured(name: &str) -> PathBuf {
+    root().join("target/measured").join(name)
+}
+
 /// The workspace.
-fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     package.parent().unwrap_or(package).to_owned()
 }

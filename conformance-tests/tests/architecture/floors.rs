@@ -59,6 +59,7 @@ const ENGINE_CRATE: House = House {
             "session_id",
             "trace",
             "transport",
+            "zlib",
         ],
         &["packet", "send_options"],
         &["jsonp", "payload", "websocket"],
