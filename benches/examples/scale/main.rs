@@ -39,7 +39,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("| sessions | resident, MiB | of each, B | work | units | ns | allocations |");
     println!("|---|---|---|---|---|---|---|");
     while size <= most {
-        crowd.grow_to(size);
+        crowd.grow_to(size)?;
         let resident = me.resident_bytes()? as f64 / 1024.0 / 1024.0;
         let each = count.held_bytes() as f64 / size as f64;
         crowd.fill_rooms()?;

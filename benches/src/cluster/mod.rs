@@ -30,7 +30,7 @@ const HALVINGS: usize = 2;
 pub struct Options {
     /// Who takes part; all by default.
     pub pairs: Vec<Pair>,
-    /// Clients at the server that hears; default 20.
+    /// Clients at the server that hears; default 50.
     pub members: usize,
     /// Turns of each pair; default 3.
     pub rounds: usize,
@@ -42,7 +42,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             pairs: Pair::ALL.to_vec(),
-            members: 20,
+            members: 50,
             rounds: 3,
             time: Duration::from_millis(400),
         }
