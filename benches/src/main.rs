@@ -203,6 +203,8 @@ fn load_one(arguments: &[String]) -> Result<(), Box<dyn Error>> {
         dialect,
         auth,
         tls,
+        deflate: None,
+        proxy: None,
     };
     sys::raise_descriptor_limit()?;
     let sample = load::play(&target, scenario.ok_or(USAGE)?.scenario, time)?;

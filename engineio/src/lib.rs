@@ -108,6 +108,8 @@ mod test_vectors;
 mod trace;
 mod transport;
 mod websocket;
+#[cfg(feature = "deflate")]
+mod zlib;
 
 pub use body::{Body, BodyError};
 pub use config::{Config, ConfigError, HookFuture};

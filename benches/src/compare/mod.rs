@@ -3,6 +3,7 @@
 mod budgets;
 mod instructions;
 pub(crate) mod machine;
+mod nginx;
 mod options;
 pub(crate) mod report;
 mod scenarios;
@@ -19,7 +20,7 @@ pub use scenarios::{SCENARIOS, Spec};
 pub use servers::ServerKind;
 pub use token::token;
 
-use crate::load::{self, Sample, Target};
+use crate::load::{self, Sample};
 use crate::sys;
 use report::Report;
 use servers::Running;
@@ -106,18 +107,12 @@ fn start(options: &Options, spec: &Spec, kind: ServerKind) -> Result<Running, Bo
     } else {
         sys::pin_to(SERVER_CORE)?;
     }
-    let started = kind.start(spec.profile(options.dialect), SECRET);
+    let started = kind.start(spec.profile(options.dialect), spec.layer, SECRET);
     sys::pin_to(LOAD_CORE)?;
     started.map_err(|error| format!("{} does not start: {error}", kind.name()).into())
 }
 
 fn play(options: &Options, spec: &Spec, server: &Running) -> Result<Sample, load::Failure> {
-    let target = Target {
-        address: server.server.address,
-        process: server.process(),
-        dialect: options.dialect,
-        auth: spec.auth(),
-        tls: server.tls()?,
-    };
+    let target = server.target(spec, options.dialect)?;
     load::play(&target, spec.scenario, options.time)
 }

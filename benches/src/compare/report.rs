@@ -184,11 +184,17 @@ impl Report {
                 None => write!(out, " – |"),
             };
         }
+        let within = |kind, most| ratio(&ours, &values(kind)).map(|it| it <= most);
         let (target, reached) = match measure.goal {
             Goal::Floor(most) => (format!("≤ {most} × floor"), to_floor.map(|it| it <= most)),
             Goal::Socketioxide(most) => (
                 format!("≤ {most} × socketioxide"),
                 to_peer.map(|it| it <= most),
+            ),
+            Goal::Node(most) => (format!("≤ {most} × node"), within(ServerKind::Node, most)),
+            Goal::Nginx(most) => (
+                format!("≤ {most} × behind nginx"),
+                within(ServerKind::OursNginx, most),
             ),
             Goal::Absolute(most) => (
                 format!("≤ {most} {}", measure.unit),

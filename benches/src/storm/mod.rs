@@ -160,6 +160,8 @@ impl Contender {
             dialect: Dialect::Socket,
             auth: String::new(),
             tls: None,
+            deflate: None,
+            proxy: None,
         };
         let waves = storm::play(&target, packets, returns)
             .map_err(|why| format!("{}: {why}", self.name()))?;

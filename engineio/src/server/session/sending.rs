@@ -220,7 +220,7 @@ impl<D: Send + Sync + 'static> Shared<D> {
                 drop(inner);
                 compressed = form::shared_frames(message, settings);
                 inner = self.lock();
-                (&compressed, Some(Shape::Wire))
+                (&*compressed, Some(Shape::Wire))
             }
             None => (message.frames(), None),
         };
