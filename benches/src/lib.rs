@@ -16,3 +16,4 @@ pub mod process;
 pub mod storm;
 pub mod sys;
 pub mod wire;
+mod workspace;
