@@ -17,3 +17,4 @@ pub mod scale;
 pub mod storm;
 pub mod sys;
 pub mod wire;
+mod workspace;

@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use super::{Options, Pair};
+use super::options::Options;
+use super::pair::Pair;
 use crate::compare::report::{digits, median};
 use crate::load::cluster::{Rate, Round};
 

@@ -2,12 +2,13 @@
 
 mod budgets;
 mod instructions;
+mod layer;
 pub(crate) mod machine;
 mod nginx;
 mod options;
 pub(crate) mod report;
 mod scenarios;
-pub(crate) mod servers;
+mod servers;
 mod token;
 
 use std::error::Error;
@@ -113,6 +114,6 @@ fn start(options: &Options, spec: &Spec, kind: ServerKind) -> Result<Running, Bo
 }
 
 fn play(options: &Options, spec: &Spec, server: &Running) -> Result<Sample, load::Failure> {
-    let target = server.target(spec, options.dialect)?;
+    let target = server.target(spec.layer, spec.auth(), options.dialect)?;
     load::play(&target, spec.scenario, options.time)
 }

@@ -1,16 +1,16 @@
 //! The servers that take part: how each is built, started and ended.
 
 use std::error::Error;
-use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use tokio_rustls::rustls::ClientConfig;
 
+use super::layer::Layer;
 use super::nginx::Nginx;
-use super::scenarios::{Layer, Spec};
 use crate::listening::Listening;
 use crate::load::{Dialect, Failure, Target, trusting};
+use crate::workspace::{build_measured, done, measured, peer, pem, root};
 
 /// Who takes part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -251,11 +251,6 @@ impl ServerKind {
     }
 }
 
-/// A file that the tests of TLS have.
-pub(super) fn pem(name: &str) -> PathBuf {
-    root().join("engineio/tests/pem").join(name)
-}
-
 impl Running {
     /// How its TLS is spoken with.
     fn tls(&self) -> Result<Option<Arc<ClientConfig>>, Failure> {
@@ -267,49 +262,22 @@ impl Running {
             .map_err(|error| Failure::Wrong(error.to_string()))
     }
 
-    /// It, as the load sees it.
-    pub(super) fn target(&self, spec: &Spec, dialect: Dialect) -> Result<Target, Failure> {
+    /// It, as the load sees it. `auth` is what clients say of themselves.
+    pub(super) fn target(
+        &self,
+        layer: Layer,
+        auth: String,
+        dialect: Dialect,
+    ) -> Result<Target, Failure> {
         let nginx = self.nginx.as_ref();
         Ok(Target {
             address: nginx.map_or(self.server.address, |nginx| nginx.address),
             process: self.server.process(),
             dialect,
-            auth: spec.auth(),
+            auth,
             tls: self.tls()?,
-            deflate: spec.layer.offer(),
+            deflate: layer.offer(),
             proxy: nginx.map(Nginx::process),
         })
     }
-}
-
-/// Runs it in the workspace until it ends well.
-pub(crate) fn done(command: &mut Command) -> Result<(), Box<dyn Error>> {
-    let status = command.current_dir(root()).status()?;
-    if status.success() {
-        Ok(())
-    } else {
-        Err(format!("{command:?} failed").into())
-    }
-}
-
-/// Builds a program of the workspace as it is measured.
-pub(crate) fn build_measured(package: &str, what: &[&str]) -> Result<(), Box<dyn Error>> {
-    let mut cargo = Command::new("cargo");
-    cargo.args(["build", "--profile", "measured", "--quiet", "-p", package]);
-    done(cargo.args(what))
-}
-
-/// Where [`build_measured`] puts what it builds.
-pub(crate) fn measured(name: &str) -> PathBuf {
-    root().join("target/measured").join(name)
-}
-
-/// The workspace.
-pub(crate) fn root() -> PathBuf {
-    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
-    package.parent().unwrap_or(package).to_owned()
-}
-
-fn peer(name: &str) -> PathBuf {
-    root().join("benches/peers").join(name)
 }
