@@ -7,8 +7,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::compare::report::digits;
-use crate::compare::servers::{build_measured, measured};
 use crate::compare::{machine, note};
+use crate::workspace::{build_measured, measured};
 
 /// Sizes of the counted runs.
 const COUNTED: [usize; 2] = [1_000, 10_000];
