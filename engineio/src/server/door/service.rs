@@ -24,6 +24,7 @@ use crate::server::nodes::card::Card;
 use crate::server::session::shared::HubOf;
 use crate::server::stream::Stream;
 use crate::server::tasks::spawn;
+use crate::server::transport::polling::Content;
 
 /// The address of a request's peer, as a request extension, for servers that know it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -258,8 +259,10 @@ where
     if !is_nested && !hub.path.matches(view.path()) {
         return empty(StatusCode::NOT_FOUND);
     }
-    match answer::answer(hub, &view, body).await {
-        Answer::Response(response) => response.map(|body| body.paced(hub.config.write_timeout)),
+    match answer::answer(hub, &view, Content::Coming(body)).await {
+        Answer::Response(response) => response
+            .into_http()
+            .map(|body| body.paced(hub.config.write_timeout)),
         Answer::Upgrade(mut upgrade) => {
             let Some(on_upgrade) = on_upgrade else {
                 // Served without upgrades: a mistake of the embedding server.
