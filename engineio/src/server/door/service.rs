@@ -18,7 +18,8 @@ use super::response::empty;
 use crate::body::Body;
 use crate::http::MessageRules;
 use crate::http::request::{Caller, Headers, RequestView};
-use crate::server::exchange::answer::{self, Answer};
+use crate::server::exchange::answer;
+use crate::server::exchange::response::Answer;
 #[cfg(feature = "nodes")]
 use crate::server::nodes::card::Card;
 use crate::server::session::shared::HubOf;

@@ -14,26 +14,13 @@ use super::respond::{
     HTML, NO_STORE, Refused, decorate, decorate_upgrade, guard_old_browsers, preflight, refuse,
     respond, respond_payload,
 };
-use super::response::Response;
+use super::response::{Answer, Response};
 use crate::body::Body;
 use crate::http::request::RequestView;
 use crate::http::{self as rules, Decision, Facts, Gate, Misfit, Query, Rejection};
 use crate::server::session::shared::{HubOf, Shared};
 use crate::server::transport::polling::{self, Content, Polled, PostContent, Posted};
-#[cfg(feature = "nodes")]
-use crate::server::transport::tunnel::Tunnel;
-use crate::server::transport::upgrade::Upgrade;
 use crate::session_id::SessionId;
-
-/// What a request comes to.
-pub(crate) enum Answer<D: Send + Sync + 'static> {
-    Response(Response),
-    /// Switch protocols, then run the WebSocket.
-    Upgrade(Box<Upgrade<D>>),
-    /// Switch protocols, then carry the bytes of a WebSocket whose session another node has.
-    #[cfg(feature = "nodes")]
-    Tunnel(Box<Tunnel>),
-}
 
 /// Answers one request inside the path.
 pub(crate) async fn answer<D, B>(

@@ -8,9 +8,8 @@ use http_body::Body as HttpBody;
 use http_body_util::{BodyExt as _, Limited};
 use tokio::time::timeout;
 
-use super::answer::Answer;
 use super::respond::{Refused, decorate};
-use super::response::Response;
+use super::response::{Answer, Response};
 use crate::http::request::RequestView;
 use crate::http::{Handshake, Query, Rejection};
 use crate::nodes::Nodes;

@@ -1,20 +1,31 @@
-//! An answer of the engine's own.
+//! What a request is answered with.
 
 use bytes::Bytes;
 use http::response::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use crate::body::Body;
+use crate::header_list::HeaderList;
+#[cfg(feature = "nodes")]
+use crate::server::transport::tunnel::Tunnel;
+use crate::server::transport::upgrade::Upgrade;
 
-/// As many headers most answers have at most.
-const USUAL_HEADERS: usize = 4;
+/// What a request comes to.
+pub(crate) enum Answer<D: Send + Sync + 'static> {
+    Response(Response),
+    /// Switch protocols, then run the WebSocket.
+    Upgrade(Box<Upgrade<D>>),
+    /// Switch protocols, then carry the bytes of a WebSocket whose session another node has.
+    #[cfg(feature = "nodes")]
+    Tunnel(Box<Tunnel>),
+}
 
 /// An answer whose headers are a list until somebody wants a map of them. To make, fill, read and drop a map took 900
 /// instructions of every request to polling.
 pub(crate) struct Response {
     status: StatusCode,
     body: Body,
-    list: Vec<(HeaderName, HeaderValue)>,
+    list: HeaderList,
     /// What stands for status and list once it is there, with all else that an application may have put into its answer.
     parts: Option<Box<Parts>>,
 }
@@ -37,7 +48,7 @@ impl Response {
         Self {
             status,
             body,
-            list: Vec::new(),
+            list: HeaderList::new(),
             parts: None,
         }
     }
@@ -50,22 +61,17 @@ impl Response {
 
     /// Adds a header, behind others of that name.
     pub(crate) fn add(&mut self, name: HeaderName, value: HeaderValue) {
-        if let Some(parts) = &mut self.parts {
-            parts.headers.append(name, value);
-            return;
+        match &mut self.parts {
+            Some(parts) => {
+                parts.headers.append(name, value);
+            }
+            None => self.list.push(name, value),
         }
-        if self.list.capacity() == 0 {
-            self.list.reserve_exact(USUAL_HEADERS);
-        }
-        self.list.push((name, value));
     }
 
     pub(crate) fn headers(&self) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
         let map = self.parts.iter().flat_map(|parts| &parts.headers);
-        self.list
-            .iter()
-            .map(|(name, value)| (name, value))
-            .chain(map)
+        self.list.iter().chain(map)
     }
 
     /// The headers as a map, for hooks of the application.
@@ -74,9 +80,7 @@ impl Response {
         let parts = self.parts.get_or_insert_with(|| {
             let (mut parts, ()) = http::Response::new(()).into_parts();
             parts.status = status;
-            for (name, value) in std::mem::take(list) {
-                parts.headers.append(name, value);
-            }
+            list.move_to(&mut parts.headers);
             Box::new(parts)
         });
         &mut parts.headers
