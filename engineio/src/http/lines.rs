@@ -149,11 +149,25 @@ fn token_length(rest: &[u8]) -> usize {
     rest.iter().take_while(|&&byte| lower_of(byte) != 0).count()
 }
 
-/// The same, and writes it in lower case.
+/// The same, and writes it in lower case: by eights while there are only letters, digits and dashes, as in nearly all names.
 #[inline]
 fn lower_token(rest: &mut [u8]) -> usize {
     let mut length = 0;
-    for byte in rest {
+    for eight in rest.as_chunks_mut::<8>().0 {
+        let word = u64::from_le_bytes(*eight);
+        // Bit 5 is what letters differ by in their case. What has it set here and is a letter has been one.
+        let letters = within(word | (LOW * 0x20), b'a', b'z');
+        let usual = letters | within(word, b'0', b'9') | within(word, b'-', b'-');
+        let others = (usual & !word & HIGH) ^ HIGH;
+        let count = others.trailing_zeros() / 8;
+        let here = u64::MAX.checked_shr(64 - 8 * count).unwrap_or(0);
+        *eight = (word | ((letters & here) >> 2)).to_le_bytes();
+        length += count as usize;
+        if count < 8 {
+            break;
+        }
+    }
+    for byte in rest.get_mut(length..).unwrap_or_default() {
         let lower = lower_of(*byte);
         if lower == 0 {
             break;
@@ -223,6 +237,13 @@ fn equal(word: u64, byte: u8) -> u64 {
     below(word ^ (LOW * u64::from(byte)), 1)
 }
 
+/// Marks bytes in a range, if they are ASCII; the highest bit of others means nothing.
+#[inline]
+fn within(word: u64, first: u8, last: u8) -> u64 {
+    let from = |least: u8| (word | HIGH).wrapping_sub(LOW * u64::from(least));
+    from(first) & !from(last + 1) & HIGH
+}
+
 #[cfg(test)]
 mod differential;
 
@@ -260,15 +281,28 @@ mod tests {
 
     #[test]
     fn names_are_tokens_and_become_lower_case() {
+        let is_token =
+            |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
         for byte in 0..=u8::MAX {
-            let mut read = vec![b'X', byte, b':', b'\r', b'\n'];
-            let found = line(&mut read, 0);
-            let is_token = byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-            // A colon ends the name; what is behind it is the value.
-            assert_eq!(found.is_ok(), is_token || byte == b':', "{byte}");
-            if is_token {
-                let expected = [b'x', byte.to_ascii_lowercase()];
-                assert_eq!(read.get(..2), Some(&expected[..]));
+            for at in 0..20 {
+                for next in [b'X', b'_', b'\r', 0xff] {
+                    let mut name = *b"Aa-Z0zM9Kk-Sec-WebSo";
+                    for (place, byte) in name.iter_mut().skip(at).zip([byte, next]) {
+                        *place = byte;
+                    }
+                    let length = length(&name, is_token);
+                    let mut expected = name;
+                    expected
+                        .iter_mut()
+                        .take(length)
+                        .for_each(|byte| byte.make_ascii_lowercase());
+                    assert_eq!(
+                        lower_token(&mut name),
+                        length,
+                        "{byte} at {at}, then {next}"
+                    );
+                    assert_eq!(name, expected, "{byte} at {at}, then {next}");
+                }
             }
         }
     }
