@@ -88,10 +88,13 @@ impl Fields {
     /// All of them, or none when this name is not there.
     #[inline]
     pub(crate) fn with(&self, name: &str) -> &[Field] {
-        if self.names & bit_of(name.as_bytes()) == 0 {
-            return &[];
-        }
-        &self.list
+        if self.may_have(name) { &self.list } else { &[] }
+    }
+
+    /// False when there is no header of this name.
+    #[inline]
+    pub(crate) fn may_have(&self, name: &str) -> bool {
+        self.names & bit_of(name.as_bytes()) != 0
     }
 }
 
