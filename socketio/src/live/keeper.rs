@@ -89,10 +89,6 @@ pub struct Recovery {
     sharing: Sharing,
 }
 
-/// How long behind the first time a bus that is in doubt may write an event again. It is a repeat for who comes back between the
-/// two as well.
-const LOOK_BACK: Duration = Duration::from_secs(10);
-
 /// What is waited for and kept where servers share a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Sharing {
@@ -121,11 +117,7 @@ impl Recovery {
             sharing: Sharing {
                 save_delay: Duration::from_secs(1),
                 max_session_bytes: 64 * 1024,
-                replay: LogBounds {
-                    max_entries: 10_000,
-                    max_bytes: 16 * 1024 * 1024,
-                    look_back: LOOK_BACK,
-                },
+                replay: LogBounds::new(10_000, 16 * 1024 * 1024),
                 restore_timeout: Duration::from_secs(5),
             },
         }
