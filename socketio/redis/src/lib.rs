@@ -26,8 +26,8 @@
 //! entries up meanwhile ([`Streams::max_len`]): that is told. With [`recovery`](socketio::SocketIoBuilder::recovery) all clients hear the
 //! events of a namespace in the order of the stream, own ones of the sender too, which takes a trip to Redis.
 //!
-//! While Redis is away a server's own clients get its events at once, without a name: one that moves to another server
-//! right then may be sent such an event again.
+//! While Redis is away, or a server may not read its streams, its own clients get its events at once, without a name: one that
+//! moves to another server right then may be sent such an event again.
 //!
 //! What a socket has is kept as Node's adapter does it, so that servers of both kinds restore each other's. Those of Node do not
 //! say their namespace, nor whose they are: they are restored in the namespace that is asked for, where that takes strangers, and

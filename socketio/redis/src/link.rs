@@ -158,6 +158,8 @@ pub(crate) struct Condition {
     pub(crate) is_speaking: bool,
     /// There are streams, and they are not read.
     misses_streams: bool,
+    /// Nor is that over at once: own clients do not wait for what is written to be read.
+    reads_in_vain: bool,
 }
 
 impl Condition {
@@ -309,8 +311,11 @@ impl Link {
 
     /// Reads streams as well, in a task of the server.
     pub(crate) fn read(&self, server: &ClusterHandle, streams: Streams) {
-        self.shared
-            .change(|condition| condition.misses_streams = true);
+        self.shared.change(|condition| {
+            condition.misses_streams = true;
+            // Where reading will begin is not known yet.
+            condition.reads_in_vain = true;
+        });
         server.spawn(reader::read(Arc::clone(&self.shared), streams));
     }
 
@@ -356,7 +361,8 @@ impl Link {
         })
     }
 
-    /// The same of an event that own clients hear when it is read back. While Redis is away they hear it at once.
+    /// The same of an event that own clients hear when it is read back. While Redis is away, or not to be read, they hear it at
+    /// once.
     //= STR-07
     //= RDS-07
     pub(crate) fn say_kept(
@@ -368,7 +374,7 @@ impl Link {
         let is_away = {
             // Held meanwhile: whoever loses the connection behind this finds the job in the queue.
             let condition = shared.condition.borrow();
-            let is_away = !condition.is_speaking;
+            let is_away = !condition.is_speaking || condition.reads_in_vain;
             lock(&shared.unread).wait_for(&message, is_away);
             let kept = (!is_away).then(|| Box::new(message.clone()));
             if let Err(error) = self.put(Job::Say { command, kept }) {
@@ -637,10 +643,25 @@ impl Shared {
         self.server.get()
     }
 
-    /// Whether streams are read.
-    pub(crate) fn set_reading(&self, is_reading: bool) {
-        self.change(|condition| condition.misses_streams = !is_reading);
+    /// Streams are read.
+    pub(crate) fn set_reading(&self) {
+        self.change(|condition| {
+            condition.misses_streams = false;
+            condition.reads_in_vain = false;
+        });
         self.tell_connected();
+    }
+
+    /// Streams are not read for now. False if they were not before.
+    pub(crate) fn stop_reading(&self) -> bool {
+        let was_reading = self.change(|condition| condition.misses_streams = true);
+        self.tell_connected();
+        was_reading
+    }
+
+    /// It is not known when streams will be read again.
+    pub(crate) fn read_in_vain(&self) {
+        self.change(|condition| condition.reads_in_vain = true);
     }
 
     /// An own entry was read. False if own clients had it before.

@@ -193,7 +193,16 @@ pub(crate) async fn read(shared: Arc<Shared>, streams: Streams) {
             }
             Err(error) => Unread::Failed(error),
         };
-        shared.set_reading(false);
+        let was_reading = shared.stop_reading();
+        // One that is cut off comes back at once as a rule, and reads what own clients wait for.
+        let is_in_vain = match &unread {
+            Unread::Failed(_) => !was_reading,
+            Unread::Refused(_) => true,
+            Unread::Moved | Unread::Ask(_) => false,
+        };
+        if is_in_vain {
+            shared.read_in_vain();
+        }
         guest = None;
         let pause = match unread {
             Unread::Failed(error) => attempts.failed(&shared, error),
@@ -271,14 +280,16 @@ async fn read_on(
     let Some(places) = places else {
         return Unread::Failed("there is no place".into());
     };
-    attempts.succeeded();
-    shared.set_reading(true);
+    let mut is_reading = false;
     loop {
         let mut command = redis::cmd("XREAD");
         command.arg("COUNT").arg(streams.count);
-        command
-            .arg("BLOCK")
-            .arg(streams.block.as_millis().to_string());
+        // At first it is seen whether it may be read at all.
+        if is_reading {
+            command
+                .arg("BLOCK")
+                .arg(streams.block.as_millis().to_string());
+        }
         command.arg("STREAMS").arg(&streams.names);
         for place in &*places {
             command.arg(place.to_string());
@@ -287,6 +298,10 @@ async fn read_on(
             Ok(read) => read,
             Err(error) => return error,
         };
+        if !std::mem::replace(&mut is_reading, true) {
+            attempts.succeeded();
+            shared.set_reading();
+        }
         for (stream, found) in in_order(readings_in(read, &streams.names), streams.count) {
             // Before anything else: whatever it is, it is not read again.
             if let Some(place) = places.get_mut(stream) {

@@ -1,14 +1,14 @@
 //! The log that servers share over a real Redis, asked as a server asks it.
 
-#[path = "support/redis.rs"]
-mod redis;
+#[path = "../../../conformance-tests/tests/support/redis.rs"]
+mod server;
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
 
-use redis::Redis;
+use server::Redis;
 use socketio::SocketIo;
 use socketio::cluster::{Adapter as _, EntryId, LogBounds, SharedLog, SharedSession};
 use socketio_redis::{RedisAdapter, Streams};
