@@ -149,6 +149,30 @@ for (const nsp of ["/", "/custom", "/dyn-7"]) {
   });
 }
 
+//= RDS-06 test
+describe("dates", () => {
+  it("are what a client would have got of its own node, whichever node says them", async (t) => {
+    const clients = await both(t, "/");
+    const dates = [0, 1, 1_999_999_999_999, -1, 2 ** 32 * 1_000, 2 ** 34 * 1_000 + 1, -62_167_219_200_001, 8.64e15, -8.64e15];
+    for (const [teller, other] of [clients, clients.toReversed()]) {
+      const event = teller.id;
+      const inboxes = clients.map((socket) => new Inbox(socket, event));
+      await call(other, "heard");
+      for (const date of dates) {
+        const text = new Date(date).toISOString();
+        const said = [text, { at: text }];
+        await call(teller, "date", {}, event, text);
+        for (const inbox of inboxes) {
+          // Behind them may be the name of an entry.
+          assert.deepEqual((await inbox.next()).slice(0, 2), said);
+          assert.deepEqual((await inbox.next()).slice(0, 3), [...said, Buffer.of(1)]);
+        }
+        await eventually(async () => assert.deepEqual(await call(other, "heard"), [["note", ...said]]));
+      }
+    }
+  });
+});
+
 describe("rooms that are left and joined again", () => {
   it("hear what is sent once the last join is confirmed", async (t) => {
     // The reference itself loses a subscription now and then (SHD-07).
