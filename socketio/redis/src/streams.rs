@@ -563,12 +563,14 @@ fn written(pid: &str, session: SharedSession) -> Session {
         granted_at,
         since,
         life,
+        stays,
         ..
     } = session;
     let mut written = Session::new(socket.as_str(), pid, rooms, data);
     written.nsp = nsp.map(|nsp| (*nsp).to_owned());
     written.since = Some(since);
     written.life = life;
+    written.stays = stays;
     written.holder = grant.map(|grant| holder(&grant, granted_at));
     written
 }
@@ -593,6 +595,7 @@ fn read(session: Session) -> SharedSession {
         nsp,
         since,
         life,
+        stays,
         holder,
         ..
     } = session;
@@ -601,6 +604,7 @@ fn read(session: Session) -> SharedSession {
     read.data = data;
     read.since = since.unwrap_or_default();
     read.life = life;
+    read.stays = stays;
     if let Some(holder) = holder {
         // What does not say when is as old as can be: whatever was revoked, was later.
         read.granted_at = holder.granted_at.and_then(time_of).unwrap_or(UNIX_EPOCH);

@@ -126,8 +126,8 @@ pub struct SharedSession {
     pub life: u64,
     /// Where the log ended when the socket came. Nothing up to there is replayed.
     pub since: EntryId,
-    /// When it came into its rooms, and which it had left. Where it is not known, it was in them all the time.
-    pub(crate) stays: Stays,
+    /// When it came into its rooms, and which it had left. Where that does not travel, it was in them all the time.
+    pub stays: Stays,
     /// What the application keeps with it, which leaves no process.
     pub(crate) extensions: TypeMap,
 }

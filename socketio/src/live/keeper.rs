@@ -116,7 +116,7 @@ impl Recovery {
             skips_middleware: true,
             sharing: Sharing {
                 save_delay: Duration::from_secs(1),
-                max_session_bytes: 64 * 1024,
+                max_session_bytes: 128 * 1024,
                 replay: LogBounds::new(10_000, 16 * 1024 * 1024),
                 restore_timeout: Duration::from_secs(5),
             },
@@ -131,8 +131,9 @@ impl Recovery {
         self
     }
 
-    /// How many bytes the rooms and the shared data of one socket may have to be saved in a shared log; 64 KiB by default. Of
-    /// more nothing is saved, which is [`AdapterError::SessionTooLarge`](crate::cluster::AdapterError::SessionTooLarge).
+    /// How many bytes the rooms and the shared data of one socket may have to be saved in a shared log; 128 KiB by default. Rooms
+    /// that it joined or left since it came count twice, as when that was is saved too. Of more nothing is saved, which is
+    /// [`AdapterError::SessionTooLarge`](crate::cluster::AdapterError::SessionTooLarge).
     pub const fn max_session_bytes(mut self, bytes: usize) -> Self {
         self.sharing.max_session_bytes = bytes;
         self

@@ -1,17 +1,14 @@
-//! The log that servers share over a real Redis, asked as a server asks it.
+//! The log that servers share, asked as a server asks it.
 
-#[path = "../../../conformance-tests/tests/support/redis.rs"]
-mod server;
-
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
 
-use server::Redis;
 use socketio::SocketIo;
 use socketio::cluster::{Adapter as _, EntryId, LogBounds, SharedLog, SharedSession};
 use socketio_redis::{RedisAdapter, Streams};
+
+use super::ask;
+use super::server::Redis;
 
 const LIFETIME: Duration = Duration::from_secs(60);
 
@@ -31,17 +28,6 @@ fn session(socket: &str, life: u64) -> SharedSession {
     let mut session = SharedSession::new(socket, vec![socket.into()]);
     session.life = life;
     session
-}
-
-/// What Redis answers in one line to a command in one line.
-fn ask(redis: &Redis, command: &str) -> String {
-    let address = redis.url.trim_start_matches("redis://");
-    let mut stream = TcpStream::connect(address).expect("it is there");
-    write!(stream, "{command}\r\n").expect("it is heard");
-    let mut line = String::new();
-    let read = BufReader::new(stream).read_line(&mut line);
-    read.expect("it answers");
-    line.trim_end().to_owned()
 }
 
 //= STR-05 test
