@@ -1,0 +1,96 @@
+//! Nodes of this library and of Node behind a real Redis Cluster, whose slots move and whose servers die, with the official clients.
+//! `scripts/setup` installs what this needs.
+
+#[path = "support/node.rs"]
+mod node;
+#[path = "support/nodes.rs"]
+mod nodes;
+#[path = "support/process.rs"]
+mod process;
+#[path = "support/redis.rs"]
+#[allow(dead_code, reason = "of it only the ports are needed")]
+mod redis;
+#[path = "support/redis_cluster.rs"]
+mod redis_cluster;
+
+use nodes::{Kind, Node, Rust, run_at};
+use redis_cluster::RedisCluster;
+
+fn run(script: &str, kinds: [Kind; 2], adapter: &str, environment: &[(&str, &str)]) {
+    run_on(&RedisCluster::start(0), script, kinds, adapter, environment);
+}
+
+fn run_on(
+    redis: &RedisCluster,
+    script: &str,
+    kinds: [Kind; 2],
+    adapter: &str,
+    environment: &[(&str, &str)],
+) {
+    let (urls, servers) = (redis.urls(), redis.arguments());
+    let told = [("REDIS_SERVERS", &*servers)];
+    let environment: Vec<_> = environment.iter().copied().chain(told).collect();
+    run_at(&urls, &urls, script, kinds, adapter, &environment);
+}
+
+//= RDS-01 test
+#[test]
+fn ours_with_ours_over_the_classic_adapter() {
+    run("cluster", [Rust, Rust], "redis", &[("GARBAGE", "1")]);
+}
+
+//= SHD-06 test
+#[test]
+fn ours_with_ours_over_the_sharded_adapter() {
+    run(
+        "cluster",
+        [Rust, Rust],
+        "redis-sharded",
+        &[("GARBAGE", "1")],
+    );
+}
+
+#[test]
+fn ours_with_ours_over_the_streams_adapter() {
+    run(
+        "cluster",
+        [Rust, Rust],
+        "redis-streams",
+        &[("GARBAGE", "1")],
+    );
+}
+
+/// Their names have a hash tag, so that all are of one slot.
+#[test]
+fn ours_with_ours_over_several_streams_and_sharded_channels() {
+    let environment = [("STREAMS", "3"), ("SHARDED_PUBSUB", "1"), ("PREFIX", "{s}")];
+    run("cluster", [Rust, Rust], "redis-streams", &environment);
+}
+
+#[test]
+fn a_client_of_a_killed_node_gets_back_what_it_had_and_missed() {
+    let environment = [("SIGNAL", "SIGKILL")];
+    run(
+        "cluster-recovery",
+        [Rust, Rust],
+        "redis-streams",
+        &environment,
+    );
+}
+
+#[test]
+fn slots_that_move_with_the_classic_adapter() {
+    run("cluster-slots", [Rust, Rust], "redis", &[]);
+}
+
+//= SHD-06 test
+#[test]
+fn slots_that_move_with_the_sharded_adapter() {
+    run("cluster-slots", [Rust, Rust], "redis-sharded", &[]);
+}
+
+//= STR-09 test
+#[test]
+fn slots_that_move_with_the_streams_adapter() {
+    run("cluster-slots", [Rust, Rust], "redis-streams", &[]);
+}
