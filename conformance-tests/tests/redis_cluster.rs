@@ -94,3 +94,18 @@ fn slots_that_move_with_the_sharded_adapter() {
 fn slots_that_move_with_the_streams_adapter() {
     run("cluster-slots", [Rust, Rust], "redis-streams", &[]);
 }
+
+#[test]
+fn ours_with_node_over_the_classic_adapter() {
+    run("cluster", [Rust, Node], "redis", &[]);
+}
+
+#[test]
+fn ours_with_node_over_the_sharded_adapter() {
+    run("cluster", [Rust, Node], "redis-sharded", &[]);
+}
+
+#[test]
+fn ours_with_node_over_the_streams_adapter() {
+    run("cluster", [Rust, Node], "redis-streams", &[]);
+}

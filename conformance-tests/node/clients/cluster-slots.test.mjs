@@ -42,7 +42,7 @@ it("slots that move", async (t) => {
     await move(all, key, () => works(a, b, "old"));
     await works(a, b, "old");
     await works(b, a, a.id);
-    const room = `new ${key}`;
+    const room = `after ${key}`;
     await join(t, b, room);
     await works(a, b, room);
   }
