@@ -109,3 +109,29 @@ fn ours_with_node_over_the_sharded_adapter() {
 fn ours_with_node_over_the_streams_adapter() {
     run("cluster", [Rust, Node], "redis-streams", &[]);
 }
+
+fn run_with_replicas(script: &str, adapter: &str) {
+    run_on(&RedisCluster::start(1), script, [Rust, Rust], adapter, &[]);
+}
+
+#[test]
+fn a_killed_master_and_its_replica_with_the_classic_adapter() {
+    run_with_replicas("cluster-killed", "redis");
+}
+
+#[test]
+fn a_killed_master_and_its_replica_with_the_sharded_adapter() {
+    run_with_replicas("cluster-killed", "redis-sharded");
+}
+
+#[test]
+fn a_killed_master_and_its_replica_with_the_streams_adapter() {
+    run_with_replicas("cluster-killed", "redis-streams");
+}
+
+#[test]
+fn a_killed_master_without_a_replica() {
+    for adapter in ["redis", "redis-sharded", "redis-streams"] {
+        run("cluster-killed", [Rust, Rust], adapter, &[]);
+    }
+}

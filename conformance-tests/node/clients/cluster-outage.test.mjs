@@ -3,9 +3,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { it } from "node:test";
-import assert from "node:assert/strict";
-import { call, client, eventually, join, redis, works } from "./support/cluster.mjs";
-import { Inbox } from "./support/inbox.mjs";
+import { alone, call, client, join, redis, works } from "./support/cluster.mjs";
 
 const PORT = new URL(process.env.REDIS_URL).port;
 
@@ -42,19 +40,3 @@ it("a Redis that hangs", async (t) => {
   await works(a, b, "old");
   await works(b, a, a.id);
 });
-
-/** Own clients are served, and questions end. */
-async function alone(socket) {
-  const heard = new Inbox(socket, "own");
-  await eventually(async () => {
-    const { error, sockets } = await call(socket, "fetch", { rooms: [socket.id] });
-    assert.notEqual(error, null);
-    assert.deepEqual(sockets.map(({ id }) => id), [socket.id]);
-  });
-  await call(socket, "tell", { rooms: [socket.id] }, "own", 1);
-  await call(socket, "join", "meanwhile");
-  await call(socket, "tell", { rooms: ["meanwhile"] }, "own", 2);
-  assert.deepEqual(await heard.take(2), [1, 2]);
-  const { error } = await call(socket, "serverside-ask", "note-ack", 1);
-  assert.notEqual(error, null);
-}

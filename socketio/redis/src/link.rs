@@ -120,9 +120,10 @@ pub(crate) enum Job {
         command: Command,
         answer: oneshot::Sender<Result<Value, AdapterError>>,
     },
-    /// Asks every server.
+    /// Asks every server. One that has been away for longer than `grace` has nobody to tell of, as far as we are concerned.
     AskAll {
         command: Command,
+        grace: Duration,
         answers: mpsc::UnboundedSender<Result<Value, AdapterError>>,
     },
     /// Tells when all before it was said.
@@ -400,28 +401,14 @@ impl Link {
         grace: Duration,
     ) -> Result<ServerCount, AdapterError> {
         self.ready().await?;
-        let words = Command::new("PUBSUB", &*channel).arg(command).arg(&channel);
-        // Each tells of its own subscribers only.
-        let (answers, mut answered) = mpsc::unbounded_channel();
-        self.put(Job::AskAll {
-            command: words,
-            answers,
-        })?;
-        let (mut counted, mut is_whole, mut failure) = (0_usize, true, None);
-        while let Some(answer) = answered.recv().await {
-            match answer {
-                Ok(answer) => {
-                    counted = counted.saturating_add(count_in(&answer).unwrap_or_default());
-                }
-                Err(error) => {
-                    is_whole = false;
-                    failure = Some(error);
-                }
-            }
-        }
-        if let (0, Some(failure)) = (counted, failure) {
-            return Err(failure);
-        }
+        let words = Command::new("PUBSUB", &*channel).arg(command);
+        let (counted, is_whole) = if command == "SHARDNUMSUB" {
+            // All are subscribed where its slot is.
+            (count_in(&self.ask(words.key(&channel)).await?), true)
+        } else {
+            self.count_at_all(words.arg(&channel), grace).await?
+        };
+        let counted = counted.unwrap_or_default();
         let mut counts = lock(&self.shared.counts);
         let is_settling = counts.back_at.is_some_and(|at| at.elapsed() < grace);
         let known = counts.known.entry(channel).or_default();
@@ -434,6 +421,34 @@ impl Link {
         }
         *known = counted;
         Ok(ServerCount::Exactly(counted))
+    }
+
+    /// Each server tells of its own subscribers only. False if one of them did not tell.
+    async fn count_at_all(
+        &self,
+        command: Command,
+        grace: Duration,
+    ) -> Result<(Option<usize>, bool), AdapterError> {
+        let (answers, mut answered) = mpsc::unbounded_channel();
+        self.put(Job::AskAll {
+            command,
+            grace,
+            answers,
+        })?;
+        let (mut counted, mut failure) = (None::<usize>, None);
+        while let Some(answer) = answered.recv().await {
+            match answer {
+                Ok(answer) => {
+                    let there = count_in(&answer).unwrap_or_default();
+                    counted = Some(counted.unwrap_or_default().saturating_add(there));
+                }
+                Err(error) => failure = Some(error),
+            }
+        }
+        match (counted, failure) {
+            (None, Some(failure)) => Err(failure),
+            (counted, failure) => Ok((counted, failure.is_none())),
+        }
     }
 
     /// Forgets how many there were, of a namespace that is gone.

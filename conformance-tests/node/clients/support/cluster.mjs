@@ -54,7 +54,8 @@ export async function redis(t, key = "") {
   return REDIS.length === 1 ? first : connection(t, await ownerOf(first, key));
 }
 
-async function ownerOf(server, key) {
+/** The address of the server of a cluster that has a key, as another says. */
+export async function ownerOf(server, key) {
   const slot = await server.sendCommand(["CLUSTER", "KEYSLOT", key]);
   const ranges = await server.sendCommand(["CLUSTER", "SLOTS"]);
   const [, , [host, port]] = ranges.find(([from, to]) => from <= slot && slot <= to);
@@ -87,4 +88,20 @@ export async function works(from, to, room) {
     assert.notEqual(heard.size, 0);
     assert.equal(await call(from, "count"), 2);
   });
+}
+
+/** Own clients are served, and questions end. */
+export async function alone(socket) {
+  const heard = new Inbox(socket, "own");
+  await eventually(async () => {
+    const { error, sockets } = await call(socket, "fetch", { rooms: [socket.id] });
+    assert.notEqual(error, null);
+    assert.deepEqual(sockets.map(({ id }) => id), [socket.id]);
+  });
+  await call(socket, "tell", { rooms: [socket.id] }, "own", 1);
+  await call(socket, "join", "meanwhile");
+  await call(socket, "tell", { rooms: ["meanwhile"] }, "own", 2);
+  assert.deepEqual(await heard.take(2), [1, 2]);
+  const { error } = await call(socket, "serverside-ask", "note-ack", 1);
+  assert.notEqual(error, null);
 }
