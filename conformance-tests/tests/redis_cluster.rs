@@ -1,4 +1,5 @@
-//! Nodes of this library and of Node behind a real Redis Cluster, whose slots move and whose servers die, with the official clients.
+//! Nodes of this library and of Node behind a real Redis Cluster, whose slots move and whose servers die, or behind what a real Redis
+//! Sentinel names, with the official clients.
 //! `scripts/setup` installs what this needs.
 
 #[path = "support/node.rs"]
@@ -8,13 +9,16 @@ mod nodes;
 #[path = "support/process.rs"]
 mod process;
 #[path = "support/redis.rs"]
-#[allow(dead_code, reason = "of it only the ports are needed")]
+#[allow(dead_code, reason = "the tests with a Redis alone are elsewhere")]
 mod redis;
 #[path = "support/redis_cluster.rs"]
 mod redis_cluster;
+#[path = "support/sentinel.rs"]
+mod sentinel;
 
 use nodes::{Kind, Node, Rust, run_at};
 use redis_cluster::RedisCluster;
+use sentinel::Watched;
 
 fn run(script: &str, kinds: [Kind; 2], adapter: &str, environment: &[(&str, &str)]) {
     run_on(&RedisCluster::start(0), script, kinds, adapter, environment);
@@ -133,5 +137,23 @@ fn a_killed_master_and_its_replica_with_the_streams_adapter() {
 fn a_killed_master_without_a_replica() {
     for adapter in ["redis", "redis-sharded", "redis-streams"] {
         run("cluster-killed", [Rust, Rust], adapter, &[]);
+    }
+}
+
+#[test]
+fn another_master_that_a_sentinel_names() {
+    for adapter in ["redis", "redis-sharded", "redis-streams"] {
+        let redis = Watched::start();
+        let (sentinel, master) = (redis.url(), "redis://watched");
+        // The first sentinel is not there.
+        let address = format!("{master}|redis://127.0.0.1:1|{sentinel}");
+        run_at(
+            &address,
+            &sentinel,
+            "cluster-failover",
+            [Rust, Rust],
+            adapter,
+            &[],
+        );
     }
 }
