@@ -16,9 +16,17 @@ mod redis_cluster;
 #[path = "support/sentinel.rs"]
 mod sentinel;
 
+use std::error::Error;
+use std::sync::{Arc, Mutex};
+
 use nodes::{Kind, Node, Rust, run_at};
+use redis::Redis;
 use redis_cluster::RedisCluster;
 use sentinel::Watched;
+use socketio::cluster::AdapterError;
+use socketio::{Namespace, SocketIo};
+use socketio_redis::{Deployment, Emitter, RedisAdapter, StreamsApart};
+use tokio::sync::mpsc;
 
 fn run(script: &str, kinds: [Kind; 2], adapter: &str, environment: &[(&str, &str)]) {
     run_on(&RedisCluster::start(0), script, kinds, adapter, environment);
@@ -156,4 +164,86 @@ fn another_master_that_a_sentinel_names() {
             &[],
         );
     }
+}
+
+/// A server with the classic adapter that hears notes of others, and tells of them.
+async fn listener(redis: Deployment) -> (SocketIo, mpsc::UnboundedReceiver<u32>) {
+    let (telling, told) = mpsc::unbounded_channel();
+    let adapter = RedisAdapter::classic(redis).expect("an address");
+    let io = SocketIo::builder().adapter(adapter).build();
+    let io = io.expect("the options are sound");
+    let notes = io
+        .namespace("/")
+        .on_server_side("note", move |_: Namespace<()>, number: u32| {
+            let _ = telling.send(number);
+            async {}
+        });
+    notes.open().expect("the first");
+    io.ready().await.expect("Redis is there");
+    (io, told)
+}
+
+/// Each server of a cluster tells all, so the first that is there will do.
+//= EMT-01 test
+#[tokio::test]
+async fn an_emitter_speaks_to_whichever_server_is_there() {
+    let redis = RedisCluster::start(0);
+    let urls = redis.urls();
+    let seeds = || std::iter::once("redis://127.0.0.1:1").chain(urls.split(','));
+    let cluster = || Deployment::cluster(seeds()).expect("addresses");
+    let (_io, mut told) = listener(cluster()).await;
+    let emitter = Emitter::new(cluster()).expect("addresses");
+    for number in 0..20 {
+        let sent = emitter.of("/").server_side_emit("note", &number).await;
+        sent.expect("a server is there");
+    }
+    for number in 0..20 {
+        assert_eq!(told.recv().await, Some(number));
+    }
+}
+
+/// Another Redis takes the place of one that ended, and asks for another password.
+#[tokio::test]
+async fn whoever_says_where_redis_is_is_asked_at_each_connection() {
+    let first = Redis::start();
+    let address = Arc::new(Mutex::new(first.url.clone()));
+    let asked = Arc::clone(&address);
+    let deployment = Deployment::resolved_by(move || {
+        let address = asked.lock().expect("nobody panics").clone();
+        async move { Ok(address) }
+    });
+    let (_io, mut told) = listener(deployment.clone()).await;
+    let second = Redis::with(&["--requirepass", "other"]);
+    *address.lock().expect("nobody panics") = second.url.replace("redis://", "redis://:other@");
+    drop(first);
+    let emitter = Emitter::new(deployment).expect("it is asked later");
+    let emitting = async {
+        loop {
+            // Whoever is not there yet does not hear it.
+            let _ = emitter.of("/").server_side_emit("note", &7).await;
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        () = emitting => {}
+        heard = told.recv() => assert_eq!(heard, Some(7)),
+    }
+}
+
+/// They would have no common order.
+//= STR-03 test
+#[tokio::test]
+async fn several_streams_of_a_cluster_need_a_hash_tag() {
+    let (telling, mut told) = mpsc::unbounded_channel();
+    let cluster = Deployment::cluster(["redis://127.0.0.1:1"]).expect("an address");
+    let adapter = RedisAdapter::streams(cluster).expect("an address");
+    let builder = SocketIo::builder().adapter(adapter.stream_count(2));
+    let builder = builder.on_adapter_error(move |error: &AdapterError| {
+        let source = error.source();
+        let is_it = source.is_some_and(|source| source.is::<StreamsApart>());
+        let _ = telling.send(is_it);
+    });
+    let io = builder.build().expect("the options are sound");
+    io.namespace("/").open().expect("the first");
+    assert_eq!(told.recv().await, Some(true));
 }

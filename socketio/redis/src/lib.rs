@@ -34,6 +34,24 @@
 //! nowhere for a client that has a subject. Those of this library say both, which Node ignores: with servers of Node in the cluster a
 //! client that knows a private id gets its session there without being asked who it is.
 //!
+//! # Redis Cluster and Redis Sentinel
+//!
+//! [`Deployment::cluster`] is a Redis Cluster, and all three adapters go on while its slots move from server to server:
+//!
+//! | adapter | in a Redis Cluster |
+//! |---|---|
+//! | classic | every server tells all others of every message, so it is no faster than one; it needs one server of the cluster, whichever is there |
+//! | sharded | each channel is at the server that has its slot, so the work is spread; events on different channels, those of a room and those of everyone, have no order between them |
+//! | streams | the stream is at one server; sessions are spread. [Several streams](Streams::stream_count) need a hash tag in their name, `{socket.io}`, or the adapter does not start: [`StreamsApart`] |
+//!
+//! When a slot moves, what is published on a sharded channel until it is subscribed anew, some milliseconds, is lost. Nothing is
+//! lost of a stream, and nothing of the classic adapter. When a master dies, its replica takes its place after the cluster's
+//! `cluster-node-timeout`; until then, or where it has none until it is back, what is for its slots waits as while Redis is away,
+//! and [`is_cluster_connected`](socketio::SocketIo::is_cluster_connected) is false with the sharded and the streams adapter. What the replica had not got yet is lost.
+//!
+//! [`Deployment::sentinel`] is the master that Redis Sentinel names. [`Deployment::resolved_by`] asks the application whenever a
+//! connection is made.
+//!
 //! # While Redis is away
 //!
 //! Every server goes on with its own clients. What it says to the others waits, in bounds ([`Classic::max_waiting`]); what does not fit is
@@ -49,7 +67,8 @@
 //! literally for each namespace. For the sharded one it is `+ssubscribe +sunsubscribe +spublish +pubsub &<prefix>#*
 //! &<prefix>-server#`. For
 //! streams it is `+xadd +xread +xrange +xrevrange +get +set +del +subscribe +unsubscribe +publish +pubsub ~<stream>* ~<session prefix>*
-//! &<prefix>#* &<prefix>-server#`, or the sharded commands of those names. What is refused is told as [`Refused`], and tried again.
+//! &<prefix>#* &<prefix>-server#`, or the sharded commands of those names. In a Redis Cluster it is `+cluster|slots` as well, and
+//! `+asking` for streams. What is refused is told as [`Refused`], and tried again.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![deny(clippy::indexing_slicing, clippy::string_slice, clippy::as_conversions)]
