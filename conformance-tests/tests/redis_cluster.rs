@@ -166,6 +166,31 @@ fn another_master_that_a_sentinel_names() {
     }
 }
 
+/// Has slots move where the nodes may do this and nothing else.
+fn run_allowed(adapter: &str, rules: &str) {
+    let rules =
+        "app on >secret -@all +hello +auth +client +ping +cluster|slots ".to_owned() + rules;
+    let settings: Vec<_> = ["--user"].into_iter().chain(rules.split(' ')).collect();
+    let redis = RedisCluster::with(0, &settings);
+    let urls = redis.urls();
+    let address = urls.replace("redis://", "redis://app:secret@");
+    run_at(&address, &urls, "cluster-slots", [Rust, Rust], adapter, &[]);
+}
+
+//= RDS-11 test
+#[test]
+fn the_access_that_the_page_names_is_enough_in_a_cluster() {
+    run_allowed(
+        "redis-sharded",
+        "+ssubscribe +sunsubscribe +spublish +pubsub &socket.io#* &socket.io-server#",
+    );
+    run_allowed(
+        "redis-streams",
+        "+asking +xadd +xread +xrange +xrevrange +get +set +del +subscribe +unsubscribe +publish +pubsub ~socket.io* \
+         ~sio:session:* &socket.io#* &socket.io-server#",
+    );
+}
+
 /// A server with the classic adapter that hears notes of others, and tells of them.
 async fn listener(redis: Deployment) -> (SocketIo, mpsc::UnboundedReceiver<u32>) {
     let (telling, told) = mpsc::unbounded_channel();

@@ -30,13 +30,20 @@ struct Server {
 impl RedisCluster {
     /// Three masters that share the slots, each with so many replicas.
     pub(crate) fn start(replicas: usize) -> Self {
+        Self::with(replicas, &[])
+    }
+
+    /// The same with these options for each server.
+    pub(crate) fn with(replicas: usize, options: &[&str]) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("redis-cluster-{}-{number}", std::process::id());
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         fs::create_dir_all(&folder).expect("our own folder");
         let count = 3 * (replicas + 1);
-        let servers = (0..count).map(|_| Server::start(&folder)).collect();
+        let servers = (0..count)
+            .map(|_| Server::start(&folder, options))
+            .collect();
         let cluster = Self { servers, folder };
         cluster.join(replicas);
         cluster
@@ -107,7 +114,7 @@ impl RedisCluster {
 }
 
 impl Server {
-    fn start(folder: &Path) -> Self {
+    fn start(folder: &Path, options: &[&str]) -> Self {
         let port = free_port();
         let config = format!("{port}.conf");
         let (own, bus) = (port.to_string(), free_port().to_string());
@@ -124,7 +131,11 @@ impl Server {
             ["--repl-diskless-sync-delay", "0"],
             ["--dir", folder],
         ];
-        let arguments: Vec<String> = arguments.concat().into_iter().map(Into::into).collect();
+        let arguments = arguments
+            .concat()
+            .into_iter()
+            .chain(options.iter().copied());
+        let arguments: Vec<String> = arguments.map(Into::into).collect();
         let mut process = Command::new("redis-server")
             .args(&arguments)
             .stdout(Stdio::piped())
