@@ -24,8 +24,8 @@ use redis::Redis;
 use redis_cluster::RedisCluster;
 use sentinel::Watched;
 use socketio::cluster::AdapterError;
-use socketio::{Namespace, SocketIo};
-use socketio_redis::{Deployment, Emitter, RedisAdapter, StreamsApart};
+use socketio::{Namespace, SocketIo, SocketIoBuilder};
+use socketio_redis::{Deployment, Emitter, RedisAdapter, SlotMoved, StreamsApart};
 use tokio::sync::mpsc;
 
 fn run(script: &str, kinds: [Kind; 2], adapter: &str, environment: &[(&str, &str)]) {
@@ -191,21 +191,31 @@ fn the_access_that_the_page_names_is_enough_in_a_cluster() {
     );
 }
 
-/// A server with the classic adapter that hears notes of others, and tells of them.
-async fn listener(redis: Deployment) -> (SocketIo, mpsc::UnboundedReceiver<u32>) {
+/// A server, and the notes of others that it heard.
+struct Listener {
+    io: SocketIo,
+    here: Namespace<()>,
+    told: mpsc::UnboundedReceiver<u32>,
+}
+
+async fn listener(builder: SocketIoBuilder) -> Listener {
     let (telling, told) = mpsc::unbounded_channel();
-    let adapter = RedisAdapter::classic(redis).expect("an address");
-    let io = SocketIo::builder().adapter(adapter).build();
-    let io = io.expect("the options are sound");
+    let io = builder.build().expect("the options are sound");
     let notes = io
         .namespace("/")
         .on_server_side("note", move |_: Namespace<()>, number: u32| {
             let _ = telling.send(number);
             async {}
         });
-    notes.open().expect("the first");
+    let here = notes.open().expect("the first");
     io.ready().await.expect("Redis is there");
-    (io, told)
+    Listener { io, here, told }
+}
+
+/// The same with the classic adapter.
+async fn classic(redis: Deployment) -> Listener {
+    let adapter = RedisAdapter::classic(redis).expect("an address");
+    listener(SocketIo::builder().adapter(adapter)).await
 }
 
 /// Each server of a cluster tells all, so the first that is there will do.
@@ -216,14 +226,14 @@ async fn an_emitter_speaks_to_whichever_server_is_there() {
     let urls = redis.urls();
     let seeds = || std::iter::once("redis://127.0.0.1:1").chain(urls.split(','));
     let cluster = || Deployment::cluster(seeds()).expect("addresses");
-    let (_io, mut told) = listener(cluster()).await;
+    let mut listener = classic(cluster()).await;
     let emitter = Emitter::new(cluster()).expect("addresses");
     for number in 0..20 {
         let sent = emitter.of("/").server_side_emit("note", &number).await;
         sent.expect("a server is there");
     }
     for number in 0..20 {
-        assert_eq!(told.recv().await, Some(number));
+        assert_eq!(listener.told.recv().await, Some(number));
     }
 }
 
@@ -237,7 +247,7 @@ async fn whoever_says_where_redis_is_is_asked_at_each_connection() {
         let address = asked.lock().expect("nobody panics").clone();
         async move { Ok(address) }
     });
-    let (_io, mut told) = listener(deployment.clone()).await;
+    let mut listener = classic(deployment.clone()).await;
     let second = Redis::with(&["--requirepass", "other"]);
     *address.lock().expect("nobody panics") = second.url.replace("redis://", "redis://:other@");
     drop(first);
@@ -251,8 +261,37 @@ async fn whoever_says_where_redis_is_is_asked_at_each_connection() {
     };
     tokio::select! {
         () = emitting => {}
-        heard = told.recv() => assert_eq!(heard, Some(7)),
+        heard = listener.told.recv() => assert_eq!(heard, Some(7)),
     }
+}
+
+//= SHD-06 test
+#[tokio::test]
+async fn a_slot_that_moves_is_told_and_its_channels_are_subscribed_anew() {
+    let redis = RedisCluster::start(0);
+    let urls = redis.urls();
+    let sharded = || {
+        let cluster = Deployment::cluster(urls.split(',')).expect("addresses");
+        let adapter = RedisAdapter::sharded(cluster).expect("addresses");
+        SocketIo::builder().adapter(adapter)
+    };
+    let (telling, mut moved) = mpsc::unbounded_channel();
+    let builder = sharded().on_adapter_error(move |error: &AdapterError| {
+        if error
+            .source()
+            .is_some_and(|source| source.is::<SlotMoved>())
+        {
+            let _ = telling.send(());
+        }
+    });
+    let mut one = listener(builder).await;
+    let other = listener(sharded()).await;
+    redis.move_slot_of("socket.io#/#");
+    moved.recv().await.expect("it is told");
+    one.io.ready().await.expect("it is subscribed anew");
+    let sent = other.here.server_side_emit("note", &7);
+    sent.expect("it can be encoded");
+    assert_eq!(one.told.recv().await, Some(7));
 }
 
 /// They would have no common order.

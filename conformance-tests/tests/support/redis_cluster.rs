@@ -101,6 +101,33 @@ impl RedisCluster {
         urls.collect::<Vec<_>>().join(",")
     }
 
+    /// Gives the slot of a key that is not there to another server.
+    pub(crate) fn move_slot_of(&self, key: &str) {
+        let slot = self.servers[0].command(&["CLUSTER", "KEYSLOT", key]);
+        let ids = self
+            .servers
+            .iter()
+            .map(|server| server.command(&["CLUSTER", "MYID"]));
+        let ids: Vec<_> = ids.collect();
+        let nodes = self.servers[0].command(&["CLUSTER", "SLOTS"]);
+        // A line each: the first slot, the last, the address, the port, the id.
+        let lines: Vec<_> = nodes.lines().map(str::trim).collect();
+        let number: usize = slot.trim().parse().expect("a number");
+        let owner = self.servers.iter().zip(&ids).position(|(_, id)| {
+            let at = lines.iter().position(|line| *line == id.trim());
+            let [first, last] = at.map_or([SLOTS; 2], |at| {
+                [4, 3].map(|before| lines[at - before].parse().expect("a slot"))
+            });
+            (first..=last).contains(&number)
+        });
+        let next = (owner.expect("somebody has it") + 1) % self.servers.len();
+        let id = ids[next].trim();
+        let to = &self.servers[next];
+        for server in std::iter::once(to).chain(&self.servers) {
+            server.command(&["CLUSTER", "SETSLOT", slot.trim(), "NODE", id]);
+        }
+    }
+
     /// What it takes to start each again, as JSON.
     pub(crate) fn arguments(&self) -> String {
         let mut told = String::from("{");

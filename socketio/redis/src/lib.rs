@@ -44,7 +44,7 @@
 //! | sharded | each channel is at the server that has its slot, so the work is spread; events on different channels, those of a room and those of everyone, have no order between them |
 //! | streams | the stream is at one server; sessions are spread. [Several streams](Streams::stream_count) need a hash tag in their name, `{socket.io}`, or the adapter does not start: [`StreamsApart`] |
 //!
-//! When a slot moves, what is published on a sharded channel until it is subscribed anew, some milliseconds, is lost. Nothing is
+//! When a slot moves, what is published on a sharded channel until it is subscribed anew, some milliseconds, is lost, which is told as [`SlotMoved`]. Nothing is
 //! lost of a stream, and nothing of the classic adapter. When a master dies, its replica takes its place after the cluster's
 //! `cluster-node-timeout`; until then, or where it has none until it is back, what is for its slots waits as while Redis is away,
 //! and [`is_cluster_connected`](socketio::SocketIo::is_cluster_connected) is false with the sharded and the streams adapter. What the replica had not got yet is lost.
@@ -95,7 +95,7 @@ mod unread;
 pub use classic::Classic;
 pub use deployment::Deployment;
 pub use emitter::{EmitError, Emitter, Target};
-pub use error::{InvalidUrl, Refused, StreamsApart, TooMuchWaiting};
+pub use error::{InvalidUrl, Refused, SlotMoved, StreamsApart, TooMuchWaiting};
 pub use sharded::{RoomChannels, Sharded};
 pub use streams::Streams;
 

@@ -20,7 +20,7 @@ use tokio::time::Instant;
 
 use crate::connect::Lost;
 use crate::deployment::Deployment;
-use crate::error::{Refused, TooMuchWaiting};
+use crate::error::{Refused, SlotMoved, TooMuchWaiting};
 use crate::hear::{self, Ear};
 use crate::map;
 use crate::outbox::{Lane, Waits};
@@ -514,11 +514,17 @@ impl Shared {
         });
     }
 
-    /// One slot has another owner, as somebody says who had it.
-    pub(crate) fn moved(self: &Arc<Self>, slot: u16, node: Node) {
-        self.set_topology(|topology| match topology.owner(slot) {
-            Some(known) if *known == node => topology.clone(),
-            _ => topology.with(slot, node),
+    /// Slots have other owners, as those say who had them.
+    pub(crate) fn moved(self: &Arc<Self>, moved: Vec<(u16, Node)>) {
+        self.set_topology(|topology| {
+            moved
+                .into_iter()
+                .fold(topology.clone(), |topology, (slot, node)| {
+                    match topology.owner(slot) {
+                        Some(known) if *known == node => topology,
+                        _ => topology.with(slot, node),
+                    }
+                })
         });
         self.stale.notify_one();
     }
@@ -595,9 +601,13 @@ impl Shared {
         if !table.is_some_and(|table| table.lost(subscription)) {
             return;
         }
+        let is_told = self.was_deaf.load(Ordering::Acquire);
         self.heed(&hearing);
         drop(hearing);
         self.stale.notify_one();
+        if !is_told {
+            self.report(AdapterError::bus(SlotMoved));
+        }
     }
 
     /// Looks whether all is subscribed.

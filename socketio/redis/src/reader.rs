@@ -324,7 +324,7 @@ async fn ask(
     Err(
         match Remedy::of(error.code(), error.details(), &line.node) {
             Remedy::Moved(slot, node) => {
-                shared.moved(slot, node);
+                shared.moved(vec![(slot, node)]);
                 Unread::Moved
             }
             Remedy::Ask(node) => Unread::Ask(node),

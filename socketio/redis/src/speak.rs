@@ -263,7 +263,6 @@ impl Speaker {
         };
         match made {
             Ok(connection) => {
-                server.attempts.succeeded();
                 server.line = Line::Up(connection, number);
             }
             Err(error) => {
@@ -284,6 +283,13 @@ impl Speaker {
             server.away_since = Instant::now();
             server.attempts.failed(&self.shared, error);
             self.shared.stale.notify_one();
+        }
+    }
+
+    /// Not before it has is one who can be connected to of any use.
+    fn answered(&mut self, node: &Node) {
+        if let Some(server) = self.servers.get_mut(node) {
+            server.attempts.succeeded();
         }
     }
 
@@ -387,8 +393,9 @@ impl Speaker {
             })
             .collect();
         for (node, number, pinged) in join_all(pings).await {
-            if let Err(error) = pinged {
-                self.lose(&node, number, error);
+            match pinged {
+                Ok(()) => self.answered(&node),
+                Err(error) => self.lose(&node, number, error),
             }
         }
     }
@@ -501,6 +508,13 @@ impl Speaker {
             Ok(answers) => answers,
             Err(error) => return self.fail(&node, number, jobs, error),
         };
+        let is_master = |answer: &Value| match answer {
+            Value::ServerError(error) => error.code() != "READONLY",
+            _ => true,
+        };
+        if answers.iter().all(is_master) {
+            self.answered(&node);
+        }
         let mut answers = answers.into_iter();
         let mut words = commands.cmd_iter();
         for mut sided in jobs {
@@ -542,7 +556,7 @@ impl Speaker {
     ) -> Option<Duration> {
         match remedy {
             Remedy::Moved(slot, owner) => {
-                self.shared.moved(slot, owner);
+                self.shared.moved(vec![(slot, owner)]);
                 (!self.bounced.insert(lane)).then_some(BOUNCED)
             }
             Remedy::Ask(owner) => {

@@ -261,7 +261,7 @@ impl Streams {
             };
             match Remedy::of(error.code(), error.details(), &node) {
                 Remedy::Moved(slot, owner) => {
-                    shared.moved(slot, owner);
+                    shared.moved(vec![(slot, owner)]);
                     guest = None;
                 }
                 Remedy::Ask(node) => guest = Some(node),
