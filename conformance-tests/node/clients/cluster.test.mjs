@@ -3,7 +3,7 @@
 import { describe, it } from "node:test";
 import assert from "node:assert/strict";
 import { Emitter } from "@socket.io/redis-emitter";
-import { ADAPTER, PREFIX, call, client, eventually, join, redis } from "./support/cluster.mjs";
+import { ADAPTER, PREFIX, REDIS, call, client, eventually, join, redis } from "./support/cluster.mjs";
 import { Inbox, next } from "./support/inbox.mjs";
 
 /** In a room of its own, so that tests do not hear each other. */
@@ -52,7 +52,9 @@ for (const nsp of ["/", "/custom", "/dyn-7"]) {
       assert.deepEqual(bytes, args[2]);
     });
 
-    it("events arrive in order, whichever channel they use", async (t) => {
+    // Each channel has a slot of its own there (SHD-06).
+    const skip = ADAPTER === "redis-sharded" && REDIS.length > 1;
+    it("events arrive in order, whichever channel they use", { skip }, async (t) => {
       const [a, b] = await both(t, nsp);
       const room = fresh();
       await join(t, b, room, nsp);
@@ -223,7 +225,7 @@ describe("garbage on every channel", { skip: !process.env.GARBAGE }, () => {
     const [a, b] = await both(t, "/");
     const room = fresh();
     await join(t, b, room);
-    const own = await redis(t);
+    const own = await redis(t, PREFIX);
     const channels =
       ADAPTER === "redis"
         ? [
@@ -262,7 +264,8 @@ describe("garbage on every channel", { skip: !process.env.GARBAGE }, () => {
       ...texts.map((text) => Buffer.from(text)),
     ];
     for (const channel of channels) {
-      await Promise.all(payloads.map((payload) => own.sendCommand([command, channel, payload])));
+      const owner = await redis(t, channel);
+      await Promise.all(payloads.map((payload) => owner.sendCommand([command, channel, payload])));
     }
     if (ADAPTER === "redis-streams") {
       const data = [...payloads, ...payloads.map((payload) => payload.toString("base64")), '{"opts":{},"packet":[]}'];

@@ -14,7 +14,7 @@ use crate::connect::{self, Attempts, Connection};
 use crate::deployment::Failure;
 use crate::error::Refused;
 use crate::link::Shared;
-use crate::slots::{Node, Remedy};
+use crate::slots::{Node, Remedy, slot_of};
 
 /// What is read, and how.
 #[derive(Clone, Debug)]
@@ -27,9 +27,18 @@ pub(crate) struct Streams {
 }
 
 impl Streams {
-    /// Who has them. They are of one slot.
-    fn owner(&self, shared: &Shared) -> Option<Node> {
-        shared.owner(self.names.first()?)
+    /// Who has them, as soon as that is known. They are of one slot.
+    async fn owner(&self, shared: &Shared) -> Node {
+        let name = self.names.first().map(String::as_bytes).unwrap_or_default();
+        let slot = slot_of(name);
+        let mut topology = shared.topology.subscribe();
+        let known = topology.wait_for(|topology| topology.owner(slot).is_some());
+        let owner = known
+            .await
+            .ok()
+            .and_then(|known| known.owner(slot).cloned());
+        // Nobody tells any more only when nobody asks.
+        owner.unwrap_or(Node::Sole)
     }
 }
 
@@ -185,8 +194,12 @@ pub(crate) async fn read(shared: Arc<Shared>, streams: Streams) {
     // Who has the streams already, though not yet their slot.
     let mut guest = None;
     loop {
-        let node = guest.clone().or_else(|| streams.owner(&shared));
-        let unread = match line(&shared, node, streams.block, guest.is_some()).await {
+        let is_guest = guest.is_some();
+        let node = match guest {
+            Some(node) => node,
+            None => streams.owner(&shared).await,
+        };
+        let unread = match line(&shared, node, streams.block, is_guest).await {
             Ok(mut line) => {
                 let is_told = &mut attempts;
                 read_on(&shared, &streams, &mut line, &mut places, is_told).await
@@ -228,11 +241,10 @@ struct Line {
 
 async fn line(
     shared: &Shared,
-    node: Option<Node>,
+    node: Node,
     block: Duration,
     is_guest: bool,
 ) -> Result<Line, Failure> {
-    let node = node.ok_or("no Redis server has the stream")?;
     let connection = connect::to(&shared.deployment, &node, block).await?;
     Ok(Line {
         connection,
@@ -327,7 +339,7 @@ async fn ask(
     Err(
         match Remedy::of(error.code(), error.details(), &line.node) {
             Remedy::Moved(slot, node) => {
-                shared.moved(slot, node);
+                shared.moved(vec![(slot, node)]);
                 Unread::Moved
             }
             Remedy::Ask(node) => Unread::Ask(node),

@@ -82,7 +82,7 @@ impl Streams {
 
     /// Over how many streams namespaces are spread, 1 by default and at least; the reference calls it `streamCount`. All servers of a
     /// cluster need the same. Servers of Node do not hear some namespaces with more than one: they do not read the streams
-    /// whose numbers are below zero.
+    /// whose numbers are below zero. In a Redis Cluster more than one need a hash tag in their [name](Self::stream).
     //= STR-03
     pub fn stream_count(mut self, count: u32) -> Self {
         self.stream_count = count.max(1);
@@ -266,7 +266,7 @@ impl Streams {
             };
             match Remedy::of(error.code(), error.details(), &node) {
                 Remedy::Moved(slot, owner) => {
-                    shared.moved(slot, owner);
+                    shared.moved(vec![(slot, owner)]);
                     guest = None;
                 }
                 Remedy::Ask(node) => guest = Some(node),
