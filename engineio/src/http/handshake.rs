@@ -117,7 +117,10 @@ fn is_key(key: &[u8]) -> bool {
 
 /// The accept key for a client's key (RFC 6455 §4.2.2).
 fn accept_key(key: &[u8]) -> [u8; 28] {
-    let digest = Sha1::new().chain_update(key).chain_update(MAGIC).finalize();
+    let mut hash = Sha1::new();
+    hash.update(key);
+    hash.update(MAGIC);
+    let digest = hash.finalize();
     // Twenty bytes, with a zero behind them, are seven times three. Half the instructions of an encoder for any length.
     let mut bytes = [0; 21];
     bytes

@@ -76,9 +76,7 @@ pub(super) fn line(read: &mut [u8], start: usize) -> Result<Option<Line>, Malfor
     if !is_ended(read, start, name, b':')? {
         return Ok(None);
     }
-    let rest = behind(read, name + 1);
-    let blanks = rest.iter().take_while(|&&byte| is_blank(byte)).count();
-    let begin = name + 1 + blanks;
+    let begin = name + 1 + blanks_before(behind(read, name + 1));
     let rest = behind(read, begin);
     let length = text_length(rest);
     match behind(rest, length) {
@@ -87,14 +85,9 @@ pub(super) fn line(read: &mut [u8], start: usize) -> Result<Option<Line>, Malfor
         _ => return Err(Malformed),
     }
     let text = rest.get(..length).unwrap_or_default();
-    let blanks = text
-        .iter()
-        .rev()
-        .take_while(|&&byte| is_blank(byte))
-        .count();
     let field = Field {
         name: Span::new(start, name),
-        value: Span::new(begin, begin + length - blanks),
+        value: Span::new(begin, begin + length - blanks_behind(text)),
     };
     Ok(Some(Line::Field(field, begin + length + 2)))
 }
@@ -117,6 +110,27 @@ fn is_ended(read: &[u8], start: usize, end: usize, mark: u8) -> Result<bool, Mal
 #[inline]
 fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t')
+}
+
+/// How many blanks stand at the beginning: nearly always one.
+#[inline]
+fn blanks_before(rest: &[u8]) -> usize {
+    match rest {
+        [b' ', byte, ..] if !is_blank(*byte) => 1,
+        _ => rest.iter().take_while(|&&byte| is_blank(byte)).count(),
+    }
+}
+
+/// How many blanks stand at the end: nearly always none.
+#[inline]
+fn blanks_behind(text: &[u8]) -> usize {
+    match text {
+        [.., byte] if !is_blank(*byte) => 0,
+        _ => {
+            let last = text.iter().rev();
+            last.take_while(|&&byte| is_blank(byte)).count()
+        }
+    }
 }
 
 /// The bytes that tokens are made of (RFC 9110 §5.6.2), in lower case; 0 for every other.
@@ -149,25 +163,11 @@ fn token_length(rest: &[u8]) -> usize {
     rest.iter().take_while(|&&byte| lower_of(byte) != 0).count()
 }
 
-/// The same, and writes it in lower case: by eights while there are only letters, digits and dashes, as in nearly all names.
+/// The same, and writes it in lower case.
 #[inline]
 fn lower_token(rest: &mut [u8]) -> usize {
     let mut length = 0;
-    for eight in rest.as_chunks_mut::<8>().0 {
-        let word = u64::from_le_bytes(*eight);
-        // Bit 5 is what letters differ by in their case. What has it set here and is a letter has been one.
-        let letters = within(word | (LOW * 0x20), b'a', b'z');
-        let usual = letters | within(word, b'0', b'9') | within(word, b'-', b'-');
-        let others = (usual & !word & HIGH) ^ HIGH;
-        let count = others.trailing_zeros() / 8;
-        let here = u64::MAX.checked_shr(64 - 8 * count).unwrap_or(0);
-        *eight = (word | ((letters & here) >> 2)).to_le_bytes();
-        length += count as usize;
-        if count < 8 {
-            break;
-        }
-    }
-    for byte in rest.get_mut(length..).unwrap_or_default() {
+    for byte in rest {
         let lower = lower_of(*byte);
         if lower == 0 {
             break;
@@ -235,13 +235,6 @@ fn below(word: u64, limit: u8) -> u64 {
 #[inline]
 fn equal(word: u64, byte: u8) -> u64 {
     below(word ^ (LOW * u64::from(byte)), 1)
-}
-
-/// Marks bytes in a range, if they are ASCII; the highest bit of others means nothing.
-#[inline]
-fn within(word: u64, first: u8, last: u8) -> u64 {
-    let from = |least: u8| (word | HIGH).wrapping_sub(LOW * u64::from(least));
-    from(first) & !from(last + 1) & HIGH
 }
 
 #[cfg(test)]
