@@ -171,6 +171,9 @@ impl Crowd {
                 }
             });
         }
+        // Whole intervals from here on end between two heartbeats, those of older clients included, and not in the midst of one.
+        self.runtime
+            .block_on(async { tokio::time::sleep(PING_INTERVAL / 8).await });
         Ok(())
     }
 
@@ -228,8 +231,6 @@ impl Crowd {
     }
 
     async fn wait_for_pings(&self, units: usize) -> Result<u64, Box<dyn Error>> {
-        // Each turn ends between two heartbeats, and not in the midst of one.
-        tokio::time::sleep(PING_INTERVAL / 2).await;
         let before = PINGS.load(Ordering::Relaxed);
         let mut heard = 0;
         while heard < units as u64 {
