@@ -13,6 +13,8 @@ pub mod compare;
 mod listening;
 pub mod load;
 pub mod process;
+pub mod scale;
 pub mod storm;
 pub mod sys;
 pub mod wire;
+mod workspace;

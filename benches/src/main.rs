@@ -8,7 +8,8 @@
 //! `compare` builds and starts every server, runs the scenarios with the servers taking turns, and prints medians,
 //! ratios and the machine. `instructions` counts those of user space under valgrind, and
 //! `budgets` fails where ours takes more than it may. `cluster` measures two servers behind one Redis,
-//! `storm` clients who all come back at once. `load` plays one scenario against a server that is running already.
+//! `storm` clients who all come back at once, `scale` a server that grows to a million sessions, and `scale-instructions`
+//! fails where more clients cost more each. `load` plays one scenario against a server that is running already.
 
 use std::error::Error;
 use std::io::Write as _;
@@ -21,6 +22,7 @@ use benches::compare::{
 };
 use benches::load::{self, Dialect, Target, trusting};
 use benches::process::Process;
+use benches::scale::{scale, scale_instructions};
 use benches::storm::{self, Algorithm, storm};
 use benches::sys;
 
@@ -29,6 +31,8 @@ const USAGE: &str = "usage: benches compare [--only NAME,..] [--servers NAME,..]
        benches instructions [--only NAME,..] [--servers NAME,..] [--profile socket|engine]
        benches budgets
        benches cluster [--only NAME,..] [--members N] [--rounds N] [--millis N]
+       benches scale [--most N]
+       benches scale-instructions
        benches storm [--only HS256,..] [--clients N] [--returns N]
        benches token SECRET
        benches list";
@@ -42,6 +46,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         "instructions" => count_instructions(&parse_compare(rest)?)?,
         "budgets" => check_budgets()?,
         "cluster" => cluster(&parse_cluster(rest)?)?,
+        "scale" => scale(parse_most(rest)?)?,
+        "scale-instructions" => scale_instructions()?,
         "storm" => storm(&parse_storm(rest)?)?,
         "token" => say(&token(rest.first().ok_or(USAGE)?))?,
         "list" => {
@@ -121,6 +127,17 @@ fn parse_cluster(arguments: &[String]) -> Result<cluster::Options, Box<dyn Error
         }
     }
     Ok(options)
+}
+
+fn parse_most(arguments: &[String]) -> Result<usize, Box<dyn Error>> {
+    let mut most = 1_000_000;
+    for (name, value) in pairs(arguments)? {
+        match name {
+            "--most" => most = value.parse()?,
+            _ => return Err(USAGE.into()),
+        }
+    }
+    Ok(most)
 }
 
 fn parse_storm(arguments: &[String]) -> Result<storm::Options, Box<dyn Error>> {

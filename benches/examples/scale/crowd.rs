@@ -1,16 +1,20 @@
 //! A server with as many clients as are wanted, all of whom have come with a token, and what is done with them.
 
 use std::error::Error;
+use std::io;
 use std::sync::atomic::Ordering;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use benches::wire::{self, opcode};
 use serde::Deserialize;
 use socketio::auth::InHandshake;
+use socketio::engineio::{Accepted, Listener};
 use socketio::{Namespace, OwnedArgs, Socket, SocketIo};
 use socketio_auth::jwt::{Algorithm, JwtAuthenticator};
 use socketio_auth::testing::TokenMint;
 use tokio::runtime::Runtime;
+use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::task::JoinSet;
 
 use crate::member::{MESSAGES, Member, Mouth, PINGS};
@@ -26,6 +30,9 @@ const MOVING: usize = 500;
 
 /// After this, each client has been pinged once, on a clock that passes while nothing is to be done.
 const PING_INTERVAL: Duration = Duration::from_secs(25);
+
+/// Of a token: longer than all heartbeats of a run.
+const LIFETIME: Duration = Duration::from_secs(30 * 24 * 3600);
 
 const TEXT: &str = "sixteen letters.";
 
@@ -72,13 +79,25 @@ pub(crate) struct User {
     sub: Box<str>,
 }
 
+/// Where members come in.
+struct Door(UnboundedReceiver<Member>);
+
+impl Listener for Door {
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Accepted>> {
+        match ready!(self.0.poll_recv(cx)) {
+            Some(member) => Poll::Ready(Ok(Accepted::stream(member))),
+            None => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
+        }
+    }
+}
+
 /// The server and its clients.
 pub(crate) struct Crowd {
     runtime: Runtime,
-    io: SocketIo<User>,
     space: Namespace<User>,
     mint: TokenMint,
-    serving: JoinSet<()>,
+    _serving: JoinSet<()>,
+    coming: UnboundedSender<Member>,
     mouths: Vec<Mouth>,
     in_rooms: usize,
     /// Some of the sockets, from all ages.
@@ -110,12 +129,19 @@ impl Crowd {
                 let _ = socket.emit("message-back", &args);
             })
             .open()?;
+        let (coming, door) = mpsc::unbounded_channel();
+        let mut serving = JoinSet::new();
+        let served = async move {
+            // It ends with the crowd.
+            let _ = io.serve(Door(door)).await;
+        };
+        serving.spawn_on(served, runtime.handle());
         Ok(Self {
             runtime,
-            io,
             space,
             mint,
-            serving: JoinSet::new(),
+            _serving: serving,
+            coming,
             mouths: Vec::new(),
             in_rooms: 0,
             moving: Vec::new(),
@@ -123,20 +149,19 @@ impl Crowd {
     }
 
     /// Lets clients come until there are so many; nobody is in a room then who was not before.
-    pub(crate) fn grow_to(&mut self, members: usize) {
+    pub(crate) fn grow_to(&mut self, members: usize) -> Result<(), Box<dyn Error>> {
         let request = wire::upgrade_request("/socket.io/?EIO=4&transport=websocket");
         while self.mouths.len() < members {
             let coming = COMING.min(members - self.mouths.len());
             let all = self.mouths.len() + coming;
             for number in self.mouths.len()..all {
-                let token = self.mint.token(&format!("user-{number}")).sign();
+                let token = self.mint.token(&format!("user-{number}"));
+                let token = token.expires_in(LIFETIME).sign();
                 let joining = format!("40{{\"token\":\"{token}\"}}");
                 let mouth = Mouth::default();
                 mouth.say(&request);
                 mouth.say(&wire::frame(opcode::TEXT, joining.as_bytes()));
-                let (io, member) = (self.io.clone(), Member(mouth.clone()));
-                let serving = async move { io.serve_stream(member, None).await };
-                self.serving.spawn_on(serving, self.runtime.handle());
+                self.coming.send(Member(mouth.clone()))?;
                 self.mouths.push(mouth);
             }
             let space = &self.space;
@@ -146,6 +171,7 @@ impl Crowd {
                 }
             });
         }
+        Ok(())
     }
 
     /// Has everyone join the room of all and one of its own.
@@ -173,7 +199,7 @@ impl Crowd {
     pub(crate) fn work(&self, work: Work, units: usize) -> Result<u64, Box<dyn Error>> {
         match work {
             Work::Event => Ok(self.runtime.block_on(self.send_events(units))),
-            Work::Heartbeat => Ok(self.runtime.block_on(self.wait_for_pings(units))),
+            Work::Heartbeat => self.runtime.block_on(self.wait_for_pings(units)),
             Work::Delivery => self.runtime.block_on(self.broadcast(units)),
             Work::InCrowd => self.leave_and_join(units),
             Work::OwnRoom => self.join_and_leave(units),
@@ -201,13 +227,20 @@ impl Crowd {
         sent as u64
     }
 
-    async fn wait_for_pings(&self, units: usize) -> u64 {
+    async fn wait_for_pings(&self, units: usize) -> Result<u64, Box<dyn Error>> {
+        // Each turn ends between two heartbeats, and not in the midst of one.
+        tokio::time::sleep(PING_INTERVAL / 2).await;
         let before = PINGS.load(Ordering::Relaxed);
-        let heard = || PINGS.load(Ordering::Relaxed) - before;
-        while heard() < units as u64 {
+        let mut heard = 0;
+        while heard < units as u64 {
             tokio::time::sleep(PING_INTERVAL).await;
+            let more = PINGS.load(Ordering::Relaxed) - before;
+            if more < heard + self.mouths.len() as u64 / 2 {
+                return Err("clients are not pinged any more".into());
+            }
+            heard = more;
         }
-        heard()
+        Ok(heard)
     }
 
     async fn broadcast(&self, units: usize) -> Result<u64, Box<dyn Error>> {

@@ -1,7 +1,8 @@
 //! What an event, a delivery, a heartbeat and a room cost a server that has few clients, and one that has a million. Clients
 //! are in memory; the clock is a paused one, so that heartbeats come as soon as nothing else is to be done.
 //!
-//! `cargo run --release -p benches -- scale` builds and runs it; so the words for the command line are its own.
+//! `cargo run --release -p benches -- scale` builds and runs it, and makes a table of what it prints: sessions, resident MiB,
+//! kind of work, units, nanoseconds and allocations for each. It takes the least and the most sessions, and the units.
 
 #![expect(
     clippy::print_stdout,
@@ -30,18 +31,15 @@ const WARM_UP: usize = 1_000;
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let mut number = |otherwise| arguments.next().map_or(Ok(otherwise), |word| word.parse());
-    // Under valgrind, one size is looked at and little is done there.
     let (least, most, units) = (number(1_000)?, number(1_000_000)?, number(UNITS)?);
     let me = Process(std::process::id());
     let count = allocations::count_this_thread();
     let mut crowd = Crowd::new()?;
     let mut size: usize = least;
-    println!("| sessions | resident, MiB | of each, B | work | units | ns | allocations |");
-    println!("|---|---|---|---|---|---|---|");
     while size <= most {
-        crowd.grow_to(size);
-        let resident = me.resident_bytes()? as f64 / 1024.0 / 1024.0;
-        let each = count.held_bytes() as f64 / size as f64;
+        crowd.grow_to(size)?;
+        // Before anyone is in a room.
+        let resident = me.resident_bytes()? / 1024 / 1024;
         crowd.fill_rooms()?;
         for work in Work::ALL {
             crowd.work(work, WARM_UP)?;
@@ -50,7 +48,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             let nanos = (me.cpu_nanos()? - cpu) as f64 / done as f64;
             let allocations = (count.so_far() - allocated) as f64 / done as f64;
             println!(
-                "| {size} | {resident:.0} | {each:.0} | {} | {done} | {nanos:.0} | {allocations:.3} |",
+                "{size} {resident} {} {done} {nanos:.0} {allocations:.3}",
                 work.title()
             );
         }

@@ -2,6 +2,7 @@
 //!
 //! Of each pair, the server that hears has a core to itself; the other, Redis and the clients share the second one.
 
+mod options;
 mod pair;
 mod redis;
 mod report;
@@ -10,12 +11,13 @@ use std::error::Error;
 use std::io::Write as _;
 use std::time::Duration;
 
+pub use options::Options;
 pub use pair::Pair;
 
-use crate::compare::servers::build_measured;
 use crate::compare::{LOAD_CORE, SERVER_CORE, machine, note};
 use crate::load::cluster::{Rate, Round, Servers, Talk};
 use crate::sys;
+use crate::workspace::build_measured;
 use redis::Redis;
 use report::{Figures, render};
 
@@ -24,30 +26,6 @@ const STEP: f64 = 1.25;
 
 /// Between the last rate that they kept up with and the first that they did not, how many more are tried.
 const HALVINGS: usize = 2;
-
-/// What to run.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// Who takes part; all by default.
-    pub pairs: Vec<Pair>,
-    /// Clients at the server that hears; default 20.
-    pub members: usize,
-    /// Turns of each pair; default 3.
-    pub rounds: usize,
-    /// How long each of a turn's measurements lasts, and each rate; default 400 ms.
-    pub time: Duration,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            pairs: Pair::ALL.to_vec(),
-            members: 20,
-            rounds: 3,
-            time: Duration::from_millis(400),
-        }
-    }
-}
 
 /// Starts the pairs, has them take turns, and prints the table.
 ///

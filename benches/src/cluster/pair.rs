@@ -4,8 +4,8 @@ use std::error::Error;
 use std::process::Command;
 
 use super::redis::Redis;
-use crate::compare::servers::{measured, root};
 use crate::listening::Listening;
+use crate::workspace::{measured, root};
 
 /// Two servers of one kind with one adapter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use super::{Options, Pair};
+use super::options::Options;
+use super::pair::Pair;
 use crate::compare::report::{digits, median};
 use crate::load::cluster::{Rate, Round};
 
@@ -35,11 +36,13 @@ impl Figures {
     }
 }
 
+type OfRound = fn(&Round) -> f64;
+
 type Line<'o> = (String, Box<dyn Fn(&Figures) -> String + 'o>);
 
 fn lines(options: &Options) -> Vec<Line<'_>> {
     let members = options.members;
-    let costs: [(String, fn(&Round) -> f64); 5] = [
+    let costs: [(String, OfRound); 5] = [
         ("the sender, for each broadcast".into(), |round| {
             round.heard.first()
         }),

@@ -38,7 +38,7 @@ fn run(
     time: Duration,
 ) -> Result<(u64, u64), Box<dyn Error>> {
     let server = kind.start_counted(spec.profile(dialect), spec.layer, SECRET)?;
-    let target = server.target(spec, dialect)?;
+    let target = server.target(spec.layer, spec.auth(), dialect)?;
     let sample = load::play(&target, spec.scenario, time)?;
     let said = server.server.end()?;
     let collected = said

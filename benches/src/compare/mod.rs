@@ -2,12 +2,13 @@
 
 mod budgets;
 mod instructions;
+mod layer;
 pub(crate) mod machine;
 mod nginx;
 mod options;
 pub(crate) mod report;
 mod scenarios;
-pub(crate) mod servers;
+mod servers;
 mod token;
 
 use std::error::Error;
@@ -102,13 +103,17 @@ fn run_scenario(
 }
 
 fn start(options: &Options, spec: &Spec, kind: ServerKind) -> Result<Running, Box<dyn Error>> {
-    sys::pin_to(SERVER_CORE)?;
+    if kind.has_threads() {
+        sys::pin_to_all(&[SERVER_CORE, LOAD_CORE])?;
+    } else {
+        sys::pin_to(SERVER_CORE)?;
+    }
     let started = kind.start(spec.profile(options.dialect), spec.layer, SECRET);
     sys::pin_to(LOAD_CORE)?;
     started.map_err(|error| format!("{} does not start: {error}", kind.name()).into())
 }
 
 fn play(options: &Options, spec: &Spec, server: &Running) -> Result<Sample, load::Failure> {
-    let target = server.target(spec, options.dialect)?;
+    let target = server.target(spec.layer, spec.auth(), options.dialect)?;
     load::play(&target, spec.scenario, options.time)
 }

@@ -8,9 +8,9 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::servers::{pem, root};
 use crate::process::Process;
 use crate::sys;
+use crate::workspace::{pem, root};
 
 /// It listens long before.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -129,12 +129,37 @@ impl Report {
                 self.render_measure(&mut out, spec, &measure);
             }
         }
+        self.render_flavors(&mut out, &specs);
         let _ = write!(
             out,
             "\nServer's processor time for each unit; median of the rounds ± half the range. {}",
             self.validity()
         );
         out
+    }
+
+    /// What more than one thread costs, where servers with more took part.
+    fn render_flavors(&self, out: &mut String, specs: &[&Spec]) {
+        let kinds = self.servers.iter();
+        for (kind, most) in kinds.filter_map(|kind| Some((*kind, kind.flavor_max()?))) {
+            for spec in specs.iter().filter(|spec| !spec.needs_fresh_server()) {
+                let of = |sample: &Sample| Some(sample.nanos_per_unit());
+                let values = |kind| self.values(spec, kind, of);
+                let Some(ratio) = ratio(&values(kind), &values(ServerKind::Ours)) else {
+                    continue;
+                };
+                let verdict = if ratio <= most {
+                    "reached"
+                } else {
+                    "**missed**"
+                };
+                let (name, title) = (kind.name(), spec.title);
+                let _ = writeln!(
+                    out,
+                    "\n{name}, {title}: {ratio:.2} × one thread, target ≤ {most} ×, {verdict}"
+                );
+            }
+        }
     }
 
     fn render_measure(&self, out: &mut String, spec: &Spec, measure: &Measure) {

@@ -1,5 +1,6 @@
 //! The scenarios with their targets. A target is a ratio to another server measured in the same run.
 
+use super::layer::Layer;
 use super::options::Options;
 use super::servers::ServerKind;
 use super::token::{SECRET, token};
@@ -17,24 +18,6 @@ pub struct Spec {
     pub(super) door: Door,
     pub(super) layer: Layer,
     pub(super) goal: Goal,
-}
-
-/// What lies between the messages and the network.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Layer {
-    Plain,
-    Tls,
-    /// permessage-deflate with this offer.
-    Deflate(&'static str),
-}
-
-impl Layer {
-    pub(super) fn offer(self) -> Option<&'static str> {
-        match self {
-            Self::Deflate(offer) => Some(offer),
-            Self::Plain | Self::Tls => None,
-        }
-    }
 }
 
 /// Who may enter.

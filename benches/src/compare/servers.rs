@@ -1,16 +1,16 @@
 //! The servers that take part: how each is built, started and ended.
 
 use std::error::Error;
-use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use tokio_rustls::rustls::ClientConfig;
 
+use super::layer::Layer;
 use super::nginx::Nginx;
-use super::scenarios::{Layer, Spec};
 use crate::listening::Listening;
 use crate::load::{Dialect, Failure, Target, trusting};
+use crate::workspace::{build_measured, done, measured, peer, pem, root};
 
 /// Who takes part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +25,10 @@ pub enum ServerKind {
     OursHyper,
     /// The fixture behind axum.
     OursAxum,
+    /// The fixture on two current-thread runtimes that share the port.
+    OursShards,
+    /// The fixture on the multi-thread runtime, with two threads.
+    OursMulti,
     /// The yardstick.
     Floor,
     /// socketioxide behind hyper.
@@ -35,12 +39,14 @@ pub enum ServerKind {
     Bun,
 }
 
-const ALL: [ServerKind; 9] = [
+const ALL: [ServerKind; 11] = [
     ServerKind::Ours,
     ServerKind::OursTls,
     ServerKind::OursNginx,
     ServerKind::OursHyper,
     ServerKind::OursAxum,
+    ServerKind::OursShards,
+    ServerKind::OursMulti,
     ServerKind::Floor,
     ServerKind::Socketioxide,
     ServerKind::Node,
@@ -72,6 +78,8 @@ impl ServerKind {
             Self::OursNginx => "ours-nginx",
             Self::OursHyper => "ours-hyper",
             Self::OursAxum => "ours-axum",
+            Self::OursShards => "ours-shards",
+            Self::OursMulti => "ours-multi",
             Self::Floor => "floor",
             Self::Socketioxide => "socketioxide",
             Self::Node => "node",
@@ -80,10 +88,24 @@ impl ServerKind {
     }
 
     pub(super) fn is_ours(self) -> bool {
-        matches!(
+        !matches!(
             self,
-            Self::Ours | Self::OursTls | Self::OursNginx | Self::OursHyper | Self::OursAxum
+            Self::Floor | Self::Socketioxide | Self::Node | Self::Bun
         )
+    }
+
+    /// Whether it wants a core for each of its threads, and so shares one with the load.
+    pub(super) fn has_threads(self) -> bool {
+        self.flavor_max().is_some()
+    }
+
+    /// How many times what one thread costs a message may cost with more.
+    pub(super) fn flavor_max(self) -> Option<f64> {
+        match self {
+            Self::OursShards => Some(1.05),
+            Self::OursMulti => Some(1.25),
+            _ => None,
+        }
     }
 
     /// Builds it, or installs what it needs, where that has not been done.
@@ -93,9 +115,12 @@ impl ServerKind {
     /// When cargo or npm cannot be run, or fails.
     pub fn build(self) -> Result<(), Box<dyn Error>> {
         match self {
-            Self::Ours | Self::OursTls | Self::OursHyper | Self::OursAxum => {
-                build_measured("conformance-tests", &["--bin", "fixture"])
-            }
+            Self::Ours
+            | Self::OursTls
+            | Self::OursHyper
+            | Self::OursAxum
+            | Self::OursShards
+            | Self::OursMulti => build_measured("conformance-tests", &["--bin", "fixture"]),
             Self::OursNginx => {
                 Nginx::find()?;
                 Self::Ours.build()
@@ -130,6 +155,16 @@ impl ServerKind {
             Self::OursTls => fixture("tls"),
             Self::OursHyper => fixture("hyper"),
             Self::OursAxum => fixture("axum"),
+            Self::OursShards => {
+                let mut command = fixture("own");
+                command.args(["--flavor", "shards"]);
+                command
+            }
+            Self::OursMulti => {
+                let mut command = fixture("own");
+                command.args(["--flavor", "multi"]);
+                command
+            }
             Self::Floor => {
                 let mut command = Command::new(measured("floor"));
                 command.args(["--port", "0"]);
@@ -216,11 +251,6 @@ impl ServerKind {
     }
 }
 
-/// A file that the tests of TLS have.
-pub(super) fn pem(name: &str) -> PathBuf {
-    root().join("engineio/tests/pem").join(name)
-}
-
 impl Running {
     /// How its TLS is spoken with.
     fn tls(&self) -> Result<Option<Arc<ClientConfig>>, Failure> {
@@ -232,49 +262,22 @@ impl Running {
             .map_err(|error| Failure::Wrong(error.to_string()))
     }
 
-    /// It, as the load sees it.
-    pub(super) fn target(&self, spec: &Spec, dialect: Dialect) -> Result<Target, Failure> {
+    /// It, as the load sees it. `auth` is what clients say of themselves.
+    pub(super) fn target(
+        &self,
+        layer: Layer,
+        auth: String,
+        dialect: Dialect,
+    ) -> Result<Target, Failure> {
         let nginx = self.nginx.as_ref();
         Ok(Target {
             address: nginx.map_or(self.server.address, |nginx| nginx.address),
             process: self.server.process(),
             dialect,
-            auth: spec.auth(),
+            auth,
             tls: self.tls()?,
-            deflate: spec.layer.offer(),
+            deflate: layer.offer(),
             proxy: nginx.map(Nginx::process),
         })
     }
-}
-
-/// Runs it in the workspace until it ends well.
-pub(crate) fn done(command: &mut Command) -> Result<(), Box<dyn Error>> {
-    let status = command.current_dir(root()).status()?;
-    if status.success() {
-        Ok(())
-    } else {
-        Err(format!("{command:?} failed").into())
-    }
-}
-
-/// Builds a program of the workspace as it is measured.
-pub(crate) fn build_measured(package: &str, what: &[&str]) -> Result<(), Box<dyn Error>> {
-    let mut cargo = Command::new("cargo");
-    cargo.args(["build", "--profile", "measured", "--quiet", "-p", package]);
-    done(cargo.args(what))
-}
-
-/// Where [`build_measured`] puts what it builds.
-pub(crate) fn measured(name: &str) -> PathBuf {
-    root().join("target/measured").join(name)
-}
-
-/// The workspace.
-pub(crate) fn root() -> PathBuf {
-    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
-    package.parent().unwrap_or(package).to_owned()
-}
-
-fn peer(name: &str) -> PathBuf {
-    root().join("benches/peers").join(name)
 }

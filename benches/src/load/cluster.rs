@@ -239,8 +239,7 @@ impl<'s> Talk<'s> {
     #[expect(
         clippy::cast_precision_loss,
         clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "numbers of messages are far below 2^52 and not negative"
+        reason = "numbers of messages are far below 2^32"
     )]
     pub(crate) fn at_rate(&mut self, rate: f64, time: Duration) -> Result<Rate, Failure> {
         let state = &mut self.state;

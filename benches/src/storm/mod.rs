@@ -10,12 +10,12 @@ use std::process::Command;
 pub use tokens::Algorithm;
 
 use crate::compare::report::{digits, median};
-use crate::compare::servers::{build_measured, measured, root};
 use crate::compare::{LOAD_CORE, SERVER_CORE, machine, note};
 use crate::listening::Listening;
 use crate::load::storm::{self, Wave};
 use crate::load::{Dialect, Target};
 use crate::sys;
+use crate::workspace::{build_measured, measured, root};
 
 /// How long a server that remembers tokens does so, in milliseconds: longer than any run.
 const REMEMBERED: &str = "60000";

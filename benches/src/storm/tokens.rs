@@ -5,6 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
+use crate::workspace::root;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, RSA_PKCS1_SHA256, RsaKeyPair,
@@ -12,8 +13,6 @@ use aws_lc_rs::signature::{
 use aws_lc_rs::{hmac, signature};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-
-use crate::compare::servers::root;
 
 /// The shared secret of HS256.
 const SECRET: &str = "a secret of the benchmark, 32 bytes at least";
@@ -31,7 +30,7 @@ pub enum Algorithm {
 
 /// What signs.
 enum Signer {
-    Secret(hmac::Key),
+    Secret(Box<hmac::Key>),
     Rsa(Box<RsaKeyPair>),
     Curve(EcdsaKeyPair),
 }
@@ -75,10 +74,10 @@ impl Algorithm {
 
     fn signer(self) -> Result<Signer, Box<dyn Error>> {
         if self == Self::Hs256 {
-            return Ok(Signer::Secret(hmac::Key::new(
+            return Ok(Signer::Secret(Box::new(hmac::Key::new(
                 hmac::HMAC_SHA256,
                 SECRET.as_bytes(),
-            )));
+            ))));
         }
         let text = fs::read_to_string(self.pem(".pem"))?;
         let lines = text.lines().filter(|line| !line.starts_with('-'));

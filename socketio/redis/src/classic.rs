@@ -1,7 +1,7 @@
 //! The classic adapter: `PUBLISH`, one pattern and three channels for each namespace.
 
 use std::collections::HashMap;
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use socketio::auth::BoxFuture;
@@ -11,39 +11,27 @@ use socketio::cluster::{
     Adapter, AdapterError, ClusterHandle, ClusterMessage, Membership, ServerCount, ServerId,
 };
 
-use crate::error::{self, InvalidUrl};
-use crate::link::{Ears, Link, QueueLimits};
+use crate::common::Common;
+use crate::deployment::Deployment;
+use crate::link::{Ears, QueueLimits, Reach};
 use crate::subscriptions::{Kind, Subscription};
 
 /// Speaks with `@socket.io/redis-adapter`, `createAdapter`, and with the emitter.
 #[derive(Debug)]
 #[must_use = "a server is given it by its builder"]
 pub struct Classic {
-    client: redis::Client,
+    common: Common<Routes>,
     channels: Channels,
     answers_directly: bool,
-    request_timeout: Duration,
-    limits: QueueLimits,
-    running: OnceLock<Running>,
-}
-
-#[derive(Debug)]
-struct Running {
-    link: Link,
-    routes: Arc<Routes>,
-    own: ServerId,
 }
 
 impl Classic {
-    pub(crate) fn new(url: &str) -> Result<Self, InvalidUrl> {
-        Ok(Self {
-            client: error::client(url)?,
+    pub(crate) fn new(deployment: Deployment) -> Self {
+        Self {
+            common: Common::new(deployment, Reach::Any),
             channels: Channels::new("socket.io"),
             answers_directly: false,
-            request_timeout: crate::REQUEST_TIMEOUT,
-            limits: QueueLimits::default(),
-            running: OnceLock::new(),
-        })
+        }
     }
 
     /// What the names of all channels begin with, `socket.io` by default; the reference calls it `key`. All servers of a cluster
@@ -66,19 +54,15 @@ impl Classic {
     /// the time limit of questions to the cluster.
     //= RDS-07
     pub fn request_timeout(mut self, timeout: Duration) -> Self {
-        self.request_timeout = timeout;
+        self.common.request_timeout = timeout;
         self
     }
 
     /// How many messages may wait to be published while Redis is away, and how many bytes they may have; 8,192 and 64 MiB by
     /// default. One more is not published, which [`on_adapter_error`](socketio::SocketIoBuilder::on_adapter_error) is told.
     pub fn max_waiting(mut self, messages: usize, bytes: usize) -> Self {
-        self.limits = QueueLimits { messages, bytes };
+        self.common.limits = QueueLimits { messages, bytes };
         self
-    }
-
-    fn running(&self) -> Result<&Running, AdapterError> {
-        self.running.get().ok_or(AdapterError::Closed)
     }
 
     fn subscriptions(&self, nsp: &str, own: &ServerId) -> [(Subscription, Role); 4] {
@@ -93,7 +77,7 @@ impl Classic {
     }
 
     fn say(&self, message: &mut ClusterMessage) -> Result<(), AdapterError> {
-        let running = self.running()?;
+        let running = self.common.running()?;
         // Redis repeats nothing.
         message.number = None;
         let outgoing = classic::encode(message).map_err(AdapterError::Encode)?;
@@ -115,27 +99,16 @@ impl Classic {
 
 impl Adapter for Classic {
     fn start(&self, server: ClusterHandle) -> BoxFuture<'_, Result<(), AdapterError>> {
-        let own = server.server_id().clone();
-        let routes = Arc::new(Routes::new(&own));
-        let running = Running {
-            link: Link::new(self.client.clone(), self.limits),
-            routes: Arc::clone(&routes),
-            own,
-        };
+        let routes = Routes::new(server.server_id());
         let name = self.channels.name("", Channel::Server);
         let everywhere = Subscription::new(Kind::Channel, name);
         routes.open(&everywhere, "", Role::Server);
-        running.link.want([everywhere]);
-        let started = running.link.start(&server, routes);
-        let started = started.and_then(|()| {
-            let set = self.running.set(running);
-            set.map_err(|_| AdapterError::Closed)
-        });
+        let started = self.common.start(&server, routes, everywhere, |_| {});
         Box::pin(async { started })
     }
 
     fn ready(&self) -> BoxFuture<'_, Result<(), AdapterError>> {
-        Box::pin(async { self.running()?.link.ready().await })
+        Box::pin(self.common.ready())
     }
 
     fn publish(&self, mut message: ClusterMessage) -> BoxFuture<'_, Result<(), AdapterError>> {
@@ -144,21 +117,21 @@ impl Adapter for Classic {
     }
 
     fn open_namespace(&self, nsp: &str) -> BoxFuture<'_, Result<(), AdapterError>> {
-        let opened = self.running().map(|running| {
+        let opened = self.common.running().map(|running| {
             let subscriptions = self.subscriptions(nsp, &running.own);
             for (subscription, role) in &subscriptions {
                 running.routes.open(subscription, nsp, *role);
             }
             running
                 .link
-                .want(subscriptions.map(|(subscription, _)| subscription));
+                .subscribe(subscriptions.map(|(subscription, _)| subscription))
         });
-        Box::pin(async { opened })
+        Box::pin(async { opened?.await })
     }
 
     //= RED-CH-06
     fn close_namespace(&self, nsp: &str) -> BoxFuture<'_, Result<(), AdapterError>> {
-        let closed = self.running().map(|running| {
+        let closed = self.common.running().map(|running| {
             let subscriptions = self.subscriptions(nsp, &running.own);
             for (subscription, _) in &subscriptions {
                 running.routes.close(subscription);
@@ -179,10 +152,7 @@ impl Adapter for Classic {
     //= RED-CH-03
     fn server_count(&self, nsp: &str) -> BoxFuture<'_, Result<ServerCount, AdapterError>> {
         let channel = self.channels.name(nsp, Channel::Request);
-        Box::pin(async {
-            let link = &self.running()?.link;
-            link.count("NUMSUB", channel, self.request_timeout).await
-        })
+        Box::pin(self.common.count("NUMSUB", channel))
     }
 
     /// The reference answers with the rooms of single sockets among the others, and which those are cannot be told.
@@ -192,7 +162,7 @@ impl Adapter for Classic {
     }
 
     fn close(&self) -> BoxFuture<'_, Result<(), AdapterError>> {
-        Box::pin(async { self.running()?.link.flush().await })
+        Box::pin(self.common.close())
     }
 }
 
@@ -283,11 +253,5 @@ mod tests {
         );
         routes.close(&pattern);
         assert!(routes.read(Some("p#/#*"), "p#/#", &[0xc1]).is_none());
-    }
-
-    #[test]
-    fn an_address_that_is_none_is_refused() {
-        assert!(Classic::new("http://localhost").is_err());
-        assert!(Classic::new("redis://localhost:6379/2").is_ok());
     }
 }

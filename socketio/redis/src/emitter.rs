@@ -3,7 +3,6 @@
 use std::fmt;
 use std::time::Duration;
 
-use redis::aio::MultiplexedConnection;
 use serde::Serialize;
 use socketio::cluster::wire::classic::{self, Channels};
 use socketio::cluster::{
@@ -12,10 +11,10 @@ use socketio::cluster::{
 use socketio::{Event, Room};
 use tokio::sync::Mutex;
 
-use crate::error::{self, InvalidUrl};
-
-/// How long Redis is waited for.
-const LIMIT: Duration = Duration::from_secs(5);
+use crate::connect::{self, Connection};
+use crate::deployment::{Deployment, Failure};
+use crate::error::InvalidUrl;
+use crate::slots::Node;
 
 /// Sends to the clients of servers with the [classic](crate::RedisAdapter::classic) adapter, those of Node as well, like
 /// `@socket.io/redis-emitter`.
@@ -31,20 +30,24 @@ const LIMIT: Duration = Duration::from_secs(5);
 //= EMT-01
 #[derive(Debug)]
 pub struct Emitter {
-    client: redis::Client,
+    deployment: Deployment,
     channels: Channels,
-    connection: Mutex<Option<MultiplexedConnection>>,
+    connection: Mutex<Option<Connection>>,
 }
 
 impl Emitter {
-    /// An emitter for the cluster on this Redis.
+    /// An emitter for the cluster on this Redis, which is `redis://[user:password@]host[:port][/database]` or another [`Deployment`].
     ///
     /// # Errors
     ///
     /// The address is none.
-    pub fn new(url: &str) -> Result<Self, InvalidUrl> {
+    pub fn new<D>(deployment: D) -> Result<Self, InvalidUrl>
+    where
+        D: TryInto<Deployment>,
+        InvalidUrl: From<D::Error>,
+    {
         Ok(Self {
-            client: error::client(url)?,
+            deployment: deployment.try_into()?,
             channels: Channels::new("socket.io"),
             connection: Mutex::new(None),
         })
@@ -95,19 +98,28 @@ impl Emitter {
         self.of("/").emit(event, args).await
     }
 
-    async fn publish(&self, channel: String, payload: Vec<u8>) -> Result<(), redis::RedisError> {
+    /// Whichever server of a cluster is there: each tells all.
+    async fn connect(&self) -> Result<Connection, Failure> {
+        let mut seeds = self.deployment.seeds();
+        if seeds.is_empty() {
+            seeds.push(Node::Sole);
+        }
+        let mut last = Failure::from("no Redis server is known");
+        for node in seeds {
+            match connect::to(&self.deployment, &node, Duration::ZERO).await {
+                Ok(connection) => return Ok(connection),
+                Err(error) => last = error,
+            }
+        }
+        Err(last)
+    }
+
+    async fn publish(&self, channel: String, payload: Vec<u8>) -> Result<(), Failure> {
         // Whoever comes first speaks first.
         let mut connection = self.connection.lock().await;
         let mut speaking = match connection.take() {
             Some(connection) => connection,
-            None => {
-                let config = redis::AsyncConnectionConfig::new()
-                    .set_connection_timeout(Some(LIMIT))
-                    .set_response_timeout(Some(LIMIT));
-                self.client
-                    .get_multiplexed_async_connection_with_config(&config)
-                    .await?
-            }
+            None => self.connect().await?,
         };
         let published = redis::cmd("PUBLISH")
             .arg(channel)
@@ -120,7 +132,7 @@ impl Emitter {
         {
             *connection = Some(speaking);
         }
-        published.map(drop)
+        published.map(drop).map_err(Into::into)
     }
 }
 
@@ -244,7 +256,7 @@ impl Target<'_> {
         };
         let channel = self.emitter.channels.name(&self.nsp, outgoing.channel);
         let published = self.emitter.publish(channel, outgoing.payload).await;
-        published.map_err(|error| EmitError::Redis(Box::new(error)))
+        published.map_err(EmitError::Redis)
     }
 }
 

@@ -3,11 +3,11 @@
 use std::error::Error;
 use std::fmt;
 
-use redis::{Client, IntoConnectionInfo, ProtocolVersion, RedisError};
+use redis::RedisError;
 
 /// An address of a Redis server that is none.
 #[derive(Debug)]
-pub struct InvalidUrl(RedisError);
+pub struct InvalidUrl(pub(crate) RedisError);
 
 impl fmt::Display for InvalidUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -23,14 +23,6 @@ impl Error for InvalidUrl {
     }
 }
 
-/// A client that speaks RESP3, over which one connection is told of what it subscribes and answers questions as well.
-pub(crate) fn client(url: &str) -> Result<Client, InvalidUrl> {
-    let info = url.into_connection_info().map_err(InvalidUrl)?;
-    let settings = info.redis_settings().clone();
-    let info = info.set_redis_settings(settings.set_protocol(ProtocolVersion::RESP3));
-    Client::open(info).map_err(InvalidUrl)
-}
-
 /// A message was not published since too many wait already, in number or in bytes: Redis is away or too slow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(clippy::exhaustive_structs, reason = "it has nothing in it")]
@@ -43,6 +35,20 @@ impl fmt::Display for TooMuchWaiting {
 }
 
 impl Error for TooMuchWaiting {}
+
+/// The streams of an adapter are of different hash slots of a Redis Cluster, so that they have no common order. A hash tag in
+/// [their name](crate::Streams::stream), `{socket.io}`, puts them into one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(clippy::exhaustive_structs, reason = "it has nothing in it")]
+pub struct StreamsApart;
+
+impl fmt::Display for StreamsApart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("several streams of a Redis Cluster need a hash tag in their name")
+    }
+}
+
+impl Error for StreamsApart {}
 
 /// Redis refused a command, for example since its access control list does not allow it.
 #[derive(Debug)]

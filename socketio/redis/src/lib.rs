@@ -34,6 +34,9 @@
 //! nowhere for a client that has a subject. Those of this library say both, which Node ignores: with servers of Node in the cluster a
 //! client that knows a private id gets its session there without being asked who it is.
 //!
+//! A server that has not noticed that its client is elsewhere keeps what it had, until it hears of it. By a script (`EVAL`), what
+//! it keeps does not take the place of what its client has now.
+//!
 //! # While Redis is away
 //!
 //! Every server goes on with its own clients. What it says to the others waits, in bounds ([`Classic::max_waiting`]); what does not fit is
@@ -48,32 +51,37 @@
 //! +publish +pubsub &<prefix>#* &<prefix>-request#* &<prefix>-response#* &<prefix>-server#`, and `&<prefix>#<namespace>#*`
 //! literally for each namespace. For the sharded one it is `+ssubscribe +sunsubscribe +spublish +pubsub &<prefix>#*
 //! &<prefix>-server#`. For
-//! streams it is `+xadd +xread +xrange +xrevrange +get +set +del +subscribe +unsubscribe +publish +pubsub ~<stream>* ~<session prefix>*
+//! streams it is `+xadd +xread +xrange +xrevrange +eval +get +set +del +subscribe +unsubscribe +publish +pubsub ~<stream>* ~<session prefix>*
 //! &<prefix>#* &<prefix>-server#`, or the sharded commands of those names. What is refused is told as [`Refused`], and tried again.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![deny(clippy::indexing_slicing, clippy::string_slice, clippy::as_conversions)]
 
 mod classic;
+mod common;
+mod connect;
+mod deployment;
 mod emitter;
 mod error;
+mod hear;
 mod link;
+mod map;
+mod outbox;
+mod places;
 mod reader;
 mod sharded;
+mod slots;
+mod speak;
 mod streams;
 mod subscriptions;
 mod unread;
 
-use std::time::Duration;
-
 pub use classic::Classic;
+pub use deployment::Deployment;
 pub use emitter::{EmitError, Emitter, Target};
-pub use error::{InvalidUrl, Refused, TooMuchWaiting};
+pub use error::{InvalidUrl, Refused, StreamsApart, TooMuchWaiting};
 pub use sharded::{RoomChannels, Sharded};
 pub use streams::Streams;
-
-/// As long as questions to the cluster take by default.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The adapters, by the format that they speak.
 #[derive(Clone, Copy, Debug)]
@@ -81,31 +89,43 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct RedisAdapter;
 
 impl RedisAdapter {
-    /// The classic adapter, for `redis://[user:password@]host[:port][/database]`.
+    /// The classic adapter, for `redis://[user:password@]host[:port][/database]` or another [`Deployment`].
     ///
     /// # Errors
     ///
     /// The address is none. Whether somebody is there is not asked yet.
-    pub fn classic(url: &str) -> Result<Classic, InvalidUrl> {
-        Classic::new(url)
+    pub fn classic<D>(deployment: D) -> Result<Classic, InvalidUrl>
+    where
+        D: TryInto<Deployment>,
+        InvalidUrl: From<D::Error>,
+    {
+        Ok(Classic::new(deployment.try_into()?))
     }
 
-    /// The sharded adapter, for the same addresses.
+    /// The sharded adapter, for the same.
     ///
     /// # Errors
     ///
     /// The address is none. Whether somebody is there is not asked yet.
-    pub fn sharded(url: &str) -> Result<Sharded, InvalidUrl> {
-        Sharded::new(url)
+    pub fn sharded<D>(deployment: D) -> Result<Sharded, InvalidUrl>
+    where
+        D: TryInto<Deployment>,
+        InvalidUrl: From<D::Error>,
+    {
+        Ok(Sharded::new(deployment.try_into()?))
     }
 
-    /// The streams adapter, for the same addresses.
+    /// The streams adapter, for the same.
     ///
     /// # Errors
     ///
     /// The address is none. Whether somebody is there is not asked yet.
-    pub fn streams(url: &str) -> Result<Streams, InvalidUrl> {
-        Streams::new(url)
+    pub fn streams<D>(deployment: D) -> Result<Streams, InvalidUrl>
+    where
+        D: TryInto<Deployment>,
+        InvalidUrl: From<D::Error>,
+    {
+        Ok(Streams::new(deployment.try_into()?))
     }
 }
 

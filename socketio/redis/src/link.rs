@@ -1,45 +1,35 @@
-//! The two connections to Redis: one that hears, one that speaks. Both are made again when they are lost.
+//! An adapter's link to Redis: connections that hear (`hear.rs`), connections that speak (`speak.rs`), one of each for every server
+//! that there is, and who has which slot (`map.rs`). All are made again when they are lost.
 //!
 //! A third reads streams, where there are some (`reader.rs`).
 //!
 //! What is spoken waits in one queue, which is the order of everything that this server says (RDS-01). While Redis is away it
 //! fills up to its bounds; what is on its way when a connection is lost may or may not have arrived, and is not said twice.
 
-use std::collections::{HashMap, VecDeque};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use redis::aio::{AsyncPushSender, MultiplexedConnection, SendError};
-use redis::{AsyncConnectionConfig, Client, PushInfo, PushKind, RedisError, Value};
+use redis::Value;
 use socketio::cluster::wire::Ignored;
+use socketio::cluster::wire::envelope::{self, Encoding};
 use socketio::cluster::{AdapterError, ClusterHandle, ClusterMessage, ServerCount};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::Instant;
 
+use crate::connect::Lost;
+use crate::deployment::Deployment;
 use crate::error::{Refused, TooMuchWaiting};
+use crate::hear::{self, Ear};
+use crate::map;
+use crate::outbox::{Lane, Waits};
+use crate::places::Places;
 use crate::reader::{self, Streams};
+use crate::slots::{Node, Topology, slot_of};
+use crate::speak;
 use crate::subscriptions::{Subscription, Table};
 use crate::unread::Unread;
-
-/// How long a connection may take to be made.
-const CONNECT_LIMIT: Duration = Duration::from_secs(3);
-
-/// How long Redis may take to answer; then the connection counts as lost.
-const ANSWER_LIMIT: Duration = Duration::from_secs(3);
-
-/// How often it is asked whether it is there.
-const PING_INTERVAL: Duration = Duration::from_secs(2);
-
-/// When something that was refused is tried again.
-const REFUSED_RETRY: Duration = Duration::from_secs(5);
-
-/// The first and the longest pause before a lost connection is made again.
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
-
-/// How many commands go out at once.
-const MAX_BATCH: usize = 256;
 
 /// The bounds of what waits to be published.
 #[derive(Clone, Copy, Debug)]
@@ -68,12 +58,24 @@ pub(crate) trait Ears: Send + Sync + 'static {
     ) -> Option<Result<ClusterMessage, Ignored>>;
 }
 
+/// Whom an adapter has to reach before it is connected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// What one server is told, all tell.
+    Any,
+    /// Each has channels or keys that no other has.
+    All,
+}
+
 /// A command, and what is told of it when it is refused.
+#[derive(Clone, Debug)]
 pub(crate) struct Command {
-    words: redis::Cmd,
+    pub(crate) words: redis::Cmd,
     name: &'static str,
     about: String,
-    bytes: usize,
+    pub(crate) bytes: usize,
+    /// `None` for what any server takes.
+    slot: Option<u16>,
 }
 
 impl Command {
@@ -84,6 +86,7 @@ impl Command {
             name,
             about: about.into(),
             bytes: 0,
+            slot: None,
         }
     }
 
@@ -94,13 +97,20 @@ impl Command {
         self
     }
 
-    fn refused(self, error: redis::ServerError) -> AdapterError {
+    /// The same, but it is for the server that has this key or sharded channel.
+    pub(crate) fn key(mut self, key: impl AsRef<[u8]>) -> Self {
+        self.slot = Some(slot_of(key.as_ref()));
+        self.arg(key)
+    }
+
+    pub(crate) fn refused(self, error: redis::ServerError) -> AdapterError {
         AdapterError::bus(Refused::new(self.name, self.about, error.into()))
     }
 }
 
 /// Something to say.
-enum Job {
+#[derive(Debug)]
+pub(crate) enum Job {
     Say {
         command: Command,
         /// Whose own clients wait for it to be read back.
@@ -110,25 +120,42 @@ enum Job {
         command: Command,
         answer: oneshot::Sender<Result<Value, AdapterError>>,
     },
+    /// Asks every server.
+    AskAll {
+        command: Command,
+        answers: mpsc::UnboundedSender<Result<Value, AdapterError>>,
+    },
     /// Tells when all before it was said.
     Flush(oneshot::Sender<()>),
 }
 
 impl Job {
-    fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         match self {
             Self::Say { command, .. } | Self::Ask { command, .. } => command.bytes,
-            Self::Flush(_) => 0,
+            Self::AskAll { .. } | Self::Flush(_) => 0,
+        }
+    }
+}
+
+impl Waits for Job {
+    fn lane(&self) -> Option<Lane> {
+        match self {
+            Self::Say { command, .. } | Self::Ask { command, .. } => {
+                Some(command.slot.map_or(Lane::Any, Lane::Slot))
+            }
+            Self::AskAll { .. } | Self::Flush(_) => None,
         }
     }
 }
 
 /// How the connections are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Condition {
+pub(crate) struct Condition {
     /// All that is wanted is subscribed.
-    is_hearing: bool,
-    is_speaking: bool,
+    pub(crate) is_hearing: bool,
+    /// Nothing waits for a server.
+    pub(crate) is_speaking: bool,
     /// There are streams, and they are not read.
     misses_streams: bool,
 }
@@ -140,9 +167,16 @@ impl Condition {
 }
 
 pub(crate) struct Shared {
-    client: Client,
-    table: Mutex<Table<Instant>>,
-    changed: Notify,
+    pub(crate) deployment: Deployment,
+    pub(crate) reach: Reach,
+    hearing: Mutex<Hearing>,
+    pub(crate) topology: watch::Sender<Topology>,
+    /// Somebody found that the topology is another.
+    pub(crate) stale: Notify,
+    /// Something was subscribed anew since all was.
+    was_deaf: AtomicBool,
+    /// Subscriptions were confirmed, refused or given up, or a connection was lost.
+    confirmed: watch::Sender<()>,
     condition: watch::Sender<Condition>,
     waiting: AtomicUsize,
     waiting_bytes: AtomicUsize,
@@ -150,6 +184,14 @@ pub(crate) struct Shared {
     server: OnceLock<ClusterHandle>,
     counts: Mutex<Counts>,
     unread: Mutex<Unread>,
+}
+
+/// Who hears what.
+struct Hearing {
+    places: Places<Instant>,
+    ears: HashMap<Node, Arc<Ear>>,
+    /// Once it was started.
+    adapter: Option<Arc<dyn Ears>>,
 }
 
 /// How many servers there were.
@@ -170,12 +212,22 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    pub(crate) fn new(client: Client, limits: QueueLimits) -> Self {
+    pub(crate) fn new(deployment: Deployment, reach: Reach, limits: QueueLimits) -> Self {
         let (jobs, waiting) = mpsc::unbounded_channel();
+        let topology = deployment.topology();
+        let hearing = Hearing {
+            places: Places::new(topology.clone()),
+            ears: HashMap::new(),
+            adapter: None,
+        };
         let shared = Shared {
-            client,
-            table: Mutex::default(),
-            changed: Notify::new(),
+            deployment,
+            reach,
+            hearing: Mutex::new(hearing),
+            topology: watch::Sender::new(topology),
+            stale: Notify::new(),
+            was_deaf: AtomicBool::new(true),
+            confirmed: watch::Sender::default(),
             condition: watch::Sender::new(Condition::default()),
             waiting: AtomicUsize::new(0),
             waiting_bytes: AtomicUsize::new(0),
@@ -195,35 +247,64 @@ impl Link {
     pub(crate) fn start(
         &self,
         server: &ClusterHandle,
-        ears: Arc<dyn Ears>,
+        ears: Arc<impl Ears>,
     ) -> Result<(), AdapterError> {
         let waiting = lock(&self.waiting).take().ok_or(AdapterError::Closed)?;
         server.set_connected(false);
         let _ = self.shared.server.set(server.clone());
-        server.spawn(speak(Arc::clone(&self.shared), waiting));
-        server.spawn(hear(Arc::clone(&self.shared), ears));
+        let shared = &self.shared;
+        {
+            let mut hearing = lock(&shared.hearing);
+            hearing.adapter = Some(ears);
+            let nodes: Vec<_> = hearing.places.nodes().cloned().collect();
+            shared.begin_to_hear(&mut hearing, nodes);
+        }
+        server.spawn(speak::speak(Arc::clone(shared), waiting));
+        if *shared.topology.borrow() != Topology::Sole {
+            server.spawn(map::keep(Arc::clone(shared)));
+        }
         Ok(())
     }
 
     pub(crate) fn want(&self, subscriptions: impl IntoIterator<Item = Subscription>) {
-        let mut table = lock(&self.shared.table);
+        let mut hearing = lock(&self.shared.hearing);
         for subscription in subscriptions {
-            table.want(&subscription);
+            let place = hearing.places.want(&subscription);
+            hearing.tell(place.as_ref());
         }
-        if !table.is_settled() {
+        if !hearing.places.is_settled() {
             self.shared.change(|condition| condition.is_hearing = false);
         }
-        drop(table);
-        self.shared.changed.notify_one();
     }
 
     pub(crate) fn give_up(&self, subscriptions: impl IntoIterator<Item = Subscription>) {
-        let mut table = lock(&self.shared.table);
+        let mut hearing = lock(&self.shared.hearing);
         for subscription in subscriptions {
-            table.give_up(&subscription);
+            let place = hearing.places.give_up(&subscription);
+            hearing.tell(place.as_ref());
         }
-        drop(table);
-        self.shared.changed.notify_one();
+        drop(hearing);
+        self.shared.tell_confirmed();
+    }
+
+    /// Wants these, at once. The future resolves when they are confirmed, or there is nothing to wait for: Redis is away, or
+    /// does not allow them.
+    //= RDS-08
+    pub(crate) fn subscribe<const N: usize>(
+        &self,
+        subscriptions: [Subscription; N],
+    ) -> impl Future<Output = Result<(), AdapterError>> + Send + '_ {
+        let mut confirmed = self.shared.confirmed.subscribe();
+        self.want(subscriptions.clone());
+        async move {
+            for subscription in subscriptions {
+                while lock(&self.shared.hearing).places.is_awaited(&subscription) {
+                    // Its sender is here.
+                    let _ = confirmed.changed().await;
+                }
+            }
+            Ok(())
+        }
     }
 
     /// Reads streams as well, in a task of the server.
@@ -233,6 +314,10 @@ impl Link {
         server.spawn(reader::read(Arc::clone(&self.shared), streams));
     }
 
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
     /// Puts a message in the queue.
     pub(crate) fn publish(
         &self,
@@ -240,8 +325,27 @@ impl Link {
         channel: String,
         payload: Vec<u8>,
     ) -> Result<(), AdapterError> {
-        let words = Command::new(command, &*channel).arg(channel).arg(payload);
-        self.say(words)
+        let words = Command::new(command, &*channel);
+        let words = match command {
+            "SPUBLISH" => words.key(channel),
+            _ => words.arg(channel),
+        };
+        self.say(words.arg(payload))
+    }
+
+    /// The same of the common format, on a channel that says whom it is to.
+    pub(crate) fn publish_envelope(
+        &self,
+        command: &'static str,
+        channel: String,
+        mut message: ClusterMessage,
+        encoding: Encoding,
+    ) -> Result<(), AdapterError> {
+        message.to = None;
+        // Redis repeats nothing.
+        message.number = None;
+        let payload = envelope::encode(&message, encoding).map_err(AdapterError::Encode)?;
+        self.publish(command, channel, payload)
     }
 
     /// Puts a command in the queue.
@@ -322,13 +426,36 @@ impl Link {
     ) -> Result<ServerCount, AdapterError> {
         self.ready().await?;
         let words = Command::new("PUBSUB", &*channel).arg(command).arg(&channel);
-        let counted = count_in(&self.ask(words).await?).unwrap_or_default();
+        // Each tells of its own subscribers only.
+        let (answers, mut answered) = mpsc::unbounded_channel();
+        self.put(Job::AskAll {
+            command: words,
+            answers,
+        })?;
+        let (mut counted, mut is_whole, mut failure) = (0_usize, true, None);
+        while let Some(answer) = answered.recv().await {
+            match answer {
+                Ok(answer) => {
+                    counted = counted.saturating_add(count_in(&answer).unwrap_or_default());
+                }
+                Err(error) => {
+                    is_whole = false;
+                    failure = Some(error);
+                }
+            }
+        }
+        if let (0, Some(failure)) = (counted, failure) {
+            return Err(failure);
+        }
         let mut counts = lock(&self.shared.counts);
         let is_settling = counts.back_at.is_some_and(|at| at.elapsed() < grace);
         let known = counts.known.entry(channel).or_default();
         // This server is one of them.
-        if counted == 0 || (is_settling && counted < *known) {
+        if counted == 0 || ((is_settling || !is_whole) && counted < *known) {
             return Ok(ServerCount::AtLeast((*known).max(1)));
+        }
+        if !is_whole {
+            return Ok(ServerCount::AtLeast(counted));
         }
         *known = counted;
         Ok(ServerCount::Exactly(counted))
@@ -365,13 +492,145 @@ impl std::fmt::Debug for Link {
 
 impl Shared {
     /// So much does not wait any more.
-    fn said(&self, messages: usize, bytes: usize) {
+    pub(crate) fn said(&self, messages: usize, bytes: usize) {
         self.waiting.fetch_sub(messages, Ordering::AcqRel);
         self.waiting_bytes.fetch_sub(bytes, Ordering::AcqRel);
     }
 
-    pub(crate) fn client(&self) -> &Client {
-        &self.client
+    /// Who has a key.
+    pub(crate) fn owner(&self, key: &str) -> Option<Node> {
+        let topology = self.topology.borrow();
+        topology.owner(slot_of(key.as_bytes())).cloned()
+    }
+
+    /// Slots have other owners.
+    pub(crate) fn set_topology(self: &Arc<Self>, change: impl FnOnce(&Topology) -> Topology) {
+        let mut hearing = lock(&self.hearing);
+        let topology = change(hearing.places.topology());
+        let changed = hearing.places.set_topology(topology.clone());
+        for node in &changed.gone {
+            if let Some(ear) = hearing.ears.remove(node) {
+                ear.retire();
+            }
+        }
+        self.begin_to_hear(&mut hearing, changed.new);
+        if changed.is_moved {
+            self.heed(&hearing);
+        }
+        self.topology.send_if_modified(|known| {
+            let is_another = *known != topology;
+            *known = topology;
+            is_another
+        });
+    }
+
+    /// One slot has another owner, as somebody says who had it.
+    pub(crate) fn moved(self: &Arc<Self>, slot: u16, node: Node) {
+        self.set_topology(|topology| match topology.owner(slot) {
+            Some(known) if *known == node => topology.clone(),
+            _ => topology.with(slot, node),
+        });
+        self.stale.notify_one();
+    }
+
+    fn begin_to_hear(self: &Arc<Self>, hearing: &mut Hearing, nodes: Vec<Node>) {
+        let (Some(adapter), Some(server)) = (&hearing.adapter, self.server.get()) else {
+            return;
+        };
+        for node in nodes {
+            let ear = Arc::new(Ear::new(node.clone()));
+            let task = hear::hear(Arc::clone(self), Arc::clone(&ear), Arc::clone(adapter));
+            server.spawn(task);
+            hearing.ears.insert(node, ear);
+        }
+    }
+
+    /// Something is to be subscribed elsewhere, or again.
+    fn heed(&self, hearing: &Hearing) {
+        self.was_deaf.store(true, Ordering::Release);
+        self.change(|condition| condition.is_hearing = false);
+        for ear in hearing.ears.values() {
+            ear.tell();
+        }
+        self.tell_confirmed();
+    }
+
+    /// Something to be done about what an ear hears. `None` if it is retired: its server, should it come back, has another.
+    pub(crate) fn with_table<R>(
+        &self,
+        ear: &Ear,
+        act: impl FnOnce(&mut Table<Instant>) -> R,
+    ) -> Option<R> {
+        let mut hearing = self.hearing_with(ear)?;
+        hearing.places.table(ear.node()).map(act)
+    }
+
+    fn hearing_with(&self, ear: &Ear) -> Option<MutexGuard<'_, Hearing>> {
+        // Ears are retired with this held.
+        let hearing = lock(&self.hearing);
+        (!ear.is_retired()).then_some(hearing)
+    }
+
+    pub(crate) fn hears(&self, ear: &Ear) {
+        let Some(mut hearing) = self.hearing_with(ear) else {
+            return;
+        };
+        if hearing.places.connected(ear.node()) {
+            self.heed(&hearing);
+        }
+    }
+
+    /// A server is not heard any more.
+    pub(crate) fn hears_no_more(&self, ear: &Ear) {
+        self.stale.notify_one();
+        let Some(mut hearing) = self.hearing_with(ear) else {
+            return;
+        };
+        hearing.places.disconnected(ear.node());
+        if hearing.places.is_settled() {
+            // Nothing was to be heard of it.
+            return;
+        }
+        self.heed(&hearing);
+        drop(hearing);
+        self.tell_connected();
+        lock(&self.counts).back_at = None;
+    }
+
+    /// Redis ended a subscription by itself.
+    pub(crate) fn lost(&self, ear: &Ear, subscription: &Subscription) {
+        let Some(mut hearing) = self.hearing_with(ear) else {
+            return;
+        };
+        let table = hearing.places.table(ear.node());
+        if !table.is_some_and(|table| table.lost(subscription)) {
+            return;
+        }
+        self.heed(&hearing);
+        drop(hearing);
+        self.stale.notify_one();
+    }
+
+    /// Looks whether all is subscribed.
+    pub(crate) fn settle(&self) {
+        {
+            // Held meanwhile, so that what is wanted now is not taken for heard.
+            let hearing = lock(&self.hearing);
+            if !hearing.places.is_settled() {
+                return;
+            }
+            self.change(|condition| condition.is_hearing = true);
+        }
+        if self.was_deaf.swap(false, Ordering::AcqRel) {
+            lock(&self.counts).back_at = Some(Instant::now());
+        }
+        // Who lost another connection while something was not confirmed yet has told that none is there.
+        self.tell_connected();
+    }
+
+    /// Whoever waits for a subscription looks again.
+    pub(crate) fn tell_confirmed(&self) {
+        self.confirmed.send_replace(());
     }
 
     pub(crate) fn server(&self) -> Option<&ClusterHandle> {
@@ -390,7 +649,7 @@ impl Shared {
     }
 
     /// Own clients wait no longer for what was perhaps not written.
-    fn give_back(&self, message: ClusterMessage) {
+    pub(crate) fn give_back(&self, message: ClusterMessage) {
         let is_waited_for = lock(&self.unread).give_up(&message);
         if let Some(server) = self.server.get().filter(|_| is_waited_for) {
             server.deliver_unwritten(message);
@@ -398,25 +657,27 @@ impl Shared {
     }
 
     /// The same of what was refused.
-    fn give_back_refused(&self, message: ClusterMessage) {
+    pub(crate) fn give_back_refused(&self, message: ClusterMessage) {
         let is_waited_for = lock(&self.unread).forget(&message);
         if let Some(server) = self.server.get().filter(|_| is_waited_for) {
             server.deliver_unwritten(message);
         }
     }
 
-    fn change(&self, change: impl FnOnce(&mut Condition)) {
+    /// False if it was so before.
+    pub(crate) fn change(&self, change: impl FnOnce(&mut Condition)) -> bool {
         self.condition.send_if_modified(|condition| {
             let before = *condition;
             change(condition);
             before != *condition
-        });
+        })
     }
 
     /// Connections were made or lost.
-    fn tell_connected(&self) {
+    pub(crate) fn tell_connected(&self) {
+        let is_ready = self.condition.borrow().is_ready();
         if let Some(server) = self.server.get() {
-            server.set_connected(self.condition.borrow().is_ready());
+            server.set_connected(is_ready);
         }
     }
 
@@ -431,281 +692,12 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The connection was lost.
-#[derive(Debug)]
-pub(crate) struct Lost;
-
-impl std::fmt::Display for Lost {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("the connection to Redis was lost")
-    }
-}
-
-impl std::error::Error for Lost {}
-
-/// Takes what Redis says by itself, on the task that reads from it.
-struct Pushes {
-    shared: Arc<Shared>,
-    ears: Option<Arc<dyn Ears>>,
-    lost: Arc<Notify>,
-}
-
-impl AsyncPushSender for Pushes {
-    fn send(&self, info: PushInfo) -> Result<(), SendError> {
-        let PushInfo { kind, data } = info;
-        match (kind, &*data) {
-            (PushKind::Disconnection, _) => self.lost.notify_one(),
-            (PushKind::Message | PushKind::SMessage, [channel, payload]) => {
-                self.hear(None, channel, payload);
-            }
-            (PushKind::PMessage, [pattern, channel, payload]) => {
-                self.hear(Some(pattern), channel, payload);
-            }
-            _ => {}
-        }
-        Ok(())
-    }
-}
-
-impl Pushes {
-    fn hear(&self, pattern: Option<&Value>, channel: &Value, payload: &Value) {
-        let (Some(ears), Some(server)) = (&self.ears, self.shared.server.get()) else {
-            return;
-        };
-        let pattern = pattern.map(text);
-        // A channel whose name is no text is none of ours.
-        let (Some(channel), Value::BulkString(payload)) = (text(channel), payload) else {
-            return;
-        };
-        match ears.read(pattern.flatten(), channel, payload) {
-            Some(Ok(message)) => server.deliver(message),
-            //= RDS-02
-            Some(Err(ignored)) => server.report(AdapterError::ignored(ignored)),
-            None => {}
+impl Hearing {
+    fn tell(&self, node: Option<&Node>) {
+        if let Some(ear) = node.and_then(|node| self.ears.get(node)) {
+            ear.tell();
         }
     }
-}
-
-fn text(value: &Value) -> Option<&str> {
-    match value {
-        Value::BulkString(bytes) => std::str::from_utf8(bytes).ok(),
-        Value::SimpleString(text) => Some(text),
-        _ => None,
-    }
-}
-
-/// How a connection is made over which Redis may take so much longer to answer.
-fn config(longer: Duration) -> AsyncConnectionConfig {
-    AsyncConnectionConfig::new()
-        .set_connection_timeout(Some(CONNECT_LIMIT))
-        .set_response_timeout(Some(ANSWER_LIMIT.saturating_add(longer)))
-}
-
-/// A connection that hears nothing by itself.
-pub(crate) async fn connect_to(
-    client: &Client,
-    longer: Duration,
-) -> Result<MultiplexedConnection, RedisError> {
-    client
-        .get_multiplexed_async_connection_with_config(&config(longer))
-        .await
-}
-
-async fn connect(
-    shared: &Arc<Shared>,
-    ears: Option<Arc<dyn Ears>>,
-    lost: &Arc<Notify>,
-) -> Result<MultiplexedConnection, RedisError> {
-    let pushes = Pushes {
-        shared: Arc::clone(shared),
-        ears,
-        lost: Arc::clone(lost),
-    };
-    let config = config(Duration::ZERO).set_push_sender(pushes);
-    let client = &shared.client;
-    client
-        .get_multiplexed_async_connection_with_config(&config)
-        .await
-}
-
-async fn ping(connection: &mut MultiplexedConnection) -> Result<(), RedisError> {
-    redis::cmd("PING")
-        .query_async::<Value>(connection)
-        .await
-        .map(drop)
-}
-
-/// Sends commands at once. The outcome of each, unless the connection is lost.
-async fn send(
-    connection: &mut MultiplexedConnection,
-    commands: &redis::Pipeline,
-) -> Result<Vec<Value>, RedisError> {
-    let count = commands.len();
-    connection.send_packed_commands(commands, 0, count).await
-}
-
-fn lost_connection() -> RedisError {
-    RedisError::from((redis::ErrorKind::Io, "the connection was lost"))
-}
-
-/// The pauses between attempts to connect, and what is told of them: not the same twice.
-#[derive(Default)]
-pub(crate) struct Attempts {
-    pause: Option<Duration>,
-    told: Option<String>,
-}
-
-impl Attempts {
-    pub(crate) fn succeeded(&mut self) {
-        *self = Self::default();
-    }
-
-    pub(crate) async fn failed<E>(&mut self, shared: &Shared, error: E)
-    where
-        E: std::error::Error + Send + Sync + 'static,
-    {
-        let text = error.to_string();
-        if self.told.as_ref() != Some(&text) {
-            self.told = Some(text);
-            shared.report(AdapterError::bus(error));
-        }
-        let pause = self.pause.unwrap_or(FIRST_PAUSE);
-        self.pause = Some(pause.saturating_mul(2).min(LONGEST_PAUSE));
-        tokio::time::sleep(pause).await;
-    }
-}
-
-/// Keeps the connection that speaks.
-async fn speak(shared: Arc<Shared>, mut jobs: mpsc::UnboundedReceiver<Job>) {
-    let mut attempts = Attempts::default();
-    // What waited when the connection was lost.
-    let mut backlog = VecDeque::new();
-    loop {
-        let lost = Arc::new(Notify::new());
-        let error = match connect(&shared, None, &lost).await {
-            Ok(mut connection) => {
-                attempts.succeeded();
-                shared.change(|condition| condition.is_speaking = true);
-                shared.tell_connected();
-                let said = say_all(&shared, &mut connection, &mut backlog, &mut jobs, &lost);
-                match said.await {
-                    Some(error) => error,
-                    None => return,
-                }
-            }
-            Err(error) => error,
-        };
-        shared.change(|condition| condition.is_speaking = false);
-        shared.tell_connected();
-        backlog.extend(std::iter::from_fn(|| jobs.try_recv().ok()));
-        for job in &mut backlog {
-            if let Job::Say { kept, .. } = job
-                && let Some(kept) = kept.take()
-            {
-                shared.give_back(*kept);
-            }
-        }
-        attempts.failed(&shared, error).await;
-    }
-}
-
-/// Says what is in the queue until the connection is lost. `None` when there will be no more.
-async fn say_all(
-    shared: &Shared,
-    connection: &mut MultiplexedConnection,
-    backlog: &mut VecDeque<Job>,
-    jobs: &mut mpsc::UnboundedReceiver<Job>,
-    lost: &Notify,
-) -> Option<RedisError> {
-    let mut batch = Vec::new();
-    loop {
-        let waiting = backlog.len().min(MAX_BATCH);
-        if waiting > 0 {
-            batch.extend(backlog.drain(..waiting));
-            if let Err(error) = say(shared, connection, std::mem::take(&mut batch)).await {
-                return Some(error);
-            }
-            continue;
-        }
-        tokio::select! {
-            biased;
-            () = lost.notified() => return Some(lost_connection()),
-            received = jobs.recv_many(&mut batch, MAX_BATCH) => {
-                if received == 0 {
-                    return None;
-                }
-                if let Err(error) = say(shared, connection, std::mem::take(&mut batch)).await {
-                    return Some(error);
-                }
-            }
-            () = tokio::time::sleep(PING_INTERVAL) => {
-                if let Err(error) = ping(connection).await {
-                    return Some(error);
-                }
-            }
-        }
-    }
-}
-
-async fn say(
-    shared: &Shared,
-    connection: &mut MultiplexedConnection,
-    mut batch: Vec<Job>,
-) -> Result<(), RedisError> {
-    let mut commands = redis::pipe();
-    let mut bytes = 0_usize;
-    for job in &mut batch {
-        bytes = bytes.saturating_add(job.bytes());
-        if let Job::Say { command, .. } | Job::Ask { command, .. } = job {
-            commands.add_command(std::mem::take(&mut command.words));
-        }
-    }
-    let sent = if commands.is_empty() {
-        Ok(Vec::new())
-    } else {
-        send(connection, &commands).await
-    };
-    shared.said(batch.len(), bytes);
-    let mut answers = match sent {
-        Ok(answers) => answers.into_iter(),
-        Err(error) => {
-            // It may or may not have arrived.
-            shared.change(|condition| condition.is_speaking = false);
-            for job in batch {
-                if let Job::Say {
-                    kept: Some(kept), ..
-                } = job
-                {
-                    shared.give_back(*kept);
-                }
-            }
-            return Err(error);
-        }
-    };
-    for job in batch {
-        match job {
-            Job::Say { command, kept } => {
-                if let Some(Value::ServerError(error)) = answers.next() {
-                    shared.report(command.refused(error));
-                    if let Some(kept) = kept {
-                        shared.give_back_refused(*kept);
-                    }
-                }
-            }
-            Job::Ask { command, answer } => {
-                let answered = match answers.next() {
-                    Some(Value::ServerError(error)) => Err(command.refused(error)),
-                    value => value.ok_or_else(|| AdapterError::bus(Lost)),
-                };
-                // Whoever asked may have stopped waiting.
-                let _ = answer.send(answered);
-            }
-            Job::Flush(said) => {
-                let _ = said.send(());
-            }
-        }
-    }
-    Ok(())
 }
 
 /// The number of subscribers in what `PUBSUB NUMSUB` answers for one channel.
@@ -724,88 +716,5 @@ fn count_in(value: &Value) -> Option<usize> {
     match number {
         Value::Int(number) => usize::try_from(*number).ok(),
         _ => None,
-    }
-}
-
-/// Keeps the connection that hears.
-async fn hear(shared: Arc<Shared>, ears: Arc<dyn Ears>) {
-    let mut attempts = Attempts::default();
-    loop {
-        let lost = Arc::new(Notify::new());
-        let error = match connect(&shared, Some(Arc::clone(&ears)), &lost).await {
-            Ok(mut connection) => {
-                attempts.succeeded();
-                lock(&shared.table).disconnected();
-                subscribe_all(&shared, &mut connection, &lost).await
-            }
-            Err(error) => error,
-        };
-        lock(&shared.table).disconnected();
-        shared.change(|condition| condition.is_hearing = false);
-        shared.tell_connected();
-        lock(&shared.counts).back_at = None;
-        attempts.failed(&shared, error).await;
-    }
-}
-
-/// Brings Redis to what is wanted, again and again until the connection is lost.
-//= SHD-07
-async fn subscribe_all(
-    shared: &Shared,
-    connection: &mut MultiplexedConnection,
-    lost: &Notify,
-) -> RedisError {
-    let mut next_ping = Instant::now() + PING_INTERVAL;
-    let mut is_back = true;
-    loop {
-        let steps = lock(&shared.table).take(Instant::now(), MAX_BATCH);
-        if !steps.is_empty() {
-            let mut commands = redis::pipe();
-            for step in &steps {
-                commands.cmd(step.command()).arg(&step.subscription.name);
-            }
-            let answers = match send(connection, &commands).await {
-                Ok(answers) => answers,
-                Err(error) => return error,
-            };
-            for (step, answer) in steps.into_iter().zip(answers) {
-                let Value::ServerError(error) = answer else {
-                    lock(&shared.table).finish(&step, Ok(()));
-                    continue;
-                };
-                let again = Instant::now() + REFUSED_RETRY;
-                lock(&shared.table).finish(&step, Err(again));
-                //= RDS-11
-                let command = step.command();
-                let refused = Refused::new(command, step.subscription.name, error.into());
-                shared.report(AdapterError::bus(refused));
-            }
-            continue;
-        }
-        let (is_settled, retry) = {
-            // Held meanwhile, so that what is wanted now is not taken for heard.
-            let table = lock(&shared.table);
-            if table.is_settled() {
-                shared.change(|condition| condition.is_hearing = true);
-            }
-            (table.is_settled(), table.next_retry())
-        };
-        if is_settled && std::mem::take(&mut is_back) {
-            lock(&shared.counts).back_at = Some(Instant::now());
-            shared.tell_connected();
-        }
-        let wake = retry.map_or(next_ping, |retry| retry.min(next_ping));
-        tokio::select! {
-            biased;
-            () = lost.notified() => return lost_connection(),
-            () = shared.changed.notified() => {}
-            () = tokio::time::sleep_until(wake) => {}
-        }
-        if Instant::now() >= next_ping {
-            if let Err(error) = ping(connection).await {
-                return error;
-            }
-            next_ping = Instant::now() + PING_INTERVAL;
-        }
     }
 }

@@ -6,13 +6,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use redis::Value;
-use redis::aio::MultiplexedConnection;
 use socketio::cluster::wire::Ignored;
 use socketio::cluster::wire::stream::{self, Entry};
 use socketio::cluster::{AdapterError, ClusterHandle, EntryId};
 
+use crate::connect::{self, Attempts, Connection};
+use crate::deployment::Failure;
 use crate::error::Refused;
-use crate::link::{Attempts, Shared, connect_to};
+use crate::link::Shared;
+use crate::slots::{Node, Remedy};
 
 /// What is read, and how.
 #[derive(Clone, Debug)]
@@ -23,6 +25,16 @@ pub(crate) struct Streams {
     /// For how long Redis waits for one.
     pub(crate) block: Duration,
 }
+
+impl Streams {
+    /// Who has them. They are of one slot.
+    fn owner(&self, shared: &Shared) -> Option<Node> {
+        shared.owner(self.names.first()?)
+    }
+}
+
+/// How long to wait before another server is asked.
+const MOVED_PAUSE: Duration = Duration::from_millis(20);
 
 /// The name of an entry, whatever a stream has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -170,49 +182,84 @@ fn in_order(readings: Vec<(usize, Vec<Found>)>, count: usize) -> Vec<(usize, Fou
 pub(crate) async fn read(shared: Arc<Shared>, streams: Streams) {
     let mut attempts = Attempts::default();
     let mut places = None;
+    // Who has the streams already, though not yet their slot.
+    let mut guest = None;
     loop {
-        let error = match connect_to(shared.client(), streams.block).await {
-            Ok(mut connection) => {
+        let node = guest.clone().or_else(|| streams.owner(&shared));
+        let unread = match line(&shared, node, streams.block, guest.is_some()).await {
+            Ok(mut line) => {
                 let is_told = &mut attempts;
-                read_on(&shared, &streams, &mut connection, &mut places, is_told).await
+                read_on(&shared, &streams, &mut line, &mut places, is_told).await
             }
             Err(error) => Unread::Failed(error),
         };
         shared.set_reading(false);
-        match error {
-            Unread::Failed(error) => attempts.failed(&shared, error).await,
-            Unread::Refused(error) => attempts.failed(&shared, error).await,
-        }
+        guest = None;
+        let pause = match unread {
+            Unread::Failed(error) => attempts.failed(&shared, error),
+            Unread::Refused(error) => attempts.failed(&shared, error),
+            Unread::Moved => MOVED_PAUSE,
+            Unread::Ask(node) => {
+                guest = Some(node);
+                MOVED_PAUSE
+            }
+        };
+        shared.stale.notify_one();
+        tokio::time::sleep(pause).await;
     }
+}
+
+/// A connection that reads.
+struct Line {
+    connection: Connection,
+    node: Node,
+    /// Whether the slot is another's.
+    is_guest: bool,
+}
+
+async fn line(
+    shared: &Shared,
+    node: Option<Node>,
+    block: Duration,
+    is_guest: bool,
+) -> Result<Line, Failure> {
+    let node = node.ok_or("no Redis server has the stream")?;
+    let connection = connect::to(&shared.deployment, &node, block).await?;
+    Ok(Line {
+        connection,
+        node,
+        is_guest,
+    })
 }
 
 /// Why it is not read on.
 enum Unread {
-    Failed(redis::RedisError),
+    Failed(Failure),
     Refused(Refused),
+    /// Another server has the slot.
+    Moved,
+    /// Another will have it, and has the streams.
+    Ask(Node),
 }
 
 /// Reads until that fails.
 async fn read_on(
-    shared: &Shared,
+    shared: &Arc<Shared>,
     streams: &Streams,
-    connection: &mut MultiplexedConnection,
+    line: &mut Line,
     places: &mut Option<Vec<Place>>,
     attempts: &mut Attempts,
 ) -> Unread {
     let Some(server) = shared.server() else {
-        return Unread::Failed(redis::RedisError::from((
-            redis::ErrorKind::Client,
-            "it was not started",
-        )));
+        return Unread::Failed("it was not started".into());
     };
     match places {
         Some(places) => {
-            if let Err(error) = look_for_gaps(server, streams, connection, places).await {
+            if let Err(error) = look_for_gaps(shared, server, streams, line, places).await {
                 return error;
             }
         }
-        None => match ends(streams, connection).await {
+        None => match ends(shared, streams, line).await {
             Ok(ends) => {
                 let end = ends.iter().filter_map(|end| end.entry_id()).max();
                 server.begin_log(end.unwrap_or_default());
@@ -222,10 +269,7 @@ async fn read_on(
         },
     }
     let Some(places) = places else {
-        return Unread::Failed(redis::RedisError::from((
-            redis::ErrorKind::Client,
-            "there is no place",
-        )));
+        return Unread::Failed("there is no place".into());
     };
     attempts.succeeded();
     shared.set_reading(true);
@@ -239,7 +283,7 @@ async fn read_on(
         for place in &*places {
             command.arg(place.to_string());
         }
-        let read = match ask(connection, "XREAD", streams, &command).await {
+        let read = match ask(shared, line, "XREAD", streams, &command).await {
             Ok(read) => read,
             Err(error) => return error,
         };
@@ -254,31 +298,43 @@ async fn read_on(
 }
 
 async fn ask(
-    connection: &mut MultiplexedConnection,
+    shared: &Arc<Shared>,
+    line: &mut Line,
     name: &'static str,
     streams: &Streams,
     command: &redis::Cmd,
 ) -> Result<Value, Unread> {
-    let answer = connection.send_packed_command(command).await;
-    match answer.map_err(Unread::Failed)? {
-        Value::ServerError(error) => {
-            let names = streams.names.join(" ");
-            Err(Unread::Refused(Refused::new(name, names, error.into())))
-        }
-        value => Ok(value),
-    }
+    let answer = connect::ask(&mut line.connection, command, line.is_guest).await;
+    let error = match answer.map_err(|error| Unread::Failed(error.into()))? {
+        Value::ServerError(error) => error,
+        value => return Ok(value),
+    };
+    Err(
+        match Remedy::of(error.code(), error.details(), &line.node) {
+            Remedy::Moved(slot, node) => {
+                shared.moved(slot, node);
+                Unread::Moved
+            }
+            Remedy::Ask(node) => Unread::Ask(node),
+            Remedy::Wait | Remedy::Reconnect | Remedy::Tell => {
+                let names = streams.names.join(" ");
+                Unread::Refused(Refused::new(name, names, error.into()))
+            }
+        },
+    )
 }
 
 /// Where the streams end. Asked once: what is added from then on is read.
 async fn ends(
+    shared: &Arc<Shared>,
     streams: &Streams,
-    connection: &mut MultiplexedConnection,
+    line: &mut Line,
 ) -> Result<Vec<Place>, Unread> {
     let mut ends = Vec::new();
     for name in &streams.names {
         let mut command = redis::cmd("XREVRANGE");
         command.arg(name).arg("+").arg("-").arg("COUNT").arg(1);
-        let last = ask(connection, "XREVRANGE", streams, &command).await?;
+        let last = ask(shared, line, "XREVRANGE", streams, &command).await?;
         let last = entries_in(last).pop();
         ends.push(last.map(|last| last.at).unwrap_or_default());
     }
@@ -287,15 +343,16 @@ async fn ends(
 
 /// Whether entries were given up by Redis before they were read here.
 async fn look_for_gaps(
+    shared: &Arc<Shared>,
     server: &ClusterHandle,
     streams: &Streams,
-    connection: &mut MultiplexedConnection,
+    line: &mut Line,
     places: &[Place],
 ) -> Result<(), Unread> {
     for (name, place) in streams.names.iter().zip(places) {
         let mut command = redis::cmd("XRANGE");
         command.arg(name).arg("-").arg("+").arg("COUNT").arg(1);
-        let first = ask(connection, "XRANGE", streams, &command).await?;
+        let first = ask(shared, line, "XRANGE", streams, &command).await?;
         let Some(first) = entries_in(first).pop() else {
             continue;
         };

@@ -1,20 +1,18 @@
 //! The sharded adapter: `SPUBLISH`, a channel for each namespace and for each room.
 
-use std::collections::HashMap;
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use socketio::Room;
 use socketio::auth::BoxFuture;
-use socketio::cluster::wire::Ignored;
-use socketio::cluster::wire::envelope::{self, Channels, Encoding};
+use socketio::cluster::wire::envelope::{Channels, Encoding};
 use socketio::cluster::{
     Adapter, AdapterError, ClusterBody, ClusterHandle, ClusterMessage, Membership, Scope,
     ServerCount, ServerId, WantedRooms,
 };
 
-use crate::error::{self, InvalidUrl};
-use crate::link::{Ears, Link, QueueLimits};
+use crate::common::{Common, Envelopes};
+use crate::deployment::Deployment;
+use crate::link::{QueueLimits, Reach};
 use crate::subscriptions::{Kind, Subscription};
 
 /// How many letters a socket id has, by which the reference tells it from other rooms.
@@ -59,31 +57,18 @@ fn is_private(nsp: &str, room: &str) -> bool {
 #[derive(Debug)]
 #[must_use = "a server is given it by its builder"]
 pub struct Sharded {
-    client: redis::Client,
+    common: Common<Envelopes>,
     channels: Channels,
     room_channels: RoomChannels,
-    request_timeout: Duration,
-    limits: QueueLimits,
-    running: OnceLock<Running>,
-}
-
-#[derive(Debug)]
-struct Running {
-    link: Link,
-    routes: Arc<Routes>,
-    own: ServerId,
 }
 
 impl Sharded {
-    pub(crate) fn new(url: &str) -> Result<Self, InvalidUrl> {
-        Ok(Self {
-            client: error::client(url)?,
+    pub(crate) fn new(deployment: Deployment) -> Self {
+        Self {
+            common: Common::new(deployment, Reach::All),
             channels: Channels::new("socket.io"),
             room_channels: RoomChannels::default(),
-            request_timeout: crate::REQUEST_TIMEOUT,
-            limits: QueueLimits::default(),
-            running: OnceLock::new(),
-        })
+        }
     }
 
     /// What the names of all channels begin with, `socket.io` by default; the reference calls it `channelPrefix`. All servers of
@@ -104,19 +89,15 @@ impl Sharded {
     /// the time limit of questions to the cluster.
     //= RDS-07
     pub fn request_timeout(mut self, timeout: Duration) -> Self {
-        self.request_timeout = timeout;
+        self.common.request_timeout = timeout;
         self
     }
 
     /// How many messages may wait to be published while Redis is away, and how many bytes they may have; 8,192 and 64 MiB by
     /// default. One more is not published, which [`on_adapter_error`](socketio::SocketIoBuilder::on_adapter_error) is told.
     pub fn max_waiting(mut self, messages: usize, bytes: usize) -> Self {
-        self.limits = QueueLimits { messages, bytes };
+        self.common.limits = QueueLimits { messages, bytes };
         self
-    }
-
-    fn running(&self) -> Result<&Running, AdapterError> {
-        self.running.get().ok_or(AdapterError::Closed)
     }
 
     fn channel(&self, message: &ClusterMessage) -> String {
@@ -143,8 +124,7 @@ impl Sharded {
         }
     }
 
-    fn say(&self, mut message: ClusterMessage) -> Result<(), AdapterError> {
-        let running = self.running()?;
+    fn say(&self, message: ClusterMessage) -> Result<(), AdapterError> {
         //= SHD-05
         if let ClusterBody::InitialHeartbeat | ClusterBody::Heartbeat | ClusterBody::AdapterClose =
             message.body
@@ -152,12 +132,9 @@ impl Sharded {
             return Ok(());
         }
         let channel = self.channel(&message);
-        // The channel says whom it is to, and Redis repeats nothing.
-        message.to = None;
-        message.number = None;
-        let payload = envelope::encode(&message, Encoding::JsonUnlessBinary);
-        let payload = payload.map_err(AdapterError::Encode)?;
-        running.link.publish("SPUBLISH", channel, payload)
+        let encoding = Encoding::JsonUnlessBinary;
+        let link = &self.common.running()?.link;
+        link.publish_envelope("SPUBLISH", channel, message, encoding)
     }
 
     fn subscriptions(&self, nsp: &str, own: &ServerId) -> [Subscription; 2] {
@@ -171,26 +148,15 @@ impl Sharded {
 
 impl Adapter for Sharded {
     fn start(&self, server: ClusterHandle) -> BoxFuture<'_, Result<(), AdapterError>> {
-        let own = server.server_id().clone();
-        let routes = Arc::new(Routes::default());
-        let running = Running {
-            link: Link::new(self.client.clone(), self.limits),
-            routes: Arc::clone(&routes),
-            own,
-        };
+        let routes = Envelopes::default();
         let everywhere = Subscription::new(Kind::Sharded, self.channels.server());
         routes.open(&everywhere, Scope::Server);
-        running.link.want([everywhere]);
-        let started = running.link.start(&server, routes);
-        let started = started.and_then(|()| {
-            let set = self.running.set(running);
-            set.map_err(|_| AdapterError::Closed)
-        });
+        let started = self.common.start(&server, routes, everywhere, |_| {});
         Box::pin(async { started })
     }
 
     fn ready(&self) -> BoxFuture<'_, Result<(), AdapterError>> {
-        Box::pin(async { self.running()?.link.ready().await })
+        Box::pin(self.common.ready())
     }
 
     fn publish(&self, message: ClusterMessage) -> BoxFuture<'_, Result<(), AdapterError>> {
@@ -199,19 +165,21 @@ impl Adapter for Sharded {
     }
 
     fn open_namespace(&self, nsp: &str) -> BoxFuture<'_, Result<(), AdapterError>> {
-        let opened = self.running().map(|running| {
+        let opened = self.common.running().map(|running| {
             let subscriptions = self.subscriptions(nsp, &running.own);
             for subscription in &subscriptions {
                 running.routes.open(subscription, Scope::namespace(nsp));
             }
-            running.link.want(subscriptions);
+            running.link.subscribe(subscriptions)
         });
-        Box::pin(async { opened })
+        Box::pin(async { opened?.await })
     }
 
     fn close_namespace(&self, nsp: &str) -> BoxFuture<'_, Result<(), AdapterError>> {
-        let closed = self.running().map(|running| {
-            running.link.give_up(running.routes.close_all(nsp));
+        let closed = self.common.running().map(|running| {
+            let closed = running.routes.close_all(nsp).into_iter();
+            let closed = closed.map(|name| Subscription::new(Kind::Sharded, name));
+            running.link.give_up(closed);
             running.link.forget_count(&self.channels.main(nsp));
         });
         Box::pin(async { closed })
@@ -226,7 +194,7 @@ impl Adapter for Sharded {
     }
 
     fn room_changed(&self, nsp: &str, room: &Room, is_open: bool) {
-        let Some(running) = self.running.get() else {
+        let Ok(running) = self.common.running() else {
             return;
         };
         if !self.room_channels.has(nsp, room.as_str()) {
@@ -238,7 +206,7 @@ impl Adapter for Sharded {
             running.routes.open(&subscription, Scope::namespace(nsp));
             running.link.want([subscription]);
         } else {
-            running.routes.close(&subscription);
+            running.routes.close(&subscription.name);
             running.link.give_up([subscription]);
         }
     }
@@ -249,11 +217,7 @@ impl Adapter for Sharded {
 
     fn server_count(&self, nsp: &str) -> BoxFuture<'_, Result<ServerCount, AdapterError>> {
         let channel = self.channels.main(nsp);
-        Box::pin(async {
-            let link = &self.running()?.link;
-            link.count("SHARDNUMSUB", channel, self.request_timeout)
-                .await
-        })
+        Box::pin(self.common.count("SHARDNUMSUB", channel))
     }
 
     /// The common format has no such question.
@@ -262,49 +226,7 @@ impl Adapter for Sharded {
     }
 
     fn close(&self) -> BoxFuture<'_, Result<(), AdapterError>> {
-        Box::pin(async { self.running()?.link.flush().await })
-    }
-}
-
-/// Which channel belongs to which namespace.
-#[derive(Debug, Default)]
-struct Routes {
-    table: RwLock<HashMap<String, Scope>>,
-}
-
-impl Routes {
-    fn open(&self, subscription: &Subscription, scope: Scope) {
-        let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
-        table.insert(subscription.name.clone(), scope);
-    }
-
-    fn close(&self, subscription: &Subscription) {
-        let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
-        table.remove(&subscription.name);
-    }
-
-    /// Closes all channels of a namespace, those of rooms included.
-    fn close_all(&self, nsp: &str) -> Vec<Subscription> {
-        let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
-        let closed = table.extract_if(|_, scope| scope.name() == Some(nsp));
-        closed
-            .map(|(name, _)| Subscription::new(Kind::Sharded, name))
-            .collect()
-    }
-}
-
-impl Ears for Routes {
-    fn read(
-        &self,
-        _: Option<&str>,
-        channel: &str,
-        payload: &[u8],
-    ) -> Option<Result<ClusterMessage, Ignored>> {
-        let scope = {
-            let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
-            table.get(channel)?.clone()
-        };
-        Some(envelope::decode(payload, &scope))
+        Box::pin(self.common.close())
     }
 }
 

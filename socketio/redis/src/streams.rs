@@ -1,38 +1,48 @@
 //! The streams adapter: `XADD` and `XREAD` for events, `PUBLISH` for questions, and sessions beside them.
 
-use std::collections::HashMap;
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use redis::Value;
-use redis::aio::MultiplexedConnection;
 use socketio::auth::{BoxFuture, Grant, GrantFacts, Subject};
 use socketio::cluster::wire::Ignored;
-use socketio::cluster::wire::envelope::{self, Channels, Encoding};
+use socketio::cluster::wire::envelope::{Channels, Encoding};
 use socketio::cluster::wire::stream::{self, Holder, Session};
 use socketio::cluster::{
     Adapter, AdapterError, ClusterBody, ClusterHandle, ClusterMessage, EntryId, LogBounds, LogRead,
     Membership, Scope, ServerCount, ServerId, SharedLog, SharedSession,
 };
 
-use crate::error::{self, InvalidUrl};
-use crate::link::{Command, Ears, Link, QueueLimits, connect_to};
+use crate::common::{Common, Envelopes, Running};
+use crate::connect::{self, Connection};
+use crate::deployment::{Deployment, Failure};
+use crate::error::StreamsApart;
+use crate::link::{Command, QueueLimits, Reach};
 use crate::reader::{self, Place, Streams as Reading};
+use crate::slots::{Node, Remedy, Topology, slot_of};
 use crate::subscriptions::{Kind, Subscription};
 
 /// How many entries are asked for at once when a client comes back.
 //= STR-06
 const REPLAY_COUNT: usize = 100;
 
+/// How often a question is sent on from server to server.
+const MAX_REDIRECTS: usize = 5;
+
 /// More than the sessions of a server that are saved at once.
 const MAX_WAITING: usize = 32_768;
+
+/// Keeps a session, unless one of a later life is there: a server that does not know yet that its client is elsewhere must not
+/// take away what that has there.
+//= STR-05
+const SAVE_SESSION: &str = include_str!("save_session.lua");
 
 /// Speaks with `@socket.io/redis-streams-adapter`. With [`recovery`](socketio::SocketIoBuilder::recovery) clients get back what
 /// they had on any server, also when theirs was killed.
 #[derive(Clone, Debug)]
 #[must_use = "a server is given it by its builder"]
 pub struct Streams {
-    client: redis::Client,
+    common: Common<Envelopes>,
     stream: String,
     stream_count: u32,
     max_len: u64,
@@ -41,24 +51,16 @@ pub struct Streams {
     session_prefix: String,
     channels: Channels,
     is_sharded: bool,
-    request_timeout: Duration,
-    limits: QueueLimits,
-    running: Arc<OnceLock<Running>>,
-}
-
-#[derive(Debug)]
-struct Running {
-    link: Link,
-    routes: Arc<Routes>,
-    own: ServerId,
     /// What is read for clients that come back does not hold up what is said.
-    looking: tokio::sync::Mutex<Option<MultiplexedConnection>>,
+    looking: Arc<tokio::sync::Mutex<Option<(Node, Connection)>>>,
 }
 
 impl Streams {
-    pub(crate) fn new(url: &str) -> Result<Self, InvalidUrl> {
-        Ok(Self {
-            client: error::client(url)?,
+    pub(crate) fn new(deployment: Deployment) -> Self {
+        let mut common = Common::new(deployment, Reach::All);
+        common.limits.messages = MAX_WAITING;
+        Self {
+            common,
             stream: "socket.io".into(),
             stream_count: 1,
             max_len: 10_000,
@@ -67,13 +69,8 @@ impl Streams {
             session_prefix: "sio:session:".into(),
             channels: Channels::new("socket.io"),
             is_sharded: false,
-            request_timeout: crate::REQUEST_TIMEOUT,
-            limits: QueueLimits {
-                messages: MAX_WAITING,
-                ..QueueLimits::default()
-            },
-            running: Arc::default(),
-        })
+            looking: Arc::default(),
+        }
     }
 
     /// The name of the stream, `socket.io` by default; the reference calls it `streamName`. All servers of a cluster need the
@@ -140,7 +137,7 @@ impl Streams {
     /// the time limit of questions to the cluster.
     //= RDS-07
     pub fn request_timeout(mut self, timeout: Duration) -> Self {
-        self.request_timeout = timeout;
+        self.common.request_timeout = timeout;
         self
     }
 
@@ -148,12 +145,8 @@ impl Streams {
     /// 64 MiB by default. One more is not written, which
     /// [`on_adapter_error`](socketio::SocketIoBuilder::on_adapter_error) is told.
     pub fn max_waiting(mut self, messages: usize, bytes: usize) -> Self {
-        self.limits = QueueLimits { messages, bytes };
+        self.common.limits = QueueLimits { messages, bytes };
         self
-    }
-
-    fn running(&self) -> Result<&Running, AdapterError> {
-        self.running.get().ok_or(AdapterError::Closed)
     }
 
     //= STR-03
@@ -176,8 +169,8 @@ impl Streams {
         indexes.map(|index| self.name_of(index)).collect()
     }
 
-    fn say(&self, mut message: ClusterMessage) -> Result<(), AdapterError> {
-        let running = self.running()?;
+    fn say(&self, message: ClusterMessage) -> Result<(), AdapterError> {
+        let running = self.common.running()?;
         //= CLA-10
         if let ClusterBody::InitialHeartbeat | ClusterBody::Heartbeat | ClusterBody::AdapterClose =
             message.body
@@ -197,17 +190,13 @@ impl Streams {
                     (Some(nsp), Some(to)) => self.channels.inner(nsp, to.as_str()),
                     (Some(nsp), None) => self.channels.main(nsp),
                 };
-                // The channel says whom it is to, and Redis repeats nothing.
-                message.to = None;
-                message.number = None;
-                let payload = envelope::encode(&message, Encoding::Msgpack);
-                let payload = payload.map_err(AdapterError::Encode)?;
                 let command = if self.is_sharded {
                     "SPUBLISH"
                 } else {
                     "PUBLISH"
                 };
-                running.link.publish(command, channel, payload)
+                let link = &running.link;
+                link.publish_envelope(command, channel, message, Encoding::Msgpack)
             }
         }
     }
@@ -215,7 +204,7 @@ impl Streams {
     //= STR-01
     fn write(
         &self,
-        running: &Running,
+        running: &Running<Envelopes>,
         name: String,
         mut message: ClusterMessage,
     ) -> Result<(), AdapterError> {
@@ -224,7 +213,7 @@ impl Streams {
             message.number = None;
         }
         let fields = stream::encode(&message).map_err(AdapterError::Encode)?;
-        let mut command = Command::new("XADD", &*name).arg(name);
+        let mut command = Command::new("XADD", &*name).key(name);
         for word in ["MAXLEN", "~", &self.max_len.to_string(), "*"] {
             command = command.arg(word);
         }
@@ -256,37 +245,52 @@ impl Streams {
         format!("{}{pid}", self.session_prefix)
     }
 
-    async fn look(&self, commands: &redis::Pipeline) -> Result<Vec<Value>, AdapterError> {
-        let running = self.running()?;
-        let mut connection = {
-            let mut looking = running.looking.lock().await;
-            match &*looking {
-                Some(connection) => connection.clone(),
-                None => {
-                    let made = connect_to(&self.client, Duration::ZERO).await;
-                    let made = made.map_err(AdapterError::bus)?;
-                    looking.insert(made).clone()
+    /// Reads what is in a stream, wherever that is now.
+    async fn look(&self, stream: &str, command: &redis::Cmd) -> Result<Value, AdapterError> {
+        let shared = self.common.running()?.link.shared();
+        let mut guest = None;
+        for _ in 0..MAX_REDIRECTS {
+            let owner = || shared.owner(stream);
+            let node = guest.clone().or_else(owner);
+            let node = node.ok_or_else(|| AdapterError::bus("no Redis server has the stream"))?;
+            let mut connection = self.looking_at(&node).await.map_err(AdapterError::bus)?;
+            let answer = connect::ask(&mut connection, command, guest.is_some()).await;
+            let error = match answer {
+                Ok(Value::ServerError(error)) => error,
+                Ok(value) => return Ok(value),
+                Err(error) => {
+                    // The next one makes another.
+                    *self.looking.lock().await = None;
+                    return Err(AdapterError::bus(error));
+                }
+            };
+            match Remedy::of(error.code(), error.details(), &node) {
+                Remedy::Moved(slot, owner) => {
+                    shared.moved(slot, owner);
+                    guest = None;
+                }
+                Remedy::Ask(node) => guest = Some(node),
+                Remedy::Wait | Remedy::Reconnect | Remedy::Tell => {
+                    return Err(AdapterError::bus(redis::RedisError::from(error)));
                 }
             }
-        };
-        let count = commands.len();
-        let answers = connection.send_packed_commands(commands, 0, count).await;
-        match answers {
-            Ok(answers) => answers
-                .into_iter()
-                .map(|answer| match answer {
-                    Value::ServerError(error) => {
-                        Err(AdapterError::bus(redis::RedisError::from(error)))
-                    }
-                    value => Ok(value),
-                })
-                .collect(),
-            Err(error) => {
-                // The next one makes another.
-                *running.looking.lock().await = None;
-                Err(AdapterError::bus(error))
-            }
         }
+        Err(AdapterError::bus(
+            "the stream was sent from server to server",
+        ))
+    }
+
+    /// A connection for looking, kept for the next time.
+    async fn looking_at(&self, node: &Node) -> Result<Connection, Failure> {
+        let mut looking = self.looking.lock().await;
+        if let Some((at, connection)) = &*looking
+            && at == node
+        {
+            return Ok(connection.clone());
+        }
+        let made = connect::to(&self.common.deployment, node, Duration::ZERO).await?;
+        *looking = Some((node.clone(), made.clone()));
+        Ok(made)
     }
 
     //= STR-06
@@ -297,11 +301,10 @@ impl Streams {
         bounds: LogBounds,
     ) -> Result<Option<LogRead>, AdapterError> {
         let name = self.stream_of(nsp);
-        let mut first = redis::pipe();
         let id = after.to_string();
-        first.cmd("XRANGE").arg(&name).arg(&id).arg(&id);
-        let named = self.look(&first).await?.pop();
-        if named.is_none_or(|named| reader::entries_in(named).is_empty()) {
+        let mut first = redis::cmd("XRANGE");
+        first.arg(&name).arg(&id).arg(&id);
+        if reader::entries_in(self.look(&name, &first).await?).is_empty() {
             return Ok(None);
         }
         let mut read = LogRead {
@@ -310,15 +313,13 @@ impl Streams {
         };
         let (mut place, mut looked_at, mut bytes) = (Place::of(after), 0_usize, 0_usize);
         loop {
-            let mut next = redis::pipe();
-            next.cmd("XRANGE")
-                .arg(&name)
+            let mut next = redis::cmd("XRANGE");
+            next.arg(&name)
                 .arg(place.next().to_string())
                 .arg("+")
                 .arg("COUNT")
                 .arg(REPLAY_COUNT);
-            let found = self.look(&next).await?.pop();
-            let found = found.map(reader::entries_in).unwrap_or_default();
+            let found = reader::entries_in(self.look(&name, &next).await?);
             let is_last = found.len() < REPLAY_COUNT;
             for found in found {
                 place = found.at;
@@ -366,16 +367,14 @@ impl Streams {
         }
         let look_back = u64::try_from(look_back.as_millis()).unwrap_or(u64::MAX);
         let begins = before.millis().saturating_sub(look_back);
-        let mut range = redis::pipe();
+        let mut range = redis::cmd("XREVRANGE");
         range
-            .cmd("XREVRANGE")
             .arg(stream)
             .arg(format!("({before}"))
             .arg(begins)
             .arg("COUNT")
             .arg(room.min(REPLAY_COUNT));
-        let found = self.look(&range).await?.pop();
-        let found = found.map(reader::entries_in).unwrap_or_default();
+        let found = reader::entries_in(self.look(stream, &range).await?);
         let read = found.iter().rev().filter_map(|found| {
             let entry = found.entry();
             let message = stream::decode(&entry).ok()?;
@@ -387,32 +386,29 @@ impl Streams {
 
 impl Adapter for Streams {
     fn start(&self, server: ClusterHandle) -> BoxFuture<'_, Result<(), AdapterError>> {
-        let own = server.server_id().clone();
-        let routes = Arc::new(Routes::default());
-        let running = Running {
-            link: Link::new(self.client.clone(), self.limits),
-            routes: Arc::clone(&routes),
-            own,
-            looking: tokio::sync::Mutex::default(),
-        };
+        let names = self.names();
+        let mut slots = names.iter().map(|name| slot_of(name.as_bytes()));
+        let first = slots.next();
+        let is_apart = slots.any(|slot| Some(slot) != first);
+        if is_apart && self.common.deployment.topology() != Topology::Sole {
+            return Box::pin(async { Err(AdapterError::bus(StreamsApart)) });
+        }
+        let routes = Envelopes::default();
         let everywhere = self.subscription(self.channels.server());
         routes.open(&everywhere, Scope::Server);
-        running.link.want([everywhere]);
-        let started = running.link.start(&server, routes).and_then(|()| {
-            let reading = Reading {
-                names: self.names(),
-                count: self.read_count,
-                block: self.block_time,
-            };
-            running.link.read(&server, reading);
-            let set = self.running.set(running);
-            set.map_err(|_| AdapterError::Closed)
+        let reading = Reading {
+            names,
+            count: self.read_count,
+            block: self.block_time,
+        };
+        let started = self.common.start(&server, routes, everywhere, |link| {
+            link.read(&server, reading);
         });
         Box::pin(async { started })
     }
 
     fn ready(&self) -> BoxFuture<'_, Result<(), AdapterError>> {
-        Box::pin(async { self.running()?.link.ready().await })
+        Box::pin(self.common.ready())
     }
 
     fn publish(&self, message: ClusterMessage) -> BoxFuture<'_, Result<(), AdapterError>> {
@@ -421,21 +417,21 @@ impl Adapter for Streams {
     }
 
     fn open_namespace(&self, nsp: &str) -> BoxFuture<'_, Result<(), AdapterError>> {
-        let opened = self.running().map(|running| {
+        let opened = self.common.running().map(|running| {
             let subscriptions = self.subscriptions(nsp, &running.own);
             for subscription in &subscriptions {
                 running.routes.open(subscription, Scope::namespace(nsp));
             }
-            running.link.want(subscriptions);
+            running.link.subscribe(subscriptions)
         });
-        Box::pin(async { opened })
+        Box::pin(async { opened?.await })
     }
 
     fn close_namespace(&self, nsp: &str) -> BoxFuture<'_, Result<(), AdapterError>> {
-        let closed = self.running().map(|running| {
+        let closed = self.common.running().map(|running| {
             let subscriptions = self.subscriptions(nsp, &running.own);
             for subscription in &subscriptions {
-                running.routes.close(subscription);
+                running.routes.close(&subscription.name);
             }
             running.link.give_up(subscriptions);
             running.link.forget_count(&self.channels.main(nsp));
@@ -455,10 +451,7 @@ impl Adapter for Streams {
         } else {
             "NUMSUB"
         };
-        Box::pin(async move {
-            let link = &self.running()?.link;
-            link.count(command, channel, self.request_timeout).await
-        })
+        Box::pin(self.common.count(command, channel))
     }
 
     /// The common format has no such question.
@@ -471,7 +464,7 @@ impl Adapter for Streams {
     }
 
     fn close(&self) -> BoxFuture<'_, Result<(), AdapterError>> {
-        Box::pin(async { self.running()?.link.flush().await })
+        Box::pin(self.common.close())
     }
 }
 
@@ -485,14 +478,17 @@ impl SharedLog for Streams {
     ) -> BoxFuture<'_, Result<(), AdapterError>> {
         let key = self.key(pid);
         let millis = lifetime.as_millis().clamp(1, u128::from(u64::MAX / 4));
-        let saved = self.running().and_then(|running| {
+        let saved = self.common.running().and_then(|running| {
+            let life = session.life.to_string();
             let kept = written(pid, session).encode();
             let kept = kept.map_err(AdapterError::Encode)?;
-            // The key has the private id in it, which is nobody's business.
-            let set = Command::new("SET", &*self.session_prefix)
-                .arg(key)
-                .arg(kept);
-            running.link.say(set.arg("PX").arg(millis.to_string()))
+            // The key has the private id in it, which is nobody's business. The script goes along each time: a Redis that has
+            // forgotten it would refuse it by its name, when what comes behind it is on its way already.
+            let save = Command::new("EVAL", &*self.session_prefix);
+            let save = save.arg(SAVE_SESSION).arg("1").key(key);
+            running
+                .link
+                .say(save.arg(kept).arg(millis.to_string()).arg(life))
         });
         Box::pin(async { saved })
     }
@@ -502,10 +498,10 @@ impl SharedLog for Streams {
         pid: &str,
     ) -> BoxFuture<'_, Result<Option<SharedSession>, AdapterError>> {
         // Behind what was saved before.
-        let get = Command::new("GET", &*self.session_prefix).arg(self.key(pid));
+        let get = Command::new("GET", &*self.session_prefix).key(self.key(pid));
         let pid = pid.to_owned();
         Box::pin(async move {
-            let Value::BulkString(kept) = self.running()?.link.ask(get).await? else {
+            let Value::BulkString(kept) = self.common.running()?.link.ask(get).await? else {
                 return Ok(None);
             };
             let session = Session::decode(&kept).map_err(AdapterError::ignored)?;
@@ -517,9 +513,9 @@ impl SharedLog for Streams {
     }
 
     fn take_session(&self, pid: &str) -> BoxFuture<'_, Result<bool, AdapterError>> {
-        let del = Command::new("DEL", &*self.session_prefix).arg(self.key(pid));
+        let del = Command::new("DEL", &*self.session_prefix).key(self.key(pid));
         // In its place among what is saved, though nobody waits for the answer.
-        let running = self.running();
+        let running = self.common.running();
         let asked = running.map(|running| running.link.ask(del));
         Box::pin(async move { Ok(asked?.await? == Value::Int(1)) })
     }
@@ -624,39 +620,6 @@ fn facts(holder: Holder) -> GrantFacts {
     grant.into_parts().1
 }
 
-/// Which channel belongs to which namespace.
-#[derive(Debug, Default)]
-struct Routes {
-    table: RwLock<HashMap<String, Scope>>,
-}
-
-impl Routes {
-    fn open(&self, subscription: &Subscription, scope: Scope) {
-        let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
-        table.insert(subscription.name.clone(), scope);
-    }
-
-    fn close(&self, subscription: &Subscription) {
-        let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
-        table.remove(&subscription.name);
-    }
-}
-
-impl Ears for Routes {
-    fn read(
-        &self,
-        _: Option<&str>,
-        channel: &str,
-        payload: &[u8],
-    ) -> Option<Result<ClusterMessage, Ignored>> {
-        let scope = {
-            let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
-            table.get(channel)?.clone()
-        };
-        Some(envelope::decode(payload, &scope))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -664,7 +627,8 @@ mod tests {
     //= STR-03 test
     #[test]
     fn every_stream_that_somebody_writes_to_is_read() {
-        let one = Streams::new("redis://localhost").unwrap().stream("s");
+        let redis = Deployment::standalone("redis://localhost").unwrap();
+        let one = Streams::new(redis).stream("s");
         assert_eq!(one.names(), ["s"]);
         assert_eq!(one.stream_of("/notifications"), "s");
         let three = one.stream_count(3);

@@ -58,8 +58,12 @@ impl Step {
 enum State {
     Absent,
     Present,
-    /// A command was sent and is not confirmed.
-    Busy,
+    /// A command was sent and is not confirmed: to subscribe, or to unsubscribe.
+    Busy {
+        subscribe: bool,
+    },
+    /// The same to subscribe, and it was lost again before that was known.
+    Lost,
 }
 
 #[derive(Debug)]
@@ -125,7 +129,7 @@ impl<T: Copy + Ord> Table<T> {
             return;
         };
         let is_due = match entry.state {
-            State::Busy => false,
+            State::Busy { .. } | State::Lost => false,
             State::Absent => entry.is_wanted && !self.refused.contains_key(subscription),
             State::Present => !entry.is_wanted && !self.refused.contains_key(subscription),
         };
@@ -155,7 +159,7 @@ impl<T: Copy + Ord> Table<T> {
             };
             if let Some(entry) = self.entries.get_mut(&subscription) {
                 let subscribe = entry.is_wanted;
-                entry.state = State::Busy;
+                entry.state = State::Busy { subscribe };
                 steps.push(Step {
                     subscription,
                     subscribe,
@@ -171,7 +175,7 @@ impl<T: Copy + Ord> Table<T> {
             return;
         };
         let is_there = match outcome {
-            Ok(()) => step.subscribe,
+            Ok(()) => step.subscribe && entry.state != State::Lost,
             Err(_) => !step.subscribe,
         };
         entry.state = if is_there {
@@ -189,6 +193,30 @@ impl<T: Copy + Ord> Table<T> {
         self.settle(&step.subscription);
     }
 
+    /// Redis ended a subscription by itself, as when a slot goes elsewhere. False if it was asked to, or there is none.
+    pub(crate) fn lost(&mut self, subscription: &Subscription) -> bool {
+        let Some(entry) = self.entries.get_mut(subscription) else {
+            return false;
+        };
+        entry.state = match entry.state {
+            State::Present => State::Absent,
+            State::Busy { subscribe: true } => State::Lost,
+            State::Busy { subscribe: false } | State::Absent | State::Lost => return false,
+        };
+        if entry.state == State::Absent && entry.is_wanted {
+            self.missing = self.missing.saturating_add(1);
+        }
+        self.refused.remove(subscription);
+        self.settle(subscription);
+        true
+    }
+
+    /// All that is wanted.
+    pub(crate) fn wanted(&self) -> impl Iterator<Item = &Subscription> {
+        let wanted = self.entries.iter().filter(|(_, entry)| entry.is_wanted);
+        wanted.map(|(subscription, _)| subscription)
+    }
+
     /// Nothing is subscribed any more.
     pub(crate) fn disconnected(&mut self) {
         self.refused.clear();
@@ -204,6 +232,13 @@ impl<T: Copy + Ord> Table<T> {
     /// True when all that is wanted is confirmed.
     pub(crate) const fn is_settled(&self) -> bool {
         self.missing == 0
+    }
+
+    /// Whether it is to be confirmed, and was not refused.
+    pub(crate) fn is_awaited(&self, subscription: &Subscription) -> bool {
+        let entry = self.entries.get(subscription);
+        entry.is_some_and(|entry| entry.is_wanted && entry.state != State::Present)
+            && !self.refused.contains_key(subscription)
     }
 
     /// When something that was refused is to be tried again.
@@ -315,6 +350,30 @@ mod tests {
         table.finish(&lost[0], Ok(()));
         table.finish(&again[0], Ok(()));
         assert!(table.is_settled());
+    }
+
+    #[test]
+    fn what_redis_ends_by_itself_is_subscribed_again() {
+        let mut table = Table::<u32>::default();
+        assert!(!table.lost(&room()), "there is none");
+        table.want(&room());
+        let subscribe = table.take(0, 9);
+        // Before it was known that it was there.
+        assert!(table.lost(&room()));
+        table.finish(&subscribe[0], Ok(()));
+        assert!(!table.is_settled());
+        assert_eq!(table.take(0, 9), [step(true)]);
+        table.finish(&step(true), Ok(()));
+        assert!(table.is_settled());
+        assert!(table.lost(&room()));
+        assert!(!table.is_settled());
+        assert_eq!(table.take(0, 9), [step(true)]);
+        table.finish(&step(true), Ok(()));
+        table.give_up(&room());
+        assert_eq!(table.take(0, 9), [step(false)]);
+        assert!(!table.lost(&room()), "as it was asked to");
+        table.finish(&step(false), Ok(()));
+        assert!(table.is_settled() && table.entries.is_empty());
     }
 
     #[test]

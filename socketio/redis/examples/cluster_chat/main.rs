@@ -48,7 +48,7 @@ struct Person {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Failure> {
     let number = variable("NODE", "1");
-    let adapter = RedisAdapter::classic(&variable("REDIS_URL", "redis://127.0.0.1"))?;
+    let adapter = RedisAdapter::classic(variable("REDIS_URL", "redis://127.0.0.1"))?;
     let mut builder = SocketIo::builder()
         .adapter(adapter)
         .cluster(|settings| settings.request_timeout(Duration::from_secs(2)))

@@ -1,0 +1,252 @@
+//! Hearing: a connection to each Redis server that there is, which is brought to what is wanted of it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use redis::aio::{AsyncPushSender, SendError};
+use redis::{PushInfo, PushKind, ServerError, Value};
+use socketio::cluster::AdapterError;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use crate::connect::{self, Attempts, Confused, Connection, Lost, PING_INTERVAL, send, text};
+use crate::deployment::Failure;
+use crate::error::Refused;
+use crate::link::{Ears, Shared};
+use crate::slots::{Node, Remedy};
+use crate::subscriptions::{Kind, Step, Subscription};
+
+/// When something that was refused is tried again.
+const REFUSED_RETRY: Duration = Duration::from_secs(5);
+
+/// When something is, that a server does not take for now.
+const MOVED_RETRY: Duration = Duration::from_millis(100);
+
+/// How many commands go out at once.
+const MAX_BATCH: usize = 256;
+
+/// What hears one server.
+#[derive(Debug)]
+pub(crate) struct Ear {
+    node: Node,
+    changed: Notify,
+    /// The server has nothing to say any more: it has no slots.
+    is_retired: AtomicBool,
+}
+
+impl Ear {
+    pub(crate) fn new(node: Node) -> Self {
+        Self {
+            node,
+            changed: Notify::new(),
+            is_retired: AtomicBool::new(false),
+        }
+    }
+
+    /// Something has to be done.
+    pub(crate) fn tell(&self) {
+        self.changed.notify_one();
+    }
+
+    pub(crate) fn retire(&self) {
+        self.is_retired.store(true, Ordering::Release);
+        self.tell();
+    }
+
+    pub(crate) fn node(&self) -> &Node {
+        &self.node
+    }
+
+    pub(crate) fn is_retired(&self) -> bool {
+        self.is_retired.load(Ordering::Acquire)
+    }
+}
+
+/// Takes what Redis says by itself, on the task that reads from it.
+struct Pushes {
+    shared: Arc<Shared>,
+    ear: Arc<Ear>,
+    adapter: Arc<dyn Ears>,
+    lost: Arc<Notify>,
+}
+
+impl AsyncPushSender for Pushes {
+    fn send(&self, info: PushInfo) -> Result<(), SendError> {
+        let PushInfo { kind, data } = info;
+        match (kind, &*data) {
+            (PushKind::Disconnection, _) => self.lost.notify_one(),
+            // Whoever took its slots says it as well.
+            _ if self.ear.is_retired() => {}
+            (PushKind::Message | PushKind::SMessage, [channel, payload]) => {
+                self.hear(None, channel, payload);
+            }
+            (PushKind::PMessage, [pattern, channel, payload]) => {
+                self.hear(Some(pattern), channel, payload);
+            }
+            (PushKind::SUnsubscribe, [channel, ..]) => {
+                if let Some(channel) = text(channel) {
+                    let subscription = Subscription::new(Kind::Sharded, channel);
+                    self.shared.lost(&self.ear, &subscription);
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+impl Pushes {
+    fn hear(&self, pattern: Option<&Value>, channel: &Value, payload: &Value) {
+        let Some(server) = self.shared.server() else {
+            return;
+        };
+        let pattern = pattern.map(text);
+        // A channel whose name is no text is none of ours.
+        let (Some(channel), Value::BulkString(payload)) = (text(channel), payload) else {
+            return;
+        };
+        match self.adapter.read(pattern.flatten(), channel, payload) {
+            Some(Ok(message)) => server.deliver(message),
+            //= RDS-02
+            Some(Err(ignored)) => server.report(AdapterError::ignored(ignored)),
+            None => {}
+        }
+    }
+}
+
+/// Keeps the connection that hears a server, until that has nothing to say.
+pub(crate) async fn hear(shared: Arc<Shared>, ear: Arc<Ear>, adapter: Arc<dyn Ears>) {
+    let mut attempts = Attempts::default();
+    while !ear.is_retired() {
+        let lost = Arc::new(Notify::new());
+        let pushes = Pushes {
+            shared: Arc::clone(&shared),
+            ear: Arc::clone(&ear),
+            adapter: Arc::clone(&adapter),
+            lost: Arc::clone(&lost),
+        };
+        let connecting = connect::hearing(&shared.deployment, &ear.node, pushes);
+        let error = match connecting.await {
+            Ok(mut connection) => {
+                attempts.succeeded();
+                shared.hears(&ear);
+                match subscribe_all(&shared, &ear, &mut connection, &lost).await {
+                    Some(error) => error,
+                    None => return,
+                }
+            }
+            Err(error) => error,
+        };
+        if ear.is_retired() {
+            return;
+        }
+        shared.hears_no_more(&ear);
+        tokio::time::sleep(attempts.failed(&shared, error)).await;
+    }
+}
+
+/// Brings Redis to what is wanted, again and again until the connection is lost. `None` when it is not needed any more.
+//= SHD-07
+async fn subscribe_all(
+    shared: &Arc<Shared>,
+    ear: &Ear,
+    connection: &mut Connection,
+    lost: &Notify,
+) -> Option<Failure> {
+    let mut next_ping = Instant::now() + PING_INTERVAL;
+    // A server that does not take something for now says so of everything.
+    let mut is_told = false;
+    loop {
+        let now = Instant::now();
+        let steps = shared.with_table(ear, |table| table.take(now, MAX_BATCH))?;
+        if !steps.is_empty() {
+            let mut commands = redis::pipe();
+            for step in &steps {
+                commands.cmd(step.command()).arg(&step.subscription.name);
+            }
+            let answers = match send(connection, &commands).await {
+                Ok(answers) => answers,
+                Err(error) => return Some(error.into()),
+            };
+            for (step, answer) in steps.into_iter().zip(answers) {
+                match outcome(&step, answer) {
+                    Some(Ok(())) => {
+                        shared.with_table(ear, |table| table.finish(&step, Ok(())));
+                    }
+                    Some(Err(error)) => refused(shared, ear, step, error, &mut is_told),
+                    None => return Some(Confused.into()),
+                }
+            }
+            shared.tell_confirmed();
+            continue;
+        }
+        shared.settle();
+        let retry = shared.with_table(ear, |table| table.next_retry())?;
+        let wake = retry.map_or(next_ping, |retry| retry.min(next_ping));
+        tokio::select! {
+            biased;
+            () = lost.notified() => return Some(Lost.into()),
+            () = ear.changed.notified() => {}
+            () = tokio::time::sleep_until(wake) => {}
+        }
+        if Instant::now() >= next_ping {
+            if let Err(error) = connect::ping(connection).await {
+                return Some(error);
+            }
+            next_ping = Instant::now() + PING_INTERVAL;
+        }
+    }
+}
+
+/// What was answered to a command. `None` if that is the answer to something else.
+fn outcome(step: &Step, answer: Value) -> Option<Result<(), ServerError>> {
+    let (kind, data) = match answer {
+        Value::ServerError(error) => return Some(Err(error)),
+        Value::Push { kind, data } => (kind, data),
+        _ => return None,
+    };
+    let is_kind = matches!(
+        (step.command(), kind),
+        ("SUBSCRIBE", PushKind::Subscribe)
+            | ("UNSUBSCRIBE", PushKind::Unsubscribe)
+            | ("PSUBSCRIBE", PushKind::PSubscribe)
+            | ("PUNSUBSCRIBE", PushKind::PUnsubscribe)
+            | ("SSUBSCRIBE", PushKind::SSubscribe)
+            | ("SUNSUBSCRIBE", PushKind::SUnsubscribe)
+    );
+    let is_name = data.first().and_then(text) == Some(&step.subscription.name);
+    (is_kind && is_name).then_some(Ok(()))
+}
+
+fn refused(shared: &Arc<Shared>, ear: &Ear, step: Step, error: ServerError, is_told: &mut bool) {
+    let remedy = Remedy::of(error.code(), error.details(), &ear.node);
+    let finish = |outcome| {
+        shared.with_table(ear, |table| table.finish(&step, outcome));
+    };
+    let now = Instant::now();
+    match remedy {
+        // Who lost a slot has ended all that was subscribed there.
+        Remedy::Moved(..) if !step.subscribe => finish(Ok(())),
+        Remedy::Moved(slot, node) => {
+            finish(Err(now + MOVED_RETRY));
+            shared.moved(slot, node);
+        }
+        Remedy::Wait | Remedy::Ask(_) => {
+            finish(Err(now + MOVED_RETRY));
+            shared.stale.notify_one();
+            if !std::mem::replace(is_told, true) {
+                let (command, name) = (step.command(), step.subscription.name);
+                let refused = Refused::new(command, name, error.into());
+                shared.report(AdapterError::bus(refused));
+            }
+        }
+        Remedy::Reconnect | Remedy::Tell => {
+            finish(Err(now + REFUSED_RETRY));
+            //= RDS-11
+            let (command, name) = (step.command(), step.subscription.name);
+            let refused = Refused::new(command, name, error.into());
+            shared.report(AdapterError::bus(refused));
+        }
+    }
+}
