@@ -227,10 +227,16 @@ impl<D: Send + Sync + 'static> Shared<D> {
         let compressed;
         let (frames, wire) = match settings.filter(|_| !options.is_incompressible) {
             Some(settings) => {
-                drop(inner);
-                compressed = form::shared_frames(message, settings);
-                inner = self.lock();
-                (&*compressed, Some(Shape::Wire))
+                let frames = match message.compressed_before(settings) {
+                    Some(frames) => frames,
+                    None => {
+                        drop(inner);
+                        compressed = form::shared_frames(message, settings);
+                        inner = self.lock();
+                        &*compressed
+                    }
+                };
+                (frames, Some(Shape::Wire))
             }
             None => (message.frames(), None),
         };
