@@ -8,8 +8,13 @@
 )]
 
 pub mod allocations;
+pub mod cluster;
 pub mod compare;
+mod listening;
 pub mod load;
 pub mod process;
+pub mod scale;
+pub mod storm;
 pub mod sys;
 pub mod wire;
+mod workspace;

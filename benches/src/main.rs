@@ -7,24 +7,33 @@
 //!
 //! `compare` builds and starts every server, runs the scenarios with the servers taking turns, and prints medians,
 //! ratios and the machine. `instructions` counts those of user space under valgrind, and
-//! `budgets` fails where ours takes more than it may. `load` plays one scenario against a server that is running already.
+//! `budgets` fails where ours takes more than it may. `cluster` measures two servers behind one Redis,
+//! `storm` clients who all come back at once, `scale` a server that grows to a million sessions, and `scale-instructions`
+//! fails where more clients cost more each. `load` plays one scenario against a server that is running already.
 
 use std::error::Error;
 use std::io::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
+use benches::cluster::{self, Pair, cluster};
 use benches::compare::{
     Options, SCENARIOS, ServerKind, check_budgets, compare, instructions, token,
 };
 use benches::load::{self, Dialect, Target, trusting};
 use benches::process::Process;
+use benches::scale::{scale, scale_instructions};
+use benches::storm::{self, Algorithm, storm};
 use benches::sys;
 
 const USAGE: &str = "usage: benches compare [--only NAME,..] [--servers NAME,..] [--rounds N] [--millis N] [--profile socket|engine]
        benches load --scenario NAME --address IP:PORT --pid PID [--millis N] [--profile socket|engine] [--auth JSON] [--tls ROOT.pem]
        benches instructions [--only NAME,..] [--servers NAME,..] [--profile socket|engine]
        benches budgets
+       benches cluster [--only NAME,..] [--members N] [--rounds N] [--millis N]
+       benches scale [--most N]
+       benches scale-instructions
+       benches storm [--only HS256,..] [--clients N] [--returns N]
        benches token SECRET
        benches list";
 
@@ -36,6 +45,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         "load" => load_one(rest)?,
         "instructions" => count_instructions(&parse_compare(rest)?)?,
         "budgets" => check_budgets()?,
+        "cluster" => cluster(&parse_cluster(rest)?)?,
+        "scale" => scale(parse_most(rest)?)?,
+        "scale-instructions" => scale_instructions()?,
+        "storm" => storm(&parse_storm(rest)?)?,
         "token" => say(&token(rest.first().ok_or(USAGE)?))?,
         "list" => {
             for scenario in &SCENARIOS {
@@ -97,6 +110,54 @@ fn parse_compare(arguments: &[String]) -> Result<Options, Box<dyn Error>> {
     Ok(options)
 }
 
+fn parse_cluster(arguments: &[String]) -> Result<cluster::Options, Box<dyn Error>> {
+    let mut options = cluster::Options::default();
+    for (name, value) in pairs(arguments)? {
+        match name {
+            "--only" => {
+                options.pairs = value
+                    .split(',')
+                    .map(|name| Pair::parse(name).ok_or(format!("there is no pair {name}")))
+                    .collect::<Result<_, _>>()?;
+            }
+            "--members" => options.members = value.parse::<usize>()?.max(1),
+            "--rounds" => options.rounds = value.parse::<usize>()?.max(1),
+            "--millis" => options.time = Duration::from_millis(value.parse()?),
+            _ => return Err(USAGE.into()),
+        }
+    }
+    Ok(options)
+}
+
+fn parse_most(arguments: &[String]) -> Result<usize, Box<dyn Error>> {
+    let mut most = 1_000_000;
+    for (name, value) in pairs(arguments)? {
+        match name {
+            "--most" => most = value.parse()?,
+            _ => return Err(USAGE.into()),
+        }
+    }
+    Ok(most)
+}
+
+fn parse_storm(arguments: &[String]) -> Result<storm::Options, Box<dyn Error>> {
+    let mut options = storm::Options::default();
+    for (name, value) in pairs(arguments)? {
+        match name {
+            "--only" => {
+                options.algorithms = value
+                    .split(',')
+                    .map(|name| Algorithm::parse(name).ok_or(format!("there is no {name}")))
+                    .collect::<Result<_, _>>()?;
+            }
+            "--clients" => options.clients = value.parse::<usize>()?.max(1),
+            "--returns" => options.returns = value.parse::<usize>()?.max(1),
+            _ => return Err(USAGE.into()),
+        }
+    }
+    Ok(options)
+}
+
 /// A line for each scenario and server; the small echo unless others are asked for.
 fn count_instructions(options: &Options) -> Result<(), Box<dyn Error>> {
     let is_wanted = |name: &str| match options.only.as_slice() {
@@ -142,6 +203,8 @@ fn load_one(arguments: &[String]) -> Result<(), Box<dyn Error>> {
         dialect,
         auth,
         tls,
+        deflate: None,
+        proxy: None,
     };
     sys::raise_descriptor_limit()?;
     let sample = load::play(&target, scenario.ok_or(USAGE)?.scenario, time)?;

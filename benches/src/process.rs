@@ -31,10 +31,23 @@ impl Process {
     ///
     /// When the process is gone.
     pub fn resident_bytes(self) -> io::Result<u64> {
+        self.status("VmRSS:")
+    }
+
+    /// The most resident bytes that there were so far.
+    ///
+    /// # Errors
+    ///
+    /// When the process is gone.
+    pub fn peak_bytes(self) -> io::Result<u64> {
+        self.status("VmHWM:")
+    }
+
+    fn status(self, name: &str) -> io::Result<u64> {
         let text = fs::read_to_string(format!("/proc/{}/status", self.0))?;
         let line = text
             .lines()
-            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .find_map(|line| line.strip_prefix(name))
             .ok_or(io::ErrorKind::InvalidData)?;
         Ok(first_number(line)? * 1024)
     }

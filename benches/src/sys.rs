@@ -177,15 +177,24 @@ pub fn connect_from(source: [u8; 4], target: SocketAddr) -> io::Result<TcpStream
 ///
 /// When there is no such core.
 pub fn pin_to(core: usize) -> io::Result<()> {
-    // SAFETY: an all-zero set is the empty set; `CPU_SET` checks its index.
-    let set = unsafe {
-        let mut set: libc::cpu_set_t = zeroed();
-        if core >= usize::try_from(libc::CPU_SETSIZE).unwrap_or(0) {
+    pin_to_all(&[core])
+}
+
+/// Keeps this process, and those it starts from now on, on these cores.
+///
+/// # Errors
+///
+/// When there are no such cores.
+pub fn pin_to_all(cores: &[usize]) -> io::Result<()> {
+    // SAFETY: an all-zero set is the empty set.
+    let mut set: libc::cpu_set_t = unsafe { zeroed() };
+    for core in cores {
+        if *core >= usize::try_from(libc::CPU_SETSIZE).unwrap_or(0) {
             return Err(io::ErrorKind::InvalidInput.into());
         }
-        libc::CPU_SET(core, &mut set);
-        set
-    };
+        // SAFETY: `CPU_SET` writes within the set for an index that is checked.
+        unsafe { libc::CPU_SET(*core, &mut set) };
+    }
     // SAFETY: `set` outlives the call and has the size that is given.
     check(unsafe { libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const set) })
         .map(drop)

@@ -7,6 +7,9 @@ pub const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 /// The key of every handshake: that of RFC 6455's example.
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 
+/// Of a frame's first byte: its message is compressed.
+const COMPRESSED: u8 = 0x40;
+
 /// The kinds of frame that occur.
 pub mod opcode {
     /// Text.
@@ -22,6 +25,8 @@ pub mod opcode {
 pub struct Frame<'a> {
     /// See [`opcode`].
     pub opcode: u8,
+    /// Whether its message is compressed (RFC 7692).
+    pub is_compressed: bool,
     /// What it carries.
     pub payload: &'a [u8],
 }
@@ -45,8 +50,12 @@ pub fn read_frame(bytes: &[u8]) -> Option<(Frame<'_>, usize)> {
     };
     let end = length.checked_add(start)?;
     let payload = bytes.get(start..end)?;
-    let opcode = first & 0x0f;
-    Some((Frame { opcode, payload }, end))
+    let frame = Frame {
+        opcode: first & 0x0f,
+        is_compressed: first & COMPRESSED != 0,
+        payload,
+    };
+    Some((frame, end))
 }
 
 /// Appends a masked frame.
@@ -77,6 +86,25 @@ pub fn frame(opcode: u8, payload: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     write_frame(&mut out, opcode, payload);
     out
+}
+
+/// One masked frame of a message that is compressed already.
+#[must_use]
+pub fn compressed_frame(opcode: u8, payload: &[u8]) -> Vec<u8> {
+    let mut out = frame(opcode, payload);
+    if let Some(first) = out.first_mut() {
+        *first |= COMPRESSED;
+    }
+    out
+}
+
+/// The request that opens a WebSocket and offers these extensions.
+#[must_use]
+pub fn upgrade_request_with(target: &str, extensions: &str) -> Vec<u8> {
+    let mut request = upgrade_request(target);
+    request.truncate(request.len().saturating_sub(2));
+    request.extend_from_slice(format!("Sec-WebSocket-Extensions: {extensions}\r\n\r\n").as_bytes());
+    request
 }
 
 /// The request that opens a WebSocket: about what a browser sends, at most 300 bytes of it.

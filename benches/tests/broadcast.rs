@@ -3,19 +3,17 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
+mod member;
+
 use std::cell::Cell;
-use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use benches::allocations::{self, Count, Counting};
-use benches::wire::{self, opcode};
+use member::Member;
 use serde::{Serialize, Serializer};
 use socketio::{Broadcast, Namespace, SocketIo};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::task::JoinSet;
 
 #[global_allocator]
@@ -23,46 +21,6 @@ static ALLOCATOR: Counting = Counting;
 
 /// Where a member joins; every tenth is in the second one too.
 const ROOMS: [&str; 2] = ["all", "tenth"];
-
-/// A member without a socket: it says what a client says to join, and then reads whatever comes.
-struct Member {
-    says: io::Cursor<Vec<u8>>,
-    heard: Arc<AtomicU64>,
-}
-
-impl AsyncRead for Member {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let end = self.says.get_ref().len() as u64;
-        if self.says.position() == end {
-            // It says no more, and stays.
-            return Poll::Pending;
-        }
-        Pin::new(&mut self.says).poll_read(cx, buffer)
-    }
-}
-
-impl AsyncWrite for Member {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        self.heard.fetch_add(bytes.len() as u64, Ordering::Relaxed);
-        Poll::Ready(Ok(bytes.len()))
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-}
 
 /// An argument that knows how often it was encoded.
 struct Encoded<'e> {
@@ -119,13 +77,8 @@ impl Crowd {
     }
 
     async fn grow_to(&mut self, members: usize) {
-        let mut says = wire::upgrade_request("/socket.io/?EIO=4&transport=websocket");
-        says.extend(wire::frame(opcode::TEXT, b"40"));
         while self.io.connection_count() < members {
-            let member = Member {
-                says: io::Cursor::new(says.clone()),
-                heard: Arc::clone(&self.heard),
-            };
+            let member = Member::new(&self.heard);
             let io = self.io.clone();
             self.members
                 .spawn(async move { io.serve_stream(member, None).await });

@@ -81,6 +81,31 @@ const SOCKET_MSGPACK: Suite = Suite {
     environment: &[("PARSER", "msgpack"), ("ACK_TIMEOUT", "0")],
 };
 
+const DEFLATE: Suite = Suite {
+    script: "node/clients/deflate.test.mjs",
+    profile: "socket",
+    environment: &[("DEFLATE_THRESHOLD", "64"), ("ACK_TIMEOUT", "0")],
+};
+
+const DEFLATE_CONTEXT: Suite = Suite {
+    environment: &[
+        ("DEFLATE_THRESHOLD", "64"),
+        ("DEFLATE_CONTEXT", "4096"),
+        ("ACK_TIMEOUT", "0"),
+    ],
+    ..DEFLATE
+};
+
+const PYTHON_DEFLATE: Suite = Suite {
+    script: "python/clients/deflate_test.py",
+    ..DEFLATE
+};
+
+const PYTHON_DEFLATE_CONTEXT: Suite = Suite {
+    script: "python/clients/deflate_test.py",
+    ..DEFLATE_CONTEXT
+};
+
 const MATRIX: Suite = Suite {
     script: "node/clients/matrix.test.mjs",
     profile: "matrix",
@@ -211,6 +236,32 @@ fn socket_clients_pass_on_the_reference() {
 #[test]
 fn socket_clients_with_msgpack_pass_on_the_reference() {
     SOCKET_MSGPACK.passes_on(&Server::node());
+}
+
+#[test]
+fn compressing_clients_are_served() {
+    DEFLATE.passes_on(&Server::ours());
+}
+
+#[test]
+fn compressing_clients_are_served_with_contexts() {
+    DEFLATE_CONTEXT.passes_on(&Server::ours());
+}
+
+#[test]
+fn compressing_clients_pass_on_the_reference() {
+    DEFLATE.passes_on(&Server::node());
+}
+
+#[test]
+fn compressing_python_clients_are_served() {
+    PYTHON_DEFLATE.passes_on(&Server::ours());
+    PYTHON_DEFLATE_CONTEXT.passes_on(&Server::ours());
+}
+
+#[test]
+fn compressing_python_clients_pass_on_the_reference() {
+    PYTHON_DEFLATE.passes_on(&Server::node());
 }
 
 #[test]

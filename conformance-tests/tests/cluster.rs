@@ -397,7 +397,7 @@ fn run_allowed(adapter: &str, rules: &str) {
 fn the_access_that_the_page_names_is_enough_for_the_streams_adapter() {
     run_allowed(
         "redis-streams",
-        "+xadd +xread +xrange +xrevrange +get +set +del +subscribe +unsubscribe +publish +pubsub ~socket.io* \
+        "+xadd +xread +xrange +xrevrange +eval +get +set +del +subscribe +unsubscribe +publish +pubsub ~socket.io* \
          ~sio:session:* &socket.io#* &socket.io-server#",
     );
 }

@@ -186,7 +186,7 @@ fn the_access_that_the_page_names_is_enough_in_a_cluster() {
     );
     run_allowed(
         "redis-streams",
-        "+asking +xadd +xread +xrange +xrevrange +get +set +del +subscribe +unsubscribe +publish +pubsub ~socket.io* \
+        "+asking +xadd +xread +xrange +xrevrange +eval +get +set +del +subscribe +unsubscribe +publish +pubsub ~socket.io* \
          ~sio:session:* &socket.io#* &socket.io-server#",
     );
 }

@@ -89,6 +89,7 @@ mod fields;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
+mod header_list;
 mod http;
 mod jsonp;
 mod lock;
@@ -108,6 +109,8 @@ mod test_vectors;
 mod trace;
 mod transport;
 mod websocket;
+#[cfg(feature = "deflate")]
+mod zlib;
 
 pub use body::{Body, BodyError};
 pub use config::{Config, ConfigError, HookFuture};

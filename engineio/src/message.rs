@@ -1,5 +1,6 @@
 //! Messages: borrowed when they arrive, encoded once when they leave.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
@@ -7,7 +8,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use crate::buffers;
-use crate::websocket::{self, Settings};
+use crate::websocket::{self, Settings, WINDOWS};
 
 /// What a text message begins with: room for its frame's header, and its type.
 const TEXT_PREFIX: [u8; websocket::HEADER_ROOM + 1] = [0, 0, b'4'];
@@ -249,7 +250,15 @@ struct Encoded {
     frames: Bytes,
     message_count: usize,
     /// The same with every message compressed by itself, once a recipient wanted it.
-    compressed: OnceLock<(Settings, Bytes)>,
+    compressed: OnceLock<Box<Compressed>>,
+}
+
+/// The compressed forms of a message, one for each window that a client may have asked for.
+struct Compressed {
+    level: u8,
+    threshold: usize,
+    /// `None` where nothing becomes shorter, and the frames leave as they are.
+    forms: [OnceLock<Option<Bytes>>; WINDOWS],
 }
 
 impl EncodedMessage {
@@ -306,22 +315,32 @@ impl EncodedMessage {
         &self.0.frames
     }
 
-    /// The compressed frames, made by `compress` when nobody asked for them with the same settings before.
+    /// The compressed frames, made by `compress` when nobody asked for them with the same settings before. Who asks in the
+    /// meantime waits for them: they are made once.
     pub(crate) fn compressed(
         &self,
         settings: Settings,
-        compress: impl FnOnce(&[u8]) -> Bytes,
-    ) -> Bytes {
-        match self.0.compressed.get() {
-            Some((known, frames)) if *known == settings => frames.clone(),
-            // Another engine, or a client with a window of its own, was first.
-            Some(_) => compress(self.frames()),
-            None => {
-                let frames = compress(self.frames());
-                let _ = self.0.compressed.set((settings, frames.clone()));
-                frames
-            }
-        }
+        compress: impl FnOnce(&[u8]) -> Option<Bytes>,
+    ) -> Cow<'_, Bytes> {
+        let compressed = self.0.compressed.get_or_init(|| {
+            Box::new(Compressed {
+                level: settings.level,
+                threshold: settings.threshold,
+                forms: [const { OnceLock::new() }; WINDOWS],
+            })
+        });
+        let is_alike =
+            compressed.level == settings.level && compressed.threshold == settings.threshold;
+        let Some(form) = compressed
+            .forms
+            .get(settings.window_index())
+            .filter(|_| is_alike)
+        else {
+            // An engine of other options was first.
+            return compress(self.frames()).map_or(Cow::Borrowed(self.frames()), Cow::Owned);
+        };
+        let form = form.get_or_init(|| compress(self.frames()));
+        Cow::Borrowed(form.as_ref().unwrap_or_else(|| self.frames()))
     }
 
     /// How many messages it holds.

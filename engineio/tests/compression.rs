@@ -35,6 +35,14 @@ impl Peer {
         payload
     }
 
+    /// What a frame says, compressed or not.
+    fn read(&mut self, (first, payload): (u8, Vec<u8>)) -> Vec<u8> {
+        match first {
+            0xc1 => self.inflate(&payload),
+            _ => payload,
+        }
+    }
+
     fn inflate(&mut self, payload: &[u8]) -> Vec<u8> {
         let mut message = Vec::with_capacity(2_000_000);
         let whole = [payload, &[0, 0, 0xff, 0xff]].concat();
@@ -64,11 +72,11 @@ async fn nothing_is_negotiated_unless_configured() {
 }
 
 #[tokio::test]
-async fn with_a_context_every_message_is_compressed_through_every_door() {
+async fn with_a_context_short_messages_are_compressed_too_through_every_door() {
     //= EIO4-CMP-03 test
     for door in Door::ALL {
-        let config = Config::new().per_message_deflate(PerMessageDeflate::new());
-        let server = Server::start(door, config).await;
+        let deflate = PerMessageDeflate::new().server_context_bytes(32_768);
+        let server = Server::start(door, Config::new().per_message_deflate(deflate)).await;
         let mut socket = open(&server, "permessage-deflate; client_max_window_bits").await;
         assert_eq!(
             socket.handshake.header("sec-websocket-extensions"),
@@ -78,32 +86,38 @@ async fn with_a_context_every_message_is_compressed_through_every_door() {
         let (first, open) = socket.next().await.unwrap();
         assert_eq!(first, 0xc1);
         assert!(peer.inflate(&open).starts_with(b"0{\"sid\""));
-        for text in ["4tiny", "4tiny", &format!("4{}", "long ".repeat(40_000))] {
+        let tiny = "4tiny, tiny, tiny";
+        for text in [tiny, tiny, &format!("4{}", "long ".repeat(40_000))] {
             let payload = peer.deflate(text.as_bytes());
             socket.send_bytes(&WebSocket::frame(0xc1, &payload)).await;
             let (first, echo) = socket.next().await.unwrap();
             assert_eq!(first, 0xc1);
             assert_eq!(peer.inflate(&echo), text.as_bytes());
         }
-        // Fragments, and an uncompressed message between compressed ones.
+        // Fragments, and uncompressed messages between compressed ones, both ways.
         let payload = peer.deflate(b"4in two pieces");
         let (a, b) = payload.split_at(3);
         socket.send_bytes(&WebSocket::frame(0x41, a)).await;
         socket.send_bytes(&WebSocket::frame(0x80, b)).await;
-        let (_, echo) = socket.next().await.unwrap();
-        assert_eq!(peer.inflate(&echo), b"4in two pieces");
+        assert_eq!(peer.read(socket.next().await.unwrap()), b"4in two pieces");
         socket.send("4plain").await;
-        let (_, echo) = socket.next().await.unwrap();
-        assert_eq!(peer.inflate(&echo), b"4plain");
+        let (first, echo) = socket.next().await.unwrap();
+        assert_eq!(
+            (first, &echo[..]),
+            (0x81, &b"4plain"[..]),
+            "it would not be shorter"
+        );
+        socket.send(tiny).await;
+        let (first, echo) = socket.next().await.unwrap();
+        assert_eq!(first, 0xc1);
+        assert_eq!(peer.inflate(&echo), tiny.as_bytes());
     }
 }
 
 #[tokio::test]
-async fn without_contexts_the_threshold_holds_and_recipients_share_the_bytes() {
+async fn by_default_the_threshold_holds_and_recipients_share_the_bytes() {
     //= EIO4-CMP-03 test
-    let deflate = PerMessageDeflate::new()
-        .without_contexts(true)
-        .threshold(100);
+    let deflate = PerMessageDeflate::new().threshold(100);
     let config = Config::new().per_message_deflate(deflate);
     let mut server = Server::start(Door::Own, config).await;
     let mut sockets = Vec::new();
@@ -132,10 +146,46 @@ async fn without_contexts_the_threshold_holds_and_recipients_share_the_bytes() {
 }
 
 #[tokio::test]
+async fn recipients_share_what_their_window_reaches_whoever_is_first() {
+    //= EIO4-CMP-03 test
+    let config = Config::new().per_message_deflate(PerMessageDeflate::new());
+    let mut server = Server::start(Door::Own, config).await;
+    let mut sockets = Vec::new();
+    for bits in [9, 15, 10, 9, 15, 10] {
+        let offer = format!("permessage-deflate; server_max_window_bits={bits}");
+        let mut socket = open(&server, &offer).await;
+        socket.next().await.unwrap();
+        sockets.push((bits, socket, server.opened().await));
+    }
+    // Longer than the small windows, and again after so much that only the large one reaches back.
+    let text: String = (0..1_000_u32).map(|n| (n * n).to_string()).collect();
+    let message = EncodedMessage::text(&text.repeat(2));
+    let mut lengths = Vec::new();
+    for (bits, socket, connection) in &mut sockets {
+        connection.send(&message).unwrap();
+        let (first, payload) = socket.next().await.unwrap();
+        assert_eq!(first, 0xc1);
+        let mut client = Decompress::new_with_window_bits(false, *bits);
+        let mut heard = Vec::with_capacity(20_000);
+        client
+            .decompress_vec(
+                &[&payload[..], &[0, 0, 0xff, 0xff]].concat(),
+                &mut heard,
+                FlushDecompress::Sync,
+            )
+            .unwrap();
+        assert_eq!(heard[1..], *text.repeat(2).as_bytes());
+        lengths.push(payload.len());
+    }
+    assert_eq!(lengths[..3], lengths[3..]);
+    assert!(lengths[1] < lengths[0] * 2 / 3, "{lengths:?}");
+}
+
+#[tokio::test]
 async fn a_compressed_bomb_ends_its_own_connection() {
     let config = Config::new()
         .max_payload(10_000)
-        .per_message_deflate(PerMessageDeflate::new());
+        .per_message_deflate(PerMessageDeflate::new().threshold(16));
     let mut server = Server::start(Door::Own, config).await;
     let mut socket = open(&server, "permessage-deflate").await;
     socket.next().await.unwrap();

@@ -1,7 +1,7 @@
 // The `socket` and `engine` profiles of FIXTURE.md on socket.io, on Node.js with ws.
 "use strict";
 
-const { createServer } = require("node:http");
+const { readFileSync } = require("node:fs");
 const { Server } = require("socket.io");
 const { attach } = require("./node_modules/engine.io");
 
@@ -10,7 +10,13 @@ const options = {
   pingTimeout: Number(process.env.PING_TIMEOUT ?? 20000),
   cors: { origin: "*" },
 };
-const http = createServer();
+const { TLS_CHAIN, TLS_KEY, DEFLATE_THRESHOLD } = process.env;
+if (DEFLATE_THRESHOLD) {
+  options.perMessageDeflate = { threshold: Number(DEFLATE_THRESHOLD) };
+}
+const http = TLS_CHAIN
+  ? require("node:https").createServer({ cert: readFileSync(TLS_CHAIN), key: readFileSync(TLS_KEY) })
+  : require("node:http").createServer();
 
 attach(http, { ...options, path: "/engine.io/", destroyUpgrade: false }).on("connection", (socket) => {
   socket.on("message", (message) => socket.send(message));

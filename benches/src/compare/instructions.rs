@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::scenarios::Spec;
 use super::servers::ServerKind;
 use super::token::SECRET;
-use crate::load::{self, Dialect, Target};
+use crate::load::{self, Dialect};
 
 /// The turns whose difference is counted: what starting and stopping cost is in both.
 const SHORT: Duration = Duration::from_millis(300);
@@ -37,16 +37,10 @@ fn run(
     dialect: Dialect,
     time: Duration,
 ) -> Result<(u64, u64), Box<dyn Error>> {
-    let server = kind.start_counted(spec.profile(dialect), SECRET)?;
-    let target = Target {
-        address: server.address,
-        process: server.process(),
-        dialect,
-        auth: spec.auth(),
-        tls: server.tls()?,
-    };
+    let server = kind.start_counted(spec.profile(dialect), spec.layer, SECRET)?;
+    let target = server.target(spec.layer, spec.auth(), dialect)?;
     let sample = load::play(&target, spec.scenario, time)?;
-    let said = server.end()?;
+    let said = server.server.end()?;
     let collected = said
         .lines()
         .find_map(|line| line.split_once("Collected : "))

@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Command;
 
 /// Processor, cores, kernel, tools, and how busy the machine was before the run.
-pub(super) fn describe() -> String {
+pub(crate) fn describe() -> String {
     let processor = fs::read_to_string("/proc/cpuinfo")
         .ok()
         .and_then(|text| {

@@ -2,9 +2,11 @@
 
 mod budgets;
 mod instructions;
-mod machine;
+mod layer;
+pub(crate) mod machine;
+mod nginx;
 mod options;
-mod report;
+pub(crate) mod report;
 mod scenarios;
 mod servers;
 mod token;
@@ -19,17 +21,17 @@ pub use scenarios::{SCENARIOS, Spec};
 pub use servers::ServerKind;
 pub use token::token;
 
-use crate::load::{self, Sample, Target};
+use crate::load::{self, Sample};
 use crate::sys;
 use report::Report;
 use servers::Running;
 use token::SECRET;
 
 /// The core that servers run on.
-const SERVER_CORE: usize = 0;
+pub(crate) const SERVER_CORE: usize = 0;
 
 /// The core that the load comes from.
-const LOAD_CORE: usize = 1;
+pub(crate) const LOAD_CORE: usize = 1;
 
 /// Builds the servers, runs the scenarios and prints the report.
 ///
@@ -57,7 +59,7 @@ pub fn compare(options: &Options) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn note(line: &str) {
+pub(crate) fn note(line: &str) {
     // Progress; nobody depends on it.
     let _ = writeln!(std::io::stderr(), "· {line}");
 }
@@ -101,19 +103,17 @@ fn run_scenario(
 }
 
 fn start(options: &Options, spec: &Spec, kind: ServerKind) -> Result<Running, Box<dyn Error>> {
-    sys::pin_to(SERVER_CORE)?;
-    let started = kind.start(spec.profile(options.dialect), SECRET);
+    if kind.has_threads() {
+        sys::pin_to_all(&[SERVER_CORE, LOAD_CORE])?;
+    } else {
+        sys::pin_to(SERVER_CORE)?;
+    }
+    let started = kind.start(spec.profile(options.dialect), spec.layer, SECRET);
     sys::pin_to(LOAD_CORE)?;
     started.map_err(|error| format!("{} does not start: {error}", kind.name()).into())
 }
 
 fn play(options: &Options, spec: &Spec, server: &Running) -> Result<Sample, load::Failure> {
-    let target = Target {
-        address: server.address,
-        process: server.process(),
-        dialect: options.dialect,
-        auth: spec.auth(),
-        tls: server.tls()?,
-    };
+    let target = server.target(spec.layer, spec.auth(), options.dialect)?;
     load::play(&target, spec.scenario, options.time)
 }

@@ -26,6 +26,7 @@ impl Default for Options {
             only: Vec::new(),
             servers: vec![
                 ServerKind::Ours,
+                ServerKind::OursNginx,
                 ServerKind::Floor,
                 ServerKind::Socketioxide,
                 ServerKind::Node,

@@ -127,12 +127,37 @@ impl Report {
                 self.render_measure(&mut out, spec, &measure);
             }
         }
+        self.render_flavors(&mut out, &specs);
         let _ = write!(
             out,
             "\nServer's processor time for each unit; median of the rounds ± half the range. {}",
             self.validity()
         );
         out
+    }
+
+    /// What more than one thread costs, where servers with more took part.
+    fn render_flavors(&self, out: &mut String, specs: &[&Spec]) {
+        let kinds = self.servers.iter();
+        for (kind, most) in kinds.filter_map(|kind| Some((*kind, kind.flavor_max()?))) {
+            for spec in specs.iter().filter(|spec| !spec.needs_fresh_server()) {
+                let of = |sample: &Sample| Some(sample.nanos_per_unit());
+                let values = |kind| self.values(spec, kind, of);
+                let Some(ratio) = ratio(&values(kind), &values(ServerKind::Ours)) else {
+                    continue;
+                };
+                let verdict = if ratio <= most {
+                    "reached"
+                } else {
+                    "**missed**"
+                };
+                let (name, title) = (kind.name(), spec.title);
+                let _ = writeln!(
+                    out,
+                    "\n{name}, {title}: {ratio:.2} × one thread, target ≤ {most} ×, {verdict}"
+                );
+            }
+        }
     }
 
     fn render_measure(&self, out: &mut String, spec: &Spec, measure: &Measure) {
@@ -159,11 +184,17 @@ impl Report {
                 None => write!(out, " – |"),
             };
         }
+        let within = |kind, most| ratio(&ours, &values(kind)).map(|it| it <= most);
         let (target, reached) = match measure.goal {
             Goal::Floor(most) => (format!("≤ {most} × floor"), to_floor.map(|it| it <= most)),
             Goal::Socketioxide(most) => (
                 format!("≤ {most} × socketioxide"),
                 to_peer.map(|it| it <= most),
+            ),
+            Goal::Node(most) => (format!("≤ {most} × node"), within(ServerKind::Node, most)),
+            Goal::Nginx(most) => (
+                format!("≤ {most} × behind nginx"),
+                within(ServerKind::OursNginx, most),
             ),
             Goal::Absolute(most) => (
                 format!("≤ {most} {}", measure.unit),
@@ -211,7 +242,7 @@ fn sorted(values: &[f64]) -> Vec<f64> {
     sorted
 }
 
-fn median(values: &[f64]) -> Option<f64> {
+pub(crate) fn median(values: &[f64]) -> Option<f64> {
     let sorted = sorted(values);
     let upper = *sorted.get(sorted.len() / 2)?;
     let lower = *sorted.get(sorted.len().saturating_sub(1) / 2)?;
@@ -232,7 +263,7 @@ fn ratio(values: &[f64], to: &[f64]) -> Option<f64> {
     median(&ratios)
 }
 
-fn digits(value: f64) -> String {
+pub(crate) fn digits(value: f64) -> String {
     match value {
         _ if value >= 100.0 => format!("{value:.0}"),
         _ if value >= 10.0 => format!("{value:.1}"),

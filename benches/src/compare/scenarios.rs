@@ -1,9 +1,10 @@
 //! The scenarios with their targets. A target is a ratio to another server measured in the same run.
 
+use super::layer::Layer;
 use super::options::Options;
 use super::servers::ServerKind;
 use super::token::{SECRET, token};
-use crate::load::{Content, Dialect, Scenario};
+use crate::load::{CONTEXTLESS, Content, Dialect, OF_BROWSERS, Scenario};
 
 /// A scenario as the report knows it.
 #[derive(Debug)]
@@ -15,6 +16,7 @@ pub struct Spec {
     /// What is played.
     pub scenario: Scenario,
     pub(super) door: Door,
+    pub(super) layer: Layer,
     pub(super) goal: Goal,
 }
 
@@ -33,6 +35,10 @@ pub(super) enum Goal {
     Floor(f64),
     /// At most so many times socketioxide's.
     Socketioxide(f64),
+    /// At most so many times Node's.
+    Node(f64),
+    /// At most so many times what it costs behind nginx, nginx included.
+    Nginx(f64),
     /// At most this.
     Absolute(f64),
 }
@@ -46,17 +52,40 @@ const fn echo(bytes: usize, in_flight: usize, content: Content) -> Scenario {
 }
 
 const fn open(name: &'static str, title: &'static str, scenario: Scenario, goal: Goal) -> Spec {
+    over(Layer::Plain, name, title, scenario, goal)
+}
+
+const fn over(
+    layer: Layer,
+    name: &'static str,
+    title: &'static str,
+    scenario: Scenario,
+    goal: Goal,
+) -> Spec {
     Spec {
         name,
         title,
         scenario,
         door: Door::Open,
+        layer,
         goal,
     }
 }
 
+const fn broadcast(bytes: usize) -> Scenario {
+    Scenario::Broadcast {
+        clients: 1000,
+        rooms: 0,
+        bytes,
+    }
+}
+
+const fn idle(clients: usize) -> Scenario {
+    Scenario::Idle { clients, said: 0 }
+}
+
 /// All scenarios, in the order they run.
-pub const SCENARIOS: [Spec; 14] = [
+pub const SCENARIOS: [Spec; 21] = [
     open(
         VALIDITY,
         "echo, 16 B text, 4 in flight",
@@ -96,11 +125,7 @@ pub const SCENARIOS: [Spec; 14] = [
     open(
         "broadcast",
         "broadcast to 1,000, 128 B, per delivery",
-        Scenario::Broadcast {
-            clients: 1000,
-            rooms: 0,
-            bytes: 128,
-        },
+        broadcast(128),
         Goal::Floor(1.1),
     ),
     open(
@@ -124,6 +149,7 @@ pub const SCENARIOS: [Spec; 14] = [
         title: "connect with an HS256 token, close",
         scenario: Scenario::Connect,
         door: Door::Token,
+        layer: Layer::Plain,
         goal: Goal::Floor(1.4),
     },
     open(
@@ -141,8 +167,59 @@ pub const SCENARIOS: [Spec; 14] = [
     open(
         "idle",
         "bytes for each of 10,000 idle connections",
-        Scenario::Idle,
+        idle(10_000),
         Goal::Absolute(2048.0),
+    ),
+    over(
+        Layer::Tls,
+        "tls-echo16x4",
+        "over TLS: echo, 16 B text, 4 in flight",
+        echo(16, 4, Content::Text),
+        Goal::Nginx(0.5),
+    ),
+    over(
+        Layer::Tls,
+        "tls-broadcast",
+        "over TLS: broadcast to 1,000, 128 B, per delivery",
+        broadcast(128),
+        Goal::Nginx(0.5),
+    ),
+    over(
+        Layer::Tls,
+        "tls-idle",
+        "over TLS: bytes for each of 5,000 idle connections",
+        idle(5_000),
+        Goal::Absolute(12.0 * 1024.0),
+    ),
+    over(
+        Layer::Deflate(CONTEXTLESS),
+        "deflate-echo1kx4",
+        "compressed: echo, 1 KiB text, 4 in flight",
+        echo(1024, 4, Content::Text),
+        Goal::Node(0.3),
+    ),
+    open(
+        "broadcast1k",
+        "broadcast to 1,000, 1 KiB, per delivery",
+        broadcast(1024),
+        Goal::Floor(1.1),
+    ),
+    over(
+        Layer::Deflate(CONTEXTLESS),
+        "deflate-broadcast1k",
+        "compressed: broadcast to 1,000, 1 KiB, per delivery",
+        broadcast(1024),
+        Goal::Node(0.3),
+    ),
+    over(
+        Layer::Deflate(OF_BROWSERS),
+        "deflate-idle",
+        "compressed: bytes for each of 1,000 that have said 32 KiB",
+        Scenario::Idle {
+            clients: 1_000,
+            said: 32 * 1024,
+        },
+        Goal::Absolute(40_000.0),
     ),
     // The last is a small echo again: what has changed in between shows how steady the machine was.
     open(
@@ -191,11 +268,25 @@ impl Spec {
     }
 
     pub(super) fn needs_fresh_server(&self) -> bool {
-        self.scenario == Scenario::Idle
+        matches!(self.scenario, Scenario::Idle { .. })
     }
 
     /// Whether this server has what the scenario asks for.
     pub(super) fn suits(&self, kind: ServerKind) -> bool {
+        match self.layer {
+            Layer::Plain if kind == ServerKind::OursNginx => return false,
+            Layer::Plain => {}
+            Layer::Tls => {
+                return matches!(
+                    kind,
+                    ServerKind::Ours | ServerKind::OursNginx | ServerKind::Node
+                );
+            }
+            Layer::Deflate(_) => {
+                return kind == ServerKind::Node
+                    || (kind.is_ours() && kind != ServerKind::OursNginx);
+            }
+        }
         match (self.scenario, self.door) {
             (Scenario::Upgrade | Scenario::PollingEcho, _) => kind != ServerKind::Floor,
             (_, Door::Token) => kind.is_ours() || kind == ServerKind::Floor,

@@ -1,17 +1,16 @@
 //! The servers that take part: how each is built, started and ended.
 
 use std::error::Error;
-use std::io::{self, BufRead as _, BufReader, Read as _};
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use tokio_rustls::rustls::ClientConfig;
 
-use crate::load::{Failure, trusting};
-use crate::process::Process;
-use crate::sys;
+use super::layer::Layer;
+use super::nginx::Nginx;
+use crate::listening::Listening;
+use crate::load::{Dialect, Failure, Target, trusting};
+use crate::workspace::{build_measured, done, measured, peer, pem, root};
 
 /// Who takes part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,10 +19,16 @@ pub enum ServerKind {
     Ours,
     /// The same with TLS.
     OursTls,
+    /// The fixture on the engine's own listener, behind nginx that ends TLS.
+    OursNginx,
     /// The fixture behind hyper.
     OursHyper,
     /// The fixture behind axum.
     OursAxum,
+    /// The fixture on two current-thread runtimes that share the port.
+    OursShards,
+    /// The fixture on the multi-thread runtime, with two threads.
+    OursMulti,
     /// The yardstick.
     Floor,
     /// socketioxide behind hyper.
@@ -34,11 +39,14 @@ pub enum ServerKind {
     Bun,
 }
 
-const ALL: [ServerKind; 8] = [
+const ALL: [ServerKind; 11] = [
     ServerKind::Ours,
     ServerKind::OursTls,
+    ServerKind::OursNginx,
     ServerKind::OursHyper,
     ServerKind::OursAxum,
+    ServerKind::OursShards,
+    ServerKind::OursMulti,
     ServerKind::Floor,
     ServerKind::Socketioxide,
     ServerKind::Node,
@@ -49,10 +57,9 @@ const ALL: [ServerKind; 8] = [
 #[derive(Debug)]
 pub(super) struct Running {
     pub(super) kind: ServerKind,
-    pub(super) address: SocketAddr,
-    child: Child,
-    /// Kept, so that a server that says more than one line does not fail.
-    _stdout: BufReader<ChildStdout>,
+    pub(super) server: Listening,
+    nginx: Option<Nginx>,
+    is_secured: bool,
 }
 
 impl ServerKind {
@@ -68,8 +75,11 @@ impl ServerKind {
         match self {
             Self::Ours => "ours",
             Self::OursTls => "ours-tls",
+            Self::OursNginx => "ours-nginx",
             Self::OursHyper => "ours-hyper",
             Self::OursAxum => "ours-axum",
+            Self::OursShards => "ours-shards",
+            Self::OursMulti => "ours-multi",
             Self::Floor => "floor",
             Self::Socketioxide => "socketioxide",
             Self::Node => "node",
@@ -78,10 +88,24 @@ impl ServerKind {
     }
 
     pub(super) fn is_ours(self) -> bool {
-        matches!(
+        !matches!(
             self,
-            Self::Ours | Self::OursTls | Self::OursHyper | Self::OursAxum
+            Self::Floor | Self::Socketioxide | Self::Node | Self::Bun
         )
+    }
+
+    /// Whether it wants a core for each of its threads, and so shares one with the load.
+    pub(super) fn has_threads(self) -> bool {
+        self.flavor_max().is_some()
+    }
+
+    /// How many times what one thread costs a message may cost with more.
+    pub(super) fn flavor_max(self) -> Option<f64> {
+        match self {
+            Self::OursShards => Some(1.05),
+            Self::OursMulti => Some(1.25),
+            _ => None,
+        }
     }
 
     /// Builds it, or installs what it needs, where that has not been done.
@@ -90,19 +114,22 @@ impl ServerKind {
     ///
     /// When cargo or npm cannot be run, or fails.
     pub fn build(self) -> Result<(), Box<dyn Error>> {
-        let cargo = || {
-            let mut cargo = Command::new("cargo");
-            cargo.args(["build", "--profile", "measured", "--quiet"]);
-            cargo
-        };
         match self {
-            Self::Ours | Self::OursTls | Self::OursHyper | Self::OursAxum => {
-                done(cargo().args(["-p", "conformance-tests", "--bin", "fixture"]))
+            Self::Ours
+            | Self::OursTls
+            | Self::OursHyper
+            | Self::OursAxum
+            | Self::OursShards
+            | Self::OursMulti => build_measured("conformance-tests", &["--bin", "fixture"]),
+            Self::OursNginx => {
+                Nginx::find()?;
+                Self::Ours.build()
             }
-            Self::Floor => done(cargo().args(["-p", "benches", "--bin", "floor"])),
+            Self::Floor => build_measured("benches", &["--bin", "floor"]),
             Self::Socketioxide => done(
-                cargo()
-                    .args(["--locked", "--manifest-path"])
+                Command::new("cargo")
+                    .args(["build", "--profile", "measured", "--quiet", "--locked"])
+                    .arg("--manifest-path")
                     .arg(peer("socketioxide").join("Cargo.toml"))
                     .env("CARGO_TARGET_DIR", root().join("target/peers")),
             ),
@@ -116,25 +143,30 @@ impl ServerKind {
         }
     }
 
-    fn command(self, profile: &str) -> Command {
-        let measured = |name: &str| Command::new(root().join("target/measured").join(name));
+    fn command(self, profile: &str, layer: Layer) -> Command {
         let fixture = |listener: &str| {
-            let mut command = measured("fixture");
+            let mut command = Command::new(measured("fixture"));
             command.args(["--profile", profile, "--listener", listener, "--port", "0"]);
             command
         };
         match self {
-            Self::Ours => fixture("own"),
-            Self::OursTls => {
-                let mut command = fixture("tls");
-                command.env("TLS_CHAIN", pem("first.pem"));
-                command.env("TLS_KEY", pem("first.key.pem"));
-                command
-            }
+            Self::Ours if layer == Layer::Tls => fixture("tls"),
+            Self::Ours | Self::OursNginx => fixture("own"),
+            Self::OursTls => fixture("tls"),
             Self::OursHyper => fixture("hyper"),
             Self::OursAxum => fixture("axum"),
+            Self::OursShards => {
+                let mut command = fixture("own");
+                command.args(["--flavor", "shards"]);
+                command
+            }
+            Self::OursMulti => {
+                let mut command = fixture("own");
+                command.args(["--flavor", "multi"]);
+                command
+            }
             Self::Floor => {
-                let mut command = measured("floor");
+                let mut command = Command::new(measured("floor"));
                 command.args(["--port", "0"]);
                 command
             }
@@ -155,114 +187,97 @@ impl ServerKind {
     }
 
     /// Starts it on a free port, on the core that this process is on.
-    pub(super) fn start(self, profile: &str, secret: &str) -> Result<Running, Box<dyn Error>> {
-        self.launch(self.command(profile), secret)
+    pub(super) fn start(
+        self,
+        profile: &str,
+        layer: Layer,
+        secret: &str,
+    ) -> Result<Running, Box<dyn Error>> {
+        self.launch(self.command(profile, layer), layer, secret)
     }
 
     /// Starts it under valgrind, which says at the end how many instructions it took.
     pub(super) fn start_counted(
         self,
         profile: &str,
+        layer: Layer,
         secret: &str,
     ) -> Result<Running, Box<dyn Error>> {
-        let plain = self.command(profile);
+        let plain = self.command(profile, layer);
         let mut counted = Command::new("valgrind");
         counted
             .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
             .arg(plain.get_program())
             .args(plain.get_args())
             .stderr(Stdio::piped());
-        self.launch(counted, secret)
+        self.launch(counted, layer, secret)
     }
 
-    fn launch(self, mut command: Command, secret: &str) -> Result<Running, Box<dyn Error>> {
-        let mut child = command
+    fn launch(
+        self,
+        mut command: Command,
+        layer: Layer,
+        secret: &str,
+    ) -> Result<Running, Box<dyn Error>> {
+        let is_secured = match self {
+            Self::OursNginx => false,
+            Self::OursTls => true,
+            _ => layer == Layer::Tls,
+        };
+        if is_secured {
+            command.env("TLS_CHAIN", pem("first.pem"));
+            command.env("TLS_KEY", pem("first.key.pem"));
+        }
+        if layer.offer().is_some() {
+            command.env("DEFLATE_THRESHOLD", "1024");
+        }
+        command
             .env("NO_AUTH_EVENT", "1")
             .env("PING_INTERVAL", "25000")
             .env("PING_TIMEOUT", "20000")
             .env("JWT_SECRET", secret)
-            .env("RUST_LOG", "off")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let stdout = child.stdout.take().ok_or("no output to read")?;
-        let mut stdout = BufReader::new(stdout);
-        let mut line = String::new();
-        stdout.read_line(&mut line)?;
-        match line
-            .trim()
-            .strip_prefix("listening on ")
-            .map(str::parse::<SocketAddr>)
-        {
-            Some(Ok(address)) => Ok(Running {
-                kind: self,
-                address,
-                child,
-                _stdout: stdout,
-            }),
-            _ => {
-                child.kill()?;
-                child.wait()?;
-                Err(format!("it says {line:?}").into())
-            }
-        }
+            .env("RUST_LOG", "off");
+        let server = Listening::start(&mut command)?;
+        let nginx = match self {
+            Self::OursNginx => Some(Nginx::start(server.address)?),
+            _ => None,
+        };
+        Ok(Running {
+            kind: self,
+            is_secured: is_secured || nginx.is_some(),
+            nginx,
+            server,
+        })
     }
-}
-
-/// A file that the tests of TLS have.
-fn pem(name: &str) -> PathBuf {
-    root().join("engineio/tests/pem").join(name)
 }
 
 impl Running {
     /// How its TLS is spoken with.
-    pub(super) fn tls(&self) -> Result<Option<Arc<ClientConfig>>, Failure> {
-        match self.kind {
-            ServerKind::OursTls => trusting(&pem("root.pem"))
-                .map(Some)
-                .map_err(|error| Failure::Wrong(error.to_string())),
-            _ => Ok(None),
+    fn tls(&self) -> Result<Option<Arc<ClientConfig>>, Failure> {
+        if !self.is_secured {
+            return Ok(None);
         }
+        trusting(&pem("root.pem"))
+            .map(Some)
+            .map_err(|error| Failure::Wrong(error.to_string()))
     }
 
-    pub(super) fn process(&self) -> Process {
-        Process(self.child.id())
+    /// It, as the load sees it. `auth` is what clients say of themselves.
+    pub(super) fn target(
+        &self,
+        layer: Layer,
+        auth: String,
+        dialect: Dialect,
+    ) -> Result<Target, Failure> {
+        let nginx = self.nginx.as_ref();
+        Ok(Target {
+            address: nginx.map_or(self.server.address, |nginx| nginx.address),
+            process: self.server.process(),
+            dialect,
+            auth,
+            tls: self.tls()?,
+            deflate: layer.offer(),
+            proxy: nginx.map(Nginx::process),
+        })
     }
-
-    /// Ends it; what it said on standard error, where that is kept.
-    pub(super) fn end(mut self) -> io::Result<String> {
-        sys::terminate(self.child.id())?;
-        let mut said = String::new();
-        if let Some(mut stderr) = self.child.stderr.take() {
-            stderr.read_to_string(&mut said)?;
-        }
-        Ok(said)
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // It may have ended already.
-        let _ = sys::terminate(self.child.id());
-        let _ = self.child.wait();
-    }
-}
-
-fn done(command: &mut Command) -> Result<(), Box<dyn Error>> {
-    let status = command.current_dir(root()).status()?;
-    if status.success() {
-        Ok(())
-    } else {
-        Err(format!("{command:?} failed").into())
-    }
-}
-
-/// The workspace.
-fn root() -> PathBuf {
-    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
-    package.parent().unwrap_or(package).to_owned()
-}
-
-fn peer(name: &str) -> PathBuf {
-    root().join("benches/peers").join(name)
 }

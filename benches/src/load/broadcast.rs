@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::deflate;
 use super::latency::Latencies;
 use super::net::{Link, Net, Play};
 use super::session::{keep_house, open_sessions};
@@ -39,7 +40,7 @@ pub(super) fn play(
     }
     let mut net = Net::new(target)?;
     let links = open_sessions(&mut net, target, clients)?;
-    let text = "x".repeat(bytes);
+    let text = target.text(bytes);
     let mut broadcast = Broadcast {
         rooms: Vec::new(),
         room_of: vec![0; links.len()],
@@ -54,28 +55,28 @@ pub(super) fn play(
         } else {
             format!("42[\"roomcast\",\"r{number}\",\"{text}\"]")
         };
-        broadcast.add_room(members, &event);
+        broadcast.add_room(members, target.frame(&event));
     }
     if rooms > 0 {
         join(&mut net, &links, &broadcast.room_of)?;
     }
     broadcast.run(&mut net, time / 5)?;
     let warm_up_units = std::mem::take(&mut broadcast.units);
-    let before = target.process.cpu_nanos()?;
+    let before = target.cpu_nanos()?;
     let started = Instant::now();
     broadcast.run(&mut net, time)?;
     Ok(Sample {
         units: broadcast.units,
         warm_up_units,
         wall: started.elapsed(),
-        cpu_nanos: target.process.cpu_nanos()? - before,
+        cpu_nanos: target.cpu_nanos()? - before,
         latencies: Latencies::default(),
         resident: None,
     })
 }
 
 impl Broadcast {
-    fn add_room(&mut self, members: &[Link], event: &str) {
+    fn add_room(&mut self, members: &[Link], request: Vec<u8>) {
         for link in members {
             if let Some(place) = self.room_of.get_mut(*link) {
                 *place = self.rooms.len();
@@ -84,7 +85,7 @@ impl Broadcast {
         self.rooms.push(Room {
             sender: members.first().copied().unwrap_or_default(),
             members: members.len(),
-            request: wire::frame(opcode::TEXT, event.as_bytes()),
+            request,
             outstanding: 0,
         });
     }
@@ -117,7 +118,7 @@ impl Play for Broadcast {
         let mut taken = 0;
         while let Some((frame, length)) = wire::read_frame(bytes.get(taken..).unwrap_or_default()) {
             taken += length;
-            if frame.payload != self.answer {
+            if !deflate::is_expected(frame, &mut self.answer) {
                 keep_house(net, link, frame)?;
                 continue;
             }

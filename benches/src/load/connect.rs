@@ -31,14 +31,14 @@ pub(super) fn play(target: &Target, time: Duration) -> Result<Sample, Failure> {
     };
     connect.run(&mut net, time / 5)?;
     let warm_up_units = std::mem::take(&mut connect.units);
-    let before = target.process.cpu_nanos()?;
+    let before = target.cpu_nanos()?;
     let started = Instant::now();
     connect.run(&mut net, time)?;
     Ok(Sample {
         units: connect.units,
         warm_up_units,
         wall: started.elapsed(),
-        cpu_nanos: target.process.cpu_nanos()? - before,
+        cpu_nanos: target.cpu_nanos()? - before,
         latencies: Latencies::default(),
         resident: None,
     })

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::deflate;
 use super::latency::Latencies;
 use super::net::{Link, Net, Play};
 use super::scenario::Content;
@@ -19,14 +20,14 @@ struct Exchange {
 }
 
 impl Exchange {
-    fn new(dialect: Dialect, content: Content, bytes: usize) -> Self {
-        let text = "x".repeat(bytes);
+    fn new(target: &Target, content: Content, bytes: usize) -> Self {
+        let text = target.text(bytes);
         let data = vec![0x5a; bytes];
         let mut request = Vec::new();
-        let answer = match (dialect, content) {
+        let answer = match (target.dialect, content) {
             (Dialect::Engine, Content::Text) => {
                 let message = format!("4{text}").into_bytes();
-                wire::write_frame(&mut request, opcode::TEXT, &message);
+                request = target.frame(&format!("4{text}"));
                 vec![(opcode::TEXT, message)]
             }
             (Dialect::Engine, Content::Binary) => {
@@ -35,7 +36,7 @@ impl Exchange {
             }
             (Dialect::Socket, Content::Text) => {
                 let event = format!("42[\"message\",\"{text}\"]");
-                wire::write_frame(&mut request, opcode::TEXT, event.as_bytes());
+                request = target.frame(&event);
                 let back = format!("42[\"message-back\",\"{text}\"]");
                 vec![(opcode::TEXT, back.into_bytes())]
             }
@@ -82,7 +83,7 @@ pub(super) fn play(
 ) -> Result<Sample, Failure> {
     let mut net = Net::new(target)?;
     let links = open_sessions(&mut net, target, CLIENTS)?;
-    let exchange = Exchange::new(target.dialect, content, bytes);
+    let exchange = Exchange::new(target, content, bytes);
     let mut echo = Echo {
         requests: exchange.request.repeat(in_flight),
         request_bytes: exchange.request.len(),
@@ -96,14 +97,14 @@ pub(super) fn play(
     echo.run(&mut net, &links, in_flight, time / 5)?;
     let warm_up_units = std::mem::take(&mut echo.units);
     echo.latencies = Latencies::default();
-    let before = target.process.cpu_nanos()?;
+    let before = target.cpu_nanos()?;
     let started = Instant::now();
     echo.run(&mut net, &links, in_flight, time)?;
     Ok(Sample {
         units: echo.units,
         warm_up_units,
         wall: started.elapsed(),
-        cpu_nanos: target.process.cpu_nanos()? - before,
+        cpu_nanos: target.cpu_nanos()? - before,
         latencies: echo.latencies,
         resident: None,
     })
@@ -153,19 +154,17 @@ impl Play for Echo {
             let Some(client) = self.clients.get_mut(link) else {
                 break;
             };
-            match self.answer.get(client.parts) {
-                Some((opcode, payload))
-                    if client.outstanding > 0
-                        && *opcode == frame.opcode
-                        && payload == frame.payload =>
-                {
-                    client.parts += 1;
-                }
-                _ => {
-                    keep_house(net, link, frame)?;
-                    continue;
-                }
+            let awaited = self.answer.get_mut(client.parts);
+            let is_awaited = awaited.is_some_and(|(opcode, payload)| {
+                client.outstanding > 0
+                    && *opcode == frame.opcode
+                    && deflate::is_expected(frame, payload)
+            });
+            if !is_awaited {
+                keep_house(net, link, frame)?;
+                continue;
             }
+            client.parts += 1;
             if client.parts == self.answer.len() {
                 client.parts = 0;
                 client.outstanding -= 1;
@@ -193,10 +192,20 @@ impl Play for Echo {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::process::Process;
 
     #[test]
     fn an_attachment_is_two_frames_each_way() {
-        let exchange = Exchange::new(Dialect::Socket, Content::Binary, 128);
+        let target = Target {
+            address: ([127, 0, 0, 1], 0).into(),
+            process: Process(0),
+            dialect: Dialect::Socket,
+            auth: String::new(),
+            tls: None,
+            deflate: None,
+            proxy: None,
+        };
+        let exchange = Exchange::new(&target, Content::Binary, 128);
         let kinds: Vec<u8> = exchange.answer.iter().map(|(opcode, _)| *opcode).collect();
         assert_eq!(kinds, [opcode::TEXT, opcode::BINARY]);
         let event = r#"451-["message",{"_placeholder":true,"num":0}]"#;

@@ -1,7 +1,9 @@
 //! The load generator: a minimal client, cheaper than any server, and the scenarios it plays.
 
 mod broadcast;
+pub(crate) mod cluster;
 mod connect;
+mod deflate;
 mod echo;
 mod idle;
 mod latency;
@@ -9,10 +11,12 @@ mod net;
 mod polling;
 mod scenario;
 mod session;
+pub(crate) mod storm;
 mod target;
 
 use std::time::Duration;
 
+pub use deflate::{CONTEXTLESS, OF_BROWSERS};
 pub use latency::Latencies;
 pub use scenario::{Content, Scenario};
 pub use target::{Dialect, Failure, Sample, Target, trusting};
@@ -37,6 +41,6 @@ pub fn play(target: &Target, scenario: Scenario, time: Duration) -> Result<Sampl
         Scenario::Connect => connect::play(target, time),
         Scenario::Upgrade => polling::play_upgrade(target, time),
         Scenario::PollingEcho => polling::play_echo(target, time),
-        Scenario::Idle => idle::play(target),
+        Scenario::Idle { clients, said } => idle::play(target, clients, said),
     }
 }

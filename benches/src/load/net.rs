@@ -126,6 +126,11 @@ impl Net {
         })
     }
 
+    /// Connections from now on are made to this server.
+    pub(super) fn aim(&mut self, address: SocketAddr) {
+        self.address = address;
+    }
+
     pub(super) fn connect(&mut self) -> io::Result<Link> {
         let source = 1 + (self.opened % SOURCES) as u8;
         self.opened = self.opened.wrapping_add(1);
@@ -167,18 +172,27 @@ impl Net {
 
     /// Waits for events and plays them.
     pub(super) fn turn(&mut self, play: &mut impl Play) -> Result<(), Failure> {
-        let count = self.epoll.wait(Some(SILENCE_MAX))?;
-        if count == 0 {
+        if !self.turn_within(play, SILENCE_MAX)? {
             return Err(Failure::Wrong(format!(
                 "the server was silent for {SILENCE_MAX:?}"
             )));
         }
+        Ok(())
+    }
+
+    /// Plays the events of this time, in whole milliseconds; whether there were any.
+    pub(super) fn turn_within(
+        &mut self,
+        play: &mut impl Play,
+        time: Duration,
+    ) -> Result<bool, Failure> {
+        let count = self.epoll.wait(Some(time))?;
         for index in 0..count {
             if let Some(ready) = self.epoll.event(index) {
                 self.attend(ready, play)?;
             }
         }
-        Ok(())
+        Ok(count > 0)
     }
 
     fn attend(&mut self, ready: Ready, play: &mut impl Play) -> Result<(), Failure> {

@@ -143,14 +143,14 @@ fn measure(
 ) -> Result<Sample, Failure> {
     let mut net = Net::new(target)?;
     let warm_up_units = run(&mut net, time / 5)?;
-    let before = target.process.cpu_nanos()?;
+    let before = target.cpu_nanos()?;
     let started = Instant::now();
     let units = run(&mut net, time)?;
     Ok(Sample {
         units,
         warm_up_units,
         wall: started.elapsed(),
-        cpu_nanos: target.process.cpu_nanos()? - before,
+        cpu_nanos: target.cpu_nanos()? - before,
         latencies: Latencies::default(),
         resident: None,
     })

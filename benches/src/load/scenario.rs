@@ -27,8 +27,13 @@ pub enum Scenario {
     Upgrade,
     /// A message comes back through a waiting poll.
     PollingEcho,
-    /// Resident bytes for each of 10,000 connected clients, and after they have left.
-    Idle,
+    /// Resident bytes for each connected client, and after they have left.
+    Idle {
+        /// Sockets connected.
+        clients: usize,
+        /// Bytes of the text that each has said, and heard back, before nothing more is said; 0 for none.
+        said: usize,
+    },
 }
 
 /// What an echoed message is made of.

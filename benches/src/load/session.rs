@@ -37,24 +37,48 @@ enum Stage {
 pub(super) struct Opener {
     dialect: Dialect,
     request: Vec<u8>,
-    connect: Vec<u8>,
+    /// What joins the namespace; more than one where clients say who they are.
+    connects: Vec<Vec<u8>>,
+    /// By link.
     stages: Vec<Stage>,
+    connect_of: Vec<usize>,
 }
 
 impl Opener {
     pub(super) fn new(target: &Target) -> Self {
+        Self::with(target, [target.connect_packet()])
+    }
+
+    /// For clients each of which joins with a packet of its own.
+    pub(super) fn with(target: &Target, packets: impl IntoIterator<Item = String>) -> Self {
+        let packets = packets.into_iter();
         Self {
             dialect: target.dialect,
-            request: wire::upgrade_request(&target.path("websocket")),
-            connect: wire::frame(opcode::TEXT, target.connect_packet().as_bytes()),
+            request: match target.deflate {
+                Some(offer) => wire::upgrade_request_with(&target.path("websocket"), offer),
+                None => wire::upgrade_request(&target.path("websocket")),
+            },
+            connects: packets
+                .map(|packet| wire::frame(opcode::TEXT, packet.as_bytes()))
+                .collect(),
             stages: Vec::new(),
+            connect_of: Vec::new(),
         }
     }
 
     pub(super) fn start(&mut self, net: &mut Net) -> Result<Link, Failure> {
+        self.start_as(net, 0)
+    }
+
+    /// Starts the client with this packet.
+    pub(super) fn start_as(&mut self, net: &mut Net, packet: usize) -> Result<Link, Failure> {
         let link = net.connect()?;
         if self.stages.len() <= link {
             self.stages.resize(link + 1, Stage::Http);
+            self.connect_of.resize(link + 1, 0);
+        }
+        if let Some(place) = self.connect_of.get_mut(link) {
+            *place = packet;
         }
         self.set(link, Stage::Http);
         net.send(link, &self.request)?;
@@ -101,12 +125,21 @@ impl Opener {
                 break;
             };
             taken += length;
-            match (stage, frame.payload) {
+            // What a server compresses at this time can only be what is awaited.
+            let payload: &[u8] = match stage {
+                Stage::Open if frame.is_compressed => b"0",
+                _ if frame.is_compressed => b"40",
+                _ => frame.payload,
+            };
+            match (stage, payload) {
                 (Stage::Open, [b'0', ..]) if self.dialect == Dialect::Engine => {
                     self.set(link, Stage::Ready);
                 }
                 (Stage::Open, [b'0', ..]) => {
-                    net.send(link, &self.connect)?;
+                    let packet = self.connect_of.get(link).copied().unwrap_or_default();
+                    if let Some(packet) = self.connects.get(packet) {
+                        net.send(link, packet)?;
+                    }
                     self.set(link, Stage::Namespace);
                 }
                 (Stage::Namespace, [b'4', b'0', ..]) => self.set(link, Stage::Ready),

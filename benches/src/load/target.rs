@@ -11,8 +11,10 @@ use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
+use super::deflate;
 use super::latency::Latencies;
 use crate::process::Process;
+use crate::wire::{self, opcode};
 
 /// What is spoken above WebSocket frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +38,42 @@ pub struct Target {
     pub auth: String,
     /// How TLS is spoken, where it is.
     pub tls: Option<Arc<ClientConfig>>,
+    /// What is offered of permessage-deflate, where messages are to be compressed.
+    pub deflate: Option<&'static str>,
+    /// A proxy in front of the server, whose time and memory are counted with it.
+    pub proxy: Option<Process>,
+}
+
+impl Target {
+    /// Nanoseconds of a core, so far.
+    pub(super) fn cpu_nanos(&self) -> io::Result<u64> {
+        let proxy = self.proxy.map_or(Ok(0), Process::cpu_nanos)?;
+        Ok(proxy + self.process.cpu_nanos()?)
+    }
+
+    /// Resident bytes.
+    pub(super) fn resident_bytes(&self) -> io::Result<u64> {
+        let proxy = self.proxy.map_or(Ok(0), Process::resident_bytes)?;
+        Ok(proxy + self.process.resident_bytes()?)
+    }
+
+    /// A text of this many bytes: one that can be compressed like others, where it is.
+    pub(super) fn text(&self, bytes: usize) -> String {
+        if self.deflate.is_some() {
+            deflate::text(bytes)
+        } else {
+            "x".repeat(bytes)
+        }
+    }
+
+    /// The frame of a text, compressed where that was agreed on.
+    pub(super) fn frame(&self, text: &str) -> Vec<u8> {
+        if self.deflate.is_some() {
+            wire::compressed_frame(opcode::TEXT, &deflate::compressed(text.as_bytes()))
+        } else {
+            wire::frame(opcode::TEXT, text.as_bytes())
+        }
+    }
 }
 
 /// Speaks TLS with a server whose certificate is for `localhost` and signed by the root in this file.

@@ -111,6 +111,8 @@ struct Deflated {
     ws: WebSocket,
     inflate: Decompress,
     deflate: Compress,
+    /// What was sent before must not be referred to.
+    is_contextless: bool,
 }
 
 impl Deflated {
@@ -120,8 +122,10 @@ impl Deflated {
         let ws = c.websocket_by(request).await?;
         let agreed = ws.response.value("Sec-WebSocket-Extensions").unwrap_or_default();
         ensure(agreed.starts_with("permessage-deflate"), "permessage-deflate", ws.response.shown())?;
+        let is_contextless = agreed.contains("client_no_context_takeover");
         let mut this = Self {
             ws,
+            is_contextless,
             inflate: Decompress::new(false),
             deflate: Compress::new(Compression::default(), false),
         };
@@ -137,6 +141,9 @@ impl Deflated {
             .compress_vec(text, &mut out, FlushCompress::Sync)
             .map_err(|error| Failure::unmet("compressible text", error))?;
         out.truncate(out.len().saturating_sub(TAIL.len()));
+        if self.is_contextless {
+            self.deflate.reset();
+        }
         Ok(out.into())
     }
 

@@ -25,6 +25,7 @@ const SOCKETIO: House = House {
         &[
             "atomic",
             "clock",
+            "few",
             "id",
             "lock",
             "queue",
@@ -53,12 +54,14 @@ const ENGINE_CRATE: House = House {
         &[
             "buffers",
             "fields",
+            "header_list",
             "lock",
             "owed",
             "random",
             "session_id",
             "trace",
             "transport",
+            "zlib",
         ],
         &["packet", "send_options"],
         &["jsonp", "payload", "websocket"],
@@ -178,6 +181,34 @@ fn what_a_folder_uses_is_below_it() {
                 .into_iter()
                 .map(|problem| format!("{}: {problem}", house.package)),
         );
+    }
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
+}
+
+/// What the root of a crate only shows to the outside has a place of its own, and is named there by what is inside.
+#[test]
+fn nothing_inside_goes_out_by_the_front_door() {
+    let mut problems = Vec::new();
+    for package in ["engineio", "auth", "socketio"] {
+        let sources = Sources::of(package);
+        let insides = sources.modules.iter().filter(|module| {
+            let room = module.file.with_extension("");
+            !["lib", "models"]
+                .iter()
+                .any(|outside| room.starts_with(outside))
+        });
+        for module in insides {
+            let shown = module
+                .named()
+                .filter(|path| sources.is_shown_by_the_root(path));
+            problems.extend(shown.map(|path| {
+                format!(
+                    "{package}: {} names {}",
+                    module.file.display(),
+                    path.join("::")
+                )
+            }));
+        }
     }
     assert!(problems.is_empty(), "{}", problems.join("\n"));
 }

@@ -52,6 +52,13 @@ pub(crate) struct Module {
     paths: BTreeSet<Segments>,
 }
 
+impl Module {
+    /// The paths that it imports and names.
+    pub(crate) fn named(&self) -> impl Iterator<Item = &Segments> {
+        self.imports.values().flatten().chain(&self.paths)
+    }
+}
+
 /// The modules of one crate.
 pub(crate) struct Sources {
     pub(crate) modules: Vec<Module>,
@@ -248,12 +255,31 @@ impl Sources {
         }
     }
 
+    /// Whether a path goes through what the crate's root shows to the outside: a re-export of it, or a module in its file
+    /// that consists of such.
+    pub(crate) fn is_shown_by_the_root(&self, path: &[String]) -> bool {
+        let [first, name, ..] = path else {
+            return false;
+        };
+        let Some(root) = self.modules.first().filter(|_| first == "crate") else {
+            return false;
+        };
+        let is_face = |id: &ModuleId| {
+            let module = &self.modules[*id];
+            module.file == root.file && module.defined.is_empty()
+        };
+        match root.children.get(name) {
+            Some(children) => children.iter().any(is_face),
+            None => root.imports.contains_key(name),
+        }
+    }
+
     /// Which file uses which, with one of the paths by which it does. A module that is only passed through does not
     /// count: what is named behind it does, where it is defined.
     pub(crate) fn arrows(&self) -> Arrows {
         let mut arrows = BTreeMap::new();
         for (id, module) in self.modules.iter().enumerate() {
-            for path in module.imports.values().flatten().chain(&module.paths) {
+            for path in module.named() {
                 for target in self.resolve(id, path) {
                     let Target::Item(defines, _) = target else {
                         continue;

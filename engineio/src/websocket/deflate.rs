@@ -17,4 +17,4 @@ mod absent;
 pub(crate) use absent::{Deflater, Inflater};
 
 pub use negotiate::PerMessageDeflate;
-pub(crate) use negotiate::{Settings, negotiate};
+pub(crate) use negotiate::{Settings, WINDOWS, negotiate};

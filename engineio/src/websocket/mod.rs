@@ -22,7 +22,7 @@ mod mask;
 pub use deflate::PerMessageDeflate;
 
 pub(crate) use decode::{Decoder, Event};
-pub(crate) use deflate::{Deflater, Inflater, Settings, negotiate};
+pub(crate) use deflate::{Deflater, Inflater, Settings, WINDOWS, negotiate};
 pub(crate) use encode::{
     HEADER_ROOM, finish_text_frame, split_frame, write_close, write_compressed_frame, write_frame,
     write_header,

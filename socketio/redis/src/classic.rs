@@ -124,9 +124,9 @@ impl Adapter for Classic {
             }
             running
                 .link
-                .want(subscriptions.map(|(subscription, _)| subscription));
+                .subscribe(subscriptions.map(|(subscription, _)| subscription))
         });
-        Box::pin(async { opened })
+        Box::pin(async { opened?.await })
     }
 
     //= RED-CH-06

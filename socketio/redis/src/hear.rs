@@ -184,6 +184,7 @@ async fn subscribe_all(
             if !moved.is_empty() {
                 shared.moved(moved);
             }
+            shared.tell_confirmed();
             continue;
         }
         shared.settle();

@@ -34,6 +34,9 @@
 //! nowhere for a client that has a subject. Those of this library say both, which Node ignores: with servers of Node in the cluster a
 //! client that knows a private id gets its session there without being asked who it is.
 //!
+//! A server that has not noticed that its client is elsewhere keeps what it had, until it hears of it. By a script (`EVAL`), what
+//! it keeps does not take the place of what its client has now.
+//!
 //! # Redis Cluster and Redis Sentinel
 //!
 //! [`Deployment::cluster`] is a Redis Cluster, and all three adapters go on while its slots move from server to server:
@@ -66,7 +69,7 @@
 //! +publish +pubsub &<prefix>#* &<prefix>-request#* &<prefix>-response#* &<prefix>-server#`, and `&<prefix>#<namespace>#*`
 //! literally for each namespace. For the sharded one it is `+ssubscribe +sunsubscribe +spublish +pubsub &<prefix>#*
 //! &<prefix>-server#`. For
-//! streams it is `+xadd +xread +xrange +xrevrange +get +set +del +subscribe +unsubscribe +publish +pubsub ~<stream>* ~<session prefix>*
+//! streams it is `+xadd +xread +xrange +xrevrange +eval +get +set +del +subscribe +unsubscribe +publish +pubsub ~<stream>* ~<session prefix>*
 //! &<prefix>#* &<prefix>-server#`, or the sharded commands of those names. In a Redis Cluster it is `+cluster|slots` as well, and
 //! `+asking` for streams. What is refused is told as [`Refused`], and tried again.
 

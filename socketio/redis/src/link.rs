@@ -176,6 +176,8 @@ pub(crate) struct Shared {
     pub(crate) stale: Notify,
     /// Something was subscribed anew since all was.
     was_deaf: AtomicBool,
+    /// Subscriptions were confirmed, refused or given up, or a connection was lost.
+    confirmed: watch::Sender<()>,
     condition: watch::Sender<Condition>,
     waiting: AtomicUsize,
     waiting_bytes: AtomicUsize,
@@ -226,6 +228,7 @@ impl Link {
             topology: watch::Sender::new(topology),
             stale: Notify::new(),
             was_deaf: AtomicBool::new(true),
+            confirmed: watch::Sender::default(),
             condition: watch::Sender::new(Condition::default()),
             waiting: AtomicUsize::new(0),
             waiting_bytes: AtomicUsize::new(0),
@@ -280,6 +283,28 @@ impl Link {
         for subscription in subscriptions {
             let place = hearing.places.give_up(&subscription);
             hearing.tell(place.as_ref());
+        }
+        drop(hearing);
+        self.shared.tell_confirmed();
+    }
+
+    /// Wants these, at once. The future resolves when they are confirmed, or there is nothing to wait for: Redis is away, or
+    /// does not allow them.
+    //= RDS-08
+    pub(crate) fn subscribe<const N: usize>(
+        &self,
+        subscriptions: [Subscription; N],
+    ) -> impl Future<Output = Result<(), AdapterError>> + Send + '_ {
+        let mut confirmed = self.shared.confirmed.subscribe();
+        self.want(subscriptions.clone());
+        async move {
+            for subscription in subscriptions {
+                while lock(&self.shared.hearing).places.is_awaited(&subscription) {
+                    // Its sender is here.
+                    let _ = confirmed.changed().await;
+                }
+            }
+            Ok(())
         }
     }
 
@@ -548,6 +573,7 @@ impl Shared {
         for ear in hearing.ears.values() {
             ear.tell();
         }
+        self.tell_confirmed();
     }
 
     /// Something to be done about what an ear hears. `None` if it is retired: its server, should it come back, has another.
@@ -622,8 +648,14 @@ impl Shared {
         }
         if self.was_deaf.swap(false, Ordering::AcqRel) {
             lock(&self.counts).back_at = Some(Instant::now());
-            self.tell_connected();
         }
+        // Who lost another connection while something was not confirmed yet has told that none is there.
+        self.tell_connected();
+    }
+
+    /// Whoever waits for a subscription looks again.
+    pub(crate) fn tell_confirmed(&self) {
+        self.confirmed.send_replace(());
     }
 
     pub(crate) fn server(&self) -> Option<&ClusterHandle> {
@@ -668,8 +700,9 @@ impl Shared {
 
     /// Connections were made or lost.
     pub(crate) fn tell_connected(&self) {
+        let is_ready = self.condition.borrow().is_ready();
         if let Some(server) = self.server.get() {
-            server.set_connected(self.condition.borrow().is_ready());
+            server.set_connected(is_ready);
         }
     }
 

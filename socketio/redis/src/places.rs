@@ -170,6 +170,15 @@ impl<T: Copy + Ord> Places<T> {
         !moving.is_empty()
     }
 
+    /// Whether there is anything to wait for before it is confirmed: neither without a connection, nor when it was refused or is
+    /// not wanted any more.
+    pub(crate) fn is_awaited(&self, subscription: &Subscription) -> bool {
+        let place = self.place(subscription);
+        let place = place.filter(|node| self.up.contains(node));
+        let table = place.and_then(|node| self.tables.get(&node));
+        table.is_some_and(|table| table.is_awaited(subscription))
+    }
+
     /// True when all that is wanted is confirmed.
     pub(crate) fn is_settled(&self) -> bool {
         self.homeless.is_empty() && self.tables.values().all(Table::is_settled)
@@ -181,6 +190,7 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
+    use crate::subscriptions::Step;
 
     fn node(number: u16) -> Node {
         Node::At("host".into(), number)
@@ -267,6 +277,40 @@ mod tests {
         assert!(!places.connected(&Node::Sole));
         assert!(!places.disconnected(&Node::Sole));
         assert!(!places.is_settled());
+    }
+
+    //= RDS-08 test
+    #[test]
+    fn a_subscription_is_awaited_over_a_connection_until_it_is_confirmed_refused_or_given_up() {
+        let channel = Subscription::new(Kind::Channel, "channel");
+        let step = Step {
+            subscription: channel.clone(),
+            subscribe: true,
+        };
+        let mut places = Places::<u32>::new(Topology::Sole);
+        places.want(&channel);
+        assert!(!places.is_awaited(&channel), "there is no connection");
+        places.connected(&Node::Sole);
+        assert!(places.is_awaited(&channel));
+        let table = places.table(&Node::Sole).unwrap();
+        assert_eq!(table.take(0, 9).len(), 1);
+        assert!(places.is_awaited(&channel), "it is not confirmed");
+        let table = places.table(&Node::Sole).unwrap();
+        table.finish(&step, Ok(()));
+        assert!(!places.is_awaited(&channel));
+        places.disconnected(&Node::Sole);
+        assert!(!places.is_awaited(&channel), "the connection was lost");
+        places.connected(&Node::Sole);
+        assert!(places.is_awaited(&channel), "another connection");
+        let table = places.table(&Node::Sole).unwrap();
+        assert_eq!(table.take(0, 9).len(), 1);
+        table.finish(&step, Err(5));
+        assert!(!places.is_awaited(&channel), "it was refused");
+        let table = places.table(&Node::Sole).unwrap();
+        assert_eq!(table.take(5, 9).len(), 1);
+        assert!(places.is_awaited(&channel), "it is tried again");
+        places.give_up(&channel);
+        assert!(!places.is_awaited(&channel), "nobody wants it");
     }
 
     /// Whatever comes, goes, moves and breaks: in the end all that is wanted is at its place, and nowhere else.

@@ -170,9 +170,9 @@ impl Adapter for Sharded {
             for subscription in &subscriptions {
                 running.routes.open(subscription, Scope::namespace(nsp));
             }
-            running.link.want(subscriptions);
+            running.link.subscribe(subscriptions)
         });
-        Box::pin(async { opened })
+        Box::pin(async { opened?.await })
     }
 
     fn close_namespace(&self, nsp: &str) -> BoxFuture<'_, Result<(), AdapterError>> {

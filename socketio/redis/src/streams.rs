@@ -32,6 +32,11 @@ const MAX_REDIRECTS: usize = 5;
 /// More than the sessions of a server that are saved at once.
 const MAX_WAITING: usize = 32_768;
 
+/// Keeps a session, unless one of a later life is there: a server that does not know yet that its client is elsewhere must not
+/// take away what that has there.
+//= STR-05
+const SAVE_SESSION: &str = include_str!("save_session.lua");
+
 /// Speaks with `@socket.io/redis-streams-adapter`. With [`recovery`](socketio::SocketIoBuilder::recovery) clients get back what
 /// they had on any server, also when theirs was killed.
 #[derive(Clone, Debug)]
@@ -417,9 +422,9 @@ impl Adapter for Streams {
             for subscription in &subscriptions {
                 running.routes.open(subscription, Scope::namespace(nsp));
             }
-            running.link.want(subscriptions);
+            running.link.subscribe(subscriptions)
         });
-        Box::pin(async { opened })
+        Box::pin(async { opened?.await })
     }
 
     fn close_namespace(&self, nsp: &str) -> BoxFuture<'_, Result<(), AdapterError>> {
@@ -474,13 +479,16 @@ impl SharedLog for Streams {
         let key = self.key(pid);
         let millis = lifetime.as_millis().clamp(1, u128::from(u64::MAX / 4));
         let saved = self.common.running().and_then(|running| {
+            let life = session.life.to_string();
             let kept = written(pid, session).encode();
             let kept = kept.map_err(AdapterError::Encode)?;
-            // The key has the private id in it, which is nobody's business.
-            let set = Command::new("SET", &*self.session_prefix)
-                .key(key)
-                .arg(kept);
-            running.link.say(set.arg("PX").arg(millis.to_string()))
+            // The key has the private id in it, which is nobody's business. The script goes along each time: a Redis that has
+            // forgotten it would refuse it by its name, when what comes behind it is on its way already.
+            let save = Command::new("EVAL", &*self.session_prefix);
+            let save = save.arg(SAVE_SESSION).arg("1").key(key);
+            running
+                .link
+                .say(save.arg(kept).arg(millis.to_string()).arg(life))
         });
         Box::pin(async { saved })
     }

@@ -234,6 +234,13 @@ impl<T: Copy + Ord> Table<T> {
         self.missing == 0
     }
 
+    /// Whether it is to be confirmed, and was not refused.
+    pub(crate) fn is_awaited(&self, subscription: &Subscription) -> bool {
+        let entry = self.entries.get(subscription);
+        entry.is_some_and(|entry| entry.is_wanted && entry.state != State::Present)
+            && !self.refused.contains_key(subscription)
+    }
+
     /// When something that was refused is to be tried again.
     pub(crate) fn next_retry(&self) -> Option<T> {
         self.refused.values().min().copied()

@@ -81,7 +81,13 @@ pub trait Adapter: Send + Sync + 'static {
     /// [`on_adapter_error`](crate::SocketIoBuilder::on_adapter_error); what was sent locally stays sent.
     fn publish(&self, message: ClusterMessage) -> BoxFuture<'_, Result<(), AdapterError>>;
 
-    /// Called before a namespace takes clients, for adapters with a channel for each.
+    /// Called before a namespace takes clients, for adapters with a channel for each. Resolves when it is heard: clients are let
+    /// in behind that, so that no question of another server misses the first of them.
+    ///
+    /// They wait no longer than the [`ready_timeout`](crate::cluster::ClusterSettings::ready_timeout), counted from this call, and
+    /// not at all while the adapter says that it is not [connected](ClusterHandle::set_connected). One that waits counts among
+    /// [`max_publishing`](crate::cluster::ClusterSettings::max_publishing), so it is to resolve when the bus is away.
+    //= RDS-08
     fn open_namespace(&self, nsp: &str) -> BoxFuture<'_, Result<(), AdapterError>> {
         let _ = nsp;
         Box::pin(async { Ok(()) })

@@ -157,8 +157,9 @@ impl Cluster {
         self.is_connected.load(Ordering::Acquire)
     }
 
-    pub(crate) fn set_connected(&self, is_connected: bool) {
-        self.is_connected.store(is_connected, Ordering::Release);
+    /// True if it was not so before.
+    pub(crate) fn set_connected(&self, is_connected: bool) -> bool {
+        self.is_connected.swap(is_connected, Ordering::AcqRel) != is_connected
     }
 
     #[cfg(feature = "metrics")]

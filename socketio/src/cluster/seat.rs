@@ -1,9 +1,10 @@
 //! One namespace's machine, behind its lock.
 
-use std::sync::Arc;
+use std::future::Future;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use super::adapter::WantedRooms;
 use super::error::AdapterError;
@@ -13,6 +14,7 @@ use crate::clock::now;
 use crate::codec::{OwnedArgs, RawArgs};
 use crate::id::SocketId;
 use crate::lock::Lock;
+use crate::proto::cluster::entrance::{self, Entrance};
 use crate::proto::cluster::entry::EntryId;
 use crate::proto::cluster::message::{ClusterBody, ClusterMessage, RequestId, Scope, ServerId};
 use crate::proto::cluster::node::{Input, Node, Output};
@@ -40,6 +42,7 @@ pub(crate) struct Seat {
     pub(crate) cluster: Arc<Cluster>,
     nsp: Arc<str>,
     pub(super) node: Lock<Node<Waiter>>,
+    entrance: Lock<Entrance<oneshot::Sender<()>>>,
     /// What the adapter is to be told of rooms.
     rooms: Lock<RoomChanges>,
 }
@@ -58,6 +61,7 @@ impl Seat {
             cluster: Arc::clone(cluster),
             nsp: Arc::clone(nsp),
             node: Lock::new(node),
+            entrance: Lock::new(Entrance::new(now(), cluster.settings.ready_timeout)),
             rooms: Lock::new(RoomChanges::default()),
         }
     }
@@ -66,15 +70,67 @@ impl Seat {
     pub(crate) fn open(self: &Arc<Self>) {
         let (cluster, nsp) = (Arc::clone(&self.cluster), Arc::clone(&self.nsp));
         // It may be closed again before the adapter is done.
-        let seat = Arc::downgrade(self);
+        let opening = Opening(Arc::downgrade(self));
         self.cluster.open_in_order(async move {
             cluster.adapter.open_namespace(&nsp).await?;
-            if let Some(seat) = seat.upgrade() {
+            if let Some(seat) = opening.0.upgrade() {
                 // Nobody has heard of it yet, so nobody wants anything of it.
                 seat.feed(Input::Opened, |_, _| {});
             }
+            drop(opening);
             Ok(())
         });
+    }
+
+    /// Lets a client in: `None` if nothing is to be waited for, else what resolves when it may come in.
+    pub(crate) fn enter(
+        self: &Arc<Self>,
+    ) -> Option<impl Future<Output = ()> + Send + 'static + use<>> {
+        if self.entrance.lock().is_open() {
+            return None;
+        }
+        let (waiter, mut entered) = oneshot::channel();
+        let is_connected = self.cluster.is_connected();
+        self.feed_entrance(entrance::Input::Enter {
+            waiter,
+            is_connected,
+        });
+        if entered.try_recv().is_ok() {
+            return None;
+        }
+        let seat = Arc::clone(self);
+        let until = self.entrance.lock().poll_timeout();
+        Some(async move {
+            let Some(until) = until else { return };
+            if tokio::time::timeout_at(until.into(), entered)
+                .await
+                .is_err()
+            {
+                seat.feed_entrance(entrance::Input::Timeout);
+            }
+        })
+    }
+
+    /// The bus was lost.
+    pub(crate) fn disconnected(&self) {
+        self.feed_entrance(entrance::Input::Lost);
+    }
+
+    fn feed_entrance(&self, input: entrance::Input<oneshot::Sender<()>>) {
+        let outputs: Vec<_> = {
+            let mut entrance = self.entrance.lock();
+            entrance.handle_input(now(), input);
+            std::iter::from_fn(|| entrance.poll_output()).collect()
+        };
+        for output in outputs {
+            match output {
+                // The client may be gone.
+                entrance::Output::LetIn(waiter) => {
+                    let _ = waiter.send(());
+                }
+                entrance::Output::TooLate => self.cluster.report(&AdapterError::TimedOut),
+            }
+        }
     }
 
     /// Takes it out of the cluster.
@@ -234,6 +290,17 @@ impl Seat {
     /// The same as the adapter says it.
     pub(super) async fn adapter_count(&self) -> Result<ServerCount, AdapterError> {
         self.cluster.adapter.server_count(&self.nsp).await
+    }
+}
+
+/// A namespace that the adapter opens. Clients may come in behind that, whatever came of it.
+struct Opening(Weak<Seat>);
+
+impl Drop for Opening {
+    fn drop(&mut self) {
+        if let Some(seat) = self.0.upgrade() {
+            seat.feed_entrance(entrance::Input::Settled);
+        }
     }
 }
 

@@ -33,8 +33,9 @@ impl ClusterSettings {
         self
     }
 
-    /// How long [`serve`](crate::SocketIo::serve) and [`ready`](crate::SocketIo::ready) wait for the adapter; 10 s by default.
-    /// Raising it keeps clients away longer while the bus cannot be reached.
+    /// How long [`serve`](crate::SocketIo::serve) and [`ready`](crate::SocketIo::ready) wait for the adapter, and the clients of a
+    /// namespace that has just been opened; 10 s by default. Raising it keeps clients away longer while the bus cannot be
+    /// reached.
     //= RDS-08
     pub fn ready_timeout(mut self, timeout: Duration) -> Self {
         self.ready_timeout = timeout;

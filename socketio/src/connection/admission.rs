@@ -19,6 +19,7 @@ use crate::authority::guard::Guard;
 use crate::authority::refused::{Evidence, Refused};
 use crate::authority::revoked::Mark;
 use crate::clock::{now, wall_clock};
+use crate::cluster::seat::Seat;
 use crate::id::SocketId;
 use crate::live::candidate::Accepted;
 use crate::live::client::{Auth, Client, Payload, Shell};
@@ -75,7 +76,7 @@ impl Client {
         found: Option<Lease<Space>>,
     ) {
         if let Some(space) = found.or_else(|| self.server.spaces.lease(&name)) {
-            return self.found(connection, now, ticket, space, payload);
+            return self.leased(connection, now, ticket, space, payload);
         }
         let families = self.server.families();
         if families.is_empty() {
@@ -114,7 +115,7 @@ impl Client {
             return self.pump(connection, now, not_found(ticket));
         };
         match self.server.lease_of(&family, name) {
-            Some(space) => self.found(connection, now, ticket, space, payload),
+            Some(space) => self.leased(connection, now, ticket, space, payload),
             None => {
                 let refusal = Refusal::TooManyNamespaces;
                 self.pump(connection, now, Input::NotFound { ticket, refusal });
@@ -122,8 +123,29 @@ impl Client {
         }
     }
 
+    /// Goes on in a namespace that is open, as soon as the other servers can reach it.
+    pub(super) fn leased(
+        &self,
+        connection: &Connection<Self>,
+        now: Instant,
+        ticket: Ticket,
+        space: Lease<Space>,
+        payload: Payload,
+    ) {
+        let Some(entered) = space.cluster.as_ref().and_then(Seat::enter) else {
+            return self.found(connection, now, ticket, space, payload);
+        };
+        let connection = connection.clone();
+        self.server.spawn(&self.runtime, async move {
+            entered.await;
+            let (client, now) = (connection.data(), self::now());
+            client.found(&connection, now, ticket, space, payload);
+            client.go_on(&connection, now);
+        });
+    }
+
     /// Makes the socket of a CONNECT, and collects its credential where there is a policy; else it calls no user code.
-    pub(super) fn found(
+    fn found(
         &self,
         connection: &Connection<Self>,
         now: Instant,

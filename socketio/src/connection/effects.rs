@@ -37,7 +37,7 @@ impl Client {
                 name: _,
                 payload,
                 found: Some(space),
-            } if space.guard.is_none() => self.found(connection, now, ticket, space, payload),
+            } if space.guard.is_none() => self.leased(connection, now, ticket, space, payload),
             Output::Find {
                 ticket,
                 name,

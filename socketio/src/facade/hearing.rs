@@ -98,8 +98,15 @@ impl Hearing for Server {
     }
 
     fn set_connected(&self, is_connected: bool) {
-        if let Some(cluster) = &self.cluster {
-            cluster.set_connected(is_connected);
+        let Some(cluster) = &self.cluster else { return };
+        // Whoever comes behind this sees it himself.
+        if !cluster.set_connected(is_connected) || is_connected {
+            return;
+        }
+        for space in self.spaces.all() {
+            if let Some(seat) = &space.cluster {
+                seat.disconnected();
+            }
         }
     }
 

@@ -238,7 +238,7 @@ impl<D> SocketIoBuilder<D> {
     /// Serves the browser client's files beside the connections, as `<path>/socket.io.js` and so on.
     //= SRV-FILE-01
     #[cfg(feature = "client-bundle")]
-    pub fn client_bundle(self, bundle: crate::ClientBundle) -> Self {
+    pub fn client_bundle(self, bundle: super::client_bundle::ClientBundle) -> Self {
         self.engine(|config| config.files(move |request, name| bundle.respond(request, name)))
     }
 
@@ -411,8 +411,8 @@ impl<D: Send + Sync + 'static> SocketIo<D> {
     /// ```
     #[cfg(feature = "metrics")]
     #[must_use]
-    pub fn stats(&self) -> crate::metrics::ServerStats {
-        crate::metrics::ServerStats::of(&self.server, self.engine.stats())
+    pub fn stats(&self) -> super::stats::ServerStats {
+        super::stats::ServerStats::of(&self.server, self.engine.stats())
     }
 
     /// A service for a hyper server, and with feature `tower` for a tower one.

@@ -8,7 +8,7 @@ use benches::wire::find;
 use sha1::{Digest as _, Sha1};
 
 use crate::Dialect;
-use crate::answer::{OPCODE_TEXT, write_header};
+use crate::frame::{OPCODE_TEXT, write_header};
 
 /// RFC 6455 §1.3.
 const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";

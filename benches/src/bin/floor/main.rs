@@ -8,6 +8,7 @@
 //!     cargo run --release -p benches --bin floor -- --port 3000
 
 mod answer;
+mod frame;
 mod handshake;
 
 use std::io::{self, Read, Write};
@@ -214,7 +215,7 @@ impl Floor {
         }
         let dialect = peer.dialect;
         let mut goes_on = true;
-        while let Some(frame) = answer::take_frame(&mut bytes) {
+        while let Some(frame) = frame::take_frame(&mut bytes) {
             match answer::answer(dialect, frame, &mut self.output, &mut self.shared) {
                 Action::Answered => {}
                 Action::Connect => self.set_connected(slot),

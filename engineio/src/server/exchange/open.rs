@@ -7,7 +7,7 @@ use http::{HeaderValue, header};
 
 use super::origin::bound_origin;
 use super::respond::{Refused, respond_payload};
-use crate::body::Body;
+use super::response::Response;
 use crate::buffers;
 use crate::http::Handshake;
 use crate::http::request::RequestView;
@@ -18,12 +18,12 @@ use crate::server::clock;
 use crate::server::session::connection::Connection;
 use crate::server::session::requests::PollBody;
 use crate::server::session::shared::{HubOf, Opening, Shared};
-use crate::server::stream::form::{Compression, FrameForm};
+use crate::server::stream::form::FrameForm;
 use crate::server::transport::upgrade::Upgrade;
 use crate::session_id::SessionId;
 use crate::trace;
 use crate::transport::Transport;
-use crate::websocket::{self, Decoder, Inflater};
+use crate::websocket::{self, Decoder, Deflater, Inflater};
 
 pub(crate) fn options<D>(hub: &HubOf<D>) -> Options {
     Options {
@@ -135,7 +135,7 @@ pub(crate) fn open_polling<D: Send + Sync + 'static>(
     request: &RequestView<'_>,
     query: &Query<'_>,
     id: SessionId,
-) -> Result<http::Response<Body>, Refused> {
+) -> Result<Response, Refused> {
     let owner = hub.config.bind_cookie.as_ref();
     let owner = owner.map(|cookie| owner_of(cookie, request)).transpose()?;
     let now = clock::now();
@@ -159,14 +159,14 @@ pub(crate) fn open_polling<D: Send + Sync + 'static>(
     );
     if let Some((value, set)) = owner {
         shared.bind_cookie(value.as_str().as_bytes());
-        response
-            .headers_mut()
-            .extend(set.map(|set| (header::SET_COOKIE, set)));
+        if let Some(set) = set {
+            response.add(header::SET_COOKIE, set);
+        }
     }
     if let Some(cookie) = &hub.config.cookie
         && let Ok(value) = HeaderValue::from_str(&cookie.header(shared.id().as_str()))
     {
-        response.headers_mut().append(header::SET_COOKIE, value);
+        response.add(header::SET_COOKIE, value);
     }
     if let Some(hook) = &hub.config.handshake_headers {
         hook(request, response.headers_mut());
@@ -254,23 +254,19 @@ fn shake_hands<D: Send + Sync + 'static>(
         let offers = request.header_values("sec-websocket-extensions");
         websocket::negotiate(offers, options).map(|agreement| (agreement, options))
     });
-    let inflater = agreement
-        .as_ref()
-        .and_then(|(agreement, _)| Inflater::new(agreement));
-    // Without the feature nothing inflates, and nothing is agreed on.
-    let agreement = agreement.filter(|_| inflater.is_some());
-    let compression = agreement.as_ref().map(|(agreement, options)| {
-        let settings = agreement.settings(options);
-        if agreement.is_server_contextless {
-            Compression::Contextless(settings)
-        } else {
-            Compression::Context(settings, None)
-        }
+    let codec = agreement.and_then(|(agreement, options)| {
+        // Without the feature there is neither, and nothing is agreed on.
+        let inflater = Inflater::new(&agreement)?;
+        Some((agreement, inflater, Deflater::new(&agreement, options)?))
     });
-    let form = FrameForm::new(query.protocol, query.is_base64, compression);
+    let (agreement, inflater, deflater) = match codec {
+        Some((agreement, inflater, deflater)) => (Some(agreement), Some(inflater), Some(deflater)),
+        None => (None, None, None),
+    };
+    let form = FrameForm::new(query.protocol, query.is_base64, deflater);
     let decoder = Decoder::new(hub.config.max_payload).with_inflater(inflater);
     let mut upgrade = Upgrade::new(handshake.accept, handshake.subprotocol, form, decoder);
-    if let Some(value) = agreement.and_then(|(agreement, _)| agreement.header().try_into().ok()) {
+    if let Some(value) = agreement.and_then(|agreement| agreement.header().try_into().ok()) {
         upgrade
             .headers_mut()
             .insert(header::SEC_WEBSOCKET_EXTENSIONS, value);

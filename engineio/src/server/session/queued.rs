@@ -104,7 +104,7 @@ impl<D: Send + Sync + 'static> Shared<D> {
         let (frames, wire) = match settings {
             Some(settings) => {
                 drop(inner);
-                let frames = form::shared_frames(message, settings);
+                let frames = form::shared_frames(message, settings).into_owned();
                 inner = self.lock();
                 (frames, Some(Shape::Wire))
             }

@@ -1,6 +1,6 @@
 //! The forms a connection's frames can take on its WebSocket.
 
-use std::cell::Cell;
+use std::borrow::Cow;
 
 use bytes::Bytes;
 
@@ -17,7 +17,7 @@ use crate::websocket::{self, Deflater, Opcode, Settings};
 pub(crate) struct FrameForm {
     binary: BinaryForm,
     /// In a box of its own, for most connections have none.
-    compression: Option<Box<Compression>>,
+    deflater: Option<Box<Deflater>>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,21 +30,8 @@ enum BinaryForm {
     TypeByte,
 }
 
-/// How messages are compressed.
-#[derive(Debug)]
-pub(crate) enum Compression {
-    /// Each by itself, with the worker's deflater.
-    Contextless(Settings),
-    /// Each after all before it; the deflater is there from the first message on.
-    Context(Settings, Option<Box<Deflater>>),
-}
-
 impl FrameForm {
-    pub(crate) fn new(
-        protocol: Protocol,
-        is_base64: bool,
-        compression: Option<Compression>,
-    ) -> Self {
+    pub(crate) fn new(protocol: Protocol, is_base64: bool, deflater: Option<Deflater>) -> Self {
         let binary = match protocol {
             _ if is_base64 => BinaryForm::Base64(protocol),
             Protocol::V3 => BinaryForm::TypeByte,
@@ -52,23 +39,21 @@ impl FrameForm {
         };
         Self {
             binary,
-            compression: compression.map(Box::new),
+            deflater: deflater.map(Box::new),
         }
     }
 
     /// What is queued may leave as it is.
     pub(crate) fn is_plain(&self) -> bool {
-        self.binary == BinaryForm::Plain && self.compression.is_none()
+        self.binary == BinaryForm::Plain && self.deflater.is_none()
     }
 
     /// How this connection wants a message that other recipients may want in the same form.
     pub(crate) fn shared_settings(&self) -> Option<Settings> {
-        match self.compression.as_deref() {
-            Some(Compression::Contextless(settings)) if self.binary == BinaryForm::Plain => {
-                Some(*settings)
-            }
-            _ => None,
-        }
+        let deflater = self.deflater.as_deref();
+        deflater
+            .filter(|_| self.binary == BinaryForm::Plain)
+            .and_then(Deflater::shared_settings)
     }
 
     /// The chunk as it has to leave.
@@ -110,71 +95,44 @@ impl FrameForm {
     }
 
     fn write(&mut self, opcode: Opcode, body: &[u8], is_compressible: bool, out: &mut Vec<u8>) {
-        match self.compression.as_deref_mut() {
-            Some(Compression::Contextless(settings)) if is_compressible => {
-                write_alone(*settings, opcode, body, out);
-            }
-            Some(Compression::Context(settings, deflater)) if is_compressible => {
-                if deflater.is_none() {
-                    *deflater = Deflater::new(*settings).map(Box::new);
-                }
-                if !write_compressed(deflater.as_deref_mut(), opcode, body, out) {
-                    // Without what the client knows of, a new context is as good as an empty one.
-                    *deflater = None;
-                    websocket::write_frame(out, opcode, body);
-                }
-            }
-            _ => websocket::write_frame(out, opcode, body),
+        let deflater = self.deflater.as_deref_mut().filter(|_| is_compressible);
+        if !deflater.is_some_and(|deflater| write_compressed(deflater, opcode, body, out)) {
+            websocket::write_frame(out, opcode, body);
         }
     }
 }
 
-/// The frames of a message as recipients with these settings share them.
-pub(crate) fn shared_frames(message: &EncodedMessage, settings: Settings) -> Bytes {
-    message.compressed(settings, |frames| {
-        let mut shaped = Vec::new();
-        let mut rest = frames;
-        while let Some((opcode, body, behind)) = websocket::split_frame(rest) {
-            write_alone(settings, opcode, body, &mut shaped);
-            rest = behind;
+/// The frames of a message as recipients with these settings share them: compressed once, or as they are where that is of
+/// no use.
+pub(crate) fn shared_frames(message: &EncodedMessage, settings: Settings) -> Cow<'_, Bytes> {
+    message.compressed(settings, |frames| compress_frames(frames, settings))
+}
+
+/// All frames, with those compressed that become shorter; `None` when there is none.
+fn compress_frames(mut frames: &[u8], settings: Settings) -> Option<Bytes> {
+    let mut deflater = Deflater::alone(settings)?;
+    let mut shaped = buffers::take();
+    let mut is_compressed = false;
+    while let Some((opcode, body, rest)) = websocket::split_frame(frames) {
+        if write_compressed(&mut deflater, opcode, body, &mut shaped) {
+            is_compressed = true;
+        } else {
+            websocket::write_frame(&mut shaped, opcode, body);
         }
-        shaped.into()
-    })
+        frames = rest;
+    }
+    let compressed = is_compressed.then(|| Bytes::copy_from_slice(&shaped));
+    buffers::give_back(shaped);
+    compressed
 }
 
-thread_local! {
-    /// A deflater is a quarter of a megabyte, so a worker has one, not every connection.
-    static DEFLATER: Cell<Option<Box<Deflater>>> = const { Cell::new(None) };
-}
-
-/// Appends a frame that is compressed by itself, or as it is where that is of no use.
-fn write_alone(settings: Settings, opcode: Opcode, body: &[u8], out: &mut Vec<u8>) {
-    if body.len() < settings.threshold {
-        return websocket::write_frame(out, opcode, body);
-    }
-    let mut deflater = DEFLATER
-        .take()
-        .filter(|deflater| deflater.settings() == settings)
-        .or_else(|| Deflater::new(settings).map(Box::new));
-    if !write_compressed(deflater.as_deref_mut(), opcode, body, out) {
-        websocket::write_frame(out, opcode, body);
-    }
-    if let Some(deflater) = &mut deflater {
-        deflater.forget_context();
-    }
-    DEFLATER.set(deflater);
-}
-
-/// Appends a compressed frame; false when that cannot be, and nothing is appended.
+/// Appends a compressed frame; false when the message is better sent as it is, and nothing is appended.
 fn write_compressed(
-    deflater: Option<&mut Deflater>,
+    deflater: &mut Deflater,
     opcode: Opcode,
     body: &[u8],
     out: &mut Vec<u8>,
 ) -> bool {
-    let Some(deflater) = deflater.filter(|_| !body.is_empty()) else {
-        return false;
-    };
     let mut compressed = buffers::take();
     let is_compressed = deflater.deflate(body, &mut compressed);
     if is_compressed {
@@ -182,4 +140,54 @@ fn write_compressed(
     }
     buffers::give_back(compressed);
     is_compressed
+}
+
+#[cfg(all(test, feature = "deflate"))]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    const SETTINGS: Settings = Settings {
+        level: 6,
+        window_bits: 15,
+        threshold: 100,
+    };
+
+    #[test]
+    fn a_message_is_compressed_once_for_each_window() {
+        let message = EncodedMessage::text(&"again and ".repeat(100));
+        let count = Cell::new(0);
+        let mut forms = Vec::new();
+        for window_bits in [15, 9, 15, 15, 9, 12, 12] {
+            let settings = Settings {
+                window_bits,
+                ..SETTINGS
+            };
+            let form = message.compressed(settings, |frames| {
+                count.set(count.get() + 1);
+                compress_frames(frames, settings)
+            });
+            assert!(form.len() < message.frames().len() / 2);
+            forms.push(form.as_ptr());
+        }
+        assert_eq!(count.get(), 3);
+        assert_eq!((forms[0], forms[1]), (forms[2], forms[4]));
+        // Engines of other options have no part in it.
+        let other = Settings {
+            level: 1,
+            ..SETTINGS
+        };
+        assert_ne!(shared_frames(&message, other).as_ptr(), forms[0]);
+    }
+
+    #[test]
+    fn what_does_not_become_shorter_is_shared_as_it_is() {
+        let short = EncodedMessage::text("short, short, short, short");
+        let noise: Vec<u8> = (0..=255).collect();
+        for message in [short, EncodedMessage::binary(&noise)] {
+            let shared = shared_frames(&message, SETTINGS);
+            assert_eq!(shared.as_ptr(), message.frames().as_ptr());
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 
-use super::negotiate::{Agreement, Settings};
+use super::negotiate::{Agreement, PerMessageDeflate, Settings};
 use crate::websocket::fault::Fault;
 
 #[derive(Debug)]
@@ -22,15 +22,15 @@ impl Inflater {
 pub(crate) struct Deflater(Infallible);
 
 impl Deflater {
-    pub(crate) fn new(_: Settings) -> Option<Self> {
+    pub(crate) fn new(_: &Agreement, _: &PerMessageDeflate) -> Option<Self> {
         None
     }
 
-    pub(crate) fn settings(&self) -> Settings {
-        match self.0 {}
+    pub(crate) fn alone(_: Settings) -> Option<Self> {
+        None
     }
 
-    pub(crate) fn forget_context(&mut self) {
+    pub(crate) fn shared_settings(&self) -> Option<Settings> {
         match self.0 {}
     }
 

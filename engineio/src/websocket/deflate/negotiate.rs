@@ -7,12 +7,22 @@ const WINDOW_BITS_MIN: u8 = 9;
 
 /// The options of WebSocket compression, for [`Config::per_message_deflate`](crate::Config::per_message_deflate).
 ///
-/// With a context each connection that was written to or read from keeps some 300 KiB, or less with fewer window
-/// bits; [`without_contexts`](Self::without_contexts) keeps nothing, and lets all recipients of a broadcast share
-/// one compressed form.
+/// What a compressing connection keeps while nothing is said is the text that the next message may refer to, and not zlib's
+/// state. It grows with what was said, up to:
+///
+/// | | option | default |
+/// |---|---|---|
+/// | of the client's messages | 2 to the power of [`client_window_bits`](Self::client_window_bits), or nothing without [`client_context_takeover`](Self::client_context_takeover) | 32 KiB |
+/// | of the server's messages | [`server_context_bytes`](Self::server_context_bytes) | nothing |
+///
+/// A client that does not let the server choose its window, as few do, counts as 32 KiB. The state belongs to the worker
+/// threads: each keeps at most two deflaters of up to 300 KiB and an inflater of 50 KiB.
+///
+/// With the default of `server_context_bytes` a broadcast is compressed once for all recipients with the same window.
 ///
 /// ```
-/// let deflate = engineio::PerMessageDeflate::new().without_contexts(true).threshold(512);
+/// // Nothing is kept, and short messages are compressed too.
+/// let deflate = engineio::PerMessageDeflate::new().client_context_takeover(false).threshold(128);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
@@ -21,7 +31,8 @@ pub struct PerMessageDeflate {
     level: u8,
     server_window_bits: u8,
     client_window_bits: u8,
-    is_contextless: bool,
+    server_context_bytes: usize,
+    is_client_contextless: bool,
 }
 
 impl Default for PerMessageDeflate {
@@ -31,48 +42,63 @@ impl Default for PerMessageDeflate {
             level: 6,
             server_window_bits: WINDOW_BITS_MAX,
             client_window_bits: WINDOW_BITS_MAX,
-            is_contextless: false,
+            server_context_bytes: 0,
+            is_client_contextless: false,
         }
     }
 }
 
 impl PerMessageDeflate {
-    /// The defaults, which are the reference's.
+    /// The defaults.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Messages below this many bytes are sent uncompressed, where no context is kept; default 1024. With a
-    /// context every message is compressed, since each makes the next one shorter.
+    /// Messages below this many bytes are sent uncompressed, unless [`server_context_bytes`](Self::server_context_bytes)
+    /// are kept: every message is compressed then, since each makes the next one shorter. Default 1024.
+    /// Lower saves bytes and costs time. What would not become shorter is sent as it is.
     //= EIO4-CMP-03
     pub fn threshold(mut self, bytes: usize) -> Self {
         self.threshold = bytes;
         self
     }
 
-    /// How hard to try, from 0 (not at all) to 9; default 6. Higher costs time and saves little.
+    /// How hard to try, from 0 (not at all) to 9; default 6. Higher costs time and saves little. No level costs memory.
     pub fn level(mut self, level: u8) -> Self {
         self.level = level.min(9);
         self
     }
 
-    /// The base-two logarithm of the window that this side compresses with, 9 to 15; default 15. Each one less
-    /// halves the memory of a context and costs some compression. Values outside are taken to the nearest.
+    /// The base-two logarithm of the window that this side compresses with, 9 to 15; default 15. A smaller one bounds
+    /// [`server_context_bytes`](Self::server_context_bytes) and what a client keeps, and costs some compression.
+    /// A client that asks for a smaller one gets it. Values outside are taken to the nearest.
     pub fn server_window_bits(mut self, bits: u8) -> Self {
         self.server_window_bits = bits.clamp(WINDOW_BITS_MIN, WINDOW_BITS_MAX);
         self
     }
 
-    /// The same for clients, where they let the server say; default 15.
+    /// The same for clients, where they let the server say, as browsers do; default 15. What is kept of a client's
+    /// messages is as large as this window: 512 bytes for 9, 4 KiB for 12, 32 KiB for 15.
     pub fn client_window_bits(mut self, bits: u8) -> Self {
         self.client_window_bits = bits.clamp(WINDOW_BITS_MIN, WINDOW_BITS_MAX);
         self
     }
 
-    /// Whether every message is compressed by itself in both directions; default `false`, then it is so only
-    /// where a client asks for it.
-    pub fn without_contexts(mut self, is_contextless: bool) -> Self {
-        self.is_contextless = is_contextless;
+    /// How much of what was sent to a client the next message to it may refer to; default 0 bytes, then every message is
+    /// compressed by itself (`server_no_context_takeover`), and recipients share one compressed form.
+    ///
+    /// Higher, up to the window, makes messages shorter that are like those before. It costs so many bytes for each
+    /// connection, time for each message, and one compression for each recipient of a broadcast. Whoever can make a
+    /// server send texts of his choice beside a secret can also learn it from the lengths then, over several messages.
+    pub fn server_context_bytes(mut self, bytes: usize) -> Self {
+        self.server_context_bytes = bytes;
+        self
+    }
+
+    /// Whether clients may refer to the messages that they sent before; default `true`. With `false` nothing is kept for
+    /// them, and they are told to compress every message by itself (`client_no_context_takeover`).
+    pub fn client_context_takeover(mut self, is_allowed: bool) -> Self {
+        self.is_client_contextless = !is_allowed;
         self
     }
 }
@@ -86,6 +112,16 @@ pub(crate) struct Settings {
     pub(crate) threshold: usize,
 }
 
+/// How many windows there are to compress with: those of 9 to 15 bits.
+pub(crate) const WINDOWS: usize = 7;
+
+impl Settings {
+    /// Below [`WINDOWS`], and of its own for each window.
+    pub(crate) fn window_index(self) -> usize {
+        self.window_bits.saturating_sub(WINDOW_BITS_MIN).into()
+    }
+}
+
 /// What was agreed on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Agreement {
@@ -96,6 +132,7 @@ pub(crate) struct Agreement {
     pub(crate) client_window_bits: Option<u8>,
 }
 
+#[cfg(feature = "deflate")]
 impl Agreement {
     pub(crate) fn settings(&self, options: &PerMessageDeflate) -> Settings {
         Settings {
@@ -105,6 +142,26 @@ impl Agreement {
         }
     }
 
+    /// How much of the server's messages is kept; at most the window, and nothing for a client that keeps nothing.
+    pub(crate) fn server_context_bytes(&self, options: &PerMessageDeflate) -> usize {
+        if self.is_server_contextless {
+            return 0;
+        }
+        options
+            .server_context_bytes
+            .min(window_bytes(self.server_window_bits))
+    }
+
+    /// How much of the client's messages must be kept: all that its window reaches.
+    pub(crate) fn client_context_bytes(&self) -> usize {
+        if self.is_client_contextless {
+            return 0;
+        }
+        window_bytes(self.client_window_bits)
+    }
+}
+
+impl Agreement {
     /// The value of `Sec-WebSocket-Extensions` in the answer.
     pub(crate) fn header(&self) -> String {
         let mut header = String::from("permessage-deflate");
@@ -147,8 +204,8 @@ fn accept(offer: &str, options: &PerMessageDeflate) -> Option<Agreement> {
         return None;
     }
     let mut agreement = Agreement {
-        is_server_contextless: options.is_contextless,
-        is_client_contextless: options.is_contextless,
+        is_server_contextless: options.server_context_bytes == 0,
+        is_client_contextless: options.is_client_contextless,
         server_window_bits: said(options.server_window_bits),
         client_window_bits: None,
     };
@@ -182,6 +239,11 @@ fn accept(offer: &str, options: &PerMessageDeflate) -> Option<Agreement> {
     Some(agreement)
 }
 
+#[cfg(feature = "deflate")]
+fn window_bytes(bits: Option<u8>) -> usize {
+    1_usize << bits.unwrap_or(WINDOW_BITS_MAX).min(WINDOW_BITS_MAX)
+}
+
 fn said(bits: u8) -> Option<u8> {
     (bits != WINDOW_BITS_MAX).then_some(bits)
 }
@@ -209,7 +271,7 @@ mod tests {
 
     #[test]
     fn the_first_offer_that_can_be_met_is_accepted() {
-        let default = PerMessageDeflate::new();
+        let default = PerMessageDeflate::new().server_context_bytes(1);
         for (offer, expected) in [
             ("permessage-deflate", "permessage-deflate"),
             (
@@ -242,6 +304,77 @@ mod tests {
     }
 
     #[test]
+    fn every_window_has_an_index_of_its_own() {
+        let index = |window_bits| {
+            Settings {
+                level: 6,
+                window_bits,
+                threshold: 0,
+            }
+            .window_index()
+        };
+        assert!(
+            (WINDOW_BITS_MIN..=WINDOW_BITS_MAX)
+                .map(index)
+                .eq(0..WINDOWS)
+        );
+    }
+
+    #[test]
+    fn by_default_the_server_keeps_no_context_and_clients_may() {
+        assert_eq!(
+            answer(
+                "permessage-deflate; client_max_window_bits",
+                PerMessageDeflate::new()
+            )
+            .unwrap(),
+            "permessage-deflate; server_no_context_takeover"
+        );
+    }
+
+    #[test]
+    fn a_context_is_as_large_as_what_may_be_referred_to() {
+        let kept = |offer: &str, options: PerMessageDeflate| {
+            let agreement = negotiate([offer.as_bytes()].into_iter(), &options).unwrap();
+            (
+                agreement.server_context_bytes(&options),
+                agreement.client_context_bytes(),
+            )
+        };
+        let options = PerMessageDeflate::new();
+        for (offer, options, expected) in [
+            ("permessage-deflate", options, (0, 32_768)),
+            (
+                "permessage-deflate; client_no_context_takeover",
+                options,
+                (0, 0),
+            ),
+            (
+                "permessage-deflate; client_max_window_bits",
+                options.client_window_bits(12),
+                (0, 4_096),
+            ),
+            (
+                "permessage-deflate",
+                options.client_window_bits(12).server_context_bytes(4_096),
+                (4_096, 32_768),
+            ),
+            (
+                "permessage-deflate; server_max_window_bits=10",
+                options.server_context_bytes(4_096),
+                (1_024, 32_768),
+            ),
+            (
+                "permessage-deflate; server_no_context_takeover",
+                options.server_context_bytes(4_096),
+                (0, 32_768),
+            ),
+        ] {
+            assert_eq!(kept(offer, options), expected, "{offer}");
+        }
+    }
+
+    #[test]
     fn an_offer_that_is_not_understood_is_declined() {
         for offer in [
             "",
@@ -268,7 +401,7 @@ mod tests {
         let options = PerMessageDeflate::new()
             .server_window_bits(11)
             .client_window_bits(10)
-            .without_contexts(true);
+            .client_context_takeover(false);
         assert_eq!(
             answer("permessage-deflate; client_max_window_bits", options).unwrap(),
             "permessage-deflate; server_no_context_takeover; client_no_context_takeover; \

@@ -15,8 +15,8 @@ use socketio::auth::revocation::Revocation;
 use tokio::sync::Semaphore;
 
 use crate::App;
+use crate::answers::{failed, login_page};
 use crate::database::{Database, Failure, Session, User};
-use crate::web::{self, failed};
 
 /// The cookie with the token of a session. By the prefix browsers take it over TLS only (and from this machine), and
 /// from nobody but this host.
@@ -114,20 +114,20 @@ pub(crate) async fn register(
     let is_name = (1..=NAME_MAX).contains(&name.len())
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric());
     if !is_name {
-        return web::login_page(
+        return login_page(
             StatusCode::BAD_REQUEST,
             "A name is 1 to 30 letters and digits.",
         );
     }
     if !(PASSWORD_MIN..=PASSWORD_MAX).contains(&login.password.len()) {
-        return web::login_page(
+        return login_page(
             StatusCode::BAD_REQUEST,
             "A password is 8 to 200 characters long.",
         );
     }
     match app.accounts.create(login).await {
         Ok(Some(user)) => enter(&app, jar, &user).await,
-        Ok(None) => web::login_page(StatusCode::CONFLICT, "That name is taken."),
+        Ok(None) => login_page(StatusCode::CONFLICT, "That name is taken."),
         Err(failure) => failed(&failure),
     }
 }
@@ -139,7 +139,7 @@ pub(crate) async fn login(
 ) -> Response {
     match app.accounts.find(login).await {
         Ok(Some(user)) => enter(&app, jar, &user).await,
-        Ok(None) => web::login_page(StatusCode::UNAUTHORIZED, "Wrong name or password."),
+        Ok(None) => login_page(StatusCode::UNAUTHORIZED, "Wrong name or password."),
         Err(failure) => failed(&failure),
     }
 }

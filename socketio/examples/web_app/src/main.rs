@@ -10,10 +10,12 @@
 //! |---|---|
 //! | `database.rs` | what is kept: people, sessions, notes |
 //! | `accounts.rs` | registering, logging in and out: forms and the cookie |
+//! | `answers.rs` | answers that several routes give |
 //! | `live.rs` | Socket.IO: who may connect, what is live |
 //! | `web.rs` | all routes together, and CORS |
 
 mod accounts;
+mod answers;
 mod database;
 mod live;
 mod web;

@@ -10,7 +10,8 @@ use tower_http::cors::CorsLayer;
 
 use crate::App;
 use crate::accounts::{login, logout, register};
-use crate::database::{Failure, Session};
+use crate::answers::{failed, login_page};
+use crate::database::Session;
 use crate::live;
 
 pub(crate) fn routes(app: App, pages: &[&str]) -> Result<Router, header::InvalidHeaderValue> {
@@ -50,12 +51,6 @@ async fn script() -> impl IntoResponse {
     (kind, include_str!("page/notes.js"))
 }
 
-/// The form, with what is wrong with what was sent last.
-pub(crate) fn login_page(status: StatusCode, error: &'static str) -> Response {
-    let page = include_str!("page/login.html").replace("{error}", error);
-    (status, Html(page)).into_response()
-}
-
 async fn all_notes(State(app): State<App>, session: Session) -> Response {
     match app.database.notes(session.user.id).await {
         Ok(notes) => Json(notes).into_response(),
@@ -81,10 +76,4 @@ async fn add_note(State(app): State<App>, session: Session, Json(new): Json<NewN
         }
         Err(failure) => failed(&failure),
     }
-}
-
-/// The log is told why, the client only that it is not its fault.
-pub(crate) fn failed(failure: &Failure) -> Response {
-    eprintln!("{failure}");
-    (StatusCode::SERVICE_UNAVAILABLE, "try again later").into_response()
 }

@@ -1,5 +1,6 @@
 //! What a namespace knows of the other servers of its cluster, and what their messages mean.
 
+pub(crate) mod entrance;
 pub(crate) mod entry;
 mod members;
 pub(crate) mod message;

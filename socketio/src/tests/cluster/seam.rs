@@ -10,7 +10,7 @@ use socketio_auth::BoxFuture;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::watch;
 
-use super::{Server, received, settle};
+use super::{Server, received, settle, until};
 use crate::cluster::{
     Adapter, AdapterError, ClusterBody, ClusterHandle, ClusterMessage, LocalAdapter, LocalBus,
     Membership, Scope, ServerCount, ServerId, WantedRooms,
@@ -39,7 +39,17 @@ struct Broker {
     told: Log,
     published: Log,
     is_ready: watch::Sender<bool>,
+    /// Whether a namespace that is opened is heard.
+    opens: watch::Sender<Opens>,
     errors: Log,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Opens {
+    Yes,
+    Waits,
+    Fails,
+    Panics,
 }
 
 impl Broker {
@@ -55,6 +65,7 @@ impl Broker {
             told: Log::default(),
             published: Log::default(),
             is_ready: watch::Sender::new(true),
+            opens: watch::Sender::new(Opens::Yes),
             errors: Log::default(),
         }
     }
@@ -134,6 +145,18 @@ impl Adapter for BrokerAdapter {
         Box::pin(async move {
             let _ = is_ready.wait_for(|is_ready| *is_ready).await;
             Ok(())
+        })
+    }
+
+    fn open_namespace(&self, _: &str) -> BoxFuture<'_, Result<(), AdapterError>> {
+        let mut opens = self.broker.opens.subscribe();
+        Box::pin(async move {
+            let opens = opens.wait_for(|opens| *opens != Opens::Waits).await;
+            match *opens.unwrap() {
+                Opens::Fails => Err(AdapterError::bus("refused")),
+                Opens::Panics => panic!("the adapter panics"),
+                _ => Ok(()),
+            }
         })
     }
 
@@ -387,6 +410,106 @@ async fn a_listener_waits_for_the_adapter() {
         read = client.read_exact(&mut answer) => assert_eq!(read.unwrap(), answer.len()),
     }
     assert_eq!(&answer, b"HTTP/1.1 200");
+}
+
+/// A server whose dynamic namespaces, and another, are opened while clients are there.
+fn growing(broker: &Broker) -> (Server, ClusterHandle) {
+    let (server, handle) = broker.server();
+    server.io.namespaces("/dyn-#").open().unwrap();
+    broker.opens.send_replace(Opens::Waits);
+    server.io.namespace("/late").open().unwrap();
+    (server, handle)
+}
+
+fn is_in(text: &str, namespace: &str) -> bool {
+    text.starts_with(&format!("40{namespace},{{"))
+}
+
+//= RDS-08 test
+#[tokio::test(start_paused = true)]
+async fn clients_are_let_into_a_namespace_when_the_adapter_hears_it() {
+    for outcome in [Opens::Yes, Opens::Fails, Opens::Panics] {
+        for name in ["/dyn-1", "/late"] {
+            let broker = Broker::new(2);
+            let ((one, _), (two, _)) = (growing(&broker), growing(&broker));
+            let (mut a, _) = one.client().await;
+            let (mut b, _) = one.client().await;
+            for client in [&mut a, &mut b] {
+                client.send(&format!("40{name},")).await;
+                assert_eq!(received(client).await, NOTHING, "{name}");
+            }
+            let space = one.io.of(name).unwrap();
+            assert_eq!(space.socket_count(), 0);
+            broker.opens.send_replace(outcome);
+            for client in [&mut a, &mut b] {
+                assert!(is_in(&client.next_text().await, name), "{name}");
+            }
+            // Only now would another server ask, and it misses nobody.
+            let (mut c, _) = two.client().await;
+            assert!(is_in(&c.join(name).await, name), "at once");
+            let found = two.io.of(name).unwrap().fetch_sockets().await;
+            assert_eq!((found.is_complete(), found.items().len()), (true, 3));
+            let errors = broker.errors.take();
+            assert_eq!(errors.is_empty(), outcome == Opens::Yes, "{errors:?}");
+        }
+    }
+}
+
+//= RDS-08 test
+#[tokio::test(start_paused = true)]
+async fn a_server_without_its_bus_lets_its_clients_in_at_once() {
+    let broker = Broker::new(1);
+    let (one, handle) = growing(&broker);
+    let (mut a, _) = one.client().await;
+    a.send("40/dyn-1,").await;
+    assert_eq!(received(&mut a).await, NOTHING);
+    let before = tokio::time::Instant::now();
+    handle.set_connected(false);
+    assert!(is_in(&a.next_text().await, "/dyn-1"));
+    assert!(is_in(&a.join("/dyn-2").await, "/dyn-2"));
+    assert!(is_in(&a.join("/late").await, "/late"));
+    // What was let in unheard keeps nobody out when the bus is back. What is opened from then on does.
+    handle.set_connected(true);
+    let (mut b, _) = one.client().await;
+    assert!(is_in(&b.join("/dyn-2").await, "/dyn-2"));
+    b.send("40/dyn-3,").await;
+    assert_eq!(received(&mut b).await, NOTHING);
+    assert_eq!(before.elapsed(), Duration::ZERO);
+    assert_eq!(broker.errors.take(), NOTHING);
+}
+
+//= RDS-08 test
+#[tokio::test(start_paused = true)]
+async fn an_adapter_that_never_hears_a_namespace_keeps_clients_out_for_ten_seconds() {
+    let broker = Broker::new(1);
+    let (one, _) = growing(&broker);
+    let (mut a, _) = one.client().await;
+    let (mut b, _) = one.client().await;
+    let before = tokio::time::Instant::now();
+    a.send("40/dyn-1,").await;
+    assert_eq!(received(&mut a).await, NOTHING);
+    tokio::time::advance(Duration::from_secs(4)).await;
+    b.send("40/dyn-1,").await;
+    assert!(is_in(&a.next_text().await, "/dyn-1"));
+    assert!(is_in(&b.next_text().await, "/dyn-1"));
+    assert_eq!(before.elapsed(), Duration::from_secs(10));
+    assert_eq!(broker.errors.take().len(), 1, "it is told once");
+    assert!(is_in(&b.join("/late").await, "/late"), "it was opened then");
+    assert_eq!(before.elapsed(), Duration::from_secs(10));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_goes_while_he_waits_leaves_no_namespace_behind() {
+    let broker = Broker::new(1);
+    let (one, _) = growing(&broker);
+    let (mut a, _) = one.client().await;
+    a.send("40/dyn-1,").await;
+    assert_eq!(received(&mut a).await, NOTHING);
+    assert!(one.io.of("/dyn-1").is_some());
+    drop(a);
+    broker.opens.send_replace(Opens::Yes);
+    until(async || one.io.of("/dyn-1").is_none()).await;
+    assert_eq!(broker.errors.take(), NOTHING);
 }
 
 //= RDS-07 test
