@@ -24,14 +24,20 @@ impl Watched {
     pub(crate) fn start() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let options = ["--repl-diskless-sync-delay", "0"];
-        let master = Redis::with(&options);
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        let name = format!("sentinel-{}-{number}", std::process::id());
+        let file = folder.join(format!("{name}.conf"));
+        // What a replica is sent is on disk for a moment.
+        let place = folder.to_str().expect("a name of our own");
+        let options = ["--repl-diskless-sync-delay", "0", "--dir", place];
+        let redis = |number: &str, more: &[&str]| {
+            let dump = format!("{name}-{number}.rdb");
+            Redis::with(&[&options[..], &["--dbfilename", &dump], more].concat())
+        };
+        let master = redis("1", &[]);
         let (_, master_port) = master.url.rsplit_once(':').expect("it has a port");
-        let replica =
-            Redis::with(&[&options[..], &["--replicaof", "127.0.0.1", master_port]].concat());
+        let replica = redis("2", &["--replicaof", "127.0.0.1", master_port]);
         let port = free_port();
-        let name = format!("sentinel-{}-{number}.conf", std::process::id());
-        let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         let config = format!(
             "port {port}\nbind 127.0.0.1\nsentinel monitor watched 127.0.0.1 {master_port} 1\n\
              sentinel down-after-milliseconds watched 1000\nsentinel failover-timeout watched 5000\n"
@@ -80,5 +86,9 @@ impl Drop for Watched {
         let _ = self.sentinel.kill();
         let _ = self.sentinel.wait();
         let _ = fs::remove_file(&self.file);
+        for number in ["1", "2"] {
+            let dump = self.file.with_extension("").display().to_string();
+            let _ = fs::remove_file(format!("{dump}-{number}.rdb"));
+        }
     }
 }
