@@ -32,6 +32,8 @@ const MESSAGE_BYTES: usize = 40_000;
 
 /// Kept of a compressing client, whatever it said, in bytes.
 const KEPT_MAX: i64 = 40_000;
+/// The same where the client was told to have a window of 4 KiB.
+const SMALL_WINDOW_MAX: i64 = 6_500;
 /// The same without any context: about what is kept of a client that does not compress.
 const CONTEXTLESS_MAX: i64 = 2_400;
 /// Zlib's state, of which a worker has some and a client has none.
@@ -66,6 +68,9 @@ impl Client {
         let head = String::from_utf8(client.heard.drain(..length).collect()).unwrap();
         assert!(head.contains("permessage-deflate"), "{head}");
         client.is_contextless = head.contains("client_no_context_takeover");
+        if head.contains("client_max_window_bits=12") {
+            client.compress = Compress::new_with_window_bits(Compression::fast(), false, 12);
+        }
         assert!(client.hear().starts_with(b"0{"));
         client.say(b"40");
         assert!(client.hear().starts_with(b"40{"));
@@ -165,6 +170,14 @@ fn a_client_of_the_defaults() {
     // Or nothing was kept because nothing was compressed.
     assert!(each > 32 * 1024, "{each} bytes");
     assert!(each <= KEPT_MAX, "{each} bytes");
+    assert!(worker <= WORKER_MAX, "{worker} bytes");
+}
+
+#[test]
+fn a_client_with_a_small_window() {
+    let (each, worker) = kept(PerMessageDeflate::new().client_window_bits(12));
+    assert!(each > 4 * 1024, "{each} bytes");
+    assert!(each <= SMALL_WINDOW_MAX, "{each} bytes");
     assert!(worker <= WORKER_MAX, "{worker} bytes");
 }
 

@@ -41,7 +41,7 @@ const CLIENTS_MAX: usize = 440;
 
 /// What is kept for an idle client, as asked of the allocator: the session with the client's state, the task and
 /// the registration of its stream with tokio (256 each), its socket, and a share of the table of deadlines.
-const IDLE_BYTES: usize = 1_790;
+const IDLE_BYTES: usize = 1_750;
 
 /// Opens a session and joins the namespace.
 fn join(address: SocketAddr) -> Client {

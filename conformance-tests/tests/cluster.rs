@@ -5,64 +5,25 @@
 
 #[path = "support/node.rs"]
 mod node;
+#[path = "support/nodes.rs"]
+mod nodes;
 #[path = "support/process.rs"]
 mod process;
 #[path = "support/redis.rs"]
 mod redis;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use nodes::{Kind, Node, Rust, run_at, start};
 use process::Listening;
 use redis::Redis;
 use socketio::SocketIo;
 use socketio::cluster::AdapterError;
 use socketio_redis::{RedisAdapter, Refused};
-
-/// No run takes half of this on a busy machine.
-const LIMIT_SECONDS: &str = "240";
-
-/// How long nodes wait for each other, in milliseconds: what is never answered is waited for.
-const REQUEST_TIMEOUT: &str = "1000";
-
-/// What a node is written in.
-#[derive(Clone, Copy, Debug)]
-enum Kind {
-    Rust,
-    Node,
-}
-
-use Kind::{Node, Rust};
-
-fn scripts() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("node")
-}
-
-fn start(
-    kind: Kind,
-    adapter: &str,
-    redis: &str,
-    name: &str,
-    environment: &[(&str, &str)],
-) -> Listening {
-    let mut command = match kind {
-        Rust => Command::new(env!("CARGO_BIN_EXE_fixture")),
-        Node => {
-            let mut command = Command::new("node");
-            command.arg(scripts().join("fixture.mjs"));
-            command
-        }
-    };
-    command
-        .args(["--profile", "cluster", "--port", "0", "--name", name])
-        .args(["--adapter", adapter, "--redis", redis])
-        .env("REQUEST_TIMEOUT", REQUEST_TIMEOUT)
-        .envs(environment.iter().copied());
-    Listening::start(&mut command)
-}
 
 fn run(script: &str, kinds: [Kind; 2], adapter: &str, environment: &[(&str, &str)]) {
     let redis = Redis::start();
@@ -78,24 +39,7 @@ fn run_as(
     adapter: &str,
     environment: &[(&str, &str)],
 ) {
-    let [first, second] = kinds;
-    let [first_kind, second_kind] = kinds.map(|kind| format!("{kind:?}"));
-    let first = start(first, adapter, address, "first", environment);
-    let second = start(second, adapter, address, "second", environment);
-    let told = [
-        ("FIRST", &*first.address),
-        ("SECOND", &*second.address),
-        ("REDIS_URL", &*redis.url),
-        ("ADAPTER", adapter),
-        ("FIRST_KIND", &*first_kind),
-        ("SECOND_KIND", &*second_kind),
-        ("FIRST_PID", &*first.process.id().to_string()),
-    ];
-    let environment = told.into_iter().chain(environment.iter().copied());
-    let script = format!("clients/{script}.test.mjs");
-    if let Err(said) = node::run(&scripts(), &script, LIMIT_SECONDS, environment) {
-        panic!("{kinds:?} with {adapter}:\n{said}");
-    }
+    run_at(address, &redis.url, script, kinds, adapter, environment);
 }
 
 #[test]

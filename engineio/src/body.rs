@@ -60,11 +60,11 @@ impl Body {
     }
 
     /// All of it; `None` when the connection is to end without an answer.
-    pub(crate) fn into_bytes(self) -> Option<Bytes> {
-        match self.content {
-            Content::Empty => Some(Bytes::new()),
+    pub(crate) fn as_bytes(&self) -> Option<&[u8]> {
+        match &self.content {
+            Content::Empty => Some(&[]),
             Content::Full(bytes) => Some(bytes),
-            Content::Paced(paced) => Some(paced.rest),
+            Content::Paced(paced) => Some(&paced.rest),
             Content::Destroyed => None,
         }
     }

@@ -89,6 +89,7 @@ mod fields;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
+mod header_list;
 mod http;
 mod jsonp;
 mod lock;

@@ -261,6 +261,14 @@ struct Compressed {
     forms: [OnceLock<Option<Bytes>>; WINDOWS],
 }
 
+impl Compressed {
+    /// `None` when an engine of other options was first.
+    fn form(&self, settings: Settings) -> Option<&OnceLock<Option<Bytes>>> {
+        let is_alike = self.level == settings.level && self.threshold == settings.threshold;
+        self.forms.get(settings.window_index()).filter(|_| is_alike)
+    }
+}
+
 impl EncodedMessage {
     /// One text message.
     #[must_use]
@@ -315,6 +323,12 @@ impl EncodedMessage {
         &self.0.frames
     }
 
+    /// The compressed frames, where somebody asked for them with the same settings before.
+    pub(crate) fn compressed_before(&self, settings: Settings) -> Option<&Bytes> {
+        let form = self.0.compressed.get()?.form(settings)?.get()?;
+        Some(form.as_ref().unwrap_or_else(|| self.frames()))
+    }
+
     /// The compressed frames, made by `compress` when nobody asked for them with the same settings before. Who asks in the
     /// meantime waits for them: they are made once.
     pub(crate) fn compressed(
@@ -329,14 +343,7 @@ impl EncodedMessage {
                 forms: [const { OnceLock::new() }; WINDOWS],
             })
         });
-        let is_alike =
-            compressed.level == settings.level && compressed.threshold == settings.threshold;
-        let Some(form) = compressed
-            .forms
-            .get(settings.window_index())
-            .filter(|_| is_alike)
-        else {
-            // An engine of other options was first.
+        let Some(form) = compressed.form(settings) else {
             return compress(self.frames()).map_or(Cow::Borrowed(self.frames()), Cow::Owned);
         };
         let form = form.get_or_init(|| compress(self.frames()));

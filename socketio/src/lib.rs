@@ -187,6 +187,7 @@ mod connection;
 mod error;
 mod event;
 mod facade;
+mod few;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::layer::Layer;
 use super::options::Options;
 use super::scenarios::{Goal, LEFT_BEHIND_MAX, P99_MAX, Spec, VALIDITY, VALIDITY_MAX};
 use super::servers::ServerKind;
@@ -31,20 +32,22 @@ impl Measure {
     /// What a scenario's samples show.
     fn all(spec: &Spec) -> Vec<Self> {
         if spec.needs_fresh_server() {
-            return vec![
-                Self {
-                    title: spec.title.to_owned(),
-                    unit: "B",
-                    goal: spec.goal,
-                    of: bytes_per_connection,
-                },
-                Self {
+            let mut all = vec![Self {
+                title: spec.title.to_owned(),
+                unit: "B",
+                goal: spec.goal,
+                of: bytes_per_connection,
+            }];
+            // What TLS and zlib leave behind is for their libraries to say.
+            if spec.layer == Layer::Plain {
+                all.push(Self {
                     title: "resident bytes when they have left".to_owned(),
                     unit: "MiB",
                     goal: Goal::Absolute(LEFT_BEHIND_MAX / MIB),
                     of: left_behind,
-                },
-            ];
+                });
+            }
+            return all;
         }
         let mut all = vec![Self {
             title: spec.title.to_owned(),

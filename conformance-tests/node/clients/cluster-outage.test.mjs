@@ -3,9 +3,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { it } from "node:test";
-import assert from "node:assert/strict";
-import { call, client, eventually, join, redis } from "./support/cluster.mjs";
-import { Inbox } from "./support/inbox.mjs";
+import { alone, call, client, join, redis, works } from "./support/cluster.mjs";
 
 const PORT = new URL(process.env.REDIS_URL).port;
 
@@ -23,11 +21,11 @@ function start(t) {
 it("a stopped Redis", async (t) => {
   const [a, b] = await Promise.all([client(t, 0), client(t, 1)]);
   await join(t, b, "old");
-  await works(a, b);
+  await works(a, b, "old");
   await (await redis(t)).sendCommand(["SHUTDOWN", "NOSAVE"]).catch(() => {});
   await alone(a);
   start(t);
-  await works(a, b);
+  await works(a, b, "old");
   await works(b, a, a.id);
 });
 
@@ -35,39 +33,10 @@ it("a Redis that hangs", async (t) => {
   const server = start(t);
   const [a, b] = await Promise.all([client(t, 0), client(t, 1)]);
   await call(b, "join", "old");
-  await works(a, b);
+  await works(a, b, "old");
   server.kill("SIGSTOP");
   await alone(a);
   server.kill("SIGCONT");
-  await works(a, b);
+  await works(a, b, "old");
   await works(b, a, a.id);
 });
-
-/** Own clients are served, and questions end. */
-async function alone(socket) {
-  const heard = new Inbox(socket, "own");
-  await eventually(async () => {
-    const { error, sockets } = await call(socket, "fetch", { rooms: [socket.id] });
-    assert.notEqual(error, null);
-    assert.deepEqual(sockets.map(({ id }) => id), [socket.id]);
-  });
-  await call(socket, "tell", { rooms: [socket.id] }, "own", 1);
-  await call(socket, "join", "meanwhile");
-  await call(socket, "tell", { rooms: ["meanwhile"] }, "own", 2);
-  assert.deepEqual(await heard.take(2), [1, 2]);
-  const { error } = await call(socket, "serverside-ask", "note-ack", 1);
-  assert.notEqual(error, null);
-}
-
-/** A room from before is heard on the other node, and questions are answered in full. */
-async function works(from, to, room = "old") {
-  const heard = new Inbox(to, "x");
-  await eventually(async () => {
-    await call(from, "tell", { rooms: [room] }, "x", 1);
-    const { error, sockets } = await call(from, "fetch", {});
-    assert.equal(error, null);
-    assert.deepEqual(sockets.map(({ id }) => id).sort(), [from.id, to.id].sort());
-    assert.notEqual(heard.size, 0);
-    assert.equal(await call(from, "count"), 2);
-  });
-}

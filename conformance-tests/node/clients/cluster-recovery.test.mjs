@@ -13,7 +13,6 @@ const DATA = { status: "away", n: [1.5] };
 const numbers = (from, to) => Array.from({ length: to - from }, (_, i) => from + i);
 
 it("a client comes back elsewhere", async (t) => {
-  const own = await redis(t);
   const [a, b] = await Promise.all([client(t, 0, "/", { reconnection: false }), client(t, 1)]);
   const heard = new Inbox(a, "n");
   const { id } = a;
@@ -32,6 +31,7 @@ it("a client comes back elsewhere", async (t) => {
   await tell(0, 10);
   assert.deepEqual(await heard.take(10), numbers(0, 10));
   const key = SESSIONS + a._pid;
+  const own = await redis(t, key);
   if (process.env.SIGNAL === "SIGKILL") {
     // Nobody can say good-bye: it is in Redis while its client is there.
     await eventually(async () => {

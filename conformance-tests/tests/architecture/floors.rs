@@ -25,6 +25,7 @@ const SOCKETIO: House = House {
         &[
             "atomic",
             "clock",
+            "few",
             "id",
             "lock",
             "queue",
@@ -53,6 +54,7 @@ const ENGINE_CRATE: House = House {
         &[
             "buffers",
             "fields",
+            "header_list",
             "lock",
             "owed",
             "random",

@@ -47,7 +47,7 @@ impl Drop for Redis {
 }
 
 /// A port that nobody has, for a program that does not say which it chose.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("there is a port");
     listener.local_addr().expect("it is bound").port()
 }

@@ -15,6 +15,7 @@ pub(crate) mod encoding;
 mod error;
 mod handshake;
 mod head;
+mod lines;
 mod origins;
 mod path;
 mod query;

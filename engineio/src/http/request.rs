@@ -182,12 +182,22 @@ impl<'a> RequestView<'a> {
     }
 
     /// The first value of a header.
+    // Inline, so that the bit of a name is known when it is compiled: most names that are asked for are not there.
+    #[inline]
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&'a [u8]> {
         match self.headers {
+            Headers::Read(_, fields) if !fields.may_have(name) => None,
+            _ => self.find_header(name),
+        }
+    }
+
+    #[inline(never)]
+    fn find_header(&self, name: &str) -> Option<&'a [u8]> {
+        match self.headers {
             Headers::Map(map, _) => map.get(name).map(http::HeaderValue::as_bytes),
             Headers::Read(read, fields) => fields
-                .with(name)
+                .as_slice()
                 .iter()
                 .find(|field| is_named(read, field, name))
                 .map(|field| field.value.of(read)),

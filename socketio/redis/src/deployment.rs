@@ -68,8 +68,8 @@ impl Deployment {
         Ok(Self(Way::Standalone(client(url)?)))
     }
 
-    /// A Redis Cluster, by the addresses of some of its servers: those tell of the others. User, password and encryption are those
-    /// of the first address, for all servers.
+    /// A Redis Cluster, by the addresses of some of its servers: those tell of the others, by the addresses that they announce. User,
+    /// password and encryption are those of the first address, for all servers.
     ///
     /// # Errors
     ///
@@ -79,7 +79,8 @@ impl Deployment {
     }
 
     /// The master that Redis Sentinel names, asked each time a connection is made. `url` is the master's address with its
-    /// name in place of the host, `redis://[user:password@]name[/database]`; `sentinels` are the addresses of those to ask.
+    /// name in place of the host, `redis://[user:password@]name[/database]`; `sentinels` are the addresses of those to ask, one after
+    /// the other until one knows, for at most 1 s each. A user who may `+role` is not sent to the master of yesterday.
     ///
     /// # Errors
     ///

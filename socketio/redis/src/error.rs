@@ -50,6 +50,20 @@ impl fmt::Display for StreamsApart {
 
 impl Error for StreamsApart {}
 
+/// A hash slot of a Redis Cluster has gone to another server, and with it sharded channels. They are subscribed there; what was
+/// said on them meanwhile is lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(clippy::exhaustive_structs, reason = "it has nothing in it")]
+pub struct SlotMoved;
+
+impl fmt::Display for SlotMoved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a hash slot went to another Redis server")
+    }
+}
+
+impl Error for SlotMoved {}
+
 /// Redis refused a command, for example since its access control list does not allow it.
 #[derive(Debug)]
 pub struct Refused {

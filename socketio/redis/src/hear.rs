@@ -169,14 +169,20 @@ async fn subscribe_all(
                 Ok(answers) => answers,
                 Err(error) => return Some(error.into()),
             };
+            let mut moved = Vec::new();
             for (step, answer) in steps.into_iter().zip(answers) {
                 match outcome(&step, answer) {
                     Some(Ok(())) => {
                         shared.with_table(ear, |table| table.finish(&step, Ok(())));
                     }
-                    Some(Err(error)) => refused(shared, ear, step, error, &mut is_told),
+                    Some(Err(error)) => {
+                        moved.extend(refused(shared, ear, step, error, &mut is_told));
+                    }
                     None => return Some(Confused.into()),
                 }
+            }
+            if !moved.is_empty() {
+                shared.moved(moved);
             }
             shared.tell_confirmed();
             continue;
@@ -219,34 +225,56 @@ fn outcome(step: &Step, answer: Value) -> Option<Result<(), ServerError>> {
     (is_kind && is_name).then_some(Ok(()))
 }
 
-fn refused(shared: &Arc<Shared>, ear: &Ear, step: Step, error: ServerError, is_told: &mut bool) {
+/// Does what helps. Which slot is elsewhere, if that was why.
+fn refused(
+    shared: &Shared,
+    ear: &Ear,
+    step: Step,
+    error: ServerError,
+    is_told: &mut bool,
+) -> Option<(u16, Node)> {
     let remedy = Remedy::of(error.code(), error.details(), &ear.node);
-    let finish = |outcome| {
-        shared.with_table(ear, |table| table.finish(&step, outcome));
-    };
     let now = Instant::now();
-    match remedy {
+    let (outcome, is_to_tell, moved) = match remedy {
         // Who lost a slot has ended all that was subscribed there.
-        Remedy::Moved(..) if !step.subscribe => finish(Ok(())),
-        Remedy::Moved(slot, node) => {
-            finish(Err(now + MOVED_RETRY));
-            shared.moved(slot, node);
-        }
+        Remedy::Moved(..) if !step.subscribe => (Ok(()), false, None),
+        Remedy::Moved(slot, node) => (Err(now + MOVED_RETRY), false, Some((slot, node))),
         Remedy::Wait | Remedy::Ask(_) => {
-            finish(Err(now + MOVED_RETRY));
             shared.stale.notify_one();
-            if !std::mem::replace(is_told, true) {
-                let (command, name) = (step.command(), step.subscription.name);
-                let refused = Refused::new(command, name, error.into());
-                shared.report(AdapterError::bus(refused));
-            }
+            let is_to_tell = !std::mem::replace(is_told, true);
+            (Err(now + MOVED_RETRY), is_to_tell, None)
         }
-        Remedy::Reconnect | Remedy::Tell => {
-            finish(Err(now + REFUSED_RETRY));
-            //= RDS-11
-            let (command, name) = (step.command(), step.subscription.name);
-            let refused = Refused::new(command, name, error.into());
-            shared.report(AdapterError::bus(refused));
-        }
+        Remedy::Reconnect | Remedy::Tell => (Err(now + REFUSED_RETRY), true, None),
+    };
+    shared.with_table(ear, |table| table.finish(&step, outcome));
+    if is_to_tell {
+        //= RDS-11
+        let command = step.command();
+        let refused = Refused::new(command, step.subscription.name, error.into());
+        shared.report(AdapterError::bus(refused));
+    }
+    moved
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_answer_to_something_else_is_seen() {
+        let step = Step {
+            subscription: Subscription::new(Kind::Sharded, "a"),
+            subscribe: true,
+        };
+        let push = |kind, name: &str| Value::Push {
+            kind,
+            data: vec![Value::BulkString(name.into()), Value::Int(1)],
+        };
+        let of = |answer| outcome(&step, answer);
+        assert!(matches!(of(push(PushKind::SSubscribe, "a")), Some(Ok(()))));
+        assert!(of(push(PushKind::SSubscribe, "b")).is_none());
+        // As when a slot goes elsewhere just then.
+        assert!(of(push(PushKind::SUnsubscribe, "a")).is_none());
+        assert!(of(Value::SimpleString("PONG".into())).is_none());
     }
 }

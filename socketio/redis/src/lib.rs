@@ -26,8 +26,8 @@
 //! entries up meanwhile ([`Streams::max_len`]): that is told. With [`recovery`](socketio::SocketIoBuilder::recovery) all clients hear the
 //! events of a namespace in the order of the stream, own ones of the sender too, which takes a trip to Redis.
 //!
-//! While Redis is away a server's own clients get its events at once, without a name: one that moves to another server
-//! right then may be sent such an event again.
+//! While Redis is away, or a server may not read its streams, its own clients get its events at once, without a name: one that
+//! moves to another server right then may be sent such an event again.
 //!
 //! What a socket has is kept as Node's adapter does it, so that servers of both kinds restore each other's. Those of Node do not
 //! say their namespace, nor whose they are: they are restored in the namespace that is asked for, where that takes strangers, and
@@ -36,6 +36,24 @@
 //!
 //! A server that has not noticed that its client is elsewhere keeps what it had, until it hears of it. By a script (`EVAL`), what
 //! it keeps does not take the place of what its client has now.
+//!
+//! # Redis Cluster and Redis Sentinel
+//!
+//! [`Deployment::cluster`] is a Redis Cluster, and all three adapters go on while its slots move from server to server:
+//!
+//! | adapter | in a Redis Cluster |
+//! |---|---|
+//! | classic | every server tells all others of every message, so it is no faster than one; it needs one server of the cluster, whichever is there |
+//! | sharded | each channel is at the server that has its slot, so the work is spread; events on different channels, those of a room and those of everyone, have no order between them |
+//! | streams | the stream is at one server; sessions are spread. [Several streams](Streams::stream_count) need a hash tag in their name, `{socket.io}`, or the adapter does not start: [`StreamsApart`] |
+//!
+//! When a slot moves, what is published on a sharded channel until it is subscribed anew, some milliseconds, is lost, which is told as [`SlotMoved`]. Nothing is
+//! lost of a stream, and nothing of the classic adapter. When a master dies, its replica takes its place after the cluster's
+//! `cluster-node-timeout`; until then, or where it has none until it is back, what is for its slots waits as while Redis is away,
+//! and [`is_cluster_connected`](socketio::SocketIo::is_cluster_connected) is false with the sharded and the streams adapter. What the replica had not got yet is lost.
+//!
+//! [`Deployment::sentinel`] is the master that Redis Sentinel names. [`Deployment::resolved_by`] asks the application whenever a
+//! connection is made.
 //!
 //! # While Redis is away
 //!
@@ -52,7 +70,8 @@
 //! literally for each namespace. For the sharded one it is `+ssubscribe +sunsubscribe +spublish +pubsub &<prefix>#*
 //! &<prefix>-server#`. For
 //! streams it is `+xadd +xread +xrange +xrevrange +eval +get +set +del +subscribe +unsubscribe +publish +pubsub ~<stream>* ~<session prefix>*
-//! &<prefix>#* &<prefix>-server#`, or the sharded commands of those names. What is refused is told as [`Refused`], and tried again.
+//! &<prefix>#* &<prefix>-server#`, or the sharded commands of those names. In a Redis Cluster it is `+cluster|slots` as well, and
+//! `+asking` for streams. What is refused is told as [`Refused`], and tried again.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![deny(clippy::indexing_slicing, clippy::string_slice, clippy::as_conversions)]
@@ -79,7 +98,7 @@ mod unread;
 pub use classic::Classic;
 pub use deployment::Deployment;
 pub use emitter::{EmitError, Emitter, Target};
-pub use error::{InvalidUrl, Refused, StreamsApart, TooMuchWaiting};
+pub use error::{InvalidUrl, Refused, SlotMoved, StreamsApart, TooMuchWaiting};
 pub use sharded::{RoomChannels, Sharded};
 pub use streams::Streams;
 

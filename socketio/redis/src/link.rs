@@ -20,7 +20,7 @@ use tokio::time::Instant;
 
 use crate::connect::Lost;
 use crate::deployment::Deployment;
-use crate::error::{Refused, TooMuchWaiting};
+use crate::error::{Refused, SlotMoved, TooMuchWaiting};
 use crate::hear::{self, Ear};
 use crate::map;
 use crate::outbox::{Lane, Waits};
@@ -120,9 +120,10 @@ pub(crate) enum Job {
         command: Command,
         answer: oneshot::Sender<Result<Value, AdapterError>>,
     },
-    /// Asks every server.
+    /// Asks every server. One that has been away for longer than `grace` has nobody to tell of, as far as we are concerned.
     AskAll {
         command: Command,
+        grace: Duration,
         answers: mpsc::UnboundedSender<Result<Value, AdapterError>>,
     },
     /// Tells when all before it was said.
@@ -158,6 +159,8 @@ pub(crate) struct Condition {
     pub(crate) is_speaking: bool,
     /// There are streams, and they are not read.
     misses_streams: bool,
+    /// Nor is that over at once: own clients do not wait for what is written to be read.
+    reads_in_vain: bool,
 }
 
 impl Condition {
@@ -309,8 +312,11 @@ impl Link {
 
     /// Reads streams as well, in a task of the server.
     pub(crate) fn read(&self, server: &ClusterHandle, streams: Streams) {
-        self.shared
-            .change(|condition| condition.misses_streams = true);
+        self.shared.change(|condition| {
+            condition.misses_streams = true;
+            // Where reading will begin is not known yet.
+            condition.reads_in_vain = true;
+        });
         server.spawn(reader::read(Arc::clone(&self.shared), streams));
     }
 
@@ -356,7 +362,8 @@ impl Link {
         })
     }
 
-    /// The same of an event that own clients hear when it is read back. While Redis is away they hear it at once.
+    /// The same of an event that own clients hear when it is read back. While Redis is away, or not to be read, they hear it at
+    /// once.
     //= STR-07
     //= RDS-07
     pub(crate) fn say_kept(
@@ -368,7 +375,7 @@ impl Link {
         let is_away = {
             // Held meanwhile: whoever loses the connection behind this finds the job in the queue.
             let condition = shared.condition.borrow();
-            let is_away = !condition.is_speaking;
+            let is_away = !condition.is_speaking || condition.reads_in_vain;
             lock(&shared.unread).wait_for(&message, is_away);
             let kept = (!is_away).then(|| Box::new(message.clone()));
             if let Err(error) = self.put(Job::Say { command, kept }) {
@@ -425,28 +432,14 @@ impl Link {
         grace: Duration,
     ) -> Result<ServerCount, AdapterError> {
         self.ready().await?;
-        let words = Command::new("PUBSUB", &*channel).arg(command).arg(&channel);
-        // Each tells of its own subscribers only.
-        let (answers, mut answered) = mpsc::unbounded_channel();
-        self.put(Job::AskAll {
-            command: words,
-            answers,
-        })?;
-        let (mut counted, mut is_whole, mut failure) = (0_usize, true, None);
-        while let Some(answer) = answered.recv().await {
-            match answer {
-                Ok(answer) => {
-                    counted = counted.saturating_add(count_in(&answer).unwrap_or_default());
-                }
-                Err(error) => {
-                    is_whole = false;
-                    failure = Some(error);
-                }
-            }
-        }
-        if let (0, Some(failure)) = (counted, failure) {
-            return Err(failure);
-        }
+        let words = Command::new("PUBSUB", &*channel).arg(command);
+        let (counted, is_whole) = if command == "SHARDNUMSUB" {
+            // All are subscribed where its slot is.
+            (count_in(&self.ask(words.key(&channel)).await?), true)
+        } else {
+            self.count_at_all(words.arg(&channel), grace).await?
+        };
+        let counted = counted.unwrap_or_default();
         let mut counts = lock(&self.shared.counts);
         let is_settling = counts.back_at.is_some_and(|at| at.elapsed() < grace);
         let known = counts.known.entry(channel).or_default();
@@ -459,6 +452,34 @@ impl Link {
         }
         *known = counted;
         Ok(ServerCount::Exactly(counted))
+    }
+
+    /// Each server tells of its own subscribers only. False if one of them did not tell.
+    async fn count_at_all(
+        &self,
+        command: Command,
+        grace: Duration,
+    ) -> Result<(Option<usize>, bool), AdapterError> {
+        let (answers, mut answered) = mpsc::unbounded_channel();
+        self.put(Job::AskAll {
+            command,
+            grace,
+            answers,
+        })?;
+        let (mut counted, mut failure) = (None::<usize>, None);
+        while let Some(answer) = answered.recv().await {
+            match answer {
+                Ok(answer) => {
+                    let there = count_in(&answer).unwrap_or_default();
+                    counted = Some(counted.unwrap_or_default().saturating_add(there));
+                }
+                Err(error) => failure = Some(error),
+            }
+        }
+        match (counted, failure) {
+            (None, Some(failure)) => Err(failure),
+            (counted, failure) => Ok((counted, failure.is_none())),
+        }
     }
 
     /// Forgets how many there were, of a namespace that is gone.
@@ -524,11 +545,17 @@ impl Shared {
         });
     }
 
-    /// One slot has another owner, as somebody says who had it.
-    pub(crate) fn moved(self: &Arc<Self>, slot: u16, node: Node) {
-        self.set_topology(|topology| match topology.owner(slot) {
-            Some(known) if *known == node => topology.clone(),
-            _ => topology.with(slot, node),
+    /// Slots have other owners, as those say who had them.
+    pub(crate) fn moved(self: &Arc<Self>, moved: Vec<(u16, Node)>) {
+        self.set_topology(|topology| {
+            moved
+                .into_iter()
+                .fold(topology.clone(), |topology, (slot, node)| {
+                    match topology.owner(slot) {
+                        Some(known) if *known == node => topology,
+                        _ => topology.with(slot, node),
+                    }
+                })
         });
         self.stale.notify_one();
     }
@@ -606,9 +633,13 @@ impl Shared {
         if !table.is_some_and(|table| table.lost(subscription)) {
             return;
         }
+        let is_told = self.was_deaf.load(Ordering::Acquire);
         self.heed(&hearing);
         drop(hearing);
         self.stale.notify_one();
+        if !is_told {
+            self.report(AdapterError::bus(SlotMoved));
+        }
     }
 
     /// Looks whether all is subscribed.
@@ -637,10 +668,25 @@ impl Shared {
         self.server.get()
     }
 
-    /// Whether streams are read.
-    pub(crate) fn set_reading(&self, is_reading: bool) {
-        self.change(|condition| condition.misses_streams = !is_reading);
+    /// Streams are read.
+    pub(crate) fn set_reading(&self) {
+        self.change(|condition| {
+            condition.misses_streams = false;
+            condition.reads_in_vain = false;
+        });
         self.tell_connected();
+    }
+
+    /// Streams are not read for now. False if they were not before.
+    pub(crate) fn stop_reading(&self) -> bool {
+        let was_reading = self.change(|condition| condition.misses_streams = true);
+        self.tell_connected();
+        was_reading
+    }
+
+    /// It is not known when streams will be read again.
+    pub(crate) fn read_in_vain(&self) {
+        self.change(|condition| condition.reads_in_vain = true);
     }
 
     /// An own entry was read. False if own clients had it before.

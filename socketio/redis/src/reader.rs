@@ -14,7 +14,7 @@ use crate::connect::{self, Attempts, Connection};
 use crate::deployment::Failure;
 use crate::error::Refused;
 use crate::link::Shared;
-use crate::slots::{Node, Remedy};
+use crate::slots::{Node, Remedy, slot_of};
 
 /// What is read, and how.
 #[derive(Clone, Debug)]
@@ -27,9 +27,18 @@ pub(crate) struct Streams {
 }
 
 impl Streams {
-    /// Who has them. They are of one slot.
-    fn owner(&self, shared: &Shared) -> Option<Node> {
-        shared.owner(self.names.first()?)
+    /// Who has them, as soon as that is known. They are of one slot.
+    async fn owner(&self, shared: &Shared) -> Node {
+        let name = self.names.first().map(String::as_bytes).unwrap_or_default();
+        let slot = slot_of(name);
+        let mut topology = shared.topology.subscribe();
+        let known = topology.wait_for(|topology| topology.owner(slot).is_some());
+        let owner = known
+            .await
+            .ok()
+            .and_then(|known| known.owner(slot).cloned());
+        // Nobody tells any more only when nobody asks.
+        owner.unwrap_or(Node::Sole)
     }
 }
 
@@ -185,15 +194,28 @@ pub(crate) async fn read(shared: Arc<Shared>, streams: Streams) {
     // Who has the streams already, though not yet their slot.
     let mut guest = None;
     loop {
-        let node = guest.clone().or_else(|| streams.owner(&shared));
-        let unread = match line(&shared, node, streams.block, guest.is_some()).await {
+        let is_guest = guest.is_some();
+        let node = match guest {
+            Some(node) => node,
+            None => streams.owner(&shared).await,
+        };
+        let unread = match line(&shared, node, streams.block, is_guest).await {
             Ok(mut line) => {
                 let is_told = &mut attempts;
                 read_on(&shared, &streams, &mut line, &mut places, is_told).await
             }
             Err(error) => Unread::Failed(error),
         };
-        shared.set_reading(false);
+        let was_reading = shared.stop_reading();
+        // One that is cut off comes back at once as a rule, and reads what own clients wait for.
+        let is_in_vain = match &unread {
+            Unread::Failed(_) => !was_reading,
+            Unread::Refused(_) => true,
+            Unread::Moved | Unread::Ask(_) => false,
+        };
+        if is_in_vain {
+            shared.read_in_vain();
+        }
         guest = None;
         let pause = match unread {
             Unread::Failed(error) => attempts.failed(&shared, error),
@@ -219,11 +241,10 @@ struct Line {
 
 async fn line(
     shared: &Shared,
-    node: Option<Node>,
+    node: Node,
     block: Duration,
     is_guest: bool,
 ) -> Result<Line, Failure> {
-    let node = node.ok_or("no Redis server has the stream")?;
     let connection = connect::to(&shared.deployment, &node, block).await?;
     Ok(Line {
         connection,
@@ -271,14 +292,16 @@ async fn read_on(
     let Some(places) = places else {
         return Unread::Failed("there is no place".into());
     };
-    attempts.succeeded();
-    shared.set_reading(true);
+    let mut is_reading = false;
     loop {
         let mut command = redis::cmd("XREAD");
         command.arg("COUNT").arg(streams.count);
-        command
-            .arg("BLOCK")
-            .arg(streams.block.as_millis().to_string());
+        // At first it is seen whether it may be read at all.
+        if is_reading {
+            command
+                .arg("BLOCK")
+                .arg(streams.block.as_millis().to_string());
+        }
         command.arg("STREAMS").arg(&streams.names);
         for place in &*places {
             command.arg(place.to_string());
@@ -287,6 +310,10 @@ async fn read_on(
             Ok(read) => read,
             Err(error) => return error,
         };
+        if !std::mem::replace(&mut is_reading, true) {
+            attempts.succeeded();
+            shared.set_reading();
+        }
         for (stream, found) in in_order(readings_in(read, &streams.names), streams.count) {
             // Before anything else: whatever it is, it is not read again.
             if let Some(place) = places.get_mut(stream) {
@@ -312,7 +339,7 @@ async fn ask(
     Err(
         match Remedy::of(error.code(), error.details(), &line.node) {
             Remedy::Moved(slot, node) => {
-                shared.moved(slot, node);
+                shared.moved(vec![(slot, node)]);
                 Unread::Moved
             }
             Remedy::Ask(node) => Unread::Ask(node),

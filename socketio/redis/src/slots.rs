@@ -1,7 +1,7 @@
 //! Which Redis server has which hash slot. Pure.
 //!
 //! A Redis Cluster spreads keys and sharded channels over 16,384 slots, and slots over its masters. A single Redis is a cluster
-//! of one master that has all of them and never loses one.
+//! of one master that has all of them and keeps them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

@@ -44,6 +44,8 @@ type Made = (Node, u64, Result<Connection, Failure>);
 #[derive(Debug)]
 struct Server {
     line: Line,
+    /// Since when there was no connection, while there is none.
+    away_since: Instant,
     attempts: Attempts,
 }
 
@@ -207,6 +209,7 @@ impl Speaker {
     fn expect(&mut self, node: Node) {
         self.servers.entry(node).or_insert_with(|| Server {
             line: Line::Down,
+            away_since: Instant::now(),
             attempts: Attempts::default(),
         });
     }
@@ -260,7 +263,6 @@ impl Speaker {
         };
         match made {
             Ok(connection) => {
-                server.attempts.succeeded();
                 server.line = Line::Up(connection, number);
             }
             Err(error) => {
@@ -278,8 +280,16 @@ impl Speaker {
         };
         if matches!(server.line, Line::Up(_, used) if used == number) {
             server.line = Line::Down;
+            server.away_since = Instant::now();
             server.attempts.failed(&self.shared, error);
             self.shared.stale.notify_one();
+        }
+    }
+
+    /// Not before it has is one who can be connected to of any use.
+    fn answered(&mut self, node: &Node) {
+        if let Some(server) = self.servers.get_mut(node) {
+            server.attempts.succeeded();
         }
     }
 
@@ -383,8 +393,9 @@ impl Speaker {
             })
             .collect();
         for (node, number, pinged) in join_all(pings).await {
-            if let Err(error) = pinged {
-                self.lose(&node, number, error);
+            match pinged {
+                Ok(()) => self.answered(&node),
+                Err(error) => self.lose(&node, number, error),
             }
         }
     }
@@ -399,8 +410,12 @@ impl Speaker {
                     self.flushes.push(said);
                     self.shared.said(1, 0);
                 }
-                Job::AskAll { command, answers } => {
-                    self.ask_all(&command, &answers, &mut parts);
+                Job::AskAll {
+                    command,
+                    grace,
+                    answers,
+                } => {
+                    self.ask_all(&command, grace, &answers, &mut parts);
                     self.shared.said(1, 0);
                 }
                 Job::Say { .. } | Job::Ask { .. } => self.address(sided, &mut parts, &mut back),
@@ -430,21 +445,24 @@ impl Speaker {
     fn ask_all(
         &self,
         command: &Command,
+        grace: Duration,
         answers: &mpsc::UnboundedSender<Result<Value, AdapterError>>,
         parts: &mut BTreeMap<Node, Vec<Sided>>,
     ) {
-        for node in self
-            .servers
-            .keys()
-            .filter(|node| !self.guests.contains(*node))
-        {
+        for (node, server) in &self.servers {
+            if self.guests.contains(node) {
+                continue;
+            }
             if self.line(node).is_none() {
-                // Whoever asked may have stopped waiting.
-                let _ = answers.send(Err(AdapterError::bus(Lost)));
+                if server.away_since.elapsed() < grace {
+                    // Whoever asked may have stopped waiting.
+                    let _ = answers.send(Err(AdapterError::bus(Lost)));
+                }
                 continue;
             }
             let job = Job::AskAll {
                 command: command.clone(),
+                grace,
                 answers: answers.clone(),
             };
             parts.entry(node.clone()).or_default().push(Sided {
@@ -490,6 +508,13 @@ impl Speaker {
             Ok(answers) => answers,
             Err(error) => return self.fail(&node, number, jobs, error),
         };
+        let is_master = |answer: &Value| match answer {
+            Value::ServerError(error) => error.code() != "READONLY",
+            _ => true,
+        };
+        if answers.iter().all(is_master) {
+            self.answered(&node);
+        }
         let mut answers = answers.into_iter();
         let mut words = commands.cmd_iter();
         for mut sided in jobs {
@@ -531,7 +556,7 @@ impl Speaker {
     ) -> Option<Duration> {
         match remedy {
             Remedy::Moved(slot, owner) => {
-                self.shared.moved(slot, owner);
+                self.shared.moved(vec![(slot, owner)]);
                 (!self.bounced.insert(lane)).then_some(BOUNCED)
             }
             Remedy::Ask(owner) => {
@@ -577,7 +602,9 @@ impl Speaker {
             Job::Ask { command, answer } => {
                 let _ = answer.send(Err(command.refused(error)));
             }
-            Job::AskAll { command, answers } => {
+            Job::AskAll {
+                command, answers, ..
+            } => {
                 let _ = answers.send(Err(command.refused(error)));
                 return;
             }

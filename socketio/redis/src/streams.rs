@@ -82,7 +82,7 @@ impl Streams {
 
     /// Over how many streams namespaces are spread, 1 by default and at least; the reference calls it `streamCount`. All servers of a
     /// cluster need the same. Servers of Node do not hear some namespaces with more than one: they do not read the streams
-    /// whose numbers are below zero.
+    /// whose numbers are below zero. In a Redis Cluster more than one need a hash tag in their [name](Self::stream).
     //= STR-03
     pub fn stream_count(mut self, count: u32) -> Self {
         self.stream_count = count.max(1);
@@ -266,7 +266,7 @@ impl Streams {
             };
             match Remedy::of(error.code(), error.details(), &node) {
                 Remedy::Moved(slot, owner) => {
-                    shared.moved(slot, owner);
+                    shared.moved(vec![(slot, owner)]);
                     guest = None;
                 }
                 Remedy::Ask(node) => guest = Some(node),
@@ -344,43 +344,55 @@ impl Streams {
                 break;
             }
         }
-        let room = bounds.max_entries.saturating_sub(looked_at);
-        let mut before = self
-            .read_before(&name, nsp, after, bounds.look_back, room)
-            .await?;
+        let mut room = bounds;
+        room.max_entries = bounds.max_entries.saturating_sub(looked_at);
+        room.max_bytes = bounds.max_bytes.saturating_sub(bytes);
+        let mut before = self.read_before(&name, nsp, after, room).await?;
         before.append(&mut read.entries);
         read.entries = before;
         Ok(Some(read))
     }
 
-    /// The entries shortly before one, as many as there is room for, the last of them: their numbers tell what was written twice.
+    /// An entry and those shortly before it, as many as there is room for, the last of them: their numbers tell what was written
+    /// twice.
     async fn read_before(
         &self,
         stream: &str,
         nsp: &str,
-        before: EntryId,
-        look_back: Duration,
-        room: usize,
+        last: EntryId,
+        room: LogBounds,
     ) -> Result<Vec<(EntryId, ClusterMessage)>, AdapterError> {
-        if room == 0 {
-            return Ok(Vec::new());
+        let look_back = u64::try_from(room.look_back.as_millis()).unwrap_or(u64::MAX);
+        let begins = last.millis().saturating_sub(look_back);
+        let mut read = Vec::new();
+        let (mut ends, mut looked_at, mut bytes) = (last.to_string(), 0_usize, 0_usize);
+        'room: loop {
+            let mut range = redis::cmd("XREVRANGE");
+            range.arg(stream).arg(&ends).arg(begins);
+            range.arg("COUNT").arg(REPLAY_COUNT);
+            let found = reader::entries_in(self.look(stream, &range).await?);
+            let is_last = found.len() < REPLAY_COUNT;
+            for found in found {
+                looked_at = looked_at.saturating_add(1);
+                bytes = bytes.saturating_add(found.bytes());
+                if looked_at > room.max_entries || bytes > room.max_bytes {
+                    break 'room;
+                }
+                ends = format!("({}", found.at);
+                let entry = found.entry();
+                let message = stream::decode(&entry);
+                if let (Ok(message), Some(id)) = (message, found.at.entry_id())
+                    && entry.nsp == Some(nsp.as_bytes())
+                {
+                    read.push((id, message));
+                }
+            }
+            if is_last {
+                break;
+            }
         }
-        let look_back = u64::try_from(look_back.as_millis()).unwrap_or(u64::MAX);
-        let begins = before.millis().saturating_sub(look_back);
-        let mut range = redis::cmd("XREVRANGE");
-        range
-            .arg(stream)
-            .arg(format!("({before}"))
-            .arg(begins)
-            .arg("COUNT")
-            .arg(room.min(REPLAY_COUNT));
-        let found = reader::entries_in(self.look(stream, &range).await?);
-        let read = found.iter().rev().filter_map(|found| {
-            let entry = found.entry();
-            let message = stream::decode(&entry).ok()?;
-            (entry.nsp == Some(nsp.as_bytes())).then_some((found.at.entry_id()?, message))
-        });
-        Ok(read.collect())
+        read.reverse();
+        Ok(read)
     }
 }
 
@@ -551,12 +563,14 @@ fn written(pid: &str, session: SharedSession) -> Session {
         granted_at,
         since,
         life,
+        stays,
         ..
     } = session;
     let mut written = Session::new(socket.as_str(), pid, rooms, data);
     written.nsp = nsp.map(|nsp| (*nsp).to_owned());
     written.since = Some(since);
     written.life = life;
+    written.stays = stays;
     written.holder = grant.map(|grant| holder(&grant, granted_at));
     written
 }
@@ -581,6 +595,7 @@ fn read(session: Session) -> SharedSession {
         nsp,
         since,
         life,
+        stays,
         holder,
         ..
     } = session;
@@ -589,6 +604,7 @@ fn read(session: Session) -> SharedSession {
     read.data = data;
     read.since = since.unwrap_or_default();
     read.life = life;
+    read.stays = stays;
     if let Some(holder) = holder {
         // What does not say when is as old as can be: whatever was revoked, was later.
         read.granted_at = holder.granted_at.and_then(time_of).unwrap_or(UNIX_EPOCH);

@@ -54,8 +54,8 @@ pub trait SharedLog: Send + Sync + 'static {
     fn take_session(&self, pid: &str) -> BoxFuture<'_, Result<bool, AdapterError>>;
 
     /// The entries of a namespace behind another, up to the end of the log. `None` when that other is not in the log, or when there
-    /// are more than [`LogBounds`] let pass. Those shortly [before](LogBounds::look_back) are to be among them as far as they
-    /// are still there and the bounds leave room.
+    /// are more than [`LogBounds`] let pass. That other, and those shortly [before](LogBounds::look_back) it, are to be among them as
+    /// far as they are still there and the bounds leave room.
     //= STR-06
     fn read(
         &self,
@@ -73,9 +73,25 @@ pub struct LogBounds {
     pub max_entries: usize,
     /// How many bytes those may have, as they lie in the log.
     pub max_bytes: usize,
-    /// How long before the entry that is asked from others are read too, whose [numbers](ClusterMessage::number) tell what was
-    /// written twice: 10 s.
+    /// How long before the entry that is asked from others are read too, that one included, whose
+    /// [numbers](ClusterMessage::number) tell what was written twice: 10 s.
     pub look_back: Duration,
+}
+
+/// How long behind the first time a bus that is in doubt may write an event again. It is a repeat for who comes back between the
+/// two as well.
+const LOOK_BACK: Duration = Duration::from_secs(10);
+
+impl LogBounds {
+    /// So many entries of so many bytes together, with the look back that servers ask for: for tests of an adapter.
+    #[must_use]
+    pub const fn new(max_entries: usize, max_bytes: usize) -> Self {
+        Self {
+            max_entries,
+            max_bytes,
+            look_back: LOOK_BACK,
+        }
+    }
 }
 
 /// What was read of a log.
@@ -110,8 +126,8 @@ pub struct SharedSession {
     pub life: u64,
     /// Where the log ended when the socket came. Nothing up to there is replayed.
     pub since: EntryId,
-    /// When it came into its rooms, and which it had left. Where it is not known, it was in them all the time.
-    pub(crate) stays: Stays,
+    /// When it came into its rooms, and which it had left. Where that does not travel, it was in them all the time.
+    pub stays: Stays,
     /// What the application keeps with it, which leaves no process.
     pub(crate) extensions: TypeMap,
 }

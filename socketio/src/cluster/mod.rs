@@ -30,6 +30,7 @@ pub use crate::proto::cluster::remote::RemoteSocket;
 pub use crate::proto::cluster::requests::ServerCount;
 #[cfg(feature = "cluster-wire")]
 pub use crate::proto::cluster::wire;
+pub use crate::proto::recovery::Stays;
 pub use adapter::{Adapter, Membership, WantedRooms};
 pub use answers::{Gathered, Gathering, ServerAnswer};
 pub use error::AdapterError;

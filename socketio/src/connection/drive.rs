@@ -76,7 +76,7 @@ impl Client {
         let limits = &self.server.settings.client;
         let mut state = self.state.lock();
         if state.is_pumping {
-            state.inputs.push_back(input);
+            state.push_input(input);
             return;
         }
         debug_assert!(state.inputs.is_empty(), "whoever pumps leaves none behind");
@@ -117,7 +117,7 @@ impl Client {
 
     /// Adds an input while outputs are being carried out.
     pub(super) fn enqueue(&self, input: Input<Shell>) {
-        self.state.lock().inputs.push_back(input);
+        self.state.lock().push_input(input);
     }
 
     pub(super) fn push(&self, call: Call) {

@@ -146,9 +146,10 @@ pub(crate) struct State {
 }
 
 thread_local! {
-    /// The memory of an output and of a call, which go from connection to connection: a client that comes and goes needs
-    /// each twice, and a place in the allocator costs it 200 instructions each time. Idle connections keep none.
+    /// The memory of an output, an input and a call, which go from connection to connection: a client that comes and goes
+    /// needs most of them twice, and a place in the allocator costs it 200 instructions each time. Idle connections keep none.
     static OUTPUT_ROOM: Cell<Queue<Output<Shell>>> = const { Cell::new(Queue::new()) };
+    static INPUT_ROOM: Cell<Queue<Input<Shell>>> = const { Cell::new(Queue::new()) };
     static CALL_ROOM: Cell<CallRoom<Call>> = const { Cell::new(CallRoom::new()) };
 }
 
@@ -169,6 +170,15 @@ impl State {
         }
     }
 
+    /// Leaves an input for whoever feeds the machine.
+    pub(crate) fn push_input(&mut self, input: Input<Shell>) {
+        if !self.inputs.has_memory() {
+            self.inputs
+                .borrow(INPUT_ROOM.try_with(Cell::take).unwrap_or_default());
+        }
+        self.inputs.push_back(input);
+    }
+
     /// Leaves a call for whoever has the right to make it.
     pub(crate) fn push_call(&mut self, call: Call) {
         if self.inbox.needs_call_room() {
@@ -183,6 +193,9 @@ impl State {
         // A thread that ends may have no place for it any more.
         if let Some(room) = self.machine.take_room() {
             let _ = OUTPUT_ROOM.try_with(|kept| kept.set(room));
+        }
+        if let Some(room) = self.inputs.take_memory() {
+            let _ = INPUT_ROOM.try_with(|kept| kept.set(room));
         }
         if let Some(room) = self.inbox.take_call_room() {
             let _ = CALL_ROOM.try_with(|kept| kept.set(room));

@@ -89,10 +89,6 @@ pub struct Recovery {
     sharing: Sharing,
 }
 
-/// How long behind the first time a bus that is in doubt may write an event again. It is a repeat for who comes back between the
-/// two as well.
-const LOOK_BACK: Duration = Duration::from_secs(10);
-
 /// What is waited for and kept where servers share a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Sharing {
@@ -120,12 +116,8 @@ impl Recovery {
             skips_middleware: true,
             sharing: Sharing {
                 save_delay: Duration::from_secs(1),
-                max_session_bytes: 64 * 1024,
-                replay: LogBounds {
-                    max_entries: 10_000,
-                    max_bytes: 16 * 1024 * 1024,
-                    look_back: LOOK_BACK,
-                },
+                max_session_bytes: 128 * 1024,
+                replay: LogBounds::new(10_000, 16 * 1024 * 1024),
                 restore_timeout: Duration::from_secs(5),
             },
         }
@@ -139,8 +131,9 @@ impl Recovery {
         self
     }
 
-    /// How many bytes the rooms and the shared data of one socket may have to be saved in a shared log; 64 KiB by default. Of
-    /// more nothing is saved, which is [`AdapterError::SessionTooLarge`](crate::cluster::AdapterError::SessionTooLarge).
+    /// How many bytes the rooms and the shared data of one socket may have to be saved in a shared log; 128 KiB by default. Rooms
+    /// that it joined or left since it came count twice, as when that was is saved too. Of more nothing is saved, which is
+    /// [`AdapterError::SessionTooLarge`](crate::cluster::AdapterError::SessionTooLarge).
     pub const fn max_session_bytes(mut self, bytes: usize) -> Self {
         self.sharing.max_session_bytes = bytes;
         self

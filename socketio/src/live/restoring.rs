@@ -216,7 +216,7 @@ fn remove(shared: &Shared, seat: &Seat, pid: &Arc<str>) {
 
 /// As it counts against the bound of a session.
 fn cost_of(session: &SharedSession) -> usize {
-    let rooms = session.rooms.iter();
+    let rooms = session.rooms.iter().chain(session.stays.rooms());
     let rooms = rooms.map(|room| room.as_str().len().saturating_add(ROOM_COST_BYTES));
     let data = serde_json::to_vec(&session.data).map_or(0, |json| json.len());
     rooms.fold(data, usize::saturating_add)
@@ -298,7 +298,7 @@ async fn restore(
             }
             reads_left = usize::checked_sub(reads_left, 1)?;
         };
-        Some(encode(socket, &session, after, &read))
+        Some(encode(socket, &session, after, &read)?)
     };
     let is_taken = shared.log.take_session(&claim.pid).await;
     if !is_taken.map_err(told).ok()? {
@@ -327,8 +327,13 @@ async fn restore(
     })
 }
 
-/// What of the entries the socket missed, as it is sent, and how far they go.
-fn encode(socket: &Core, session: &Session, after: Offset, read: &LogRead) -> (Vec<Kept>, Offset) {
+/// What of the entries the socket missed, as it is sent, and how far they go. `None` if that is not known so far back.
+fn encode(
+    socket: &Core,
+    session: &Session,
+    after: Offset,
+    read: &LogRead,
+) -> Option<(Vec<Kept>, Offset)> {
     let space = &socket.space;
     let mut numbers = HashSet::new();
     let kept = read.entries.iter().filter(|(_, message)| {
@@ -342,7 +347,7 @@ fn encode(socket: &Core, session: &Session, after: Offset, read: &LogRead) -> (V
     let selected = selected
         .iter()
         .map(|(id, selection, event)| (*id, selection, *event));
-    let meant = missed(session, after, selected);
+    let meant = missed(session, after, selected)?;
     let encoded = meant.into_iter().filter_map(|(id, event)| {
         let offset = id.to_string();
         let message = space.codec.encode_event(OutgoingEvent {
@@ -357,7 +362,7 @@ fn encode(socket: &Core, session: &Session, after: Offset, read: &LogRead) -> (V
             message: message.ok()?,
         })
     });
-    (encoded.collect(), read.end.offset().max(after))
+    Some((encoded.collect(), read.end.offset().max(after)))
 }
 
 fn selected(

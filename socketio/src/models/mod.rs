@@ -4,6 +4,7 @@
 
 mod asking;
 mod calling;
+mod entering;
 mod leaving;
 mod recovery;
 

@@ -13,6 +13,7 @@ use socketio_auth::{
 
 use crate::authority::refused::Refused;
 use crate::error::DisconnectReason;
+use crate::few::Few;
 use crate::queue::Queue;
 
 /// The types that the shell fills in.
@@ -266,7 +267,7 @@ struct Guarded {
 /// After every [`handle_input`](Self::handle_input) the caller drains [`poll_output`](Self::poll_output). Packets
 /// for joined namespaces take the short way through [`route`](Self::route), which changes nothing.
 pub(crate) struct Client<A: Application> {
-    entries: Vec<Entry<A>>,
+    entries: Few<Entry<A>>,
     outputs: Queue<Output<A>>,
     opened_at: Instant,
     /// Until a namespace was joined for the first time.
@@ -282,7 +283,7 @@ pub(crate) struct Client<A: Application> {
 impl<A: Application> Client<A> {
     pub(crate) fn new(now: Instant, limits: &Limits) -> Self {
         Self {
-            entries: Vec::new(),
+            entries: Few::default(),
             outputs: Queue::default(),
             opened_at: now,
             connect_by: now.checked_add(limits.connect_timeout),
@@ -486,8 +487,6 @@ impl<A: Application> Client<A> {
         }
         let ticket = Ticket(self.next_ticket);
         self.next_ticket = self.next_ticket.wrapping_add(1);
-        // Most connections join one namespace, and the next size of a vector is four.
-        self.entries.reserve_exact(1);
         self.entries.push(Entry {
             ticket,
             name: Arc::clone(&name),
@@ -613,7 +612,7 @@ impl<A: Application> Client<A> {
             // Whoever tries so many names is given no more time than the connection has had.
             return self.opened_at;
         }
-        // As of the entries, there is one as a rule.
+        // There is one as a rule, and the next size of a vector is four.
         self.guarded.reserve_exact(1);
         self.guarded.push(Guarded {
             name,
@@ -641,10 +640,9 @@ impl<A: Application> Client<A> {
 
     /// Marks the attempt as joined and puts it last in join order.
     fn enter(&mut self, ticket: Ticket, answer: Answer, expires_in: Option<Duration>) {
-        let Some(position) = self.entries.iter().position(|e| e.ticket == ticket) else {
+        let Some(mut entry) = self.entries.take(|entry| entry.ticket == ticket) else {
             return;
         };
-        let mut entry = self.entries.remove(position);
         entry.phase = Phase::Joined;
         let socket = entry.socket.clone();
         let is_outdated = std::mem::take(&mut entry.is_outdated);
@@ -770,8 +768,7 @@ impl<A: Application> Client<A> {
 
     /// Takes an attempt out. Those that took its grant over follow where it comes from itself.
     fn take_out(&mut self, ticket: Ticket) -> Option<Entry<A>> {
-        let position = self.entries.iter().position(|e| e.ticket == ticket)?;
-        let entry = self.entries.remove(position);
+        let entry = self.entries.take(|entry| entry.ticket == ticket)?;
         let heirs = self
             .entries
             .iter_mut()

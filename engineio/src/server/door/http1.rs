@@ -7,24 +7,24 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::{Method, StatusCode};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::timeout;
 
 use super::incoming::{Incoming, Line, poll_read};
 use super::response::{self, Persistence};
-use crate::body::Body;
 use crate::buffers;
 use crate::http::content::{Framing, Rest};
 use crate::http::request::Caller;
 use crate::http::{Head, HeadLimits};
 use crate::lock::Lock;
 use crate::server::clock;
-use crate::server::exchange::answer::{self, Answer};
+use crate::server::exchange::answer;
+use crate::server::exchange::response::{Answer, Response};
 use crate::server::session::shared::HubOf;
 use crate::server::stream::Stream;
 use crate::server::stream::patience::{Idle, Patience};
+use crate::server::transport::polling::Content;
 use crate::server::transport::websocket::Task;
 use crate::trace;
 
@@ -256,7 +256,7 @@ async fn answer_whole<D: Send + Sync + 'static>(
 ) -> Option<Answer<D>> {
     line.rest = Rest::Length(0);
     line.leave = b"";
-    let read = Bytes::from(std::mem::take(&mut line.read));
+    let read = std::mem::take(&mut line.read);
     let end = head.length + length;
     line.read
         .extend_from_slice(read.get(end..).unwrap_or_default());
@@ -264,7 +264,8 @@ async fn answer_whole<D: Send + Sync + 'static>(
     if !hub.path.matches(view.path()) {
         return Some(not_found());
     }
-    let content = Body::full(read.slice(head.length..end));
+    let content = read.get(head.length..end).unwrap_or_default();
+    let content = Content::<Incoming<'_>>::Whole(content);
     while_connected(line, answer::answer(hub, &view, content)).await
 }
 
@@ -288,7 +289,7 @@ async fn answer_request<D: Send + Sync + 'static>(
     }
     let line = Lock::new(line);
     let answer = {
-        let mut answer = pin!(answer::answer(hub, &view, Incoming(&line)));
+        let mut answer = pin!(answer::answer(hub, &view, Content::Coming(Incoming(&line))));
         poll_fn(|cx| {
             if let Poll::Ready(answer) = answer.as_mut().poll(cx) {
                 return Poll::Ready(Some(answer));
@@ -306,7 +307,7 @@ async fn answer_request<D: Send + Sync + 'static>(
 }
 
 fn not_found<D: Send + Sync + 'static>() -> Answer<D> {
-    Answer::Response(response::empty(StatusCode::NOT_FOUND))
+    Answer::Response(Response::empty(StatusCode::NOT_FOUND))
 }
 
 /// Waits for an answer for as long as the client does.
@@ -443,13 +444,13 @@ enum Sent {
 
 async fn send_response(
     stream: &mut Stream,
-    response: http::Response<Body>,
+    response: Response,
     persistence: Persistence,
     is_head: bool,
     limit: Duration,
 ) -> Sent {
     let mut out = buffers::take();
-    let written = response::write(clock::now(), response, persistence, is_head, &mut out);
+    let written = response::write(clock::now(), &response, persistence, is_head, &mut out);
     let is_sent = write_timely(stream, &out, limit).await.is_ok();
     buffers::give_back(out);
     match written {
@@ -462,7 +463,7 @@ async fn send_response(
 
 /// Refuses what is no request, and ends the connection.
 async fn refuse(mut line: Line, status: StatusCode, limit: Duration) {
-    let response = response::empty(status);
+    let response = Response::empty(status);
     let sent = send_response(&mut line.stream, response, Persistence::Close, false, limit).await;
     if let Sent::Last = sent {
         // Where it ends nobody knows.

@@ -3,10 +3,10 @@
 use std::cell::Cell;
 use std::time::{Duration, Instant, SystemTime};
 
-use bytes::Bytes;
 use http::{StatusCode, header};
 
 use crate::body::Body;
+use crate::server::exchange::response::Response;
 
 /// The length of a date as HTTP writes it.
 const DATE_BYTES: usize = 29;
@@ -30,21 +30,20 @@ pub(crate) fn empty(status: StatusCode) -> http::Response<Body> {
 /// to end without an answer. A response to HEAD has the length of its body, and no body.
 pub(crate) fn write(
     now: Instant,
-    response: http::Response<Body>,
+    response: &Response,
     mut persistence: Persistence,
     is_head: bool,
     out: &mut Vec<u8>,
 ) -> Option<Persistence> {
-    let (parts, body) = response.into_parts();
-    let body: Bytes = body.into_bytes()?;
-    let status = parts.status;
+    let body = response.body()?;
+    let status = response.status();
     out.extend_from_slice(b"HTTP/1.1 ");
     out.extend_from_slice(status.as_str().as_bytes());
     out.push(b' ');
     out.extend_from_slice(status.canonical_reason().unwrap_or_default().as_bytes());
     out.extend_from_slice(b"\r\n");
     let (mut is_close_said, mut is_dated) = (false, false);
-    for (name, value) in &parts.headers {
+    for (name, value) in response.headers() {
         // How long the body is, and how long the connection stays, is not for hooks to say; but they may end it.
         if name == header::CONTENT_LENGTH
             || name == header::TRANSFER_ENCODING
@@ -80,7 +79,7 @@ pub(crate) fn write(
     }
     out.extend_from_slice(b"\r\n");
     if !is_bodiless && !is_head {
-        out.extend_from_slice(&body);
+        out.extend_from_slice(body);
     }
     Some(persistence)
 }
@@ -146,7 +145,13 @@ mod tests {
     ) -> (Option<Persistence>, String) {
         let mut out = Vec::new();
         #[expect(clippy::disallowed_methods, reason = "any instant will do")]
-        let persistence = write(Instant::now(), response, persistence, false, &mut out);
+        let persistence = write(
+            Instant::now(),
+            &response.into(),
+            persistence,
+            false,
+            &mut out,
+        );
         (persistence, String::from_utf8(out).unwrap())
     }
 
@@ -184,7 +189,7 @@ mod tests {
         let mut out = Vec::new();
         let response = http::Response::new(Body::full("four"));
         #[expect(clippy::disallowed_methods, reason = "any instant will do")]
-        write(Instant::now(), response, KEPT, true, &mut out);
+        write(Instant::now(), &response.into(), KEPT, true, &mut out);
         assert!(out.ends_with(b"content-length: 4\r\n\r\n"));
     }
 

@@ -18,12 +18,14 @@ use super::response::empty;
 use crate::body::Body;
 use crate::http::MessageRules;
 use crate::http::request::{Caller, Headers, RequestView};
-use crate::server::exchange::answer::{self, Answer};
+use crate::server::exchange::answer;
+use crate::server::exchange::response::Answer;
 #[cfg(feature = "nodes")]
 use crate::server::nodes::card::Card;
 use crate::server::session::shared::HubOf;
 use crate::server::stream::Stream;
 use crate::server::tasks::spawn;
+use crate::server::transport::polling::Content;
 
 /// The address of a request's peer, as a request extension, for servers that know it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -258,8 +260,10 @@ where
     if !is_nested && !hub.path.matches(view.path()) {
         return empty(StatusCode::NOT_FOUND);
     }
-    match answer::answer(hub, &view, body).await {
-        Answer::Response(response) => response.map(|body| body.paced(hub.config.write_timeout)),
+    match answer::answer(hub, &view, Content::Coming(body)).await {
+        Answer::Response(response) => response
+            .into_http()
+            .map(|body| body.paced(hub.config.write_timeout)),
         Answer::Upgrade(mut upgrade) => {
             let Some(on_upgrade) = on_upgrade else {
                 // Served without upgrades: a mistake of the embedding server.

@@ -7,38 +7,26 @@ use http::{Method, StatusCode, header};
 use http_body::Body as HttpBody;
 
 #[cfg(feature = "nodes")]
-use super::elsewhere::{self, Elsewhere};
+use super::elsewhere;
 use super::open::{admit, admit_at_once, attach_candidate, open_polling, open_websocket, options};
 use super::origin::{bound_origin, is_admitted, is_bound, is_origin_allowed};
 use super::respond::{
     HTML, NO_STORE, Refused, decorate, decorate_upgrade, guard_old_browsers, preflight, refuse,
     respond, respond_payload,
 };
+use super::response::{Answer, Response};
 use crate::body::Body;
 use crate::http::request::RequestView;
 use crate::http::{self as rules, Decision, Facts, Gate, Misfit, Query, Rejection};
 use crate::server::session::shared::{HubOf, Shared};
-use crate::server::transport::polling::{self, Polled, PostContent, Posted};
-#[cfg(feature = "nodes")]
-use crate::server::transport::tunnel::Tunnel;
-use crate::server::transport::upgrade::Upgrade;
+use crate::server::transport::polling::{self, Content, Polled, PostContent, Posted};
 use crate::session_id::SessionId;
-
-/// What a request comes to.
-pub(crate) enum Answer<D: Send + Sync + 'static> {
-    Response(http::Response<Body>),
-    /// Switch protocols, then run the WebSocket.
-    Upgrade(Box<Upgrade<D>>),
-    /// Switch protocols, then carry the bytes of a WebSocket whose session another node has.
-    #[cfg(feature = "nodes")]
-    Tunnel(Box<Tunnel>),
-}
 
 /// Answers one request inside the path.
 pub(crate) async fn answer<D, B>(
     hub: &Arc<HubOf<D>>,
     request: &RequestView<'_>,
-    body: B,
+    content: Content<'_, B>,
 ) -> Answer<D>
 where
     D: Send + Sync + 'static,
@@ -51,18 +39,18 @@ where
     let query = Query::parse(request);
     let is_upgrade = config.websocket && rules::is_upgrade(request, &query);
     if !is_upgrade && let Some(mut response) = file(hub, request) {
-        decorate(hub, request, response.headers_mut());
+        decorate(hub, request, &mut response);
         return Answer::Response(response);
     }
     #[cfg(feature = "nodes")]
-    let body = match elsewhere::answer(hub, request, &query, body, is_upgrade).await {
-        Elsewhere::Here(body) => body,
-        Elsewhere::Response(response) => return Answer::Response(response),
-        Elsewhere::Tunnel(tunnel) => return Answer::Tunnel(tunnel),
-        Elsewhere::Refused(refused) => {
-            return Answer::Response(refuse(hub, request, is_upgrade, &refused));
-        }
-    };
+    if let Some(at) = elsewhere::place_of(hub, request, &query) {
+        // In a box, or every request that waits would have the room that only these need.
+        let passed = Box::pin(elsewhere::answer(hub, request, at, content, is_upgrade));
+        return match passed.await {
+            Ok(answer) => answer,
+            Err(refused) => Answer::Response(refuse(hub, request, is_upgrade, &refused)),
+        };
+    }
     let outcome = match decide(hub, request, &query, is_upgrade) {
         Err(refused) => Err(refused),
         Ok(Asked::Open) => match admit(hub, request, &query).await {
@@ -71,14 +59,12 @@ where
             Ok(id) => open_polling(hub, request, &query, id).map(Answer::Response),
         },
         Ok(Asked::Poll(session)) => Ok(Answer::Response(get(hub, request, &session).await)),
-        Ok(Asked::Post(session)) => Ok(Answer::Response(post(request, &session, body).await)),
+        Ok(Asked::Post(session)) => Ok(Answer::Response(post(request, &session, content).await)),
         Ok(Asked::Candidate(session)) => {
             attach_candidate(hub, request, &query, session).map(Answer::Upgrade)
         }
-        Ok(Asked::Unsupported) => Ok(Answer::Response(respond(
+        Ok(Asked::Unsupported) => Ok(Answer::Response(Response::empty(
             StatusCode::INTERNAL_SERVER_ERROR,
-            None,
-            Bytes::new(),
         ))),
     };
     finish(hub, request, is_upgrade, outcome)
@@ -97,7 +83,7 @@ pub(crate) fn answer_handshake<D: Send + Sync + 'static>(
         return None;
     }
     #[cfg(feature = "nodes")]
-    if elsewhere::address_of(hub, request, &query).is_some() {
+    if elsewhere::place_of(hub, request, &query).is_some() {
         return None;
     }
     let outcome = match decide(hub, request, &query, true) {
@@ -179,7 +165,7 @@ fn finish<D: Send + Sync + 'static>(
 ) -> Answer<D> {
     match outcome {
         Ok(Answer::Response(mut response)) => {
-            decorate(hub, request, response.headers_mut());
+            decorate(hub, request, &mut response);
             Answer::Response(response)
         }
         Ok(Answer::Upgrade(mut upgrade)) => {
@@ -194,53 +180,51 @@ fn finish<D: Send + Sync + 'static>(
 }
 
 /// What the application answers by itself.
-fn file<D>(hub: &HubOf<D>, request: &RequestView<'_>) -> Option<http::Response<Body>> {
+fn file<D>(hub: &HubOf<D>, request: &RequestView<'_>) -> Option<Response> {
     let files = hub.config.files.as_ref()?;
     if request.method() != Method::GET {
         return None;
     }
     let response = files(request, hub.path.rest(request.path()))?;
-    Some(response.map(Body::full))
+    Some(response.map(Body::full).into())
 }
 
 async fn get<D: Send + Sync + 'static>(
     hub: &HubOf<D>,
     request: &RequestView<'_>,
     shared: &Arc<Shared<D>>,
-) -> http::Response<Body> {
+) -> Response {
     hub.alarm.run_here();
     match polling::poll(shared).await {
         Polled::Body(body) => respond_payload(hub, request, shared, body),
-        Polled::Refused => respond(StatusCode::BAD_REQUEST, None, Bytes::new()),
+        Polled::Refused => Response::empty(StatusCode::BAD_REQUEST),
     }
 }
 
 async fn post<D, B>(
     request: &RequestView<'_>,
     shared: &Arc<Shared<D>>,
-    body: B,
-) -> http::Response<Body>
+    content: Content<'_, B>,
+) -> Response
 where
     D: Send + Sync + 'static,
     B: HttpBody<Data = Bytes> + Send,
 {
     // The test for binary is an exact match (EIO4-POL-08).
-    let content = match request.header("content-type") {
+    let kind = match request.header("content-type") {
         Some(b"application/octet-stream") => PostContent::OctetStream,
         _ if shared.jsonp.is_some() => PostContent::Jsonp,
         _ => PostContent::Text,
     };
-    match polling::post(shared, body, content).await {
+    match polling::post(shared, content, kind).await {
         Posted::Ok => {
-            let mut response = respond(StatusCode::OK, Some(HTML), "ok");
-            response
-                .headers_mut()
-                .insert(header::CACHE_CONTROL, NO_STORE);
-            guard_old_browsers(request, response.headers_mut());
+            let mut response = respond(StatusCode::OK, HTML, "ok");
+            response.add(header::CACHE_CONTROL, NO_STORE);
+            guard_old_browsers(request, &mut response);
             response
         }
-        Posted::Refused => respond(StatusCode::BAD_REQUEST, None, Bytes::new()),
-        Posted::TooLarge => respond(StatusCode::PAYLOAD_TOO_LARGE, None, Bytes::new()),
-        Posted::Destroyed | Posted::Incomplete => http::Response::new(Body::destroyed()),
+        Posted::Refused => Response::empty(StatusCode::BAD_REQUEST),
+        Posted::TooLarge => Response::empty(StatusCode::PAYLOAD_TOO_LARGE),
+        Posted::Destroyed | Posted::Incomplete => Response::destroyed(),
     }
 }

@@ -8,70 +8,68 @@ use http_body::Body as HttpBody;
 use http_body_util::{BodyExt as _, Limited};
 use tokio::time::timeout;
 
-use super::respond::{Refused, decorate, respond};
-use crate::body::Body;
+use super::respond::{Refused, decorate};
+use super::response::{Answer, Response};
 use crate::http::request::RequestView;
 use crate::http::{Handshake, Query, Rejection};
+use crate::nodes::Nodes;
 use crate::server::nodes::link::Unreached;
 use crate::server::nodes::pass_on::{Returned, pass_on};
 use crate::server::session::shared::HubOf;
+use crate::server::transport::polling::Content;
 use crate::server::transport::tunnel::Tunnel;
 use crate::session_id::SessionId;
 use crate::trace;
 
-/// What comes of a request.
-pub(crate) enum Elsewhere<B> {
-    /// It is this node's; its body.
-    Here(B),
-    Response(http::Response<Body>),
-    Tunnel(Box<Tunnel>),
-    Refused(Refused),
+/// Another node.
+pub(crate) struct Place<'h> {
+    nodes: &'h Nodes,
+    address: Arc<str>,
 }
 
 /// Where a request is to be passed on to. One that another node has passed on stays here.
-pub(crate) fn address_of<D>(
-    hub: &HubOf<D>,
+pub(crate) fn place_of<'h, D>(
+    hub: &'h HubOf<D>,
     request: &RequestView<'_>,
     query: &Query<'_>,
-) -> Option<Arc<str>> {
+) -> Option<Place<'h>> {
     let nodes = hub.config.nodes.as_ref()?;
     if request.is_passed_on() {
         return None;
     }
-    nodes.address_of(&SessionId::parse(query.sid.as_deref()?)?)
+    let address = nodes.address_of(&SessionId::parse(query.sid.as_deref()?)?)?;
+    Some(Place { nodes, address })
 }
 
-/// Has another node answer a request, if that has its session.
+/// Has the node answer that has the session of a request.
 pub(crate) async fn answer<D, B>(
     hub: &Arc<HubOf<D>>,
     request: &RequestView<'_>,
-    query: &Query<'_>,
-    body: B,
+    at: Place<'_>,
+    content: Content<'_, B>,
     is_upgrade: bool,
-) -> Elsewhere<B>
+) -> Result<Answer<D>, Refused>
 where
     D: Send + Sync + 'static,
     B: HttpBody<Data = Bytes> + Send,
 {
-    let (Some(nodes), Some(address)) = (&hub.config.nodes, address_of(hub, request, query)) else {
-        return Elsewhere::Here(body);
-    };
+    let Place { nodes, address } = at;
     // Here, so that what is no handshake is answered as one that stays.
-    let accept = match is_upgrade.then(|| Handshake::parse(request)).transpose() {
-        Ok(handshake) => handshake.and_then(|handshake| handshake.accept),
-        Err(error) => return Elsewhere::Refused(Refused::Handshake(error)),
-    };
+    let handshake = is_upgrade.then(|| Handshake::parse(request)).transpose();
+    let accept = handshake
+        .map_err(Refused::Handshake)?
+        .and_then(|handshake| handshake.accept);
     let content = if request.method() == Method::POST {
-        match read(hub, body).await {
+        match read(hub, content).await {
             Ok(content) => content,
             Err(Unread::TooLarge) => {
-                let mut response = respond(StatusCode::PAYLOAD_TOO_LARGE, None, Bytes::new());
-                decorate(hub, request, response.headers_mut());
-                return Elsewhere::Response(response);
+                let mut response = Response::empty(StatusCode::PAYLOAD_TOO_LARGE);
+                decorate(hub, request, &mut response);
+                return Ok(Answer::Response(response));
             }
             // As for a session that is here: whoever does not send its body is not answered.
             Err(Unread::Incomplete) => {
-                return Elsewhere::Response(http::Response::new(Body::destroyed()));
+                return Ok(Answer::Response(Response::destroyed()));
             }
         }
     } else {
@@ -94,23 +92,21 @@ where
                 let close = HeaderValue::from_static("close");
                 response.headers_mut().insert(header::CONNECTION, close);
             }
-            Elsewhere::Response(response)
+            Ok(Answer::Response(response.into()))
         }
         Ok(Returned::Stream(headers, stream)) => {
             let limit = hub.config.write_timeout;
             let tunnel = Tunnel::new(accept, headers, stream, limit);
-            Elsewhere::Tunnel(tunnel)
+            Ok(Answer::Tunnel(tunnel))
         }
-        Err(Unreached::Busy) => {
-            Elsewhere::Refused(Refused::Busy("too many requests are with another node"))
-        }
+        Err(Unreached::Busy) => Err(Refused::Busy("too many requests are with another node")),
         Err(Unreached::Gone) => {
             trace::warn!(
                 node = &*address,
                 "a node cannot be reached, and with it its sessions"
             );
             // The client begins anew.
-            Elsewhere::Refused(Refused::Rejection(
+            Err(Refused::Rejection(
                 Rejection::SessionUnknown,
                 "the node that has the session cannot be reached",
             ))
@@ -126,11 +122,16 @@ enum Unread {
 }
 
 /// The body of a POST, within the bounds that it would have where its session is.
-async fn read<D, B>(hub: &HubOf<D>, body: B) -> Result<Bytes, Unread>
+async fn read<D, B>(hub: &HubOf<D>, content: Content<'_, B>) -> Result<Bytes, Unread>
 where
     B: HttpBody<Data = Bytes>,
 {
     let limit = hub.config.max_payload;
+    let body = match content {
+        Content::Whole(bytes) if bytes.len() > limit => return Err(Unread::TooLarge),
+        Content::Whole(bytes) => return Ok(Bytes::copy_from_slice(bytes)),
+        Content::Coming(body) => body,
+    };
     if body.size_hint().lower() > limit as u64 {
         return Err(Unread::TooLarge);
     }

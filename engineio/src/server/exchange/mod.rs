@@ -6,3 +6,4 @@ mod elsewhere;
 pub(crate) mod open;
 mod origin;
 mod respond;
+pub(crate) mod response;

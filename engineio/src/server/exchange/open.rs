@@ -7,7 +7,7 @@ use http::{HeaderValue, header};
 
 use super::origin::bound_origin;
 use super::respond::{Refused, respond_payload};
-use crate::body::Body;
+use super::response::Response;
 use crate::buffers;
 use crate::http::Handshake;
 use crate::http::request::RequestView;
@@ -135,7 +135,7 @@ pub(crate) fn open_polling<D: Send + Sync + 'static>(
     request: &RequestView<'_>,
     query: &Query<'_>,
     id: SessionId,
-) -> Result<http::Response<Body>, Refused> {
+) -> Result<Response, Refused> {
     let owner = hub.config.bind_cookie.as_ref();
     let owner = owner.map(|cookie| owner_of(cookie, request)).transpose()?;
     let now = clock::now();
@@ -159,14 +159,14 @@ pub(crate) fn open_polling<D: Send + Sync + 'static>(
     );
     if let Some((value, set)) = owner {
         shared.bind_cookie(value.as_str().as_bytes());
-        response
-            .headers_mut()
-            .extend(set.map(|set| (header::SET_COOKIE, set)));
+        if let Some(set) = set {
+            response.add(header::SET_COOKIE, set);
+        }
     }
     if let Some(cookie) = &hub.config.cookie
         && let Ok(value) = HeaderValue::from_str(&cookie.header(shared.id().as_str()))
     {
-        response.headers_mut().append(header::SET_COOKIE, value);
+        response.add(header::SET_COOKIE, value);
     }
     if let Some(hook) = &hub.config.handshake_headers {
         hook(request, response.headers_mut());

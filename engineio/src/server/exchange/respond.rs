@@ -1,9 +1,9 @@
 //! Answers: the headers they have, and refusals in the form their kind of request expects.
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderValue, StatusCode, header};
 
-use crate::body::Body;
+use super::response::Response;
 #[cfg(feature = "compression")]
 use crate::http as rules;
 use crate::http::HandshakeError;
@@ -30,16 +30,11 @@ pub(crate) enum Refused {
 
 pub(crate) fn respond(
     status: StatusCode,
-    content_type: Option<HeaderValue>,
+    content_type: HeaderValue,
     body: impl Into<Bytes>,
-) -> http::Response<Body> {
-    let mut response = http::Response::new(Body::full(body));
-    *response.status_mut() = status;
-    if let Some(content_type) = content_type {
-        response
-            .headers_mut()
-            .insert(header::CONTENT_TYPE, content_type);
-    }
+) -> Response {
+    let mut response = Response::new(status, body);
+    response.add(header::CONTENT_TYPE, content_type);
     response
 }
 
@@ -49,7 +44,7 @@ pub(crate) fn respond_payload<D: Send + Sync + 'static>(
     request: &RequestView<'_>,
     shared: &Shared<D>,
     body: PollBody,
-) -> http::Response<Body> {
+) -> Response {
     let content_type = HeaderValue::from_static(body.content.content_type());
     let bytes = match &shared.jsonp {
         Some(index) => jsonp::jsonp_response(index, &String::from_utf8_lossy(&body.bytes)),
@@ -60,13 +55,12 @@ pub(crate) fn respond_payload<D: Send + Sync + 'static>(
     } else {
         (bytes, None)
     };
-    let mut response = respond(StatusCode::OK, Some(content_type), bytes);
-    let headers = response.headers_mut();
-    headers.insert(header::CACHE_CONTROL, NO_STORE);
+    let mut response = respond(StatusCode::OK, content_type, bytes);
+    response.add(header::CACHE_CONTROL, NO_STORE);
     if let Some(encoding) = encoding {
-        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(encoding));
+        response.add(header::CONTENT_ENCODING, HeaderValue::from_static(encoding));
     }
-    guard_old_browsers(request, headers);
+    guard_old_browsers(request, &mut response);
     response
 }
 
@@ -100,12 +94,12 @@ fn compress<D>(
 }
 
 /// Internet Explorer took payloads for scripts (EIO4-POL-14).
-pub(crate) fn guard_old_browsers(request: &RequestView<'_>, headers: &mut HeaderMap) {
+pub(crate) fn guard_old_browsers(request: &RequestView<'_>, response: &mut Response) {
     let is_old = request
         .header_str("user-agent")
         .is_some_and(|agent| agent.contains(";MSIE") || agent.contains("Trident/"));
     if is_old {
-        headers.insert("x-xss-protection", HeaderValue::from_static("0"));
+        response.add(header::X_XSS_PROTECTION, HeaderValue::from_static("0"));
     }
 }
 
@@ -113,28 +107,23 @@ pub(crate) fn guard_old_browsers(request: &RequestView<'_>, headers: &mut Header
 pub(crate) fn preflight<D: Send + Sync + 'static>(
     hub: &HubOf<D>,
     request: &RequestView<'_>,
-) -> http::Response<Body> {
-    let mut response = respond(StatusCode::NO_CONTENT, None, Bytes::new());
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
-    decorate(hub, request, headers);
+) -> Response {
+    let mut response = Response::empty(StatusCode::NO_CONTENT);
+    response.add(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
+    decorate(hub, request, &mut response);
     if let Some(cors) = &hub.config.cors {
-        cors.preflight_headers(request, &mut |name, value| {
-            headers.append(name, value);
-        });
+        cors.preflight_headers(request, &mut |name, value| response.add(name, value));
     }
     response
 }
 
 /// What configuration adds to every answer.
-pub(crate) fn decorate<D>(hub: &HubOf<D>, request: &RequestView<'_>, headers: &mut HeaderMap) {
+pub(crate) fn decorate<D>(hub: &HubOf<D>, request: &RequestView<'_>, response: &mut Response) {
     if let Some(cors) = &hub.config.cors {
-        cors.headers(request, &mut |name, value| {
-            headers.append(name, value);
-        });
+        cors.headers(request, &mut |name, value| response.add(name, value));
     }
     if let Some(hook) = &hub.config.response_headers {
-        hook(request, headers);
+        hook(request, response.headers_mut());
     }
 }
 
@@ -144,9 +133,15 @@ pub(crate) fn decorate_upgrade<D: Send + Sync + 'static>(
     request: &RequestView<'_>,
     upgrade: &mut Upgrade<D>,
 ) {
-    if hub.config.response_headers.is_some() {
+    if let Some(hook) = &hub.config.response_headers {
         // The hook may change what else is there.
-        decorate(hub, request, upgrade.headers_mut());
+        let headers = upgrade.headers_mut();
+        if let Some(cors) = &hub.config.cors {
+            cors.headers(request, &mut |name, value| {
+                headers.append(name, value);
+            });
+        }
+        hook(request, headers);
     } else if let Some(cors) = &hub.config.cors {
         cors.headers(request, &mut |name, value| upgrade.add_header(name, value));
     }
@@ -158,7 +153,7 @@ pub(crate) fn refuse<D: Send + Sync + 'static>(
     request: &RequestView<'_>,
     is_upgrade: bool,
     refused: &Refused,
-) -> http::Response<Body> {
+) -> Response {
     let error = match refused {
         Refused::Rejection(rejection, context) => ConnectionError::rejected(rejection, context),
         Refused::Handshake(error) => ConnectionError::refused(error.status(), error.message()),
@@ -176,38 +171,36 @@ pub(crate) fn refuse<D: Send + Sync + 'static>(
     }
     let mut response = match refused {
         Refused::Rejection(rejection, _) if !is_upgrade => {
-            respond(rejection.status(), Some(JSON), rejection.json())
+            respond(rejection.status(), JSON, rejection.json())
         }
         Refused::Rejection(rejection, _) => respond(
             StatusCode::BAD_REQUEST,
-            Some(HTML),
+            HTML,
             rejection.message().to_owned(),
         ),
         Refused::Handshake(error) => {
             let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_REQUEST);
-            let mut response = respond(status, Some(HTML), error.message());
+            let mut response = respond(status, HTML, error.message());
             if *error == HandshakeError::Version {
-                response.headers_mut().insert(
+                response.add(
                     header::SEC_WEBSOCKET_VERSION,
                     HeaderValue::from_static("13"),
                 );
             }
             response
         }
-        Refused::Failed => respond(StatusCode::INTERNAL_SERVER_ERROR, None, Bytes::new()),
+        Refused::Failed => Response::empty(StatusCode::INTERNAL_SERVER_ERROR),
         Refused::Busy(_) => {
-            let mut response = respond(StatusCode::SERVICE_UNAVAILABLE, None, Bytes::new());
+            let mut response = Response::empty(StatusCode::SERVICE_UNAVAILABLE);
             let seconds = HeaderValue::from(hub.retry_after_secs());
-            response.headers_mut().insert(header::RETRY_AFTER, seconds);
+            response.add(header::RETRY_AFTER, seconds);
             response
         }
     };
     if is_upgrade && !request.is_extended_connect() {
-        response
-            .headers_mut()
-            .insert(header::CONNECTION, HeaderValue::from_static("close"));
+        response.add(header::CONNECTION, HeaderValue::from_static("close"));
     } else {
-        decorate(hub, request, response.headers_mut());
+        decorate(hub, request, &mut response);
     }
     response
 }

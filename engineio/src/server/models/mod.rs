@@ -21,6 +21,8 @@ use super::hub::Hub;
 use super::session::connection::Connection;
 use super::session::handler::{Flow, Handler};
 use super::session::shared::{HubOf, Opening, Shared};
+use super::transport::polling::Content;
+use crate::body::Body;
 use crate::config::Config;
 use crate::http::request::RequestView;
 use crate::message::Message;
@@ -204,6 +206,11 @@ fn spawn<T: Send + 'static>(
 ) -> schedules::Thread<T> {
     let opened = opened.clone();
     schedules::spawn(name, move || run(&opened))
+}
+
+/// A POST that is here as a whole.
+fn whole(text: &str) -> Content<'_, Body> {
+    Content::Whole(text.as_bytes())
 }
 
 /// Goes through what can happen to a session on long-polling.

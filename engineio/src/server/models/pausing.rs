@@ -2,8 +2,7 @@
 
 use tokio::net::UnixStream;
 
-use super::{Opened, explore, explore_in_runtime, explore_with, spawn};
-use crate::body::Body;
+use super::{Opened, explore, explore_in_runtime, explore_with, spawn, whole};
 use crate::config::Config;
 use crate::server::stream::Stream;
 use crate::server::stream::form::FrameForm;
@@ -60,8 +59,11 @@ fn a_websocket_whose_handler_is_resumed_while_it_pauses_is_read_on() {
 fn a_post_whose_handler_is_resumed_while_it_pauses_is_read_on() {
     explore(|opened| {
         let poster = spawn("post", &opened, |opened| {
-            let body = Body::full("4pause\u{1e}4hi");
-            schedules::block_on(post(opened.shared(), body, PostContent::Text))
+            schedules::block_on(post(
+                opened.shared(),
+                whole("4pause\u{1e}4hi"),
+                PostContent::Text,
+            ))
         });
         let resumer = spawn("resumer", &opened, resume);
         let emitter = spawn("emitter", &opened, Opened::take_turn);

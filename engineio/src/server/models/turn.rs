@@ -2,8 +2,7 @@
 
 use tokio::io::AsyncWriteExt;
 
-use super::{Opened, explore, explore_with, side_by_side, spawn};
-use crate::body::Body;
+use super::{Opened, explore, explore_with, side_by_side, spawn, whole};
 use crate::config::Config;
 use crate::proto::event::Input;
 use crate::server::clock;
@@ -43,7 +42,7 @@ fn a_post_that_finds_the_turn_taken_is_read_when_it_ends() {
             &opened,
             [
                 ("post", |opened| {
-                    let posting = post(opened.shared(), Body::full("4hi"), PostContent::Text);
+                    let posting = post(opened.shared(), whole("4hi"), PostContent::Text);
                     assert_eq!(schedules::block_on(posting), Posted::Ok);
                 }),
                 ("emitter", |opened| opened.take_turn()),
@@ -102,7 +101,7 @@ fn a_switch_that_finds_a_post_waits_for_it_and_both_are_told_in_order() {
             .handle(clock::now(), Input::CandidateAttached);
         let websocket = spawn("websocket", &opened, switch);
         let poster = spawn("post", &opened, |opened| {
-            let posting = post(opened.shared(), Body::full("4first"), PostContent::Text);
+            let posting = post(opened.shared(), whole("4first"), PostContent::Text);
             schedules::block_on(posting)
         });
         websocket.join();

@@ -103,9 +103,15 @@ impl<D: Send + Sync + 'static> Shared<D> {
         let settings = settings.filter(|_| !options.is_incompressible && inner.session.is_open());
         let (frames, wire) = match settings {
             Some(settings) => {
-                drop(inner);
-                let frames = form::shared_frames(message, settings).into_owned();
-                inner = self.lock();
+                let frames = match message.compressed_before(settings) {
+                    Some(frames) => frames.clone(),
+                    None => {
+                        drop(inner);
+                        let frames = form::shared_frames(message, settings).into_owned();
+                        inner = self.lock();
+                        frames
+                    }
+                };
                 (frames, Some(Shape::Wire))
             }
             None => (message.frames().clone(), None),

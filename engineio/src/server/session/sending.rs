@@ -122,7 +122,17 @@ impl<D: Send + Sync + 'static> Shared<D> {
     }
 
     /// Tells whoever waits for the queue that it has grown or shrunk.
-    pub(crate) fn settle(self: &Arc<Self>, mut inner: MutexGuard<'_, Inner>) {
+    pub(crate) fn settle(self: &Arc<Self>, inner: MutexGuard<'_, Inner>) {
+        // As nearly always, and five times for each client that comes and goes.
+        let is_low = inner.session.outbox.queued_bytes() <= self.hub.config.high_watermark;
+        if inner.ready.is_none() && !inner.is_slow && is_low {
+            return;
+        }
+        self.settle_any(inner);
+    }
+
+    #[cold]
+    fn settle_any(self: &Arc<Self>, mut inner: MutexGuard<'_, Inner>) {
         let ready = inner.take_ready(self.hub.config.high_watermark);
         let notice = inner.take_notice(self.hub.config.high_watermark);
         drop(inner);
@@ -217,10 +227,16 @@ impl<D: Send + Sync + 'static> Shared<D> {
         let compressed;
         let (frames, wire) = match settings.filter(|_| !options.is_incompressible) {
             Some(settings) => {
-                drop(inner);
-                compressed = form::shared_frames(message, settings);
-                inner = self.lock();
-                (&*compressed, Some(Shape::Wire))
+                let frames = match message.compressed_before(settings) {
+                    Some(frames) => frames,
+                    None => {
+                        drop(inner);
+                        compressed = form::shared_frames(message, settings);
+                        inner = self.lock();
+                        &*compressed
+                    }
+                };
+                (frames, Some(Shape::Wire))
             }
             None => (message.frames(), None),
         };

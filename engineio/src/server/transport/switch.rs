@@ -4,6 +4,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
 use crate::body::Body;
 use crate::buffers;
+use crate::header_list::HeaderList;
 
 /// Enough for most heads.
 const HEAD_BYTES: usize = 512;
@@ -15,8 +16,8 @@ pub(crate) struct Switch {
     subprotocol: Option<Box<str>>,
     /// What hooks of the application add; most servers have none.
     pub(crate) headers: HeaderMap,
-    /// What the engine adds by itself, in order. Two or three headers are not worth a map.
-    pub(crate) own_headers: Vec<(HeaderName, HeaderValue)>,
+    /// What the engine adds by itself.
+    pub(crate) own_headers: HeaderList,
 }
 
 impl Switch {
@@ -25,7 +26,7 @@ impl Switch {
             accept,
             subprotocol: subprotocol.map(Into::into),
             headers: HeaderMap::new(),
-            own_headers: Vec::new(),
+            own_headers: HeaderList::new(),
         }
     }
 
@@ -33,10 +34,7 @@ impl Switch {
     pub(crate) fn response(&mut self) -> http::Response<Body> {
         let mut response = http::Response::new(Body::empty());
         *response.headers_mut() = std::mem::take(&mut self.headers);
-        let headers = response.headers_mut();
-        for (name, value) in std::mem::take(&mut self.own_headers) {
-            headers.append(name, value);
-        }
+        self.own_headers.move_to(response.headers_mut());
         if let Some(accept) = &self.accept {
             *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
             let headers = response.headers_mut();
@@ -69,8 +67,7 @@ impl Switch {
                 subprotocol.as_bytes(),
             );
         }
-        let own = self.own_headers.iter().map(|(name, value)| (name, value));
-        for (name, value) in self.headers.iter().chain(own) {
+        for (name, value) in self.headers.iter().chain(self.own_headers.iter()) {
             append_header(&mut head, name, value.as_bytes());
         }
         head.extend_from_slice(b"\r\n");

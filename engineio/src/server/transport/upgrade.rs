@@ -63,7 +63,7 @@ impl<D: Send + Sync + 'static> Upgrade<D> {
     }
 
     pub(crate) fn add_header(&mut self, name: HeaderName, value: HeaderValue) {
-        self.switch.own_headers.push((name, value));
+        self.switch.own_headers.push(name, value);
     }
 
     /// The answer for a hyper server.

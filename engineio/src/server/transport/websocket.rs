@@ -532,7 +532,7 @@ impl<D: Send + Sync + 'static> Socket<D> {
         if !may_write {
             return None;
         }
-        let mut last = Vec::new();
+        let mut last = buffers::take();
         websocket::write_close(&mut last, code);
         if matches!(end, End::PeerClosed(_)) && !matches!(writer, Writer::Owner) {
             // Nothing may follow the peer's close frame, so nothing is left to read, and closing loses nothing.

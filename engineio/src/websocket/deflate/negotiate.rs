@@ -7,7 +7,7 @@ const WINDOW_BITS_MIN: u8 = 9;
 
 /// The options of WebSocket compression, for [`Config::per_message_deflate`](crate::Config::per_message_deflate).
 ///
-/// What a compressing connection keeps while nothing is said is the text that the next message may refer to, not zlib's
+/// What a compressing connection keeps while nothing is said is the text that the next message may refer to, and not zlib's
 /// state. It grows with what was said, up to:
 ///
 /// | | option | default |
@@ -56,7 +56,7 @@ impl PerMessageDeflate {
 
     /// Messages below this many bytes are sent uncompressed, unless [`server_context_bytes`](Self::server_context_bytes)
     /// are kept: every message is compressed then, since each makes the next one shorter. Default 1024.
-    /// Lower saves bytes and costs time; a message that would not become shorter is sent as it is.
+    /// Lower saves bytes and costs time. What would not become shorter is sent as it is.
     //= EIO4-CMP-03
     pub fn threshold(mut self, bytes: usize) -> Self {
         self.threshold = bytes;

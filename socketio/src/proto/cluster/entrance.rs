@@ -7,7 +7,7 @@
 //!                                              Timeout: the time for it is up
 //! ```
 //!
-//! So neither a bus that is away nor an adapter that stays busy keeps a client out for longer than the time limit.
+//! So neither a bus that is away nor an adapter that does not end keeps clients out for longer than the time limit.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};

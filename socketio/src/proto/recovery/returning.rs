@@ -66,17 +66,16 @@ pub(crate) fn is_owner(
     of_namespace.is_none_or(|of| of == namespace) && session.subject() == subject
 }
 
-/// What of the entries of its namespace behind `after` was for the socket of a session.
+/// What of the entries of its namespace behind `after` was for the socket of a session; `None` if its rooms are not known so
+/// far back.
 //= SIO5-CSR-06
 pub(crate) fn missed<'a, T>(
     session: &Session,
     after: Offset,
     entries: impl IntoIterator<Item = (EntryId, &'a Selection, T)>,
-) -> Vec<(EntryId, T)> {
+) -> Option<Vec<(EntryId, T)>> {
     let own = Room::from(&session.id);
-    let Some(presence) = Presence::new(&own, &session.rooms, &session.stays, after) else {
-        return Vec::new();
-    };
+    let presence = Presence::new(&own, &session.rooms, &session.stays, after)?;
     let meant = entries.into_iter().filter(|(id, selection, _)| {
         let Selection { rooms, except } = selection;
         let at = id.offset();
@@ -84,7 +83,7 @@ pub(crate) fn missed<'a, T>(
             && (rooms.is_empty() || presence.hears_any(rooms, at))
             && !presence.was_in_any(except, at)
     });
-    meant.map(|(id, _, event)| (id, event)).collect()
+    Some(meant.map(|(id, _, event)| (id, event)).collect())
 }
 
 /// The rooms of a socket without its own.
@@ -166,8 +165,23 @@ mod tests {
         let entries = entries.iter().enumerate();
         let entries = entries.map(|(at, selection)| (id(at), selection, at));
         let missed = missed(&session, id(0).offset(), entries);
-        let missed: Vec<_> = missed.into_iter().map(|(_, at)| at).collect();
+        let missed: Vec<_> = missed.unwrap().into_iter().map(|(_, at)| at).collect();
         assert_eq!(missed, [1, 2, 4, 7]);
+    }
+
+    #[test]
+    fn what_it_missed_is_not_known_from_before_the_first_of_the_rooms_that_it_left() {
+        let id = |at: u64| EntryId::new(1, at).unwrap();
+        let mut session = saved(None, &["own"]);
+        for at in 1..=65 {
+            session.stays.leave(&"r".into(), id(at).offset());
+        }
+        let known = |after| {
+            let entries: [(EntryId, &Selection, ()); 0] = [];
+            missed(&session, id(after).offset(), entries).is_some()
+        };
+        assert!(known(1), "64 rooms are remembered");
+        assert!(!known(0), "one more");
     }
 
     #[test]

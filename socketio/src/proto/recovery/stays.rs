@@ -45,23 +45,58 @@ impl Span {
     }
 }
 
+/// One time in a room: behind `from`, up to `until` if that is over.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Stay {
-    room: Room,
-    span: Span,
+pub(crate) struct Stay {
+    pub(crate) room: Room,
+    pub(super) span: Span,
     /// The client may not hear any more what was said there.
-    is_withheld: bool,
+    pub(crate) is_withheld: bool,
 }
 
-/// The rooms that a socket joined or left behind the first packet since it came.
+impl Stay {
+    pub(crate) fn new(room: Room, from: Offset, until: Option<Offset>, is_withheld: bool) -> Self {
+        let span = Span { from, until };
+        Self {
+            room,
+            span,
+            is_withheld,
+        }
+    }
+
+    pub(crate) fn from(&self) -> Offset {
+        self.span.from
+    }
+
+    pub(crate) fn until(&self) -> Option<Offset> {
+        self.span.until
+    }
+}
+
+/// When a socket was in which room, where that is not all the time: the rooms that it joined or left since it came. What was
+/// said in a room before and after is not for it. It is carried from server to server as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Stays {
+pub struct Stays {
     moved: Vec<Stay>,
     /// Nothing is known of what was before.
     known_from: Offset,
 }
 
 impl Stays {
+    /// As another server wrote them.
+    pub(crate) fn known(moved: Vec<Stay>, known_from: Offset) -> Self {
+        Self { moved, known_from }
+    }
+
+    pub(crate) fn moved(&self) -> &[Stay] {
+        &self.moved
+    }
+
+    /// Nothing is known of what was before.
+    pub(crate) fn known_from(&self) -> Offset {
+        self.known_from
+    }
+
     /// The socket has joined a room, behind the packet `at`.
     pub(crate) fn join(&mut self, room: Room, at: Offset) {
         self.moved.push(Stay {
@@ -103,13 +138,13 @@ impl Stays {
     }
 
     /// The client may not hear any more what was said in these rooms.
-    pub(super) fn withhold(&mut self, rooms: &[Room]) {
+    pub(crate) fn withhold(&mut self, rooms: &[Room]) {
         for stay in &mut self.moved {
             stay.is_withheld |= rooms.contains(&stay.room);
         }
     }
 
-    pub(super) fn rooms(&self) -> impl Iterator<Item = &Room> {
+    pub(crate) fn rooms(&self) -> impl Iterator<Item = &Room> {
         self.moved.iter().map(|stay| &stay.room)
     }
 

@@ -11,6 +11,7 @@ use super::value::Value;
 use crate::codec::EncodeError;
 use crate::proto::cluster::entry::EntryId;
 use crate::proto::cluster::message::{ClusterBody, ClusterMessage, Scope, ServerId};
+use crate::proto::recovery::{Offset, Stay, Stays};
 use crate::proto::room::Room;
 
 /// The fields of an entry, as they are found by their names.
@@ -162,6 +163,8 @@ pub struct Session {
     pub since: Option<EntryId>,
     /// Which of its lives it is, see [`SharedSession::life`](crate::cluster::SharedSession::life).
     pub life: u64,
+    /// When it came into its rooms, and which it had left.
+    pub stays: Stays,
     /// Whose it is.
     pub holder: Option<Holder>,
 }
@@ -212,6 +215,7 @@ impl Session {
             nsp: None,
             since: None,
             life: 0,
+            stays: Stays::default(),
             holder: None,
         }
     }
@@ -252,6 +256,7 @@ impl Session {
             nsp: optional_text(&mut session, "nsp")?,
             since,
             life: optional_number(&mut session, "life")?.unwrap_or_default(),
+            stays: read_stays(&mut session)?,
             holder,
         })
     }
@@ -277,10 +282,60 @@ impl Session {
             ("data", Some(Value::of(&self.data)?)),
             ("nsp", self.nsp.as_deref().map(Value::str)),
             ("since", since.as_deref().map(Value::str)),
+            ("stays", stays(&self.stays)),
+            ("staysFrom", name_of(self.stays.known_from())),
             ("holder", self.holder.as_ref().map(Holder::value)),
         ]);
         Ok(STANDARD.encode(super::write_msgpack(&session)?))
     }
+}
+
+/// The name of the entry, unless it is before all.
+fn name_of(at: Offset) -> Option<Value<'static>> {
+    (at != Offset::FIRST).then(|| Value::str(EntryId::of_offset(at).to_string()))
+}
+
+/// Each is its room, the last entry before it, the last entry of it if it is over, and whether it is withheld.
+fn stays(stays: &Stays) -> Option<Value<'_>> {
+    let moved = stays.moved().iter().map(|stay| {
+        Value::Array(vec![
+            Value::str(stay.room.as_str()),
+            name_of(stay.from()).unwrap_or(Value::Nil),
+            stay.until().and_then(name_of).unwrap_or(Value::Nil),
+            Value::Bool(stay.is_withheld),
+        ])
+    });
+    let moved: Vec<_> = moved.collect();
+    (!moved.is_empty()).then_some(Value::Array(moved))
+}
+
+fn read_stays(session: &mut Value<'_>) -> Result<Stays, Ignored> {
+    let mistyped = || Ignored::Mistyped("stays");
+    let moved = match session.take("stays") {
+        Some(moved) => moved.into_array().ok_or_else(mistyped)?,
+        None => Vec::new(),
+    };
+    let moved = moved.into_iter().map(|stay| {
+        let stay = stay.into_array()?;
+        let [room, from, until, is_withheld] = <[Value<'_>; 4]>::try_from(stay).ok()?;
+        let (from, until) = (read_name(from)?, read_name(until)?);
+        let room = Room::from(&*room.into_name()?);
+        let from = from.unwrap_or_default();
+        Some(Stay::new(room, from, until, is_withheld.as_bool()?))
+    });
+    let moved = moved.collect::<Option<_>>().ok_or_else(mistyped)?;
+    let known_from = session.take("staysFrom").unwrap_or(Value::Nil);
+    let known_from = read_name(known_from).ok_or_else(mistyped)?;
+    Ok(Stays::known(moved, known_from.unwrap_or_default()))
+}
+
+/// The place of an entry that may be none; `None` if it is no such name.
+fn read_name(name: Value<'_>) -> Option<Option<Offset>> {
+    if name == Value::Nil {
+        return Some(None);
+    }
+    let id: EntryId = name.into_str()?.parse().ok()?;
+    Some(Some(id.offset()))
 }
 
 impl Holder {

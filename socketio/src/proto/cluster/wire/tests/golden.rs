@@ -1,5 +1,7 @@
 //! The recorded messages are read, and written again as they were.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
 use super::{scope, told};
@@ -8,7 +10,8 @@ use crate::proto::cluster::message::{ClusterBody, ClusterMessage};
 use crate::proto::cluster::wire::envelope::{self, Encoding};
 use crate::proto::cluster::wire::stream::{self, Entry, Holder, Session};
 use crate::proto::cluster::wire::value::Value;
-use crate::proto::cluster::wire::{classic, read};
+use crate::proto::cluster::wire::{classic, read, write_msgpack};
+use crate::proto::recovery::Offset;
 
 /// The strings of a command as `MONITOR` shows it.
 fn command(line: &str) -> Vec<Vec<u8>> {
@@ -182,10 +185,50 @@ fn a_session_keeps_whose_it_is() {
     let mut session = session.with_holder(holder);
     session.nsp = Some("/a".into());
     session.since = EntryId::new(7, 1);
+    session.life = 3;
+    let at = |number| EntryId::new(7, number).unwrap().offset();
+    session.stays.leave(&"always".into(), at(2));
+    session.stays.join("r".into(), at(3));
+    session.stays.leave(&"r".into(), at(4));
+    session.stays.join("now".into(), at(5));
+    session.stays.withhold(&["r".into()]);
+    assert_eq!(
+        Session::decode(session.encode().unwrap().as_bytes()),
+        Ok(session.clone())
+    );
+    // One room more than is remembered.
+    for number in 6..=68 {
+        session.stays.leave(&"r".into(), at(number));
+    }
+    assert_ne!(session.stays.known_from(), Offset::FIRST);
     assert_eq!(
         Session::decode(session.encode().unwrap().as_bytes()),
         Ok(session)
     );
+}
+
+//= STR-05 test
+#[test]
+fn of_stays_that_are_none_the_session_is_none() {
+    let written = |stays: serde_json::Value| {
+        let session = json!({"sid": "s", "pid": "p", "rooms": [], "data": {}, "stays": stays});
+        let session = Value::of(&session).unwrap();
+        STANDARD.encode(write_msgpack(&session).unwrap())
+    };
+    let is_read = |stays| Session::decode(written(stays).as_bytes()).is_ok();
+    assert!(is_read(json!([])) && is_read(json!([["r", null, "7-1", false]])));
+    for stays in [
+        json!("r"),
+        json!(["r"]),
+        json!([["r"]]),
+        json!([["r", "7-1", null]]),
+        json!([["r", "7", null, false]]),
+        json!([["r", null, 7, false]]),
+        json!([[{}, null, null, false]]),
+        json!([["r", null, null, 0]]),
+    ] {
+        assert!(!is_read(stays.clone()), "{stays}");
+    }
 }
 
 #[test]
