@@ -11,7 +11,7 @@ use crate::codec::error::EncodeError;
 use crate::codec::kind::PacketKind;
 use crate::codec::outgoing::{self, ArgsSink, RawPart};
 
-use super::plain::plain_len;
+use super::plain::is_plain;
 
 /// What precedes the payload.
 #[derive(Clone, Copy, Debug)]
@@ -154,7 +154,7 @@ fn begin_plain_event(header: Header<'_>, name: &str, out: &mut Vec<u8>) -> bool 
     let is_plain = header.kind == PacketKind::Event
         && header.id.is_none()
         && header.namespace == "/"
-        && plain_len(name.as_bytes()) == name.len();
+        && is_plain(name.as_bytes());
     if is_plain {
         // With room for small arguments, which are what follows most often.
         out.reserve(name.len().saturating_add(SMALL_ARGS_BYTES));
@@ -237,7 +237,7 @@ impl ArgsSink for JsonArgs<'_> {
     #[inline]
     fn string(&mut self, text: &str) -> Result<(), EncodeError> {
         // Most strings need no escape, and a whole one is looked through faster than it is escaped.
-        if plain_len(text.as_bytes()) < text.len() {
+        if !is_plain(text.as_bytes()) {
             return self.element(text);
         }
         self.separate();
