@@ -136,16 +136,12 @@ pub(in crate::codec) fn plain_event<'a>(
     let Payload::Text(text) = message else {
         return None;
     };
-    let strings = text.strip_prefix("2[\"")?.strip_suffix("\"]")?;
-    let (name, behind) = plain_string(strings)?;
-    let argument = behind.strip_prefix(",\"")?;
-    if !is_plain(argument.as_bytes()) || limits.max_values == 0 || is_reserved(name) {
-        return None;
-    }
-    // With its quotes.
-    let end = text.len().saturating_sub(1);
-    let args = text.get(end.saturating_sub(argument.len().saturating_add(2))..end)?;
-    Some(IncomingEvent::plain(name, RawArgs::json(args, 1)))
+    let (name, behind) = plain_string(text.strip_prefix("2[\"")?.strip_suffix(']')?)?;
+    let args = behind.strip_prefix(',')?;
+    let argument = args.strip_prefix('"')?.strip_suffix('"')?;
+    let is_welcome = limits.max_values > 0 && !is_reserved(name);
+    (is_welcome && is_plain(argument.as_bytes()))
+        .then(|| IncomingEvent::plain(name, RawArgs::json(args, 1)))
 }
 
 /// The one argument of most events that have an attachment.
