@@ -306,10 +306,18 @@ impl Outbox {
     }
 
     /// Gives the right to write back, with what could not be written.
+    #[inline]
     pub(crate) fn end_write(&mut self, rest: Option<Chunk>) {
         self.is_writing = false;
         self.in_flight = 0;
-        let Some(rest) = rest else { return };
+        if let Some(rest) = rest {
+            self.put_back(rest);
+        }
+    }
+
+    /// By itself, for nearly every write is of all that there is.
+    #[inline(never)]
+    fn put_back(&mut self, rest: Chunk) {
         let length = rest.remaining().len();
         if length > 0 {
             self.queued += length;
