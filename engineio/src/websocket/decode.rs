@@ -452,7 +452,8 @@ fn text_behind(header_bytes: usize, frame: &mut [u8]) -> Result<&str, Fault> {
     let (header, payload) = frame
         .split_at_mut_checked(header_bytes)
         .ok_or(Fault::Protocol)?;
-    let mut before = payload.as_ptr().addr() % size_of::<usize>();
+    let address = payload.as_ptr().addr();
+    let mut before = address.checked_rem(size_of::<usize>()).unwrap_or(0);
     match header.last_chunk_mut::<HEADER_MIN_BYTES>() {
         Some(room) if before <= HEADER_MIN_BYTES => *room = [0; HEADER_MIN_BYTES],
         _ => before = 0,
