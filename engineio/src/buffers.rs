@@ -33,11 +33,19 @@ pub(crate) fn with_scratch<R>(use_it: impl FnOnce(&mut [u8]) -> R) -> R {
 }
 
 /// An empty vector, used before if there is one.
+// What is done without the spare one is in functions by themselves, so that these two are a few instructions where they are
+// called: a third of what they are with all in one.
+#[inline]
 pub(crate) fn take() -> Vec<u8> {
     let spare = SPARE.take();
     if spare.capacity() > 0 {
         return spare;
     }
+    take_from_pool()
+}
+
+#[inline(never)]
+fn take_from_pool() -> Vec<u8> {
     with_pool(|pool| {
         make_room(pool);
         pool.pop().unwrap_or_default()
@@ -45,15 +53,20 @@ pub(crate) fn take() -> Vec<u8> {
 }
 
 /// Gives a vector back to the worker.
+#[inline]
 pub(crate) fn give_back(mut vector: Vec<u8>) {
     if vector.capacity() == 0 || vector.capacity() > POOLED_MAX_BYTES {
         return;
     }
     vector.clear();
     let vector = SPARE.replace(vector);
-    if vector.capacity() == 0 {
-        return;
+    if vector.capacity() > 0 {
+        give_to_pool(vector);
     }
+}
+
+#[inline(never)]
+fn give_to_pool(vector: Vec<u8>) {
     with_pool(|pool| {
         make_room(pool);
         if pool.len() < POOLED_MAX_COUNT {

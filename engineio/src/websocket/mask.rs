@@ -5,9 +5,9 @@ pub(super) fn apply(payload: &mut [u8], key: [u8; 4]) {
     if key == [0; 4] {
         return;
     }
-    let [a, b, c, d] = key;
-    let wide = u64::from_ne_bytes([a, b, c, d, a, b, c, d]);
     let narrow = u32::from_ne_bytes(key);
+    // Put together from numbers, for from bytes the compiler shifts each of them: 20 instructions more.
+    let wide = u64::from(narrow) | u64::from(narrow) << u32::BITS;
     // Chunks are multiples of four long, so the key starts over behind each.
     let (chunks, rest) = payload.as_chunks_mut::<8>();
     for chunk in chunks {

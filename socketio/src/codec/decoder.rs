@@ -10,7 +10,7 @@ use super::json::{self, Incomplete};
 use super::kind::PacketKind;
 use super::limits::PacketLimits;
 use super::msgpack;
-use super::packet::Packet;
+use super::packet::{IncomingEvent, Packet};
 use super::parser::{Codec, Format, Parser, Partial};
 
 /// Decodes the messages of one connection. It takes two pointers' room while no packet is incomplete.
@@ -70,7 +70,7 @@ impl Decoder {
         codec: &Codec,
         message: Payload<'a>,
         limits: &PacketLimits,
-    ) -> Option<Packet<'a>> {
+    ) -> Option<IncomingEvent<'a>> {
         match codec.0 {
             Format::Json => json::plain_event(message, limits),
             Format::Msgpack | Format::Custom(_) => None,

@@ -184,7 +184,8 @@ impl Codec {
         self.write(header, None, args, None, out)
     }
 
-    #[inline]
+    // Always, for by itself it copies what it is handed, and has two callers.
+    #[inline(always)]
     fn write<A: Serialize + ?Sized>(
         &self,
         header: Header<'_>,

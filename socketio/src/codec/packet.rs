@@ -122,6 +122,18 @@ impl<'a> Packet<'a> {
         self.args.as_raw()
     }
 
+    /// An event, to be passed on.
+    #[inline]
+    pub(crate) fn as_event(&self) -> IncomingEvent<'_> {
+        IncomingEvent {
+            namespace: self.namespace(),
+            id: self.id,
+            name: self.name(),
+            args: self.args(),
+            packet: Some(self),
+        }
+    }
+
     /// The arguments, to keep.
     #[must_use]
     pub fn into_args(self) -> OwnedArgs {
@@ -138,6 +150,48 @@ impl<'a> Packet<'a> {
             id: self.id,
             name: self.name.map(kept),
             args: self.args.into_owned(),
+        }
+    }
+}
+
+/// An event of a client, as it is passed on: cheap to copy, and of a plain one all there is, since a packet is large to be
+/// made and dropped for each.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct IncomingEvent<'a> {
+    pub(crate) namespace: &'a str,
+    pub(crate) id: Option<u64>,
+    /// `None` when it came without a payload.
+    pub(crate) name: Option<&'a str>,
+    pub(crate) args: RawArgs<'a>,
+    /// What it was read from, unless it was read by itself.
+    packet: Option<&'a Packet<'a>>,
+}
+
+impl<'a> IncomingEvent<'a> {
+    /// An event of the main namespace, read from JSON by itself: nobody waits for an answer to it.
+    #[inline]
+    pub(in crate::codec) fn plain(name: &'a str, args: RawArgs<'a>) -> Self {
+        Self {
+            namespace: "/",
+            id: None,
+            name: Some(name),
+            args,
+            packet: None,
+        }
+    }
+
+    /// The event as a packet, to keep.
+    pub(crate) fn to_packet(self) -> Packet<'static> {
+        match self.packet {
+            Some(packet) => packet.clone().into_owned(),
+            None => Packet::received(
+                PacketKind::Event,
+                kept(Cow::Borrowed(self.namespace)),
+                None,
+                self.id,
+                self.name.map(|name| Cow::Owned(name.to_owned())),
+                ArgsSource::Owned(self.args.to_owned()),
+            ),
         }
     }
 }

@@ -8,7 +8,7 @@ use engineio::Connection;
 
 use super::replies::ack_json;
 use crate::clock::now;
-use crate::codec::packet::Packet;
+use crate::codec::packet::IncomingEvent;
 use crate::codec::{ArgsError, RawArgs};
 use crate::event::{Event, Invalid};
 use crate::live::client::Client;
@@ -41,7 +41,7 @@ impl Client {
                 Next::Event(HeldEvent { socket, held }) => {
                     // The disconnect handlers were the last to see it.
                     if !socket.is_gone() {
-                        self.dispatch(connection, &socket, &held.packet);
+                        self.dispatch(connection, &socket, held.packet.as_event());
                     }
                 }
                 Next::Other(call) => self.make(connection, now, call),
@@ -132,36 +132,36 @@ impl Client {
         &self,
         connection: &Connection<Self>,
         socket: &Arc<Core>,
-        packet: &Packet<'_>,
+        event: IncomingEvent<'_>,
     ) {
         self.server.meter.event_in();
         let handlers = &socket.space.handlers;
         if handlers.is_event_watched() || socket.has_listeners() {
-            return self.dispatch_watched(connection, socket, packet);
+            return self.dispatch_watched(connection, socket, event);
         }
-        let Some(name) = self.allowed_name(socket, packet) else {
+        let Some(name) = self.allowed_name(socket, event) else {
             return;
         };
         // As nearly every event: nobody looks at it but its one handler, and nobody waits for an answer. Then nothing is made
         // or iterated for those who might, which spares 200 instructions.
-        match (handlers.of_event(name), packet.id()) {
+        match (handlers.of_event(name), event.id) {
             ([only], None) => {
-                self.start_handler(connection, socket, name, packet.args(), &**only, &None);
+                self.start_handler(connection, socket, name, event.args, &**only, &None);
             }
-            (_, id) => self.start_handlers(connection, socket, name, packet.args(), id),
+            (_, id) => self.start_handlers(connection, socket, name, event.args, id),
         }
     }
 
     /// The name of an event that the client may send. Of one that it may not send, it is told so.
     // Always, as `start_handler` too: in the one caller that counts, a call of either costs as much as what it does.
     #[inline(always)]
-    fn allowed_name<'p>(&self, socket: &Arc<Core>, packet: &'p Packet<'_>) -> Option<&'p str> {
+    fn allowed_name<'p>(&self, socket: &Arc<Core>, event: IncomingEvent<'p>) -> Option<&'p str> {
         //= SIO5-PKT-09
-        let name = packet.name()?;
-        if socket.may_emit(name, packet.args().len()) {
+        let name = event.name?;
+        if socket.may_emit(name, event.args.len()) {
             return Some(name);
         }
-        if let Some(id) = packet.id() {
+        if let Some(id) = event.id {
             ack_json(socket, id, &socketio_auth::server::ack_denied());
         }
         None
@@ -171,26 +171,26 @@ impl Client {
         &self,
         connection: &Connection<Self>,
         socket: &Arc<Core>,
-        packet: &Packet<'_>,
+        event: IncomingEvent<'_>,
     ) {
         let handlers = &socket.space.handlers;
         let Watchers { hooks, filters } = socket.watchers();
         let of_space = handlers.any.iter().map(|hook| &**hook);
         for hook in of_space.chain(hooks.iter().map(|hook| &**hook)) {
-            let name = packet.name().unwrap_or_default();
-            if guard(|| hook(socket, name, packet.args())).is_err() {
+            let name = event.name.unwrap_or_default();
+            if guard(|| hook(socket, name, event.args)).is_err() {
                 return panicked(socket, None);
             }
         }
-        let Some(name) = self.allowed_name(socket, packet) else {
+        let Some(name) = self.allowed_name(socket, event) else {
             return;
         };
         if handlers.filters.is_empty() && filters.is_empty() {
-            return self.start_handlers(connection, socket, name, packet.args(), packet.id());
+            return self.start_handlers(connection, socket, name, event.args, event.id);
         }
-        let event = Event::from_parts(name, packet.args().to_owned());
+        let id = event.id;
+        let event = Event::from_parts(name, event.args.to_owned());
         let mut filtering = Box::pin(filter(Arc::clone(socket), filters, event));
-        let id = packet.id();
         match poll_now(filtering.as_mut()) {
             Poll::Ready(event) => self.filtered(connection, socket, event, id),
             Poll::Pending => {

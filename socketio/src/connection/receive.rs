@@ -14,7 +14,7 @@ use super::calls::tell_invalid;
 use crate::atomic::{AtomicBool, AtomicU32, Ordering};
 use crate::clock::{now, wall_clock};
 use crate::codec::kind::PacketKind;
-use crate::codec::packet::Packet;
+use crate::codec::packet::{IncomingEvent, Packet};
 use crate::codec::{Decoder, PacketError};
 use crate::error::DisconnectReason;
 use crate::event::Invalid;
@@ -117,11 +117,11 @@ impl Client {
         let was_waiting = self.is_waiting.load(Ordering::Relaxed);
         let settings = &self.server.settings;
         if !was_waiting
-            && let Some(packet) =
+            && let Some(event) =
                 Decoder::plain_event(&self.server.codec, message.payload(), &settings.packets)
         {
             let now = message.read_at();
-            return self.take_event(connection, self.state.lock(), now, &packet);
+            return self.take_event(connection, self.state.lock(), now, event);
         }
         self.receive_any(connection, message, was_waiting)
     }
@@ -265,7 +265,9 @@ impl Client {
         size: usize,
     ) -> Flow {
         match packet.kind() {
-            PacketKind::Event => return self.take_event(connection, state, now, packet),
+            PacketKind::Event => {
+                return self.take_event(connection, state, now, packet.as_event());
+            }
             PacketKind::Ack => return self.take_ack(connection, state, packet),
             PacketKind::Connect => {
                 drop(state);
@@ -330,10 +332,10 @@ impl Client {
         connection: &Connection<Self>,
         mut state: MutexGuard<'_, State>,
         now: Instant,
-        packet: &Packet<'_>,
+        event: IncomingEvent<'_>,
     ) -> Flow {
         let settings = &self.server.settings;
-        let (ticket, socket, is_held) = match state.machine.route(packet.namespace()) {
+        let (ticket, socket, is_held) = match state.machine.route(event.namespace) {
             Route::Deliver(ticket, socket) => (ticket, socket, false),
             Route::Held(ticket, socket) => (ticket, socket, true),
             Route::Violation => {
@@ -344,13 +346,13 @@ impl Client {
         let authenticates = socket
             .space
             .authenticate_event()
-            .is_some_and(|event| packet.name() == Some(event));
+            .is_some_and(|name| event.name == Some(name));
         if is_held || authenticates {
             drop(state);
             if authenticates {
-                self.authenticate(connection, now, ticket, &socket, packet);
+                self.authenticate(connection, now, ticket, &socket, event);
             } else {
-                self.hold(connection, ticket, packet);
+                self.hold(connection, ticket, event.to_packet());
             }
             return Flow::Continue;
         }
@@ -358,12 +360,12 @@ impl Client {
             && !rate.admits(&mut state.paid_until, now)
         {
             drop(state);
-            self.drop_event(&socket, packet);
+            self.drop_event(&socket, event);
             return Flow::Continue;
         }
         if state.inbox.begin_event(&settings.inbox) {
             drop(state);
-            self.dispatch(connection, &socket, packet);
+            self.dispatch(connection, &socket, event);
             // A third of the instructions of `call_on`, which would do the same.
             let is_over = self.state.lock().end_calls_quietly();
             if !is_over {
@@ -371,7 +373,7 @@ impl Client {
             }
             return Flow::Continue;
         }
-        self.set_event_aside(connection, state, now, socket, packet)
+        self.set_event_aside(connection, state, now, socket, event)
     }
 
     /// An event that has to wait for its turn.
@@ -382,10 +384,10 @@ impl Client {
         mut state: MutexGuard<'_, State>,
         now: Instant,
         socket: Arc<Core>,
-        packet: &Packet<'_>,
+        event: IncomingEvent<'_>,
     ) -> Flow {
         let settings = &self.server.settings;
-        let held = HeldPacket::new(packet);
+        let held = HeldPacket::new(event.to_packet());
         state.inbox.push_event(HeldEvent { socket, held });
         let reading = state.inbox.reading(&settings.inbox, self.is_awaited());
         drop(state);
@@ -425,7 +427,7 @@ impl Client {
         let is_too_fast = rate.is_some_and(|rate| !rate.admits(&mut state.paid_until, now));
         drop(state);
         if is_too_fast {
-            self.drop_event(&socket, packet);
+            self.drop_event(&socket, packet.as_event());
             return true;
         }
         tell_invalid(&socket, Invalid::PastLimit { event, error });
@@ -440,12 +442,12 @@ impl Client {
     }
 
     /// Refuses an event that came too fast.
-    fn drop_event(&self, socket: &Arc<Core>, packet: &Packet<'_>) {
+    fn drop_event(&self, socket: &Arc<Core>, event: IncomingEvent<'_>) {
         self.server.meter.event_too_fast();
         trace::debug!(namespace = &*socket.space.name, "an event came too fast");
-        let event = packet.name().unwrap_or_default();
-        tell_invalid(socket, Invalid::TooFast { event });
-        if let Some(id) = packet.id() {
+        let name = event.name.unwrap_or_default();
+        tell_invalid(socket, Invalid::TooFast { event: name });
+        if let Some(id) = event.id {
             AckSender::new(Arc::clone(socket), id, false).fail("rate_limited");
         }
     }
@@ -473,14 +475,14 @@ impl Client {
             Some(awaited) => {
                 awaited.resolve(socket.id(), Ok(packet.args().to_owned()));
             }
-            None if is_held => self.hold(connection, ticket, packet),
+            None if is_held => self.hold(connection, ticket, packet.clone().into_owned()),
             None => {}
         }
         Flow::Continue
     }
 
     /// A packet of a client of which it is not settled whether it is in, or who it is.
-    fn hold(&self, connection: &Connection<Self>, ticket: Ticket, packet: &Packet<'_>) {
+    fn hold(&self, connection: &Connection<Self>, ticket: Ticket, packet: Packet<'static>) {
         let input = auth::Input::Packet(HeldPacket::new(packet));
         self.feed(connection, Input::Auth { ticket, input });
     }
@@ -491,19 +493,19 @@ impl Client {
         now: Instant,
         ticket: Ticket,
         socket: &Arc<Core>,
-        packet: &Packet<'_>,
+        event: IncomingEvent<'_>,
     ) {
         let Some(gate) = &socket.space.guard else {
             return;
         };
-        let args = packet.args();
+        let args = event.args;
         let presented = match args.deserialize::<Value>() {
             _ if args.is_empty() => gate.policy.collect_event(None),
             Ok(argument) => gate.policy.collect_event(Some(&argument)),
             Err(_) => Collected::Rejected(Code::CredentialsBadFormat.into()),
         };
         let presented = self.within_limits(now, presented, socket.subject().as_ref());
-        let ack = packet.id();
+        let ack = event.id;
         self.feed_at(
             connection,
             now,

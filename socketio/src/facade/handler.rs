@@ -214,7 +214,7 @@ where
         socket: &Arc<Core>,
         args: RawArgs<'_>,
         ack: Option<AckSender>,
-    ) -> Result<Option<Running>, ArgsError> {
+    ) -> Result<Option<Running>, Box<ArgsError>> {
         let args = T::from_args(args)?;
         let handler = (self.call)(Socket::new(Arc::clone(socket)), args);
         let mut running = Box::pin(Acknowledging { handler, ack });

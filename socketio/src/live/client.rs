@@ -83,8 +83,7 @@ pub(crate) struct HeldPacket {
 const OVERHEAD: usize = 16;
 
 impl HeldPacket {
-    pub(crate) fn new(packet: &Packet<'_>) -> Box<Self> {
-        let packet = packet.clone().into_owned();
+    pub(crate) fn new(packet: Packet<'static>) -> Box<Self> {
         Box::new(Self { packet })
     }
 

@@ -122,12 +122,13 @@ impl fmt::Debug for AckSender {
 /// An event handler, whatever its types.
 pub(crate) trait EventHandler: Send + Sync {
     /// Reads the arguments, starts the handler and polls it at once; what is returned waits for something.
+    // The error is in a box, for it is rare, and large to be handed on by each event.
     fn start(
         &self,
         socket: &Arc<Core>,
         args: RawArgs<'_>,
         ack: Option<AckSender>,
-    ) -> Result<Option<Running>, ArgsError>;
+    ) -> Result<Option<Running>, Box<ArgsError>>;
 }
 
 /// A handler of events of other servers, whatever its types.
@@ -353,7 +354,7 @@ mod tests {
             _: &Arc<Core>,
             _: RawArgs<'_>,
             _: Option<AckSender>,
-        ) -> Result<Option<Running>, ArgsError> {
+        ) -> Result<Option<Running>, Box<ArgsError>> {
             Ok(None)
         }
     }

@@ -122,19 +122,13 @@ impl<D: Send + Sync + 'static> Shared<D> {
     }
 
     /// Tells whoever waits for the queue that it has grown or shrunk.
-    pub(crate) fn settle(self: &Arc<Self>, inner: MutexGuard<'_, Inner>) {
-        // As nearly always, and five times for each client that comes and goes.
-        let is_low = inner.session.outbox.queued_bytes() <= self.hub.config.high_watermark;
-        if inner.ready.is_none() && !inner.is_slow && is_low {
+    pub(crate) fn settle(self: &Arc<Self>, mut inner: MutexGuard<'_, Inner>) {
+        let high_watermark = self.hub.config.high_watermark;
+        if inner.is_settled(high_watermark) {
             return;
         }
-        self.settle_any(inner);
-    }
-
-    #[cold]
-    fn settle_any(self: &Arc<Self>, mut inner: MutexGuard<'_, Inner>) {
-        let ready = inner.take_ready(self.hub.config.high_watermark);
-        let notice = inner.take_notice(self.hub.config.high_watermark);
+        let ready = inner.take_ready(high_watermark);
+        let notice = inner.take_notice(high_watermark);
         drop(inner);
         ready.into_iter().for_each(Waker::wake);
         let Some(notice) = notice else { return };
@@ -295,7 +289,8 @@ impl Inner {
 
     /// The same for whoever is not the stream's owner.
     pub(crate) fn begin_direct_write(&mut self) -> Option<(Writer, Chunk)> {
-        if !self.writer.is_direct() {
+        // The second is asked again behind each write, and takes a fifth of looking for what to write.
+        if !self.writer.is_direct() || !self.session.outbox.has_writable() {
             return None;
         }
         let chunk = self.begin_write()?;
@@ -304,6 +299,7 @@ impl Inner {
 
     /// Gives the right to write back, with what could not be written. True when the task of the WebSocket waits for that.
     #[must_use]
+    #[inline]
     pub(crate) fn end_direct_write(&mut self, writer: Writer, rest: Option<Chunk>) -> bool {
         let is_awaited = self.writer.give_back(writer);
         self.session.outbox.end_write(rest);
@@ -322,6 +318,13 @@ impl Inner {
 
     fn needs_owner_to_write(&self) -> bool {
         self.writer.is_owned() && !self.is_held() && self.session.outbox.has_writable()
+    }
+
+    /// As nearly always: nobody waits for the queue, and there is nothing to tell of it.
+    fn is_settled(&self, high_watermark: usize) -> bool {
+        self.ready.is_none()
+            && !self.is_slow
+            && self.session.outbox.queued_bytes() <= high_watermark
     }
 
     /// Whoever may send again, or has to learn that nobody may.

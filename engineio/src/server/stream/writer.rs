@@ -64,6 +64,7 @@ impl WriterSlot {
     }
 
     /// Takes back what was lent, unless the WebSocket is over by now. True when that is waited for.
+    #[inline]
     pub(crate) fn give_back(&mut self, writer: Writer) -> bool {
         let Self::Lent { is_awaited } = *self else {
             return false;

@@ -48,6 +48,13 @@ impl<'a> RawArgs<'a> {
         }
     }
 
+    /// Arguments in JSON without attachments.
+    #[inline]
+    pub(in crate::codec) fn json(text: &'a str, count: usize) -> Self {
+        let attachments = &[];
+        Self::new(Form::Json { text, attachments }, count, None)
+    }
+
     /// The first argument as a `T`. More arguments are tolerated, as JavaScript functions do.
     ///
     /// `()` takes whatever there is, an `Option` also takes that there is none.

@@ -7,14 +7,14 @@ use engineio::{Payload, Protocol};
 use socketio_auth::server::lenient_json;
 
 use super::placeholder::{Placeholders, References};
-use super::plain::plain_len;
+use super::plain::{is_plain, plain_len};
 use super::scan::{Observer, PLACEHOLDER_VALUES, RawString, Scanner, Values};
-use crate::codec::args::{ArgsSource, Attached, Attachments};
+use crate::codec::args::{ArgsSource, Attached, Attachments, RawArgs};
 use crate::codec::error::PacketError;
 use crate::codec::kind::{PacketKind, is_reserved};
 use crate::codec::limits::PacketLimits;
 use crate::codec::packet;
-use crate::codec::packet::Packet;
+use crate::codec::packet::{IncomingEvent, Packet};
 
 /// A packet whose attachments have not all arrived.
 pub(in crate::codec) struct Incomplete {
@@ -132,25 +132,16 @@ pub(in crate::codec) fn decode<'a>(
 pub(in crate::codec) fn plain_event<'a>(
     message: Payload<'a>,
     limits: &PacketLimits,
-) -> Option<Packet<'a>> {
+) -> Option<IncomingEvent<'a>> {
     let Payload::Text(text) = message else {
         return None;
     };
-    let (name, behind) = plain_string(text.strip_prefix("2[\"")?)?;
+    let (name, behind) = plain_string(text.strip_prefix("2[\"")?.strip_suffix(']')?)?;
     let args = behind.strip_prefix(',')?;
-    let (_, behind) = plain_string(args.strip_prefix('"')?)?;
-    if behind != "]" || limits.max_values == 0 || is_reserved(name) {
-        return None;
-    }
-    let args = args.get(..args.len().saturating_sub(1))?;
-    Some(Packet::received(
-        PacketKind::Event,
-        Cow::Borrowed("/"),
-        None,
-        None,
-        Some(Cow::Borrowed(name)),
-        ArgsSource::json(args, 1),
-    ))
+    let argument = args.strip_prefix('"')?.strip_suffix('"')?;
+    let is_welcome = limits.max_values > 0 && !is_reserved(name);
+    (is_welcome && is_plain(argument.as_bytes()))
+        .then(|| IncomingEvent::plain(name, RawArgs::json(args, 1)))
 }
 
 /// The one argument of most events that have an attachment.

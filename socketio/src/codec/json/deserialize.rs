@@ -18,7 +18,7 @@ use serde_json::de::{Read, StrRead};
 use socketio_auth::server::lenient_json;
 
 use super::placeholder::Places;
-use super::plain::plain_len;
+use super::plain::is_plain;
 use super::scan::split_first;
 use crate::codec::args::{ARRAY, Argument};
 use crate::codec::key::{Key, Name};
@@ -56,7 +56,7 @@ impl<'de> PlainString<'de> {
     #[inline]
     fn of(text: &'de str) -> Option<Self> {
         let content = text.strip_prefix('"')?.strip_suffix('"')?;
-        (plain_len(content.as_bytes()) == content.len()).then_some(Self(content))
+        is_plain(content.as_bytes()).then_some(Self(content))
     }
 }
 

@@ -11,7 +11,7 @@ use crate::codec::error::EncodeError;
 use crate::codec::kind::PacketKind;
 use crate::codec::outgoing::{self, ArgsSink, RawPart};
 
-use super::plain::plain_len;
+use super::plain::is_plain;
 
 /// What precedes the payload.
 #[derive(Clone, Copy, Debug)]
@@ -44,8 +44,18 @@ impl Header<'_> {
 
     /// Makes the packet at `start` of `out` one that announces attachments.
     fn announce(&self, attachment_count: usize, start: usize, out: &mut Vec<u8>) {
-        let mut digits = [0; DIGITS_MAX];
-        let digits = decimal(attachment_count, &mut digits);
+        match u8::try_from(attachment_count) {
+            // As of nearly all that have any: half the instructions, for how much is put in is known.
+            Ok(count @ 0..=9) => self.announce_digits(&[count.saturating_add(b'0')], start, out),
+            _ => {
+                let mut digits = [0; DIGITS_MAX];
+                self.announce_digits(decimal(attachment_count, &mut digits), start, out);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn announce_digits(&self, digits: &[u8], start: usize, out: &mut Vec<u8>) {
         let end = out.len();
         let behind_kind = start.saturating_add(1);
         let behind_dash = behind_kind.saturating_add(digits.len()).saturating_add(1);
@@ -135,6 +145,10 @@ pub(in crate::codec) fn write_event<A: Serialize + ?Sized>(
         }
         Ok(())
     })?;
+    // As of most packets.
+    if attachments.is_empty() && raw_attachments == 0 {
+        return Ok(());
+    }
     for attachment in &attachments {
         buffer.push_binary(attachment);
     }
@@ -154,7 +168,7 @@ fn begin_plain_event(header: Header<'_>, name: &str, out: &mut Vec<u8>) -> bool 
     let is_plain = header.kind == PacketKind::Event
         && header.id.is_none()
         && header.namespace == "/"
-        && plain_len(name.as_bytes()) == name.len();
+        && is_plain(name.as_bytes());
     if is_plain {
         // With room for small arguments, which are what follows most often.
         out.reserve(name.len().saturating_add(SMALL_ARGS_BYTES));
@@ -237,7 +251,7 @@ impl ArgsSink for JsonArgs<'_> {
     #[inline]
     fn string(&mut self, text: &str) -> Result<(), EncodeError> {
         // Most strings need no escape, and a whole one is looked through faster than it is escaped.
-        if plain_len(text.as_bytes()) < text.len() {
+        if !is_plain(text.as_bytes()) {
             return self.element(text);
         }
         self.separate();
@@ -331,7 +345,12 @@ mod tests {
             namespace: "/",
             id: None,
         };
-        for (count, announced) in [(1, "before61-7[]"), (12, "before612-7[]")] {
+        for (count, announced) in [
+            (1, "before61-7[]"),
+            (9, "before69-7[]"),
+            (10, "before610-7[]"),
+            (123, "before6123-7[]"),
+        ] {
             let mut out = b"before37[]".to_vec();
             header.announce(count, 6, &mut out);
             assert_eq!(out, announced.as_bytes());

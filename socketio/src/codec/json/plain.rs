@@ -15,8 +15,34 @@ const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
 
 /// How many bytes come before the first that is a quote, a backslash or below a space; all, if none is.
+///
+/// The name of an event ends in its first word as a rule, and then nothing else is looked at, or called.
+#[inline]
 pub(super) fn plain_len(bytes: &[u8]) -> usize {
-    let mut rest = bytes;
+    match bytes.split_first_chunk::<WORD>() {
+        Some((word, rest)) => plain_in(*word).unwrap_or_else(|| plain_len_behind(rest, bytes)),
+        None => plain_len_of_few(bytes),
+    }
+}
+
+/// Whether no byte is a quote, a backslash or below a space.
+///
+/// Of up to two words it looks at the first and the last, which overlap, at once: half the instructions of looking for a place.
+#[inline]
+pub(super) fn is_plain(bytes: &[u8]) -> bool {
+    match (bytes.first_chunk::<WORD>(), bytes.last_chunk::<WORD>()) {
+        (Some(first), Some(last)) if bytes.len() <= 2 * WORD => {
+            let found = [first, last].map(|word| not_plain(u64::from_le_bytes(*word)));
+            found == [0; 2]
+        }
+        (Some(_), _) => plain_len_behind(bytes, bytes) == bytes.len(),
+        (None, _) => plain_len_of_few(bytes) == bytes.len(),
+    }
+}
+
+/// The same as [`plain_len`], where all is plain that comes before `rest`, and a word is there at least.
+#[inline(never)]
+fn plain_len_behind(mut rest: &[u8], bytes: &[u8]) -> usize {
     while let Some((block, after)) = rest.split_first_chunk::<BLOCK>() {
         // Zero for what is not plain; no early exit, so that the block is looked at as a whole.
         let lowest = block.iter().fold(u8::MAX, |lowest, &byte| {
@@ -36,13 +62,18 @@ pub(super) fn plain_len(bytes: &[u8]) -> usize {
         }
         rest = after;
     }
-    if let Some(word) = bytes.last_chunk::<WORD>() {
-        // What it has of the words before is plain.
-        let before = plain_in(*word).unwrap_or(WORD);
-        return bytes.len().saturating_sub(WORD).saturating_add(before);
-    }
-    // Less than a word: its first half and its last, which overlap, if it has as much. A name of four to seven bytes is
-    // looked at in every event that leaves, and byte by byte that took 50 instructions more.
+    // What the last word has of those before is plain.
+    let last = bytes.last_chunk::<WORD>().and_then(|word| plain_in(*word));
+    last.map_or(bytes.len(), |before| {
+        bytes.len().saturating_sub(WORD).saturating_add(before)
+    })
+}
+
+/// The same of less than a word.
+#[inline(never)]
+fn plain_len_of_few(bytes: &[u8]) -> usize {
+    // Its first half and its last, which overlap, if it has as much. A name of four to seven bytes is looked at in every
+    // event that leaves, and byte by byte that took 50 instructions more.
     if let (Some(&[a, b, c, d]), Some(&[e, f, g, h])) = (
         bytes.first_chunk::<HALF_WORD>(),
         bytes.last_chunk::<HALF_WORD>(),
@@ -68,10 +99,11 @@ fn plain_in(word: [u8; WORD]) -> Option<usize> {
 
 /// The highest bit of the first byte that is not plain; those above it mean nothing.
 fn not_plain(word: u64) -> u64 {
-    let is_below =
-        |word: u64, bound: u8| word.wrapping_sub(ONES.wrapping_mul(u64::from(bound))) & !word;
-    let is_equal = |byte: u8| is_below(word ^ ONES.wrapping_mul(u64::from(byte)), 1);
-    (is_equal(b'"') | is_equal(b'\\') | is_below(word, b' ')) & HIGH_BITS
+    // A subtraction from a byte below what is subtracted sets its highest bit, and so do some from bytes that have it set.
+    let quote = (word ^ ONES.wrapping_mul(u64::from(b'"'))).wrapping_sub(ONES);
+    let backslash = (word ^ ONES.wrapping_mul(u64::from(b'\\'))).wrapping_sub(ONES);
+    let control = word.wrapping_sub(ONES.wrapping_mul(u64::from(b' ')));
+    (quote | backslash | control) & !word & HIGH_BITS
 }
 
 #[cfg(test)]
@@ -80,6 +112,25 @@ mod tests {
 
     fn is_special(byte: u8) -> bool {
         byte == b'"' || byte == b'\\' || byte < b' '
+    }
+
+    #[test]
+    fn all_is_plain_where_nothing_is_special() {
+        for special in 0..=u8::MAX {
+            for len in 0..3 * BLOCK {
+                for around in [b'a', b'!', 0x7f, 0x80, 0xff] {
+                    let mut bytes = vec![around; len];
+                    assert!(is_plain(&bytes), "{bytes:?}");
+                    for at in [0, len / 3, len / 2, len.saturating_sub(1)] {
+                        if let Some(byte) = bytes.get_mut(at) {
+                            *byte = special;
+                            assert_eq!(is_plain(&bytes), !is_special(special), "{bytes:?}");
+                            bytes[at] = around;
+                        }
+                    }
+                }
+            }
+        }
     }
 
     #[test]

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use socketio_auth::server::lenient_json;
 
 use super::{decode_with, wires};
-use crate::codec::packet::Packet;
+use crate::codec::kind::PacketKind;
+use crate::codec::packet::{IncomingEvent, Packet};
 use crate::codec::vectors::{Several, Wire, value_of};
 use crate::codec::{Codec, Decoder, OutgoingEvent, PacketLimits, RawArgs};
 
@@ -333,17 +334,18 @@ fn the_short_way_of_a_plain_event_leads_where_the_long_one_does() {
                 let long = decoder.decode(&codec, payload, protocol, &limits);
                 let long = long.unwrap_or_else(|error| panic!("{message:?}: {error}"));
                 let long = long.unwrap_or_else(|| panic!("{message:?} is incomplete"));
-                let parts = |packet: &Packet<'_>| {
-                    let (name, args) = (packet.name().map(str::to_owned), packet.args());
+                assert_eq!((long.kind(), long.query()), (PacketKind::Event, None));
+                let parts = |event: IncomingEvent<'_>| {
+                    let (name, args) = (event.name.map(str::to_owned), event.args);
                     let text = args.as_json().map(str::to_owned);
-                    let of = (
-                        packet.kind(),
-                        packet.id(),
-                        packet.query().map(str::to_owned),
-                    );
-                    (packet.namespace().to_owned(), of, name, text, args.len())
+                    (event.namespace.to_owned(), event.id, name, text, args.len())
                 };
-                assert_eq!(parts(&short), parts(&long), "{message:?}");
+                let expected = parts(long.as_event());
+                assert_eq!(parts(short), expected, "{message:?}");
+                let kept = [short.to_packet(), long.as_event().to_packet()];
+                for kept in kept {
+                    assert_eq!(parts(kept.as_event()), expected, "{message:?}");
+                }
             }
         }
     }
