@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
+use super::layer::Layer;
 use super::options::Options;
-use super::scenarios::{Goal, LEFT_BEHIND_MAX, Layer, P99_MAX, Spec, VALIDITY, VALIDITY_MAX};
+use super::scenarios::{Goal, LEFT_BEHIND_MAX, P99_MAX, Spec, VALIDITY, VALIDITY_MAX};
 use super::servers::ServerKind;
 use crate::load::Sample;
 
