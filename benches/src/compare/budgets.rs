@@ -41,18 +41,19 @@ const BUDGETS: [Budget; 7] = [
     },
     Budget {
         scenario: "connect",
-        most: 34_200.0,
+        most: 32_100.0,
         aim: 29_000.0,
     },
     Budget {
         scenario: "connect-jwt",
-        most: 71_300.0,
+        most: 69_300.0,
+        // Of the count, 17,000 are software hashes: valgrind has no instructions for SHA.
         aim: 56_000.0,
     },
     Budget {
         scenario: "polling",
-        most: 29_100.0,
-        aim: 26_000.0,
+        most: 23_700.0,
+        aim: 23_000.0,
     },
 ];
 
