@@ -10,21 +10,18 @@ pub(crate) struct Span {
 }
 
 impl Span {
-    /// A part of a head, which is shorter than 4 GiB.
+    /// Where a part of `whole` is, which is shorter than 4 GiB. A span that is not inside is of nothing.
     #[inline]
-    pub(crate) fn new(start: usize, end: usize) -> Self {
+    pub(crate) fn within(whole: &[u8], part: &[u8]) -> Self {
+        let start = part.as_ptr().addr().wrapping_sub(whole.as_ptr().addr()) as u32;
         Self {
-            start: start as u32,
-            end: end as u32,
+            start,
+            end: start.wrapping_add(part.len() as u32),
         }
     }
 
-    /// As many of its last bytes.
-    pub(crate) fn last(self, length: usize) -> Self {
-        Self {
-            start: self.end.saturating_sub(length as u32).max(self.start),
-            end: self.end,
-        }
+    pub(crate) fn start(self) -> usize {
+        self.start as usize
     }
 
     #[inline]
@@ -37,6 +34,11 @@ impl Span {
         whole
             .get(self.start as usize..self.end as usize)
             .unwrap_or_default()
+    }
+
+    #[inline]
+    pub(crate) fn of_mut(self, whole: &mut [u8]) -> Option<&mut [u8]> {
+        whole.get_mut(self.start as usize..self.end as usize)
     }
 }
 
@@ -72,13 +74,13 @@ impl Fields {
     }
 
     #[inline]
-    pub(crate) fn push(&mut self, name: &[u8], field: Field) {
+    pub(crate) fn push(&mut self, name: &str, field: Field) {
         self.names |= bit_of(name);
         self.list.push(field);
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.list.len()
+    pub(crate) fn iter(&self) -> std::slice::Iter<'_, Field> {
+        self.list.iter()
     }
 
     pub(crate) fn as_slice(&self) -> &[Field] {
@@ -94,7 +96,7 @@ impl Fields {
     /// False when there is no header of this name.
     #[inline]
     pub(crate) fn may_have(&self, name: &str) -> bool {
-        self.names & bit_of(name.as_bytes()) != 0
+        self.names & bit_of(name) != 0
     }
 }
 
@@ -110,8 +112,8 @@ impl Drop for Fields {
 
 /// One of 64 bits for a name, in any case.
 #[inline]
-fn bit_of(name: &[u8]) -> u64 {
-    let &[first, .., last] = name else {
+fn bit_of(name: &str) -> u64 {
+    let &[first, .., last] = name.as_bytes() else {
         return 1;
     };
     // Letters differ from the same in another case by this bit alone. So mixed, hardly one of the names that are looked for

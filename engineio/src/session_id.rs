@@ -30,11 +30,11 @@ const OF_IDS: [bool; 256] = {
     is_of_ids
 };
 
-/// What three bytes are as text, in the characters of one kind of base64.
+/// What three bytes are as text.
 #[inline]
-pub(crate) fn characters(alphabet: &[u8; 64], [a, b, c]: [u8; 3]) -> [u8; 4] {
+fn characters([a, b, c]: [u8; 3]) -> [u8; 4] {
     let bits = u32::from_be_bytes([0, a, b, c]);
-    [18, 12, 6, 0].map(|shift| alphabet[(bits >> shift) as usize & 63])
+    [18, 12, 6, 0].map(|shift| ALPHABET[(bits >> shift) as usize & 63])
 }
 
 type RandomBytes = [u8; RANDOM_BYTES];
@@ -80,7 +80,7 @@ impl SessionId {
         let mut id = [b'A'; LENGTH];
         // Three bytes are four characters, without a rest: half the instructions of an encoder that looks for one.
         for (three, four) in bytes.as_chunks().0.iter().zip(id.as_chunks_mut().0) {
-            *four = characters(&ALPHABET, *three);
+            *four = characters(*three);
         }
         Self(id)
     }

@@ -3,8 +3,9 @@
 use std::ops::{Deref, DerefMut};
 
 /// Items in order. One is kept without an allocation.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) enum Few<T> {
+    #[default]
     None,
     One(T),
     Many(Vec<T>),
@@ -35,13 +36,6 @@ impl<T> Few<T> {
                 Some(items.remove(position))
             }
         }
-    }
-}
-
-// Not derived, which would ask for as much of the items.
-impl<T> Default for Few<T> {
-    fn default() -> Self {
-        Self::None
     }
 }
 

@@ -15,7 +15,6 @@ pub(crate) mod encoding;
 mod error;
 mod handshake;
 mod head;
-mod lines;
 mod origins;
 mod path;
 mod query;
