@@ -42,6 +42,18 @@ fn run_as(
     run_at(address, &redis.url, script, kinds, adapter, environment);
 }
 
+/// A test that fails now and then for want of a port says nothing of the adapter.
+#[test]
+fn a_redis_whose_port_was_taken_is_started_on_another() {
+    let there = Redis::start();
+    let (_, port) = there.url.rsplit_once(':').expect("it has a port");
+    let taken = port.parse().expect("a port is a number");
+    assert!(Redis::on(taken, &[]).is_none());
+    let mut first = Some(taken);
+    let other = redis::on_free_port(|free| Redis::on(first.take().unwrap_or(free), &[]));
+    assert!(!other.url.ends_with(&format!(":{taken}")), "{}", other.url);
+}
+
 #[test]
 fn ours_with_ours_over_the_classic_adapter() {
     run("cluster", [Rust, Rust], "redis", &[("GARBAGE", "1")]);

@@ -56,7 +56,8 @@ fn what_the_guides_show_of_redis_is_compiled_elsewhere() {
     let mut count = 0;
     for guide in guides() {
         let text = fs::read_to_string(&guide).unwrap();
-        let shown = snippets(&text, "text").filter(|shown| shown.contains("adapter"));
+        let of_redis = |shown: &&str| shown.contains("adapter") || shown.contains("Emitter");
+        let shown = snippets(&text, "text").filter(of_redis);
         for snippet in shown {
             assert!(
                 compiled.contains(snippet),
@@ -67,6 +68,26 @@ fn what_the_guides_show_of_redis_is_compiled_elsewhere() {
         }
     }
     assert!(count >= 2, "{count}");
+}
+
+/// Who embeds `socketio` has no dependency by the name of `engineio`: what the guide and the pages show has it from there.
+#[test]
+fn what_the_guide_shows_needs_no_crate_beside_socketio_for_the_engine() {
+    let mut from_there = 0;
+    for page in guides().filter(|page| !page.starts_with(root().join("auth"))) {
+        let text = fs::read_to_string(&page).unwrap();
+        for fence in ["rust", "rust,no_run"] {
+            for line in snippets(&text, fence).flat_map(str::lines) {
+                assert!(
+                    !line.starts_with("use engineio"),
+                    "{}: {line}",
+                    page.display()
+                );
+                from_there += usize::from(line.starts_with("use socketio::engineio::"));
+            }
+        }
+    }
+    assert!(from_there >= 2, "{from_there}");
 }
 
 impl Language {

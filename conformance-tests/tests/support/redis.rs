@@ -17,25 +17,38 @@ impl Redis {
 
     /// The same with these options.
     pub(crate) fn with(options: &[&str]) -> Self {
-        let port = free_port();
-        let mut process = Command::new("redis-server")
+        on_free_port(|port| Self::on(port, options))
+    }
+
+    /// The same on this port; `None` when it does not start there.
+    pub(crate) fn on(port: u16, options: &[&str]) -> Option<Self> {
+        let mut command = Command::new("redis-server");
+        command
             .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
             .args(["--save", ""])
-            .args(options)
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("redis-server is there; run scripts/setup");
-        let said = process.stdout.take().expect("it is piped");
-        let mut lines = BufReader::new(said).lines().map_while(Result::ok);
-        let is_ready = lines.any(|line| line.contains("Ready to accept connections"));
-        assert!(is_ready, "redis-server did not start");
-        // What it says later is nobody's, but must not fill the pipe.
-        std::thread::spawn(move || lines.for_each(drop));
-        Self {
-            process,
-            url: format!("redis://127.0.0.1:{port}"),
-        }
+            .args(options);
+        let process = started(&mut command, "Ready to accept connections")?;
+        let url = format!("redis://127.0.0.1:{port}");
+        Some(Self { process, url })
     }
+}
+
+/// Starts a server of Redis, and returns when it has said so; `None` when it ended without.
+pub(crate) fn started(command: &mut Command, ready: &str) -> Option<Child> {
+    let mut process = command
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("redis-server is there; run scripts/setup");
+    let said = process.stdout.take().expect("it is piped");
+    let mut lines = BufReader::new(said).lines().map_while(Result::ok);
+    if !lines.any(|line| line.contains(ready)) {
+        let _ = process.kill();
+        let _ = process.wait();
+        return None;
+    }
+    // What it says later is nobody's, but must not fill the pipe.
+    std::thread::spawn(move || lines.for_each(drop));
+    Some(process)
 }
 
 impl Drop for Redis {
@@ -44,6 +57,18 @@ impl Drop for Redis {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// How many ports are tried.
+const PORTS: usize = 10;
+
+/// Starts a server on a port that nobody has. Until it listens there somebody else may take the port, be it for a connection;
+/// then it is started on another.
+pub(crate) fn on_free_port<T>(start: impl FnMut(u16) -> Option<T>) -> T {
+    std::iter::repeat_with(free_port)
+        .take(PORTS)
+        .find_map(start)
+        .expect("redis-server starts on a port that nobody has")
 }
 
 /// A port that nobody has, for a program that does not say which it chose.

@@ -2,12 +2,11 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::redis::free_port;
+use crate::redis::{free_port, on_free_port, started};
 
 /// How many slots there are.
 const SLOTS: usize = 16_384;
@@ -142,7 +141,10 @@ impl RedisCluster {
 
 impl Server {
     fn start(folder: &Path, options: &[&str]) -> Self {
-        let port = free_port();
+        on_free_port(|port| Self::on(port, folder, options))
+    }
+
+    fn on(port: u16, folder: &Path, options: &[&str]) -> Option<Self> {
         let config = format!("{port}.conf");
         let (own, bus) = (port.to_string(), free_port().to_string());
         let folder = folder.to_str().expect("a name of our own");
@@ -163,22 +165,14 @@ impl Server {
             .into_iter()
             .chain(options.iter().copied());
         let arguments: Vec<String> = arguments.map(Into::into).collect();
-        let mut process = Command::new("redis-server")
-            .args(&arguments)
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("redis-server is there; run scripts/setup");
-        let said = process.stdout.take().expect("it is piped");
-        let mut lines = BufReader::new(said).lines().map_while(Result::ok);
-        let is_ready = lines.any(|line| line.contains("Ready to accept connections"));
-        assert!(is_ready, "redis-server did not start");
-        // What it says later is nobody's, but must not fill the pipe.
-        std::thread::spawn(move || lines.for_each(drop));
-        Self {
+        let mut command = Command::new("redis-server");
+        command.args(&arguments);
+        let process = started(&mut command, "Ready to accept connections")?;
+        Some(Self {
             process,
             port,
             arguments,
-        }
+        })
     }
 
     fn url(&self) -> String {

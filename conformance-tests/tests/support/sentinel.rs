@@ -1,12 +1,11 @@
 //! A Redis that a sentinel watches.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::redis::{Redis, free_port};
+use crate::redis::{Redis, on_free_port, started};
 
 /// How often they are asked whether they know each other, a process each time.
 const ATTEMPTS: usize = 20_000;
@@ -37,22 +36,16 @@ impl Watched {
         let master = redis("1", &[]);
         let (_, master_port) = master.url.rsplit_once(':').expect("it has a port");
         let replica = redis("2", &["--replicaof", "127.0.0.1", master_port]);
-        let port = free_port();
-        let config = format!(
-            "port {port}\nbind 127.0.0.1\nsentinel monitor watched 127.0.0.1 {master_port} 1\n\
-             sentinel down-after-milliseconds watched 1000\nsentinel failover-timeout watched 5000\n"
-        );
-        fs::write(&file, config).expect("our own folder");
-        let mut sentinel = Command::new("redis-server")
-            .arg(&file)
-            .arg("--sentinel")
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("redis-server is there; run scripts/setup");
-        let said = sentinel.stdout.take().expect("it is piped");
-        let mut lines = BufReader::new(said).lines().map_while(Result::ok);
-        assert!(lines.any(|line| line.contains("+monitor")), "no sentinel");
-        std::thread::spawn(move || lines.for_each(drop));
+        let (sentinel, port) = on_free_port(|port| {
+            let config = format!(
+                "port {port}\nbind 127.0.0.1\nsentinel monitor watched 127.0.0.1 {master_port} 1\n\
+                 sentinel down-after-milliseconds watched 1000\nsentinel failover-timeout watched 5000\n"
+            );
+            fs::write(&file, config).expect("our own folder");
+            let mut command = Command::new("redis-server");
+            command.arg(&file).arg("--sentinel");
+            started(&mut command, "+monitor").map(|sentinel| (sentinel, port))
+        });
         let watched = Self {
             _master: master,
             _replica: replica,

@@ -19,6 +19,9 @@ use crate::slots::Node;
 /// Sends to the clients of servers with the [classic](crate::RedisAdapter::classic) adapter, those of Node as well, like
 /// `@socket.io/redis-emitter`.
 ///
+/// Servers with the sharded or the streams adapter do not hear it, and its calls succeed all the same: for their clients a
+/// program builds a [`SocketIo`](socketio::SocketIo) with that adapter, and need not serve it.
+///
 /// It connects when it first sends, and again when the connection was lost. What it sends arrives in order.
 ///
 /// ```no_run

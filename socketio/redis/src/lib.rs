@@ -11,7 +11,8 @@
 //! # Ok(()) }
 //! ```
 //!
-//! Await [`ready`](socketio::SocketIo::ready) before you listen, so that nothing that others say after that is missed.
+//! [`serve`](socketio::SocketIo::serve) takes clients when all is subscribed. A program that listens in another way awaits
+//! [`ready`](socketio::SocketIo::ready) first, so that nothing that others say after that is missed.
 //!
 //! | adapter | speaks with | choose it when |
 //! |---|---|---|
