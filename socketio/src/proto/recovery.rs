@@ -24,6 +24,7 @@ use self::cost::{PACKET_COST_BYTES, SESSION_COST_BYTES, cost_of};
 use self::forgotten::Forgotten;
 pub(crate) use self::offset::Offset;
 use self::stays::Presence;
+#[cfg(feature = "cluster-wire")]
 pub(crate) use self::stays::Stay;
 pub use self::stays::Stays;
 use super::room::{Room, Selection};

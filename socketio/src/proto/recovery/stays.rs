@@ -54,6 +54,8 @@ pub(crate) struct Stay {
     pub(crate) is_withheld: bool,
 }
 
+/// For those who write it down and read it again.
+#[cfg(feature = "cluster-wire")]
 impl Stay {
     pub(crate) fn new(room: Room, from: Offset, until: Option<Offset>, is_withheld: bool) -> Self {
         let span = Span { from, until };
@@ -82,6 +84,7 @@ pub struct Stays {
     known_from: Offset,
 }
 
+#[cfg(feature = "cluster-wire")]
 impl Stays {
     /// As another server wrote them.
     pub(crate) fn known(moved: Vec<Stay>, known_from: Offset) -> Self {
@@ -96,7 +99,9 @@ impl Stays {
     pub(crate) fn known_from(&self) -> Offset {
         self.known_from
     }
+}
 
+impl Stays {
     /// The socket has joined a room, behind the packet `at`.
     pub(crate) fn join(&mut self, room: Room, at: Offset) {
         self.moved.push(Stay {
