@@ -71,7 +71,7 @@ impl Opener {
     }
 
     /// Starts the client with this packet.
-    pub(super) fn start_as(&mut self, net: &mut Net, packet: usize) -> Result<Link, Failure> {
+    fn start_as(&mut self, net: &mut Net, packet: usize) -> Result<Link, Failure> {
         let link = net.connect()?;
         if self.stages.len() <= link {
             self.stages.resize(link + 1, Stage::Http);
@@ -170,18 +170,8 @@ pub(super) fn open_sessions(
     target: &Target,
     count: usize,
 ) -> Result<Vec<Link>, Failure> {
-    let mut opening = Opening {
-        opener: Opener::new(target),
-        ready: Vec::with_capacity(count),
-    };
-    let mut started = 0;
-    while opening.ready.len() < count {
-        while started < count && started - opening.ready.len() < OPENING_MAX {
-            opening.opener.start(net)?;
-            started += 1;
-        }
-        net.turn(&mut opening)?;
-    }
+    let mut opening = Opening::new(Opener::new(target), count);
+    opening.fill(net, count, OPENING_MAX, |_| 0)?;
     Ok(opening.ready)
 }
 
@@ -219,9 +209,38 @@ impl Play for Closing {
     }
 }
 
-struct Opening {
+/// Sessions that are opened, and answer pings once they are.
+pub(super) struct Opening {
     opener: Opener,
-    ready: Vec<Link>,
+    pub(super) ready: Vec<Link>,
+}
+
+impl Opening {
+    pub(super) fn new(opener: Opener, count: usize) -> Self {
+        Self {
+            opener,
+            ready: Vec::with_capacity(count),
+        }
+    }
+
+    /// Opens sessions until so many are ready, at most `at_once` at one time. `packet_of` says which packet each joins with.
+    pub(super) fn fill(
+        &mut self,
+        net: &mut Net,
+        count: usize,
+        at_once: usize,
+        packet_of: impl Fn(usize) -> usize,
+    ) -> Result<(), Failure> {
+        let mut started = 0;
+        while self.ready.len() < count {
+            while started < count && started - self.ready.len() < at_once {
+                self.opener.start_as(net, packet_of(started))?;
+                started += 1;
+            }
+            net.turn(self)?;
+        }
+        Ok(())
+    }
 }
 
 impl Play for Opening {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use socketio::cluster::wire::Ignored;
 use socketio::cluster::wire::envelope;
 use socketio::cluster::{
-    AdapterError, ClusterHandle, ClusterMessage, Scope, ServerCount, ServerId,
+    AdapterError, ClusterBody, ClusterHandle, ClusterMessage, Scope, ServerCount, ServerId,
 };
 
 use crate::deployment::Deployment;
@@ -100,6 +100,14 @@ impl<R: Ears> Common<R> {
     pub(crate) async fn close(&self) -> Result<(), AdapterError> {
         self.running()?.link.flush().await
     }
+}
+
+/// Whether this only says that a server is there, or goes: Redis knows who is subscribed, so nobody needs to be told.
+pub(crate) fn is_heartbeat(body: &ClusterBody) -> bool {
+    matches!(
+        body,
+        ClusterBody::InitialHeartbeat | ClusterBody::Heartbeat | ClusterBody::AdapterClose
+    )
 }
 
 /// Which channel belongs to whom, where the channel says so and the common format is spoken.

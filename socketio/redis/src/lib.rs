@@ -81,6 +81,8 @@ mod classic;
 mod common;
 mod connect;
 mod deployment;
+#[cfg(test)]
+mod draws;
 mod emitter;
 mod error;
 mod hear;

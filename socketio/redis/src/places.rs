@@ -316,13 +316,8 @@ mod tests {
     /// Whatever comes, goes, moves and breaks: in the end all that is wanted is at its place, and nowhere else.
     #[test]
     fn whatever_moves_each_wish_comes_true_at_one_server() {
-        let mut seed = 0x5eed_u64;
-        let mut below = |bound: u16| {
-            seed ^= seed << 13;
-            seed ^= seed >> 7;
-            seed ^= seed << 17;
-            u16::try_from(seed % u64::from(bound)).unwrap()
-        };
+        let mut draws = crate::draws::Draws::new();
+        let mut below = |bound| draws.below(bound);
         for _ in 0..400 {
             let mut places = Places::<u32>::new(Topology::Cluster(crate::slots::Slots::default()));
             let mut there = HashSet::new();

@@ -10,7 +10,7 @@ use socketio::cluster::{
     ServerCount, ServerId, WantedRooms,
 };
 
-use crate::common::{Common, Envelopes};
+use crate::common::{Common, Envelopes, is_heartbeat};
 use crate::deployment::Deployment;
 use crate::link::{QueueLimits, Reach};
 use crate::subscriptions::{Kind, Subscription};
@@ -126,9 +126,7 @@ impl Sharded {
 
     fn say(&self, message: ClusterMessage) -> Result<(), AdapterError> {
         //= SHD-05
-        if let ClusterBody::InitialHeartbeat | ClusterBody::Heartbeat | ClusterBody::AdapterClose =
-            message.body
-        {
+        if is_heartbeat(&message.body) {
             return Ok(());
         }
         let channel = self.channel(&message);

@@ -9,11 +9,11 @@ use socketio::cluster::wire::Ignored;
 use socketio::cluster::wire::envelope::{Channels, Encoding};
 use socketio::cluster::wire::stream::{self, Holder, Session};
 use socketio::cluster::{
-    Adapter, AdapterError, ClusterBody, ClusterHandle, ClusterMessage, EntryId, LogBounds, LogRead,
-    Membership, Scope, ServerCount, ServerId, SharedLog, SharedSession,
+    Adapter, AdapterError, ClusterHandle, ClusterMessage, EntryId, LogBounds, LogRead, Membership,
+    Scope, ServerCount, ServerId, SharedLog, SharedSession,
 };
 
-use crate::common::{Common, Envelopes, Running};
+use crate::common::{Common, Envelopes, Running, is_heartbeat};
 use crate::connect::{self, Connection};
 use crate::deployment::{Deployment, Failure};
 use crate::error::StreamsApart;
@@ -172,9 +172,7 @@ impl Streams {
     fn say(&self, message: ClusterMessage) -> Result<(), AdapterError> {
         let running = self.common.running()?;
         //= CLA-10
-        if let ClusterBody::InitialHeartbeat | ClusterBody::Heartbeat | ClusterBody::AdapterClose =
-            message.body
-        {
+        if is_heartbeat(&message.body) {
             return Ok(());
         }
         match message.scope.name() {
