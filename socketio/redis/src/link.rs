@@ -28,7 +28,7 @@ use crate::places::Places;
 use crate::reader::{self, Streams};
 use crate::slots::{Node, Topology, slot_of};
 use crate::speak;
-use crate::subscriptions::{Subscription, Table};
+use crate::subscriptions::{Kind, Subscription, Table};
 use crate::unread::Unread;
 
 /// The bounds of what waits to be published.
@@ -165,7 +165,12 @@ pub(crate) struct Condition {
 
 impl Condition {
     const fn is_ready(self) -> bool {
-        self.is_hearing && self.is_speaking && !self.misses_streams
+        self.is_hearing && self.can_ask()
+    }
+
+    /// Whatever is not subscribed.
+    const fn can_ask(self) -> bool {
+        self.is_speaking && !self.misses_streams
     }
 }
 
@@ -200,7 +205,7 @@ struct Hearing {
 /// How many servers there were.
 #[derive(Default)]
 struct Counts {
-    /// When all was heard again after it was not.
+    /// When all was heard again after it was not, but what Redis does not allow; `None` until then.
     back_at: Option<Instant>,
     known: HashMap<String, usize>,
 }
@@ -422,27 +427,32 @@ impl Link {
         put
     }
 
-    /// How many servers are subscribed to a channel. Whoever is not heard yet is not counted, so this waits until all is
-    /// subscribed here, and for `grace` after the connection was lost a number lower than before is only a lower bound.
+    /// How many servers are subscribed to a channel. Whoever is not heard yet is not counted, so this waits until what belongs to
+    /// the channel is subscribed here, and for `grace` after the connection was lost a number lower than before is only a lower
+    /// bound.
     //= RDS-07
-    pub(crate) async fn count(
+    pub(crate) async fn count<const N: usize>(
         &self,
-        command: &'static str,
-        channel: String,
+        counted: Subscription,
+        belonging: [Subscription; N],
         grace: Duration,
     ) -> Result<ServerCount, AdapterError> {
-        self.ready().await?;
-        let words = Command::new("PUBSUB", &*channel).arg(command);
-        let (counted, is_whole) = if command == "SHARDNUMSUB" {
+        self.hears(&belonging).await;
+        self.wait_until(Condition::can_ask).await?;
+        let Subscription { kind, name } = counted;
+        let words = Command::new("PUBSUB", &*name);
+        let (counted, is_whole) = if kind == Kind::Sharded {
             // All are subscribed where its slot is.
-            (count_in(&self.ask(words.key(&channel)).await?), true)
+            let words = words.arg("SHARDNUMSUB").key(&name);
+            (count_in(&self.ask(words).await?), true)
         } else {
-            self.count_at_all(words.arg(&channel), grace).await?
+            let words = words.arg("NUMSUB").arg(&name);
+            self.count_at_all(words, grace).await?
         };
         let counted = counted.unwrap_or_default();
         let mut counts = lock(&self.shared.counts);
-        let is_settling = counts.back_at.is_some_and(|at| at.elapsed() < grace);
-        let known = counts.known.entry(channel).or_default();
+        let is_settling = counts.back_at.is_none_or(|at| at.elapsed() < grace);
+        let known = counts.known.entry(name).or_default();
         // This server is one of them.
         if counted == 0 || ((is_settling || !is_whole) && counted < *known) {
             return Ok(ServerCount::AtLeast((*known).max(1)));
@@ -489,9 +499,23 @@ impl Link {
 
     /// Resolves when all that is wanted is subscribed, and can be spoken to.
     pub(crate) async fn ready(&self) -> Result<(), AdapterError> {
+        self.wait_until(Condition::is_ready).await
+    }
+
+    async fn wait_until(&self, is_so: fn(Condition) -> bool) -> Result<(), AdapterError> {
         let mut condition = self.shared.condition.subscribe();
-        let ready = condition.wait_for(|condition| condition.is_ready()).await;
-        ready.map(drop).map_err(|_| AdapterError::Closed)
+        let so = condition.wait_for(|condition| is_so(*condition)).await;
+        so.map(drop).map_err(|_| AdapterError::Closed)
+    }
+
+    /// Resolves when these are subscribed, whatever else is not.
+    async fn hears(&self, subscriptions: &[Subscription]) {
+        let mut confirmed = self.shared.confirmed.subscribe();
+        let is_heard = |subscription| lock(&self.shared.hearing).places.is_confirmed(subscription);
+        while !subscriptions.iter().all(is_heard) {
+            // Its sender is here.
+            let _ = confirmed.changed().await;
+        }
     }
 
     /// Resolves when all that was put in the queue was said.
@@ -642,15 +666,17 @@ impl Shared {
         }
     }
 
-    /// Looks whether all is subscribed.
+    /// Looks whether all is subscribed that Redis allows.
     pub(crate) fn settle(&self) {
         {
             // Held meanwhile, so that what is wanted now is not taken for heard.
             let hearing = lock(&self.hearing);
-            if !hearing.places.is_settled() {
+            if !hearing.places.is_answered() {
                 return;
             }
-            self.change(|condition| condition.is_hearing = true);
+            if hearing.places.is_settled() {
+                self.change(|condition| condition.is_hearing = true);
+            }
         }
         if self.was_deaf.swap(false, Ordering::AcqRel) {
             lock(&self.counts).back_at = Some(Instant::now());

@@ -455,13 +455,13 @@ impl Adapter for Streams {
     }
 
     fn server_count(&self, nsp: &str) -> BoxFuture<'_, Result<ServerCount, AdapterError>> {
-        let channel = self.channels.main(nsp);
-        let command = if self.is_sharded {
-            "SHARDNUMSUB"
-        } else {
-            "NUMSUB"
-        };
-        Box::pin(self.common.count(command, channel))
+        let counted = self.common.running().map(|running| {
+            let counted = self.subscription(self.channels.main(nsp));
+            let belonging = self.subscriptions(nsp, &running.own);
+            let grace = self.common.request_timeout;
+            running.link.count(counted, belonging, grace)
+        });
+        Box::pin(async { counted?.await })
     }
 
     /// The common format has no such question.
