@@ -13,7 +13,7 @@ use socketio::cluster::{
 
 use crate::common::Common;
 use crate::deployment::Deployment;
-use crate::link::{Ears, QueueLimits, Reach};
+use crate::shared::{Ears, QueueLimits, Reach};
 use crate::subscriptions::{Kind, Subscription};
 
 /// Speaks with `@socket.io/redis-adapter`, `createAdapter`, and with the emitter.

@@ -11,7 +11,8 @@ use socketio::cluster::{
 };
 
 use crate::deployment::Deployment;
-use crate::link::{Ears, Link, QueueLimits, Reach};
+use crate::link::Link;
+use crate::shared::{Ears, QueueLimits, Reach};
 use crate::subscriptions::Subscription;
 
 /// As long as questions to the cluster take by default.

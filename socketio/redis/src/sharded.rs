@@ -12,7 +12,7 @@ use socketio::cluster::{
 
 use crate::common::{Common, Envelopes, is_heartbeat};
 use crate::deployment::Deployment;
-use crate::link::{QueueLimits, Reach};
+use crate::shared::{QueueLimits, Reach};
 use crate::subscriptions::{Kind, Subscription};
 
 /// How many letters a socket id has, by which the reference tells it from other rooms.
