@@ -11,7 +11,18 @@ let rooms = 0;
 const fresh = () => `room#${++rooms}`;
 
 /** A client of each node. What is asked right then misses neither, also where they are the first of a dynamic namespace. */
-const both = (t, nsp, options) => Promise.all([client(t, 0, nsp, options), client(t, 1, nsp, options)]);
+const both = async (t, nsp, options) => {
+  const clients = await Promise.all([client(t, 0, nsp, options), client(t, 1, nsp, options)]);
+  if (ADAPTER === "postgres") {
+    // A server that has just opened a namespace knows the others when they have answered its heartbeat (CLA-06).
+    await eventually(async () => {
+      for (const socket of clients) {
+        assert.equal(await call(socket, "count"), 2);
+      }
+    });
+  }
+  return clients;
+};
 
 // Each channel has a slot of its own there, so two channels have no order between them (SHD-06).
 const isOrdered = ADAPTER !== "redis-sharded" || REDIS.length === 1;
