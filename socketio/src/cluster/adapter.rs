@@ -184,6 +184,10 @@ pub enum Membership {
         /// How long it may be silent before it counts as gone; 10 s by default. Lowering it ends the wait for a
         /// server that crashed sooner, and takes a slow one for gone.
         max_silence: Duration,
+        /// How long after a namespace was opened, or the bus came back, a question waits for servers that have not said yet that they are
+        /// there; 200 ms by default. A bus that takes longer for a message and its answer needs more: a server that is
+        /// met later is missing from the answers, which nobody is told.
+        introduction: Duration,
     },
     /// The adapter can [tell](Adapter::server_count) their number.
     Counted,
@@ -194,6 +198,7 @@ impl Default for Membership {
         Self::Heartbeats {
             interval: Duration::from_secs(5),
             max_silence: Duration::from_secs(10),
+            introduction: Duration::from_millis(200),
         }
     }
 }

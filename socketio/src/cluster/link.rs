@@ -83,9 +83,11 @@ impl Cluster {
             Membership::Heartbeats {
                 interval,
                 max_silence,
+                introduction,
             } => Some(Rhythm {
                 interval,
                 max_silence,
+                introduction,
             }),
             Membership::Counted => None,
         };

@@ -34,7 +34,7 @@ impl Question {
         let request = seat.cluster.next_request();
         let (waiter, answers) = mpsc::unbounded_channel();
         let mut node = seat.node.lock();
-        if node.ask(&request, kind, waiter.clone()).is_err() {
+        if node.ask(now(), &request, kind, waiter.clone()).is_err() {
             return Err(AdapterError::TooManyRequests);
         }
         let mut completed = Vec::new();

@@ -74,8 +74,7 @@ impl Seat {
         self.cluster.open_in_order(async move {
             cluster.adapter.open_namespace(&nsp).await?;
             if let Some(seat) = opening.0.upgrade() {
-                // Nobody has heard of it yet, so nobody wants anything of it.
-                seat.feed(Input::Opened, |_, _| {});
+                seat.tell_bus(|is_connected| Input::Opened { is_connected });
             }
             drop(opening);
             Ok(())
@@ -111,9 +110,32 @@ impl Seat {
         })
     }
 
-    /// The bus was lost.
-    pub(crate) fn disconnected(&self) {
-        self.feed_entrance(entrance::Input::Lost);
+    /// The bus was lost, or is back.
+    pub(crate) fn bus_changed(self: &Arc<Self>) {
+        self.tell_bus(|is_connected| Input::Bus { is_connected });
+        if !self.cluster.is_connected() {
+            self.feed_entrance(entrance::Input::Lost);
+        }
+    }
+
+    /// Tells the machine how the bus is. That is looked up with the machine held, so what it was told last is right.
+    fn tell_bus(self: &Arc<Self>, input: fn(bool) -> Input) {
+        let (outputs, end) = {
+            let mut node = self.node.lock();
+            node.handle_input(now(), input(self.cluster.is_connected()));
+            let outputs: Vec<_> = std::iter::from_fn(|| node.poll_output()).collect();
+            (outputs, node.introduction_ends())
+        };
+        // Nobody has asked for anything.
+        self.run(outputs, |_, _| {});
+        let Some(end) = end else { return };
+        let seat = Arc::downgrade(self);
+        self.cluster.tasks.spawn(async move {
+            tokio::time::sleep_until(end.into()).await;
+            if let Some(seat) = seat.upgrade() {
+                seat.feed(Input::Timeout, |_, _| {});
+            }
+        });
     }
 
     fn feed_entrance(&self, input: entrance::Input<oneshot::Sender<()>>) {
@@ -254,6 +276,10 @@ impl Seat {
             node.handle_input(now(), input);
             std::iter::from_fn(|| node.poll_output()).collect()
         };
+        self.run(outputs, apply);
+    }
+
+    fn run(&self, outputs: Vec<Output<Waiter>>, apply: impl Fn(ServerId, ClusterBody)) {
         for output in outputs {
             match output {
                 Output::Publish(message) => self.cluster.publish(message),
@@ -277,7 +303,7 @@ impl Seat {
     /// How many servers have the namespace open, as far as can be known.
     pub(crate) async fn server_count(self: &Arc<Self>) -> Result<ServerCount, AdapterError> {
         if self.cluster.rhythm.is_some() {
-            return Ok(ServerCount::Exactly(self.node.lock().server_count()));
+            return Ok(self.node.lock().server_count(now()));
         }
         let seat = Arc::clone(self);
         let counting = Guarded(Box::pin(async move { seat.adapter_count().await }));

@@ -100,12 +100,12 @@ impl Hearing for Server {
     fn set_connected(&self, is_connected: bool) {
         let Some(cluster) = &self.cluster else { return };
         // Whoever comes behind this sees it himself.
-        if !cluster.set_connected(is_connected) || is_connected {
+        if !cluster.set_connected(is_connected) {
             return;
         }
         for space in self.spaces.all() {
             if let Some(seat) = &space.cluster {
-                seat.disconnected();
+                seat.bus_changed();
             }
         }
     }

@@ -7,6 +7,7 @@ mod seam;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use socketio_auth::BoxFuture;
 
@@ -179,8 +180,13 @@ impl Server {
         (client, sid)
     }
 
+    /// Returns once it knows that there are so many.
     async fn knows(&self, servers: usize) {
-        until(async || self.space.server_count().await.unwrap().get() == servers).await;
+        let count = async || self.space.server_count().await.unwrap();
+        until(async || count().await.get() == servers).await;
+        while !count().await.is_exact() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
     }
 }
 

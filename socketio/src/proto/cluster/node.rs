@@ -3,14 +3,17 @@
 //! Membership (CLA-06), for adapters that leave it to us:
 //!
 //! ```text
-//!   Opened ──► InitialHeartbeat        received InitialHeartbeat ──► Heartbeat
+//!   Opened, the bus is back ──► InitialHeartbeat        received InitialHeartbeat ──► Heartbeat
 //!   nothing published for `interval` ──► Heartbeat
 //!   a server silent for more than `max_silence`, or AdapterClose ──► it has left
 //! ```
 //!
 //! A question is complete when every server that was known when it was asked has answered or left. What one that left still
-//! owed is told. With an adapter that
-//! counts servers itself it is complete after as many answers. Nothing here is sent or applied: outputs say what is to be done.
+//! owed is told. Whoever has just come knows nobody: for the time of the introduction a question waits for those as well who
+//! answer the first heartbeat. Without a bus there is no introduction, so a question then ends with its time limit, and incomplete.
+//!
+//! With an adapter that counts servers itself it is complete after as many answers. Nothing here is sent or applied: outputs say
+//! what is to be done.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -25,12 +28,19 @@ use super::requests::{Kind, Lacking, Lost, Requests, ServerCount, TooManyRequest
 pub(crate) struct Rhythm {
     pub(crate) interval: Duration,
     pub(crate) max_silence: Duration,
+    pub(crate) introduction: Duration,
 }
 
 #[derive(Debug)]
 pub(crate) enum Input {
-    /// The namespace was opened.
-    Opened,
+    /// The namespace was opened, with or without a bus.
+    Opened {
+        is_connected: bool,
+    },
+    /// How the bus is now.
+    Bus {
+        is_connected: bool,
+    },
     Received(ClusterMessage),
     /// Read of the log that the servers share: one's own as well.
     Entry(EntryId, ClusterMessage),
@@ -62,12 +72,25 @@ pub(crate) enum Output<W> {
     Complete(W),
 }
 
+/// Whether the servers that are there have had the time to say so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Introduction {
+    /// The namespace is not open.
+    Closed,
+    /// There is no bus.
+    Away,
+    Until(Instant),
+    /// They had, or the adapter knows.
+    Over,
+}
+
 /// The machine. It is a server's seat in a cluster, for one namespace.
 pub(crate) struct Node<W> {
     own: ServerId,
     scope: Scope,
     /// `None` when the adapter counts the servers.
     rhythm: Option<Rhythm>,
+    introduction: Introduction,
     published_at: Instant,
     /// Higher than any of an earlier machine of the same server and namespace.
     next_number: u64,
@@ -95,6 +118,10 @@ impl<W: Clone> Node<W> {
             own,
             scope,
             rhythm,
+            introduction: match rhythm {
+                Some(_) => Introduction::Closed,
+                None => Introduction::Over,
+            },
             published_at: now,
             next_number: first_number,
             members: Members::default(),
@@ -108,11 +135,10 @@ impl<W: Clone> Node<W> {
 
     pub(crate) fn handle_input(&mut self, now: Instant, input: Input) {
         match input {
-            Input::Opened => {
-                if self.rhythm.is_some() {
-                    self.say(now, ClusterBody::InitialHeartbeat);
-                }
-            }
+            Input::Opened { is_connected } => self.introduce(now, is_connected),
+            // It is told when it is opened.
+            Input::Bus { .. } if self.introduction == Introduction::Closed => {}
+            Input::Bus { is_connected } => self.introduce(now, is_connected),
             Input::Received(message) => self.receive(now, message),
             Input::Entry(id, message) => self.read(now, id, message),
             Input::Timeout => self.keep_time(now),
@@ -147,15 +173,52 @@ impl<W: Clone> Node<W> {
         message.with_addressee(asker.clone())
     }
 
+    /// When the introduction is over, to come back then with [`Input::Timeout`].
+    pub(crate) const fn introduction_ends(&self) -> Option<Instant> {
+        match self.introduction {
+            Introduction::Until(end) => Some(end),
+            Introduction::Closed | Introduction::Away | Introduction::Over => None,
+        }
+    }
+
+    /// Says hello, where that is heard.
+    //= CLA-06
+    fn introduce(&mut self, now: Instant, is_connected: bool) {
+        let Some(rhythm) = self.rhythm else { return };
+        if !is_connected {
+            self.introduction = Introduction::Away;
+            return;
+        }
+        self.say(now, ClusterBody::InitialHeartbeat);
+        let end = now.checked_add(rhythm.introduction);
+        self.introduction = end.map_or(Introduction::Over, Introduction::Until);
+        self.end_introduction(now);
+    }
+
+    fn end_introduction(&mut self, now: Instant) {
+        if self.introduction_ends().is_none_or(|end| end > now) {
+            return;
+        }
+        self.introduction = Introduction::Over;
+        for request in self.requests.introduced() {
+            self.settle(&request);
+        }
+    }
+
     /// Opens a question to every server known now, or to as many as [`expect`](Self::expect) will say.
     pub(crate) fn ask(
         &mut self,
+        now: Instant,
         request: &RequestId,
         kind: Kind,
         waiter: W,
     ) -> Result<(), TooManyRequests> {
+        self.end_introduction(now);
         let waited = match self.rhythm {
-            Some(_) => Waited::Known(self.members.ids().cloned().collect()),
+            Some(_) => Waited::Known {
+                servers: self.members.ids().cloned().collect(),
+                are_all: self.introduction == Introduction::Over,
+            },
             None => Waited::UNKNOWN,
         };
         self.requests.open(request, kind, waited, waiter)?;
@@ -176,8 +239,13 @@ impl<W: Clone> Node<W> {
     }
 
     /// How many servers are known by their signs of life, this one included.
-    pub(crate) fn server_count(&self) -> usize {
-        self.members.ids().count().saturating_add(1)
+    pub(crate) fn server_count(&mut self, now: Instant) -> ServerCount {
+        self.end_introduction(now);
+        let count = self.members.ids().count().saturating_add(1);
+        match self.introduction {
+            Introduction::Over => ServerCount::Exactly(count),
+            _ => ServerCount::AtLeast(count),
+        }
     }
 
     /// The log is heard from elsewhere on.
@@ -264,6 +332,8 @@ impl<W: Clone> Node<W> {
             ClusterBody::InitialHeartbeat if self.rhythm.is_some() => {
                 self.say(now, ClusterBody::Heartbeat);
             }
+            // It was there when it was asked: it answers who has just come.
+            ClusterBody::Heartbeat if uid.is_server() => self.requests.met(&uid),
             ClusterBody::InitialHeartbeat | ClusterBody::Heartbeat => {}
             ClusterBody::AdapterClose if uid.is_server() => {
                 self.members.remove(&uid);
@@ -300,6 +370,7 @@ impl<W: Clone> Node<W> {
         let Some(rhythm) = self.rhythm else {
             return;
         };
+        self.end_introduction(now);
         if now.saturating_duration_since(self.published_at) >= rhythm.interval {
             self.say(now, ClusterBody::Heartbeat);
         }

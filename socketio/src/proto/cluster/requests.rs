@@ -93,8 +93,11 @@ pub(crate) struct Lacking {
 
 /// Whose answers make a question complete.
 pub(super) enum Waited {
-    /// Those of these servers.
-    Known(HashSet<ServerId>),
+    /// Those of these servers, and of others that may be there unless these are all.
+    Known {
+        servers: HashSet<ServerId>,
+        are_all: bool,
+    },
     /// Those of so many others.
     Count(ServerCount),
 }
@@ -203,6 +206,30 @@ impl<W: Clone> Requests<W> {
         Ok(())
     }
 
+    /// A server is there. Whoever does not know yet who all are waits for it as well.
+    pub(super) fn met(&mut self, server: &ServerId) {
+        for request in self.open.values_mut() {
+            if let Waited::Known {
+                servers,
+                are_all: false,
+            } = &mut request.waited
+                && servers.len() < MAX_SERVERS
+            {
+                servers.insert(server.clone());
+            }
+        }
+    }
+
+    /// All who are there have said so. The questions that this may have completed.
+    pub(super) fn introduced(&mut self) -> Vec<RequestId> {
+        for request in self.open.values_mut() {
+            if let Waited::Known { are_all, .. } = &mut request.waited {
+                *are_all = true;
+            }
+        }
+        self.open.keys().cloned().collect()
+    }
+
     pub(super) fn expect(&mut self, id: &RequestId, others: ServerCount) {
         if let Some(request) = self.open.get_mut(id) {
             request.waited = Waited::Count(others);
@@ -291,7 +318,7 @@ impl<W> Request<W> {
     fn lose(&mut self, server: &ServerId) -> Option<(u64, u64)> {
         let Some(progress) = self.answers.get_mut(server) else {
             match &mut self.waited {
-                Waited::Known(servers) => {
+                Waited::Known { servers, .. } => {
                     servers.remove(server);
                 }
                 // It may be one of those that have answered.
@@ -318,7 +345,7 @@ impl<W> Request<W> {
 
     fn is_number_known(&self) -> bool {
         match &self.waited {
-            Waited::Known(_) => true,
+            Waited::Known { are_all, .. } => *are_all,
             Waited::Count(count) => count.is_exact(),
         }
     }
@@ -330,7 +357,9 @@ impl<W> Request<W> {
             progress.is_some_and(|progress| progress.announced.is_some())
         };
         let silent = match &self.waited {
-            Waited::Known(servers) => servers.iter().filter(|server| !has_spoken(server)).count(),
+            Waited::Known { servers, .. } => {
+                servers.iter().filter(|server| !has_spoken(server)).count()
+            }
             Waited::Count(count) => {
                 let spoken = self.answers.keys().filter(|server| has_spoken(server));
                 count.get().saturating_sub(spoken.count())

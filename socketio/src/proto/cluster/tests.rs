@@ -9,7 +9,9 @@ use crate::codec::OwnedArgs;
 const RHYTHM: Rhythm = Rhythm {
     interval: Duration::from_secs(5),
     max_silence: Duration::from_secs(10),
+    introduction: Duration::from_millis(200),
 };
+const OPENED: Input = Input::Opened { is_connected: true };
 const MAX_REQUESTS: usize = 2;
 
 /// A machine with its clock. Who waits is a name.
@@ -70,9 +72,17 @@ impl Seat {
         }
     }
 
+    /// One that has met all who are there.
+    fn introduced() -> Self {
+        let mut seat = Self::new(Some(RHYTHM));
+        seat.input(OPENED);
+        seat.after(200);
+        seat
+    }
+
     /// One that knows two other servers.
     fn of_three() -> Self {
-        let mut seat = Self::new(Some(RHYTHM));
+        let mut seat = Self::introduced();
         seat.hear("a", ClusterBody::Heartbeat);
         seat.hear("b", ClusterBody::Heartbeat);
         seat
@@ -97,8 +107,12 @@ impl Seat {
     }
 
     fn ask(&mut self, name: &'static str, kind: Kind) -> Vec<String> {
-        self.node.ask(&request(name), kind, name).unwrap();
+        self.node.ask(self.now, &request(name), kind, name).unwrap();
         self.outputs()
+    }
+
+    fn known(&mut self) -> usize {
+        self.node.server_count(self.now).get()
     }
 
     fn outputs(&mut self) -> Vec<String> {
@@ -124,10 +138,10 @@ impl Seat {
 #[test]
 fn a_server_says_that_it_came_and_is_answered_with_a_heartbeat() {
     let mut seat = Seat::new(Some(RHYTHM));
-    assert_eq!(seat.input(Input::Opened), ["publish 1"]);
+    assert_eq!(seat.input(OPENED), ["publish 1"]);
     assert_eq!(seat.hear("a", ClusterBody::InitialHeartbeat), ["publish 2"]);
     assert_eq!(seat.hear("b", ClusterBody::Heartbeat), [""; 0]);
-    assert_eq!(seat.node.server_count(), 3);
+    assert_eq!(seat.known(), 3);
 }
 
 //= CLA-06 test
@@ -151,15 +165,15 @@ fn a_server_has_left_one_past_the_longest_silence_and_any_message_is_a_sign_of_l
     let mut seat = Seat::new(Some(RHYTHM));
     seat.hear("a", ClusterBody::Heartbeat);
     seat.after(10_000);
-    assert_eq!(seat.node.server_count(), 2, "at the bound");
+    assert_eq!(seat.known(), 2, "at the bound");
     seat.hear("a", join());
     seat.after(10_000);
-    assert_eq!(seat.node.server_count(), 2, "any message");
+    assert_eq!(seat.known(), 2, "any message");
     seat.after(1);
-    assert_eq!(seat.node.server_count(), 1, "one past it");
+    assert_eq!(seat.known(), 1, "one past it");
     seat.hear("a", ClusterBody::Heartbeat);
     seat.hear("a", ClusterBody::AdapterClose);
-    assert_eq!(seat.node.server_count(), 1, "it said so");
+    assert_eq!(seat.known(), 1, "it said so");
 }
 
 //= CLA-02 test
@@ -169,7 +183,7 @@ fn ones_own_messages_and_those_of_other_namespaces_are_ignored() {
     assert_eq!(seat.hear("own", join()), [""; 0]);
     let other = ClusterMessage::new(id("a"), Scope::namespace("/other"), join());
     assert_eq!(seat.hear_message(other), [""; 0]);
-    assert_eq!(seat.node.server_count(), 1);
+    assert_eq!(seat.known(), 1);
     assert_eq!(seat.hear("a", join()), ["apply 4"]);
     let server_wide = ClusterMessage::new(id("a"), Scope::Server, join());
     assert_eq!(seat.hear_message(server_wide), [""; 0]);
@@ -197,7 +211,7 @@ fn an_emitter_is_obeyed_and_not_counted() {
     let mut seat = Seat::new(Some(RHYTHM));
     assert_eq!(seat.hear(ServerId::EMITTER, join()), ["apply 4"]);
     assert_eq!(seat.hear(ServerId::EMITTER, join()), ["apply 4"]);
-    assert_eq!(seat.node.server_count(), 1);
+    assert_eq!(seat.known(), 1);
 }
 
 //= EMT-01 test
@@ -311,23 +325,19 @@ fn an_entry_that_comes_long_behind_what_was_said_beside_the_log_is_acted_on() {
 #[test]
 fn what_a_server_wrote_before_it_left_does_not_bring_it_back() {
     let mut seat = Seat::of_three();
-    let known = seat.node.server_count();
+    let known = seat.known();
     seat.input(Input::Entry(place(1), written("c", 1)));
-    assert_eq!(
-        seat.node.server_count(),
-        known + 1,
-        "it writes, so it is there"
-    );
+    assert_eq!(seat.known(), known + 1, "it writes, so it is there");
     seat.hear("c", ClusterBody::AdapterClose);
     seat.hear("a", ClusterBody::AdapterClose);
     for (at, from) in [(2, "c"), (3, "a")] {
         let read = seat.input(Input::Entry(place(at), written(from, 2)));
         assert_eq!(read, ["apply 3"]);
     }
-    assert_eq!(seat.node.server_count(), known - 1);
+    assert_eq!(seat.known(), known - 1);
     seat.hear("a", ClusterBody::InitialHeartbeat);
     seat.input(Input::Entry(place(4), written("a", 3)));
-    assert_eq!(seat.node.server_count(), known);
+    assert_eq!(seat.known(), known);
 }
 
 //= CLA-05 test
@@ -388,16 +398,72 @@ fn a_question_does_not_wait_for_servers_that_came_later_or_left() {
     assert_eq!(seat.after(10_001), ["publish 2", "q complete"]);
 }
 
+/// As a client does whose namespace is opened for it.
+//= RDS-07 test
+#[test]
+fn who_has_just_come_asks_those_as_well_that_it_does_not_know_yet() {
+    let mut seat = Seat::new(Some(RHYTHM));
+    assert_eq!(seat.ask("early", Kind::Sockets), [""; 0]);
+    seat.input(OPENED);
+    assert_eq!(seat.ask("q", Kind::Sockets), [""; 0]);
+    assert!(!seat.node.server_count(seat.now).is_exact());
+    // It has heard the first heartbeat, and so the question.
+    seat.hear("a", ClusterBody::Heartbeat);
+    assert_eq!(seat.hear("a", sockets("q")), ["q <- a: 8"]);
+    assert_eq!(seat.hear("a", sockets("early")), ["early <- a: 8"]);
+    seat.hear("b", ClusterBody::Heartbeat);
+    // Whoever comes itself may not have heard it.
+    seat.hear("c", ClusterBody::InitialHeartbeat);
+    assert_eq!(seat.after(199), [""; 0]);
+    assert_eq!(seat.hear("b", sockets("q")), ["q <- b: 8"]);
+    assert_eq!(seat.after(1), ["q complete"]);
+    assert_eq!(
+        seat.hear("b", sockets("early")),
+        ["early <- b: 8", "early complete"]
+    );
+    assert_eq!(seat.node.server_count(seat.now), ServerCount::Exactly(4));
+}
+
+//= RDS-07 test
+#[test]
+fn a_question_without_a_bus_ends_incomplete() {
+    let mut seat = Seat::new(Some(RHYTHM));
+    let lacking = Lacking {
+        unknown_servers: true,
+        ..Lacking::default()
+    };
+    let away = || Input::Bus {
+        is_connected: false,
+    };
+    let back = || Input::Bus { is_connected: true };
+    assert_eq!(seat.input(back()), [""; 0], "it is not open");
+    seat.input(Input::Opened {
+        is_connected: false,
+    });
+    seat.ask("q", Kind::Sockets);
+    assert_eq!(seat.after(4_000), [""; 0]);
+    assert_eq!(seat.node.forget(&request("q")), Some(("q", lacking)));
+    assert_eq!(seat.input(back()), ["publish 1"]);
+    seat.ask("back", Kind::Sockets);
+    assert_eq!(seat.after(200), ["back complete"]);
+    seat.input(away());
+    seat.ask("away", Kind::Sockets);
+    assert_eq!(seat.after(200), [""; 0]);
+    // What was asked meanwhile is sent with the first heartbeat.
+    assert_eq!(seat.input(back()), ["publish 1"]);
+    assert_eq!(seat.after(200), ["away complete"]);
+}
+
 #[test]
 fn nobody_to_ask_is_an_answer() {
-    let mut seat = Seat::new(Some(RHYTHM));
+    let mut seat = Seat::introduced();
     assert_eq!(seat.ask("q", Kind::Sockets), ["q complete"]);
 }
 
 #[test]
 fn an_adapter_that_counts_completes_after_as_many_servers() {
     let mut seat = Seat::new(None);
-    assert_eq!(seat.input(Input::Opened), [""; 0], "it has no heartbeats");
+    assert_eq!(seat.input(OPENED), [""; 0], "it has no heartbeats");
     seat.ask("q", Kind::Sockets);
     assert_eq!(seat.hear("a", sockets("q")), ["q <- a: 8"]);
     seat.node.expect(&request("q"), ServerCount::Exactly(2));
@@ -418,7 +484,7 @@ fn answers_without_a_sender_count_one_each_and_their_sender_is_no_member() {
     assert_eq!(seat.hear("", sockets("q")), ["q <- : 8"]);
     assert_eq!(seat.hear("a", sockets("q")), ["q <- a: 8"]);
     assert_eq!(seat.hear("", sockets("q")), ["q <- : 8", "q complete"]);
-    assert_eq!(seat.node.server_count(), 2, "the one with a name");
+    assert_eq!(seat.known(), 2, "the one with a name");
     assert_eq!(seat.hear("", join()), ["apply 4"]);
     assert_eq!(seat.hear("", join()), ["apply 4"], "nothing is a repeat");
 
@@ -561,7 +627,7 @@ fn open_questions_are_bounded() {
     let mut seat = Seat::of_three();
     seat.ask("1", Kind::Sockets);
     seat.ask("2", Kind::Sockets);
-    let third = seat.node.ask(&request("3"), Kind::Sockets, "3");
+    let third = seat.node.ask(seat.now, &request("3"), Kind::Sockets, "3");
     assert_eq!(third, Err(TooManyRequests));
     seat.node.forget(&request("1"));
     seat.ask("3", Kind::Sockets);
