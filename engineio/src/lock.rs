@@ -1,15 +1,13 @@
 //! A mutex that a panicking holder does not poison.
 
-use std::sync::PoisonError;
-
+#[cfg(not(test))]
+use parking_lot::Mutex;
+#[cfg(not(test))]
+pub(crate) use parking_lot::MutexGuard;
 #[cfg(test)]
 use schedules::sync::Mutex;
 #[cfg(test)]
 pub(crate) use schedules::sync::MutexGuard;
-#[cfg(not(test))]
-use std::sync::Mutex;
-#[cfg(not(test))]
-pub(crate) use std::sync::MutexGuard;
 
 /// No lock here is held across user code, so a holder that panicked left no torn state behind.
 #[derive(Debug, Default)]
@@ -22,10 +20,16 @@ impl<T> Lock<T> {
 
     #[cfg_attr(test, track_caller)]
     pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        let guard = self.0.lock();
+        #[cfg(test)]
+        let guard = guard.unwrap_or_else(std::sync::PoisonError::into_inner);
+        guard
     }
 
     pub(crate) fn into_inner(self) -> T {
-        self.0.into_inner().unwrap_or_else(PoisonError::into_inner)
+        let value = self.0.into_inner();
+        #[cfg(test)]
+        let value = value.unwrap_or_else(std::sync::PoisonError::into_inner);
+        value
     }
 }

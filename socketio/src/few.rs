@@ -13,14 +13,15 @@ pub(crate) enum Few<T> {
 
 impl<T> Few<T> {
     pub(crate) fn push(&mut self, item: T) {
-        *self = match std::mem::take(self) {
-            Self::None => Self::One(item),
-            Self::One(first) => Self::Many(vec![first, item]),
-            Self::Many(mut items) => {
-                items.push(item);
-                Self::Many(items)
+        match self {
+            Self::None => *self = Self::One(item),
+            Self::Many(items) => items.push(item),
+            Self::One(_) => {
+                if let Self::One(first) = std::mem::take(self) {
+                    *self = Self::Many(vec![first, item]);
+                }
             }
-        };
+        }
     }
 
     /// Takes out the first item that is wanted. Those behind it keep their order.

@@ -14,6 +14,16 @@ enum Items<T> {
     Many(VecDeque<T>),
 }
 
+impl<T> Items<T> {
+    #[inline(never)]
+    fn push_second(&mut self, item: T) {
+        *self = match std::mem::replace(self, Self::None) {
+            Self::One(first) => Self::Many(VecDeque::from([first, item])),
+            Self::None | Self::Many(_) => Self::One(item),
+        };
+    }
+}
+
 impl<T> Queue<T> {
     /// An empty one.
     pub(crate) const fn new() -> Self {
@@ -23,13 +33,10 @@ impl<T> Queue<T> {
     pub(crate) fn push_back(&mut self, item: T) {
         match self.0.as_deref_mut() {
             None => self.0 = Some(Box::new(Items::One(item))),
+            // Items are large, and as a rule are moved but once.
+            Some(items @ Items::None) => *items = Items::One(item),
             Some(Items::Many(items)) => items.push_back(item),
-            Some(items) => {
-                *items = match std::mem::replace(items, Items::None) {
-                    Items::One(first) => Items::Many(VecDeque::from([first, item])),
-                    Items::None | Items::Many(_) => Items::One(item),
-                }
-            }
+            Some(items @ Items::One(_)) => items.push_second(item),
         }
     }
 

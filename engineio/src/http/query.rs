@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::request::RequestView;
+use super::request::{RequestView, form_pairs};
 use crate::packet::Protocol;
 use crate::transport::Transport;
 
@@ -26,8 +26,9 @@ impl<'a> Query<'a> {
             is_base64: false,
             jsonp: None,
         };
+        let rest = query.take_usual(request.query());
         // The last occurrence of a parameter wins (EIO4-QRY-04).
-        for (name, value) in request.query_pairs() {
+        for (name, value) in form_pairs(rest) {
             match &*name {
                 "EIO" => {
                     query.protocol = if value == "4" {
@@ -50,6 +51,24 @@ impl<'a> Query<'a> {
             }
         }
         query
+    }
+
+    /// Takes what the query of nearly every client begins with; the rest is yet to be read.
+    fn take_usual(&mut self, text: &'a str) -> &'a str {
+        let usual = text.strip_prefix("EIO=4&transport=").and_then(|text| {
+            let (transport, rest) = match text.strip_prefix("websocket") {
+                Some(rest) => (Transport::WebSocket, rest),
+                None => (Transport::Polling, text.strip_prefix("polling")?),
+            };
+            // Or it is another word.
+            (rest.is_empty() || rest.starts_with('&')).then_some((transport, rest))
+        });
+        let Some((transport, rest)) = usual else {
+            return text;
+        };
+        self.protocol = Protocol::V4;
+        self.transport = Some(transport);
+        rest
     }
 }
 
@@ -111,6 +130,27 @@ mod tests {
         );
         assert_eq!(parse("transport=WebSocket").transport, None);
         assert_eq!(parse("transport=webtransport").transport, None);
+    }
+
+    #[test]
+    fn the_usual_beginning_says_what_it_says_anywhere() {
+        for transport in ["polling", "websocket"] {
+            for rest in [
+                "",
+                "&",
+                "&sid=a",
+                "&EIO=3",
+                "&transport=websocket",
+                "&transport=x&b64=1&j=2",
+                "x",
+                "%20",
+                "=",
+                "+",
+            ] {
+                let usual = format!("EIO=4&transport={transport}{rest}");
+                assert_eq!(parse(&usual), parse(&format!("&{usual}")), "{usual}");
+            }
+        }
     }
 
     #[test]

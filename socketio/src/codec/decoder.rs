@@ -6,7 +6,7 @@ use std::sync::Arc;
 use engineio::{Payload, Protocol};
 
 use super::error::PacketError;
-use super::json::{self, Incomplete};
+use super::json::{self, PlainBinaryEvent};
 use super::kind::PacketKind;
 use super::limits::PacketLimits;
 use super::msgpack;
@@ -21,14 +21,14 @@ pub(crate) struct Decoder {
 
 /// A packet that needs more messages.
 enum Waiting {
-    Json(Box<Incomplete>),
+    Json(json::Waiting),
     Custom(Box<Partial>),
 }
 
 impl fmt::Debug for Decoder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Decoder")
-            .field("waiting", &self.waiting())
+            .field("waiting", &self.waiting_namespace())
             .finish()
     }
 }
@@ -77,6 +77,26 @@ impl Decoder {
         }
     }
 
+    /// The short way for what most packets that wait are, with the attachment that they wait for; `None` says nothing about a
+    /// message.
+    #[inline]
+    pub(crate) fn plain_binary_event(
+        &mut self,
+        message: Payload<'_>,
+        limits: &PacketLimits,
+    ) -> Option<PlainBinaryEvent> {
+        let Some(Waiting::Json(_)) = self.waiting else {
+            return None;
+        };
+        let Some(Waiting::Json(waiting)) = self.waiting.take() else {
+            return None;
+        };
+        let mut waiting = Some(waiting);
+        let event = PlainBinaryEvent::of(&mut waiting, message, limits);
+        self.waiting = waiting.map(Waiting::Json);
+        event
+    }
+
     fn receive<'a>(
         &mut self,
         codec: &Codec,
@@ -85,9 +105,9 @@ impl Decoder {
     ) -> Result<Option<Packet<'a>>, PacketError> {
         match (self.waiting.take(), &codec.0) {
             (None, _) => Ok(None),
-            (Some(Waiting::Json(incomplete)), _) => {
+            (Some(Waiting::Json(known)), _) => {
                 let mut waiting = None;
-                let received = incomplete.receive(message, limits, &mut waiting);
+                let received = known.receive(message, limits, &mut waiting);
                 self.waiting = waiting.map(Waiting::Json);
                 received
             }
@@ -159,12 +179,12 @@ impl Decoder {
         self.waiting.is_some()
     }
 
-    /// The packet that waits for its attachments, so that one nobody may send can be refused before they arrive.
-    /// A custom parser's is not known.
+    /// The namespace of the packet that waits for its attachments, so that one nobody may send can be refused before they
+    /// arrive. A custom parser's is not known.
     #[must_use]
-    pub(crate) fn waiting(&self) -> Option<&Packet<'static>> {
+    pub(crate) fn waiting_namespace(&self) -> Option<&str> {
         match &self.waiting {
-            Some(Waiting::Json(incomplete)) => Some(incomplete.packet()),
+            Some(Waiting::Json(waiting)) => Some(waiting.namespace()),
             _ => None,
         }
     }

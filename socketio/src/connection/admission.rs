@@ -76,7 +76,8 @@ impl Client {
         found: Option<Lease<Space>>,
     ) {
         if let Some(space) = found.or_else(|| self.server.spaces.lease(&name)) {
-            return self.leased(connection, now, ticket, space, payload);
+            let next = self.leased(connection, now, ticket, space, payload);
+            return self.pump_next(connection, now, next);
         }
         let families = self.server.families();
         if families.is_empty() {
@@ -115,7 +116,10 @@ impl Client {
             return self.pump(connection, now, not_found(ticket));
         };
         match self.server.lease_of(&family, name) {
-            Some(space) => self.leased(connection, now, ticket, space, payload),
+            Some(space) => {
+                let next = self.leased(connection, now, ticket, space, payload);
+                self.pump_next(connection, now, next);
+            }
             None => {
                 let refusal = Refusal::TooManyNamespaces;
                 self.pump(connection, now, Input::NotFound { ticket, refusal });
@@ -123,7 +127,8 @@ impl Client {
         }
     }
 
-    /// Goes on in a namespace that is open, as soon as the other servers can reach it.
+    /// Goes on in a namespace that is open, as soon as the other servers can reach it: yields what follows, where that is
+    /// now.
     pub(super) fn leased(
         &self,
         connection: &Connection<Self>,
@@ -131,17 +136,18 @@ impl Client {
         ticket: Ticket,
         space: Lease<Space>,
         payload: Payload,
-    ) {
+    ) -> Option<Input<Shell>> {
         let Some(entered) = space.cluster.as_ref().and_then(Seat::enter) else {
-            return self.found(connection, now, ticket, space, payload);
+            return Some(self.found(connection, now, ticket, space, payload));
         };
         let connection = connection.clone();
         self.server.spawn(&self.runtime, async move {
             entered.await;
             let (client, now) = (connection.data(), self::now());
-            client.found(&connection, now, ticket, space, payload);
-            client.go_on(&connection, now);
+            let input = client.found(&connection, now, ticket, space, payload);
+            client.feed_at(&connection, now, input);
         });
+        None
     }
 
     /// Makes the socket of a CONNECT, and collects its credential where there is a policy; else it calls no user code.
@@ -152,11 +158,11 @@ impl Client {
         ticket: Ticket,
         space: Lease<Space>,
         payload: Payload,
-    ) {
+    ) -> Input<Shell> {
         let Some(id) = new_id(connection, &space) else {
             // The operating system has no random bytes; nobody can be let in.
             trace::error!("no socket id could be made");
-            return self.pump(connection, now, Input::GiveUp);
+            return Input::GiveUp;
         };
         let gate = space.guard.as_ref();
         let gate = gate.map(|guard| self.gate(now, guard, &payload, &space));
@@ -181,19 +187,15 @@ impl Client {
                 Ok(place) => socket.stay_outside(place),
                 Err(rejection) => {
                     let refusal = Refusal::Refused(rejection.into());
-                    return self.pump(connection, now, Input::NotFound { ticket, refusal });
+                    return Input::NotFound { ticket, refusal };
                 }
             }
         }
-        self.pump(
-            connection,
-            now,
-            Input::Found {
-                ticket,
-                socket,
-                gate,
-            },
-        );
+        Input::Found {
+            ticket,
+            socket,
+            gate,
+        }
     }
 
     /// Refuses a credential unjudged when too many have failed.

@@ -19,13 +19,13 @@ use crate::proto::client::{Input, Question};
 use crate::running::Panicked;
 
 impl Client {
-    /// Takes a question of the machine. Calls no user code.
+    /// Takes a question of the machine; yields the answer, where nobody has to be asked. Calls no user code.
     pub(super) fn take_question(
         &self,
         connection: &Connection<Self>,
         now: Instant,
         question: Question<Shell>,
-    ) {
+    ) -> Option<Input<Shell>> {
         let Question {
             ticket,
             socket,
@@ -60,9 +60,9 @@ impl Client {
         };
         if calls {
             self.push(Call::Ask { about, makes_guest });
-        } else {
-            self.ask(connection, now, about);
+            return None;
         }
+        self.ask(connection, now, about)
     }
 
     /// Makes the guest that is asked about, then asks. What is refused here is told as middleware's own no is.
@@ -71,24 +71,27 @@ impl Client {
         connection: &Connection<Self>,
         now: Instant,
         mut about: Asked,
-    ) {
+    ) -> Option<Input<Shell>> {
         let space = &about.socket.space;
-        let Some(guard) = &space.guard else { return };
+        let guard = space.guard.as_ref()?;
         match new_guest(guard, space) {
             Ok(guest) if about.socket.is_joined() => {
                 about.candidate = Some(about.socket.consider(Candidate::guest(guest)));
             }
             Ok(guest) => about.socket.set_guest(guest),
-            Err(rejection) => {
-                let input = about.answer(Err(rejection.into()));
-                return self.pump(connection, now, input);
-            }
+            Err(rejection) => return Some(about.answer(Err(rejection.into()))),
         }
-        self.ask(connection, now, about);
+        self.ask(connection, now, about)
     }
 
-    /// Finds out whether the client comes back, then asks connect middleware.
-    pub(super) fn ask(&self, connection: &Connection<Self>, now: Instant, about: Asked) {
+    /// Finds out whether the client comes back, then asks connect middleware; yields the answer, where nobody has to be
+    /// waited for.
+    pub(super) fn ask(
+        &self,
+        connection: &Connection<Self>,
+        now: Instant,
+        about: Asked,
+    ) -> Option<Input<Shell>> {
         if !about.answers_connect {
             return self.ask_unless(false, connection, now, about);
         }
@@ -110,16 +113,23 @@ impl Client {
                     Ended::Crowded(_) => None,
                 };
                 let skips = about.socket.identify(restored);
-                client.ask_unless(skips, connection, now, about);
+                let answer = client.ask_unless(skips, connection, now, about);
+                client.pump_next(connection, now, answer);
             },
         );
+        None
     }
 
     /// Asks connect middleware, one after the other, unless there is none or what is recovered was let in before.
-    fn ask_unless(&self, skips: bool, connection: &Connection<Self>, now: Instant, about: Asked) {
+    fn ask_unless(
+        &self,
+        skips: bool,
+        connection: &Connection<Self>,
+        now: Instant,
+        about: Asked,
+    ) -> Option<Input<Shell>> {
         if skips || about.socket.space.handlers.middleware.is_empty() {
-            let input = about.answer(Ok(()));
-            return self.pump(connection, now, input);
+            return Some(about.answer(Ok(())));
         }
         let asked = ask_middleware(Arc::clone(&about.socket), about.candidate.clone());
         let (socket, epoch) = (Arc::clone(&about.socket), about.epoch);
@@ -137,6 +147,7 @@ impl Client {
                 client.pump(connection, now, input);
             },
         );
+        None
     }
 
     /// What middleware said, unless the grant that it was asked about was revoked meanwhile.

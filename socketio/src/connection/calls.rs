@@ -71,11 +71,12 @@ impl Client {
                 if about.socket.has_left() {
                     return;
                 }
-                if makes_guest {
-                    self.ask_about_guest(connection, now, about);
+                let answer = if makes_guest {
+                    self.ask_about_guest(connection, now, about)
                 } else {
-                    self.ask(connection, now, about);
-                }
+                    self.ask(connection, now, about)
+                };
+                self.pump_next(connection, now, answer);
             }
             Call::Connected(socket) => {
                 for handler in &socket.space.handlers.connect {

@@ -81,21 +81,41 @@ impl Client {
         }
         debug_assert!(state.inputs.is_empty(), "whoever pumps leaves none behind");
         state.is_pumping = true;
-        // The first does not pass through the queue, which therefore seldom needs memory.
+        // The first, and what it leads to at once, do not pass through the queue, which therefore seldom needs memory.
         loop {
+            let mut next = None;
             state.make_output_room();
             state.machine.handle_input(now, limits, input);
             while let Some(output) = state.machine.poll_output() {
                 drop(state);
-                self.perform(connection, now, output);
+                let follows = self.perform(connection, now, output);
                 state = self.state.lock();
+                if let Some(follows) = follows {
+                    if next.is_none() && state.inputs.is_empty() {
+                        next = Some(follows);
+                    } else {
+                        state.push_input(follows);
+                    }
+                }
             }
-            match state.inputs.pop_front() {
+            match next.or_else(|| state.inputs.pop_front()) {
                 Some(next) => input = next,
                 None => break,
             }
         }
         state.is_pumping = false;
+    }
+
+    /// Feeds what followed from a call, if anything did at once.
+    pub(super) fn pump_next(
+        &self,
+        connection: &Connection<Self>,
+        now: Instant,
+        next: Option<Input<Shell>>,
+    ) {
+        if let Some(input) = next {
+            self.pump(connection, now, input);
+        }
     }
 
     /// Has the engine come back when the machine wants it. A wake-up too many is harmless.

@@ -23,13 +23,13 @@ use crate::proto::client::{Input, Output, Refusal};
 use crate::trace;
 
 impl Client {
-    /// Carries out one output. Calls no user code.
+    /// Carries out one output; yields what the machine is to be fed next, where that is known at once. Calls no user code.
     pub(super) fn perform(
         &self,
         connection: &Connection<Self>,
         now: Instant,
         output: Output<Shell>,
-    ) {
+    ) -> Option<Input<Shell>> {
         match output {
             // Nothing of the application's decides here.
             Output::Find {
@@ -37,7 +37,9 @@ impl Client {
                 name: _,
                 payload,
                 found: Some(space),
-            } if space.guard.is_none() => self.leased(connection, now, ticket, space, payload),
+            } if space.guard.is_none() => {
+                return self.leased(connection, now, ticket, space, payload);
+            }
             Output::Find {
                 ticket,
                 name,
@@ -55,7 +57,7 @@ impl Client {
                 socket,
                 refusal,
             } => self.refuse(connection, &name, socket.as_deref(), &refusal),
-            Output::Ask(question) => self.take_question(connection, now, question),
+            Output::Ask(question) => return self.take_question(connection, now, question),
             Output::Enter {
                 socket,
                 answer,
@@ -99,6 +101,7 @@ impl Client {
                 connection.close();
             }
         }
+        None
     }
 
     /// Gives a socket what it was granted, unless that was revoked meanwhile.

@@ -135,11 +135,17 @@ impl Client {
         was_waiting: bool,
     ) -> Flow {
         let (size, now) = (message.as_bytes().len(), message.read_at());
-        let mut decoder = if was_waiting {
-            std::mem::take(&mut self.state.lock().decoder)
-        } else {
-            Decoder::default()
-        };
+        let mut decoder = Decoder::default();
+        if was_waiting {
+            let mut state = self.state.lock();
+            let packets = &self.server.settings.packets;
+            if let Some(event) = state.decoder.plain_binary_event(message.payload(), packets) {
+                self.is_waiting.store(false, Ordering::Relaxed);
+                state.machine.end_attachments();
+                return self.take_event(connection, state, now, event.as_event());
+            }
+            decoder = std::mem::take(&mut state.decoder);
+        }
         let decoded = decoder.decode(
             &self.server.codec,
             message.payload(),
@@ -237,7 +243,7 @@ impl Client {
     ) -> bool {
         let mut state = self.state.lock();
         let limits = &self.server.settings.client;
-        let namespace = decoder.waiting().map(Packet::namespace);
+        let namespace = decoder.waiting_namespace();
         let is_welcome = state.machine.await_attachments(now, limits, namespace);
         if !is_welcome {
             return false;

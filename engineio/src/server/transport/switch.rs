@@ -14,8 +14,8 @@ pub(crate) struct Switch {
     /// None on a stream of HTTP/2, where no protocol is switched.
     accept: Option<[u8; 28]>,
     subprotocol: Option<Box<str>>,
-    /// What hooks of the application add; most servers have none.
-    pub(crate) headers: HeaderMap,
+    /// What hooks of the application add; most servers have none, and a map is large.
+    headers: Option<Box<HeaderMap>>,
     /// What the engine adds by itself.
     pub(crate) own_headers: HeaderList,
 }
@@ -25,15 +25,21 @@ impl Switch {
         Self {
             accept,
             subprotocol: subprotocol.map(Into::into),
-            headers: HeaderMap::new(),
+            headers: None,
             own_headers: HeaderList::new(),
         }
+    }
+
+    pub(crate) fn headers_mut(&mut self) -> &mut HeaderMap {
+        self.headers.get_or_insert_default()
     }
 
     /// The 101 for a hyper server; on a stream of HTTP/2 the 200 (RFC 8441 §5).
     pub(crate) fn response(&mut self) -> http::Response<Body> {
         let mut response = http::Response::new(Body::empty());
-        *response.headers_mut() = std::mem::take(&mut self.headers);
+        if let Some(headers) = self.headers.take() {
+            *response.headers_mut() = *headers;
+        }
         self.own_headers.move_to(response.headers_mut());
         if let Some(accept) = &self.accept {
             *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
@@ -67,7 +73,10 @@ impl Switch {
                 subprotocol.as_bytes(),
             );
         }
-        for (name, value) in self.headers.iter().chain(self.own_headers.iter()) {
+        for (name, value) in self.headers.iter().flat_map(|headers| headers.iter()) {
+            append_header(&mut head, name, value.as_bytes());
+        }
+        for (name, value) in self.own_headers.iter() {
             append_header(&mut head, name, value.as_bytes());
         }
         head.extend_from_slice(b"\r\n");

@@ -28,7 +28,7 @@ impl Tunnel {
         write_timeout: Duration,
     ) -> Box<Self> {
         let mut switch = Switch::new(accept, None);
-        switch.headers = headers;
+        *switch.headers_mut() = headers;
         Box::new(Self {
             switch,
             node,

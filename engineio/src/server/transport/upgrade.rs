@@ -59,7 +59,7 @@ impl<D: Send + Sync + 'static> Upgrade<D> {
     }
 
     pub(crate) fn headers_mut(&mut self) -> &mut HeaderMap {
-        &mut self.switch.headers
+        self.switch.headers_mut()
     }
 
     pub(crate) fn add_header(&mut self, name: HeaderName, value: HeaderValue) {

@@ -17,6 +17,94 @@ use crate::codec::packet;
 use crate::codec::packet::{IncomingEvent, Packet};
 
 /// A packet whose attachments have not all arrived.
+pub(in crate::codec) enum Waiting {
+    /// What most are, see [`plain_event_name`]: nothing but the name is to be kept of it.
+    Plain(Box<ShortName>),
+    Any(Box<Incomplete>),
+}
+
+impl Waiting {
+    pub(in crate::codec) fn namespace(&self) -> &str {
+        match self {
+            Self::Plain(_) => "/",
+            Self::Any(incomplete) => incomplete.packet.namespace(),
+        }
+    }
+
+    /// Takes the next attachment. The packet is complete with the last; until then it is left in `waiting`.
+    pub(in crate::codec) fn receive<'a>(
+        self,
+        message: Payload<'_>,
+        limits: &PacketLimits,
+        waiting: &mut Option<Self>,
+    ) -> Result<Option<Packet<'a>>, PacketError> {
+        let incomplete = match self {
+            Self::Plain(name) => Box::new(Incomplete::plain(name.as_str())),
+            Self::Any(incomplete) => incomplete,
+        };
+        incomplete.receive(message, limits, waiting)
+    }
+}
+
+/// As many bytes of a name are kept without an allocation of their own.
+const SHORT_NAME_BYTES: usize = 31;
+
+/// The name of an event.
+pub(in crate::codec) struct ShortName {
+    bytes: [u8; SHORT_NAME_BYTES],
+    length: u8,
+}
+
+impl ShortName {
+    fn new(name: &str) -> Option<Self> {
+        let mut bytes = [0; SHORT_NAME_BYTES];
+        bytes
+            .get_mut(..name.len())?
+            .copy_from_slice(name.as_bytes());
+        let length = u8::try_from(name.len()).ok()?;
+        Some(Self { bytes, length })
+    }
+
+    fn as_str(&self) -> &str {
+        let bytes = self.bytes.get(..usize::from(self.length));
+        std::str::from_utf8(bytes.unwrap_or_default()).unwrap_or_default()
+    }
+}
+
+/// An event that was [plain](plain_event_name), with its attachment.
+pub(crate) struct PlainBinaryEvent {
+    name: Box<ShortName>,
+    args: ArgsSource<'static>,
+}
+
+impl PlainBinaryEvent {
+    /// `None` where the attachment is none or too large, which [`Waiting::receive`] tells.
+    #[inline]
+    pub(in crate::codec) fn of(
+        waiting: &mut Option<Waiting>,
+        message: Payload<'_>,
+        limits: &PacketLimits,
+    ) -> Option<Self> {
+        let Payload::Binary(data) = message else {
+            return None;
+        };
+        if data.len() > limits.max_attachment_bytes {
+            return None;
+        }
+        let Waiting::Plain(name) = waiting.take_if(|of| matches!(of, Waiting::Plain(_)))? else {
+            return None;
+        };
+        let attachment = Attachments::One(Bytes::copy_from_slice(data));
+        let attached = Attached::new(Cow::Borrowed(ONLY_PLACEHOLDER), attachment);
+        let args = ArgsSource::attached(attached, 1, true);
+        Some(Self { name, args })
+    }
+
+    pub(crate) fn as_event(&self) -> IncomingEvent<'_> {
+        IncomingEvent::plain(self.name.as_str(), self.args.as_raw())
+    }
+}
+
 pub(in crate::codec) struct Incomplete {
     /// Without arguments.
     packet: Packet<'static>,
@@ -29,20 +117,29 @@ pub(in crate::codec) struct Incomplete {
 }
 
 impl Incomplete {
-    pub(in crate::codec) fn packet(&self) -> &Packet<'static> {
-        &self.packet
+    /// What was [plain](plain_event_name), and is not any more.
+    fn plain(name: &str) -> Self {
+        let (namespace, name) = (Cow::Borrowed("/"), Cow::Owned(name.to_owned()));
+        let (kind, args) = (PacketKind::Event, ArgsSource::default());
+        Self {
+            packet: Packet::received(kind, namespace, None, None, Some(name), args),
+            text: Cow::Borrowed(ONLY_PLACEHOLDER),
+            count: 1,
+            references: References::of_one(),
+            attachments: Vec::new(),
+            attachment_bytes: 0,
+        }
     }
 
-    /// Takes the next attachment. The packet is complete with the last; until then it is left in `waiting`.
     //= SIO5-BIN-02
     //= SIO5-BIN-03
     //= SIO5-BIN-07
     //= SIO5-BIN-08
-    pub(in crate::codec) fn receive<'a>(
+    fn receive<'a>(
         mut self: Box<Self>,
         message: Payload<'_>,
         limits: &PacketLimits,
-        waiting: &mut Option<Box<Self>>,
+        waiting: &mut Option<Waiting>,
     ) -> Result<Option<Packet<'a>>, PacketError> {
         let Payload::Binary(data) = message else {
             return Err(PacketError::UnexpectedText);
@@ -56,7 +153,7 @@ impl Incomplete {
         let attachment = Bytes::copy_from_slice(data);
         if self.attachments.len().saturating_add(1) < self.references.attachment_count() {
             self.attachments.push(attachment);
-            *waiting = Some(self);
+            *waiting = Some(Waiting::Any(self));
             return Ok(None);
         }
         if self.references.has_stray() {
@@ -85,7 +182,7 @@ pub(in crate::codec) fn decode<'a>(
     message: Payload<'a>,
     protocol: Protocol,
     limits: &PacketLimits,
-    waiting: &mut Option<Box<Incomplete>>,
+    waiting: &mut Option<Waiting>,
 ) -> Result<Option<Packet<'a>>, PacketError> {
     let Payload::Text(text) = message else {
         return Err(PacketError::UnexpectedBinary);
@@ -98,8 +195,11 @@ pub(in crate::codec) fn decode<'a>(
         b'3' => (PacketKind::Ack, false),
         b'4' => (PacketKind::ConnectError, false),
         b'5' => {
-            if let Some(incomplete) = plain_binary_event(cursor.rest, limits) {
-                *waiting = Some(incomplete);
+            if let Some(name) = plain_event_name(cursor.rest, limits) {
+                *waiting = Some(match ShortName::new(name) {
+                    Some(short) => Waiting::Plain(Box::new(short)),
+                    None => Waiting::Any(Box::new(Incomplete::plain(name))),
+                });
                 return Ok(None);
             }
             (PacketKind::Event, true)
@@ -108,7 +208,8 @@ pub(in crate::codec) fn decode<'a>(
         _ => return Err(PacketError::UnknownType),
     };
     if is_binary {
-        *waiting = Some(decode_binary(kind, cursor, protocol, limits)?);
+        let incomplete = decode_binary(kind, cursor, protocol, limits)?;
+        *waiting = Some(Waiting::Any(incomplete));
         return Ok(None);
     }
     let parts = HeaderParts::decode(kind, cursor, protocol, limits, &mut ())?;
@@ -147,12 +248,12 @@ pub(in crate::codec) fn plain_event<'a>(
 /// The one argument of most events that have an attachment.
 const ONLY_PLACEHOLDER: &str = r#"{"_placeholder":true,"num":0}"#;
 
-/// The event that most with attachments are: of the main namespace, its name plain, its only argument the placeholder of its
-/// only attachment. `None` of anything else, and of what may be wrong: that is for [`decode_binary`].
+/// The name of the event that most with attachments are: of the main namespace, its name plain, its only argument the
+/// placeholder of its only attachment. `None` of anything else, and of what may be wrong: that is for [`decode_binary`].
 ///
 /// One look at the bytes as in [`plain_event`], and nothing is allocated for an argument that is known. It saves a tenth of
 /// what an echo of 128 bytes costs.
-fn plain_binary_event(text: &str, limits: &PacketLimits) -> Option<Box<Incomplete>> {
+fn plain_event_name<'t>(text: &'t str, limits: &PacketLimits) -> Option<&'t str> {
     let (name, behind) = plain_string(text.strip_prefix("1-[\"")?)?;
     let args = behind.strip_prefix(',')?.strip_suffix(']')?;
     let is_plain = args == ONLY_PLACEHOLDER && !is_reserved(name);
@@ -160,18 +261,7 @@ fn plain_binary_event(text: &str, limits: &PacketLimits) -> Option<Box<Incomplet
     let is_within = limits.max_attachments > 0
         && limits.max_depth > 1
         && limits.max_values > PLACEHOLDER_VALUES;
-    (is_plain && is_within).then(|| {
-        let (namespace, name) = (Cow::Borrowed("/"), Cow::Owned(name.to_owned()));
-        let (kind, args) = (PacketKind::Event, ArgsSource::default());
-        Box::new(Incomplete {
-            packet: Packet::received(kind, namespace, None, None, Some(name), args),
-            text: Cow::Borrowed(ONLY_PLACEHOLDER),
-            count: 1,
-            references: References::of_one(),
-            attachments: Vec::new(),
-            attachment_bytes: 0,
-        })
-    })
+    (is_plain && is_within).then_some(name)
 }
 
 /// The rest of a string whose opening quote was taken, and what is behind it. `None` if it is not plain to its end.
@@ -472,19 +562,62 @@ mod tests {
                 }
             }
             for message in messages {
-                let Some(short) = plain_binary_event(&message, limits) else {
+                let Some(name) = plain_event_name(&message, limits) else {
                     continue;
                 };
                 short_count += 1;
+                let short = Incomplete::plain(name);
                 let long = long_way(&message, limits).unwrap();
                 assert_eq!(format!("{:?}", short.packet), format!("{:?}", long.packet));
                 assert_eq!((&short.text, short.count), (&long.text, long.count));
                 let (short, long) = (short.references, long.references);
                 assert_eq!(format!("{short:?}"), format!("{long:?}"));
             }
-            let is_taken = plain_binary_event(plain, limits).is_some();
+            let is_taken = plain_event_name(plain, limits).is_some();
             assert_eq!(is_taken, long_way(plain, limits).is_ok());
         }
         assert!(short_count > 10, "{short_count}");
+    }
+
+    #[test]
+    fn a_plain_binary_event_is_the_same_whichever_way_its_attachment_takes() {
+        let limits = PacketLimits::default().max_attachment_bytes(4);
+        for length in [1, 2, SHORT_NAME_BYTES, SHORT_NAME_BYTES + 1] {
+            let name = "é".repeat(length / 2) + &"n".repeat(length % 2);
+            let text = format!(r#"51-["{name}",{{"_placeholder":true,"num":0}}]"#);
+            let wait = || {
+                let mut waiting = None;
+                let decoded = decode(Payload::Text(&text), Protocol::V4, &limits, &mut waiting);
+                assert!(matches!(decoded, Ok(None)));
+                waiting
+            };
+            for message in [
+                Payload::Binary(b"1234"),
+                Payload::Binary(b"12345"),
+                Payload::Binary(b""),
+                Payload::Text("2"),
+            ] {
+                let mut waiting = wait();
+                let short = PlainBinaryEvent::of(&mut waiting, message, &limits);
+                // What is not taken still waits.
+                assert_ne!(short.is_some(), waiting.is_some());
+                let long =
+                    wait().and_then(|of| of.receive(message, &limits, &mut None).transpose());
+                match (&short, long) {
+                    (Some(short), Some(Ok(long))) => {
+                        let (short, long) = (short.as_event(), long.as_event());
+                        assert_eq!((short.name, short.id), (long.name, long.id));
+                        assert_eq!(short.namespace, long.namespace);
+                        assert_eq!(short.args.as_json(), long.args.as_json());
+                        assert_eq!(short.args.attachments(), long.args.attachments());
+                        assert_eq!(short.args.len(), long.args.len());
+                    }
+                    (None, Some(long)) => {
+                        assert!(long.is_err() || length > SHORT_NAME_BYTES, "{name}");
+                    }
+                    (_, long) => panic!("{name}: {}", long.is_some()),
+                }
+            }
+        }
     }
 }

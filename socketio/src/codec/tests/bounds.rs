@@ -481,13 +481,13 @@ fn a_waiting_packet_is_known_before_its_attachments() {
     let first = decoder.decode(&Codec::json(), header, Protocol::V4, &limits);
     assert!(matches!(first, Ok(None)));
     assert!(decoder.is_waiting());
-    assert_eq!(decoder.waiting().unwrap().namespace(), "/admin");
+    assert_eq!(decoder.waiting_namespace().unwrap(), "/admin");
     let second = decoder.decode(&Codec::json(), ONE, Protocol::V4, &limits);
     assert_eq!(
         second.unwrap().unwrap().args().attachments(),
         [[1_u8].as_slice()]
     );
-    assert!(!decoder.is_waiting() && decoder.waiting().is_none());
+    assert!(!decoder.is_waiting() && decoder.waiting_namespace().is_none());
 }
 
 //= SIO5-BIN-03 test
