@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use socketio_auth::BoxFuture;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use super::{Server, received, settle, until};
 use crate::cluster::{
@@ -653,4 +653,46 @@ async fn what_an_adapter_reports_is_told_and_seen() {
         assert_eq!((stats.errors, stats.ignored), (1, 1));
         assert!(!stats.is_connected);
     }
+}
+
+/// An adapter with nothing but a queue of Tokio's that has room.
+struct Queue(mpsc::Sender<ClusterMessage>);
+
+impl Adapter for Queue {
+    fn start(&self, _: ClusterHandle) -> BoxFuture<'_, Result<(), AdapterError>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn publish(&self, message: ClusterMessage) -> BoxFuture<'_, Result<(), AdapterError>> {
+        Box::pin(async {
+            let put = self.0.send(message).await;
+            put.map_err(|_| AdapterError::Closed)
+        })
+    }
+}
+
+/// Tokio has a task that has done much say that it waits, where it need not.
+#[tokio::test]
+async fn what_one_task_emits_is_in_the_adapters_queue_when_the_call_returns() {
+    const EVENTS: usize = 1_000;
+    let (queue, mut queued) = mpsc::channel(2 * EVENTS);
+    let io = SocketIo::builder().adapter(Queue(queue)).build().unwrap();
+    let space = io.namespace("/").open().unwrap();
+    while queued.try_recv().is_ok() {}
+    for number in 0..EVENTS {
+        space.emit("n", &number).unwrap();
+    }
+    let mut numbers = Vec::new();
+    while let Ok(message) = queued.try_recv() {
+        if let ClusterBody::Broadcast { packet, .. } = message.body {
+            numbers.extend(
+                packet
+                    .args()
+                    .get(0)
+                    .and_then(|number| number.deserialize::<usize>().ok()),
+            );
+        }
+    }
+    let expected: Vec<_> = (0..EVENTS).collect();
+    assert_eq!(numbers, expected);
 }
