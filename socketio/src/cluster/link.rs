@@ -272,12 +272,11 @@ impl Cluster {
     where
         F: Future<Output = Result<(), AdapterError>> + Send + 'static,
     {
+        // Until what is left of the work is dropped: it may hold what spawns.
+        let _inside = self.tasks.runtime().enter();
         let mut work = Box::pin(work);
-        let polled = {
-            let _inside = self.tasks.runtime().enter();
-            // Tokio has what a task that has done much asks for say that it waits, before it is in line: later calls would overtake it.
-            poll_now(Pin::new(&mut unconstrained(work.as_mut())))
-        };
+        // Tokio has what a task that has done much asks for say that it waits, before it is in line: later calls would overtake it.
+        let polled = poll_now(Pin::new(&mut unconstrained(work.as_mut())));
         match polled {
             Poll::Ready(outcome) => self.ended(outcome.unwrap_or(Err(AdapterError::Panicked))),
             Poll::Pending if !slots(self).take() => self.report(too_many),

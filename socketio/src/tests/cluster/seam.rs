@@ -696,3 +696,46 @@ async fn what_one_task_emits_is_in_the_adapters_queue_when_the_call_returns() {
     let expected: Vec<_> = (0..EVENTS).collect();
     assert_eq!(numbers, expected);
 }
+
+/// An adapter whose publications wait for ever, with something that wants a runtime when it is given up.
+struct Waits(Arc<Mutex<Vec<bool>>>);
+
+struct WantsRuntime(Arc<Mutex<Vec<bool>>>);
+
+impl Drop for WantsRuntime {
+    fn drop(&mut self) {
+        let is_inside = tokio::runtime::Handle::try_current().is_ok();
+        self.0.lock().unwrap().push(is_inside);
+    }
+}
+
+impl Adapter for Waits {
+    fn start(&self, _: ClusterHandle) -> BoxFuture<'_, Result<(), AdapterError>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn publish(&self, _: ClusterMessage) -> BoxFuture<'_, Result<(), AdapterError>> {
+        let held = WantsRuntime(Arc::clone(&self.0));
+        Box::pin(async move {
+            std::future::pending::<()>().await;
+            drop(held);
+            Ok(())
+        })
+    }
+}
+
+#[tokio::test]
+async fn what_is_too_much_to_publish_is_given_up_inside_the_runtime() {
+    let given_up = Arc::default();
+    let io = SocketIo::builder()
+        .adapter(Waits(Arc::clone(&given_up)))
+        .cluster(|settings| settings.max_publishing(0))
+        .build()
+        .unwrap();
+    let space = io.namespace("/").open().unwrap();
+    given_up.lock().unwrap().clear();
+    std::thread::spawn(move || space.emit("x", &()).unwrap())
+        .join()
+        .unwrap();
+    assert_eq!(*given_up.lock().unwrap(), [true]);
+}
