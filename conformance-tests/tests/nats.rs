@@ -181,7 +181,6 @@ async fn what_is_opened_is_heard_when_it_says_so() {
     let speaker = Mutex::new(speaker);
     let is_heard = || speaker.lock().expect("nobody panics").is_heard(subject);
     server.until(async || !is_heard()).await;
-    assert_eq!(server.told.take(), [""; 0]);
 }
 
 #[tokio::test]
@@ -279,11 +278,12 @@ async fn what_is_too_long_for_the_nats_server_is_refused_and_costs_no_connection
     let mut speaker = Speaker::new(&nats);
     speaker.overhear("socket.io.nsp.%2F");
     one.root.emit("x", "").expect("text");
+    assert_eq!(client.expect_event::<String>("x").await, "");
     let rest = MAX_PAYLOAD - speaker.overheard().len();
     one.root.emit("x", &*"y".repeat(rest)).expect("text");
     one.root.emit("x", &*"y".repeat(rest + 1)).expect("text");
     one.root.emit("x", "last").expect("text");
-    for length in [0, rest, 4] {
+    for length in [rest, 4] {
         assert_eq!(client.expect_event::<String>("x").await.len(), length);
     }
     let told = one.told.take();
@@ -305,6 +305,10 @@ async fn what_waits_for_nats_is_bounded_and_stays_in_order() {
     let (one, two) = pair(&nats).await;
     let mut client = two.client("/").await;
     one.io.ready().await.expect("NATS is there");
+    // What was asked for just now is taken back, and the queue is empty.
+    for _ in 0..200 {
+        tokio::task::yield_now().await;
+    }
     for number in 0..=WAITING {
         one.root.emit("n", &number).expect("a number");
     }
