@@ -14,6 +14,7 @@ mod process;
 
 use std::error::Error as _;
 use std::process::Command;
+use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -321,32 +322,52 @@ async fn what_waits_for_nats_is_bounded_and_stays_in_order() {
     assert_eq!(one.told.take(), [""; 0]);
 }
 
-/// `MAX_UNREAD` of one subject, but for the server's own heartbeats, and one more, while a handler holds up who reads them.
+/// A server that does not come to reading what is said in the namespace `/held`, until it may go on.
+struct Held {
+    server: Server,
+    space: Namespace<()>,
+    go_on: Sender<()>,
+}
+
+impl Held {
+    fn new(nats: &Nats, runtime: &Runtime) -> Self {
+        let (began, has_begun) = channel();
+        let (go_on, held) = channel::<()>();
+        let held = Mutex::new(held);
+        let server = runtime.block_on(Server::ready(&nats.url()));
+        let hold = move |_: Namespace<()>, (): ()| {
+            let _ = began.send(());
+            let _ = held.lock().expect("nobody panics").recv();
+            async {}
+        };
+        let space = server.io.namespace("/held").on_server_side("hold", hold);
+        let space = runtime.block_on(async { space.open().expect("it is free") });
+        runtime.block_on(server.io.ready()).expect("NATS is there");
+        let hold = br#"{"type":9,"uid":"emitter","nsp":"/held","data":{"packet":["hold"]}}"#;
+        Speaker::new(nats).say(HELD, hold);
+        has_begun.recv().expect("it is there");
+        Self {
+            server,
+            space,
+            go_on,
+        }
+    }
+}
+
+const HELD: &str = "socket.io.nsp.%2Fheld";
+
+/// `MAX_UNREAD` of one subject, but for the server's own heartbeats, and one more.
 #[test]
 fn messages_that_are_not_read_in_time_are_dropped_which_is_told() {
     const MAX_UNREAD: usize = 65_536;
     const HEARTBEATS: usize = 16;
     let nats = Nats::start();
     let runtime = runtime(2);
-    let (began, has_begun) = std::sync::mpsc::channel();
-    let (go_on, held) = std::sync::mpsc::channel::<()>();
-    let held = Mutex::new(held);
-    let server = runtime.block_on(Server::ready(&nats.url()));
-    let hold = move |_: Namespace<()>, (): ()| {
-        let _ = began.send(());
-        let _ = held.lock().expect("nobody panics").recv();
-        async {}
-    };
-    let holding = server.io.namespace("/held").on_server_side("hold", hold);
-    let _space = runtime.block_on(async { holding.open().expect("it is free") });
-    runtime.block_on(server.io.ready()).expect("NATS is there");
+    let Held { server, go_on, .. } = Held::new(&nats, &runtime);
     let mut speaker = Speaker::new(&nats);
-    let hold = br#"{"type":9,"uid":"emitter","nsp":"/held","data":{"packet":["hold"]}}"#;
-    speaker.say("socket.io.nsp.%2Fheld", hold);
-    has_begun.recv().expect("it is there");
     let mut say = |messages: usize| {
         for _ in 0..messages {
-            speaker.say("socket.io.nsp.%2Fheld", b"");
+            speaker.say(HELD, b"");
         }
         speaker.finish();
         runtime.block_on(server.io.ready()).expect("NATS is there");
@@ -362,6 +383,28 @@ fn messages_that_are_not_read_in_time_are_dropped_which_is_told() {
     );
     assert!(server.io.is_cluster_connected());
     go_on.send(()).expect("it is held");
+}
+
+/// Answers have a subject of their own, so many of them may be read before an event that was said before them.
+#[test]
+fn an_event_that_answers_overtook_is_heard() {
+    const MORE_THAN_NUMBERS_TELL: usize = 1_100;
+    let nats = Nats::start();
+    let runtime = runtime(3);
+    let one = runtime.block_on(Server::ready(&nats.url()));
+    let there = runtime.block_on(async { one.io.namespace("/held").open().expect("it is free") });
+    runtime.block_on(one.io.ready()).expect("NATS is there");
+    let held = Held::new(&nats, &runtime);
+    runtime.block_on(async {
+        let mut client = held.server.client("/held").await;
+        there.emit("x", &1).expect("a number");
+        for _ in 0..MORE_THAN_NUMBERS_TELL {
+            let asked = held.space.fetch_sockets().await;
+            assert!(asked.is_complete());
+        }
+        held.go_on.send(()).expect("it is held");
+        assert_eq!(client.expect_event::<u32>("x").await, 1);
+    });
 }
 
 /// Nobody says that it goes.
