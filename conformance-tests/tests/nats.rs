@@ -8,11 +8,14 @@ mod nats;
 #[path = "support/node.rs"]
 mod node;
 #[path = "support/nodes.rs"]
+#[allow(dead_code, reason = "no adapter of Node speaks to this one")]
 mod nodes;
 #[path = "support/process.rs"]
 mod process;
 
 use std::error::Error as _;
+use std::fs;
+use std::path::Path;
 use std::process::Command;
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -26,7 +29,11 @@ use serde_json::{Value, json};
 use socketio::cluster::{AdapterError, ServerCount};
 use socketio::testing::TestClient;
 use socketio::{Namespace, SocketIo};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 fn run(script: &str) {
     let nats = Nats::start();
@@ -165,6 +172,72 @@ async fn pair(nats: &Nats) -> (Server, Server) {
     (one, two)
 }
 
+/// A way to the nats-server on which its words wait while it is shut.
+struct Gate {
+    url: String,
+    is_open: watch::Sender<bool>,
+    /// How often somebody spoke to himself, to hear it.
+    echoes: watch::Receiver<usize>,
+    _carrying: JoinSet<()>,
+}
+
+impl Gate {
+    async fn before(nats: &Nats) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("nats://{}", listener.local_addr().expect("it is bound"));
+        let nats = nats.url().replace("nats://", "");
+        let (is_open, mut opened) = watch::channel(true);
+        let (echoing, echoes) = watch::channel(0);
+        let mut carrying = JoinSet::new();
+        carrying.spawn(async move {
+            let (client, _) = listener.accept().await.expect("a client");
+            let nats = TcpStream::connect(nats).await.expect("it listens");
+            let ((says, mut hears), (mut answers, mut asked)) =
+                (client.into_split(), nats.into_split());
+            let up = async {
+                let mut lines = BufReader::new(says).lines();
+                while let Ok(Some(line)) = lines.next_line().await {
+                    let _ = asked.write_all(format!("{line}\r\n").as_bytes()).await;
+                    if line.starts_with("PUB _INBOX.") {
+                        echoing.send_modify(|echoes| *echoes += 1);
+                    }
+                }
+            };
+            let down = async {
+                let mut bytes = [0; 4096];
+                while let Ok(read @ 1..) = answers.read(&mut bytes).await {
+                    let _ = opened.wait_for(|is_open| *is_open).await;
+                    let _ = hears.write_all(&bytes[..read]).await;
+                }
+            };
+            tokio::join!(up, down);
+        });
+        Self {
+            url,
+            is_open,
+            echoes,
+            _carrying: carrying,
+        }
+    }
+}
+
+#[tokio::test]
+async fn clients_are_let_in_when_the_nats_server_has_the_subscription() {
+    let nats = Nats::start();
+    let mut gate = Gate::before(&nats).await;
+    let server = Server::ready(&gate.url).await;
+    gate.is_open.send_replace(false);
+    gate.echoes.mark_unchanged();
+    let mut joined = std::pin::pin!(server.client("/room-7"));
+    tokio::select! {
+        biased;
+        _ = &mut joined => panic!("nobody knows whether it is heard"),
+        asked = gate.echoes.changed() => asked.expect("it is carried"),
+    }
+    gate.is_open.send_replace(true);
+    joined.await;
+}
+
 #[tokio::test]
 async fn what_is_opened_is_heard_when_it_says_so() {
     let nats = Nats::start();
@@ -182,6 +255,29 @@ async fn what_is_opened_is_heard_when_it_says_so() {
     let speaker = Mutex::new(speaker);
     let is_heard = || speaker.lock().expect("nobody panics").is_heard(subject);
     server.until(async || !is_heard()).await;
+}
+
+#[tokio::test]
+async fn a_user_needs_no_more_than_the_page_says() {
+    let page = include_str!("../../socketio/examples/nats_adapter/README.md");
+    assert!(page.contains("It needs `<prefix>.>` and `_INBOX.>`."));
+    let subjects = r#"["socket.io.>", "_INBOX.>"]"#;
+    let settings = format!(
+        "authorization {{ users: [{{ user: chat, password: secret, \
+         permissions: {{ publish: {subjects}, subscribe: {subjects} }} }}] }}"
+    );
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("nats.conf");
+    fs::write(&file, settings).expect("our own folder");
+    let nats = Nats::with(file.to_str().expect("a name of our own"));
+    let url = nats.url().replace("nats://", "nats://chat:secret@");
+    let (one, two) = (Server::ready(&url).await, Server::ready(&url).await);
+    one.knows(2).await;
+    let mut client = two.client("/").await;
+    one.root.emit("x", &1).expect("a number");
+    assert_eq!(client.expect_event::<u32>("x").await, 1);
+    assert!(one.root.fetch_sockets().await.is_complete());
+    assert_eq!(one.told.take(), [""; 0]);
+    assert_eq!(two.told.take(), [""; 0]);
 }
 
 #[tokio::test]

@@ -15,7 +15,12 @@ pub(crate) struct Nats {
 impl Nats {
     /// On a port that it chooses.
     pub(crate) fn start() -> Self {
-        Self::on("-1")
+        Self::on("-1", &[])
+    }
+
+    /// The same with this file of settings.
+    pub(crate) fn with(settings: &str) -> Self {
+        Self::on("-1", &["--config", settings])
     }
 
     /// Ends it as a crash would.
@@ -24,11 +29,12 @@ impl Nats {
         Killed(self.port)
     }
 
-    fn on(port: &str) -> Self {
+    fn on(port: &str, options: &[&str]) -> Self {
         // Where Debian has it, and where not everybody looks.
         let path = std::env::var("PATH").unwrap_or_default() + ":/usr/sbin";
         let mut process = Command::new("nats-server")
             .args(["--addr", "127.0.0.1", "--port", port])
+            .args(options)
             .env("PATH", path)
             .stderr(Stdio::piped())
             .spawn()
@@ -73,7 +79,7 @@ impl Killed {
     }
 
     pub(crate) fn start_again(self) -> Nats {
-        Nats::on(&self.0.to_string())
+        Nats::on(&self.0.to_string(), &[])
     }
 }
 

@@ -31,6 +31,8 @@ use crate::proto::room::Room;
 ///
 /// A panic counts as [`AdapterError::Panicked`].
 ///
+/// The example `nats_adapter` of the repository is one to copy, for a bus between processes. What is least:
+///
 /// ```
 /// use std::sync::{Arc, Mutex};
 /// use socketio::auth::BoxFuture;
