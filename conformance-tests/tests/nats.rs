@@ -22,7 +22,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use nats::{Nats, Speaker};
-use nats_adapter::NatsAdapter;
+use nats_adapter::{ConnectOptions, NatsAdapter};
 use nodes::{Rust, run_at, start};
 use process::Listening;
 use serde_json::{Value, json};
@@ -105,10 +105,14 @@ struct Server {
 
 impl Server {
     fn new(url: &str) -> Self {
+        Self::with(NatsAdapter::new(url).expect("an address"))
+    }
+
+    fn with(adapter: NatsAdapter) -> Self {
         let told = Told::default();
         let errors = told.clone();
         let io = SocketIo::builder()
-            .adapter(NatsAdapter::new(url).expect("an address"))
+            .adapter(adapter)
             .cluster(|settings| settings.request_timeout(Duration::from_secs(1)))
             .on_adapter_error(move |error| {
                 let mut errors = errors.0.lock().expect("nobody panics");
@@ -269,8 +273,15 @@ async fn a_user_needs_no_more_than_the_page_says() {
     let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("nats.conf");
     fs::write(&file, settings).expect("our own folder");
     let nats = Nats::with(file.to_str().expect("a name of our own"));
-    let url = nats.url().replace("nats://", "nats://chat:secret@");
-    let (one, two) = (Server::ready(&url).await, Server::ready(&url).await);
+    let server = || {
+        let chat = ConnectOptions::with_user_and_password("chat".into(), "secret".into());
+        let adapter = NatsAdapter::new(nats.url()).expect("an address");
+        Server::with(adapter.options(chat))
+    };
+    let (one, two) = (server(), server());
+    for server in [&one, &two] {
+        server.io.ready().await.expect("NATS is there");
+    }
     one.knows(2).await;
     let mut client = two.client("/").await;
     one.root.emit("x", &1).expect("a number");

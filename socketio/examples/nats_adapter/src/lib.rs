@@ -24,7 +24,8 @@ use std::io;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use async_nats::{Client, ConnectOptions, Event, Message, ServerAddr, ToServerAddrs};
+pub use async_nats::ConnectOptions;
+use async_nats::{Client, Event, Message, ServerAddr, ToServerAddrs};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _};
 use socketio::auth::BoxFuture;
@@ -50,6 +51,7 @@ const PING_INTERVAL: Duration = Duration::from_secs(2);
 #[must_use = "a server is given it by its builder"]
 pub struct NatsAdapter {
     servers: Vec<ServerAddr>,
+    options: ConnectOptions,
     subjects: Subjects,
     running: OnceLock<Running>,
 }
@@ -65,7 +67,8 @@ struct Running {
 }
 
 impl NatsAdapter {
-    /// An adapter for the nats-server at this address, `nats://[user:password@]host[:port]`; of a cluster some addresses are enough.
+    /// An adapter for the nats-server at this address, `nats://host[:port]`; of a cluster some addresses are enough. The client does
+    /// not read a user's name from it: that is one of the [options](Self::options).
     ///
     /// # Errors
     ///
@@ -73,6 +76,7 @@ impl NatsAdapter {
     pub fn new(servers: impl ToServerAddrs) -> io::Result<Self> {
         Ok(Self {
             servers: servers.to_server_addrs()?.collect(),
+            options: ConnectOptions::new(),
             subjects: Subjects::new("socket.io"),
             running: OnceLock::new(),
         })
@@ -82,6 +86,12 @@ impl NatsAdapter {
     /// same, and clusters that share a nats-server different ones.
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.subjects = Subjects::new(prefix);
+        self
+    }
+
+    /// How it connects: credentials, TLS, a name. What keeps the connection and bounds its queues is set by the adapter.
+    pub fn options(mut self, options: ConnectOptions) -> Self {
+        self.options = options;
         self
     }
 
@@ -110,7 +120,8 @@ impl Adapter for NatsAdapter {
             server.set_connected(false);
             let told = server.clone();
             // Does not wait for a connection, and makes it again, with all subscriptions, whenever it is lost.
-            let client = ConnectOptions::new()
+            let options = self.options.clone();
+            let client = options
                 .retry_on_initial_connect()
                 .ping_interval(PING_INTERVAL)
                 .client_capacity(MAX_QUEUED)
