@@ -532,6 +532,21 @@ fn a_question_ends_where_a_server_was_killed() {
 }
 
 #[tokio::test]
+async fn what_a_server_said_before_it_closed_is_heard_and_it_is_missed_by_nobody() {
+    let nats = Nats::start();
+    let (one, two) = pair(&nats).await;
+    let mut client = two.client("/").await;
+    one.root.emit("x", &1).expect("a number");
+    one.io.drain(Duration::from_secs(5)).await;
+    assert_eq!(client.expect_event::<u32>("x").await, 1);
+    // It said that it goes, and nobody waits for it.
+    two.io.ready().await.expect("NATS is there");
+    two.knows(1).await;
+    assert!(two.root.fetch_sockets().await.is_complete());
+    assert_eq!(one.told.take(), [""; 0]);
+}
+
+#[tokio::test]
 async fn a_server_that_starts_before_nats_is_ready_when_nats_is() {
     let away = Nats::start().kill();
     let one = Server::new(&away.url());

@@ -1,8 +1,8 @@
 //! An adapter for [NATS](https://nats.io), to be copied for a bus of one's own: servers that share a nats-server share their clients.
 //!
-//! It needs five things, and the rest of a cluster comes with the library: a [format](envelope), [names](subjects), [`publish`],
+//! It needs five things, and the rest of a cluster comes with the library: a [format](envelope), names, [`publish`],
 //! subscriptions that are known to be heard, and saying whether the bus is there. Which servers there are, they tell each other by
-//! heartbeats.
+//! heartbeats. What it does when NATS is away, and how it is copied, is in its `README.md`.
 //!
 //! [`publish`]: Adapter::publish
 //!
@@ -116,11 +116,15 @@ impl NatsAdapter {
 impl Adapter for NatsAdapter {
     fn start(&self, server: ClusterHandle) -> BoxFuture<'_, Result<(), AdapterError>> {
         Box::pin(async move {
+            if self.running.get().is_some() {
+                // Each server takes its own.
+                return Err(AdapterError::Closed);
+            }
             let (connected, is_connected) = watch::channel(false);
             server.set_connected(false);
             let told = server.clone();
-            // Does not wait for a connection, and makes it again, with all subscriptions, whenever it is lost.
             let options = self.options.clone();
+            // Does not wait for a connection, and makes it again, with all subscriptions, whenever it is lost.
             let client = options
                 .retry_on_initial_connect()
                 .ping_interval(PING_INTERVAL)
@@ -133,11 +137,8 @@ impl Adapter for NatsAdapter {
                 .connect(&self.servers[..])
                 .await
                 .map_err(AdapterError::bus)?;
-            let (server_wide, answers) = (
-                self.subjects.server(),
-                self.subjects.answers(server.server_id()),
-            );
-            for subject in [server_wide, answers] {
+            let answers = self.subjects.answers(server.server_id());
+            for subject in [self.subjects.server(), answers] {
                 let messages = client.subscribe(subject).await.map_err(AdapterError::bus)?;
                 server.spawn(read(server.clone(), self.subjects.clone(), messages));
             }
@@ -181,15 +182,14 @@ impl Adapter for NatsAdapter {
         Box::pin(async move {
             let running = self.running()?;
             let subject = self.subjects.namespace(&nsp).map_err(AdapterError::bus)?;
-            let messages = running.client.subscribe(subject).await;
-            let messages = messages.map_err(AdapterError::bus)?;
             let (reader, closed) = oneshot::channel();
+            // Before anything waits, so that what is closed meanwhile is not read.
             running.readers().insert(nsp, reader);
+            let messages = running.client.subscribe(subject).await;
+            let messages = messages.map_err(AdapterError::bus)?.take_until(closed);
             let server = running.server.clone();
-            let messages = messages.take_until(closed);
-            running
-                .server
-                .spawn(read(server, self.subjects.clone(), messages));
+            let reading = read(server, self.subjects.clone(), messages);
+            running.server.spawn(reading);
             // Where NATS is away there is nothing to wait for: the client subscribes when it is back.
             running.reach().await.map(drop)
         })
