@@ -198,7 +198,7 @@ async function settled(limit, look) {
 }
 
 function median(values) {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
+  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
 }
 
 const shown = ({ memory, descriptors, threads, tasks }) =>

@@ -24,6 +24,7 @@ use redis::Redis;
 use socketio::SocketIo;
 use socketio::cluster::AdapterError;
 use socketio_redis::{RedisAdapter, Refused};
+use tokio::sync::mpsc::UnboundedReceiver;
 
 fn run(script: &str, kinds: [Kind; 2], adapter: &str, environment: &[(&str, &str)]) {
     let redis = Redis::start();
@@ -288,9 +289,9 @@ fn what_lacks_in_the_guides_access_control_list_is_told() {
     }
 }
 
-/// Returns when the application was told that this command is not allowed.
-async fn refused(adapter: &str, address: &str, command: &str) {
-    let (telling, mut told) = tokio::sync::mpsc::unbounded_channel();
+/// A server, and the commands that it was told are not allowed, with the text.
+fn watched(adapter: &str, address: &str) -> (SocketIo, UnboundedReceiver<(String, String)>) {
+    let (telling, told) = tokio::sync::mpsc::unbounded_channel();
     let builder = SocketIo::builder().on_adapter_error(move |error: &AdapterError| {
         let source = std::error::Error::source(error);
         if let Some(refused) = source.and_then(|source| source.downcast_ref::<Refused>()) {
@@ -301,7 +302,12 @@ async fn refused(adapter: &str, address: &str, command: &str) {
         "redis" => builder.adapter(RedisAdapter::classic(address).expect("an address")),
         _ => builder.adapter(RedisAdapter::sharded(address).expect("an address")),
     };
-    let io = builder.build().expect("the options are sound");
+    (builder.build().expect("the options are sound"), told)
+}
+
+/// Returns when the application was told that this command is not allowed.
+async fn refused(adapter: &str, address: &str, command: &str) {
+    let (io, mut told) = watched(adapter, address);
     let here = io.namespace("/").open().expect("the first");
     let _other = io.namespace("/custom").open().expect("the second");
     here.emit("x", &()).expect("it can be encoded");
@@ -322,6 +328,34 @@ async fn refused(adapter: &str, address: &str, command: &str) {
     tokio::select! {
         () = asking => {}
         () = hearing => {}
+    }
+}
+
+/// Before and after a lost connection.
+//= RDS-11 test
+#[tokio::test]
+async fn a_namespace_that_is_not_in_the_list_makes_no_answer_of_another_incomplete() {
+    let line = acl("redis").replace(" &socket.io#/custom#*", "");
+    let (redis, address) = redis_with(&line);
+    let mut servers = Vec::new();
+    for _ in 0..2 {
+        let (io, told) = watched("redis", &address);
+        let here = io.namespace("/").open().expect("the first");
+        io.namespace("/custom").open().expect("the second");
+        servers.push((io, here, told));
+    }
+    for _ in 0..2 {
+        for (_, _, told) in &mut servers {
+            let (command, _) = told.recv().await.expect("the server is there");
+            assert_eq!(command, "PSUBSCRIBE");
+        }
+        for (_, here, _) in &servers {
+            assert!(here.fetch_sockets().await.is_complete());
+        }
+        let mut cut = Command::new("redis-cli");
+        cut.args(["-e", "-u", &redis.url, "CLIENT", "KILL", "TYPE", "pubsub"]);
+        let output = cut.output().expect("redis-cli is there");
+        assert!(output.status.success(), "{output:?}");
     }
 }
 

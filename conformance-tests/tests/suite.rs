@@ -13,7 +13,8 @@ use support::{Server, Start, alone, check, table};
 const PARALLEL: usize = 8;
 
 /// How often a case runs before it has failed. Rules about time say 300 ms, which a machine that is busy with other
-/// profiles may miss twice; what is wrong fails every time.
+/// profiles may miss twice; what is wrong fails every time. What a server departs from it may keep by chance, when it is late:
+/// as often a case passes again before its departure is none.
 const ATTEMPTS: u32 = 4;
 
 /// The profiles in which no case looks at one socket from another.
@@ -33,14 +34,14 @@ fn departures(server: &str) -> BTreeMap<String, String> {
     all.remove(server).unwrap_or_default()
 }
 
-/// Every case passes, except exactly those with a written reason.
-fn is_as_recorded(server: &str, report: &Report) {
+/// Every case passes, except exactly those with a written reason. `passes_again` runs one of these once more.
+fn is_as_recorded(server: &str, report: &Report, passes_again: impl Fn(&str) -> bool) {
     let reasons = departures(server);
     for outcome in &report.outcomes {
         let is_recorded = reasons.contains_key(&outcome.id);
         match &outcome.status {
             Status::Passed => assert!(
-                !is_recorded,
+                !is_recorded || !(0..ATTEMPTS).all(|_| passes_again(&outcome.id)),
                 "{server} passes {}: its entry in departures.json is stale",
                 outcome.id
             ),
@@ -73,7 +74,12 @@ fn passes(
                     "ours" => options.pid(running.pid()),
                     _ => options,
                 };
-                is_as_recorded(server, &check(&running.url, options));
+                let report = check(&running.url, options);
+                is_as_recorded(server, &report, |case| {
+                    let alone = Options::new(profile).only(case).attempts(1);
+                    let outcomes = check(&running.url, alone).outcomes;
+                    outcomes.iter().all(|one| one.status == Status::Passed)
+                });
             });
         }
     });

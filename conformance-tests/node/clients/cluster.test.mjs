@@ -11,7 +11,22 @@ let rooms = 0;
 const fresh = () => `room#${++rooms}`;
 
 /** A client of each node. What is asked right then misses neither, also where they are the first of a dynamic namespace. */
-const both = (t, nsp, options) => Promise.all([client(t, 0, nsp, options), client(t, 1, nsp, options)]);
+const both = async (t, nsp, options) => {
+  const clients = await Promise.all([client(t, 0, nsp, options), client(t, 1, nsp, options)]);
+  if (ADAPTER === "postgres") {
+    // A server that has just opened a namespace knows the others when they have answered its heartbeat (CLA-06).
+    await eventually(async () => {
+      for (const socket of clients) {
+        assert.equal(await call(socket, "count"), 2);
+      }
+    });
+  }
+  return clients;
+};
+
+// Each channel has a slot of its own there, so two channels have no order between them (SHD-06).
+const isOrdered = ADAPTER !== "redis-sharded" || REDIS.length === 1;
+const ordered = (events) => (isOrdered ? events : [...events].sort());
 
 for (const nsp of ["/", "/custom", "/dyn-7"]) {
   describe(`between two nodes in ${nsp}`, () => {
@@ -28,7 +43,7 @@ for (const nsp of ["/", "/custom", "/dyn-7"]) {
       await call(a, "tell", { local: true }, "x", "local");
       await call(a, "tell", { from: "socket" }, "x", "from a");
       await call(a, "tell", {}, "x", "last");
-      assert.deepEqual(await inB.take(6), ["all", "room", "one", "several", "from a", "last"]);
+      assert.deepEqual(ordered(await inB.take(6)), ordered(["all", "room", "one", "several", "from a", "last"]));
       // With some adapters the reference's own clients wait for Redis (CLA-03), and what is local does not.
       const heardByA = (await inA.take(5)).sort();
       assert.deepEqual(heardByA, ["all", "last", "local", "not in the room", "several"]);
@@ -48,13 +63,12 @@ for (const nsp of ["/", "/custom", "/dyn-7"]) {
       const [first, numbers, bytes] = await heard;
       assert.deepEqual(first, args[0]);
       assert.ok(numbers[5] === 1e300 || numbers[5] === 0);
-      assert.deepEqual(numbers.toSpliced(5, 1), args[1].toSpliced(5, 1));
+      const others = (list) => list.filter((_, index) => index !== 5);
+      assert.deepEqual(others(numbers), others(args[1]));
       assert.deepEqual(bytes, args[2]);
     });
 
-    // Each channel has a slot of its own there (SHD-06).
-    const skip = ADAPTER === "redis-sharded" && REDIS.length > 1;
-    it("events arrive in order, whichever channel they use", { skip }, async (t) => {
+    it("events arrive in order, whichever channel they use", { skip: !isOrdered }, async (t) => {
       const [a, b] = await both(t, nsp);
       const room = fresh();
       await join(t, b, room, nsp);
@@ -156,7 +170,7 @@ describe("dates", () => {
   it("are what a client would have got of its own node, whichever node says them", async (t) => {
     const clients = await both(t, "/");
     const dates = [0, 1, 1_999_999_999_999, -1, 2 ** 32 * 1_000, 2 ** 34 * 1_000 + 1, -62_167_219_200_001, 8.64e15, -8.64e15];
-    for (const [teller, other] of [clients, clients.toReversed()]) {
+    for (const [teller, other] of [clients, [...clients].reverse()]) {
       const event = teller.id;
       const inboxes = clients.map((socket) => new Inbox(socket, event));
       await call(other, "heard");
@@ -165,9 +179,12 @@ describe("dates", () => {
         const said = [text, { at: text }];
         await call(teller, "date", {}, event, text);
         for (const inbox of inboxes) {
+          // The client of Redis in Node publishes at any server of a cluster, so the second may come first.
+          const heard = [await inbox.next(), await inbox.next()];
+          heard.sort((one, other) => Buffer.isBuffer(one[2]) - Buffer.isBuffer(other[2]));
           // Behind them may be the name of an entry.
-          assert.deepEqual((await inbox.next()).slice(0, 2), said);
-          assert.deepEqual((await inbox.next()).slice(0, 3), [...said, Buffer.of(1)]);
+          assert.deepEqual(heard[0].slice(0, 2), said);
+          assert.deepEqual(heard[1].slice(0, 3), [...said, Buffer.of(1)]);
         }
         await eventually(async () => assert.deepEqual(await call(other, "heard"), [["note", ...said]]));
       }
@@ -284,7 +301,7 @@ describe("garbage on every channel", { skip: !process.env.GARBAGE }, () => {
     const heard = new Inbox(b, "x");
     await call(a, "tell", { rooms: [room] }, "x", "room");
     await call(a, "tell", {}, "x", "all");
-    assert.deepEqual(await heard.take(2), ["room", "all"]);
+    assert.deepEqual(ordered(await heard.take(2)), ordered(["room", "all"]));
     assert.equal((await call(a, "fetch", { rooms: [b.id] })).error, null);
     assert.ok(a.connected && b.connected);
   });

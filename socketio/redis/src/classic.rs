@@ -13,7 +13,7 @@ use socketio::cluster::{
 
 use crate::common::Common;
 use crate::deployment::Deployment;
-use crate::link::{Ears, QueueLimits, Reach};
+use crate::shared::{Ears, QueueLimits, Reach};
 use crate::subscriptions::{Kind, Subscription};
 
 /// Speaks with `@socket.io/redis-adapter`, `createAdapter`, and with the emitter.
@@ -151,8 +151,16 @@ impl Adapter for Classic {
 
     //= RED-CH-03
     fn server_count(&self, nsp: &str) -> BoxFuture<'_, Result<ServerCount, AdapterError>> {
-        let channel = self.channels.name(nsp, Channel::Request);
-        Box::pin(self.common.count("NUMSUB", channel))
+        let counted = self.common.running().map(|running| {
+            let counted =
+                Subscription::new(Kind::Channel, self.channels.name(nsp, Channel::Request));
+            let belonging = self
+                .subscriptions(nsp, &running.own)
+                .map(|(subscription, _)| subscription);
+            let grace = self.common.request_timeout;
+            running.link.count(counted, belonging, grace)
+        });
+        Box::pin(async { counted?.await })
     }
 
     /// The reference answers with the rooms of single sockets among the others, and which those are cannot be told.

@@ -7,11 +7,12 @@ use std::time::Duration;
 use socketio::cluster::wire::Ignored;
 use socketio::cluster::wire::envelope;
 use socketio::cluster::{
-    AdapterError, ClusterBody, ClusterHandle, ClusterMessage, Scope, ServerCount, ServerId,
+    AdapterError, ClusterBody, ClusterHandle, ClusterMessage, Scope, ServerId,
 };
 
 use crate::deployment::Deployment;
-use crate::link::{Ears, Link, QueueLimits, Reach};
+use crate::link::Link;
+use crate::shared::{Ears, QueueLimits, Reach};
 use crate::subscriptions::Subscription;
 
 /// As long as questions to the cluster take by default.
@@ -84,16 +85,6 @@ impl<R: Ears> Common<R> {
 
     pub(crate) async fn ready(&self) -> Result<(), AdapterError> {
         self.running()?.link.ready().await
-    }
-
-    /// How many servers are subscribed to a channel.
-    pub(crate) async fn count(
-        &self,
-        command: &'static str,
-        channel: String,
-    ) -> Result<ServerCount, AdapterError> {
-        let link = &self.running()?.link;
-        link.count(command, channel, self.request_timeout).await
     }
 
     /// Returns when all that was put in the queue was said.

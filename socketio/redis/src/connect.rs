@@ -1,14 +1,11 @@
-//! One connection to a Redis server: how it is made, how long it may be silent, and when it is tried again.
+//! One connection to a Redis server: how it is made, how long it may be silent, and what is said over it.
 
 use std::time::Duration;
 
-use redis::aio::{AsyncPushSender, MultiplexedConnection};
+use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, RedisError, Value};
-use socketio::cluster::AdapterError;
 
-use crate::deployment::{Deployment, Failure};
-use crate::link::Shared;
-use crate::slots::Node;
+use crate::error::Failure;
 
 pub(crate) type Connection = MultiplexedConnection;
 
@@ -21,54 +18,19 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(3);
 /// How often it is asked whether it is there.
 pub(crate) const PING_INTERVAL: Duration = Duration::from_secs(2);
 
-/// The first and the longest pause before a lost connection is made again.
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
-
 /// How a connection is made over which Redis may take so much longer to answer.
-fn config(longer: Duration) -> AsyncConnectionConfig {
+pub(crate) fn config(longer: Duration) -> AsyncConnectionConfig {
     AsyncConnectionConfig::new()
         .set_connection_timeout(Some(CONNECT_LIMIT))
         .set_response_timeout(Some(ANSWER_LIMIT.saturating_add(longer)))
 }
 
-/// A connection that hears nothing by itself, and over which Redis may take so much longer to answer.
 pub(crate) async fn to(
-    deployment: &Deployment,
-    node: &Node,
-    longer: Duration,
-) -> Result<Connection, Failure> {
-    make(deployment, node, &config(longer)).await
-}
-
-/// A connection over which Redis says things by itself.
-pub(crate) async fn hearing(
-    deployment: &Deployment,
-    node: &Node,
-    pushes: impl AsyncPushSender,
-) -> Result<Connection, Failure> {
-    let config = config(Duration::ZERO).set_push_sender(pushes);
-    make(deployment, node, &config).await
-}
-
-async fn make(
-    deployment: &Deployment,
-    node: &Node,
+    client: &Client,
     config: &AsyncConnectionConfig,
-) -> Result<Connection, Failure> {
-    let client = deployment.client(node).await?;
-    let mut connection = client
-        .get_multiplexed_async_connection_with_config(config)
-        .await?;
-    deployment.check(&mut connection).await?;
-    Ok(connection)
-}
-
-/// A connection to somebody who is no part of a deployment.
-pub(crate) async fn plainly(client: &Client) -> Result<Connection, RedisError> {
-    let config = config(Duration::ZERO);
+) -> Result<Connection, RedisError> {
     client
-        .get_multiplexed_async_connection_with_config(&config)
+        .get_multiplexed_async_connection_with_config(config)
         .await
 }
 
@@ -136,33 +98,3 @@ impl std::fmt::Display for Confused {
 }
 
 impl std::error::Error for Confused {}
-
-/// The pauses between attempts to connect, and what is told of them: not the same twice.
-#[derive(Debug, Default)]
-pub(crate) struct Attempts {
-    pause: Duration,
-    told: Option<String>,
-}
-
-impl Attempts {
-    pub(crate) fn succeeded(&mut self) {
-        *self = Self::default();
-    }
-
-    /// For how long to wait before the next, which is longer after each.
-    pub(crate) fn failed(&mut self, shared: &Shared, error: impl Into<Failure>) -> Duration {
-        let error = error.into();
-        let text = error.to_string();
-        if self.told.as_ref() != Some(&text) {
-            self.told = Some(text);
-            shared.report(AdapterError::bus(error));
-        }
-        self.pause = (self.pause.saturating_mul(2)).clamp(FIRST_PAUSE, LONGEST_PAUSE);
-        self.pause
-    }
-
-    /// The same: none before the first.
-    pub(crate) const fn pause(&self) -> Duration {
-        self.pause
-    }
-}

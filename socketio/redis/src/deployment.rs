@@ -6,18 +6,16 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use redis::aio::AsyncPushSender;
 use redis::{
-    Client, ConnectionAddr, ConnectionInfo, ErrorKind, IntoConnectionInfo, ProtocolVersion,
-    RedisError, Value,
+    AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, ErrorKind, IntoConnectionInfo,
+    ProtocolVersion, RedisError, Value,
 };
 use socketio::auth::BoxFuture;
 
 use crate::connect::{self, Connection};
-use crate::error::InvalidUrl;
+use crate::error::{Failure, InvalidUrl};
 use crate::slots::{Node, Slots, Topology};
-
-/// What went wrong on the way to Redis.
-pub(crate) type Failure = Box<dyn Error + Send + Sync>;
 
 /// How long the application may take to say where Redis is.
 const RESOLVE_LIMIT: Duration = Duration::from_secs(10);
@@ -143,8 +141,38 @@ impl Deployment {
         seeds.collect()
     }
 
+    /// A connection to a server that hears nothing by itself, and over which Redis may take so much longer to answer.
+    pub(crate) async fn connect(
+        &self,
+        node: &Node,
+        longer: Duration,
+    ) -> Result<Connection, Failure> {
+        self.make(node, &connect::config(longer)).await
+    }
+
+    /// A connection over which a server says things by itself.
+    pub(crate) async fn hear(
+        &self,
+        node: &Node,
+        pushes: impl AsyncPushSender,
+    ) -> Result<Connection, Failure> {
+        let config = connect::config(Duration::ZERO).set_push_sender(pushes);
+        self.make(node, &config).await
+    }
+
+    async fn make(
+        &self,
+        node: &Node,
+        config: &AsyncConnectionConfig,
+    ) -> Result<Connection, Failure> {
+        let client = self.client(node).await?;
+        let mut connection = connect::to(&client, config).await?;
+        self.check(&mut connection).await?;
+        Ok(connection)
+    }
+
     /// How a server is reached, now.
-    pub(crate) async fn client(&self, node: &Node) -> Result<Client, Failure> {
+    async fn client(&self, node: &Node) -> Result<Client, Failure> {
         match (&self.0, node) {
             (Way::Standalone(client), _) => Ok(client.clone()),
             (Way::Cluster(seeds), Node::At(host, port)) => {
@@ -172,7 +200,7 @@ impl Deployment {
     }
 
     /// Whether a connection is to whom it should be: a sentinel may name a master of yesterday.
-    pub(crate) async fn check(&self, connection: &mut Connection) -> Result<(), Failure> {
+    async fn check(&self, connection: &mut Connection) -> Result<(), Failure> {
         if !matches!(self.0, Way::Sentinel { .. }) {
             return Ok(());
         }
@@ -203,7 +231,7 @@ async fn ask_sentinels(name: &str, sentinels: &[Client]) -> Result<(String, u16)
 }
 
 async fn ask_sentinel(name: &str, sentinel: &Client) -> Result<(String, u16), Failure> {
-    let mut connection = connect::plainly(sentinel).await?;
+    let mut connection = connect::to(sentinel, &connect::config(Duration::ZERO)).await?;
     let mut question = redis::cmd("SENTINEL");
     question.arg("GET-MASTER-ADDR-BY-NAME").arg(name);
     let answer = connection.send_packed_command(&question).await?;

@@ -11,9 +11,9 @@ use socketio::cluster::{
 use socketio::{Event, Room};
 use tokio::sync::Mutex;
 
-use crate::connect::{self, Connection};
-use crate::deployment::{Deployment, Failure};
-use crate::error::InvalidUrl;
+use crate::connect::Connection;
+use crate::deployment::Deployment;
+use crate::error::{Failure, InvalidUrl};
 use crate::slots::Node;
 
 /// Sends to the clients of servers with the [classic](crate::RedisAdapter::classic) adapter, those of Node as well, like
@@ -109,7 +109,7 @@ impl Emitter {
         }
         let mut last = Failure::from("no Redis server is known");
         for node in seeds {
-            match connect::to(&self.deployment, &node, Duration::ZERO).await {
+            match self.deployment.connect(&node, Duration::ZERO).await {
                 Ok(connection) => return Ok(connection),
                 Err(error) => last = error,
             }

@@ -5,6 +5,9 @@ use std::fmt;
 
 use redis::RedisError;
 
+/// What went wrong on the way to Redis.
+pub(crate) type Failure = Box<dyn Error + Send + Sync>;
+
 /// An address of a Redis server that is none.
 #[derive(Debug)]
 pub struct InvalidUrl(pub(crate) RedisError);

@@ -1,19 +1,18 @@
 //! Hearing: a connection to each Redis server that there is, which is brought to what is wanted of it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use redis::aio::{AsyncPushSender, SendError};
 use redis::{PushInfo, PushKind, ServerError, Value};
-use socketio::cluster::AdapterError;
-use tokio::sync::Notify;
+use socketio::cluster::{AdapterError, ClusterHandle};
+use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 
-use crate::connect::{self, Attempts, Confused, Connection, Lost, PING_INTERVAL, send, text};
-use crate::deployment::Failure;
-use crate::error::Refused;
-use crate::link::{Ears, Shared};
+use crate::attempts::Attempts;
+use crate::connect::{self, Confused, Connection, Lost, PING_INTERVAL, send, text};
+use crate::error::{Failure, Refused};
+use crate::shared::{Ear, Ears, Shared};
 use crate::slots::{Node, Remedy};
 use crate::subscriptions::{Kind, Step, Subscription};
 
@@ -25,43 +24,6 @@ const MOVED_RETRY: Duration = Duration::from_millis(100);
 
 /// How many commands go out at once.
 const MAX_BATCH: usize = 256;
-
-/// What hears one server.
-#[derive(Debug)]
-pub(crate) struct Ear {
-    node: Node,
-    changed: Notify,
-    /// The server has nothing to say any more: it has no slots.
-    is_retired: AtomicBool,
-}
-
-impl Ear {
-    pub(crate) fn new(node: Node) -> Self {
-        Self {
-            node,
-            changed: Notify::new(),
-            is_retired: AtomicBool::new(false),
-        }
-    }
-
-    /// Something has to be done.
-    pub(crate) fn tell(&self) {
-        self.changed.notify_one();
-    }
-
-    pub(crate) fn retire(&self) {
-        self.is_retired.store(true, Ordering::Release);
-        self.tell();
-    }
-
-    pub(crate) fn node(&self) -> &Node {
-        &self.node
-    }
-
-    pub(crate) fn is_retired(&self) -> bool {
-        self.is_retired.load(Ordering::Acquire)
-    }
-}
 
 /// Takes what Redis says by itself, on the task that reads from it.
 struct Pushes {
@@ -115,8 +77,20 @@ impl Pushes {
     }
 }
 
+/// Has each ear hear, as it comes.
+pub(crate) async fn hear_all(
+    shared: Arc<Shared>,
+    mut ears: mpsc::UnboundedReceiver<Arc<Ear>>,
+    adapter: Arc<dyn Ears>,
+    server: ClusterHandle,
+) {
+    while let Some(ear) = ears.recv().await {
+        server.spawn(hear(Arc::clone(&shared), ear, Arc::clone(&adapter)));
+    }
+}
+
 /// Keeps the connection that hears a server, until that has nothing to say.
-pub(crate) async fn hear(shared: Arc<Shared>, ear: Arc<Ear>, adapter: Arc<dyn Ears>) {
+async fn hear(shared: Arc<Shared>, ear: Arc<Ear>, adapter: Arc<dyn Ears>) {
     let mut attempts = Attempts::default();
     while !ear.is_retired() {
         let lost = Arc::new(Notify::new());
@@ -126,7 +100,7 @@ pub(crate) async fn hear(shared: Arc<Shared>, ear: Arc<Ear>, adapter: Arc<dyn Ea
             adapter: Arc::clone(&adapter),
             lost: Arc::clone(&lost),
         };
-        let connecting = connect::hearing(&shared.deployment, &ear.node, pushes);
+        let connecting = shared.deployment.hear(ear.node(), pushes);
         let error = match connecting.await {
             Ok(mut connection) => {
                 attempts.succeeded();
@@ -233,7 +207,7 @@ fn refused(
     error: ServerError,
     is_told: &mut bool,
 ) -> Option<(u16, Node)> {
-    let remedy = Remedy::of(error.code(), error.details(), &ear.node);
+    let remedy = Remedy::of(error.code(), error.details(), ear.node());
     let now = Instant::now();
     let (outcome, is_to_tell, moved) = match remedy {
         // Who lost a slot has ended all that was subscribed there.

@@ -77,7 +77,9 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![deny(clippy::indexing_slicing, clippy::string_slice, clippy::as_conversions)]
 
+mod attempts;
 mod classic;
+mod command;
 mod common;
 mod connect;
 mod deployment;
@@ -92,6 +94,7 @@ mod outbox;
 mod places;
 mod reader;
 mod sharded;
+mod shared;
 mod slots;
 mod speak;
 mod streams;

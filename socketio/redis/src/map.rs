@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use redis::Value;
 
-use crate::connect::{self, Attempts};
-use crate::deployment::Failure;
-use crate::link::Shared;
+use crate::attempts::Attempts;
+use crate::error::Failure;
+use crate::shared::Shared;
 use crate::slots::{Node, Topology};
 
 /// How often it is asked without a reason: a master that has nothing to do with us may have come.
@@ -55,7 +55,7 @@ async fn ask_around(shared: &Shared, turn: &mut usize) -> Result<Topology, Failu
 }
 
 async fn ask(shared: &Shared, node: &Node) -> Result<Topology, Failure> {
-    let mut connection = connect::to(&shared.deployment, node, Duration::ZERO).await?;
+    let mut connection = shared.deployment.connect(node, Duration::ZERO).await?;
     let mut question = redis::cmd("CLUSTER");
     question.arg("SLOTS");
     let answer = connection.send_packed_command(&question).await?;

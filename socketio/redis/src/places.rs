@@ -179,9 +179,21 @@ impl<T: Copy + Ord> Places<T> {
         table.is_some_and(|table| table.is_awaited(subscription))
     }
 
+    /// Whether it is subscribed, where it is to be.
+    pub(crate) fn is_confirmed(&self, subscription: &Subscription) -> bool {
+        let place = self.place(subscription);
+        let table = place.and_then(|node| self.tables.get(&node));
+        table.is_some_and(|table| table.is_confirmed(subscription))
+    }
+
     /// True when all that is wanted is confirmed.
     pub(crate) fn is_settled(&self) -> bool {
         self.homeless.is_empty() && self.tables.values().all(Table::is_settled)
+    }
+
+    /// True when all that is wanted is confirmed or was refused.
+    pub(crate) fn is_answered(&self) -> bool {
+        self.homeless.is_empty() && self.tables.values().all(Table::is_answered)
     }
 }
 

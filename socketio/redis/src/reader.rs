@@ -10,10 +10,10 @@ use socketio::cluster::wire::Ignored;
 use socketio::cluster::wire::stream::{self, Entry};
 use socketio::cluster::{AdapterError, ClusterHandle, EntryId};
 
-use crate::connect::{self, Attempts, Connection};
-use crate::deployment::Failure;
-use crate::error::Refused;
-use crate::link::Shared;
+use crate::attempts::Attempts;
+use crate::connect::{self, Connection};
+use crate::error::{Failure, Refused};
+use crate::shared::Shared;
 use crate::slots::{Node, Remedy, slot_of};
 
 /// What is read, and how.
@@ -245,7 +245,7 @@ async fn line(
     block: Duration,
     is_guest: bool,
 ) -> Result<Line, Failure> {
-    let connection = connect::to(&shared.deployment, &node, block).await?;
+    let connection = shared.deployment.connect(&node, block).await?;
     Ok(Line {
         connection,
         node,

@@ -12,7 +12,7 @@ use socketio::cluster::{
 
 use crate::common::{Common, Envelopes, is_heartbeat};
 use crate::deployment::Deployment;
-use crate::link::{QueueLimits, Reach};
+use crate::shared::{QueueLimits, Reach};
 use crate::subscriptions::{Kind, Subscription};
 
 /// How many letters a socket id has, by which the reference tells it from other rooms.
@@ -214,8 +214,13 @@ impl Adapter for Sharded {
     }
 
     fn server_count(&self, nsp: &str) -> BoxFuture<'_, Result<ServerCount, AdapterError>> {
-        let channel = self.channels.main(nsp);
-        Box::pin(self.common.count("SHARDNUMSUB", channel))
+        let counted = self.common.running().map(|running| {
+            let counted = Subscription::new(Kind::Sharded, self.channels.main(nsp));
+            let belonging = self.subscriptions(nsp, &running.own);
+            let grace = self.common.request_timeout;
+            running.link.count(counted, belonging, grace)
+        });
+        Box::pin(async { counted?.await })
     }
 
     /// The common format has no such question.

@@ -15,10 +15,12 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::connect::{self, Attempts, Connection, Lost, PING_INTERVAL};
-use crate::deployment::Failure;
-use crate::link::{Command, Job, Reach, Shared};
+use crate::attempts::Attempts;
+use crate::command::{Command, Job};
+use crate::connect::{self, Connection, Lost, PING_INTERVAL};
+use crate::error::Failure;
 use crate::outbox::{Lane, Outbox, Waits};
+use crate::shared::{Reach, Shared};
 use crate::slots::{Node, Remedy, Topology};
 
 /// How many commands go out at once.
@@ -249,7 +251,7 @@ impl Speaker {
                 let pause = server.attempts.pause();
                 self.connecting.spawn(async move {
                     tokio::time::sleep(pause).await;
-                    let made = connect::hearing(&shared.deployment, &node, watch).await;
+                    let made = shared.deployment.hear(&node, watch).await;
                     (node, number, made)
                 });
             }

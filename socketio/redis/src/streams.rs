@@ -13,12 +13,13 @@ use socketio::cluster::{
     Scope, ServerCount, ServerId, SharedLog, SharedSession,
 };
 
+use crate::command::Command;
 use crate::common::{Common, Envelopes, Running, is_heartbeat};
 use crate::connect::{self, Connection};
-use crate::deployment::{Deployment, Failure};
-use crate::error::StreamsApart;
-use crate::link::{Command, QueueLimits, Reach};
+use crate::deployment::Deployment;
+use crate::error::{Failure, StreamsApart};
 use crate::reader::{self, Place, Streams as Reading};
+use crate::shared::{QueueLimits, Reach};
 use crate::slots::{Node, Remedy, Topology, slot_of};
 use crate::subscriptions::{Kind, Subscription};
 
@@ -286,7 +287,7 @@ impl Streams {
         {
             return Ok(connection.clone());
         }
-        let made = connect::to(&self.common.deployment, node, Duration::ZERO).await?;
+        let made = self.common.deployment.connect(node, Duration::ZERO).await?;
         *looking = Some((node.clone(), made.clone()));
         Ok(made)
     }
@@ -455,13 +456,13 @@ impl Adapter for Streams {
     }
 
     fn server_count(&self, nsp: &str) -> BoxFuture<'_, Result<ServerCount, AdapterError>> {
-        let channel = self.channels.main(nsp);
-        let command = if self.is_sharded {
-            "SHARDNUMSUB"
-        } else {
-            "NUMSUB"
-        };
-        Box::pin(self.common.count(command, channel))
+        let counted = self.common.running().map(|running| {
+            let counted = self.subscription(self.channels.main(nsp));
+            let belonging = self.subscriptions(nsp, &running.own);
+            let grace = self.common.request_timeout;
+            running.link.count(counted, belonging, grace)
+        });
+        Box::pin(async { counted?.await })
     }
 
     /// The common format has no such question.

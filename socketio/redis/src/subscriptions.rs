@@ -234,6 +234,22 @@ impl<T: Copy + Ord> Table<T> {
         self.missing == 0
     }
 
+    /// True when all that is wanted is confirmed or was refused: there is nothing to wait for.
+    pub(crate) fn is_answered(&self) -> bool {
+        let refused = self.refused.keys();
+        let is_missing = |refused: &&Subscription| {
+            let entry = self.entries.get(*refused);
+            entry.is_some_and(|entry| entry.is_wanted && entry.state != State::Present)
+        };
+        self.missing == refused.filter(is_missing).count()
+    }
+
+    /// Whether it is subscribed, and wanted.
+    pub(crate) fn is_confirmed(&self, subscription: &Subscription) -> bool {
+        let entry = self.entries.get(subscription);
+        entry.is_some_and(|entry| entry.is_wanted && entry.state == State::Present)
+    }
+
     /// Whether it is to be confirmed, and was not refused.
     pub(crate) fn is_awaited(&self, subscription: &Subscription) -> bool {
         let entry = self.entries.get(subscription);
@@ -318,14 +334,26 @@ mod tests {
     fn what_is_refused_is_tried_again_later() {
         let mut table = Table::<u32>::default();
         table.want(&room());
+        assert!(!table.is_answered());
         let steps = table.take(0, 9);
+        assert!(!table.is_answered());
         table.finish(&steps[0], Err(5));
         assert_eq!(table.next_retry(), Some(5));
         assert!(!table.is_settled());
+        assert!(table.is_answered(), "nothing will come of waiting");
+        let other = Subscription::new(Kind::Pattern, "p#/#*");
+        table.want(&other);
+        assert!(!table.is_answered());
+        let allowed = table.take(4, 9);
+        table.finish(&allowed[0], Ok(()));
+        assert!(table.is_confirmed(&other) && !table.is_confirmed(&room()));
+        assert!(table.is_answered());
         assert_eq!(table.take(4, 9), []);
         assert_eq!(table.take(5, 9), [step(true)]);
         table.finish(&steps[0], Err(9));
+        assert!(table.is_answered());
         table.give_up(&room());
+        assert!(table.is_answered() && table.is_settled());
         assert_eq!(table.take(9, 9), [], "nobody wants it any more");
         assert_eq!(table.next_retry(), None);
     }

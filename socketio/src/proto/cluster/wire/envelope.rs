@@ -66,15 +66,39 @@ impl Channels {
 //= CLA-01
 //= CLA-02
 pub fn decode(payload: &[u8], scope: &Scope) -> Result<ClusterMessage, Ignored> {
+    read_envelope(payload, scope, Unsaid::IsMissing)
+}
+
+/// The same for a bus whose channels say the namespace: a message that does not is about the one of its channel, as those of
+/// `@socket.io/postgres-emitter` are.
+///
+/// # Errors
+///
+/// Why it means nothing.
+//= PGA-04
+pub fn decode_on_channel(payload: &[u8], channel: &Scope) -> Result<ClusterMessage, Ignored> {
+    read_envelope(payload, channel, Unsaid::IsOfChannel)
+}
+
+/// What a namespace is that is not said.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Unsaid {
+    IsMissing,
+    IsOfChannel,
+}
+
+fn read_envelope(payload: &[u8], scope: &Scope, unsaid: Unsaid) -> Result<ClusterMessage, Ignored> {
     let mut envelope = super::read(payload)?;
     if !matches!(envelope, Value::Map(_)) {
         return Err(Ignored::Shape);
     }
     let kind = envelope.need_u64("type")?;
     let uid = envelope.uid()?;
-    let is_of_scope = match scope.name() {
-        Some(name) => envelope.need_str("nsp")? == name,
-        None => envelope.take("nsp").is_none(),
+    let said = envelope.take("nsp");
+    let is_of_scope = match (scope.name(), said) {
+        (Some(name), Some(said)) => said.into_str().ok_or(Ignored::Mistyped("nsp"))? == name,
+        (Some(_), None) if unsaid == Unsaid::IsMissing => return Err(Ignored::Missing("nsp")),
+        (_, said) => said.is_none(),
     };
     if !is_of_scope {
         return Err(Ignored::OtherNamespace);

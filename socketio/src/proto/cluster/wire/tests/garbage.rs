@@ -1,9 +1,9 @@
 //! Garbage of every kind: what kills or deafens the reference (RDS-03) means nothing here, and for this reason.
 
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use super::{pack, reason, scope};
-use crate::proto::cluster::message::{ClusterBody, ServerId};
+use crate::proto::cluster::message::{ClusterBody, Scope, ServerId};
 use crate::proto::cluster::wire::Ignored::{
     Malformed, Missing, Mistyped, OtherNamespace, ReservedName, Shape, TooDeep, TooLarge,
     UnknownType,
@@ -224,6 +224,33 @@ fn on_response_channels() {
     }
     assert_eq!(reason(classic::decode_response(&[0xc0], "/")), Shape);
     assert_eq!(reason(classic::decode_response(&[0xc1], "/")), Malformed);
+}
+
+/// As Node's emitter for Postgres writes them.
+//= PGA-04 test
+#[test]
+fn a_namespace_that_is_not_said_is_that_of_the_channel_where_channels_say_it() {
+    let opts = json!({"rooms": ["a"], "except": []});
+    let data = json!({"opts": opts, "rooms": ["b"]});
+    let join = json!({"type": 4, "data": data, "uid": "emitter"});
+    let of_b = json!({"type": 4, "data": data, "uid": "emitter", "nsp": "/b"});
+    let of_none = json!({"type": 4, "data": data, "uid": "emitter", "nsp": 1});
+    let channel = Scope::namespace("/a");
+    for write in [
+        |json: &Json| json.to_string().into_bytes(),
+        |json: &Json| pack(json.clone()),
+    ] {
+        let read = |json| envelope::decode_on_channel(&write(json), &channel);
+        let message = read(&join).unwrap();
+        assert_eq!(
+            (message.scope, message.uid.is_emitter()),
+            (channel.clone(), true)
+        );
+        assert_eq!(reason(read(&of_b)), OtherNamespace);
+        assert_eq!(reason(read(&of_none)), Mistyped("nsp"));
+        let server_wide = envelope::decode_on_channel(&write(&of_b), &Scope::Server);
+        assert_eq!(reason(server_wide), OtherNamespace);
+    }
 }
 
 #[test]
