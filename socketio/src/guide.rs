@@ -42,9 +42,10 @@
 //! | `http2` | TLS and HTTP/2 behind axum's routes |
 //! | `unix_socket` | a listener of one's own: a Unix socket beside a port |
 //! | `custom_parser` | another wire format |
+//! | `nats_adapter` | an adapter for a bus of one's own, with NATS for the bus |
 //! | `classic` | the ways in of older Node modules, for their clients |
 //!
-//! `cargo run -p socketio --example NAME` runs one; `chat` and `web_app` are packages, `cargo run -p NAME`. Each is run by
+//! `cargo run -p socketio --example NAME` runs one; `chat`, `web_app` and `nats_adapter` are packages, `cargo run -p NAME`. Each is run by
 //! the tests with a real client. The engine alone is `echo_messages` of the crate `engineio`.
 //!
 //! What a policy is, and every choice in it, is the guide of the crate `socketio-auth`; here it meets the server.

@@ -24,11 +24,14 @@ use crate::proto::room::Room;
 ///   where [`ClusterMessage::number`] travels with it; a sender's own messages, those of other namespaces and those that are to
 ///   others do none either.
 /// * [`publish`](Self::publish) is called in the order in which a thread emits, and its future is polled once before
-///   the next call. What has been polled once must not overtake or be overtaken.
+///   the next call, outside of Tokio's cooperative budget. What has been polled once must not overtake or be overtaken: a `send`
+///   into a bounded channel is in line then.
 /// * Nothing it hands to [`ClusterHandle::deliver`] is trusted, but the bus must be: who can write to it can send to
 ///   every client.
 ///
 /// A panic counts as [`AdapterError::Panicked`].
+///
+/// The example `nats_adapter` of the repository is one to copy, for a bus between processes. What is least:
 ///
 /// ```
 /// use std::sync::{Arc, Mutex};

@@ -2,6 +2,7 @@
 //! `proto::cluster`.
 
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::task::Poll;
 use std::time::Duration;
@@ -9,6 +10,7 @@ use std::time::Duration;
 use socketio_auth::revocation::Revocation;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
+use tokio::task::unconstrained;
 
 use super::adapter::{Adapter, Membership, WantedRooms};
 use super::error::AdapterError;
@@ -272,11 +274,11 @@ impl Cluster {
     where
         F: Future<Output = Result<(), AdapterError>> + Send + 'static,
     {
+        // Until what is left of the work is dropped: it may hold what spawns.
+        let _inside = self.tasks.runtime().enter();
         let mut work = Box::pin(work);
-        let polled = {
-            let _inside = self.tasks.runtime().enter();
-            poll_now(work.as_mut())
-        };
+        // Tokio has what a task that has done much asks for say that it waits, before it is in line: later calls would overtake it.
+        let polled = poll_now(Pin::new(&mut unconstrained(work.as_mut())));
         match polled {
             Poll::Ready(outcome) => self.ended(outcome.unwrap_or(Err(AdapterError::Panicked))),
             Poll::Pending if !slots(self).take() => self.report(too_many),

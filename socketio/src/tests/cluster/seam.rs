@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use socketio_auth::BoxFuture;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use super::{Server, received, settle, until};
 use crate::cluster::{
@@ -653,4 +653,89 @@ async fn what_an_adapter_reports_is_told_and_seen() {
         assert_eq!((stats.errors, stats.ignored), (1, 1));
         assert!(!stats.is_connected);
     }
+}
+
+/// An adapter with nothing but a queue of Tokio's that has room.
+struct Queue(mpsc::Sender<ClusterMessage>);
+
+impl Adapter for Queue {
+    fn start(&self, _: ClusterHandle) -> BoxFuture<'_, Result<(), AdapterError>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn publish(&self, message: ClusterMessage) -> BoxFuture<'_, Result<(), AdapterError>> {
+        Box::pin(async {
+            let put = self.0.send(message).await;
+            put.map_err(|_| AdapterError::Closed)
+        })
+    }
+}
+
+/// Tokio has a task that has done much say that it waits, where it need not.
+#[tokio::test]
+async fn what_one_task_emits_is_in_the_adapters_queue_when_the_call_returns() {
+    const EVENTS: usize = 1_000;
+    let (queue, mut queued) = mpsc::channel(2 * EVENTS);
+    let io = SocketIo::builder().adapter(Queue(queue)).build().unwrap();
+    let space = io.namespace("/").open().unwrap();
+    while queued.try_recv().is_ok() {}
+    for number in 0..EVENTS {
+        space.emit("n", &number).unwrap();
+    }
+    let mut numbers = Vec::new();
+    while let Ok(message) = queued.try_recv() {
+        if let ClusterBody::Broadcast { packet, .. } = message.body {
+            numbers.extend(
+                packet
+                    .args()
+                    .get(0)
+                    .and_then(|number| number.deserialize::<usize>().ok()),
+            );
+        }
+    }
+    let expected: Vec<_> = (0..EVENTS).collect();
+    assert_eq!(numbers, expected);
+}
+
+/// An adapter whose publications wait for ever, with something that wants a runtime when it is given up.
+struct Waits(Arc<Mutex<Vec<bool>>>);
+
+struct WantsRuntime(Arc<Mutex<Vec<bool>>>);
+
+impl Drop for WantsRuntime {
+    fn drop(&mut self) {
+        let is_inside = tokio::runtime::Handle::try_current().is_ok();
+        self.0.lock().unwrap().push(is_inside);
+    }
+}
+
+impl Adapter for Waits {
+    fn start(&self, _: ClusterHandle) -> BoxFuture<'_, Result<(), AdapterError>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn publish(&self, _: ClusterMessage) -> BoxFuture<'_, Result<(), AdapterError>> {
+        let held = WantsRuntime(Arc::clone(&self.0));
+        Box::pin(async move {
+            std::future::pending::<()>().await;
+            drop(held);
+            Ok(())
+        })
+    }
+}
+
+#[tokio::test]
+async fn what_is_too_much_to_publish_is_given_up_inside_the_runtime() {
+    let given_up = Arc::default();
+    let io = SocketIo::builder()
+        .adapter(Waits(Arc::clone(&given_up)))
+        .cluster(|settings| settings.max_publishing(0))
+        .build()
+        .unwrap();
+    let space = io.namespace("/").open().unwrap();
+    given_up.lock().unwrap().clear();
+    std::thread::spawn(move || space.emit("x", &()).unwrap())
+        .join()
+        .unwrap();
+    assert_eq!(*given_up.lock().unwrap(), [true]);
 }
