@@ -56,6 +56,7 @@ const ENGINE_CRATE: House = House {
             "fields",
             "header_list",
             "lock",
+            "moment",
             "owed",
             "random",
             "session_id",

@@ -5,25 +5,30 @@
 //! Leaving removes the entry, so a closed session keeps no memory waiting for a timer.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::time::Instant;
 
-/// Names one entry; opaque to its holder.
+use crate::moment::Moment;
+
+/// Names one entry; opaque to its holder. Packed, for there are two of each session, one in a table with empty places.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(Rust, packed(4))]
 pub(crate) struct DeadlineKey {
-    at: Instant,
-    serial: u64,
+    at: Moment,
+    /// Which of those at the same moment.
+    serial: u32,
 }
 
 impl DeadlineKey {
     pub(crate) fn at(self) -> Instant {
-        self.at
+        Instant::from(self.at)
     }
 }
 
 #[derive(Debug)]
 pub(crate) struct Deadlines<T> {
     entries: BTreeMap<DeadlineKey, T>,
-    next_serial: u64,
+    next_serial: u32,
     /// When the timer rings.
     alarm: Option<Instant>,
 }
@@ -39,17 +44,24 @@ impl<T> Deadlines<T> {
 
     /// Enters `item` at `at`. The second value is true when the timer has to ring earlier than it would.
     pub(crate) fn insert(&mut self, at: Instant, item: T) -> (DeadlineKey, bool) {
-        let key = DeadlineKey {
-            at,
-            serial: self.next_serial,
-        };
-        self.next_serial = self.next_serial.wrapping_add(1);
         let is_before_alarm = self.alarm.is_none_or(|alarm| at < alarm);
         if is_before_alarm {
             self.alarm = Some(at);
         }
-        self.entries.insert(key, item);
-        (key, is_before_alarm)
+        (self.enter(Moment::from(at), item), is_before_alarm)
+    }
+
+    fn enter(&mut self, at: Moment, item: T) -> DeadlineKey {
+        loop {
+            let serial = self.next_serial;
+            self.next_serial = serial.wrapping_add(1);
+            let key = DeadlineKey { at, serial };
+            // It is free, unless an entry is left of when the serials were last here.
+            if let Entry::Vacant(place) = self.entries.entry(key) {
+                place.insert(item);
+                return key;
+            }
+        }
     }
 
     pub(crate) fn remove(&mut self, key: DeadlineKey) -> Option<T> {
@@ -59,14 +71,14 @@ impl<T> Deadlines<T> {
     /// Sets the timer; when it has to ring. It is not put off when the entry it was set for leaves: where sessions come
     /// and go, each would be the earliest in turn.
     pub(crate) fn set_alarm(&mut self) -> Option<Instant> {
-        self.alarm = self.entries.first_key_value().map(|(key, _)| key.at);
+        self.alarm = self.entries.first_key_value().map(|(key, _)| key.at());
         self.alarm
     }
 
     /// The earliest entry that is due at `now`, removed.
     pub(crate) fn pop_due(&mut self, now: Instant) -> Option<T> {
         let first = self.entries.first_entry()?;
-        (first.key().at <= now).then(|| first.remove())
+        (first.key().at() <= now).then(|| first.remove())
     }
 }
 
@@ -98,6 +110,28 @@ mod tests {
         assert_eq!(deadlines.pop_due(at(20)), Some("b"));
         assert_eq!(deadlines.pop_due(at(20)), None);
         assert_eq!(deadlines.set_alarm(), None);
+    }
+
+    #[test]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a starting point for virtual time"
+    )]
+    fn no_entry_takes_the_place_of_another_when_the_serials_begin_anew() {
+        let now = Instant::now();
+        let mut deadlines = Deadlines::new();
+        let (first, _) = deadlines.insert(now, "first");
+        deadlines.next_serial = u32::MAX;
+        let (last, _) = deadlines.insert(now, "last");
+        let (next, _) = deadlines.insert(now, "next");
+        assert_eq!(deadlines.remove(first), Some("first"));
+        assert_eq!(deadlines.remove(next), Some("next"));
+        assert_eq!(deadlines.remove(last), Some("last"));
+    }
+
+    #[test]
+    fn a_session_has_a_key_in_twelve_bytes() {
+        assert_eq!(size_of::<Option<DeadlineKey>>(), 12);
     }
 
     #[test]

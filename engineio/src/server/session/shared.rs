@@ -16,6 +16,7 @@ use super::requests::{Parked, Parking, Requests};
 use super::turn::{Owed, Turn};
 use crate::lock::{Lock, MutexGuard};
 use crate::message::Message;
+use crate::moment::Moment;
 use crate::packet::Protocol;
 use crate::proto::close_reason::CloseReason;
 use crate::proto::deadlines::DeadlineKey;
@@ -55,7 +56,7 @@ pub(crate) struct Inner {
     pub(crate) session: Session,
     deadline: Option<DeadlineKey>,
     /// When the application wants to be called.
-    wake_at: Option<Instant>,
+    wake_at: Option<Moment>,
     /// Of the WebSocket that is the transport.
     pub(crate) writer: WriterSlot,
     /// The task of the WebSocket, or of the candidate.
@@ -379,7 +380,7 @@ impl<D: Send + Sync + 'static> Shared<D> {
     fn handle_deadline(self: &Arc<Self>, now: Instant) {
         let mut inner = self.lock();
         inner.deadline = None;
-        let is_ours = inner.wake_at.take_if(|at| *at <= now).is_some()
+        let is_ours = inner.wake_at.take_if(|at| *at <= now.into()).is_some()
             && inner.session.is_open()
             && inner.turn.take_when_due();
         let is_due = inner.session.poll_timeout().is_some_and(|at| at <= now);
@@ -564,7 +565,7 @@ impl<D: Send + Sync + 'static> Shared<D> {
     /// Has the handler called at `at`.
     pub(crate) fn wake_at(self: &Arc<Self>, at: Option<Instant>) {
         let mut inner = self.lock();
-        inner.wake_at = at;
+        inner.wake_at = at.map(Moment::from);
         inner.turn.call_off_deadline();
         drop(inner);
         self.schedule();
@@ -572,11 +573,12 @@ impl<D: Send + Sync + 'static> Shared<D> {
 
     /// Has the handler called at `at`, unless it is to be called earlier.
     pub(crate) fn wake_by(self: &Arc<Self>, at: Instant) {
+        let by = Moment::from(at);
         let mut inner = self.lock();
-        if inner.wake_at.is_some_and(|earlier| earlier <= at) {
+        if inner.wake_at.is_some_and(|earlier| earlier <= by) {
             return;
         }
-        inner.wake_at = Some(at);
+        inner.wake_at = Some(by);
         drop(inner);
         self.schedule();
     }
@@ -643,7 +645,7 @@ impl Inner {
         let protocol = self.session.poll_timeout()?;
         // A closed session calls nobody: a deadline kept for it would be due for ever.
         let application = self.wake_at.filter(|_| self.session.is_open());
-        Some(application.map_or(protocol, |at| at.min(protocol)))
+        Some(application.map_or(protocol, |at| protocol.min(at.into())))
     }
 
     /// Parks a GET that was not answered at once.
