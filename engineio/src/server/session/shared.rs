@@ -28,6 +28,7 @@ use crate::server::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use crate::server::clock;
 use crate::server::hub::Hub;
 use crate::server::hub::alarm::Due;
+use crate::server::hub::registry::Identified;
 use crate::server::stream::form::FrameForm;
 use crate::server::stream::writer::WriterSlot;
 use crate::session_id::SessionId;
@@ -316,7 +317,7 @@ impl<D: Send + Sync + 'static> Shared<D> {
         if let Some(key) = deadline {
             self.hub.alarm.remove(key);
         }
-        if self.hub.registry.remove(&self.id).is_some() {
+        if self.hub.registry.remove(&self.id) {
             self.hub.registry.release(self.peer.map(|peer| peer.ip()));
             if transport == Transport::WebSocket {
                 self.hub.counters.websocket_gone();
@@ -620,6 +621,12 @@ impl<D: Send + Sync + 'static> Shared<D> {
         }
         inner.requests.get_or_insert_default().post = Some(waker.clone());
         false
+    }
+}
+
+impl<D> Identified for Shared<D> {
+    fn id(&self) -> SessionId {
+        self.id
     }
 }
 
