@@ -4,6 +4,7 @@ pub(crate) mod clock;
 pub(crate) mod fingerprint;
 pub(crate) mod future;
 pub(crate) mod lock;
+pub(crate) mod moment;
 pub(crate) mod random;
 #[cfg(test)]
 pub(crate) mod ready;

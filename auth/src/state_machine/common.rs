@@ -16,7 +16,8 @@ use crate::subject::Subject;
 #[derive(Clone)]
 pub(super) struct Common<M, G, R> {
     pub(super) policy: Arc<NamespacePolicy>,
-    pub(super) outputs: VecDeque<Output<M, G, R>>,
+    #[expect(clippy::box_collection, reason = "absent from a machine at rest")]
+    pub(super) outputs: Option<Box<VecDeque<Output<M, G, R>>>>,
     /// Where the policy asks again about live sockets.
     pub(super) revalidation: Option<Box<Revalidation>>,
     pub(super) epoch: u32,
@@ -51,8 +52,14 @@ impl<M: QueuedPacket, G, R: Reason> Common<M, G, R> {
         }
     }
 
+    pub(super) fn has_no_output(&self) -> bool {
+        self.outputs
+            .as_ref()
+            .is_none_or(|outputs| outputs.is_empty())
+    }
+
     pub(super) fn emit(&mut self, output: Output<M, G, R>) {
-        self.outputs.push_back(output);
+        self.outputs.get_or_insert_default().push_back(output);
     }
 
     /// Tells the client, and says by which number it may acknowledge.

@@ -1,6 +1,5 @@
 //! The machine as its caller sees it.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
@@ -8,7 +7,7 @@ use std::time::Instant;
 use super::common::Common;
 use super::messages::{Input, Output, QueuedPacket, Reason};
 use super::revalidation::Revalidation;
-use super::stage::{Stage, Term, Work, earlier, is_due};
+use super::stage::{Stage, Work, earlier, is_due};
 use crate::policy::settings::NamespacePolicy;
 use crate::presented::credential::Credential;
 use crate::rejection::code::Rejection;
@@ -119,7 +118,7 @@ impl<M: QueuedPacket, G, R: Reason> AuthMachine<M, G, R> {
                     .revalidate_every
                     .map(|every| Box::new(Revalidation::new(every))),
                 policy,
-                outputs: VecDeque::new(),
+                outputs: None,
                 epoch: 0,
                 notices: 0,
                 spread_permille: 0,
@@ -139,7 +138,7 @@ impl<M: QueuedPacket, G, R: Reason> AuthMachine<M, G, R> {
 
     /// Takes in what happened at `now`.
     pub fn handle_input(&mut self, now: Instant, input: Input<M, G, R>) {
-        debug_assert!(self.common.outputs.is_empty(), "outputs are drained first");
+        debug_assert!(self.common.has_no_output(), "outputs are drained first");
         self.run_timers(now);
         let stage = std::mem::replace(&mut self.stage, Stage::Closed);
         self.stage = self.common.handle(now, stage, input);
@@ -161,10 +160,10 @@ impl<M: QueuedPacket, G, R: Reason> AuthMachine<M, G, R> {
 
     /// The next thing to do; `None` when all is done.
     pub fn poll_output(&mut self) -> Option<Output<M, G, R>> {
-        let next = self.common.outputs.pop_front();
+        let next = self.common.outputs.as_mut()?.pop_front();
         if next.is_none() && self.stage.trial().is_none() {
             // Most machines are at rest most of the time, and there is one for every socket.
-            self.common.outputs = VecDeque::new();
+            self.common.outputs = None;
         }
         next
     }
@@ -177,7 +176,7 @@ impl<M: QueuedPacket, G, R: Reason> AuthMachine<M, G, R> {
             Stage::Outside(place) => place.deadline(),
             Stage::Inside(term) => {
                 let at = term.deadline(self.common.policy.refresh_grace);
-                match term.work {
+                match term.work() {
                     Work::Idle => {
                         let revalidation = self.common.revalidation.as_ref();
                         earlier(at, revalidation.and_then(|of| of.deadline()))
@@ -196,9 +195,9 @@ impl<M: QueuedPacket, G, R: Reason> AuthMachine<M, G, R> {
 
     /// True when packets of the client need not pass through the machine: it is in, and who it is is settled.
     #[must_use]
-    pub const fn delivers_at_once(&self) -> bool {
+    pub fn delivers_at_once(&self) -> bool {
         match &self.stage {
-            Stage::Inside(Term { work, .. }) => !matches!(work, Work::Downgrading { .. }),
+            Stage::Inside(term) => !matches!(term.work(), Work::Downgrading { .. }),
             _ => false,
         }
     }
@@ -223,7 +222,7 @@ impl<M: QueuedPacket, G, R: Reason> AuthMachine<M, G, R> {
 
     #[cfg(test)]
     pub(super) fn buffered_capacity(&self) -> usize {
-        self.stage.queue_capacity() + self.common.outputs.capacity()
+        self.stage.queue_capacity() + self.common.outputs.as_ref().map_or(0, |of| of.capacity())
     }
 
     #[cfg(test)]
@@ -241,7 +240,7 @@ impl<M: QueuedPacket, G, R: Reason> AuthMachine<M, G, R> {
     }
 
     #[cfg(test)]
-    pub(super) const fn state(&self) -> &'static str {
+    pub(super) fn state(&self) -> &'static str {
         self.stage.name()
     }
 }

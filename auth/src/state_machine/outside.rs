@@ -2,10 +2,10 @@
 
 use std::time::Instant;
 
-use super::common::{Common, left, refusal};
+use super::common::{Common, refusal};
 use super::messages::{Answer, Input, Output, QueuedPacket, Reason};
 use super::stage::{
-    Attempt, Backlog, Candidate, Door, Outside, Stage, Step, Term, Told, Who, Work, earlier, is_due,
+    Attempt, Backlog, Candidate, Door, Outside, Stage, Step, Term, Told, Who, earlier, is_due,
 };
 use crate::policy::collected::Collected;
 use crate::rejection::code::{Code, Rejection};
@@ -77,7 +77,7 @@ impl<M: QueuedPacket, G, R: Reason> Common<M, G, R> {
     pub(super) fn handle_outside(
         &mut self,
         now: Instant,
-        mut place: Outside<M>,
+        mut place: Box<Outside<M>>,
         input: Input<M, G, R>,
     ) -> Stage<M> {
         match (input, place.take_step()) {
@@ -161,7 +161,7 @@ impl<M: QueuedPacket, G, R: Reason> Common<M, G, R> {
         }
     }
 
-    pub(super) fn outside_timers(&mut self, now: Instant, mut place: Outside<M>) -> Stage<M> {
+    pub(super) fn outside_timers(&mut self, now: Instant, mut place: Box<Outside<M>>) -> Stage<M> {
         let stage = match place.take_step() {
             Step::Verifying(attempt) if is_due(attempt.trial.by, now) => {
                 self.cancel(attempt.trial);
@@ -181,14 +181,13 @@ impl<M: QueuedPacket, G, R: Reason> Common<M, G, R> {
             step => place.go_to(step),
         };
         match &stage {
-            Stage::Outside(Outside {
-                door,
-                step: Step::Waiting { told },
-                ..
-            }) => {
-                let (auth_by, told) = (door.auth_by(), *told);
-                self.waiting_timers(now, auth_by, told).unwrap_or(stage)
-            }
+            Stage::Outside(place) => match place.step {
+                Step::Waiting { told } => {
+                    let auth_by = place.door.auth_by();
+                    self.waiting_timers(now, auth_by, told).unwrap_or(stage)
+                }
+                Step::Verifying(_) | Step::Asking(..) => stage,
+            },
             _ => stage,
         }
     }
@@ -216,7 +215,7 @@ impl<M: QueuedPacket, G, R: Reason> Common<M, G, R> {
     fn authenticate(
         &mut self,
         now: Instant,
-        mut place: Outside<M>,
+        mut place: Box<Outside<M>>,
         presented: Collected,
         ack: Option<u64>,
         failed_attempts: u32,
@@ -243,7 +242,7 @@ impl<M: QueuedPacket, G, R: Reason> Common<M, G, R> {
     }
 
     /// Keeps a packet for when the client is in, if that is being decided.
-    fn hold(&mut self, mut place: Outside<M>, packet: M) -> Stage<M> {
+    fn hold(&mut self, mut place: Box<Outside<M>>, packet: M) -> Stage<M> {
         match (place.door, &mut place.step) {
             (Door::Handshake, step) => self.violation(step),
             (_, Step::Waiting { .. }) => self.ignore(place),
@@ -258,7 +257,7 @@ impl<M: QueuedPacket, G, R: Reason> Common<M, G, R> {
 
     /// Drops a packet. A client that comes back sends whatever was emitted meanwhile before it can know that it has to
     /// authenticate first, so there may be many.
-    fn ignore(&mut self, mut place: Outside<M>) -> Stage<M> {
+    fn ignore(&mut self, mut place: Box<Outside<M>>) -> Stage<M> {
         place.ignored_packets = place.ignored_packets.saturating_add(1);
         if place.ignored_packets <= self.policy.max_ignored_packets {
             return place.into();
@@ -268,7 +267,7 @@ impl<M: QueuedPacket, G, R: Reason> Common<M, G, R> {
 
     /// Counts an attempt that presents nothing to judge. Each is answered and may ask the application, and no client has a
     /// reason for many.
-    fn count_empty(&mut self, mut place: Outside<M>) -> Stage<M> {
+    fn count_empty(&mut self, mut place: Box<Outside<M>>) -> Stage<M> {
         place.empty_attempts = place.empty_attempts.saturating_add(1);
         if place.empty_attempts <= self.policy.max_empty_attempts {
             return place.into();
@@ -297,21 +296,15 @@ impl<M: QueuedPacket, G, R: Reason> Common<M, G, R> {
             }
             None => Who::Guest { was: None },
         };
-        let expires_in = left(now, expires_at);
+        let mut term = Term::of(who);
+        let expires_in = self.hold_until(now, &mut term, expires_at);
         let answer = match door {
             Door::Handshake => Answer::Connect,
             Door::TwoRoundTrips { .. } => Answer::Authenticated { ack: attempt.ack },
         };
         self.emit(Output::Enter { answer, expires_in });
         self.deliver_all(attempt.backlog);
-        Stage::Inside(Term {
-            who,
-            expires_at,
-            is_ending: false,
-            warn_at: self.notice_of(now, expires_in),
-            renewed_at: None,
-            work: Work::Idle,
-        })
+        term.into()
     }
 
     pub(super) fn deliver_all(&mut self, backlog: Backlog<M>) {
@@ -324,7 +317,7 @@ impl<M: QueuedPacket, G, R: Reason> Common<M, G, R> {
     fn refuse_candidate(
         &mut self,
         now: Instant,
-        place: Outside<M>,
+        place: Box<Outside<M>>,
         ack: Option<u64>,
         rejection: R,
         is_guest: bool,
@@ -343,7 +336,7 @@ impl<M: QueuedPacket, G, R: Reason> Common<M, G, R> {
     fn step_back(
         &mut self,
         now: Instant,
-        place: Outside<M>,
+        place: Box<Outside<M>>,
         ack: Option<u64>,
         rejection: R,
     ) -> Stage<M> {
@@ -358,7 +351,7 @@ impl<M: QueuedPacket, G, R: Reason> Common<M, G, R> {
     fn turn_away(
         &mut self,
         now: Instant,
-        place: Outside<M>,
+        place: Box<Outside<M>>,
         ack: Option<u64>,
         rejection: R,
     ) -> Stage<M> {
