@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::messages::{Granted, Input, Output, Purpose, QueuedPacket, Reason};
 use super::revalidation::Revalidation;
 use super::stage::{Candidate, Stage, Trial};
+use crate::base::moment::Moment;
 use crate::policy::settings::NamespacePolicy;
 use crate::presented::credential::Credential;
 use crate::rejection::code::{Code, Rejection};
@@ -20,6 +21,7 @@ pub(super) struct Common<M, G, R> {
     pub(super) outputs: Option<Box<VecDeque<Output<M, G, R>>>>,
     /// Where the policy asks again about live sockets.
     pub(super) revalidation: Option<Box<Revalidation>>,
+    pub(super) first_connect: Moment,
     pub(super) epoch: u32,
     pub(super) notices: u32,
     /// By how many thousandths of itself the longest session is shortened.
@@ -33,7 +35,7 @@ impl<M: QueuedPacket, G, R: Reason> Common<M, G, R> {
         match stage {
             Stage::Outside(place) => self.outside_timers(now, place),
             Stage::Inside(term) => self.inside_timers(now, term),
-            Stage::New { .. } | Stage::Closed => stage,
+            Stage::New | Stage::Closed => stage,
         }
     }
 
@@ -45,7 +47,7 @@ impl<M: QueuedPacket, G, R: Reason> Common<M, G, R> {
         input: Input<M, G, R>,
     ) -> Stage<M> {
         match stage {
-            Stage::New { auth_by } => self.handle_new(now, auth_by, input),
+            Stage::New => self.handle_new(now, input),
             Stage::Outside(place) => self.handle_outside(now, place, input),
             Stage::Inside(term) => self.handle_inside(now, term, input),
             Stage::Closed => stage,

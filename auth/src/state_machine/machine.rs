@@ -110,15 +110,14 @@ impl<M: QueuedPacket, G, R: Reason> AuthMachine<M, G, R> {
     #[must_use]
     pub fn new(policy: Arc<NamespacePolicy>, has_guests: bool, first_connect: Instant) -> Self {
         Self {
-            stage: Stage::New {
-                auth_by: first_connect.checked_add(policy.deadline),
-            },
+            stage: Stage::New,
             common: Common {
                 revalidation: policy
                     .revalidate_every
                     .map(|every| Box::new(Revalidation::new(every))),
                 policy,
                 outputs: None,
+                first_connect: first_connect.into(),
                 epoch: 0,
                 notices: 0,
                 spread_permille: 0,
@@ -172,7 +171,7 @@ impl<M: QueuedPacket, G, R: Reason> AuthMachine<M, G, R> {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         match &self.stage {
-            Stage::New { .. } | Stage::Closed => None,
+            Stage::New | Stage::Closed => None,
             Stage::Outside(place) => place.deadline(),
             Stage::Inside(term) => {
                 let at = term.deadline(self.common.policy.refresh_grace);
@@ -200,6 +199,12 @@ impl<M: QueuedPacket, G, R: Reason> AuthMachine<M, G, R> {
             Stage::Inside(term) => !matches!(term.work(), Work::Downgrading { .. }),
             _ => false,
         }
+    }
+
+    /// When the connection first asked for the namespace, as [`new`](Self::new) was told.
+    #[must_use]
+    pub fn first_connect(&self) -> Instant {
+        self.common.first_connect.into()
     }
 
     /// The credential of the active grant, where the policy [asks again](NamespacePolicy::revalidate_every).

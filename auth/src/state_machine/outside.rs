@@ -11,17 +11,12 @@ use crate::policy::collected::Collected;
 use crate::rejection::code::{Code, Rejection};
 
 impl<M: QueuedPacket, G, R: Reason> Common<M, G, R> {
-    pub(super) fn handle_new(
-        &mut self,
-        now: Instant,
-        auth_by: Option<Instant>,
-        input: Input<M, G, R>,
-    ) -> Stage<M> {
+    pub(super) fn handle_new(&mut self, now: Instant, input: Input<M, G, R>) -> Stage<M> {
         match input {
             Input::Connect {
                 presented,
                 failed_attempts,
-            } => self.on_connect(now, auth_by, presented, failed_attempts),
+            } => self.on_connect(now, presented, failed_attempts),
             Input::ConnectGranted {
                 granted,
                 credential,
@@ -35,19 +30,14 @@ impl<M: QueuedPacket, G, R: Reason> Common<M, G, R> {
                 }
             }
             Input::Left => Stage::Closed,
-            _ => Stage::New { auth_by },
+            _ => Stage::New,
         }
     }
 
-    fn on_connect(
-        &mut self,
-        now: Instant,
-        auth_by: Option<Instant>,
-        presented: Collected,
-        failed_attempts: u32,
-    ) -> Stage<M> {
+    fn on_connect(&mut self, now: Instant, presented: Collected, failed_attempts: u32) -> Stage<M> {
         if self.policy.mode.waits_for_event(&presented) {
             self.emit(Output::AcceptConnect);
+            let auth_by = Instant::from(self.first_connect).checked_add(self.policy.deadline);
             return Outside::at(Door::TwoRoundTrips { auth_by }).into();
         }
         match presented {

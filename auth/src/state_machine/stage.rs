@@ -13,10 +13,7 @@ use crate::subject::Subject;
 #[cfg_attr(test, derive(Hash))]
 pub(super) enum Stage<M> {
     /// Before CONNECT.
-    New {
-        /// The end of the patience with a client that is not in, counted from its first CONNECT.
-        auth_by: Option<Instant>,
-    },
+    New,
     /// Not in the namespace: nobody may send to it, and nothing of it reaches the application.
     ///
     /// In a box: a machine is here for a moment, and its place is kept as long as the socket is there.
@@ -155,7 +152,7 @@ impl<M> Stage<M> {
     /// What is under way.
     pub(super) fn trial(&self) -> Option<Trial> {
         match self {
-            Self::New { .. } | Self::Closed => None,
+            Self::New | Self::Closed => None,
             Self::Outside(place) => place.step.trial(),
             Self::Inside(term) => term.work().trial(),
         }
@@ -163,7 +160,7 @@ impl<M> Stage<M> {
 
     fn backlog(&self) -> Option<&Backlog<M>> {
         match self {
-            Self::New { .. } | Self::Closed => None,
+            Self::New | Self::Closed => None,
             Self::Outside(place) => match &place.step {
                 Step::Waiting { .. } => None,
                 Step::Verifying(attempt) | Step::Asking(attempt, _) => Some(&attempt.backlog),
@@ -182,7 +179,7 @@ impl<M> Stage<M> {
 
     pub(super) fn name(&self) -> &'static str {
         match self {
-            Self::New { .. } => "new",
+            Self::New => "new",
             Self::Closed => "closed",
             Self::Outside(place) => match (place.door, &place.step) {
                 (Door::Handshake, Step::Waiting { .. } | Step::Verifying(_)) => {

@@ -107,8 +107,9 @@ impl Client {
         let Some(at) = state.machine.poll_timeout() else {
             return;
         };
-        if state.wake_at.is_none_or(|armed| at < armed) {
-            state.wake_at = Some(at);
+        let moment = auth::Moment::from(at);
+        if state.wake_at.is_none_or(|armed| moment < armed) {
+            state.wake_at = Some(moment);
             drop(state);
             // Another thread may have armed an earlier one since the lock was released.
             connection.wake_by(at);

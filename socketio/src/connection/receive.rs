@@ -246,7 +246,7 @@ impl Client {
         state.decoder = decoder;
         // As a rule the wake-up for an earlier packet is still to come.
         let by = now.checked_add(limits.attachment_timeout);
-        if state.wake_at.is_none() || state.wake_at > by {
+        if state.wake_at.is_none() || state.wake_at > by.map(auth::Moment::from) {
             self.arm_with(connection, state);
         }
         true
