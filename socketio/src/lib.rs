@@ -210,6 +210,7 @@ mod tests;
 mod time_limit;
 mod trace;
 mod type_map;
+mod wall_time;
 
 pub use codec::{Args, Binary, OwnedArgs};
 pub use error::{AckError, BuildError, ConnectError, DisconnectReason, EmitError, JoinError};

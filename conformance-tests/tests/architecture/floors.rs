@@ -34,6 +34,7 @@ const SOCKETIO: House = House {
             "time_limit",
             "trace",
             "type_map",
+            "wall_time",
         ],
         &["codec"],
         &["error"],

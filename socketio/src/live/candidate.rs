@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use socketio_auth::{Grant, server::ErasedIdentity};
 
+use super::core::Holder;
 use crate::authority::refused::Evidence;
 use crate::authority::revoked::Mark;
 use crate::error::JoinError;
@@ -82,6 +83,13 @@ impl Candidate {
 
     pub(crate) fn grant(&self) -> Option<&Arc<Grant<ErasedIdentity>>> {
         self.accepted.as_ref().map(|accepted| &accepted.grant)
+    }
+
+    pub(super) fn holder(&self) -> Holder {
+        match self.grant() {
+            Some(grant) => Holder::Granted(Arc::clone(grant)),
+            None => Holder::Guest(self.identity.clone()),
+        }
     }
 
     /// What the books are told of its credential.

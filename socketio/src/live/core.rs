@@ -1,7 +1,6 @@
 //! A socket, whatever the type of its data.
 
 use std::sync::{Arc, OnceLock};
-use std::time::SystemTime;
 
 use engineio::{Connection, MessageBuffer};
 use serde::Serialize;
@@ -30,6 +29,7 @@ use crate::proto::grant_tag::GrantTag;
 use crate::proto::recovery::Offset;
 use crate::proto::room::Room;
 use crate::type_map::TypeMap;
+use crate::wall_time::WallTime;
 
 /// Where a socket stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,12 +61,35 @@ pub(crate) struct Core {
 }
 
 pub(super) struct State {
-    pub(super) identity: ErasedIdentity,
-    pub(super) grant: Option<Arc<Grant<ErasedIdentity>>>,
+    pub(super) holder: Holder,
     /// When the grant ends, the policy's cap included.
-    pub(super) expires_at: Option<SystemTime>,
+    pub(super) expires_at: Option<WallTime>,
     pub(super) auth: Option<Box<Value>>,
     pub(super) extra: Option<Box<Extra>>,
+}
+
+/// Who a socket belongs to.
+#[derive(Clone)]
+pub(super) enum Holder {
+    /// Whom nothing is granted.
+    Guest(ErasedIdentity),
+    Granted(Arc<Grant<ErasedIdentity>>),
+}
+
+impl Holder {
+    pub(super) fn identity(&self) -> &ErasedIdentity {
+        match self {
+            Self::Guest(identity) => identity,
+            Self::Granted(grant) => grant.identity(),
+        }
+    }
+
+    pub(super) fn grant(&self) -> Option<&Arc<Grant<ErasedIdentity>>> {
+        match self {
+            Self::Guest(_) => None,
+            Self::Granted(grant) => Some(grant),
+        }
+    }
 }
 
 /// What few sockets need, made on first use.
@@ -95,7 +118,7 @@ pub(super) struct Extra {
 impl State {
     /// By which revocations find the socket among those of its namespace.
     pub(super) fn tag(&self) -> GrantTag {
-        let grant = self.grant.as_ref();
+        let grant = self.holder.grant();
         grant.map_or(GrantTag::NONE, |grant| GrantTag::of(grant.facts()))
     }
 
@@ -126,7 +149,7 @@ impl Core {
         auth: Option<Box<Value>>,
     ) -> Self {
         let space = lease.into_listed();
-        let identity = space.nobody.clone();
+        let holder = Holder::Guest(space.nobody.clone());
         Self {
             connection,
             space,
@@ -137,8 +160,7 @@ impl Core {
             is_waiting: AtomicBool::new(false),
             has_listeners: AtomicBool::new(false),
             state: Lock::new(State {
-                identity,
-                grant: None,
+                holder,
                 expires_at: None,
                 auth,
                 extra: None,
@@ -322,7 +344,7 @@ mod tests {
 
     #[test]
     fn what_few_sockets_need_costs_the_others_nothing() {
-        assert!(size_of::<Core>() <= 120, "{}", size_of::<Core>());
+        assert!(size_of::<Core>() <= 104, "{}", size_of::<Core>());
         assert!(size_of::<Extra>() <= 152, "{}", size_of::<Extra>());
     }
 }

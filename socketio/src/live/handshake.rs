@@ -5,12 +5,13 @@ use std::borrow::Cow;
 use std::cell::Cell;
 use std::fmt;
 use std::net::SocketAddr;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use serde_json::Value;
 
 use super::keeping::{Beside, Keeping};
 use crate::authority::secrets::Secrets;
+use crate::wall_time::WallTime;
 
 /// Whether a header, its name in lower case, is about the hop a request came over, and says nothing that would outlive
 /// it.
@@ -54,8 +55,7 @@ pub struct Handshake {
     is_secure: bool,
     /// The `Origin` is asked for at every verification, and most clients that are no browsers have none.
     has_origin: bool,
-    /// Nanoseconds since 1970.
-    issued_at: u64,
+    issued_at: WallTime,
     peer: Option<SocketAddr>,
     /// What few connections have.
     beside: Option<Box<Beside>>,
@@ -95,7 +95,7 @@ impl Handshake {
         Self {
             text: kept,
             url_bytes,
-            issued_at: nanos_since_1970(issued_at),
+            issued_at: issued_at.into(),
             peer: request.peer(),
             is_secure: request.is_secure(),
             beside: Beside::of(request, keeping),
@@ -161,7 +161,7 @@ impl Handshake {
     /// When the connection was opened, by the server's clock.
     #[must_use]
     pub fn issued_at(&self) -> SystemTime {
-        UNIX_EPOCH + Duration::from_nanos(self.issued_at)
+        self.issued_at.into()
     }
 
     /// The address of the client, when it is known: behind
@@ -214,12 +214,6 @@ impl fmt::Debug for Handshake {
             .field("peer", &self.peer)
             .finish_non_exhaustive()
     }
-}
-
-/// Until the year 2554, and from 1970 on.
-fn nanos_since_1970(at: SystemTime) -> u64 {
-    let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Appends a query and its question mark, without what is secret.
