@@ -548,8 +548,7 @@ impl<A: Application> Client<A> {
         let name = Arc::clone(&entry.name);
         let failed_attempts = self.failed_attempts;
         let known = self.known_of(&name).map(|known| known.first_connect);
-        let remembered = self.guarded.as_ref().map_or(0, |guarded| guarded.len());
-        let is_remembered = known.is_some() || remembered < limits.max_namespaces;
+        let is_remembered = known.is_some() || self.remembered() < limits.max_namespaces;
         let first_connect = match known {
             Some(at) => at.into(),
             None if is_remembered => now,
@@ -623,6 +622,13 @@ impl<A: Application> Client<A> {
     fn known_of(&self, name: &str) -> Option<&Guarded> {
         let mut guarded = self.guarded.iter().flat_map(|guarded| guarded.iter());
         guarded.find(|known| *known.name == *name)
+    }
+
+    /// Of how many namespaces with a policy is remembered when the client first asked, or will be.
+    fn remembered(&self) -> usize {
+        let guarded = self.guarded.as_ref().map_or(0, |guarded| guarded.len());
+        let will_be = |e: &&Entry<A>| e.is_remembered && self.known_of(&e.name).is_none();
+        guarded + self.entries.iter().filter(will_be).count()
     }
 
     /// Remembers of a namespace with a policy what outlives the attempt.
