@@ -5,7 +5,6 @@ use std::time::{Duration, SystemTime};
 
 use socketio_auth::{Grant, server::ErasedIdentity};
 
-use super::core::Holder;
 use crate::authority::refused::Evidence;
 use crate::authority::revoked::Mark;
 use crate::error::JoinError;
@@ -29,6 +28,30 @@ impl Accepted {
     /// When it ends, if the policy lets it hold for so long.
     pub(crate) fn ends_at(&self, expires_in: Option<Duration>) -> Option<SystemTime> {
         self.counted_from.checked_add(expires_in?)
+    }
+}
+
+/// Who a socket belongs to.
+#[derive(Clone)]
+pub(super) enum Holder {
+    /// Whom nothing is granted.
+    Guest(ErasedIdentity),
+    Granted(Arc<Grant<ErasedIdentity>>),
+}
+
+impl Holder {
+    pub(super) fn identity(&self) -> &ErasedIdentity {
+        match self {
+            Self::Guest(identity) => identity,
+            Self::Granted(grant) => grant.identity(),
+        }
+    }
+
+    pub(super) fn grant(&self) -> Option<&Arc<Grant<ErasedIdentity>>> {
+        match self {
+            Self::Guest(_) => None,
+            Self::Granted(grant) => Some(grant),
+        }
     }
 }
 

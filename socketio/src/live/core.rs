@@ -5,10 +5,9 @@ use std::sync::{Arc, OnceLock};
 use engineio::{Connection, MessageBuffer};
 use serde::Serialize;
 use serde_json::Value;
-use socketio_auth::{Grant, server::ErasedIdentity};
 use tokio::sync::oneshot;
 
-use super::candidate::Candidate;
+use super::candidate::{Candidate, Holder};
 use super::client::Client;
 use super::closed::Closed;
 use super::directory::Lease;
@@ -66,30 +65,6 @@ pub(super) struct State {
     pub(super) expires_at: Option<WallTime>,
     pub(super) auth: Option<Box<Value>>,
     pub(super) extra: Option<Box<Extra>>,
-}
-
-/// Who a socket belongs to.
-#[derive(Clone)]
-pub(super) enum Holder {
-    /// Whom nothing is granted.
-    Guest(ErasedIdentity),
-    Granted(Arc<Grant<ErasedIdentity>>),
-}
-
-impl Holder {
-    pub(super) fn identity(&self) -> &ErasedIdentity {
-        match self {
-            Self::Guest(identity) => identity,
-            Self::Granted(grant) => grant.identity(),
-        }
-    }
-
-    pub(super) fn grant(&self) -> Option<&Arc<Grant<ErasedIdentity>>> {
-        match self {
-            Self::Guest(_) => None,
-            Self::Granted(grant) => Some(grant),
-        }
-    }
 }
 
 /// What few sockets need, made on first use.

@@ -10,8 +10,8 @@ use socketio_auth::{
 };
 use tokio::sync::oneshot;
 
-use super::candidate::Candidate;
-use super::core::{Core, Holder};
+use super::candidate::{Candidate, Holder};
+use super::core::Core;
 use super::driver::Ask;
 use crate::authority::guard::Margin;
 use crate::authority::refused::Evidence;
