@@ -20,8 +20,8 @@ pub(crate) struct DeadlineKey {
 }
 
 impl DeadlineKey {
-    pub(crate) fn at(self) -> Instant {
-        Instant::from(self.at)
+    pub(crate) fn at(self) -> Moment {
+        self.at
     }
 }
 
@@ -30,7 +30,7 @@ pub(crate) struct Deadlines<T> {
     entries: BTreeMap<DeadlineKey, T>,
     next_serial: u32,
     /// When the timer rings.
-    alarm: Option<Instant>,
+    alarm: Option<Moment>,
 }
 
 impl<T> Deadlines<T> {
@@ -43,12 +43,12 @@ impl<T> Deadlines<T> {
     }
 
     /// Enters `item` at `at`. The second value is true when the timer has to ring earlier than it would.
-    pub(crate) fn insert(&mut self, at: Instant, item: T) -> (DeadlineKey, bool) {
+    pub(crate) fn insert(&mut self, at: Moment, item: T) -> (DeadlineKey, bool) {
         let is_before_alarm = self.alarm.is_none_or(|alarm| at < alarm);
         if is_before_alarm {
             self.alarm = Some(at);
         }
-        (self.enter(Moment::from(at), item), is_before_alarm)
+        (self.enter(at, item), is_before_alarm)
     }
 
     fn enter(&mut self, at: Moment, item: T) -> DeadlineKey {
@@ -72,13 +72,13 @@ impl<T> Deadlines<T> {
     /// and go, each would be the earliest in turn.
     pub(crate) fn set_alarm(&mut self) -> Option<Instant> {
         self.alarm = self.entries.first_key_value().map(|(key, _)| key.at());
-        self.alarm
+        self.alarm.map(Instant::from)
     }
 
     /// The earliest entry that is due at `now`, removed.
     pub(crate) fn pop_due(&mut self, now: Instant) -> Option<T> {
         let first = self.entries.first_entry()?;
-        (first.key().at() <= now).then(|| first.remove())
+        (first.key().at() <= now.into()).then(|| first.remove())
     }
 }
 
@@ -96,11 +96,11 @@ mod tests {
         let start = Instant::now();
         let at = |ms| start + Duration::from_millis(ms);
         let mut deadlines = Deadlines::new();
-        let (_, rings_earlier) = deadlines.insert(at(20), "b");
+        let (_, rings_earlier) = deadlines.insert(at(20).into(), "b");
         assert!(rings_earlier);
-        let (gone, rings_earlier) = deadlines.insert(at(20), "gone");
+        let (gone, rings_earlier) = deadlines.insert(at(20).into(), "gone");
         assert!(!rings_earlier, "equal is not earlier");
-        let (_, rings_earlier) = deadlines.insert(at(10), "a");
+        let (_, rings_earlier) = deadlines.insert(at(10).into(), "a");
         assert!(rings_earlier);
         assert_eq!(deadlines.remove(gone), Some("gone"));
         assert_eq!(deadlines.remove(gone), None);
@@ -120,10 +120,10 @@ mod tests {
     fn no_entry_takes_the_place_of_another_when_the_serials_begin_anew() {
         let now = Instant::now();
         let mut deadlines = Deadlines::new();
-        let (first, _) = deadlines.insert(now, "first");
+        let (first, _) = deadlines.insert(now.into(), "first");
         deadlines.next_serial = u32::MAX;
-        let (last, _) = deadlines.insert(now, "last");
-        let (next, _) = deadlines.insert(now, "next");
+        let (last, _) = deadlines.insert(now.into(), "last");
+        let (next, _) = deadlines.insert(now.into(), "next");
         assert_eq!(deadlines.remove(first), Some("first"));
         assert_eq!(deadlines.remove(next), Some("next"));
         assert_eq!(deadlines.remove(last), Some("last"));
@@ -143,13 +143,13 @@ mod tests {
         let start = Instant::now();
         let at = |ms| start + Duration::from_millis(ms);
         let mut deadlines = Deadlines::new();
-        let (first, _) = deadlines.insert(at(10), ());
+        let (first, _) = deadlines.insert(at(10).into(), ());
         deadlines.remove(first);
-        let (_, rings_earlier) = deadlines.insert(at(11), ());
+        let (_, rings_earlier) = deadlines.insert(at(11).into(), ());
         assert!(!rings_earlier, "it rings at 10, for nobody");
         assert_eq!(deadlines.pop_due(at(10)), None);
         assert_eq!(deadlines.set_alarm(), Some(at(11)));
-        let (_, rings_earlier) = deadlines.insert(at(10), ());
+        let (_, rings_earlier) = deadlines.insert(at(10).into(), ());
         assert!(rings_earlier);
     }
 }

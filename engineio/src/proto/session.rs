@@ -74,6 +74,14 @@ struct Candidate {
     is_switching: bool,
 }
 
+impl Candidate {
+    /// When something is due.
+    fn next(&self) -> Instant {
+        self.noop_at
+            .map_or(self.expires_at, |at| at.min(self.expires_at))
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Heartbeat {
     /// Protocol 4: the next ping is due.
@@ -107,11 +115,11 @@ impl Heartbeat {
     }
 
     /// When something is due.
-    fn next(&self) -> Instant {
+    fn next(&self) -> Moment {
         match self {
-            Self::PingAt(at) | Self::PingBy(at) => Instant::from(*at),
-            Self::PongBy { deadline, .. } => Instant::from(*deadline),
-            Self::Stalled(stall) => stall.next(),
+            Self::PingAt(at) | Self::PingBy(at) => *at,
+            Self::PongBy { deadline, .. } => *deadline,
+            Self::Stalled(stall) => stall.next().into(),
         }
     }
 }
@@ -262,22 +270,23 @@ impl Session {
     }
 
     /// When to come back with [`Input::Timeout`].
+    #[cfg(any(test, feature = "fuzzing"))]
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        self.deadline().map(Instant::from)
+    }
+
+    /// The same, as it is kept.
+    pub(crate) fn deadline(&self) -> Option<Moment> {
+        let candidate = self.candidate.as_deref();
         match &self.phase {
             Phase::Gone => None,
             Phase::Lingering { until } => {
-                let until = Instant::from(*until);
-                let candidate = self.candidate.as_ref();
-                Some(candidate.map_or(until, |candidate| candidate.expires_at.min(until)))
+                let expires_at = candidate.map(|candidate| candidate.expires_at.into());
+                Some(expires_at.map_or(*until, |at: Moment| at.min(*until)))
             }
             Phase::Open(heartbeat) => {
                 let heartbeat = heartbeat.next();
-                let upgrade = self.candidate.as_ref().map(|candidate| {
-                    let expires_at = candidate.expires_at;
-                    candidate
-                        .noop_at
-                        .map_or(expires_at, |at| at.min(expires_at))
-                });
+                let upgrade = candidate.map(|candidate| Moment::from(candidate.next()));
                 Some(upgrade.map_or(heartbeat, |at| at.min(heartbeat)))
             }
         }
@@ -512,7 +521,7 @@ impl Session {
     fn time_out(&mut self, now: Instant) {
         let beat_interval = self.beat_interval();
         match &mut self.phase {
-            Phase::Open(heartbeat) if now < heartbeat.next() => {}
+            Phase::Open(heartbeat) if Moment::from(now) < heartbeat.next() => {}
             Phase::Open(Heartbeat::PingAt(at)) => {
                 let due = Instant::from(*at);
                 self.phase = Phase::Open(Heartbeat::PongBy {

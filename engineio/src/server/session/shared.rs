@@ -384,7 +384,7 @@ impl<D: Send + Sync + 'static> Shared<D> {
         let is_ours = inner.wake_at.take_if(|at| *at <= now.into()).is_some()
             && inner.session.is_open()
             && inner.turn.take_when_due();
-        let is_due = inner.session.poll_timeout().is_some_and(|at| at <= now);
+        let is_due = inner.session.deadline().is_some_and(|at| at <= now.into());
         let after = if is_due {
             self.feed(&mut inner, now, Input::Timeout).1
         } else {
@@ -648,11 +648,11 @@ impl Inner {
         [self.task.clone(), self.take_post()]
     }
 
-    fn next_deadline(&self) -> Option<Instant> {
-        let protocol = self.session.poll_timeout()?;
+    fn next_deadline(&self) -> Option<Moment> {
+        let protocol = self.session.deadline()?;
         // A closed session calls nobody: a deadline kept for it would be due for ever.
         let application = self.wake_at.filter(|_| self.session.is_open());
-        Some(application.map_or(protocol, |at| protocol.min(at.into())))
+        Some(application.map_or(protocol, |at| at.min(protocol)))
     }
 
     /// Parks a GET that was not answered at once.
