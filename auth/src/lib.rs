@@ -137,6 +137,7 @@ pub mod server {
     //! authenticators need none of it.
 
     pub use crate::base::moment::Moment;
+    pub use crate::base::queue::Queue;
     pub use crate::policy::collected::Collected;
     pub use crate::policy::policies::{DynPolicy, ErasedIdentity};
     pub use crate::presented::binding::connection_binding;

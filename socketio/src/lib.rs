@@ -199,7 +199,6 @@ mod lock;
 #[cfg(test)]
 mod models;
 mod proto;
-mod queue;
 mod running;
 mod sending;
 mod tables;

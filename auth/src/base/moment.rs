@@ -6,88 +6,94 @@ use std::time::{Duration, Instant};
 
 /// An [`Instant`] in eight bytes, with or without `Option`. It is exact: what is kept so comes neither early nor late.
 ///
-/// It counts nanoseconds from an origin that is the same in the whole process and means nothing. An instant more than 292 years
-/// from it is kept as the furthest that there is.
+/// It counts from a beginning that is the same in the whole process and means nothing: 136 years before the first use, or as far
+/// as the clock goes back. An instant before that, or more than 272 years after it, is kept as the nearest that there is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Moment(NonZeroU64);
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "nothing is decided by where the count begins"
-)]
-static ORIGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
+/// Seconds stand above the nanoseconds, so that there is nothing to multiply or to divide.
+const NANOS_BITS: u32 = 30;
+const NANOS: u64 = (1 << NANOS_BITS) - 1;
+const SECONDS: u64 = (1 << 33) - 1;
 
-/// What the origin counts as: the middle, for a virtual clock may be behind it.
-const AT_ORIGIN: u64 = 1 << 63;
+/// What is set in each, so that `None` takes no memory.
+const KEPT: NonZeroU64 = NonZeroU64::new(1 << 63).expect("it is not zero");
+
+static BEGINNING: LazyLock<Instant> = LazyLock::new(|| {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "nothing is decided by where the count begins"
+    )]
+    let now = Instant::now();
+    let earlier = |power| now.checked_sub(Duration::from_secs(1_u64 << power));
+    (0..=32).rev().find_map(earlier).unwrap_or(now)
+});
 
 impl From<Instant> for Moment {
+    #[inline]
     fn from(instant: Instant) -> Self {
-        let origin = *ORIGIN;
-        let nanos = match instant.checked_duration_since(origin) {
-            Some(after) => AT_ORIGIN.saturating_add(nanos(after)),
-            None => AT_ORIGIN.saturating_sub(nanos(origin.duration_since(instant))),
-        };
-        Self(NonZeroU64::new(nanos).unwrap_or(NonZeroU64::MIN))
+        let since = instant.saturating_duration_since(*BEGINNING);
+        let seconds = since.as_secs().min(SECONDS);
+        Self(KEPT | seconds << NANOS_BITS | u64::from(since.subsec_nanos()))
     }
 }
 
 impl From<Moment> for Instant {
-    fn from(moment: Moment) -> Self {
-        let (origin, nanos) = (*ORIGIN, moment.0.get());
-        let distance = Duration::from_nanos(nanos.abs_diff(AT_ORIGIN));
-        let instant = if nanos < AT_ORIGIN {
-            origin.checked_sub(distance)
-        } else {
-            origin.checked_add(distance)
-        };
-        instant.unwrap_or(origin)
+    #[inline]
+    fn from(Moment(kept): Moment) -> Self {
+        let seconds = kept.get() >> NANOS_BITS & SECONDS;
+        let nanos = (kept.get() & NANOS) as u32;
+        let since = Duration::new(seconds, nanos);
+        BEGINNING.checked_add(since).unwrap_or(*BEGINNING)
     }
-}
-
-fn nanos(distance: Duration) -> u64 {
-    u64::try_from(distance.as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const FURTHEST: Duration = Duration::from_nanos(AT_ORIGIN - 1);
     const NANOSECOND: Duration = Duration::from_nanos(1);
+
+    /// The last second that can be told from the next.
+    fn last() -> Instant {
+        *BEGINNING + Duration::from_secs(SECONDS)
+    }
 
     fn kept(instant: Instant) -> Instant {
         Moment::from(instant).into()
     }
 
     #[test]
-    fn an_instant_is_kept_exactly_before_and_after_the_origin_and_at_both_bounds() {
-        for distance in [
-            Duration::ZERO,
-            NANOSECOND,
-            Duration::from_secs(25),
-            FURTHEST,
+    #[expect(clippy::disallowed_methods, reason = "some moment to begin with")]
+    fn an_instant_is_kept_exactly_at_both_bounds_and_between() {
+        let now = Instant::now();
+        for instant in [
+            *BEGINNING,
+            *BEGINNING + NANOSECOND,
+            now,
+            now + Duration::from_nanos(24_999_999_999),
+            last() - NANOSECOND,
+            last() + Duration::from_nanos(999_999_999),
         ] {
-            let after = *ORIGIN + distance;
-            assert_eq!(kept(after), after);
-            // A clock that began with the machine may not go back so far.
-            if let Some(before) = ORIGIN.checked_sub(distance) {
-                assert_eq!(kept(before), before);
-            }
+            assert_eq!(kept(instant), instant);
         }
+        assert!(*BEGINNING < now, "virtual clocks may be behind");
     }
 
     #[test]
-    fn past_the_bounds_it_is_the_furthest_that_there_is() {
-        assert_eq!(kept(*ORIGIN + FURTHEST + NANOSECOND), *ORIGIN + FURTHEST);
-        if let Some(before) = ORIGIN.checked_sub(FURTHEST + NANOSECOND) {
-            assert_eq!(kept(before), *ORIGIN - FURTHEST);
+    fn past_the_bounds_it_is_the_nearest_that_there_is() {
+        if let Some(before) = BEGINNING.checked_sub(NANOSECOND) {
+            assert_eq!(kept(before), *BEGINNING);
         }
+        assert_eq!(kept(last() + Duration::from_secs(1)), last());
     }
 
     #[test]
     fn moments_are_ordered_as_instants_and_take_half_of_their_memory() {
-        let (early, late) = (*ORIGIN, *ORIGIN + NANOSECOND);
-        assert!(Moment::from(early) < Moment::from(late));
+        let second = *BEGINNING + Duration::from_secs(1);
+        let instants = [*BEGINNING, second - NANOSECOND, second, second + NANOSECOND];
+        let moments = instants.map(Moment::from);
+        assert!(moments.is_sorted_by(|early, late| early < late));
         assert_eq!(size_of::<Option<Moment>>(), 8);
     }
 }

@@ -1,6 +1,5 @@
 //! What every stage does.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,6 +7,7 @@ use super::messages::{Granted, Input, Output, Purpose, QueuedPacket, Reason};
 use super::revalidation::Revalidation;
 use super::stage::{Candidate, Stage, Trial};
 use crate::base::moment::Moment;
+use crate::base::queue::Queue;
 use crate::policy::settings::NamespacePolicy;
 use crate::presented::credential::Credential;
 use crate::rejection::code::{Code, Rejection};
@@ -17,8 +17,7 @@ use crate::subject::Subject;
 #[derive(Clone)]
 pub(super) struct Common<M, G, R> {
     pub(super) policy: Arc<NamespacePolicy>,
-    #[expect(clippy::box_collection, reason = "absent from a machine at rest")]
-    pub(super) outputs: Option<Box<VecDeque<Output<M, G, R>>>>,
+    pub(super) outputs: Queue<Output<M, G, R>>,
     /// Where the policy asks again about live sockets.
     pub(super) revalidation: Option<Box<Revalidation>>,
     pub(super) first_connect: Moment,
@@ -54,14 +53,13 @@ impl<M: QueuedPacket, G, R: Reason> Common<M, G, R> {
         }
     }
 
-    pub(super) fn has_no_output(&self) -> bool {
-        self.outputs
-            .as_ref()
-            .is_none_or(|outputs| outputs.is_empty())
+    /// The end of the patience with a client that is not in.
+    pub(super) fn auth_by(&self) -> Option<Instant> {
+        Instant::from(self.first_connect).checked_add(self.policy.deadline)
     }
 
     pub(super) fn emit(&mut self, output: Output<M, G, R>) {
-        self.outputs.get_or_insert_default().push_back(output);
+        self.outputs.push_back(output);
     }
 
     /// Tells the client, and says by which number it may acknowledge.
@@ -109,7 +107,7 @@ impl<M: QueuedPacket, G, R: Reason> Common<M, G, R> {
             purpose,
         });
         let by = now.checked_add(self.policy.verify_timeout);
-        Trial { epoch, by }
+        Trial::new(epoch, by)
     }
 
     /// Asks connect middleware. What follows a verification has the epoch of the verification.
@@ -128,7 +126,7 @@ impl<M: QueuedPacket, G, R: Reason> Common<M, G, R> {
             expires_in: expires_in.flatten(),
         });
         let by = now.checked_add(self.policy.middleware_timeout);
-        Trial { epoch, by }
+        Trial::new(epoch, by)
     }
 
     pub(super) const fn new_epoch(&mut self) -> u32 {

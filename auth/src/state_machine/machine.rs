@@ -7,7 +7,9 @@ use std::time::Instant;
 use super::common::Common;
 use super::messages::{Input, Output, QueuedPacket, Reason};
 use super::revalidation::Revalidation;
-use super::stage::{Stage, Work, earlier, is_due};
+use super::stage::{Stage, Work, earlier};
+use crate::base::moment::Moment;
+use crate::base::queue::Queue;
 use crate::policy::settings::NamespacePolicy;
 use crate::presented::credential::Credential;
 use crate::rejection::code::Rejection;
@@ -116,7 +118,7 @@ impl<M: QueuedPacket, G, R: Reason> AuthMachine<M, G, R> {
                     .revalidate_every
                     .map(|every| Box::new(Revalidation::new(every))),
                 policy,
-                outputs: None,
+                outputs: Queue::new(),
                 first_connect: first_connect.into(),
                 epoch: 0,
                 notices: 0,
@@ -137,7 +139,7 @@ impl<M: QueuedPacket, G, R: Reason> AuthMachine<M, G, R> {
 
     /// Takes in what happened at `now`.
     pub fn handle_input(&mut self, now: Instant, input: Input<M, G, R>) {
-        debug_assert!(self.common.has_no_output(), "outputs are drained first");
+        debug_assert!(self.common.outputs.is_empty(), "outputs are drained first");
         self.run_timers(now);
         let stage = std::mem::replace(&mut self.stage, Stage::Closed);
         self.stage = self.common.handle(now, stage, input);
@@ -151,7 +153,7 @@ impl<M: QueuedPacket, G, R: Reason> AuthMachine<M, G, R> {
 
     /// Does what has come due. A stage is large to be moved, so it is asked in its place first: most times nothing has.
     fn run_timers(&mut self, now: Instant) {
-        if is_due(self.poll_timeout(), now) {
+        if self.deadline().is_some_and(|at| at <= now.into()) {
             let stage = std::mem::replace(&mut self.stage, Stage::Closed);
             self.stage = self.common.run_timers(now, stage);
         }
@@ -159,10 +161,10 @@ impl<M: QueuedPacket, G, R: Reason> AuthMachine<M, G, R> {
 
     /// The next thing to do; `None` when all is done.
     pub fn poll_output(&mut self) -> Option<Output<M, G, R>> {
-        let next = self.common.outputs.as_mut()?.pop_front();
+        let next = self.common.outputs.pop_front();
         if next.is_none() && self.stage.trial().is_none() {
             // Most machines are at rest most of the time, and there is one for every socket.
-            self.common.outputs = None;
+            self.common.outputs.release();
         }
         next
     }
@@ -170,15 +172,22 @@ impl<M: QueuedPacket, G, R: Reason> AuthMachine<M, G, R> {
     /// When to come back with [`Input::Timeout`].
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
+        self.deadline().map(Instant::from)
+    }
+
+    /// The same, as it is kept.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Moment> {
         match &self.stage {
             Stage::New | Stage::Closed => None,
-            Stage::Outside(place) => place.deadline(),
+            Stage::Outside(place) => place.deadline(|| self.common.auth_by()),
             Stage::Inside(term) => {
                 let at = term.deadline(self.common.policy.refresh_grace);
                 match term.work() {
                     Work::Idle => {
                         let revalidation = self.common.revalidation.as_ref();
-                        earlier(at, revalidation.and_then(|of| of.deadline()))
+                        let again_at = revalidation.and_then(|of| of.deadline());
+                        earlier(at, again_at.map(Moment::from))
                     }
                     _ => at,
                 }
@@ -227,7 +236,7 @@ impl<M: QueuedPacket, G, R: Reason> AuthMachine<M, G, R> {
 
     #[cfg(test)]
     pub(super) fn buffered_capacity(&self) -> usize {
-        self.stage.queue_capacity() + self.common.outputs.as_ref().map_or(0, |of| of.capacity())
+        self.stage.queue_capacity() + usize::from(self.common.outputs.has_memory())
     }
 
     #[cfg(test)]

@@ -37,8 +37,7 @@ impl<M: QueuedPacket, G, R: Reason> Common<M, G, R> {
     fn on_connect(&mut self, now: Instant, presented: Collected, failed_attempts: u32) -> Stage<M> {
         if self.policy.mode.waits_for_event(&presented) {
             self.emit(Output::AcceptConnect);
-            let auth_by = Instant::from(self.first_connect).checked_add(self.policy.deadline);
-            return Outside::at(Door::TwoRoundTrips { auth_by }).into();
+            return Outside::at(Door::TwoRoundTrips).into();
         }
         match presented {
             Collected::Credential(_) if failed_attempts >= self.policy.max_attempts => {
@@ -79,10 +78,10 @@ impl<M: QueuedPacket, G, R: Reason> Common<M, G, R> {
                 },
                 step,
             ) => match (place.door, step) {
-                (Door::TwoRoundTrips { .. }, Step::Waiting { .. }) => {
+                (Door::TwoRoundTrips, Step::Waiting { .. }) => {
                     self.authenticate(now, place, presented, ack, failed_attempts)
                 }
-                (Door::TwoRoundTrips { .. }, step) => {
+                (Door::TwoRoundTrips, step) => {
                     self.unauthorized(refusal(Code::AuthInProgress), ack);
                     place.step = step;
                     self.count_empty(place)
@@ -126,7 +125,7 @@ impl<M: QueuedPacket, G, R: Reason> Common<M, G, R> {
                     (Ok(()), door) => self.enter(now, door, attempt, candidate),
                     // The credential was good, so nothing is counted.
                     (Err(rejection), Door::Handshake) => self.refuse_connect(rejection),
-                    (Err(rejection), Door::TwoRoundTrips { .. }) => {
+                    (Err(rejection), Door::TwoRoundTrips) => {
                         let ack = attempt.ack;
                         self.refuse_candidate(now, place, ack, rejection, candidate.is_none())
                     }
@@ -153,7 +152,7 @@ impl<M: QueuedPacket, G, R: Reason> Common<M, G, R> {
 
     pub(super) fn outside_timers(&mut self, now: Instant, mut place: Box<Outside<M>>) -> Stage<M> {
         let stage = match place.take_step() {
-            Step::Verifying(attempt) if is_due(attempt.trial.by, now) => {
+            Step::Verifying(attempt) if is_due(attempt.trial.by(), now) => {
                 self.cancel(attempt.trial);
                 let rejection = Rejection::unavailable("the verification took too long");
                 self.turn_away(now, place, attempt.ack, rejection.into())
@@ -163,7 +162,7 @@ impl<M: QueuedPacket, G, R: Reason> Common<M, G, R> {
                 let rejection = refusal(Code::TokenExpired);
                 self.step_back(now, place, attempt.ack, rejection)
             }
-            Step::Asking(attempt, _) if is_due(attempt.trial.by, now) => {
+            Step::Asking(attempt, _) if is_due(attempt.trial.by(), now) => {
                 self.cancel(attempt.trial);
                 let rejection = Rejection::unavailable("connect middleware took too long");
                 self.step_back(now, place, attempt.ack, rejection.into())
@@ -172,26 +171,18 @@ impl<M: QueuedPacket, G, R: Reason> Common<M, G, R> {
         };
         match &stage {
             Stage::Outside(place) => match place.step {
-                Step::Waiting { told } => {
-                    let auth_by = place.door.auth_by();
-                    self.waiting_timers(now, auth_by, told).unwrap_or(stage)
-                }
+                Step::Waiting { told } => self.waiting_timers(now, told).unwrap_or(stage),
                 Step::Verifying(_) | Step::Asking(..) => stage,
             },
             _ => stage,
         }
     }
 
-    fn waiting_timers(
-        &mut self,
-        now: Instant,
-        auth_by: Option<Instant>,
-        told: Option<Told>,
-    ) -> Option<Stage<M>> {
+    fn waiting_timers(&mut self, now: Instant, told: Option<Told>) -> Option<Stage<M>> {
         if is_due(told.and_then(|told| told.close_at), now) {
             return Some(self.disconnect());
         }
-        if !is_due(auth_by, now) {
+        if !is_due(self.auth_by(), now) {
             return None;
         }
         // One `unauthorized` is enough when another one was sent just before.
@@ -290,7 +281,7 @@ impl<M: QueuedPacket, G, R: Reason> Common<M, G, R> {
         let expires_in = self.hold_until(now, &mut term, expires_at);
         let answer = match door {
             Door::Handshake => Answer::Connect,
-            Door::TwoRoundTrips { .. } => Answer::Authenticated { ack: attempt.ack },
+            Door::TwoRoundTrips => Answer::Authenticated { ack: attempt.ack },
         };
         self.emit(Output::Enter { answer, expires_in });
         self.deliver_all(attempt.backlog);
@@ -330,7 +321,7 @@ impl<M: QueuedPacket, G, R: Reason> Common<M, G, R> {
         ack: Option<u64>,
         rejection: R,
     ) -> Stage<M> {
-        if matches!(place.door, Door::TwoRoundTrips { .. }) {
+        if matches!(place.door, Door::TwoRoundTrips) {
             self.emit(Output::StepBack);
         }
         self.turn_away(now, place, ack, rejection)
@@ -348,7 +339,7 @@ impl<M: QueuedPacket, G, R: Reason> Common<M, G, R> {
         self.forget_candidate();
         match place.door {
             Door::Handshake => self.refuse_connect(rejection),
-            Door::TwoRoundTrips { .. } => {
+            Door::TwoRoundTrips => {
                 let step = self.tell_and_wait(now, rejection, ack);
                 place.go_to(step)
             }

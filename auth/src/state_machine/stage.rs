@@ -39,7 +39,7 @@ pub(super) enum Door {
     /// The CONNECT is not answered yet; nobody waits for a credential here.
     Handshake,
     /// The CONNECT is answered, and an event is to bring the credential.
-    TwoRoundTrips { auth_by: Option<Instant> },
+    TwoRoundTrips,
 }
 
 #[derive(Clone)]
@@ -67,7 +67,18 @@ pub(super) struct Told {
 #[cfg_attr(test, derive(Hash))]
 pub(super) struct Trial {
     pub(super) epoch: u32,
-    pub(super) by: Option<Instant>,
+    by: Option<Moment>,
+}
+
+impl Trial {
+    pub(super) fn new(epoch: u32, by: Option<Instant>) -> Self {
+        let by = by.map(Moment::from);
+        Self { epoch, by }
+    }
+
+    pub(super) fn by(self) -> Option<Instant> {
+        self.by.map(Instant::from)
+    }
 }
 
 #[derive(Clone)]
@@ -85,6 +96,12 @@ pub(super) struct Attempt<M> {
 pub(super) struct Candidate {
     pub(super) subject: Subject,
     pub(super) expires_at: Option<Instant>,
+}
+
+impl Candidate {
+    fn ends_at(&self) -> Option<Moment> {
+        self.expires_at.map(Moment::from)
+    }
 }
 
 #[derive(Clone)]
@@ -186,9 +203,9 @@ impl<M> Stage<M> {
                     "connect: verifying"
                 }
                 (Door::Handshake, Step::Asking(..)) => "connect: asking",
-                (Door::TwoRoundTrips { .. }, Step::Waiting { .. }) => "outside: waiting",
-                (Door::TwoRoundTrips { .. }, Step::Verifying(_)) => "outside: verifying",
-                (Door::TwoRoundTrips { .. }, Step::Asking(..)) => "outside: asking",
+                (Door::TwoRoundTrips, Step::Waiting { .. }) => "outside: waiting",
+                (Door::TwoRoundTrips, Step::Verifying(_)) => "outside: verifying",
+                (Door::TwoRoundTrips, Step::Asking(..)) => "outside: asking",
             },
             Self::Inside(term) => match term.work() {
                 Work::Idle => "inside",
@@ -239,28 +256,18 @@ impl<M> Outside<M> {
         Stage::Outside(self)
     }
 
-    pub(super) fn deadline(&self) -> Option<Instant> {
+    /// `auth_by` is the end of the patience with a client that is not in, counted from its first CONNECT.
+    pub(super) fn deadline(&self, auth_by: impl FnOnce() -> Option<Instant>) -> Option<Moment> {
         match &self.step {
             Step::Waiting { told } => {
                 let close_at = told.and_then(|told| told.close_at);
-                earlier(self.door.auth_by(), close_at)
+                earlier(auth_by(), close_at).map(Moment::from)
             }
             Step::Verifying(attempt) => attempt.trial.by,
             Step::Asking(attempt, candidate) => earlier(
                 attempt.trial.by,
-                candidate
-                    .as_ref()
-                    .and_then(|candidate| candidate.expires_at),
+                candidate.as_ref().and_then(Candidate::ends_at),
             ),
-        }
-    }
-}
-
-impl Door {
-    pub(super) const fn auth_by(self) -> Option<Instant> {
-        match self {
-            Self::Handshake => None,
-            Self::TwoRoundTrips { auth_by } => auth_by,
         }
     }
 }
@@ -318,15 +325,18 @@ impl<M> Term<M> {
     }
 
     /// `grace` is how long a renewal may outlast the grant.
-    pub(super) fn deadline(&self, grace: Duration) -> Option<Instant> {
-        let (work, ends_at) = (self.work(), self.ends_at());
-        let at = earlier(self.warn_at.map(Instant::from), work.deadline());
+    pub(super) fn deadline(&self, grace: Duration) -> Option<Moment> {
+        let work = self.work();
+        let at = earlier(self.warn_at, work.deadline());
         earlier(
             at,
             match work {
-                Work::Idle | Work::Revalidating { .. } | Work::Downgrading { .. } => ends_at,
+                Work::Idle | Work::Revalidating { .. } | Work::Downgrading { .. } => {
+                    self.expires_at
+                }
                 Work::Refreshing { .. } | Work::Asking { .. } => {
-                    ends_at.and_then(|at| at.checked_add(grace))
+                    let at = self.ends_at().and_then(|at| at.checked_add(grace));
+                    at.map(Moment::from)
                 }
             },
         )
@@ -334,10 +344,10 @@ impl<M> Term<M> {
 }
 
 impl<M> Work<M> {
-    fn deadline(&self) -> Option<Instant> {
+    fn deadline(&self) -> Option<Moment> {
         let by = self.trial().and_then(|trial| trial.by);
         match self {
-            Self::Asking { candidate, .. } => earlier(by, candidate.expires_at),
+            Self::Asking { candidate, .. } => earlier(by, candidate.ends_at()),
             _ => by,
         }
     }
@@ -394,10 +404,10 @@ impl<M> IntoIterator for Backlog<M> {
     }
 }
 
-pub(super) fn earlier(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
+pub(super) fn earlier<T: Ord>(a: Option<T>, b: Option<T>) -> Option<T> {
     a.into_iter().chain(b).min()
 }
 
-pub(super) fn is_due(deadline: Option<Instant>, now: Instant) -> bool {
+pub(super) fn is_due<T: Ord>(deadline: Option<T>, now: T) -> bool {
     deadline.is_some_and(|at| at <= now)
 }

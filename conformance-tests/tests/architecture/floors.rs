@@ -28,7 +28,6 @@ const SOCKETIO: House = House {
             "few",
             "id",
             "lock",
-            "queue",
             "running",
             "tables",
             "time_limit",

@@ -104,15 +104,14 @@ impl Client {
     }
 
     pub(super) fn arm_with(&self, connection: &Connection<Self>, mut state: MutexGuard<'_, State>) {
-        let Some(at) = state.machine.poll_timeout() else {
+        let Some(at) = state.machine.deadline() else {
             return;
         };
-        let moment = auth::Moment::from(at);
-        if state.wake_at.is_none_or(|armed| moment < armed) {
-            state.wake_at = Some(moment);
+        if state.wake_at.is_none_or(|armed| at < armed) {
+            state.wake_at = Some(at);
             drop(state);
             // Another thread may have armed an earlier one since the lock was released.
-            connection.wake_by(at);
+            connection.wake_by(at.into());
         }
     }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use socketio_auth::{
     Extract,
-    server::{Moment, QueuedPacket, lenient_json},
+    server::{Moment, Queue, QueuedPacket, lenient_json},
 };
 use tokio::runtime::Handle;
 
@@ -26,7 +26,6 @@ use crate::lock::Lock;
 use crate::proto::client;
 use crate::proto::client::{Application, Input, Output};
 use crate::proto::inbox::CallRoom;
-use crate::queue::Queue;
 use crate::running::Panicked;
 
 /// The application of the engine, and the types of the pure machine.

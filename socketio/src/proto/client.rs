@@ -8,13 +8,12 @@ use std::time::{Duration, Instant};
 
 use socketio_auth::{
     NamespacePolicy,
-    server::{self as auth, Answer, AuthMachine, Change, Collected, Moment},
+    server::{self as auth, Answer, AuthMachine, Change, Collected, Moment, Queue},
 };
 
 use crate::authority::refused::Refused;
 use crate::error::DisconnectReason;
 use crate::few::Few;
-use crate::queue::Queue;
 
 /// The types that the shell fills in.
 pub(crate) trait Application {
@@ -105,7 +104,7 @@ pub(crate) enum Input<A: Application> {
     LeaveAll,
     /// The session is over.
     Closed(DisconnectReason),
-    /// The time of [`Client::poll_timeout`] has come. Early calls are harmless.
+    /// The time of [`Client::deadline`] has come. Early calls are harmless.
     Timeout,
 }
 
@@ -182,6 +181,10 @@ pub(crate) enum Refusal {
     /// SIO5-CON-05.
     Refused(Refused),
 }
+
+/// The packet is not allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NotWelcome;
 
 /// Where a packet for a namespace goes.
 #[derive(Debug, PartialEq, Eq)]
@@ -386,31 +389,37 @@ impl<A: Application> Client<A> {
     }
 
     /// When to come back with [`Input::Timeout`].
+    #[cfg(test)]
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        self.deadline().map(Instant::from)
+    }
+
+    /// When to come back with [`Input::Timeout`], as it is kept.
+    pub(crate) fn deadline(&self) -> Option<Moment> {
         if self.is_closing {
             return None;
         }
         let auth = self.entries.iter().filter_map(|entry| entry.auth.as_ref());
-        auth.filter_map(|auth| auth.poll_timeout())
-            .chain(self.connect_by.map(Instant::from))
-            .chain(self.attachments_by.map(Instant::from))
+        auth.filter_map(|auth| auth.deadline())
+            .chain(self.connect_by)
+            .chain(self.attachments_by)
             .min()
     }
 
-    /// A binary packet, of a namespace that a custom parser does not tell, waits for its attachments from now on.
-    /// False when such a packet is not allowed, so that they need not be waited for.
+    /// A binary packet, of a namespace that a custom parser does not tell, waits for its attachments from now on; until when.
+    /// An error when such a packet is not allowed, so that they need not be waited for.
     pub(crate) fn await_attachments(
         &mut self,
         now: Instant,
         limits: &Limits,
         namespace: Option<&str>,
-    ) -> bool {
-        let is_welcome = namespace.is_none_or(|name| self.open_entry(name).is_some());
-        if is_welcome {
-            let by = now.checked_add(limits.attachment_timeout);
-            self.attachments_by = by.map(Moment::from);
+    ) -> Result<Option<Moment>, NotWelcome> {
+        if namespace.is_some_and(|name| self.open_entry(name).is_none()) {
+            return Err(NotWelcome);
         }
-        is_welcome
+        let by = now.checked_add(limits.attachment_timeout);
+        self.attachments_by = by.map(Moment::from);
+        Ok(self.attachments_by)
     }
 
     /// The attachments have arrived.
@@ -931,14 +940,13 @@ impl<A: Application> Client<A> {
     }
 
     fn run_timers(&mut self, now: Instant) {
-        let due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
-        let own = [self.connect_by, self.attachments_by];
-        if own.into_iter().any(|by| due(by.map(Instant::from))) {
+        let due = |at: Option<Moment>| at.is_some_and(|at| at <= now.into());
+        if due(self.connect_by) || due(self.attachments_by) {
             return self.close();
         }
         let is_due = |entry: &&Entry<A>| {
             let auth = entry.auth.as_ref();
-            auth.is_some_and(|auth| due(auth.poll_timeout()))
+            auth.is_some_and(|auth| due(auth.deadline()))
         };
         let tickets: Vec<Ticket> = self
             .entries
