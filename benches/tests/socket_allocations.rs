@@ -45,7 +45,7 @@ const CLIENTS_MAX: usize = 440;
 /// What is kept for an idle client, as asked of the allocator: the session with the client's state, the task and
 /// the registration of its stream with tokio (256 each), its socket, and a share of the table of deadlines. Behind servers of
 /// hyper and axum it is the same, for they keep nothing once the WebSocket is there.
-const IDLE_BYTES: usize = 1_620;
+const IDLE_BYTES: usize = 1_590;
 
 /// Opens a session and joins the namespace.
 fn join(address: SocketAddr) -> Client {
