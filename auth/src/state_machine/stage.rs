@@ -408,6 +408,6 @@ pub(super) fn earlier<T: Ord>(a: Option<T>, b: Option<T>) -> Option<T> {
     a.into_iter().chain(b).min()
 }
 
-pub(super) fn is_due<T: Ord>(deadline: Option<T>, now: T) -> bool {
+pub(super) fn is_due(deadline: Option<Instant>, now: Instant) -> bool {
     deadline.is_some_and(|at| at <= now)
 }
