@@ -195,7 +195,11 @@ impl<M: QueuedPacket, G, R: Reason> Common<M, G, R> {
     }
 
     fn warn_if_due(&mut self, now: Instant, term: &mut Term<M>) {
-        if term.warn_at.take_if(|at| *at <= now.into()).is_none() {
+        if term
+            .warn_at
+            .take_if(|at| Instant::from(*at) <= now)
+            .is_none()
+        {
             return;
         }
         let left = left(now, term.ends_at()).filter(|left| !left.is_zero());

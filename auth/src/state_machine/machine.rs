@@ -7,8 +7,7 @@ use std::time::Instant;
 use super::common::Common;
 use super::messages::{Input, Output, QueuedPacket, Reason};
 use super::revalidation::Revalidation;
-use super::stage::{Stage, Work, earlier};
-use crate::base::moment::Moment;
+use super::stage::{Stage, Work, earlier, is_due};
 use crate::base::queue::Queue;
 use crate::policy::settings::NamespacePolicy;
 use crate::presented::credential::Credential;
@@ -153,7 +152,7 @@ impl<M: QueuedPacket, G, R: Reason> AuthMachine<M, G, R> {
 
     /// Does what has come due. A stage is large to be moved, so it is asked in its place first: most times nothing has.
     fn run_timers(&mut self, now: Instant) {
-        if self.deadline().is_some_and(|at| at <= now.into()) {
+        if is_due(self.poll_timeout(), now) {
             let stage = std::mem::replace(&mut self.stage, Stage::Closed);
             self.stage = self.common.run_timers(now, stage);
         }
@@ -172,12 +171,6 @@ impl<M: QueuedPacket, G, R: Reason> AuthMachine<M, G, R> {
     /// When to come back with [`Input::Timeout`].
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.deadline().map(Instant::from)
-    }
-
-    /// The same, as it is kept.
-    #[must_use]
-    pub fn deadline(&self) -> Option<Moment> {
         match &self.stage {
             Stage::New | Stage::Closed => None,
             Stage::Outside(place) => place.deadline(|| self.common.auth_by()),
@@ -187,7 +180,7 @@ impl<M: QueuedPacket, G, R: Reason> AuthMachine<M, G, R> {
                     Work::Idle => {
                         let revalidation = self.common.revalidation.as_ref();
                         let again_at = revalidation.and_then(|of| of.deadline());
-                        earlier(at, again_at.map(Moment::from))
+                        earlier(at, again_at)
                     }
                     _ => at,
                 }

@@ -98,12 +98,6 @@ pub(super) struct Candidate {
     pub(super) expires_at: Option<Instant>,
 }
 
-impl Candidate {
-    fn ends_at(&self) -> Option<Moment> {
-        self.expires_at.map(Moment::from)
-    }
-}
-
 #[derive(Clone)]
 #[cfg_attr(test, derive(Hash))]
 pub(super) struct Term<M> {
@@ -257,16 +251,16 @@ impl<M> Outside<M> {
     }
 
     /// `auth_by` is the end of the patience with a client that is not in, counted from its first CONNECT.
-    pub(super) fn deadline(&self, auth_by: impl FnOnce() -> Option<Instant>) -> Option<Moment> {
+    pub(super) fn deadline(&self, auth_by: impl FnOnce() -> Option<Instant>) -> Option<Instant> {
         match &self.step {
             Step::Waiting { told } => {
                 let close_at = told.and_then(|told| told.close_at);
-                earlier(auth_by(), close_at).map(Moment::from)
+                earlier(auth_by(), close_at)
             }
-            Step::Verifying(attempt) => attempt.trial.by,
+            Step::Verifying(attempt) => attempt.trial.by(),
             Step::Asking(attempt, candidate) => earlier(
-                attempt.trial.by,
-                candidate.as_ref().and_then(Candidate::ends_at),
+                attempt.trial.by(),
+                candidate.as_ref().and_then(|of| of.expires_at),
             ),
         }
     }
@@ -325,18 +319,15 @@ impl<M> Term<M> {
     }
 
     /// `grace` is how long a renewal may outlast the grant.
-    pub(super) fn deadline(&self, grace: Duration) -> Option<Moment> {
-        let work = self.work();
-        let at = earlier(self.warn_at, work.deadline());
+    pub(super) fn deadline(&self, grace: Duration) -> Option<Instant> {
+        let (work, ends_at) = (self.work(), self.ends_at());
+        let at = earlier(self.warn_at.map(Instant::from), work.deadline());
         earlier(
             at,
             match work {
-                Work::Idle | Work::Revalidating { .. } | Work::Downgrading { .. } => {
-                    self.expires_at
-                }
+                Work::Idle | Work::Revalidating { .. } | Work::Downgrading { .. } => ends_at,
                 Work::Refreshing { .. } | Work::Asking { .. } => {
-                    let at = self.ends_at().and_then(|at| at.checked_add(grace));
-                    at.map(Moment::from)
+                    ends_at.and_then(|at| at.checked_add(grace))
                 }
             },
         )
@@ -344,10 +335,10 @@ impl<M> Term<M> {
 }
 
 impl<M> Work<M> {
-    fn deadline(&self) -> Option<Moment> {
-        let by = self.trial().and_then(|trial| trial.by);
+    fn deadline(&self) -> Option<Instant> {
+        let by = self.trial().and_then(Trial::by);
         match self {
-            Self::Asking { candidate, .. } => earlier(by, candidate.ends_at()),
+            Self::Asking { candidate, .. } => earlier(by, candidate.expires_at),
             _ => by,
         }
     }
@@ -404,7 +395,7 @@ impl<M> IntoIterator for Backlog<M> {
     }
 }
 
-pub(super) fn earlier<T: Ord>(a: Option<T>, b: Option<T>) -> Option<T> {
+pub(super) fn earlier(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
     a.into_iter().chain(b).min()
 }
 

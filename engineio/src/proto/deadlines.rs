@@ -78,7 +78,7 @@ impl<T> Deadlines<T> {
     /// The earliest entry that is due at `now`, removed.
     pub(crate) fn pop_due(&mut self, now: Instant) -> Option<T> {
         let first = self.entries.first_entry()?;
-        (first.key().at() <= now.into()).then(|| first.remove())
+        (Instant::from(first.key().at()) <= now).then(|| first.remove())
     }
 }
 

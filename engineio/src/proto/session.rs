@@ -521,7 +521,7 @@ impl Session {
     fn time_out(&mut self, now: Instant) {
         let beat_interval = self.beat_interval();
         match &mut self.phase {
-            Phase::Open(heartbeat) if Moment::from(now) < heartbeat.next() => {}
+            Phase::Open(heartbeat) if now < heartbeat.next().into() => {}
             Phase::Open(Heartbeat::PingAt(at)) => {
                 let due = Instant::from(*at);
                 self.phase = Phase::Open(Heartbeat::PongBy {

@@ -104,14 +104,14 @@ impl Client {
     }
 
     pub(super) fn arm_with(&self, connection: &Connection<Self>, mut state: MutexGuard<'_, State>) {
-        let Some(at) = state.machine.deadline() else {
+        let Some(at) = state.machine.poll_timeout() else {
             return;
         };
-        if state.wake_at.is_none_or(|armed| at < armed) {
-            state.wake_at = Some(at);
+        if state.wake_at.is_none_or(|armed| at < Instant::from(armed)) {
+            state.wake_at = Some(at.into());
             drop(state);
             // Another thread may have armed an earlier one since the lock was released.
-            connection.wake_by(at.into());
+            connection.wake_by(at);
         }
     }
 

@@ -104,7 +104,7 @@ pub(crate) enum Input<A: Application> {
     LeaveAll,
     /// The session is over.
     Closed(DisconnectReason),
-    /// The time of [`Client::deadline`] has come. Early calls are harmless.
+    /// The time of [`Client::poll_timeout`] has come. Early calls are harmless.
     Timeout,
 }
 
@@ -389,20 +389,14 @@ impl<A: Application> Client<A> {
     }
 
     /// When to come back with [`Input::Timeout`].
-    #[cfg(test)]
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        self.deadline().map(Instant::from)
-    }
-
-    /// When to come back with [`Input::Timeout`], as it is kept.
-    pub(crate) fn deadline(&self) -> Option<Moment> {
         if self.is_closing {
             return None;
         }
         let auth = self.entries.iter().filter_map(|entry| entry.auth.as_ref());
-        auth.filter_map(|auth| auth.deadline())
-            .chain(self.connect_by)
-            .chain(self.attachments_by)
+        let own = [self.connect_by, self.attachments_by];
+        auth.filter_map(|auth| auth.poll_timeout())
+            .chain(own.into_iter().flatten().map(Instant::from))
             .min()
     }
 
@@ -940,13 +934,14 @@ impl<A: Application> Client<A> {
     }
 
     fn run_timers(&mut self, now: Instant) {
-        let due = |at: Option<Moment>| at.is_some_and(|at| at <= now.into());
-        if due(self.connect_by) || due(self.attachments_by) {
+        let due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
+        let own = [self.connect_by, self.attachments_by];
+        if own.into_iter().any(|by| due(by.map(Instant::from))) {
             return self.close();
         }
         let is_due = |entry: &&Entry<A>| {
             let auth = entry.auth.as_ref();
-            auth.is_some_and(|auth| due(auth.deadline()))
+            auth.is_some_and(|auth| due(auth.poll_timeout()))
         };
         let tickets: Vec<Ticket> = self
             .entries

@@ -381,10 +381,16 @@ impl<D: Send + Sync + 'static> Shared<D> {
     fn handle_deadline(self: &Arc<Self>, now: Instant) {
         let mut inner = self.lock();
         inner.deadline = None;
-        let is_ours = inner.wake_at.take_if(|at| *at <= now.into()).is_some()
+        let is_ours = inner
+            .wake_at
+            .take_if(|at| Instant::from(*at) <= now)
+            .is_some()
             && inner.session.is_open()
             && inner.turn.take_when_due();
-        let is_due = inner.session.deadline().is_some_and(|at| at <= now.into());
+        let is_due = inner
+            .session
+            .deadline()
+            .is_some_and(|at| Instant::from(at) <= now);
         let after = if is_due {
             self.feed(&mut inner, now, Input::Timeout).1
         } else {
@@ -574,12 +580,14 @@ impl<D: Send + Sync + 'static> Shared<D> {
 
     /// Has the handler called at `at`, unless it is to be called earlier.
     pub(crate) fn wake_by(self: &Arc<Self>, at: Instant) {
-        let by = Moment::from(at);
         let mut inner = self.lock();
-        if inner.wake_at.is_some_and(|earlier| earlier <= by) {
+        if inner
+            .wake_at
+            .is_some_and(|earlier| Instant::from(earlier) <= at)
+        {
             return;
         }
-        inner.wake_at = Some(by);
+        inner.wake_at = Some(at.into());
         drop(inner);
         self.schedule();
     }
