@@ -72,10 +72,9 @@ impl<S: AsRef<str>> FromIterator<S> for Scopes {
 #[derive(Clone, PartialEq, Eq)]
 pub struct GrantFacts {
     subject: Subject,
-    key_id: Option<Arc<str>>,
-    algorithm: Option<&'static str>,
-    token_id: Option<Arc<str>>,
-    session_id: Option<Arc<str>>,
+    signed_by: Option<Arc<SignedBy>>,
+    /// In a box: there is one of each member of a guarded namespace, and many a credential has none.
+    ids: Option<Box<Ids>>,
     issued_at: Option<SystemTime>,
     /// In whole seconds: one stands in every member of a guarded namespace.
     issuer_ahead_by: u32,
@@ -83,19 +82,35 @@ pub struct GrantFacts {
     scopes: Scopes,
 }
 
+/// By what a credential was signed. The credentials of one key share it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct SignedBy {
+    pub(crate) key_id: Option<Arc<str>>,
+    pub(crate) algorithm: Option<&'static str>,
+}
+
+/// By what a credential is known to who issued it.
+#[derive(Clone, Default, PartialEq, Eq)]
+struct Ids {
+    token: Option<Arc<str>>,
+    session: Option<Arc<str>>,
+}
+
 impl GrantFacts {
     fn new(subject: Subject) -> Self {
         Self {
             subject,
-            key_id: None,
-            algorithm: None,
-            token_id: None,
-            session_id: None,
+            signed_by: None,
+            ids: None,
             issued_at: None,
             issuer_ahead_by: 0,
             expires_at: None,
             scopes: Scopes::default(),
         }
+    }
+
+    fn signed_by_mut(&mut self) -> &mut SignedBy {
+        Arc::make_mut(self.signed_by.get_or_insert_default())
     }
 
     /// Whose grant it is.
@@ -113,25 +128,25 @@ impl GrantFacts {
     /// The id of the key that signed the credential.
     #[must_use]
     pub fn key_id(&self) -> Option<&str> {
-        self.key_id.as_deref()
+        self.signed_by.as_ref()?.key_id.as_deref()
     }
 
     /// The name of the algorithm of the signature.
     #[must_use]
-    pub const fn algorithm(&self) -> Option<&'static str> {
-        self.algorithm
+    pub fn algorithm(&self) -> Option<&'static str> {
+        self.signed_by.as_ref()?.algorithm
     }
 
     /// The id of the token.
     #[must_use]
     pub fn token_id(&self) -> Option<&str> {
-        self.token_id.as_deref()
+        self.ids.as_ref()?.token.as_deref()
     }
 
     /// The id of the login session.
     #[must_use]
     pub fn session_id(&self) -> Option<&str> {
-        self.session_id.as_deref()
+        self.ids.as_ref()?.session.as_deref()
     }
 
     /// When the credential was issued.
@@ -220,28 +235,34 @@ impl<I> Grant<I> {
     /// Sets the id of the key that signed the credential (`kid`), by which all its tokens can be revoked.
     #[must_use]
     pub fn with_key_id(mut self, id: impl Into<Arc<str>>) -> Self {
-        self.facts.key_id = Some(id.into());
+        self.facts.signed_by_mut().key_id = Some(id.into());
+        self
+    }
+
+    /// Sets by what the credential was signed.
+    pub(crate) fn with_signed_by(mut self, signed_by: Arc<SignedBy>) -> Self {
+        self.facts.signed_by = Some(signed_by);
         self
     }
 
     /// Sets the algorithm of the signature (`alg`), for the audit.
     #[must_use]
-    pub const fn with_algorithm(mut self, name: &'static str) -> Self {
-        self.facts.algorithm = Some(name);
+    pub fn with_algorithm(mut self, name: &'static str) -> Self {
+        self.facts.signed_by_mut().algorithm = Some(name);
         self
     }
 
     /// Sets the id of the token (`jti`), by which it alone can be revoked.
     #[must_use]
     pub fn with_token_id(mut self, id: impl Into<Arc<str>>) -> Self {
-        self.facts.token_id = Some(id.into());
+        self.facts.ids.get_or_insert_default().token = Some(id.into());
         self
     }
 
     /// Sets the id of the login session (`sid`), by which all its tokens can be revoked.
     #[must_use]
     pub fn with_session_id(mut self, id: impl Into<Arc<str>>) -> Self {
-        self.facts.session_id = Some(id.into());
+        self.facts.ids.get_or_insert_default().session = Some(id.into());
         self
     }
 
@@ -374,6 +395,27 @@ mod tests {
         let after = at + Duration::from_secs(4);
         assert_eq!(grant.expires_in(after), Some(Duration::ZERO));
         assert_eq!(Grant::new((), "a").expires_in(after), None);
+    }
+
+    #[test]
+    fn what_is_said_of_a_signature_changes_no_other_grant_of_the_key() {
+        let key = Arc::new(SignedBy {
+            key_id: Some("k1".into()),
+            algorithm: Some("ES256"),
+        });
+        let [one, other] = [1, 2].map(|id| Grant::new(id, "a").with_signed_by(Arc::clone(&key)));
+        let one = one.with_key_id("k2");
+        let said = |grant: &Grant<i32>| {
+            let facts = grant.facts();
+            (facts.key_id().map(str::to_owned), facts.algorithm())
+        };
+        assert_eq!(said(&one), (Some("k2".into()), Some("ES256")));
+        assert_eq!(said(&other), (Some("k1".into()), Some("ES256")));
+    }
+
+    #[test]
+    fn a_grant_is_small() {
+        assert!(size_of::<GrantFacts>() <= 80);
     }
 
     #[test]

@@ -136,6 +136,8 @@ pub mod server {
     //! identity behind the types; the handshake as the server keeps it; what goes over the wire. Applications and
     //! authenticators need none of it.
 
+    pub use crate::base::moment::Moment;
+    pub use crate::base::queue::Queue;
     pub use crate::policy::collected::Collected;
     pub use crate::policy::policies::{DynPolicy, ErasedIdentity};
     pub use crate::presented::binding::connection_binding;

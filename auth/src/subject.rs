@@ -25,12 +25,12 @@ pub struct Subject(Arc<Name>);
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Name {
     issuer: Option<Arc<str>>,
-    id: Arc<str>,
+    id: Box<str>,
 }
 
 impl Subject {
     /// A subject that no issuer named: the application knows it itself.
-    pub fn new(id: impl Into<Arc<str>>) -> Self {
+    pub fn new(id: impl Into<Box<str>>) -> Self {
         Self(Arc::new(Name {
             issuer: None,
             id: id.into(),
@@ -69,9 +69,15 @@ impl From<String> for Subject {
     }
 }
 
+impl From<Box<str>> for Subject {
+    fn from(id: Box<str>) -> Self {
+        Self::new(id)
+    }
+}
+
 impl From<Arc<str>> for Subject {
     fn from(id: Arc<str>) -> Self {
-        Self::new(id)
+        Self::new(&*id)
     }
 }
 

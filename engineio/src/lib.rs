@@ -94,6 +94,7 @@ mod http;
 mod jsonp;
 mod lock;
 mod message;
+mod moment;
 #[cfg(feature = "nodes")]
 mod nodes;
 mod owed;

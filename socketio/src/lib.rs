@@ -199,7 +199,6 @@ mod lock;
 #[cfg(test)]
 mod models;
 mod proto;
-mod queue;
 mod running;
 mod sending;
 mod tables;
@@ -210,6 +209,7 @@ mod tests;
 mod time_limit;
 mod trace;
 mod type_map;
+mod wall_time;
 
 pub use codec::{Args, Binary, OwnedArgs};
 pub use error::{AckError, BuildError, ConnectError, DisconnectReason, EmitError, JoinError};

@@ -4,6 +4,8 @@ pub(crate) mod clock;
 pub(crate) mod fingerprint;
 pub(crate) mod future;
 pub(crate) mod lock;
+pub(crate) mod moment;
+pub(crate) mod queue;
 pub(crate) mod random;
 #[cfg(test)]
 pub(crate) mod ready;

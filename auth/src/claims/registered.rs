@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use super::strict_json::{Json, Object};
 use crate::base::shown::{Shown, ShownList};
-use crate::grant::{Grant, Scopes};
+use crate::grant::{Grant, Scopes, SignedBy};
 use crate::rejection::code::Code;
 
 /// What the payload must say.
@@ -28,12 +28,10 @@ pub(crate) struct Expectations {
 /// The registered claims that a grant is made of.
 #[derive(Debug)]
 pub(crate) struct Registered {
-    pub(crate) subject: Arc<str>,
+    pub(crate) subject: Box<str>,
     pub(crate) issuer: Option<Arc<str>>,
     /// Not a claim: the key that verified them.
-    pub(crate) key_id: Option<Arc<str>>,
-    /// Not a claim: the algorithm of the signature.
-    pub(crate) algorithm: Option<&'static str>,
+    pub(crate) signed_by: Option<Arc<SignedBy>>,
     pub(crate) token_id: Option<Arc<str>>,
     pub(crate) session_id: Option<Arc<str>>,
     pub(crate) issued_at: Option<SystemTime>,
@@ -51,11 +49,8 @@ impl Registered {
         if let Some(issuer) = self.issuer {
             grant = grant.with_issuer(issuer);
         }
-        if let Some(id) = self.key_id {
-            grant = grant.with_key_id(id);
-        }
-        if let Some(name) = self.algorithm {
-            grant = grant.with_algorithm(name);
+        if let Some(signed_by) = self.signed_by {
+            grant = grant.with_signed_by(signed_by);
         }
         if let Some(id) = self.token_id {
             grant = grant.with_token_id(id);
@@ -125,8 +120,7 @@ impl Expectations {
         let registered = Registered {
             subject: self.subject(claims, found.subject)?,
             issuer,
-            key_id: None,
-            algorithm: None,
+            signed_by: None,
             token_id: text("jti", found.token_id)?.map(Arc::from),
             session_id: text("sid", found.session_id)?.map(Arc::from),
             issued_at: issued_at.and_then(NumericDate::time),
@@ -145,7 +139,7 @@ impl Expectations {
     }
 
     /// An empty name is nobody's: whoever writes it does not know whom.
-    fn subject(&self, claims: &Object<'_>, usual: Option<&Json<'_>>) -> Result<Arc<str>, Failure> {
+    fn subject(&self, claims: &Object<'_>, usual: Option<&Json<'_>>) -> Result<Box<str>, Failure> {
         let (name, value) = match self.subject_claim.as_deref() {
             None => ("sub", usual),
             Some(name) => (name, claims.get(name)),

@@ -22,6 +22,7 @@ use crate::base::clock::Clock;
 use crate::base::shown::{Shown, ShownList};
 use crate::claims::registered::{Expectations, Registered};
 use crate::claims::strict_json::{Json, Object};
+use crate::grant::SignedBy;
 use crate::presented::context::AuthContext;
 use crate::presented::credential::Credential;
 use crate::presented::proven_field::PROOF_SEPARATOR;
@@ -162,8 +163,8 @@ impl Inner {
                 header.algorithm.name()
             ))),
         };
-        let key_id = match verified {
-            Ok(key_id) => key_id,
+        let signed_by = match verified {
+            Ok(signed_by) => signed_by,
             Err(rejection) => {
                 let named = peek_issuer(&payload)?;
                 // A token of somebody else's was not for this key.
@@ -187,8 +188,7 @@ impl Inner {
             .expectations
             .check(&claims, trust.issuer.as_ref(), now)
             .map_err(|(code, detail)| Rejection::new(code).with_detail(detail))?;
-        registered.key_id = key_id;
-        registered.algorithm = Some(header.algorithm.name());
+        registered.signed_by = Some(signed_by);
         if let Some(possession) = &self.proof {
             let proven = Proven {
                 token,
@@ -236,7 +236,7 @@ impl Inner {
         }
     }
 
-    /// Verifies the signature; yields the id of the key, if it has one.
+    /// Verifies the signature; yields by what it was made.
     async fn verify(
         &self,
         cx: &AuthContext,
@@ -244,13 +244,13 @@ impl Inner {
         issuer: Option<String>,
         header: &JoseHeader<'_>,
         parts: &Parts<'_>,
-    ) -> Result<Option<Arc<str>>, Rejection> {
+    ) -> Result<Arc<SignedBy>, Rejection> {
         let signature = decode(parts.signature).ok_or("the signature is not Base64");
         let signature = signature.map_err(invalid)?;
         let (key_id, signed) = (header.key_id.as_deref(), parts.signed.as_bytes());
         let fixed = &trust.keys.fixed;
         if let Some(key) = fixed.verifying(header, signed, &signature) {
-            return Ok(key.shared_id());
+            return Ok(key.signed_by());
         }
         // A key without an id may be it, or not: the source may have the very one.
         let is_named = key_id.is_some() && fixed.fit(header.algorithm, key_id) == Fit::Exact;
@@ -276,7 +276,7 @@ impl Inner {
         let found = found.map_err(LookupError::into_rejection)?;
         found
             .verifying(header, signed, &signature)
-            .map(VerifyingKey::shared_id)
+            .map(VerifyingKey::signed_by)
             .ok_or_else(|| not_verified(&found, header))
     }
 

@@ -11,6 +11,7 @@ use jsonwebtoken::DecodingKey;
 use super::algorithm::{Algorithm, Family};
 use super::{backend, certificate, header};
 use crate::base::shown::Shown;
+use crate::grant::SignedBy;
 
 /// How many keys an error tells of.
 const MAX_SHOWN_KEYS: usize = 4;
@@ -124,7 +125,7 @@ impl fmt::Display for SkippedKey {
 #[derive(Clone)]
 pub struct VerifyingKey {
     algorithm: Algorithm,
-    id: Option<Arc<str>>,
+    signed_by: Arc<SignedBy>,
     key: Arc<DecodingKey>,
 }
 
@@ -223,7 +224,7 @@ impl VerifyingKey {
         if !header::is_key_id(id) {
             return Err(KeyError::KeyId);
         }
-        self.id = Some(id.into());
+        Arc::make_mut(&mut self.signed_by).key_id = Some(id.into());
         Ok(self)
     }
 
@@ -236,11 +237,12 @@ impl VerifyingKey {
     /// The id of the key.
     #[must_use]
     pub fn id(&self) -> Option<&str> {
-        self.id.as_deref()
+        self.signed_by.key_id.as_deref()
     }
 
-    pub(super) fn shared_id(&self) -> Option<Arc<str>> {
-        self.id.clone()
+    /// What a grant keeps of it.
+    pub(super) fn signed_by(&self) -> Arc<SignedBy> {
+        Arc::clone(&self.signed_by)
     }
 
     /// True when a token with this header may be tried with this key.
@@ -327,7 +329,10 @@ impl VerifyingKey {
     fn bound(algorithm: Algorithm, key: DecodingKey) -> Self {
         Self {
             algorithm,
-            id: None,
+            signed_by: Arc::new(SignedBy {
+                key_id: None,
+                algorithm: Some(algorithm.name()),
+            }),
             key: Arc::new(key),
         }
     }
@@ -337,7 +342,7 @@ impl fmt::Debug for VerifyingKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("VerifyingKey")
             .field("algorithm", &self.algorithm)
-            .field("id", &self.id)
+            .field("id", &self.id())
             .finish_non_exhaustive()
     }
 }

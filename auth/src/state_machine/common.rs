@@ -1,12 +1,13 @@
 //! What every stage does.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::messages::{Granted, Input, Output, Purpose, QueuedPacket, Reason};
 use super::revalidation::Revalidation;
 use super::stage::{Candidate, Stage, Trial};
+use crate::base::moment::Moment;
+use crate::base::queue::Queue;
 use crate::policy::settings::NamespacePolicy;
 use crate::presented::credential::Credential;
 use crate::rejection::code::{Code, Rejection};
@@ -16,9 +17,10 @@ use crate::subject::Subject;
 #[derive(Clone)]
 pub(super) struct Common<M, G, R> {
     pub(super) policy: Arc<NamespacePolicy>,
-    pub(super) outputs: VecDeque<Output<M, G, R>>,
+    pub(super) outputs: Queue<Output<M, G, R>>,
     /// Where the policy asks again about live sockets.
     pub(super) revalidation: Option<Box<Revalidation>>,
+    pub(super) first_connect: Moment,
     pub(super) epoch: u32,
     pub(super) notices: u32,
     /// By how many thousandths of itself the longest session is shortened.
@@ -32,7 +34,7 @@ impl<M: QueuedPacket, G, R: Reason> Common<M, G, R> {
         match stage {
             Stage::Outside(place) => self.outside_timers(now, place),
             Stage::Inside(term) => self.inside_timers(now, term),
-            Stage::New { .. } | Stage::Closed => stage,
+            Stage::New | Stage::Closed => stage,
         }
     }
 
@@ -44,11 +46,16 @@ impl<M: QueuedPacket, G, R: Reason> Common<M, G, R> {
         input: Input<M, G, R>,
     ) -> Stage<M> {
         match stage {
-            Stage::New { auth_by } => self.handle_new(now, auth_by, input),
+            Stage::New => self.handle_new(now, input),
             Stage::Outside(place) => self.handle_outside(now, place, input),
             Stage::Inside(term) => self.handle_inside(now, term, input),
             Stage::Closed => stage,
         }
+    }
+
+    /// The end of the patience with a client that is not in.
+    pub(super) fn auth_by(&self) -> Option<Instant> {
+        Instant::from(self.first_connect).checked_add(self.policy.deadline)
     }
 
     pub(super) fn emit(&mut self, output: Output<M, G, R>) {
@@ -100,7 +107,7 @@ impl<M: QueuedPacket, G, R: Reason> Common<M, G, R> {
             purpose,
         });
         let by = now.checked_add(self.policy.verify_timeout);
-        Trial { epoch, by }
+        Trial::new(epoch, by)
     }
 
     /// Asks connect middleware. What follows a verification has the epoch of the verification.
@@ -119,7 +126,7 @@ impl<M: QueuedPacket, G, R: Reason> Common<M, G, R> {
             expires_in: expires_in.flatten(),
         });
         let by = now.checked_add(self.policy.middleware_timeout);
-        Trial { epoch, by }
+        Trial::new(epoch, by)
     }
 
     pub(super) const fn new_epoch(&mut self) -> u32 {

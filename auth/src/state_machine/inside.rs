@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::common::{Common, left, refusal};
 use super::messages::{Change, Granted, Input, Output, Purpose, QueuedPacket, Reason};
 use super::stage::{Backlog, Candidate, Stage, Term, Trial, Who, Work, earlier, is_due};
+use crate::base::moment::Moment;
 use crate::policy::collected::Collected;
 use crate::policy::settings::OnExpiry;
 use crate::presented::credential::Credential;
@@ -122,7 +123,7 @@ impl<M: QueuedPacket, G, R: Reason> Common<M, G, R> {
 
     pub(super) fn inside_timers(&mut self, now: Instant, mut term: Term<M>) -> Stage<M> {
         let grace = self.policy.refresh_grace;
-        let expires_at = term.expires_at;
+        let expires_at = term.ends_at();
         let is_over = is_due(expires_at, now);
         let is_over_for_good = is_due(expires_at.and_then(|at| at.checked_add(grace)), now);
         match term.take_work() {
@@ -141,12 +142,12 @@ impl<M: QueuedPacket, G, R: Reason> Common<M, G, R> {
                 self.emit(Output::StepBack);
                 self.expire(now, term, ack)
             }
-            Work::Revalidating { trial } if is_due(trial.by, now) => {
+            Work::Revalidating { trial } if is_due(trial.by(), now) => {
                 self.cancel(trial);
                 self.wait_to_revalidate(now);
                 self.run_timers(now, term.into())
             }
-            Work::Refreshing { trial, ack } if is_due(trial.by, now) => {
+            Work::Refreshing { trial, ack } if is_due(trial.by(), now) => {
                 self.cancel(trial);
                 let rejection = Rejection::unavailable("the verification took too long");
                 let stage = self.refuse_renewal(term, ack, rejection.into(), false);
@@ -158,7 +159,7 @@ impl<M: QueuedPacket, G, R: Reason> Common<M, G, R> {
                 candidate,
                 follows,
                 ..
-            } if is_due(earlier(trial.by, candidate.expires_at), now) => {
+            } if is_due(earlier(trial.by(), candidate.expires_at), now) => {
                 self.cancel(trial);
                 let rejection = if is_due(candidate.expires_at, now) {
                     refusal(Code::TokenExpired)
@@ -168,7 +169,7 @@ impl<M: QueuedPacket, G, R: Reason> Common<M, G, R> {
                 let stage = self.stay_or_go(term, ack, rejection, follows, false);
                 self.run_timers(now, stage)
             }
-            Work::Downgrading { trial, .. } if is_due(trial.by, now) => {
+            Work::Downgrading { trial, .. } if is_due(trial.by(), now) => {
                 self.cancel(trial);
                 let rejection = Rejection::unavailable("connect middleware took too long");
                 self.put_out_inside(rejection.into(), None)
@@ -194,10 +195,14 @@ impl<M: QueuedPacket, G, R: Reason> Common<M, G, R> {
     }
 
     fn warn_if_due(&mut self, now: Instant, term: &mut Term<M>) {
-        if term.warn_at.take_if(|at| *at <= now).is_none() {
+        if term
+            .warn_at
+            .take_if(|at| Instant::from(*at) <= now)
+            .is_none()
+        {
             return;
         }
-        let left = left(now, term.expires_at).filter(|left| !left.is_zero());
+        let left = left(now, term.ends_at()).filter(|left| !left.is_zero());
         if let Some(expires_in) = left {
             self.emit(Output::TokenExpiring {
                 expires_in,
@@ -215,7 +220,7 @@ impl<M: QueuedPacket, G, R: Reason> Common<M, G, R> {
         failed_attempts: u32,
     ) -> Stage<M> {
         let least = self.policy.min_renewal_interval;
-        let is_too_soon = |last: Instant| now.saturating_duration_since(last) < least;
+        let is_too_soon = |last: Moment| now.saturating_duration_since(last.into()) < least;
         let refused = match presented {
             Collected::Credential(_) if failed_attempts >= self.policy.max_attempts => {
                 Code::TooManyAttempts.into()
@@ -224,7 +229,7 @@ impl<M: QueuedPacket, G, R: Reason> Common<M, G, R> {
                 Code::RateLimited.into()
             }
             Collected::Credential(credential) => {
-                term.renewed_at = Some(now);
+                term.renewed_at = Some(now.into());
                 let trial = self.verify(now, credential, term.who.subject());
                 return term.go_on_with(Work::Refreshing { trial, ack });
             }
@@ -359,7 +364,7 @@ impl<M: QueuedPacket, G, R: Reason> Common<M, G, R> {
     ) -> Stage<M> {
         let soon = now.checked_add(Duration::from_secs(1));
         let ends_as_well = term
-            .expires_at
+            .ends_at()
             .is_some_and(|at| soon.is_some_and(|soon| at < soon));
         if !ends_as_well {
             return term.go_on_with(work);
@@ -410,16 +415,16 @@ impl<M: QueuedPacket, G, R: Reason> Common<M, G, R> {
     }
 
     /// Sets the deadlines of a grant and says how long it holds.
-    fn hold_until(
+    pub(super) fn hold_until(
         &self,
         now: Instant,
         term: &mut Term<M>,
         expires_at: Option<Instant>,
     ) -> Option<Duration> {
         let left = left(now, expires_at);
-        term.expires_at = expires_at;
+        term.expires_at = expires_at.map(Moment::from);
         term.is_ending = false;
-        term.warn_at = self.notice_of(now, left);
+        term.warn_at = self.notice_of(now, left).map(Moment::from);
         left
     }
 
@@ -466,7 +471,8 @@ impl<M: QueuedPacket, G, R: Reason> Common<M, G, R> {
             return self.revalidation_failed(now, term, refusal(Code::IdentityMismatch));
         }
         let ends_at = candidate.expires_at;
-        let is_sooner = ends_at.is_some_and(|at| term.expires_at.is_none_or(|known| at < known));
+        let is_sooner =
+            ends_at.is_some_and(|at| term.expires_at.is_none_or(|known| Moment::from(at) < known));
         let is_ending = term.is_ending;
         if is_sooner || !is_ending {
             self.hold_until(now, &mut term, ends_at);
@@ -475,7 +481,7 @@ impl<M: QueuedPacket, G, R: Reason> Common<M, G, R> {
         self.wait_to_revalidate(now);
         self.emit(Output::ReplaceGrant {
             grant,
-            expires_in: left(now, term.expires_at),
+            expires_in: left(now, term.ends_at()),
         });
         term.into()
     }
@@ -521,10 +527,10 @@ impl<M: QueuedPacket, G, R: Reason> Common<M, G, R> {
         if !has_grant || matches!(work, Work::Downgrading { .. }) {
             return;
         }
-        let Some(at) = earlier(term.expires_at, now.checked_add(margin)) else {
+        let Some(at) = earlier(term.ends_at(), now.checked_add(margin)) else {
             return;
         };
-        term.expires_at = Some(at);
+        term.expires_at = Some(at.into());
         term.is_ending = true;
         term.warn_at = None;
         self.emit(Output::TokenExpiring {

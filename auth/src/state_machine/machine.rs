@@ -1,6 +1,5 @@
 //! The machine as its caller sees it.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
@@ -8,7 +7,8 @@ use std::time::Instant;
 use super::common::Common;
 use super::messages::{Input, Output, QueuedPacket, Reason};
 use super::revalidation::Revalidation;
-use super::stage::{Stage, Term, Work, earlier, is_due};
+use super::stage::{Stage, Work, earlier, is_due};
+use crate::base::queue::Queue;
 use crate::policy::settings::NamespacePolicy;
 use crate::presented::credential::Credential;
 use crate::rejection::code::Rejection;
@@ -111,15 +111,14 @@ impl<M: QueuedPacket, G, R: Reason> AuthMachine<M, G, R> {
     #[must_use]
     pub fn new(policy: Arc<NamespacePolicy>, has_guests: bool, first_connect: Instant) -> Self {
         Self {
-            stage: Stage::New {
-                auth_by: first_connect.checked_add(policy.deadline),
-            },
+            stage: Stage::New,
             common: Common {
                 revalidation: policy
                     .revalidate_every
                     .map(|every| Box::new(Revalidation::new(every))),
                 policy,
-                outputs: VecDeque::new(),
+                outputs: Queue::new(),
+                first_connect: first_connect.into(),
                 epoch: 0,
                 notices: 0,
                 spread_permille: 0,
@@ -164,7 +163,7 @@ impl<M: QueuedPacket, G, R: Reason> AuthMachine<M, G, R> {
         let next = self.common.outputs.pop_front();
         if next.is_none() && self.stage.trial().is_none() {
             // Most machines are at rest most of the time, and there is one for every socket.
-            self.common.outputs = VecDeque::new();
+            self.common.outputs.release();
         }
         next
     }
@@ -173,14 +172,15 @@ impl<M: QueuedPacket, G, R: Reason> AuthMachine<M, G, R> {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         match &self.stage {
-            Stage::New { .. } | Stage::Closed => None,
-            Stage::Outside(place) => place.deadline(),
+            Stage::New | Stage::Closed => None,
+            Stage::Outside(place) => place.deadline(|| self.common.auth_by()),
             Stage::Inside(term) => {
                 let at = term.deadline(self.common.policy.refresh_grace);
-                match term.work {
+                match term.work() {
                     Work::Idle => {
                         let revalidation = self.common.revalidation.as_ref();
-                        earlier(at, revalidation.and_then(|of| of.deadline()))
+                        let again_at = revalidation.and_then(|of| of.deadline());
+                        earlier(at, again_at)
                     }
                     _ => at,
                 }
@@ -196,11 +196,17 @@ impl<M: QueuedPacket, G, R: Reason> AuthMachine<M, G, R> {
 
     /// True when packets of the client need not pass through the machine: it is in, and who it is is settled.
     #[must_use]
-    pub const fn delivers_at_once(&self) -> bool {
+    pub fn delivers_at_once(&self) -> bool {
         match &self.stage {
-            Stage::Inside(Term { work, .. }) => !matches!(work, Work::Downgrading { .. }),
+            Stage::Inside(term) => !matches!(term.work(), Work::Downgrading { .. }),
             _ => false,
         }
+    }
+
+    /// When the connection first asked for the namespace, as [`new`](Self::new) was told.
+    #[must_use]
+    pub fn first_connect(&self) -> Instant {
+        self.common.first_connect.into()
     }
 
     /// The credential of the active grant, where the policy [asks again](NamespacePolicy::revalidate_every).
@@ -223,7 +229,7 @@ impl<M: QueuedPacket, G, R: Reason> AuthMachine<M, G, R> {
 
     #[cfg(test)]
     pub(super) fn buffered_capacity(&self) -> usize {
-        self.stage.queue_capacity() + self.common.outputs.capacity()
+        self.stage.queue_capacity() + usize::from(self.common.outputs.has_memory())
     }
 
     #[cfg(test)]
@@ -241,7 +247,7 @@ impl<M: QueuedPacket, G, R: Reason> AuthMachine<M, G, R> {
     }
 
     #[cfg(test)]
-    pub(super) const fn state(&self) -> &'static str {
+    pub(super) fn state(&self) -> &'static str {
         self.stage.name()
     }
 }

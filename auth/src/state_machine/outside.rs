@@ -2,26 +2,21 @@
 
 use std::time::Instant;
 
-use super::common::{Common, left, refusal};
+use super::common::{Common, refusal};
 use super::messages::{Answer, Input, Output, QueuedPacket, Reason};
 use super::stage::{
-    Attempt, Backlog, Candidate, Door, Outside, Stage, Step, Term, Told, Who, Work, earlier, is_due,
+    Attempt, Backlog, Candidate, Door, Outside, Stage, Step, Term, Told, Who, earlier, is_due,
 };
 use crate::policy::collected::Collected;
 use crate::rejection::code::{Code, Rejection};
 
 impl<M: QueuedPacket, G, R: Reason> Common<M, G, R> {
-    pub(super) fn handle_new(
-        &mut self,
-        now: Instant,
-        auth_by: Option<Instant>,
-        input: Input<M, G, R>,
-    ) -> Stage<M> {
+    pub(super) fn handle_new(&mut self, now: Instant, input: Input<M, G, R>) -> Stage<M> {
         match input {
             Input::Connect {
                 presented,
                 failed_attempts,
-            } => self.on_connect(now, auth_by, presented, failed_attempts),
+            } => self.on_connect(now, presented, failed_attempts),
             Input::ConnectGranted {
                 granted,
                 credential,
@@ -35,20 +30,14 @@ impl<M: QueuedPacket, G, R: Reason> Common<M, G, R> {
                 }
             }
             Input::Left => Stage::Closed,
-            _ => Stage::New { auth_by },
+            _ => Stage::New,
         }
     }
 
-    fn on_connect(
-        &mut self,
-        now: Instant,
-        auth_by: Option<Instant>,
-        presented: Collected,
-        failed_attempts: u32,
-    ) -> Stage<M> {
+    fn on_connect(&mut self, now: Instant, presented: Collected, failed_attempts: u32) -> Stage<M> {
         if self.policy.mode.waits_for_event(&presented) {
             self.emit(Output::AcceptConnect);
-            return Outside::at(Door::TwoRoundTrips { auth_by }).into();
+            return Outside::at(Door::TwoRoundTrips).into();
         }
         match presented {
             Collected::Credential(_) if failed_attempts >= self.policy.max_attempts => {
@@ -77,7 +66,7 @@ impl<M: QueuedPacket, G, R: Reason> Common<M, G, R> {
     pub(super) fn handle_outside(
         &mut self,
         now: Instant,
-        mut place: Outside<M>,
+        mut place: Box<Outside<M>>,
         input: Input<M, G, R>,
     ) -> Stage<M> {
         match (input, place.take_step()) {
@@ -89,10 +78,10 @@ impl<M: QueuedPacket, G, R: Reason> Common<M, G, R> {
                 },
                 step,
             ) => match (place.door, step) {
-                (Door::TwoRoundTrips { .. }, Step::Waiting { .. }) => {
+                (Door::TwoRoundTrips, Step::Waiting { .. }) => {
                     self.authenticate(now, place, presented, ack, failed_attempts)
                 }
-                (Door::TwoRoundTrips { .. }, step) => {
+                (Door::TwoRoundTrips, step) => {
                     self.unauthorized(refusal(Code::AuthInProgress), ack);
                     place.step = step;
                     self.count_empty(place)
@@ -136,7 +125,7 @@ impl<M: QueuedPacket, G, R: Reason> Common<M, G, R> {
                     (Ok(()), door) => self.enter(now, door, attempt, candidate),
                     // The credential was good, so nothing is counted.
                     (Err(rejection), Door::Handshake) => self.refuse_connect(rejection),
-                    (Err(rejection), Door::TwoRoundTrips { .. }) => {
+                    (Err(rejection), Door::TwoRoundTrips) => {
                         let ack = attempt.ack;
                         self.refuse_candidate(now, place, ack, rejection, candidate.is_none())
                     }
@@ -161,9 +150,9 @@ impl<M: QueuedPacket, G, R: Reason> Common<M, G, R> {
         }
     }
 
-    pub(super) fn outside_timers(&mut self, now: Instant, mut place: Outside<M>) -> Stage<M> {
+    pub(super) fn outside_timers(&mut self, now: Instant, mut place: Box<Outside<M>>) -> Stage<M> {
         let stage = match place.take_step() {
-            Step::Verifying(attempt) if is_due(attempt.trial.by, now) => {
+            Step::Verifying(attempt) if is_due(attempt.trial.by(), now) => {
                 self.cancel(attempt.trial);
                 let rejection = Rejection::unavailable("the verification took too long");
                 self.turn_away(now, place, attempt.ack, rejection.into())
@@ -173,7 +162,7 @@ impl<M: QueuedPacket, G, R: Reason> Common<M, G, R> {
                 let rejection = refusal(Code::TokenExpired);
                 self.step_back(now, place, attempt.ack, rejection)
             }
-            Step::Asking(attempt, _) if is_due(attempt.trial.by, now) => {
+            Step::Asking(attempt, _) if is_due(attempt.trial.by(), now) => {
                 self.cancel(attempt.trial);
                 let rejection = Rejection::unavailable("connect middleware took too long");
                 self.step_back(now, place, attempt.ack, rejection.into())
@@ -181,28 +170,19 @@ impl<M: QueuedPacket, G, R: Reason> Common<M, G, R> {
             step => place.go_to(step),
         };
         match &stage {
-            Stage::Outside(Outside {
-                door,
-                step: Step::Waiting { told },
-                ..
-            }) => {
-                let (auth_by, told) = (door.auth_by(), *told);
-                self.waiting_timers(now, auth_by, told).unwrap_or(stage)
-            }
+            Stage::Outside(place) => match place.step {
+                Step::Waiting { told } => self.waiting_timers(now, told).unwrap_or(stage),
+                Step::Verifying(_) | Step::Asking(..) => stage,
+            },
             _ => stage,
         }
     }
 
-    fn waiting_timers(
-        &mut self,
-        now: Instant,
-        auth_by: Option<Instant>,
-        told: Option<Told>,
-    ) -> Option<Stage<M>> {
+    fn waiting_timers(&mut self, now: Instant, told: Option<Told>) -> Option<Stage<M>> {
         if is_due(told.and_then(|told| told.close_at), now) {
             return Some(self.disconnect());
         }
-        if !is_due(auth_by, now) {
+        if !is_due(self.auth_by(), now) {
             return None;
         }
         // One `unauthorized` is enough when another one was sent just before.
@@ -216,7 +196,7 @@ impl<M: QueuedPacket, G, R: Reason> Common<M, G, R> {
     fn authenticate(
         &mut self,
         now: Instant,
-        mut place: Outside<M>,
+        mut place: Box<Outside<M>>,
         presented: Collected,
         ack: Option<u64>,
         failed_attempts: u32,
@@ -243,7 +223,7 @@ impl<M: QueuedPacket, G, R: Reason> Common<M, G, R> {
     }
 
     /// Keeps a packet for when the client is in, if that is being decided.
-    fn hold(&mut self, mut place: Outside<M>, packet: M) -> Stage<M> {
+    fn hold(&mut self, mut place: Box<Outside<M>>, packet: M) -> Stage<M> {
         match (place.door, &mut place.step) {
             (Door::Handshake, step) => self.violation(step),
             (_, Step::Waiting { .. }) => self.ignore(place),
@@ -258,7 +238,7 @@ impl<M: QueuedPacket, G, R: Reason> Common<M, G, R> {
 
     /// Drops a packet. A client that comes back sends whatever was emitted meanwhile before it can know that it has to
     /// authenticate first, so there may be many.
-    fn ignore(&mut self, mut place: Outside<M>) -> Stage<M> {
+    fn ignore(&mut self, mut place: Box<Outside<M>>) -> Stage<M> {
         place.ignored_packets = place.ignored_packets.saturating_add(1);
         if place.ignored_packets <= self.policy.max_ignored_packets {
             return place.into();
@@ -268,7 +248,7 @@ impl<M: QueuedPacket, G, R: Reason> Common<M, G, R> {
 
     /// Counts an attempt that presents nothing to judge. Each is answered and may ask the application, and no client has a
     /// reason for many.
-    fn count_empty(&mut self, mut place: Outside<M>) -> Stage<M> {
+    fn count_empty(&mut self, mut place: Box<Outside<M>>) -> Stage<M> {
         place.empty_attempts = place.empty_attempts.saturating_add(1);
         if place.empty_attempts <= self.policy.max_empty_attempts {
             return place.into();
@@ -297,21 +277,15 @@ impl<M: QueuedPacket, G, R: Reason> Common<M, G, R> {
             }
             None => Who::Guest { was: None },
         };
-        let expires_in = left(now, expires_at);
+        let mut term = Term::of(who);
+        let expires_in = self.hold_until(now, &mut term, expires_at);
         let answer = match door {
             Door::Handshake => Answer::Connect,
-            Door::TwoRoundTrips { .. } => Answer::Authenticated { ack: attempt.ack },
+            Door::TwoRoundTrips => Answer::Authenticated { ack: attempt.ack },
         };
         self.emit(Output::Enter { answer, expires_in });
         self.deliver_all(attempt.backlog);
-        Stage::Inside(Term {
-            who,
-            expires_at,
-            is_ending: false,
-            warn_at: self.notice_of(now, expires_in),
-            renewed_at: None,
-            work: Work::Idle,
-        })
+        term.into()
     }
 
     pub(super) fn deliver_all(&mut self, backlog: Backlog<M>) {
@@ -324,7 +298,7 @@ impl<M: QueuedPacket, G, R: Reason> Common<M, G, R> {
     fn refuse_candidate(
         &mut self,
         now: Instant,
-        place: Outside<M>,
+        place: Box<Outside<M>>,
         ack: Option<u64>,
         rejection: R,
         is_guest: bool,
@@ -343,11 +317,11 @@ impl<M: QueuedPacket, G, R: Reason> Common<M, G, R> {
     fn step_back(
         &mut self,
         now: Instant,
-        place: Outside<M>,
+        place: Box<Outside<M>>,
         ack: Option<u64>,
         rejection: R,
     ) -> Stage<M> {
-        if matches!(place.door, Door::TwoRoundTrips { .. }) {
+        if matches!(place.door, Door::TwoRoundTrips) {
             self.emit(Output::StepBack);
         }
         self.turn_away(now, place, ack, rejection)
@@ -358,14 +332,14 @@ impl<M: QueuedPacket, G, R: Reason> Common<M, G, R> {
     fn turn_away(
         &mut self,
         now: Instant,
-        place: Outside<M>,
+        place: Box<Outside<M>>,
         ack: Option<u64>,
         rejection: R,
     ) -> Stage<M> {
         self.forget_candidate();
         match place.door {
             Door::Handshake => self.refuse_connect(rejection),
-            Door::TwoRoundTrips { .. } => {
+            Door::TwoRoundTrips => {
                 let step = self.tell_and_wait(now, rejection, ack);
                 place.go_to(step)
             }

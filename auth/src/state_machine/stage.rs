@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::messages::{Change, QueuedPacket};
+use crate::base::moment::Moment;
 use crate::policy::settings::NamespacePolicy;
 use crate::subject::Subject;
 
@@ -12,12 +13,11 @@ use crate::subject::Subject;
 #[cfg_attr(test, derive(Hash))]
 pub(super) enum Stage<M> {
     /// Before CONNECT.
-    New {
-        /// The end of the patience with a client that is not in, counted from its first CONNECT.
-        auth_by: Option<Instant>,
-    },
+    New,
     /// Not in the namespace: nobody may send to it, and nothing of it reaches the application.
-    Outside(Outside<M>),
+    ///
+    /// In a box: a machine is here for a moment, and its place is kept as long as the socket is there.
+    Outside(Box<Outside<M>>),
     /// In the namespace.
     Inside(Term<M>),
     Closed,
@@ -39,7 +39,7 @@ pub(super) enum Door {
     /// The CONNECT is not answered yet; nobody waits for a credential here.
     Handshake,
     /// The CONNECT is answered, and an event is to bring the credential.
-    TwoRoundTrips { auth_by: Option<Instant> },
+    TwoRoundTrips,
 }
 
 #[derive(Clone)]
@@ -67,7 +67,18 @@ pub(super) struct Told {
 #[cfg_attr(test, derive(Hash))]
 pub(super) struct Trial {
     pub(super) epoch: u32,
-    pub(super) by: Option<Instant>,
+    by: Option<Moment>,
+}
+
+impl Trial {
+    pub(super) fn new(epoch: u32, by: Option<Instant>) -> Self {
+        let by = by.map(Moment::from);
+        Self { epoch, by }
+    }
+
+    pub(super) fn by(self) -> Option<Instant> {
+        self.by.map(Instant::from)
+    }
 }
 
 #[derive(Clone)]
@@ -91,12 +102,13 @@ pub(super) struct Candidate {
 #[cfg_attr(test, derive(Hash))]
 pub(super) struct Term<M> {
     pub(super) who: Who,
-    pub(super) expires_at: Option<Instant>,
+    pub(super) expires_at: Option<Moment>,
+    pub(super) warn_at: Option<Moment>,
+    pub(super) renewed_at: Option<Moment>,
+    /// `None` while it is [`Work::Idle`], as nearly always.
+    work: Option<Box<Work<M>>>,
     /// The server has said when it ends. Nothing but a newer credential puts that off.
     pub(super) is_ending: bool,
-    pub(super) warn_at: Option<Instant>,
-    pub(super) renewed_at: Option<Instant>,
-    pub(super) work: Work<M>,
 }
 
 #[derive(Clone)]
@@ -149,25 +161,25 @@ pub(super) struct Backlog<M> {
 
 impl<M> Stage<M> {
     /// What is under way.
-    pub(super) const fn trial(&self) -> Option<Trial> {
+    pub(super) fn trial(&self) -> Option<Trial> {
         match self {
-            Self::New { .. } | Self::Closed => None,
+            Self::New | Self::Closed => None,
             Self::Outside(place) => place.step.trial(),
-            Self::Inside(term) => term.work.trial(),
+            Self::Inside(term) => term.work().trial(),
         }
     }
 
-    const fn backlog(&self) -> Option<&Backlog<M>> {
+    fn backlog(&self) -> Option<&Backlog<M>> {
         match self {
-            Self::Outside(Outside {
-                step: Step::Verifying(attempt) | Step::Asking(attempt, _),
-                ..
-            }) => Some(&attempt.backlog),
-            Self::Inside(Term {
-                work: Work::Downgrading { backlog, .. },
-                ..
-            }) => Some(backlog),
-            _ => None,
+            Self::New | Self::Closed => None,
+            Self::Outside(place) => match &place.step {
+                Step::Waiting { .. } => None,
+                Step::Verifying(attempt) | Step::Asking(attempt, _) => Some(&attempt.backlog),
+            },
+            Self::Inside(term) => match term.work() {
+                Work::Downgrading { backlog, .. } => Some(backlog),
+                _ => None,
+            },
         }
     }
 
@@ -176,20 +188,20 @@ impl<M> Stage<M> {
         self.backlog().map_or(0, |backlog| backlog.packets.len())
     }
 
-    pub(super) const fn name(&self) -> &'static str {
+    pub(super) fn name(&self) -> &'static str {
         match self {
-            Self::New { .. } => "new",
+            Self::New => "new",
             Self::Closed => "closed",
             Self::Outside(place) => match (place.door, &place.step) {
                 (Door::Handshake, Step::Waiting { .. } | Step::Verifying(_)) => {
                     "connect: verifying"
                 }
                 (Door::Handshake, Step::Asking(..)) => "connect: asking",
-                (Door::TwoRoundTrips { .. }, Step::Waiting { .. }) => "outside: waiting",
-                (Door::TwoRoundTrips { .. }, Step::Verifying(_)) => "outside: verifying",
-                (Door::TwoRoundTrips { .. }, Step::Asking(..)) => "outside: asking",
+                (Door::TwoRoundTrips, Step::Waiting { .. }) => "outside: waiting",
+                (Door::TwoRoundTrips, Step::Verifying(_)) => "outside: verifying",
+                (Door::TwoRoundTrips, Step::Asking(..)) => "outside: asking",
             },
-            Self::Inside(term) => match term.work {
+            Self::Inside(term) => match term.work() {
                 Work::Idle => "inside",
                 Work::Refreshing { .. } => "inside: refreshing",
                 Work::Asking { .. } => "inside: asking",
@@ -206,8 +218,8 @@ impl<M> Stage<M> {
     }
 }
 
-impl<M> From<Outside<M>> for Stage<M> {
-    fn from(place: Outside<M>) -> Self {
+impl<M> From<Box<Outside<M>>> for Stage<M> {
+    fn from(place: Box<Outside<M>>) -> Self {
         Self::Outside(place)
     }
 }
@@ -220,45 +232,36 @@ impl<M> From<Term<M>> for Stage<M> {
 
 impl<M> Outside<M> {
     /// Somebody new at a door.
-    pub(super) const fn at(door: Door) -> Self {
-        Self {
+    pub(super) fn at(door: Door) -> Box<Self> {
+        Box::new(Self {
             door,
             ignored_packets: 0,
             empty_attempts: 0,
             step: Step::Waiting { told: None },
-        }
+        })
     }
 
     pub(super) const fn take_step(&mut self) -> Step<M> {
         std::mem::replace(&mut self.step, Step::Waiting { told: None })
     }
 
-    pub(super) fn go_to(self, step: Step<M>) -> Stage<M> {
-        Stage::Outside(Self { step, ..self })
+    pub(super) fn go_to(mut self: Box<Self>, step: Step<M>) -> Stage<M> {
+        self.step = step;
+        Stage::Outside(self)
     }
 
-    pub(super) fn deadline(&self) -> Option<Instant> {
+    /// `auth_by` is the end of the patience with a client that is not in, counted from its first CONNECT.
+    pub(super) fn deadline(&self, auth_by: impl FnOnce() -> Option<Instant>) -> Option<Instant> {
         match &self.step {
             Step::Waiting { told } => {
                 let close_at = told.and_then(|told| told.close_at);
-                earlier(self.door.auth_by(), close_at)
+                earlier(auth_by(), close_at)
             }
-            Step::Verifying(attempt) => attempt.trial.by,
+            Step::Verifying(attempt) => attempt.trial.by(),
             Step::Asking(attempt, candidate) => earlier(
-                attempt.trial.by,
-                candidate
-                    .as_ref()
-                    .and_then(|candidate| candidate.expires_at),
+                attempt.trial.by(),
+                candidate.as_ref().and_then(|of| of.expires_at),
             ),
-        }
-    }
-}
-
-impl Door {
-    pub(super) const fn auth_by(self) -> Option<Instant> {
-        match self {
-            Self::Handshake => None,
-            Self::TwoRoundTrips { auth_by } => auth_by,
         }
     }
 }
@@ -283,25 +286,48 @@ impl<M> Attempt<M> {
 }
 
 impl<M> Term<M> {
-    pub(super) const fn take_work(&mut self) -> Work<M> {
-        std::mem::replace(&mut self.work, Work::Idle)
+    /// The term of whom was let in just now.
+    pub(super) const fn of(who: Who) -> Self {
+        Self {
+            who,
+            expires_at: None,
+            warn_at: None,
+            renewed_at: None,
+            work: None,
+            is_ending: false,
+        }
     }
 
-    pub(super) fn go_on_with(self, work: Work<M>) -> Stage<M> {
-        Stage::Inside(Self { work, ..self })
+    pub(super) fn work(&self) -> &Work<M> {
+        self.work.as_deref().unwrap_or(&Work::Idle)
+    }
+
+    pub(super) fn take_work(&mut self) -> Work<M> {
+        self.work.take().map_or(Work::Idle, |work| *work)
+    }
+
+    pub(super) fn go_on_with(mut self, work: Work<M>) -> Stage<M> {
+        self.work = match work {
+            Work::Idle => None,
+            work => Some(Box::new(work)),
+        };
+        Stage::Inside(self)
+    }
+
+    pub(super) fn ends_at(&self) -> Option<Instant> {
+        self.expires_at.map(Instant::from)
     }
 
     /// `grace` is how long a renewal may outlast the grant.
     pub(super) fn deadline(&self, grace: Duration) -> Option<Instant> {
-        let at = earlier(self.warn_at, self.work.deadline());
+        let (work, ends_at) = (self.work(), self.ends_at());
+        let at = earlier(self.warn_at.map(Instant::from), work.deadline());
         earlier(
             at,
-            match self.work {
-                Work::Idle | Work::Revalidating { .. } | Work::Downgrading { .. } => {
-                    self.expires_at
-                }
+            match work {
+                Work::Idle | Work::Revalidating { .. } | Work::Downgrading { .. } => ends_at,
                 Work::Refreshing { .. } | Work::Asking { .. } => {
-                    self.expires_at.and_then(|at| at.checked_add(grace))
+                    ends_at.and_then(|at| at.checked_add(grace))
                 }
             },
         )
@@ -310,7 +336,7 @@ impl<M> Term<M> {
 
 impl<M> Work<M> {
     fn deadline(&self) -> Option<Instant> {
-        let by = self.trial().and_then(|trial| trial.by);
+        let by = self.trial().and_then(Trial::by);
         match self {
             Self::Asking { candidate, .. } => earlier(by, candidate.expires_at),
             _ => by,

@@ -581,7 +581,7 @@ fn the_longest_sessions_end_spread_over_a_twentieth() {
 
 #[test]
 fn a_machine_at_rest_is_small_and_owns_nothing_but_itself() {
-    assert!(size_of::<AuthMachine<Box<[u8]>, Arc<u8>>>() <= 216);
+    assert!(size_of::<AuthMachine<Box<[u8]>, Arc<u8>>>() <= 104);
     for state in ["outside: waiting", "inside", "closed"] {
         let bench = Bench::at(state);
         assert_eq!(bench.machine.buffered_capacity(), 0, "{state}");

@@ -16,6 +16,11 @@ pub(crate) fn start() -> (SocketAddr, Count) {
 }
 
 async fn serve(listener: tokio::net::TcpListener) {
+    server().serve(listener).await.unwrap();
+}
+
+/// The same server, for whoever serves it in another way.
+pub(crate) fn server() -> SocketIo {
     let io = SocketIo::new();
     io.namespace("/")
         .on("relay", |socket, args: OwnedArgs| async move {
@@ -30,5 +35,5 @@ async fn serve(listener: tokio::net::TcpListener) {
         })
         .open()
         .unwrap();
-    io.serve(listener).await.unwrap();
+    io
 }

@@ -5,17 +5,22 @@
 //! Leaving removes the entry, so a closed session keeps no memory waiting for a timer.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::time::Instant;
 
-/// Names one entry; opaque to its holder.
+use crate::moment::Moment;
+
+/// Names one entry; opaque to its holder. Packed, for there are two of each session, one in a table with empty places.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(Rust, packed(4))]
 pub(crate) struct DeadlineKey {
-    at: Instant,
-    serial: u64,
+    at: Moment,
+    /// Which of those at the same moment.
+    serial: u32,
 }
 
 impl DeadlineKey {
-    pub(crate) fn at(self) -> Instant {
+    pub(crate) fn at(self) -> Moment {
         self.at
     }
 }
@@ -23,9 +28,9 @@ impl DeadlineKey {
 #[derive(Debug)]
 pub(crate) struct Deadlines<T> {
     entries: BTreeMap<DeadlineKey, T>,
-    next_serial: u64,
+    next_serial: u32,
     /// When the timer rings.
-    alarm: Option<Instant>,
+    alarm: Option<Moment>,
 }
 
 impl<T> Deadlines<T> {
@@ -38,18 +43,25 @@ impl<T> Deadlines<T> {
     }
 
     /// Enters `item` at `at`. The second value is true when the timer has to ring earlier than it would.
-    pub(crate) fn insert(&mut self, at: Instant, item: T) -> (DeadlineKey, bool) {
-        let key = DeadlineKey {
-            at,
-            serial: self.next_serial,
-        };
-        self.next_serial = self.next_serial.wrapping_add(1);
+    pub(crate) fn insert(&mut self, at: Moment, item: T) -> (DeadlineKey, bool) {
         let is_before_alarm = self.alarm.is_none_or(|alarm| at < alarm);
         if is_before_alarm {
             self.alarm = Some(at);
         }
-        self.entries.insert(key, item);
-        (key, is_before_alarm)
+        (self.enter(at, item), is_before_alarm)
+    }
+
+    fn enter(&mut self, at: Moment, item: T) -> DeadlineKey {
+        loop {
+            let serial = self.next_serial;
+            self.next_serial = serial.wrapping_add(1);
+            let key = DeadlineKey { at, serial };
+            // It is free, unless an entry is left of when the serials were last here.
+            if let Entry::Vacant(place) = self.entries.entry(key) {
+                place.insert(item);
+                return key;
+            }
+        }
     }
 
     pub(crate) fn remove(&mut self, key: DeadlineKey) -> Option<T> {
@@ -59,14 +71,14 @@ impl<T> Deadlines<T> {
     /// Sets the timer; when it has to ring. It is not put off when the entry it was set for leaves: where sessions come
     /// and go, each would be the earliest in turn.
     pub(crate) fn set_alarm(&mut self) -> Option<Instant> {
-        self.alarm = self.entries.first_key_value().map(|(key, _)| key.at);
-        self.alarm
+        self.alarm = self.entries.first_key_value().map(|(key, _)| key.at());
+        self.alarm.map(Instant::from)
     }
 
     /// The earliest entry that is due at `now`, removed.
     pub(crate) fn pop_due(&mut self, now: Instant) -> Option<T> {
         let first = self.entries.first_entry()?;
-        (first.key().at <= now).then(|| first.remove())
+        (Instant::from(first.key().at()) <= now).then(|| first.remove())
     }
 }
 
@@ -84,11 +96,11 @@ mod tests {
         let start = Instant::now();
         let at = |ms| start + Duration::from_millis(ms);
         let mut deadlines = Deadlines::new();
-        let (_, rings_earlier) = deadlines.insert(at(20), "b");
+        let (_, rings_earlier) = deadlines.insert(at(20).into(), "b");
         assert!(rings_earlier);
-        let (gone, rings_earlier) = deadlines.insert(at(20), "gone");
+        let (gone, rings_earlier) = deadlines.insert(at(20).into(), "gone");
         assert!(!rings_earlier, "equal is not earlier");
-        let (_, rings_earlier) = deadlines.insert(at(10), "a");
+        let (_, rings_earlier) = deadlines.insert(at(10).into(), "a");
         assert!(rings_earlier);
         assert_eq!(deadlines.remove(gone), Some("gone"));
         assert_eq!(deadlines.remove(gone), None);
@@ -105,17 +117,39 @@ mod tests {
         clippy::disallowed_methods,
         reason = "a starting point for virtual time"
     )]
+    fn no_entry_takes_the_place_of_another_when_the_serials_begin_anew() {
+        let now = Instant::now();
+        let mut deadlines = Deadlines::new();
+        let (first, _) = deadlines.insert(now.into(), "first");
+        deadlines.next_serial = u32::MAX;
+        let (last, _) = deadlines.insert(now.into(), "last");
+        let (next, _) = deadlines.insert(now.into(), "next");
+        assert_eq!(deadlines.remove(first), Some("first"));
+        assert_eq!(deadlines.remove(next), Some("next"));
+        assert_eq!(deadlines.remove(last), Some("last"));
+    }
+
+    #[test]
+    fn a_session_has_a_key_in_twelve_bytes() {
+        assert_eq!(size_of::<Option<DeadlineKey>>(), 12);
+    }
+
+    #[test]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a starting point for virtual time"
+    )]
     fn the_timer_is_moved_only_to_ring_earlier() {
         let start = Instant::now();
         let at = |ms| start + Duration::from_millis(ms);
         let mut deadlines = Deadlines::new();
-        let (first, _) = deadlines.insert(at(10), ());
+        let (first, _) = deadlines.insert(at(10).into(), ());
         deadlines.remove(first);
-        let (_, rings_earlier) = deadlines.insert(at(11), ());
+        let (_, rings_earlier) = deadlines.insert(at(11).into(), ());
         assert!(!rings_earlier, "it rings at 10, for nobody");
         assert_eq!(deadlines.pop_due(at(10)), None);
         assert_eq!(deadlines.set_alarm(), Some(at(11)));
-        let (_, rings_earlier) = deadlines.insert(at(10), ());
+        let (_, rings_earlier) = deadlines.insert(at(10).into(), ());
         assert!(rings_earlier);
     }
 }

@@ -24,6 +24,9 @@ const JOINED_MAX_BYTES: usize = 64 * 1024;
 /// Messages shared with others are copied up to this size, and kept shared beyond.
 const FLATTEN_MAX_BYTES: usize = 4096;
 
+/// The data of a WebSocket control frame has no more (RFC 6455 §5.5).
+const CONTROL_MAX_BYTES: usize = 125;
+
 /// Which control packets wait in the reserved lane. Each kind needs at most one place: a second pong to a
 /// client that has not read the first tells it nothing new.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -80,13 +83,40 @@ struct Item {
     key: Option<ConflationKey>,
 }
 
+/// The data of a WebSocket control frame.
+#[derive(Debug)]
+#[cfg_attr(any(test, feature = "fuzzing"), derive(Clone))]
+struct PongData {
+    bytes: [u8; CONTROL_MAX_BYTES],
+    length: u8,
+}
+
+impl PongData {
+    /// What is longer than the data of a control frame can be is cut off.
+    fn of(data: &[u8]) -> Self {
+        let mut bytes = [0; CONTROL_MAX_BYTES];
+        let mut length = 0;
+        for (place, byte) in bytes.iter_mut().zip(data) {
+            *place = *byte;
+            length += 1;
+        }
+        Self { bytes, length }
+    }
+
+    fn append_frame(&self, out: &mut Vec<u8>) {
+        let data = self.bytes.iter().take(usize::from(self.length));
+        out.extend_from_slice(&[0x8a, self.length]);
+        out.extend(data);
+    }
+}
+
 /// The outgoing queue of one session.
 #[derive(Debug)]
 #[cfg_attr(any(test, feature = "fuzzing"), derive(Clone))]
 pub(crate) struct Outbox {
     chunks: Chunks,
     /// The last WebSocket ping's data, waiting to be echoed.
-    websocket_pong: Option<Box<[u8]>>,
+    websocket_pong: Option<Box<PongData>>,
     /// Bytes in `chunks`.
     queued: usize,
     /// Bytes taken by the writer and not yet written.
@@ -226,12 +256,13 @@ impl Outbox {
 
     /// A WebSocket ping is to be echoed (RFC 6455 §5.5.3: answering the latest is enough).
     pub(crate) fn push_websocket_pong(&mut self, data: &[u8]) {
-        self.websocket_pong = Some(data.into());
+        self.websocket_pong = Some(Box::new(PongData::of(data)));
     }
 
     /// A WebSocket pong that nobody asked for, unless one is owed.
     pub(crate) fn push_idle_pong(&mut self) {
-        self.websocket_pong.get_or_insert_default();
+        self.websocket_pong
+            .get_or_insert_with(|| Box::new(PongData::of(&[])));
     }
 
     /// Bytes of messages accepted and not yet handed to the transport.
@@ -262,9 +293,7 @@ impl Outbox {
         if has_control && self.front_locked == 0 {
             let mut frames = spare();
             if let Some(data) = self.websocket_pong.take() {
-                frames.push(0x8a);
-                frames.push(u8::try_from(data.len()).unwrap_or(0));
-                frames.extend_from_slice(&data);
+                data.append_frame(&mut frames);
             }
             std::mem::take(&mut self.control).append_frames(&mut frames);
             // Control frames are not messages: they do not count against the queue.

@@ -21,6 +21,7 @@ use std::time::{Duration, Instant};
 use super::close_reason::CloseReason;
 use super::event::{Input, Output, Outputs, PollAnswer, Probing, Received};
 use super::outbox::Outbox;
+use crate::moment::Moment;
 use crate::packet::Protocol;
 use crate::transport::{Timing, Transport};
 
@@ -42,12 +43,12 @@ pub(crate) const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// At most this part of the ping timeout, a tenth, is lost by a client because our timer was late.
 const LATENESS_SHARE: u32 = 10;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Phase {
-    Open,
+    Open(Heartbeat),
     /// Closed by the application; the client has not collected the last packets yet.
     Lingering {
-        until: Instant,
+        until: Moment,
     },
     Gone,
 }
@@ -73,17 +74,22 @@ struct Candidate {
     is_switching: bool,
 }
 
+impl Candidate {
+    /// When something is due.
+    fn next(&self) -> Instant {
+        self.noop_at
+            .map_or(self.expires_at, |at| at.min(self.expires_at))
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Heartbeat {
     /// Protocol 4: the next ping is due.
-    PingAt(Instant),
+    PingAt(Moment),
     /// Protocol 4: a ping is out.
-    PongBy {
-        deadline: Instant,
-        is_extended: bool,
-    },
+    PongBy { deadline: Moment, is_extended: bool },
     /// Protocol 3: the client pings.
-    PingBy(Instant),
+    PingBy(Moment),
     /// We are not reading, so nothing is expected of the peer. It hears of us all the same, or it would give us up.
     Stalled(Box<Stall>),
 }
@@ -96,6 +102,26 @@ struct Stall {
     beat_at: Instant,
     /// When we look next whether it is there; over polling its requests show that.
     look_at: Option<Instant>,
+}
+
+impl Heartbeat {
+    /// Of a peer that is there.
+    fn begin(now: Instant, protocol: Protocol, timing: &Timing) -> Self {
+        let interval = timing.ping_interval;
+        match protocol {
+            Protocol::V4 => Self::PingAt(Moment::from(now + interval)),
+            Protocol::V3 => Self::PingBy(Moment::from(now + interval + timing.ping_timeout)),
+        }
+    }
+
+    /// When something is due.
+    fn next(&self) -> Moment {
+        match self {
+            Self::PingAt(at) | Self::PingBy(at) => *at,
+            Self::PongBy { deadline, .. } => *deadline,
+            Self::Stalled(stall) => stall.next().into(),
+        }
+    }
 }
 
 impl Stall {
@@ -115,7 +141,6 @@ pub(crate) struct Session {
     carrier: Carrier,
     /// The WebSocket that is to be the transport; in a box, for no idle session has one.
     candidate: Option<Box<Candidate>>,
-    heartbeat: Heartbeat,
     outputs: Outputs,
     protocol: Protocol,
     allows_upgrades: bool,
@@ -138,42 +163,39 @@ impl Session {
             },
             Transport::WebSocket => Carrier::WebSocket,
         };
-        let mut session = Self {
+        Self {
+            phase: Phase::Open(Heartbeat::begin(now, protocol, &timing)),
             outbox,
             timing,
-            phase: Phase::Open,
             carrier,
             candidate: None,
-            heartbeat: Heartbeat::PingAt(now),
             outputs: Outputs::new(),
             protocol,
             allows_upgrades,
-        };
-        session.restart_heartbeat(now);
-        session
+        }
     }
 
     /// The state as text, with every time as the distance from `now`.
     #[cfg(test)]
     pub(super) fn without_clock(&self, now: Instant) -> String {
         let distance = |at: Instant| at.saturating_duration_since(now);
-        let phase = match self.phase {
-            Phase::Lingering { until } => format!("Lingering {:?}", distance(until)),
-            phase => format!("{phase:?}"),
-        };
-        let heartbeat = match self.heartbeat {
-            Heartbeat::PingAt(at) => format!("PingAt {:?}", distance(at)),
-            Heartbeat::PingBy(at) => format!("PingBy {:?}", distance(at)),
-            Heartbeat::PongBy {
-                deadline,
-                is_extended,
-            } => format!("PongBy {:?} {is_extended}", distance(deadline)),
-            Heartbeat::Stalled(ref stall) => format!(
-                "Stalled {:?} {:?} {:?}",
-                distance(stall.deadline),
-                distance(stall.beat_at),
-                stall.look_at.map(distance)
-            ),
+        let phase = match &self.phase {
+            Phase::Lingering { until } => format!("Lingering {:?}", distance((*until).into())),
+            Phase::Gone => "Gone".to_owned(),
+            Phase::Open(heartbeat) => match heartbeat {
+                Heartbeat::PingAt(at) => format!("PingAt {:?}", distance((*at).into())),
+                Heartbeat::PingBy(at) => format!("PingBy {:?}", distance((*at).into())),
+                Heartbeat::PongBy {
+                    deadline,
+                    is_extended,
+                } => format!("PongBy {:?} {is_extended}", distance((*deadline).into())),
+                Heartbeat::Stalled(stall) => format!(
+                    "Stalled {:?} {:?} {:?}",
+                    distance(stall.deadline),
+                    distance(stall.beat_at),
+                    stall.look_at.map(distance)
+                ),
+            },
         };
         let candidate = self
             .candidate
@@ -187,10 +209,7 @@ impl Session {
                 )
             });
         let is_empty = self.outbox.is_empty();
-        format!(
-            "{phase} {heartbeat} {candidate} {:?} {is_empty}",
-            self.carrier
-        )
+        format!("{phase} {candidate} {:?} {is_empty}", self.carrier)
     }
 
     pub(crate) fn protocol(&self) -> Protocol {
@@ -206,7 +225,7 @@ impl Session {
 
     /// True until the session is closed by either side: the application may send.
     pub(crate) fn is_open(&self) -> bool {
-        self.phase == Phase::Open
+        matches!(self.phase, Phase::Open(_))
     }
 
     /// True when somebody is connected at this moment: over the WebSocket, even one that is only about to be the transport,
@@ -231,8 +250,10 @@ impl Session {
     /// back for [`RETURN_WAIT`].
     pub(crate) fn is_abandoned(&self, now: Instant) -> bool {
         match self.phase {
-            Phase::Open => false,
-            Phase::Lingering { until } => !self.has_peer() && now + LINGER >= until + RETURN_WAIT,
+            Phase::Open(_) => false,
+            Phase::Lingering { until } => {
+                !self.has_peer() && now + LINGER >= Instant::from(until) + RETURN_WAIT
+            }
             Phase::Gone => true,
         }
     }
@@ -249,25 +270,23 @@ impl Session {
     }
 
     /// When to come back with [`Input::Timeout`].
+    #[cfg(any(test, feature = "fuzzing"))]
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        match self.phase {
+        self.deadline().map(Instant::from)
+    }
+
+    /// The same, as it is kept.
+    pub(crate) fn deadline(&self) -> Option<Moment> {
+        let candidate = self.candidate.as_deref();
+        match &self.phase {
             Phase::Gone => None,
             Phase::Lingering { until } => {
-                let candidate = self.candidate.as_ref();
-                Some(candidate.map_or(until, |candidate| candidate.expires_at.min(until)))
+                let expires_at = candidate.map(|candidate| candidate.expires_at.into());
+                Some(expires_at.map_or(*until, |at: Moment| at.min(*until)))
             }
-            Phase::Open => {
-                let heartbeat = match &self.heartbeat {
-                    Heartbeat::PingAt(at) | Heartbeat::PingBy(at) => *at,
-                    Heartbeat::PongBy { deadline, .. } => *deadline,
-                    Heartbeat::Stalled(stall) => stall.next(),
-                };
-                let upgrade = self.candidate.as_ref().map(|candidate| {
-                    let expires_at = candidate.expires_at;
-                    candidate
-                        .noop_at
-                        .map_or(expires_at, |at| at.min(expires_at))
-                });
+            Phase::Open(heartbeat) => {
+                let heartbeat = heartbeat.next();
+                let upgrade = candidate.map(|candidate| Moment::from(candidate.next()));
                 Some(upgrade.map_or(heartbeat, |at| at.min(heartbeat)))
             }
         }
@@ -284,8 +303,8 @@ impl Session {
             "drain the outputs after every input"
         );
         match self.phase {
-            Phase::Open => self.handle_open(now, input),
-            Phase::Lingering { until } => self.handle_lingering(now, until, input),
+            Phase::Open(_) => self.handle_open(now, input),
+            Phase::Lingering { until } => self.handle_lingering(now, until.into(), input),
             Phase::Gone => self.handle_gone(input),
         }
     }
@@ -395,17 +414,11 @@ impl Session {
                 self.outputs.push(Output::Deliver);
             }
             Received::Ping if self.protocol == Protocol::V3 => {
-                if !matches!(self.heartbeat, Heartbeat::Stalled(_)) {
-                    self.restart_heartbeat(now);
-                }
+                self.restart_heartbeat(now);
                 self.outbox.push_pong();
                 self.flush();
             }
-            Received::Pong if self.protocol == Protocol::V4 => {
-                if !matches!(self.heartbeat, Heartbeat::Stalled(_)) {
-                    self.restart_heartbeat(now);
-                }
-            }
+            Received::Pong if self.protocol == Protocol::V4 => self.restart_heartbeat(now),
             // The wrong direction of the heartbeat (EIO4-HB-06, EIO3-HB-03).
             Received::Ping | Received::Pong => self.end(CloseReason::TransportError),
             Received::Close => match self.carrier {
@@ -420,23 +433,23 @@ impl Session {
 
     /// Any packet but a pong extends the wait for the pong, once per ping (EIO4-HB-04).
     fn heard(&mut self, now: Instant) {
-        if let Heartbeat::PongBy {
+        if let Phase::Open(Heartbeat::PongBy {
             deadline,
             is_extended: is_extended @ false,
-        } = &mut self.heartbeat
+        }) = &mut self.phase
         {
             *is_extended = true;
-            *deadline = now + self.timing.ping_timeout;
+            *deadline = Moment::from(now + self.timing.ping_timeout);
         }
     }
 
+    /// The peer has shown that it is there, by what is to show it. While we do not read, that counts for nothing.
     fn restart_heartbeat(&mut self, now: Instant) {
-        self.heartbeat = match self.protocol {
-            Protocol::V4 => Heartbeat::PingAt(now + self.timing.ping_interval),
-            Protocol::V3 => {
-                Heartbeat::PingBy(now + self.timing.ping_interval + self.timing.ping_timeout)
-            }
-        };
+        if let Phase::Open(heartbeat) = &mut self.phase
+            && !matches!(heartbeat, Heartbeat::Stalled(_))
+        {
+            *heartbeat = Heartbeat::begin(now, self.protocol, &self.timing);
+        }
     }
 
     /// We stop reading, or go on not reading because the peer took something: that counts from now.
@@ -447,25 +460,28 @@ impl Session {
             stall_timeout,
             ..
         } = *self.timing;
-        let beat_at = match &self.heartbeat {
-            Heartbeat::PingAt(at) => *at,
+        let Phase::Open(heartbeat) = &mut self.phase else {
+            return;
+        };
+        let beat_at = match heartbeat {
+            Heartbeat::PingAt(at) => Instant::from(*at),
             // An interval after the ping that is out.
             Heartbeat::PongBy {
                 deadline,
                 is_extended: false,
-            } => (*deadline + ping_interval)
+            } => (Instant::from(*deadline) + ping_interval)
                 .checked_sub(ping_timeout)
                 .unwrap_or(now),
             // When its last ping was, sent by us or by the peer, is not known.
             Heartbeat::PongBy { .. } | Heartbeat::PingBy(_) => now,
             Heartbeat::Stalled(stall) => stall.beat_at,
         };
-        let look_at = match &self.heartbeat {
+        let look_at = match heartbeat {
             Heartbeat::Stalled(stall) => stall.look_at,
             _ if self.carrier == Carrier::WebSocket => Some(now + LOOK_INTERVAL),
             _ => None,
         };
-        self.heartbeat = Heartbeat::Stalled(Box::new(Stall {
+        *heartbeat = Heartbeat::Stalled(Box::new(Stall {
             deadline: now + stall_timeout,
             beat_at,
             look_at,
@@ -474,12 +490,13 @@ impl Session {
 
     /// We read on. An answer to what was sent meanwhile may be on its way or not; the next ping asks for one.
     fn end_stall(&mut self, now: Instant) {
-        if let Heartbeat::Stalled(stall) = &self.heartbeat {
-            let beat_at = stall.beat_at;
-            match self.protocol {
-                Protocol::V4 => self.heartbeat = Heartbeat::PingAt(beat_at),
-                Protocol::V3 => self.restart_heartbeat(now),
-            }
+        if let Phase::Open(heartbeat) = &mut self.phase
+            && let Heartbeat::Stalled(stall) = heartbeat
+        {
+            *heartbeat = match self.protocol {
+                Protocol::V4 => Heartbeat::PingAt(stall.beat_at.into()),
+                Protocol::V3 => Heartbeat::begin(now, self.protocol, &self.timing),
+            };
         }
     }
 
@@ -503,24 +520,24 @@ impl Session {
 
     fn time_out(&mut self, now: Instant) {
         let beat_interval = self.beat_interval();
-        match &mut self.heartbeat {
-            &mut Heartbeat::PingAt(at) if now >= at => {
-                self.heartbeat = Heartbeat::PongBy {
-                    deadline: self.pong_by(now, at),
+        match &mut self.phase {
+            Phase::Open(heartbeat) if now < heartbeat.next().into() => {}
+            Phase::Open(Heartbeat::PingAt(at)) => {
+                let due = Instant::from(*at);
+                self.phase = Phase::Open(Heartbeat::PongBy {
+                    deadline: self.pong_by(now, due).into(),
                     is_extended: false,
-                };
+                });
                 self.outbox.push_ping();
                 self.flush();
             }
-            Heartbeat::PongBy { deadline: at, .. } | Heartbeat::PingBy(at) if now >= *at => {
-                self.end(CloseReason::PingTimeout);
-                return;
+            Phase::Open(Heartbeat::PongBy { .. } | Heartbeat::PingBy(_)) => {
+                return self.end(CloseReason::PingTimeout);
             }
-            Heartbeat::Stalled(stall) if now >= stall.deadline => {
-                self.end(CloseReason::ForcedClose);
-                return;
+            Phase::Open(Heartbeat::Stalled(stall)) if now >= stall.deadline => {
+                return self.end(CloseReason::ForcedClose);
             }
-            Heartbeat::Stalled(stall) if now >= stall.next() => {
+            Phase::Open(Heartbeat::Stalled(stall)) => {
                 let is_look = stall.look_at.is_some_and(|at| now >= at);
                 let is_beat = now >= stall.beat_at;
                 if is_look {
@@ -534,7 +551,7 @@ impl Session {
                 }
                 self.flush();
             }
-            _ => {}
+            Phase::Lingering { .. } | Phase::Gone => {}
         }
         self.time_out_candidate(now);
     }
@@ -725,7 +742,7 @@ impl Session {
         }
         self.destroy_post();
         let lingering = Phase::Lingering {
-            until: now + LINGER,
+            until: Moment::from(now + LINGER),
         };
         match self.carrier {
             Carrier::Polling { .. } if is_poll_told => {

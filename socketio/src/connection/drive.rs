@@ -127,8 +127,8 @@ impl Client {
         let Some(at) = state.machine.poll_timeout() else {
             return;
         };
-        if state.wake_at.is_none_or(|armed| at < armed) {
-            state.wake_at = Some(at);
+        if state.wake_at.is_none_or(|armed| at < Instant::from(armed)) {
+            state.wake_at = Some(at.into());
             drop(state);
             // Another thread may have armed an earlier one since the lock was released.
             connection.wake_by(at);

@@ -6,7 +6,10 @@ use std::time::Instant;
 use engineio::{CloseReason, Connection, Flow, Message, Protocol, RequestView};
 use serde_json::Value;
 use socketio_auth::server as auth;
-use socketio_auth::{Code, server::Collected};
+use socketio_auth::{
+    Code,
+    server::{Collected, Queue},
+};
 use tokio::runtime::Handle;
 
 use super::binding::presented_in;
@@ -27,7 +30,6 @@ use crate::live::owed::Awaited;
 use crate::lock::{Lock, MutexGuard};
 use crate::proto::client::{Input, Route, Ticket};
 use crate::proto::inbox::Reading;
-use crate::queue::Queue;
 use crate::running::guard;
 use crate::trace;
 
@@ -244,14 +246,12 @@ impl Client {
         let mut state = self.state.lock();
         let limits = &self.server.settings.client;
         let namespace = decoder.waiting_namespace();
-        let is_welcome = state.machine.await_attachments(now, limits, namespace);
-        if !is_welcome {
+        let Ok(by) = state.machine.await_attachments(now, limits, namespace) else {
             return false;
-        }
+        };
         self.is_waiting.store(true, Ordering::Relaxed);
         state.decoder = decoder;
         // As a rule the wake-up for an earlier packet is still to come.
-        let by = now.checked_add(limits.attachment_timeout);
         if state.wake_at.is_none() || state.wake_at > by {
             self.arm_with(connection, state);
         }

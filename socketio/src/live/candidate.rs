@@ -31,6 +31,30 @@ impl Accepted {
     }
 }
 
+/// Who a socket belongs to.
+#[derive(Clone)]
+pub(super) enum Holder {
+    /// Whom nothing is granted.
+    Guest(ErasedIdentity),
+    Granted(Arc<Grant<ErasedIdentity>>),
+}
+
+impl Holder {
+    pub(super) fn identity(&self) -> &ErasedIdentity {
+        match self {
+            Self::Guest(identity) => identity,
+            Self::Granted(grant) => grant.identity(),
+        }
+    }
+
+    pub(super) fn grant(&self) -> Option<&Arc<Grant<ErasedIdentity>>> {
+        match self {
+            Self::Guest(_) => None,
+            Self::Granted(grant) => Some(grant),
+        }
+    }
+}
+
 /// Whom connect middleware is asked about while the socket is still another. To middleware the socket is this one.
 pub(crate) struct Candidate {
     pub(crate) identity: ErasedIdentity,
@@ -82,6 +106,13 @@ impl Candidate {
 
     pub(crate) fn grant(&self) -> Option<&Arc<Grant<ErasedIdentity>>> {
         self.accepted.as_ref().map(|accepted| &accepted.grant)
+    }
+
+    pub(super) fn holder(&self) -> Holder {
+        match self.grant() {
+            Some(grant) => Holder::Granted(Arc::clone(grant)),
+            None => Holder::Guest(self.identity.clone()),
+        }
     }
 
     /// What the books are told of its credential.

@@ -4,12 +4,11 @@ use std::borrow::Cow;
 use std::cell::Cell;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Instant;
 
 use serde_json::Value;
 use socketio_auth::{
     Extract,
-    server::{QueuedPacket, lenient_json},
+    server::{Moment, Queue, QueuedPacket, lenient_json},
 };
 use tokio::runtime::Handle;
 
@@ -27,7 +26,6 @@ use crate::lock::Lock;
 use crate::proto::client;
 use crate::proto::client::{Application, Input, Output};
 use crate::proto::inbox::CallRoom;
-use crate::queue::Queue;
 use crate::running::Panicked;
 
 /// The application of the engine, and the types of the pure machine.
@@ -139,9 +137,9 @@ pub(crate) struct State {
     /// What the opening request presented to each policy.
     pub(crate) presented: Box<[Presented]>,
     /// How far ahead of the pace of events the client is.
-    pub(crate) paid_until: Option<Instant>,
+    pub(crate) paid_until: Option<Moment>,
     /// When the engine is to wake the machine.
-    pub(crate) wake_at: Option<Instant>,
+    pub(crate) wake_at: Option<Moment>,
 }
 
 thread_local! {

@@ -1,15 +1,13 @@
 //! A socket, whatever the type of its data.
 
 use std::sync::{Arc, OnceLock};
-use std::time::SystemTime;
 
 use engineio::{Connection, MessageBuffer};
 use serde::Serialize;
 use serde_json::Value;
-use socketio_auth::{Grant, server::ErasedIdentity};
 use tokio::sync::oneshot;
 
-use super::candidate::Candidate;
+use super::candidate::{Candidate, Holder};
 use super::client::Client;
 use super::closed::Closed;
 use super::directory::Lease;
@@ -30,6 +28,7 @@ use crate::proto::grant_tag::GrantTag;
 use crate::proto::recovery::Offset;
 use crate::proto::room::Room;
 use crate::type_map::TypeMap;
+use crate::wall_time::WallTime;
 
 /// Where a socket stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,10 +60,9 @@ pub(crate) struct Core {
 }
 
 pub(super) struct State {
-    pub(super) identity: ErasedIdentity,
-    pub(super) grant: Option<Arc<Grant<ErasedIdentity>>>,
+    pub(super) holder: Holder,
     /// When the grant ends, the policy's cap included.
-    pub(super) expires_at: Option<SystemTime>,
+    pub(super) expires_at: Option<WallTime>,
     pub(super) auth: Option<Box<Value>>,
     pub(super) extra: Option<Box<Extra>>,
 }
@@ -95,7 +93,7 @@ pub(super) struct Extra {
 impl State {
     /// By which revocations find the socket among those of its namespace.
     pub(super) fn tag(&self) -> GrantTag {
-        let grant = self.grant.as_ref();
+        let grant = self.holder.grant();
         grant.map_or(GrantTag::NONE, |grant| GrantTag::of(grant.facts()))
     }
 
@@ -126,7 +124,7 @@ impl Core {
         auth: Option<Box<Value>>,
     ) -> Self {
         let space = lease.into_listed();
-        let identity = space.nobody.clone();
+        let holder = Holder::Guest(space.nobody.clone());
         Self {
             connection,
             space,
@@ -137,8 +135,7 @@ impl Core {
             is_waiting: AtomicBool::new(false),
             has_listeners: AtomicBool::new(false),
             state: Lock::new(State {
-                identity,
-                grant: None,
+                holder,
                 expires_at: None,
                 auth,
                 extra: None,
@@ -322,7 +319,7 @@ mod tests {
 
     #[test]
     fn what_few_sockets_need_costs_the_others_nothing() {
-        assert!(size_of::<Core>() <= 120, "{}", size_of::<Core>());
+        assert!(size_of::<Core>() <= 104, "{}", size_of::<Core>());
         assert!(size_of::<Extra>() <= 152, "{}", size_of::<Extra>());
     }
 }

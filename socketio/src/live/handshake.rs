@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::keeping::{Beside, Keeping};
 use crate::authority::secrets::Secrets;
+use crate::wall_time::WallTime;
 
 /// Whether a header, its name in lower case, is about the hop a request came over, and says nothing that would outlive
 /// it.
@@ -50,14 +51,14 @@ pub struct Handshake {
     /// The path with the query behind a question mark, then the headers as `name\0value\0` pairs: one allocation
     /// holds them all.
     text: Box<[u8]>,
-    url_bytes: usize,
-    issued_at: SystemTime,
-    peer: Option<SocketAddr>,
+    url_bytes: u32,
     is_secure: bool,
-    /// What few connections have.
-    beside: Option<Box<Beside>>,
     /// The `Origin` is asked for at every verification, and most clients that are no browsers have none.
     has_origin: bool,
+    issued_at: WallTime,
+    peer: Option<SocketAddr>,
+    /// What few connections have.
+    beside: Option<Box<Beside>>,
 }
 
 impl Handshake {
@@ -77,7 +78,8 @@ impl Handshake {
         let mut text = SCRATCH.take();
         text.extend_from_slice(request.path().as_bytes());
         keep_query(request.query(), secrets, &mut text);
-        let url_bytes = text.len();
+        // A head of 4 GiB is none that a server takes.
+        let url_bytes = u32::try_from(text.len()).unwrap_or(u32::MAX);
         let mut has_origin = false;
         let fields = request.header_fields();
         for (name, value) in fields.filter(|(name, _)| is_kept(name)) {
@@ -93,7 +95,7 @@ impl Handshake {
         Self {
             text: kept,
             url_bytes,
-            issued_at,
+            issued_at: issued_at.into(),
             peer: request.peer(),
             is_secure: request.is_secure(),
             beside: Beside::of(request, keeping),
@@ -122,7 +124,7 @@ impl Handshake {
 
     /// The headers with their names as bytes: that they are text has to be found out for each.
     fn fields(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        let headers = self.text.get(self.url_bytes..).unwrap_or_default();
+        let headers = self.text.get(self.url_bytes as usize..).unwrap_or_default();
         let mut parts = headers.split(|&byte| byte == 0);
         std::iter::from_fn(move || {
             let name = parts.next().filter(|name| !name.is_empty())?;
@@ -133,7 +135,7 @@ impl Handshake {
     /// The path and the query, as sent, without the scheme and the host.
     #[must_use]
     pub fn url(&self) -> &str {
-        let url = self.text.get(..self.url_bytes).unwrap_or_default();
+        let url = self.text.get(..self.url_bytes as usize).unwrap_or_default();
         std::str::from_utf8(url).unwrap_or_default()
     }
 
@@ -159,7 +161,7 @@ impl Handshake {
     /// When the connection was opened, by the server's clock.
     #[must_use]
     pub fn issued_at(&self) -> SystemTime {
-        self.issued_at
+        self.issued_at.into()
     }
 
     /// The address of the client, when it is known: behind

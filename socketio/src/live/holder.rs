@@ -10,13 +10,14 @@ use socketio_auth::{
 };
 use tokio::sync::oneshot;
 
-use super::candidate::Candidate;
+use super::candidate::{Candidate, Holder};
 use super::core::Core;
 use super::driver::Ask;
 use crate::authority::guard::Margin;
 use crate::authority::refused::Evidence;
 use crate::proto::room::Room;
 use crate::running::guard;
+use crate::wall_time::WallTime;
 
 impl Core {
     pub(crate) fn set_grant(
@@ -24,12 +25,12 @@ impl Core {
         grant: Arc<Grant<ErasedIdentity>>,
         expires_at: Option<SystemTime>,
     ) {
-        self.set_holder(grant.identity().clone(), Some(grant), expires_at);
+        self.set_holder(Holder::Granted(grant), expires_at);
     }
 
     /// Whom nothing is granted.
     pub(crate) fn set_guest(&self, identity: ErasedIdentity) {
-        self.set_holder(identity, None, None);
+        self.set_holder(Holder::Guest(identity), None);
     }
 
     /// The socket does not become the one that middleware was asked about. One that is not in has nothing granted any
@@ -43,7 +44,8 @@ impl Core {
         }
         let mut state = self.state.lock();
         state.expires_at = None;
-        let before = state.grant.take();
+        let guest = Holder::Guest(state.holder.identity().clone());
+        let before = std::mem::replace(&mut state.holder, guest);
         if let Some(extra) = state.extra.as_mut() {
             extra.evidence = None;
             extra.staged = Vec::new();
@@ -78,18 +80,10 @@ impl Core {
         candidate
     }
 
-    fn set_holder(
-        &self,
-        identity: ErasedIdentity,
-        grant: Option<Arc<Grant<ErasedIdentity>>>,
-        expires_at: Option<SystemTime>,
-    ) {
+    fn set_holder(&self, holder: Holder, expires_at: Option<SystemTime>) {
         let mut state = self.state.lock();
-        state.expires_at = expires_at;
-        let before = (
-            std::mem::replace(&mut state.identity, identity),
-            std::mem::replace(&mut state.grant, grant),
-        );
+        state.expires_at = expires_at.map(WallTime::from);
+        let before = std::mem::replace(&mut state.holder, holder);
         let tag = self.is_joined().then(|| state.tag());
         drop(state);
         if let Some(tag) = tag {
@@ -100,15 +94,15 @@ impl Core {
     }
 
     pub(crate) fn identity(&self) -> ErasedIdentity {
-        self.state.lock().identity.clone()
+        self.state.lock().holder.identity().clone()
     }
 
     pub(crate) fn grant(&self) -> Option<Arc<Grant<ErasedIdentity>>> {
-        self.state.lock().grant.clone()
+        self.state.lock().holder.grant().cloned()
     }
 
     pub(crate) fn expires_at(&self) -> Option<SystemTime> {
-        self.state.lock().expires_at
+        self.state.lock().expires_at.map(SystemTime::from)
     }
 
     pub(crate) fn subject(&self) -> Option<Subject> {
@@ -213,15 +207,12 @@ impl Core {
         candidate: Option<&Candidate>,
         action: Action<'_>,
     ) -> bool {
-        let (identity, grant) = match candidate {
-            Some(candidate) => (candidate.identity.clone(), candidate.grant().cloned()),
-            None => {
-                let state = self.state.lock();
-                (state.identity.clone(), state.grant.clone())
-            }
+        let holder = match candidate {
+            Some(candidate) => candidate.holder(),
+            None => self.state.lock().holder.clone(),
         };
-        let facts = grant.as_ref().map(|grant| grant.facts());
-        let decided = guard(|| policy.can(&identity, facts, action));
+        let facts = holder.grant().map(|grant| grant.facts());
+        let decided = guard(|| policy.can(holder.identity(), facts, action));
         // Who cannot be asked allows nothing.
         decided.is_ok_and(|decision| decision == Decision::Allow)
     }

@@ -8,13 +8,12 @@ use std::time::{Duration, Instant};
 
 use socketio_auth::{
     NamespacePolicy,
-    server::{self as auth, Answer, AuthMachine, Change, Collected},
+    server::{self as auth, Answer, AuthMachine, Change, Collected, Moment, Queue},
 };
 
 use crate::authority::refused::Refused;
 use crate::error::DisconnectReason;
 use crate::few::Few;
-use crate::queue::Queue;
 
 /// The types that the shell fills in.
 pub(crate) trait Application {
@@ -183,6 +182,10 @@ pub(crate) enum Refusal {
     Refused(Refused),
 }
 
+/// The packet is not allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NotWelcome;
+
 /// Where a packet for a namespace goes.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Route<S> {
@@ -234,6 +237,8 @@ struct Entry<A: Application> {
     heir_of: Option<Ticket>,
     /// What it took over has changed before it was in.
     is_outdated: bool,
+    /// When it first asked will be known when it comes back.
+    is_remembered: bool,
 }
 
 impl<A: Application> Entry<A> {
@@ -244,11 +249,11 @@ impl<A: Application> Entry<A> {
     }
 }
 
-/// What is remembered of a namespace with a policy, joined or not.
+/// What is remembered of a namespace with a policy that was left, or never let the client in.
 struct Guarded {
     name: Arc<str>,
     /// Coming back does not restart the deadline.
-    first_connect: Instant,
+    first_connect: Moment,
     /// The policy has put a socket of this client out.
     has_dismissed: bool,
 }
@@ -269,12 +274,13 @@ struct Guarded {
 pub(crate) struct Client<A: Application> {
     entries: Few<Entry<A>>,
     outputs: Queue<Output<A>>,
-    opened_at: Instant,
+    opened_at: Moment,
     /// Until a namespace was joined for the first time.
-    connect_by: Option<Instant>,
-    attachments_by: Option<Instant>,
-    /// The namespaces with a policy that were asked for.
-    guarded: Vec<Guarded>,
+    connect_by: Option<Moment>,
+    attachments_by: Option<Moment>,
+    /// The namespaces with a policy that the client was in, or wanted to be. While it is, the machine of the policy knows.
+    #[expect(clippy::box_collection, reason = "absent from nearly all connections")]
+    guarded: Option<Box<Vec<Guarded>>>,
     failed_attempts: u32,
     next_ticket: u32,
     is_closing: bool,
@@ -285,10 +291,10 @@ impl<A: Application> Client<A> {
         Self {
             entries: Few::default(),
             outputs: Queue::default(),
-            opened_at: now,
-            connect_by: now.checked_add(limits.connect_timeout),
+            opened_at: now.into(),
+            connect_by: now.checked_add(limits.connect_timeout).map(Moment::from),
             attachments_by: None,
-            guarded: Vec::new(),
+            guarded: None,
             failed_attempts: 0,
             next_ticket: 0,
             is_closing: false,
@@ -388,25 +394,26 @@ impl<A: Application> Client<A> {
             return None;
         }
         let auth = self.entries.iter().filter_map(|entry| entry.auth.as_ref());
+        let own = [self.connect_by, self.attachments_by];
         auth.filter_map(|auth| auth.poll_timeout())
-            .chain(self.connect_by)
-            .chain(self.attachments_by)
+            .chain(own.into_iter().flatten().map(Instant::from))
             .min()
     }
 
-    /// A binary packet, of a namespace that a custom parser does not tell, waits for its attachments from now on.
-    /// False when such a packet is not allowed, so that they need not be waited for.
+    /// A binary packet, of a namespace that a custom parser does not tell, waits for its attachments from now on; until when.
+    /// An error when such a packet is not allowed, so that they need not be waited for.
     pub(crate) fn await_attachments(
         &mut self,
         now: Instant,
         limits: &Limits,
         namespace: Option<&str>,
-    ) -> bool {
-        let is_welcome = namespace.is_none_or(|name| self.open_entry(name).is_some());
-        if is_welcome {
-            self.attachments_by = now.checked_add(limits.attachment_timeout);
+    ) -> Result<Option<Moment>, NotWelcome> {
+        if namespace.is_some_and(|name| self.open_entry(name).is_none()) {
+            return Err(NotWelcome);
         }
-        is_welcome
+        let by = now.checked_add(limits.attachment_timeout);
+        self.attachments_by = by.map(Moment::from);
+        Ok(self.attachments_by)
     }
 
     /// The attachments have arrived.
@@ -440,8 +447,7 @@ impl<A: Application> Client<A> {
     /// must not lose its other namespaces by it.
     //= SIO5-EVT-02 exception: the client could not know yet that it is out
     pub(crate) fn may_be_late(&self, name: &str) -> bool {
-        let mut guarded = self.guarded.iter();
-        guarded.any(|known| known.has_dismissed && *known.name == *name)
+        self.known_of(name).is_some_and(|known| known.has_dismissed)
     }
 
     /// The joined sockets, in join order.
@@ -499,6 +505,7 @@ impl<A: Application> Client<A> {
             auth: None,
             heir_of: None,
             is_outdated: false,
+            is_remembered: false,
         });
         self.outputs.push_back(Output::Find {
             ticket,
@@ -542,11 +549,19 @@ impl<A: Application> Client<A> {
             }));
         };
         let name = Arc::clone(&entry.name);
-        let first_connect = self.first_connect(now, limits, name);
         let failed_attempts = self.failed_attempts;
+        let known = self.known_of(&name).map(|known| known.first_connect);
+        let is_remembered = known.is_some() || self.remembered() < limits.max_namespaces;
+        let first_connect = match known {
+            Some(at) => at.into(),
+            None if is_remembered => now,
+            // Whoever tries so many names is given no more time than the connection has had.
+            None => self.opened_at.into(),
+        };
         if let Some(entry) = self.entry_mut(ticket) {
             let machine = AuthMachine::new(gate.policy, gate.has_guests, first_connect);
             entry.auth = Some(Box::new(machine));
+            entry.is_remembered = is_remembered;
         }
         let input = match gate.inherited.and_then(|grant| self.inherit(ticket, grant)) {
             Some(granted) => granted,
@@ -607,22 +622,30 @@ impl<A: Application> Client<A> {
         self.feed_auth(now, to, input);
     }
 
-    fn first_connect(&mut self, now: Instant, limits: &Limits, name: Arc<str>) -> Instant {
-        if let Some(known) = self.guarded.iter().find(|known| known.name == name) {
-            return known.first_connect;
+    fn known_of(&self, name: &str) -> Option<&Guarded> {
+        let mut guarded = self.guarded.iter().flat_map(|guarded| guarded.iter());
+        guarded.find(|known| *known.name == *name)
+    }
+
+    /// Of how many namespaces with a policy is remembered when the client first asked, or will be.
+    fn remembered(&self) -> usize {
+        let guarded = self.guarded.as_ref().map_or(0, |guarded| guarded.len());
+        let will_be = |e: &&Entry<A>| e.is_remembered && self.known_of(&e.name).is_none();
+        guarded + self.entries.iter().filter(will_be).count()
+    }
+
+    /// Remembers of a namespace with a policy what outlives the attempt.
+    fn remember(&mut self, entry: &Entry<A>) {
+        let Some(auth) = entry.auth.as_ref().filter(|_| entry.is_remembered) else {
+            return;
+        };
+        if self.known_of(&entry.name).is_none() {
+            self.guarded.get_or_insert_default().push(Guarded {
+                name: Arc::clone(&entry.name),
+                first_connect: auth.first_connect().into(),
+                has_dismissed: false,
+            });
         }
-        if self.guarded.len() >= limits.max_namespaces {
-            // Whoever tries so many names is given no more time than the connection has had.
-            return self.opened_at;
-        }
-        // There is one as a rule, and the next size of a vector is four.
-        self.guarded.reserve_exact(1);
-        self.guarded.push(Guarded {
-            name,
-            first_connect: now,
-            has_dismissed: false,
-        });
-        now
     }
 
     fn on_asked(&mut self, now: Instant, ticket: Ticket, epoch: u32, verdict: Result<(), Refused>) {
@@ -772,6 +795,7 @@ impl<A: Application> Client<A> {
     /// Takes an attempt out. Those that took its grant over follow where it comes from itself.
     fn take_out(&mut self, ticket: Ticket) -> Option<Entry<A>> {
         let entry = self.entries.take(|entry| entry.ticket == ticket)?;
+        self.remember(&entry);
         let heirs = self
             .entries
             .iter_mut()
@@ -889,7 +913,11 @@ impl<A: Application> Client<A> {
         let Some(entry) = self.take_out(ticket) else {
             return;
         };
-        if let Some(known) = self.guarded.iter_mut().find(|k| k.name == entry.name) {
+        let mut guarded = self
+            .guarded
+            .iter_mut()
+            .flat_map(|guarded| guarded.iter_mut());
+        if let Some(known) = guarded.find(|known| known.name == entry.name) {
             known.has_dismissed = true;
         }
         self.outputs.push_back(match entry.phase {
@@ -907,7 +935,8 @@ impl<A: Application> Client<A> {
 
     fn run_timers(&mut self, now: Instant) {
         let due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
-        if due(self.connect_by) || due(self.attachments_by) {
+        let own = [self.connect_by, self.attachments_by];
+        if own.into_iter().any(|by| due(by.map(Instant::from))) {
             return self.close();
         }
         let is_due = |entry: &&Entry<A>| {

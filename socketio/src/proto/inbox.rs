@@ -7,7 +7,7 @@
 //! before it. So a full inbox stops the reading only while no answer is awaited; until it comes the inbox may grow, up to a
 //! second bound. Past that the connection is closed, for neither to read nor to wait would help.
 
-use crate::queue::Queue;
+use socketio_auth::server::Queue;
 
 /// The bounds of an inbox, in bytes of memory. Where they cross, the first holds for both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

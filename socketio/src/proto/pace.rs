@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use socketio_auth::server::Moment;
+
 /// The generic cell rate algorithm: one instant says how far ahead of the pace somebody is.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rate {
@@ -20,12 +22,12 @@ impl Rate {
     }
 
     /// True when one more is within the rate. `paid_until` is what is remembered of the earlier ones.
-    pub(crate) fn admits(self, paid_until: &mut Option<Instant>, now: Instant) -> bool {
-        let due = paid_until.map_or(now, |until| until.max(now));
+    pub(crate) fn admits(self, paid_until: &mut Option<Moment>, now: Instant) -> bool {
+        let due = paid_until.map_or(now, |until| now.max(until.into()));
         if due.saturating_duration_since(now) > self.tolerance {
             return false;
         }
-        *paid_until = due.checked_add(self.period);
+        *paid_until = due.checked_add(self.period).map(Moment::from);
         true
     }
 }

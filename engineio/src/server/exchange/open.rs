@@ -114,7 +114,7 @@ fn open<D: Send + Sync + 'static>(
         return Err(Refused::Failed);
     };
     shared.bind_origin(bound_origin(hub, request, &shared));
-    if !hub.registry.insert(id, Arc::clone(&shared)) {
+    if !hub.registry.insert(Arc::clone(&shared)) {
         hub.registry.release(peer);
         return Err(no_id());
     }

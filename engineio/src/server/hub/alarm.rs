@@ -7,6 +7,7 @@ use tokio::runtime::{Handle, Id};
 use tokio::sync::Notify;
 
 use crate::lock::Lock;
+use crate::moment::Moment;
 use crate::proto::deadlines::{DeadlineKey, Deadlines};
 use crate::server::clock;
 use crate::server::tasks::spawn;
@@ -57,7 +58,7 @@ impl<S: Due> Alarm<S> {
     pub(crate) fn enter(
         &self,
         old: Option<DeadlineKey>,
-        at: Instant,
+        at: Moment,
         session: Arc<S>,
     ) -> DeadlineKey {
         let mut state = self.0.state.lock();
@@ -192,7 +193,7 @@ mod tests {
         runtime().block_on(async {
             alarm.run_here();
             alarm.run_here();
-            alarm.enter(None, clock::now() + SOON, Arc::clone(&patient));
+            alarm.enter(None, (clock::now() + SOON).into(), Arc::clone(&patient));
             tokio::time::sleep(2 * SOON).await;
         });
         other.block_on(async { tokio::time::sleep(4 * SOON).await });
@@ -206,7 +207,7 @@ mod tests {
             let first = runtime();
             first.block_on(async {
                 alarm.run_here();
-                alarm.enter(None, clock::now() + SOON, Arc::clone(&patient));
+                alarm.enter(None, (clock::now() + SOON).into(), Arc::clone(&patient));
                 tokio::task::yield_now().await;
             });
             let kept = is_driven_no_more.then_some(first);
@@ -214,7 +215,7 @@ mod tests {
                 alarm.run_here();
                 tokio::time::sleep(2 * SOON).await;
                 assert_eq!(*patient.0.lock(), 1);
-                alarm.enter(None, clock::now() + SOON, Arc::clone(&patient));
+                alarm.enter(None, (clock::now() + SOON).into(), Arc::clone(&patient));
                 tokio::time::sleep(2 * SOON).await;
             });
             drop(kept);

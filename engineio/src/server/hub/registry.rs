@@ -10,10 +10,17 @@ use crate::lock::Lock;
 use crate::server::atomic::{AtomicUsize, Ordering};
 use crate::session_id::SessionId;
 
+/// What has the id of a session.
+pub(crate) trait Identified {
+    fn id(&self) -> SessionId;
+}
+
 #[derive(Debug)]
 pub(crate) struct Registry<S> {
-    /// The ids are the server's own and random, so no client can choose colliding ones.
-    sessions: Lock<HashMap<SessionId, Arc<S>, foldhash::fast::RandomState>>,
+    /// By a hash of the id: the session has the id itself, and half of a large table is empty places. Ids are the server's
+    /// own and random, so no client can choose colliding ones.
+    sessions: Lock<HashMap<u64, Arc<S>, foldhash::fast::RandomState>>,
+    hasher: foldhash::fast::RandomState,
     per_peer: Lock<HashMap<IpAddr, usize>>,
     count: AtomicUsize,
     max_sessions: usize,
@@ -31,6 +38,7 @@ impl<S> Registry<S> {
     pub(crate) fn new(max_sessions: usize, max_per_peer: usize) -> Self {
         Self {
             sessions: Lock::new(HashMap::default()),
+            hasher: foldhash::fast::RandomState::default(),
             per_peer: Lock::new(HashMap::new()),
             count: AtomicUsize::new(0),
             max_sessions,
@@ -79,9 +87,24 @@ impl<S> Registry<S> {
         }
     }
 
-    /// False when the id is taken, which random ids never are.
-    pub(crate) fn insert(&self, id: SessionId, session: Arc<S>) -> bool {
-        match self.sessions.lock().entry(id) {
+    pub(crate) fn count(&self) -> usize {
+        self.count.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn all(&self) -> Vec<Arc<S>> {
+        self.sessions.lock().values().cloned().collect()
+    }
+}
+
+impl<S: Identified> Registry<S> {
+    fn hash(&self, id: &SessionId) -> u64 {
+        self.hasher.hash_one(id)
+    }
+
+    /// False when the id is taken, or another has the same hash. Where a million are open and one more opens each second, that
+    /// is once in half a million years.
+    pub(crate) fn insert(&self, session: Arc<S>) -> bool {
+        match self.sessions.lock().entry(self.hash(&session.id())) {
             Entry::Occupied(_) => false,
             Entry::Vacant(place) => {
                 place.insert(session);
@@ -91,22 +114,24 @@ impl<S> Registry<S> {
     }
 
     pub(crate) fn get(&self, id: &SessionId) -> Option<Arc<S>> {
-        self.sessions.lock().get(id).cloned()
+        let hash = self.hash(id);
+        let session = self.sessions.lock().get(&hash).cloned();
+        session.filter(|session| session.id() == *id)
     }
 
-    pub(crate) fn remove(&self, id: &SessionId) -> Option<Arc<S>> {
+    /// Takes a session out; false when it is not here.
+    pub(crate) fn remove(&self, id: &SessionId) -> bool {
+        let hash = self.hash(id);
         let mut sessions = self.sessions.lock();
-        let removed = sessions.remove(id);
+        let Entry::Occupied(place) = sessions.entry(hash) else {
+            return false;
+        };
+        if place.get().id() != *id {
+            return false;
+        }
+        place.remove();
         shrink(&mut sessions);
-        removed
-    }
-
-    pub(crate) fn count(&self) -> usize {
-        self.count.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn all(&self) -> Vec<Arc<S>> {
-        self.sessions.lock().values().cloned().collect()
+        true
     }
 }
 
@@ -145,13 +170,36 @@ mod tests {
         assert_eq!(registry.count(), 3);
     }
 
+    struct Named([u8; 15]);
+
+    impl Identified for Named {
+        fn id(&self) -> SessionId {
+            SessionId::from_random_bytes(self.0)
+        }
+    }
+
     #[test]
     fn an_id_is_given_once() {
-        let registry: Registry<u8> = Registry::new(3, 2);
-        let id = SessionId::from_random_bytes([1; 15]);
-        assert!(registry.insert(id, Arc::new(1)));
-        assert!(!registry.insert(id, Arc::new(2)));
-        assert_eq!(registry.remove(&id).as_deref(), Some(&1));
-        assert!(registry.get(&id).is_none());
+        let registry = Registry::new(3, 2);
+        let id = Named([1; 15]).id();
+        assert!(registry.insert(Arc::new(Named([1; 15]))));
+        assert!(!registry.insert(Arc::new(Named([1; 15]))));
+        assert!(registry.get(&id).is_some_and(|found| found.id() == id));
+        assert!(registry.remove(&id));
+        assert!(registry.get(&id).is_none() && !registry.remove(&id));
+    }
+
+    #[test]
+    fn an_id_of_the_same_hash_is_not_that_of_the_session() {
+        let registry = Registry::new(3, 2);
+        let [ours, other] = [1, 2].map(|byte| Named([byte; 15]).id());
+        let session = Arc::new(Named([1; 15]));
+        registry
+            .sessions
+            .lock()
+            .insert(registry.hash(&other), session);
+        assert!(registry.get(&other).is_none() && !registry.remove(&other));
+        assert!(registry.get(&ours).is_none());
+        assert_eq!(registry.all().len(), 1);
     }
 }

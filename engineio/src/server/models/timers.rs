@@ -48,7 +48,7 @@ fn enter_beside<const N: usize>(count: usize, others: [(&'static str, Run); N]) 
             // A timer that is set for a time that has passed rings at once.
             let at = clock::now() - Duration::from_secs(1);
             for _ in 0..count {
-                of_session.enter(None, at, Arc::clone(&entered));
+                of_session.enter(None, at.into(), Arc::clone(&entered));
             }
         });
         while patient.told.load(Ordering::Relaxed) < count {
@@ -105,7 +105,7 @@ fn a_deadline_is_told_though_the_timer_waits_for_a_later_one() {
         2,
         [("runtime", |alarm, [first, _]| {
             let later = clock::now() + Duration::from_secs(600);
-            alarm.enter(None, later, Arc::default());
+            alarm.enter(None, later.into(), Arc::default());
             serve(alarm, first);
         })],
     );

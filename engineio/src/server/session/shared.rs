@@ -16,6 +16,7 @@ use super::requests::{Parked, Parking, Requests};
 use super::turn::{Owed, Turn};
 use crate::lock::{Lock, MutexGuard};
 use crate::message::Message;
+use crate::moment::Moment;
 use crate::packet::Protocol;
 use crate::proto::close_reason::CloseReason;
 use crate::proto::deadlines::DeadlineKey;
@@ -27,6 +28,7 @@ use crate::server::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use crate::server::clock;
 use crate::server::hub::Hub;
 use crate::server::hub::alarm::Due;
+use crate::server::hub::registry::Identified;
 use crate::server::stream::form::FrameForm;
 use crate::server::stream::writer::WriterSlot;
 use crate::session_id::SessionId;
@@ -55,7 +57,7 @@ pub(crate) struct Inner {
     pub(crate) session: Session,
     deadline: Option<DeadlineKey>,
     /// When the application wants to be called.
-    wake_at: Option<Instant>,
+    wake_at: Option<Moment>,
     /// Of the WebSocket that is the transport.
     pub(crate) writer: WriterSlot,
     /// The task of the WebSocket, or of the candidate.
@@ -315,7 +317,7 @@ impl<D: Send + Sync + 'static> Shared<D> {
         if let Some(key) = deadline {
             self.hub.alarm.remove(key);
         }
-        if self.hub.registry.remove(&self.id).is_some() {
+        if self.hub.registry.remove(&self.id) {
             self.hub.registry.release(self.peer.map(|peer| peer.ip()));
             if transport == Transport::WebSocket {
                 self.hub.counters.websocket_gone();
@@ -379,10 +381,16 @@ impl<D: Send + Sync + 'static> Shared<D> {
     fn handle_deadline(self: &Arc<Self>, now: Instant) {
         let mut inner = self.lock();
         inner.deadline = None;
-        let is_ours = inner.wake_at.take_if(|at| *at <= now).is_some()
+        let is_ours = inner
+            .wake_at
+            .take_if(|at| Instant::from(*at) <= now)
+            .is_some()
             && inner.session.is_open()
             && inner.turn.take_when_due();
-        let is_due = inner.session.poll_timeout().is_some_and(|at| at <= now);
+        let is_due = inner
+            .session
+            .deadline()
+            .is_some_and(|at| Instant::from(at) <= now);
         let after = if is_due {
             self.feed(&mut inner, now, Input::Timeout).1
         } else {
@@ -564,7 +572,7 @@ impl<D: Send + Sync + 'static> Shared<D> {
     /// Has the handler called at `at`.
     pub(crate) fn wake_at(self: &Arc<Self>, at: Option<Instant>) {
         let mut inner = self.lock();
-        inner.wake_at = at;
+        inner.wake_at = at.map(Moment::from);
         inner.turn.call_off_deadline();
         drop(inner);
         self.schedule();
@@ -573,10 +581,13 @@ impl<D: Send + Sync + 'static> Shared<D> {
     /// Has the handler called at `at`, unless it is to be called earlier.
     pub(crate) fn wake_by(self: &Arc<Self>, at: Instant) {
         let mut inner = self.lock();
-        if inner.wake_at.is_some_and(|earlier| earlier <= at) {
+        if inner
+            .wake_at
+            .is_some_and(|earlier| Instant::from(earlier) <= at)
+        {
             return;
         }
-        inner.wake_at = Some(at);
+        inner.wake_at = Some(at.into());
         drop(inner);
         self.schedule();
     }
@@ -621,6 +632,12 @@ impl<D: Send + Sync + 'static> Shared<D> {
     }
 }
 
+impl<D> Identified for Shared<D> {
+    fn id(&self) -> SessionId {
+        self.id
+    }
+}
+
 impl<D: Send + Sync + 'static> Due for Shared<D> {
     fn due(self: Arc<Self>, now: Instant) {
         self.handle_deadline(now);
@@ -639,8 +656,8 @@ impl Inner {
         [self.task.clone(), self.take_post()]
     }
 
-    fn next_deadline(&self) -> Option<Instant> {
-        let protocol = self.session.poll_timeout()?;
+    fn next_deadline(&self) -> Option<Moment> {
+        let protocol = self.session.deadline()?;
         // A closed session calls nobody: a deadline kept for it would be due for ever.
         let application = self.wake_at.filter(|_| self.session.is_open());
         Some(application.map_or(protocol, |at| at.min(protocol)))

@@ -125,7 +125,7 @@ mod tests {
     use crate::server::session::shared::Shared;
 
     #[test]
-    fn an_idle_connection_costs_less_than_a_kibibyte() {
+    fn an_idle_connection_costs_little() {
         fn size_of_output<F, T>(_: F) -> usize
         where
             F: FnOnce(Box<Upgrade<()>>, Stream, Vec<u8>) -> T,
@@ -134,6 +134,6 @@ mod tests {
         }
         let task = size_of_output(|upgrade, stream, rest| upgrade.answer_and_run(stream, rest));
         let state = size_of::<Shared<()>>();
-        assert!(task + state <= 1024, "task {task}, state {state}");
+        assert!(task + state <= 536, "task {task}, state {state}");
     }
 }

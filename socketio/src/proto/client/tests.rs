@@ -446,7 +446,10 @@ fn attachments_that_do_not_arrive_close() {
     bench.join("/");
     let await_attachments = |bench: &mut Bench, name: &str| {
         let now = bench.now;
-        bench.client.await_attachments(now, &LIMITS, Some(name))
+        bench
+            .client
+            .await_attachments(now, &LIMITS, Some(name))
+            .is_ok()
     };
     assert!(!await_attachments(&mut bench, "/elsewhere"));
     assert!(await_attachments(&mut bench, "/"));
@@ -611,6 +614,32 @@ fn coming_back_does_not_restart_the_deadline_of_two_round_trips() {
         );
         bench.pass(Duration::from_secs(1));
         assert_eq!(bench.feed(Input::Disconnect("/".into())), ["abandon /"]);
+    }
+}
+
+#[test]
+fn past_the_bound_of_what_is_remembered_the_deadline_counts_from_the_opening() {
+    let mut bench = Bench::new();
+    let opened = bench.now;
+    // At the same time or one after the other.
+    for names in [&["/a", "/b"][..], &["/c"], &["/d"], &["/e"], &["/d"]] {
+        bench.pass(Duration::from_millis(100));
+        let asked = bench.now;
+        for name in names {
+            bench.connect(name);
+            let missing = Collected::Missing(Code::CredentialsRequired.into());
+            bench.find(name, Some(gate(Mode::TwoRoundTrip, missing)));
+        }
+        let counted_from = match *names {
+            ["/e"] => opened,
+            ["/d"] => opened + Duration::from_millis(300),
+            _ => asked,
+        };
+        let deadline = counted_from + Duration::from_secs(5);
+        assert_eq!(bench.client.poll_timeout(), Some(deadline), "{names:?}");
+        for name in names {
+            bench.feed(Input::Disconnect((*name).into()));
+        }
     }
 }
 

@@ -1,10 +1,13 @@
 //! A queue that most connections seldom need.
 
 use std::collections::VecDeque;
+use std::fmt;
 
 /// What waits, in order. It takes a pointer's room, and after [`release`](Self::release) no memory while nothing does.
-pub(crate) struct Queue<T>(Option<Box<Items<T>>>);
+#[derive(Clone)]
+pub struct Queue<T>(Option<Box<Items<T>>>);
 
+#[derive(Clone)]
 enum Items<T> {
     /// The room of the last one, which the next may have.
     None,
@@ -26,11 +29,13 @@ impl<T> Items<T> {
 
 impl<T> Queue<T> {
     /// An empty one.
-    pub(crate) const fn new() -> Self {
+    #[must_use]
+    pub const fn new() -> Self {
         Self(None)
     }
 
-    pub(crate) fn push_back(&mut self, item: T) {
+    /// Adds an item behind all others.
+    pub fn push_back(&mut self, item: T) {
         match self.0.as_deref_mut() {
             None => self.0 = Some(Box::new(Items::One(item))),
             // Items are large, and as a rule are moved but once.
@@ -40,7 +45,8 @@ impl<T> Queue<T> {
         }
     }
 
-    pub(crate) fn pop_front(&mut self) -> Option<T> {
+    /// Takes the item that waits longest.
+    pub fn pop_front(&mut self) -> Option<T> {
         match self.0.as_deref_mut()? {
             Items::None => None,
             Items::Many(items) => items.pop_front(),
@@ -51,7 +57,9 @@ impl<T> Queue<T> {
         }
     }
 
-    pub(crate) fn front(&self) -> Option<&T> {
+    /// The item that waits longest.
+    #[must_use]
+    pub fn front(&self) -> Option<&T> {
         match self.0.as_deref()? {
             Items::None => None,
             Items::One(item) => Some(item),
@@ -60,7 +68,7 @@ impl<T> Queue<T> {
     }
 
     /// Drops the items of which `is_kept` is false.
-    pub(crate) fn retain(&mut self, mut is_kept: impl FnMut(&T) -> bool) {
+    pub fn retain(&mut self, mut is_kept: impl FnMut(&T) -> bool) {
         match self.0.as_deref_mut() {
             Some(Items::Many(items)) => items.retain(is_kept),
             Some(items) => {
@@ -72,7 +80,9 @@ impl<T> Queue<T> {
         }
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
+    /// True when nothing waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
         match self.0.as_deref() {
             None | Some(Items::None) => true,
             Some(Items::One(_)) => false,
@@ -82,13 +92,14 @@ impl<T> Queue<T> {
 
     /// Whether there is anything to [`release`](Self::release), or something waits.
     #[inline]
-    pub(crate) fn has_memory(&self) -> bool {
+    #[must_use]
+    pub fn has_memory(&self) -> bool {
         self.0.is_some()
     }
 
     /// Takes the memory of a queue in which nothing waits, for another to [`borrow`](Self::borrow). `None` if there is none,
     /// or more than one item has room in it: that is given back.
-    pub(crate) fn take_memory(&mut self) -> Option<Self> {
+    pub fn take_memory(&mut self) -> Option<Self> {
         if !self.is_empty() {
             return None;
         }
@@ -97,18 +108,27 @@ impl<T> Queue<T> {
     }
 
     /// Uses the memory that another has left, if it has none.
-    pub(crate) fn borrow(&mut self, memory: Self) {
+    pub fn borrow(&mut self, memory: Self) {
         if self.0.is_none() && memory.is_empty() {
             self.0 = memory.0;
         }
     }
 
     /// Gives the memory back if nothing waits.
-    pub(crate) fn release(&mut self) {
+    pub fn release(&mut self) {
         // As a rule it has none.
         if self.0.is_some() && self.is_empty() {
             self.0 = None;
         }
+    }
+}
+
+impl<T> fmt::Debug for Queue<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("Queue");
+        debug
+            .field("is_empty", &self.is_empty())
+            .finish_non_exhaustive()
     }
 }
 
