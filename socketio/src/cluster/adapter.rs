@@ -20,18 +20,25 @@ use crate::proto::room::Room;
 ///
 /// What it must promise:
 ///
-/// * Every other server gets each message at least once, or the one that it is [to](ClusterMessage::to). Twice does no harm
-///   where [`ClusterMessage::number`] travels with it; a sender's own messages, those of other namespaces and those that are to
-///   others do none either.
-/// * [`publish`](Self::publish) is called in the order in which a thread emits, and its future is polled once before
-///   the next call, outside of Tokio's cooperative budget. What has been polled once must not overtake or be overtaken: a `send`
-///   into a bounded channel is in line then.
-/// * Nothing it hands to [`ClusterHandle::deliver`] is trusted, but the bus must be: who can write to it can send to
-///   every client.
+/// * While the bus is up, every other server gets each message, or the one server that it is [to](ClusterMessage::to). Messages may be
+///   lost while the bus is down: [`set_connected(false)`](ClusterHandle::set_connected) says so, and questions count as incomplete then.
+///   A message may come twice where its [`number`](ClusterMessage::number) is carried. It does no harm to deliver a server's own
+///   messages, or those of other namespaces or to other servers: they are ignored.
+/// * [`publish`](Self::publish) keeps its order. Calls of different threads may overlap; for each thread the future is
+///   polled once before the next call, outside of Tokio's cooperative budget. Take the place in the queue by then: a `send` into a
+///   bounded channel has it.
 ///
-/// A panic counts as [`AdapterError::Panicked`].
+/// Each server needs an adapter of its own. Its methods may be called as soon as the future of [`start`](Self::start) was polled for the
+/// first time, not when it is ready: what they need must be in place by then.
 ///
-/// The example `nats_adapter` of the repository is one to copy, for a bus between processes. What is least:
+/// Input to [`ClusterHandle::deliver`] is validated. Access to the bus must be restricted: anyone who can write to it can send to
+/// every client.
+///
+/// A future that waits when as many wait as [`max_publishing`](crate::cluster::ClusterSettings::max_publishing) allows is dropped after its
+/// first poll, which `on_adapter_error` is told. A panic counts as [`AdapterError::Panicked`].
+///
+/// To turn messages into bytes, enable the feature `cluster-wire` and use `cluster::wire::envelope`. The example `nats_adapter` of the
+/// repository is one to copy, for a bus between processes. A minimal adapter:
 ///
 /// ```
 /// use std::sync::{Arc, Mutex};
@@ -73,8 +80,8 @@ pub trait Adapter: Send + Sync + 'static {
     /// A bus that cannot be reached is better waited for in a task than an error here: the adapter is not started again.
     fn start(&self, server: ClusterHandle) -> BoxFuture<'_, Result<(), AdapterError>>;
 
-    /// Resolves when what the server has opened so far is heard: subscriptions confirmed, for example. It is asked once all of
-    /// it was opened, and before clients are taken ([`SocketIo::ready`](crate::SocketIo::ready)); at once by default.
+    /// Resolves when the server receives messages for everything that it has opened so far: when subscriptions are confirmed, for
+    /// example. It is called once all of that was opened, and before clients are taken ([`SocketIo::ready`](crate::SocketIo::ready)); at once by default.
     //= RDS-08
     fn ready(&self) -> BoxFuture<'_, Result<(), AdapterError>> {
         Box::pin(async { Ok(()) })
@@ -96,19 +103,19 @@ pub trait Adapter: Send + Sync + 'static {
         Box::pin(async { Ok(()) })
     }
 
-    /// Called when a namespace is gone, and its rooms with it.
+    /// Called when a namespace is gone, and its rooms with it; before one of the same name is opened again.
     fn close_namespace(&self, nsp: &str) -> BoxFuture<'_, Result<(), AdapterError>> {
         let _ = nsp;
         Box::pin(async { Ok(()) })
     }
 
-    /// Of which rooms [`room_changed`](Self::room_changed) is told; asked once, when the server is built. None by default,
+    /// Which rooms [`room_changed`](Self::room_changed) reports; asked once, when the server is built. None by default,
     /// and then it costs nothing.
     fn wanted_rooms(&self) -> WantedRooms {
         WantedRooms::default()
     }
 
-    /// Whether a room has a member on this server has changed, for adapters with a channel for each room.
+    /// Called when a room gets its first member on this server or has lost its last, for adapters with a channel for each room.
     ///
     /// The calls for one namespace come one after the other. A room that changes faster than they return is told of once, as it
     /// is then: the last call is right, and it may say what was said before. No lock is held; it must not block.
@@ -138,7 +145,7 @@ pub trait Adapter: Send + Sync + 'static {
         let _ = (nsp, room, is_open);
     }
 
-    /// How the servers know of each other. [`Membership::Heartbeats`] by default: nothing but
+    /// How the servers know of each other; asked once, when the server is built. [`Membership::Heartbeats`] by default: nothing but
     /// [`publish`](Self::publish) is needed.
     fn membership(&self) -> Membership {
         Membership::default()
@@ -157,7 +164,7 @@ pub trait Adapter: Send + Sync + 'static {
     }
 
     /// Whether every server of the cluster may be asked for its rooms with
-    /// [`AllRooms`](crate::cluster::ClusterBody::AllRooms); true by default. If not, their sockets are asked for, which takes
+    /// [`AllRooms`](crate::cluster::ClusterBody::AllRooms); asked once, when the server is built, and true by default. If not, their sockets are asked for, which takes
     /// longer: for formats that have no such question, where it would wait for an answer in vain.
     fn asks_rooms(&self) -> bool {
         true
@@ -169,7 +176,8 @@ pub trait Adapter: Send + Sync + 'static {
         None
     }
 
-    /// Called once, when the server closes and has said so to the others.
+    /// Called once, when the server closes and has said so to the others. It may take as long as is left of the time limit of
+    /// [`drain`](crate::SocketIo::drain), and no longer than a question; tasks of the adapter go on meanwhile. It is not called for a server that is only dropped.
     fn close(&self) -> BoxFuture<'_, Result<(), AdapterError>> {
         Box::pin(async { Ok(()) })
     }
@@ -185,11 +193,11 @@ pub enum Membership {
         /// How long a server is silent before it says that it is there; 5 s by default. Checked each second.
         interval: Duration,
         /// How long it may be silent before it counts as gone; 10 s by default. Lowering it ends the wait for a
-        /// server that crashed sooner, and takes a slow one for gone.
+        /// server that crashed sooner, but a slow one may count as gone.
         max_silence: Duration,
-        /// How long after a namespace was opened, or the bus came back, a question waits for servers that have not said yet that they are
-        /// there; 200 ms by default. A bus that takes longer for a message and its answer needs more: a server that is
-        /// met later is missing from the answers, which nobody is told.
+        /// How long a question waits, after a namespace was opened or the bus came back, for servers that were not heard of
+        /// yet; 200 ms by default. A bus that takes longer for a message and its answer needs more: the answers of a server that is
+        /// heard of later are missing, and nothing says so.
         introduction: Duration,
     },
     /// The adapter can [tell](Adapter::server_count) their number.

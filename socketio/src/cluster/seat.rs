@@ -159,11 +159,10 @@ impl Seat {
     pub(crate) fn close(&self) {
         let farewell = self.farewell();
         let (cluster, nsp) = (Arc::clone(&self.cluster), Arc::clone(&self.nsp));
-        self.cluster.publish_in_order(async move {
-            let published = cluster.adapter.publish(farewell).await;
-            let closed = cluster.adapter.close_namespace(&nsp).await;
-            published.and(closed)
-        });
+        self.cluster.publish(farewell);
+        // At once, and not when that was published: the next of the same name may be opened meanwhile.
+        self.cluster
+            .publish_in_order(async move { cluster.adapter.close_namespace(&nsp).await });
     }
 
     /// Its last words.

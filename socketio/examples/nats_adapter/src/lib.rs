@@ -50,7 +50,7 @@ const PING_INTERVAL: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 #[must_use = "a server is given it by its builder"]
 pub struct NatsAdapter {
-    servers: Vec<ServerAddr>,
+    addresses: Vec<ServerAddr>,
     options: ConnectOptions,
     subjects: Subjects,
     running: OnceLock<Running>,
@@ -62,8 +62,8 @@ struct Running {
     client: Client,
     server: ClusterHandle,
     is_connected: watch::Receiver<bool>,
-    /// Who reads of a namespace ends when this is dropped.
-    readers: Mutex<HashMap<String, oneshot::Sender<()>>>,
+    /// What reads of a namespace ends when this is dropped.
+    stops: Mutex<HashMap<String, oneshot::Sender<()>>>,
 }
 
 impl NatsAdapter {
@@ -73,9 +73,9 @@ impl NatsAdapter {
     /// # Errors
     ///
     /// One is no address. Whether anybody is there, is found out later.
-    pub fn new(servers: impl ToServerAddrs) -> io::Result<Self> {
+    pub fn new(addresses: impl ToServerAddrs) -> io::Result<Self> {
         Ok(Self {
-            servers: servers.to_server_addrs()?.collect(),
+            addresses: addresses.to_server_addrs()?.collect(),
             options: ConnectOptions::new(),
             subjects: Subjects::new("socket.io"),
             running: OnceLock::new(),
@@ -99,7 +99,29 @@ impl NatsAdapter {
         self.running.get().ok_or(AdapterError::Closed)
     }
 
-    /// Where a message is said, and what.
+    /// Subscribes to a namespace and reads of it, in a task: so it is done however long the queue is full, and whoever waits for it may stop
+    /// to.
+    fn open(&self, nsp: &str) -> Result<(&Running, oneshot::Receiver<()>), AdapterError> {
+        let running = self.running()?;
+        let subject = self.subjects.namespace(nsp).map_err(AdapterError::bus)?;
+        let (stop, stopped) = oneshot::channel();
+        let (told, subscribed) = oneshot::channel();
+        running.stops().insert(nsp.to_owned(), stop);
+        let (client, server) = (running.client.clone(), running.server.clone());
+        let subjects = self.subjects.clone();
+        running.server.spawn(async move {
+            match client.subscribe(subject).await {
+                Ok(messages) => {
+                    let _ = told.send(());
+                    read(server, subjects, messages.take_until(stopped)).await;
+                }
+                Err(error) => server.report(AdapterError::bus(error)),
+            }
+        });
+        Ok((running, subscribed))
+    }
+
+    /// The subject of a message, and its bytes.
     fn outgoing(&self, mut message: ClusterMessage) -> Result<(String, Bytes), AdapterError> {
         let subject = self.subjects.of(&message).map_err(AdapterError::bus)?;
         // The subject says it.
@@ -117,24 +139,24 @@ impl Adapter for NatsAdapter {
     fn start(&self, server: ClusterHandle) -> BoxFuture<'_, Result<(), AdapterError>> {
         Box::pin(async move {
             if self.running.get().is_some() {
-                // Each server takes its own.
-                return Err(AdapterError::Closed);
+                return Err(AdapterError::bus("an adapter is for one server"));
             }
-            let (connected, is_connected) = watch::channel(false);
+            let (connection, is_connected) = watch::channel(false);
             server.set_connected(false);
             let told = server.clone();
             let options = self.options.clone();
-            // Does not wait for a connection, and makes it again, with all subscriptions, whenever it is lost.
+            // Does not wait for a connection, and makes it again, with all subscriptions, whenever it is lost. So all is in place when
+            // this was polled once, as it has to be. A client that waits here would have to be made in a task.
             let client = options
                 .retry_on_initial_connect()
                 .ping_interval(PING_INTERVAL)
                 .client_capacity(MAX_QUEUED)
                 .subscription_capacity(MAX_UNREAD)
                 .event_callback(move |event| {
-                    notice(&told, &connected, &event);
+                    notice(&told, &connection, &event);
                     ready(())
                 })
-                .connect(&self.servers[..])
+                .connect(&self.addresses[..])
                 .await
                 .map_err(AdapterError::bus)?;
             let answers = self.subjects.answers(server.server_id());
@@ -146,7 +168,7 @@ impl Adapter for NatsAdapter {
                 client,
                 server,
                 is_connected,
-                readers: Mutex::default(),
+                stops: Mutex::default(),
             };
             self.running.set(running).map_err(|_| AdapterError::Closed)
         })
@@ -157,8 +179,8 @@ impl Adapter for NatsAdapter {
             let running = self.running()?;
             let mut is_connected = running.is_connected.clone();
             loop {
-                let connected = is_connected.wait_for(|is_connected| *is_connected).await;
-                connected.map_err(|_| AdapterError::Closed)?;
+                let waited = is_connected.wait_for(|is_connected| *is_connected).await;
+                waited.map_err(|_| AdapterError::Closed)?;
                 if running.reach().await? {
                     return Ok(());
                 }
@@ -178,26 +200,16 @@ impl Adapter for NatsAdapter {
     }
 
     fn open_namespace(&self, nsp: &str) -> BoxFuture<'_, Result<(), AdapterError>> {
-        let nsp = nsp.to_owned();
-        Box::pin(async move {
-            let running = self.running()?;
-            let subject = self.subjects.namespace(&nsp).map_err(AdapterError::bus)?;
-            let (reader, closed) = oneshot::channel();
-            // Before anything waits, so that what is closed meanwhile is not read.
-            running.readers().insert(nsp, reader);
-            let messages = running.client.subscribe(subject).await;
-            let messages = messages.map_err(AdapterError::bus)?.take_until(closed);
-            let server = running.server.clone();
-            let reading = read(server, self.subjects.clone(), messages);
-            running.server.spawn(reading);
-            // Where NATS is away there is nothing to wait for: the client subscribes when it is back.
-            running.reach().await.map(drop)
+        let opened = self.open(nsp);
+        Box::pin(async {
+            let (running, subscribed) = opened?;
+            running.subscribed(subscribed).await
         })
     }
 
     fn close_namespace(&self, nsp: &str) -> BoxFuture<'_, Result<(), AdapterError>> {
         let closed = self.running().map(|running| {
-            running.readers().remove(nsp);
+            running.stops().remove(nsp);
         });
         Box::pin(ready(closed))
     }
@@ -205,7 +217,7 @@ impl Adapter for NatsAdapter {
     fn close(&self) -> BoxFuture<'_, Result<(), AdapterError>> {
         Box::pin(async {
             let running = self.running()?;
-            // What was said before is said.
+            // Everything before it was sent.
             running.reach().await?;
             running.client.drain().await.map_err(AdapterError::bus)
         })
@@ -224,10 +236,10 @@ impl Running {
             let inbox = self.client.new_inbox();
             let echo = self.client.subscribe(inbox.clone()).await;
             let mut echo = echo.map_err(AdapterError::bus)?;
-            let said = self.client.publish(inbox, Bytes::new()).await;
-            said.map_err(AdapterError::bus)?;
-            let heard = echo.next().await;
-            heard.map(|_| true).ok_or(AdapterError::Closed)
+            let published = self.client.publish(inbox, Bytes::new()).await;
+            published.map_err(AdapterError::bus)?;
+            let received = echo.next().await;
+            received.map(|_| true).ok_or(AdapterError::Closed)
         };
         tokio::select! {
             echoed = echo => echoed,
@@ -235,8 +247,18 @@ impl Running {
         }
     }
 
-    fn readers(&self) -> MutexGuard<'_, HashMap<String, oneshot::Sender<()>>> {
-        self.readers.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Resolves when the nats-server has a subscription, or is away: then there is nothing to wait for.
+    async fn subscribed(&self, subscribed: oneshot::Receiver<()>) -> Result<(), AdapterError> {
+        let mut is_connected = self.is_connected.clone();
+        tokio::select! {
+            // If that failed, it was reported.
+            _ = subscribed => self.reach().await.map(drop),
+            _ = is_connected.wait_for(|is_connected| !is_connected) => Ok(()),
+        }
+    }
+
+    fn stops(&self) -> MutexGuard<'_, HashMap<String, oneshot::Sender<()>>> {
+        self.stops.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -261,14 +283,14 @@ async fn read(
 }
 
 /// Tells of what happened to the connection.
-fn notice(server: &ClusterHandle, connected: &watch::Sender<bool>, event: &Event) {
+fn notice(server: &ClusterHandle, connection: &watch::Sender<bool>, event: &Event) {
     let is_connected = match event {
         Event::Connected => true,
         // An attempt to connect failed.
         Event::ClientError(_) | Event::Disconnected | Event::Closed => false,
-        _ => *connected.borrow(),
+        _ => *connection.borrow(),
     };
-    connected.send_if_modified(|was_connected| {
+    connection.send_if_modified(|was_connected| {
         std::mem::replace(was_connected, is_connected) != is_connected
     });
     server.set_connected(is_connected);

@@ -8,12 +8,16 @@
 //! meant hear `said`, whichever server they are connected to.
 
 use std::error::Error as _;
+use std::time::Duration;
 
 use nats_adapter::NatsAdapter;
 use socketio::cluster::AdapterError;
 use socketio::engineio::Cors;
 use socketio::{Ack, Args, Socket, SocketIo};
 use tokio::net::TcpListener;
+
+/// How long clients may take to go elsewhere.
+const DRAIN: Duration = Duration::from_secs(1);
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -45,7 +49,12 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .open()?;
     let listener = TcpListener::bind(("127.0.0.1", port)).await?;
     eprintln!("listening on http://{}", listener.local_addr()?);
-    io.serve(listener).await?;
+    tokio::select! {
+        served = io.serve(listener) => served?,
+        stopped = tokio::signal::ctrl_c() => stopped?,
+    }
+    // The others hear that it goes.
+    io.drain(DRAIN).await;
     Ok(())
 }
 

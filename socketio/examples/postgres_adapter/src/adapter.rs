@@ -114,7 +114,7 @@ impl Adapter for PostgresAdapter {
             queue,
         };
         if self.running.set(running).is_err() {
-            return Box::pin(async { Err(AdapterError::Closed) });
+            return Box::pin(async { Err(AdapterError::bus("an adapter is for one server")) });
         }
         let opened = self.open(Scope::Server);
         server.spawn(async move { session::keep(&link, jobs).await });
@@ -130,7 +130,7 @@ impl Adapter for PostgresAdapter {
     }
 
     fn publish(&self, message: ClusterMessage) -> BoxFuture<'_, Result<(), AdapterError>> {
-        // In the queue before the future is polled, so that nothing overtakes it.
+        // The queue does not wait, so neither does the future.
         let said = self.say(&message);
         Box::pin(async { said })
     }

@@ -108,7 +108,7 @@ impl Channels {
     }
 
     /// Postgres is not reached. Nobody waits for it, and all is to be listened to anew.
-    pub(crate) fn lose(&mut self) {
+    pub(crate) fn went_away(&mut self) {
         self.is_away = true;
         self.taken = 0;
         self.changed = self.wanted.keys().cloned().collect();
@@ -118,7 +118,7 @@ impl Channels {
     }
 
     /// Postgres is reached.
-    pub(crate) fn find(&mut self) {
+    pub(crate) fn came_back(&mut self) {
         self.is_away = false;
     }
 
@@ -233,10 +233,10 @@ mod tests {
     fn nobody_waits_for_a_postgres_that_is_away_and_all_is_heard_when_it_is_back() {
         let mut channels = opened(&["a", "b"]);
         channels.take(1);
-        channels.lose();
+        channels.went_away();
         assert!(matches!(channels.outcome("a"), Some(Ok(()))));
         assert!(!channels.is_settled());
-        channels.find();
+        channels.came_back();
         assert!(channels.outcome("a").is_none());
         assert_eq!(channels.take(9), [listen("a"), listen("b")]);
     }

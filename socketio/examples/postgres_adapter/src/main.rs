@@ -41,7 +41,6 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-#[expect(clippy::print_stderr, reason = "a program without a log")]
 fn tell(error: &AdapterError) {
     let source = std::error::Error::source(error).map(ToString::to_string);
     eprintln!("{error}: {}", source.unwrap_or_default());

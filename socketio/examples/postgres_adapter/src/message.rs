@@ -29,13 +29,13 @@ impl Written {
         let payload = match String::from_utf8(written) {
             Ok(text) if text.len() <= MAX_NOTIFICATION_BYTES => return Ok(Self::Text(text)),
             Ok(_) => write(Encoding::Msgpack)?,
-            // The first byte of a map in msgpack begins no text.
+            // It has bytes: of msgpack, for which that is never text.
             Err(msgpack) => msgpack.into_bytes(),
         };
         Ok(Self::Attached {
             payload,
             uid: message.uid.as_str().to_owned(),
-            // Nobody looks at it.
+            // Node's format has it, and Node does not look at it.
             kind: message.body.wire_type().map_or(0, i32::from),
         })
     }

@@ -43,20 +43,17 @@ impl Queue {
             return Err(full);
         };
         let place = Arc::clone(&self.places).try_acquire_many_owned(bytes);
-        let Ok(_place) = place else {
-            return Err(full);
-        };
         let job = Job {
             channel,
             written,
-            _place,
+            _place: place.map_err(|_| full)?,
         };
         self.jobs.try_send(job).map_err(|_| full)
     }
 
     /// Returns when nothing has a place any more.
     pub(crate) async fn emptied(&self) {
-        // It is not closed.
+        // Cannot fail: the semaphore stays open.
         let _ = self.places.acquire_many(MAX_WAITING_BYTES).await;
     }
 }

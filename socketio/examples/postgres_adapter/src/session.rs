@@ -56,7 +56,7 @@ pub(crate) struct Link {
 pub(crate) async fn keep(link: &Link, mut jobs: mpsc::Receiver<Job>) {
     loop {
         let Err(error) = link.run(&mut jobs).await;
-        link.channels.send_modify(Channels::lose);
+        link.channels.send_modify(Channels::went_away);
         link.server.set_connected(false);
         link.server.report(AdapterError::bus(error));
         sleep(reconnect_delay()).await;
@@ -98,31 +98,36 @@ fn is_refusal(error: &tokio_postgres::Error) -> bool {
 impl Link {
     /// Connects, listens and speaks until a connection is lost.
     async fn run(&self, jobs: &mut mpsc::Receiver<Job>) -> Result<Infallible, Failure> {
-        let (listening, heard) = answered(self.config.connect(NoTls)).await?;
-        let (speaking, said) = answered(self.config.connect(NoTls)).await?;
+        let (listening, incoming) = answered(self.config.connect(NoTls)).await?;
+        let (speaking, outgoing) = answered(self.config.connect(NoTls)).await?;
         let drive = async {
-            said.await?;
+            outgoing.await?;
             Err(Lost.into())
         };
         let work = async {
             let speaker = Speaker::new(speaking, &self.table).await?;
-            self.channels.send_modify(Channels::find);
+            self.channels.send_modify(Channels::came_back);
             tokio::try_join!(
-                self.hear(heard, &speaker),
+                self.hear(incoming, &speaker),
                 self.listen(&listening),
                 self.speak(&speaker, jobs),
                 self.tidy(&speaker),
                 ping(&listening),
             )
         };
+        // None of these ends but by an error.
         let ((never, ..), _): (_, Infallible) = tokio::try_join!(work, drive)?;
         Ok(never)
     }
 
     /// Hands over what is heard, one after the other: what is attached keeps its place.
     //= RDS-01
-    async fn hear(&self, mut heard: Connection, speaker: &Speaker) -> Result<Infallible, Failure> {
-        while let Some(message) = poll_fn(|context| heard.poll_message(context)).await {
+    async fn hear(
+        &self,
+        mut incoming: Connection,
+        speaker: &Speaker,
+    ) -> Result<Infallible, Failure> {
+        while let Some(message) = poll_fn(|context| incoming.poll_message(context)).await {
             // Own ones come back.
             if let AsyncMessage::Notification(notification) = message?
                 && notification.process_id() != speaker.process_id
@@ -134,23 +139,23 @@ impl Link {
     }
 
     //= RDS-02
-    async fn deliver(&self, heard: &Notification, speaker: &Speaker) -> Result<(), Failure> {
-        let scope = self.channels.borrow().scope(heard.channel());
+    async fn deliver(&self, notification: &Notification, speaker: &Speaker) -> Result<(), Failure> {
+        let scope = self.channels.borrow().scope(notification.channel());
         let Some(scope) = scope else {
             return Ok(());
         };
         let decode = |payload: &[u8]| {
             envelope::decode_on_channel(payload, &scope).map_err(AdapterError::ignored)
         };
-        let heard = match attachment_id(heard.payload()) {
-            None => decode(heard.payload().as_bytes()),
+        let message = match attachment_id(notification.payload()) {
+            None => decode(notification.payload().as_bytes()),
             Some(id) => match speaker.fetch(id).await? {
                 Ok(Some(payload)) => decode(&payload),
                 Ok(None) => Err(AdapterError::ignored(NoAttachment)),
                 Err(refused) => Err(refused),
             },
         };
-        match heard {
+        match message {
             Ok(message) => self.server.deliver(message),
             Err(error) => self.server.report(error),
         }
@@ -165,6 +170,7 @@ impl Link {
             let mut steps = Vec::new();
             self.channels.send_if_modified(|channels| {
                 steps = channels.take(MAX_BATCH);
+                // Nobody waits for steps to be taken, but for what comes of them.
                 false
             });
             let saying = steps.iter().map(|step| async move {
@@ -194,7 +200,8 @@ impl Link {
         while jobs.recv_many(&mut batch, MAX_BATCH).await > 0 {
             let saying = batch.drain(..).map(|job| maybe_done(speaker.say(job)));
             let mut saying: Vec<_> = saying.map(Box::pin).collect();
-            // Each goes out when it is polled for the first time, so all are, in order, before one is waited for.
+            // Each goes out when it is polled for the first time, so all are, in order, before one is waited for. `join_all` keeps that
+            // order for few futures only.
             poll_fn(|context| {
                 let polled = saying.iter_mut().map(|one| one.as_mut().poll(context));
                 polled.for_each(drop);

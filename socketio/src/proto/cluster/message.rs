@@ -143,7 +143,8 @@ pub struct ClusterMessage {
     pub scope: Scope,
     /// What it says.
     pub body: ClusterBody,
-    /// Its place among the sender's messages about this namespace, from which a receiver knows that it had it before.
+    /// Its place among the sender's messages about this namespace, from which a receiver knows that it had it before. One that
+    /// is 1,024 or more behind counts as such, whatever channels they came by: an adapter whose bus may mix up so many carries `None`.
     /// The reference has no such member and ignores it; without it a message that comes twice is believed twice.
     pub number: Option<u64>,
 }
