@@ -107,7 +107,7 @@ impl<M: QueuedPacket, G, R: Reason> Common<M, G, R> {
             purpose,
         });
         let by = now.checked_add(self.policy.verify_timeout);
-        Trial::new(epoch, by)
+        Trial { epoch, by }
     }
 
     /// Asks connect middleware. What follows a verification has the epoch of the verification.
@@ -126,7 +126,7 @@ impl<M: QueuedPacket, G, R: Reason> Common<M, G, R> {
             expires_in: expires_in.flatten(),
         });
         let by = now.checked_add(self.policy.middleware_timeout);
-        Trial::new(epoch, by)
+        Trial { epoch, by }
     }
 
     pub(super) const fn new_epoch(&mut self) -> u32 {

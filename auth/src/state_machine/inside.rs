@@ -142,12 +142,12 @@ impl<M: QueuedPacket, G, R: Reason> Common<M, G, R> {
                 self.emit(Output::StepBack);
                 self.expire(now, term, ack)
             }
-            Work::Revalidating { trial } if is_due(trial.by(), now) => {
+            Work::Revalidating { trial } if is_due(trial.by, now) => {
                 self.cancel(trial);
                 self.wait_to_revalidate(now);
                 self.run_timers(now, term.into())
             }
-            Work::Refreshing { trial, ack } if is_due(trial.by(), now) => {
+            Work::Refreshing { trial, ack } if is_due(trial.by, now) => {
                 self.cancel(trial);
                 let rejection = Rejection::unavailable("the verification took too long");
                 let stage = self.refuse_renewal(term, ack, rejection.into(), false);
@@ -159,7 +159,7 @@ impl<M: QueuedPacket, G, R: Reason> Common<M, G, R> {
                 candidate,
                 follows,
                 ..
-            } if is_due(earlier(trial.by(), candidate.expires_at), now) => {
+            } if is_due(earlier(trial.by, candidate.expires_at), now) => {
                 self.cancel(trial);
                 let rejection = if is_due(candidate.expires_at, now) {
                     refusal(Code::TokenExpired)
@@ -169,7 +169,7 @@ impl<M: QueuedPacket, G, R: Reason> Common<M, G, R> {
                 let stage = self.stay_or_go(term, ack, rejection, follows, false);
                 self.run_timers(now, stage)
             }
-            Work::Downgrading { trial, .. } if is_due(trial.by(), now) => {
+            Work::Downgrading { trial, .. } if is_due(trial.by, now) => {
                 self.cancel(trial);
                 let rejection = Rejection::unavailable("connect middleware took too long");
                 self.put_out_inside(rejection.into(), None)

@@ -152,7 +152,7 @@ impl<M: QueuedPacket, G, R: Reason> Common<M, G, R> {
 
     pub(super) fn outside_timers(&mut self, now: Instant, mut place: Box<Outside<M>>) -> Stage<M> {
         let stage = match place.take_step() {
-            Step::Verifying(attempt) if is_due(attempt.trial.by(), now) => {
+            Step::Verifying(attempt) if is_due(attempt.trial.by, now) => {
                 self.cancel(attempt.trial);
                 let rejection = Rejection::unavailable("the verification took too long");
                 self.turn_away(now, place, attempt.ack, rejection.into())
@@ -162,7 +162,7 @@ impl<M: QueuedPacket, G, R: Reason> Common<M, G, R> {
                 let rejection = refusal(Code::TokenExpired);
                 self.step_back(now, place, attempt.ack, rejection)
             }
-            Step::Asking(attempt, _) if is_due(attempt.trial.by(), now) => {
+            Step::Asking(attempt, _) if is_due(attempt.trial.by, now) => {
                 self.cancel(attempt.trial);
                 let rejection = Rejection::unavailable("connect middleware took too long");
                 self.step_back(now, place, attempt.ack, rejection.into())

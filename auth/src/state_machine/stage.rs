@@ -67,18 +67,7 @@ pub(super) struct Told {
 #[cfg_attr(test, derive(Hash))]
 pub(super) struct Trial {
     pub(super) epoch: u32,
-    by: Option<Moment>,
-}
-
-impl Trial {
-    pub(super) fn new(epoch: u32, by: Option<Instant>) -> Self {
-        let by = by.map(Moment::from);
-        Self { epoch, by }
-    }
-
-    pub(super) fn by(self) -> Option<Instant> {
-        self.by.map(Instant::from)
-    }
+    pub(super) by: Option<Instant>,
 }
 
 #[derive(Clone)]
@@ -257,9 +246,9 @@ impl<M> Outside<M> {
                 let close_at = told.and_then(|told| told.close_at);
                 earlier(auth_by(), close_at)
             }
-            Step::Verifying(attempt) => attempt.trial.by(),
+            Step::Verifying(attempt) => attempt.trial.by,
             Step::Asking(attempt, candidate) => earlier(
-                attempt.trial.by(),
+                attempt.trial.by,
                 candidate.as_ref().and_then(|of| of.expires_at),
             ),
         }
@@ -336,7 +325,7 @@ impl<M> Term<M> {
 
 impl<M> Work<M> {
     fn deadline(&self) -> Option<Instant> {
-        let by = self.trial().and_then(Trial::by);
+        let by = self.trial().and_then(|trial| trial.by);
         match self {
             Self::Asking { candidate, .. } => earlier(by, candidate.expires_at),
             _ => by,

@@ -23,8 +23,8 @@ const PURE: [&str; 13] = [
     "engineio/src/send_options",
     "engineio/src/transport",
     "socketio/src/proto",
-    "socketio/src/queue",
     "socketio/src/codec",
+    "auth/src/base/queue",
     "auth/src/state_machine",
     "auth/src/wire",
 ];
