@@ -250,11 +250,13 @@ impl Running {
     /// Resolves when the nats-server has a subscription, or is away: then there is nothing to wait for.
     async fn subscribed(&self, subscribed: oneshot::Receiver<()>) -> Result<(), AdapterError> {
         let mut is_connected = self.is_connected.clone();
+        let away = async { drop(is_connected.wait_for(|is_connected| !is_connected).await) };
         tokio::select! {
-            // If that failed, it was reported.
-            _ = subscribed => self.reach().await.map(drop),
-            _ = is_connected.wait_for(|is_connected| !is_connected) => Ok(()),
+            // If it failed, that was reported.
+            _ = subscribed => {}
+            () = away => return Ok(()),
         }
+        self.reach().await.map(drop)
     }
 
     fn stops(&self) -> MutexGuard<'_, HashMap<String, oneshot::Sender<()>>> {

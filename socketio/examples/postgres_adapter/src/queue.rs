@@ -38,17 +38,15 @@ impl Queue {
     }
 
     pub(crate) fn put(&self, channel: String, written: Written) -> Result<(), PostgresError> {
-        let full = PostgresError::TooMuchWaiting;
-        let Ok(bytes) = u32::try_from(written.len()) else {
-            return Err(full);
-        };
+        let full = || PostgresError::TooMuchWaiting;
+        let bytes = u32::try_from(written.len()).map_err(|_| full())?;
         let place = Arc::clone(&self.places).try_acquire_many_owned(bytes);
         let job = Job {
             channel,
             written,
-            _place: place.map_err(|_| full)?,
+            _place: place.map_err(|_| full())?,
         };
-        self.jobs.try_send(job).map_err(|_| full)
+        self.jobs.try_send(job).map_err(|_| full())
     }
 
     /// Returns when nothing has a place any more.
