@@ -25,6 +25,7 @@ pub(crate) fn config(longer: Duration) -> AsyncConnectionConfig {
         .set_response_timeout(Some(ANSWER_LIMIT.saturating_add(longer)))
 }
 
+/// A connection to the server that this is a client of.
 pub(crate) async fn to(
     client: &Client,
     config: &AsyncConnectionConfig,

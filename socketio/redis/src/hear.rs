@@ -14,7 +14,7 @@ use crate::connect::{self, Confused, Connection, Lost, PING_INTERVAL, send, text
 use crate::error::{Failure, Refused};
 use crate::shared::{Ear, Ears, Shared};
 use crate::slots::{Node, Remedy};
-use crate::subscriptions::{Kind, Step, Subscription};
+use crate::subscriptions::{Again, Kind, Step, Subscription};
 
 /// When something that was refused is tried again.
 const REFUSED_RETRY: Duration = Duration::from_secs(5);
@@ -212,13 +212,16 @@ fn refused(
     let (outcome, is_to_tell, moved) = match remedy {
         // Who lost a slot has ended all that was subscribed there.
         Remedy::Moved(..) if !step.subscribe => (Ok(()), false, None),
-        Remedy::Moved(slot, node) => (Err(now + MOVED_RETRY), false, Some((slot, node))),
+        Remedy::Moved(slot, node) => {
+            let soon = Again::Soon(now + MOVED_RETRY);
+            (Err(soon), false, Some((slot, node)))
+        }
         Remedy::Wait | Remedy::Ask(_) => {
             shared.stale.notify_one();
             let is_to_tell = !std::mem::replace(is_told, true);
-            (Err(now + MOVED_RETRY), is_to_tell, None)
+            (Err(Again::Soon(now + MOVED_RETRY)), is_to_tell, None)
         }
-        Remedy::Reconnect | Remedy::Tell => (Err(now + REFUSED_RETRY), true, None),
+        Remedy::Reconnect | Remedy::Tell => (Err(Again::Later(now + REFUSED_RETRY)), true, None),
     };
     shared.with_table(ear, |table| table.finish(&step, outcome));
     if is_to_tell {

@@ -222,7 +222,7 @@ impl Link {
         belonging: [Subscription; N],
         grace: Duration,
     ) -> Result<ServerCount, AdapterError> {
-        self.hears(&belonging).await;
+        self.hears(&belonging).await?;
         self.wait_until(Condition::can_ask).await?;
         let Subscription { kind, name } = counted;
         let words = Command::new("PUBSUB", &*name);
@@ -282,16 +282,20 @@ impl Link {
         so.map(drop).map_err(|_| AdapterError::Closed)
     }
 
-    /// Resolves when these are subscribed, whatever else is not.
-    async fn hears(&self, subscriptions: &[Subscription]) {
+    /// Resolves when these are subscribed, whatever else is not; an error when they are given up.
+    async fn hears(&self, subscriptions: &[Subscription]) -> Result<(), AdapterError> {
         let mut confirmed = self.shared.watch_confirmed();
-        while !subscriptions
-            .iter()
-            .all(|one| self.shared.is_confirmed(one))
-        {
+        let each = |is_so: fn(&Shared, &Subscription) -> bool| {
+            subscriptions.iter().all(|one| is_so(&self.shared, one))
+        };
+        while !each(Shared::is_confirmed) {
+            if !each(Shared::is_wanted) {
+                return Err(AdapterError::Closed);
+            }
             // Its sender is here.
             let _ = confirmed.changed().await;
         }
+        Ok(())
     }
 
     /// Resolves when all that was put in the queue was said.

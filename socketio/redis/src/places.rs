@@ -191,7 +191,15 @@ impl<T: Copy + Ord> Places<T> {
         self.homeless.is_empty() && self.tables.values().all(Table::is_settled)
     }
 
-    /// True when all that is wanted is confirmed or was refused.
+    /// Whether it is to be subscribed.
+    pub(crate) fn is_wanted(&self, subscription: &Subscription) -> bool {
+        let place = self.place(subscription);
+        let table = place.and_then(|node| self.tables.get(&node));
+        self.homeless.contains(subscription)
+            || table.is_some_and(|table| table.is_wanted(subscription))
+    }
+
+    /// True when all that is wanted is confirmed, but what is not allowed.
     pub(crate) fn is_answered(&self) -> bool {
         self.homeless.is_empty() && self.tables.values().all(Table::is_answered)
     }
@@ -202,7 +210,7 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
-    use crate::subscriptions::Step;
+    use crate::subscriptions::{Again, Step};
 
     fn node(number: u16) -> Node {
         Node::At("host".into(), number)
@@ -316,7 +324,7 @@ mod tests {
         assert!(places.is_awaited(&channel), "another connection");
         let table = places.table(&Node::Sole).unwrap();
         assert_eq!(table.take(0, 9).len(), 1);
-        table.finish(&step, Err(5));
+        table.finish(&step, Err(Again::Soon(5)));
         assert!(!places.is_awaited(&channel), "it was refused");
         let table = places.table(&Node::Sole).unwrap();
         assert_eq!(table.take(5, 9).len(), 1);

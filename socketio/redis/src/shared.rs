@@ -86,8 +86,6 @@ pub(crate) struct Shared {
     pub(crate) topology: watch::Sender<Topology>,
     /// Somebody found that the topology is another.
     pub(crate) stale: Notify,
-    /// Something was subscribed anew since all was.
-    was_deaf: AtomicBool,
     /// Subscriptions were confirmed, refused or given up, or a connection was lost.
     confirmed: watch::Sender<()>,
     pub(crate) condition: watch::Sender<Condition>,
@@ -95,7 +93,8 @@ pub(crate) struct Shared {
     waiting_bytes: AtomicUsize,
     limits: QueueLimits,
     server: OnceLock<ClusterHandle>,
-    counts: Mutex<Counts>,
+    /// How many servers there were, by what they subscribe.
+    counts: Mutex<HashMap<String, usize>>,
     pub(crate) unread: Mutex<Unread>,
 }
 
@@ -105,14 +104,8 @@ struct Hearing {
     ears: HashMap<Node, Arc<Ear>>,
     /// Whoever makes new ears hear.
     new_ears: mpsc::UnboundedSender<Arc<Ear>>,
-}
-
-/// How many servers there were.
-#[derive(Default)]
-struct Counts {
-    /// When all was heard again after it was not, but what Redis does not allow; `None` until then.
-    back_at: Option<Instant>,
-    known: HashMap<String, usize>,
+    /// Since when all that Redis allows is heard; `None` while something is to be subscribed again.
+    heard_since: Option<Instant>,
 }
 
 /// What hears one server.
@@ -165,6 +158,7 @@ impl Shared {
             places: Places::new(topology.clone()),
             ears: HashMap::new(),
             new_ears,
+            heard_since: None,
         };
         let nodes: Vec<_> = hearing.places.nodes().cloned().collect();
         hearing.begin(nodes);
@@ -174,7 +168,6 @@ impl Shared {
             hearing: Mutex::new(hearing),
             topology: watch::Sender::new(topology),
             stale: Notify::new(),
-            was_deaf: AtomicBool::new(true),
             confirmed: watch::Sender::default(),
             condition: watch::Sender::new(Condition::default()),
             waiting: AtomicUsize::new(0),
@@ -227,6 +220,11 @@ impl Shared {
         lock(&self.hearing).places.is_confirmed(subscription)
     }
 
+    /// Whether it is to be subscribed.
+    pub(crate) fn is_wanted(&self, subscription: &Subscription) -> bool {
+        lock(&self.hearing).places.is_wanted(subscription)
+    }
+
     /// So much more waits. False if that is too much.
     pub(crate) fn wait(&self, bytes: usize) -> bool {
         let waiting = self.waiting.fetch_add(1, Ordering::AcqRel);
@@ -239,8 +237,8 @@ impl Shared {
         fits
     }
 
-    /// How many servers there are when so many were counted on a channel, of all Redis servers or not of all. For `grace` after
-    /// a connection was lost, others may not be back.
+    /// How many servers there are when so many were counted on a channel, of all Redis servers or not of all. While something
+    /// is subscribed again, and for `grace` after that, others may not be back.
     //= RDS-07
     pub(crate) fn judge(
         &self,
@@ -249,9 +247,10 @@ impl Shared {
         is_whole: bool,
         grace: Duration,
     ) -> ServerCount {
+        let heard_since = lock(&self.hearing).heard_since;
+        let is_settling = heard_since.is_none_or(|since| since.elapsed() < grace);
         let mut counts = lock(&self.counts);
-        let is_settling = counts.back_at.is_none_or(|at| at.elapsed() < grace);
-        let known = counts.known.entry(channel).or_default();
+        let known = counts.entry(channel).or_default();
         // This server is one of them.
         if counted == 0 || ((is_settling || !is_whole) && counted < *known) {
             return ServerCount::AtLeast((*known).max(1));
@@ -265,7 +264,7 @@ impl Shared {
 
     /// Forgets how many there were, of a namespace that is gone.
     pub(crate) fn forget_count(&self, channel: &str) {
-        lock(&self.counts).known.remove(channel);
+        lock(&self.counts).remove(channel);
     }
 
     /// So much does not wait any more.
@@ -292,7 +291,7 @@ impl Shared {
         }
         hearing.begin(changed.new);
         if changed.is_moved {
-            self.heed(&hearing);
+            self.heed(&mut hearing);
         }
         self.topology.send_if_modified(|known| {
             let is_another = *known != topology;
@@ -317,8 +316,8 @@ impl Shared {
     }
 
     /// Something is to be subscribed elsewhere, or again.
-    fn heed(&self, hearing: &Hearing) {
-        self.was_deaf.store(true, Ordering::Release);
+    fn heed(&self, hearing: &mut Hearing) {
+        hearing.heard_since = None;
         self.change(|condition| condition.is_hearing = false);
         for ear in hearing.ears.values() {
             ear.tell();
@@ -347,7 +346,7 @@ impl Shared {
             return;
         };
         if hearing.places.connected(ear.node()) {
-            self.heed(&hearing);
+            self.heed(&mut hearing);
         }
     }
 
@@ -362,10 +361,9 @@ impl Shared {
             // Nothing was to be heard of it.
             return;
         }
-        self.heed(&hearing);
+        self.heed(&mut hearing);
         drop(hearing);
         self.tell_connected();
-        lock(&self.counts).back_at = None;
     }
 
     /// Redis ended a subscription by itself.
@@ -377,8 +375,8 @@ impl Shared {
         if !table.is_some_and(|table| table.lost(subscription)) {
             return;
         }
-        let is_told = self.was_deaf.load(Ordering::Acquire);
-        self.heed(&hearing);
+        let is_told = hearing.heard_since.is_none();
+        self.heed(&mut hearing);
         drop(hearing);
         self.stale.notify_one();
         if !is_told {
@@ -390,16 +388,14 @@ impl Shared {
     pub(crate) fn settle(&self) {
         {
             // Held meanwhile, so that what is wanted now is not taken for heard.
-            let hearing = lock(&self.hearing);
+            let mut hearing = lock(&self.hearing);
             if !hearing.places.is_answered() {
                 return;
             }
             if hearing.places.is_settled() {
                 self.change(|condition| condition.is_hearing = true);
             }
-        }
-        if self.was_deaf.swap(false, Ordering::AcqRel) {
-            lock(&self.counts).back_at = Some(Instant::now());
+            hearing.heard_since.get_or_insert_with(Instant::now);
         }
         // Who lost another connection while something was not confirmed yet has told that none is there.
         self.tell_connected();

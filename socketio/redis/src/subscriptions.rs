@@ -72,6 +72,23 @@ struct Entry {
     state: State,
 }
 
+/// When to try again what was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Again<T> {
+    /// It cannot be had for now.
+    Soon(T),
+    /// It is not allowed.
+    Later(T),
+}
+
+impl<T: Copy> Again<T> {
+    const fn at(self) -> T {
+        match self {
+            Self::Soon(at) | Self::Later(at) => at,
+        }
+    }
+}
+
 /// All subscriptions of a connection. `T` is a moment.
 #[derive(Debug)]
 pub(crate) struct Table<T> {
@@ -79,7 +96,7 @@ pub(crate) struct Table<T> {
     /// Where something is to be done now.
     due: BTreeSet<Subscription>,
     /// What was refused, and when to try again.
-    refused: HashMap<Subscription, T>,
+    refused: HashMap<Subscription, Again<T>>,
     /// How many are wanted and not confirmed.
     missing: usize,
 }
@@ -145,8 +162,9 @@ impl<T: Copy + Ord> Table<T> {
 
     /// Takes up to `max` commands to send. Each must be [finished](Self::finish), unless the connection is lost.
     pub(crate) fn take(&mut self, now: T, max: usize) -> Vec<Step> {
-        let again =
-            |(subscription, at): (&Subscription, &T)| (*at <= now).then(|| subscription.clone());
+        let again = |(subscription, again): (&Subscription, &Again<T>)| {
+            (again.at() <= now).then(|| subscription.clone())
+        };
         let again: Vec<_> = self.refused.iter().filter_map(again).collect();
         for subscription in again {
             self.refused.remove(&subscription);
@@ -170,7 +188,7 @@ impl<T: Copy + Ord> Table<T> {
     }
 
     /// A command was confirmed, or refused and is to be tried again then.
-    pub(crate) fn finish(&mut self, step: &Step, outcome: Result<(), T>) {
+    pub(crate) fn finish(&mut self, step: &Step, outcome: Result<(), Again<T>>) {
         let Some(entry) = self.entries.get_mut(&step.subscription) else {
             return;
         };
@@ -187,8 +205,8 @@ impl<T: Copy + Ord> Table<T> {
         if is_there && entry.is_wanted {
             self.missing = self.missing.saturating_sub(1);
         }
-        if let Err(at) = outcome {
-            self.refused.insert(step.subscription.clone(), at);
+        if let Err(again) = outcome {
+            self.refused.insert(step.subscription.clone(), again);
         }
         self.settle(&step.subscription);
     }
@@ -234,14 +252,20 @@ impl<T: Copy + Ord> Table<T> {
         self.missing == 0
     }
 
-    /// True when all that is wanted is confirmed or was refused: there is nothing to wait for.
+    /// True when all that is wanted is confirmed, but what is not allowed: there is nothing to wait for.
     pub(crate) fn is_answered(&self) -> bool {
-        let refused = self.refused.keys();
-        let is_missing = |refused: &&Subscription| {
-            let entry = self.entries.get(*refused);
-            entry.is_some_and(|entry| entry.is_wanted && entry.state != State::Present)
+        let is_missing = |(subscription, again): &(&Subscription, &Again<T>)| {
+            let entry = self.entries.get(*subscription);
+            let is_missing =
+                entry.is_some_and(|entry| entry.is_wanted && entry.state != State::Present);
+            is_missing && matches!(again, Again::Later(_))
         };
-        self.missing == refused.filter(is_missing).count()
+        self.missing == self.refused.iter().filter(is_missing).count()
+    }
+
+    pub(crate) fn is_wanted(&self, subscription: &Subscription) -> bool {
+        let entry = self.entries.get(subscription);
+        entry.is_some_and(|entry| entry.is_wanted)
     }
 
     /// Whether it is subscribed, and wanted.
@@ -259,7 +283,7 @@ impl<T: Copy + Ord> Table<T> {
 
     /// When something that was refused is to be tried again.
     pub(crate) fn next_retry(&self) -> Option<T> {
-        self.refused.values().min().copied()
+        self.refused.values().map(|again| again.at()).min()
     }
 }
 
@@ -337,7 +361,10 @@ mod tests {
         assert!(!table.is_answered());
         let steps = table.take(0, 9);
         assert!(!table.is_answered());
-        table.finish(&steps[0], Err(5));
+        table.finish(&steps[0], Err(Again::Soon(3)));
+        assert!(!table.is_answered(), "it may be there soon");
+        let steps = table.take(3, 9);
+        table.finish(&steps[0], Err(Again::Later(5)));
         assert_eq!(table.next_retry(), Some(5));
         assert!(!table.is_settled());
         assert!(table.is_answered(), "nothing will come of waiting");
@@ -350,7 +377,7 @@ mod tests {
         assert!(table.is_answered());
         assert_eq!(table.take(4, 9), []);
         assert_eq!(table.take(5, 9), [step(true)]);
-        table.finish(&steps[0], Err(9));
+        table.finish(&steps[0], Err(Again::Later(9)));
         assert!(table.is_answered());
         table.give_up(&room());
         assert!(table.is_answered() && table.is_settled());
@@ -441,7 +468,7 @@ mod tests {
                     4 if !on_the_way.is_empty() => {
                         let step = on_the_way.remove(0);
                         if below(4) == 0 {
-                            table.finish(&step, Err(now + 1));
+                            table.finish(&step, Err(Again::Soon(now + 1)));
                         } else {
                             let index: usize = step.subscription.name.parse().unwrap();
                             there[index] = step.subscribe;

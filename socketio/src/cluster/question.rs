@@ -12,7 +12,6 @@ use super::error::AdapterError;
 use super::seat::{Heard, Seat};
 use crate::clock::now;
 use crate::proto::cluster::message::{ClusterBody, ClusterMessage, RequestId};
-use crate::proto::cluster::node::Output;
 use crate::proto::cluster::requests::{Kind, Lacking, ServerCount};
 use crate::running::Guarded;
 
@@ -34,16 +33,11 @@ impl Question {
         let request = seat.cluster.next_request();
         let (waiter, answers) = mpsc::unbounded_channel();
         let mut node = seat.node.lock();
-        if node.ask(now(), &request, kind, waiter.clone()).is_err() {
+        let Ok(is_lonely) = node.ask(now(), &request, kind, waiter.clone()) else {
             return Err(AdapterError::TooManyRequests);
-        }
-        let mut completed = Vec::new();
-        while let Some(output) = node.poll_output() {
-            if let Output::Complete(waiter) = output {
-                completed.push(waiter);
-            }
-        }
-        let is_lonely = !completed.is_empty();
+        };
+        // Earlier questions may be complete as well.
+        let completed: Vec<_> = std::iter::from_fn(|| node.poll_output()).collect();
         let message = node.publish(now(), body(request.clone()));
         drop(node);
         drop(completed);

@@ -44,7 +44,7 @@ pub(crate) enum Input {
     Received(ClusterMessage),
     /// Read of the log that the servers share: one's own as well.
     Entry(EntryId, ClusterMessage),
-    /// A second or so has passed.
+    /// A second or so has passed, or the introduction is over. Early calls are harmless.
     Timeout,
 }
 
@@ -145,7 +145,7 @@ impl<W: Clone> Node<W> {
         }
     }
 
-    /// Call until `None` after every input and every question.
+    /// Call until `None` after every input, every question, and what is expected of one.
     pub(crate) fn poll_output(&mut self) -> Option<Output<W>> {
         self.outputs.pop_front()
     }
@@ -153,12 +153,16 @@ impl<W: Clone> Node<W> {
     /// Puts one's own words into an envelope. They must be published: they count as a sign of life.
     pub(crate) fn publish(&mut self, now: Instant, body: ClusterBody) -> ClusterMessage {
         self.published_at = now;
+        self.envelope(body)
+    }
+
+    fn envelope(&mut self, body: ClusterBody) -> ClusterMessage {
         let number = self.next_number;
         self.next_number = number.wrapping_add(1);
         ClusterMessage::new(self.own.clone(), self.scope.clone(), body).with_number(number)
     }
 
-    /// The same for the one server that asked, if it said who it is.
+    /// The same for the one server that asked, if it said who it is. It is no sign of life then: the others do not hear it.
     //= CLA-09
     pub(crate) fn answer(
         &mut self,
@@ -166,11 +170,10 @@ impl<W: Clone> Node<W> {
         asker: &ServerId,
         body: ClusterBody,
     ) -> ClusterMessage {
-        let message = self.publish(now, body);
         if asker.is_anonymous() {
-            return message;
+            return self.publish(now, body);
         }
-        message.with_addressee(asker.clone())
+        self.envelope(body).with_addressee(asker.clone())
     }
 
     /// When the introduction is over, to come back then with [`Input::Timeout`].
@@ -190,8 +193,9 @@ impl<W: Clone> Node<W> {
             return;
         }
         self.say(now, ClusterBody::InitialHeartbeat);
-        let end = now.checked_add(rhythm.introduction);
-        self.introduction = end.map_or(Introduction::Over, Introduction::Until);
+        // One whose end the clock cannot tell is none.
+        let end = now.checked_add(rhythm.introduction).unwrap_or(now);
+        self.introduction = Introduction::Until(end);
         self.end_introduction(now);
     }
 
@@ -205,14 +209,15 @@ impl<W: Clone> Node<W> {
         }
     }
 
-    /// Opens a question to every server known now, or to as many as [`expect`](Self::expect) will say.
+    /// Opens a question to every server known now, or to as many as [`expect`](Self::expect) will say. True if it is complete, as
+    /// nobody is there.
     pub(crate) fn ask(
         &mut self,
         now: Instant,
         request: &RequestId,
         kind: Kind,
         waiter: W,
-    ) -> Result<(), TooManyRequests> {
+    ) -> Result<bool, TooManyRequests> {
         self.end_introduction(now);
         let waited = match self.rhythm {
             Some(_) => Waited::Known {
@@ -222,8 +227,7 @@ impl<W: Clone> Node<W> {
             None => Waited::UNKNOWN,
         };
         self.requests.open(request, kind, waited, waiter)?;
-        self.settle(request);
-        Ok(())
+        Ok(self.settle(request))
     }
 
     /// How many other servers will answer.
@@ -239,11 +243,11 @@ impl<W: Clone> Node<W> {
     }
 
     /// How many servers are known by their signs of life, this one included.
-    pub(crate) fn server_count(&mut self, now: Instant) -> ServerCount {
-        self.end_introduction(now);
+    pub(crate) fn server_count(&self, now: Instant) -> ServerCount {
         let count = self.members.ids().count().saturating_add(1);
         match self.introduction {
             Introduction::Over => ServerCount::Exactly(count),
+            Introduction::Until(end) if end <= now => ServerCount::Exactly(count),
             _ => ServerCount::AtLeast(count),
         }
     }
@@ -330,9 +334,11 @@ impl<W: Clone> Node<W> {
         match body {
             //= CLA-06
             ClusterBody::InitialHeartbeat if self.rhythm.is_some() => {
-                self.say(now, ClusterBody::Heartbeat);
+                let answer = self.answer(now, &uid, ClusterBody::Heartbeat);
+                self.outputs.push_back(Output::Publish(answer));
             }
-            // It was there when it was asked: it answers who has just come.
+            // It was there when it was asked: it answers who has just come, and others do not hear that, but where a bus has no
+            // addressees.
             ClusterBody::Heartbeat if uid.is_server() => self.requests.met(&uid),
             ClusterBody::InitialHeartbeat | ClusterBody::Heartbeat => {}
             ClusterBody::AdapterClose if uid.is_server() => {
@@ -409,12 +415,15 @@ impl<W: Clone> Node<W> {
         }
     }
 
-    fn settle(&mut self, request: &RequestId) {
+    /// Closes a question that is complete. True if it was.
+    fn settle(&mut self, request: &RequestId) -> bool {
         if self.requests.is_complete(request)
             && let Some((waiter, _)) = self.requests.close(request)
         {
             self.outputs.push_back(Output::Complete(waiter));
+            return true;
         }
+        false
     }
 
     fn say(&mut self, now: Instant, body: ClusterBody) {

@@ -111,7 +111,7 @@ impl Seat {
         self.outputs()
     }
 
-    fn known(&mut self) -> usize {
+    fn known(&self) -> usize {
         self.node.server_count(self.now).get()
     }
 
@@ -422,6 +422,37 @@ fn who_has_just_come_asks_those_as_well_that_it_does_not_know_yet() {
         ["early <- b: 8", "early complete"]
     );
     assert_eq!(seat.node.server_count(seat.now), ServerCount::Exactly(4));
+}
+
+/// Whoever asks at the end of the introduction, before anybody has told that it is over, must not be taken for another.
+#[test]
+fn a_question_that_another_completes_is_not_complete_itself() {
+    let mut seat = Seat::new(Some(RHYTHM));
+    seat.input(OPENED);
+    seat.ask("early", Kind::Sockets);
+    seat.hear("a", ClusterBody::Heartbeat);
+    seat.hear("a", sockets("early"));
+    seat.now += Duration::from_millis(200);
+    assert_eq!(seat.node.server_count(seat.now), ServerCount::Exactly(2));
+    let asked = seat.node.ask(seat.now, &request("q"), Kind::Sockets, "q");
+    assert_eq!(asked, Ok(false));
+    assert_eq!(seat.outputs(), ["early complete"]);
+    assert_eq!(seat.hear("a", sockets("q")), ["q <- a: 8", "q complete"]);
+}
+
+/// What is said to one server alone is no sign of life for the others.
+//= CLA-06 test
+#[test]
+fn who_only_answers_says_that_it_is_there_all_the_same() {
+    let mut seat = Seat::introduced();
+    let answer = seat.node.answer(seat.now, &id("a"), sockets("q"));
+    assert_eq!(answer.to, Some(id("a")));
+    assert_eq!(seat.after(4_799), [""; 0]);
+    seat.node.answer(seat.now, &id("a"), sockets("q"));
+    assert_eq!(seat.after(1), ["publish 2"]);
+    seat.hear("b", ClusterBody::InitialHeartbeat);
+    seat.node.answer(seat.now, &id(""), sockets("q"));
+    assert_eq!(seat.after(4_999), [""; 0], "all have heard it");
 }
 
 //= RDS-07 test
