@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 /// An [`Instant`] in eight bytes, with or without `Option`. It is exact: what is kept so comes neither early nor late.
 ///
 /// It counts from a beginning that is the same in the whole process and means nothing: 136 years before the first use, or as far
-/// as the clock goes back. To be made of an instant takes it four times the instructions that it takes to become one again, so two are
-/// compared as instants. An instant before that, or more than 272 years after it, is kept as the nearest that there is.
+/// as the clock goes back. Making one takes four times what reading it takes: compare an instant with one by reading it.
+/// An instant before that, or more than 272 years after it, is kept as the nearest that there is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Moment(NonZeroU64);
 

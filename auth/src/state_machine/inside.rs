@@ -471,8 +471,10 @@ impl<M: QueuedPacket, G, R: Reason> Common<M, G, R> {
             return self.revalidation_failed(now, term, refusal(Code::IdentityMismatch));
         }
         let ends_at = candidate.expires_at;
-        let is_sooner =
-            ends_at.is_some_and(|at| term.expires_at.is_none_or(|known| Moment::from(at) < known));
+        let is_sooner = ends_at.is_some_and(|at| {
+            term.expires_at
+                .is_none_or(|known| at < Instant::from(known))
+        });
         let is_ending = term.is_ending;
         if is_sooner || !is_ending {
             self.hold_until(now, &mut term, ends_at);
