@@ -240,6 +240,12 @@ impl<I> Grant<I> {
     }
 
     /// Sets by what the credential was signed.
+    #[cfg(any(
+        test,
+        feature = "jwt-aws-lc",
+        feature = "jwt-rust-crypto",
+        feature = "introspection"
+    ))]
     pub(crate) fn with_signed_by(mut self, signed_by: Arc<SignedBy>) -> Self {
         self.facts.signed_by = Some(signed_by);
         self
