@@ -1,4 +1,6 @@
 //! Instants in half of their memory, for what is kept of each session.
+//!
+//! `socketio-auth` has the same code, for neither crate knows the other. A test holds them to be one.
 
 use std::num::NonZeroU64;
 use std::sync::LazyLock;

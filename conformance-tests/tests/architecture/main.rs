@@ -166,6 +166,18 @@ fn engineio_and_auth_know_nobody_here_and_socketio_knows_both() {
     assert_eq!(of_ours("socketio"), ["engineio", "socketio-auth"]);
 }
 
+/// They cannot share it, as neither knows the other.
+#[test]
+fn engineio_and_auth_keep_moments_alike() {
+    let [engine, auth] = ["engineio/src/moment.rs", "auth/src/base/moment.rs"].map(|file| {
+        let text = fs::read_to_string(root().join(file)).unwrap();
+        let (_, code) = text.split_once("\n\n").unwrap();
+        code.replacen("pub(crate) struct", "pub struct", 1)
+    });
+    assert!(engine.contains("pub struct Moment"));
+    assert_eq!(engine, auth);
+}
+
 #[test]
 fn what_decides_is_pure() {
     let mut checked = 0;

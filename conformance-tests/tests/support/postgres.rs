@@ -1,12 +1,11 @@
 //! A Postgres of a test's own.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::redis::on_free_port;
+use crate::redis::{on_free_port, once_ready};
 
 /// Where Debian has the programs of each version.
 const VERSIONS: &str = "/usr/lib/postgresql";
@@ -113,13 +112,5 @@ fn started(folder: &Path, port: u16) -> Option<Child> {
         .spawn()
         .expect("postgres runs");
     let said = process.stderr.take().expect("it is piped");
-    let mut lines = BufReader::new(said).lines().map_while(Result::ok);
-    if !lines.any(|line| line.contains("ready to accept connections")) {
-        let _ = process.kill();
-        let _ = process.wait();
-        return None;
-    }
-    // What it says later is nobody's, but must not fill the pipe.
-    std::thread::spawn(move || lines.for_each(drop));
-    Some(process)
+    once_ready(process, said, "ready to accept connections")
 }

@@ -1,6 +1,6 @@
 //! A Redis of a test's own.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read};
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 
@@ -40,6 +40,15 @@ pub(crate) fn started(command: &mut Command, ready: &str) -> Option<Child> {
         .spawn()
         .expect("redis-server is there; run scripts/setup");
     let said = process.stdout.take().expect("it is piped");
+    once_ready(process, said, ready)
+}
+
+/// The process, once it has said that it is ready; `None` when it ended without.
+pub(crate) fn once_ready(
+    mut process: Child,
+    said: impl Read + Send + 'static,
+    ready: &str,
+) -> Option<Child> {
     let mut lines = BufReader::new(said).lines().map_while(Result::ok);
     if !lines.any(|line| line.contains(ready)) {
         let _ = process.kill();
@@ -68,7 +77,7 @@ pub(crate) fn on_free_port<T>(start: impl FnMut(u16) -> Option<T>) -> T {
     std::iter::repeat_with(free_port)
         .take(PORTS)
         .find_map(start)
-        .expect("redis-server starts on a port that nobody has")
+        .expect("it starts on a port that nobody has")
 }
 
 /// A port that nobody has, for a program that does not say which it chose.
